@@ -1,0 +1,53 @@
+"""The bundle: the contract between the builder, the apps and the harness.
+
+A bundle is a directory (or the same as one `.zip`) with `manifest.json`, `variants/`, `golden/` and `plan.toml`.
+This package is all that `harness` may import from `builder`.
+"""
+
+from builder.bundle.archive import BUNDLE_FOLDER, MANIFEST, Bundle, opened
+from builder.bundle.files import file_sha256, tree_bytes, tree_files, tree_sha256
+from builder.bundle.manifest import (
+    SCHEMA,
+    Binding,
+    Coverage,
+    FileHash,
+    Golden,
+    GoldenOutputs,
+    GoldenTensor,
+    LayerPrecision,
+    Manifest,
+    ModelInfo,
+    Quality,
+    TensorSpec,
+    Tool,
+    Variant,
+    parse_manifest,
+)
+from builder.errors import BundleError
+
+__all__ = [
+    "BUNDLE_FOLDER",
+    "MANIFEST",
+    "SCHEMA",
+    "Binding",
+    "Bundle",
+    "BundleError",
+    "Coverage",
+    "FileHash",
+    "Golden",
+    "GoldenOutputs",
+    "GoldenTensor",
+    "LayerPrecision",
+    "Manifest",
+    "ModelInfo",
+    "Quality",
+    "TensorSpec",
+    "Tool",
+    "Variant",
+    "file_sha256",
+    "opened",
+    "parse_manifest",
+    "tree_bytes",
+    "tree_files",
+    "tree_sha256",
+]

@@ -1,0 +1,103 @@
+"""Opening a bundle: from its directory, its `.zip`, or a package that carries it. Everything is checked against the manifest."""
+
+from __future__ import annotations
+
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from builder.bundle.files import file_sha256, tree_files, tree_sha256
+from builder.bundle.manifest import Manifest, Variant, inside_path, parse_manifest
+from builder.errors import BundleError
+
+MANIFEST = "manifest.json"
+BUNDLE_FOLDER = "edgebundle"  # its folder inside packages: assets/edgebundle/ in an APK, edgebundle/ in an .app
+MAX_ZIP_BYTES = 8 << 30  # a bundle that unpacks to more than this is refused (zip bomb)
+
+
+class Bundle:
+    """An opened bundle directory whose manifest was read and whose files were checked against it."""
+
+    def __init__(self, root: Path, manifest: Manifest) -> None:
+        self.root = root
+        self.manifest = manifest
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the bundle: the hash of its manifest, which holds the hash of every other file."""
+        return file_sha256(self.root / MANIFEST)
+
+    def path(self, inside: str) -> Path:
+        return self.root / inside
+
+    def variant(self, variant_id: str) -> Variant:
+        for variant in self.manifest.variants:
+            if variant.id == variant_id:
+                return variant
+        known = ", ".join(v.id for v in self.manifest.variants)
+        raise BundleError(f"the bundle has no variant {variant_id!r}; it has {known}.")
+
+    @classmethod
+    def open(cls, root: Path) -> Bundle:
+        """Open a bundle directory. Raises BundleError when a file is missing, changed or extra."""
+        manifest_path = root / MANIFEST
+        if not manifest_path.is_file():
+            raise BundleError(f"{root} is not a bundle: it has no {MANIFEST}; make one with 'builder convert -o {root}'.")
+        manifest = parse_manifest(manifest_path.read_text(encoding="utf-8"), where=str(manifest_path))
+        expected = {entry.file: entry.sha256 for entry in manifest.files}
+        present = {p.relative_to(root).as_posix() for p in tree_files(root)} - {MANIFEST}
+        for name in sorted(set(expected) ^ present):
+            problem = "is missing" if name in expected else "is not listed in the manifest"
+            raise BundleError(f"{root} is damaged: {name} {problem}; rebuild it with 'builder convert'.")
+        for name, digest in expected.items():
+            if file_sha256(root / name) != digest:
+                raise BundleError(f"{root} is damaged: {name} does not have the hash in the manifest; rebuild it with 'builder convert'.")
+        for variant in manifest.variants:
+            if tree_sha256(root / variant.file) != variant.sha256:
+                raise BundleError(f"{root} is damaged: {variant.file} is not the artifact of variant {variant.id}; rebuild it.")
+        return cls(root, manifest)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Bundle]:
+    """A bundle from a directory, from a bundle `.zip`, or from an `.apk`/`.aab`/`.aar`/`.ipa` that carries one.
+
+    Archives are unpacked into a temporary directory that is removed at the end; names that leave it are refused.
+    """
+    if path.is_dir():
+        yield Bundle.open(path)
+        return
+    if not path.exists():
+        raise BundleError(f"{path} does not exist; give a bundle directory, a bundle .zip or a package.")
+    with tempfile.TemporaryDirectory(prefix="edgebundle-") as folder:
+        root = Path(folder)
+        _unpack(path, root)
+        yield Bundle.open(root)
+
+
+def _unpack(path: Path, root: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifests = [n for n in archive.namelist() if PurePosixPath(n).name == MANIFEST and (n == MANIFEST or PurePosixPath(n).parent.name == BUNDLE_FOLDER)]
+            if not manifests:
+                raise BundleError(f"{path} carries no bundle (no {BUNDLE_FOLDER}/{MANIFEST} inside).")
+            prefix = manifests[0][: -len(MANIFEST)]
+            members = [i for i in archive.infolist() if i.filename.startswith(prefix) and not i.is_dir()]
+            if sum(i.file_size for i in members) > MAX_ZIP_BYTES:
+                raise BundleError(f"{path} unpacks to more than {MAX_ZIP_BYTES >> 30} GB and is refused.")
+            for info in members:
+                name = info.filename[len(prefix) :]
+                try:
+                    inside_path(name)
+                except ValueError as error:
+                    raise BundleError(f"{path} is refused: entry {info.filename!r} leaves the bundle.") from error
+                if stat.S_ISLNK(info.external_attr >> 16):
+                    raise BundleError(f"{path} is refused: entry {info.filename!r} is a symbolic link.")
+                target = root / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(archive.read(info))
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise BundleError(f"{path} is not a readable archive ({error}).") from error

@@ -1,0 +1,205 @@
+"""`manifest.json`: what a bundle says of itself, as typed models.
+
+The manifest is deterministic: the same inputs and tool versions give the same bytes; it holds no time, no path of a
+machine and no host name. Kotlin, Swift and Python read the same golden manifest in their tests.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from builder.errors import BundleError
+
+# History of the manifest's schema (readers refuse a newer number):
+#   1  first published form
+SCHEMA = 1
+
+
+def inside_path(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or "\\" in path or ".." in parts or ":" in path:
+        raise ValueError(f"{path!r} is not a path inside the bundle")
+    return path
+
+
+InsidePath = Annotated[str, AfterValidator(inside_path)]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class TensorSpec(Frozen):
+    """An input or output as the source model sees it; `shape` is logical (NCHW for images).
+
+    A pixel value p in 0..255 becomes `range[0] + p / 255 * (range[1] - range[0])`, or `(p / 255 - mean) / std` by channel.
+    """
+
+    name: str
+    kind: Literal["image", "vector", "tensor"]
+    shape: tuple[int, ...]
+    dtype: Literal["float32", "int32", "int64"] = "float32"
+    color_order: Literal["RGB", "BGR"] | None = None
+    range: tuple[float, float] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    resize: Literal["stretch", "center_crop"] | None = None
+    labels: tuple[str, ...] | None = None
+
+
+class Binding(Frozen):
+    """How one logical tensor is laid out in one artifact: position in the artifact's own order, layout, shape, dtype."""
+
+    name: str
+    index: int
+    layout: Literal["NCHW", "NHWC", "plain"]
+    shape: tuple[int, ...]
+    dtype: Literal["float32", "float16", "int32", "int64"] = "float32"
+
+
+class LayerPrecision(Frozen):
+    """What was asked for a layer and what was read back from the file; `fallback` is the plan's named reason when they differ."""
+
+    layer: str
+    op: str
+    requested: str
+    realised: str
+    fallback: str | None = None
+
+
+class Quality(Frozen):
+    """Agreement of the exported artifact with the source model on the held-out evaluation data.
+
+    PSNR in dB (peak = width of the output's range for images, the source output's own range otherwise; 200 means equal),
+    SSIM for images, `top1_agreement` (0..1) for classifiers. `runtime` names what executed the artifact.
+    """
+
+    runtime: str
+    images: int
+    psnr_db_worst: float
+    psnr_db_mean: float
+    max_abs_error: float
+    ssim_worst: float | None = None
+    ssim_mean: float | None = None
+    top1_agreement: float | None = None
+
+
+class Coverage(Frozen):
+    """How much of an artifact its delegate takes; `source` says whether the file or a published op table told us."""
+
+    delegate: str
+    source: Literal["file", "runtime", "predicted"]
+    delegated_ops: int
+    total_ops: int
+    subgraphs: int
+    left: tuple[str, ...] = ()
+
+
+class Variant(Frozen):
+    """One artifact: backend x plan x delegate. `file` may be a directory (.mlpackage); see `tree_sha256`."""
+
+    id: str
+    backend: Literal["tflite", "coreml", "executorch"]
+    delegate: str
+    file: InsidePath
+    bytes: int
+    sha256: str
+    inputs: tuple[Binding, ...]
+    outputs: tuple[Binding, ...]
+    layers: tuple[LayerPrecision, ...]
+    quality: Quality
+    coverage: Coverage
+    minimum_runtime: str
+    predicted_peak_memory_bytes: int
+
+
+class GoldenTensor(Frozen):
+    """One tensor of a golden: `png` (8-bit RGB picture, the pixels themselves) or `f32` (raw little-endian float32, logical order)."""
+
+    name: str
+    file: InsidePath
+    encoding: Literal["png", "f32"]
+
+
+class GoldenOutputs(Frozen):
+    """What one variant must give for a golden's inputs: at least `min_psnr_db` against the stored tensors."""
+
+    variant: str
+    tensors: tuple[GoldenTensor, ...]
+    min_psnr_db: float
+
+
+class Golden(Frozen):
+    """A test input and the output each variant must give for it on any device."""
+
+    id: str
+    inputs: tuple[GoldenTensor, ...]
+    expected: tuple[GoldenOutputs, ...]
+
+
+class ModelInfo(Frozen):
+    name: str
+    version: str
+    licence: str
+    checkpoint_sha256: str
+
+
+class Tool(Frozen):
+    name: str
+    version: str
+
+
+class Manifest(Frozen):
+    """`manifest.json`: variants are in order of preference."""
+
+    schema_: Literal[1]
+    model: ModelInfo
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    variants: tuple[Variant, ...]
+    goldens: tuple[Golden, ...]
+    files: tuple[FileHash, ...]
+    tools: tuple[Tool, ...]
+    licences: tuple[str, ...]
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        ser_json_inf_nan="strings",
+        alias_generator=lambda name: "schema" if name == "schema_" else name,
+        populate_by_name=True,
+    )
+
+    def to_json(self) -> str:
+        return json.dumps(self.model_dump(mode="json", by_alias=True), indent=1, ensure_ascii=False) + "\n"
+
+
+class FileHash(Frozen):
+    """sha256 of every file of the bundle but the manifest itself."""
+
+    file: InsidePath
+    sha256: str
+
+
+Manifest.model_rebuild()
+
+
+def parse_manifest(text: str, *, where: str) -> Manifest:
+    """Manifest from JSON text. Raises BundleError naming `where` and the first field that is wrong."""
+    try:
+        raw = json.loads(text)
+    except ValueError as error:
+        raise BundleError(f"{where} is not JSON ({error}); rebuild the bundle with 'builder convert'.") from error
+    schema = raw.get("schema") if isinstance(raw, dict) else None
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise BundleError(f"{where} has schema {schema} but this edgebundle reads up to {SCHEMA}; upgrade edgebundle.")
+    try:
+        return Manifest.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise BundleError(f"{where} is not a valid manifest: {field}: {first['msg']}; rebuild the bundle with 'builder convert'.") from error

@@ -1,0 +1,121 @@
+"""Between pictures and tensors: the one pre- and post-processing of the product, in Python.
+
+Kotlin and Swift do the same arithmetic on the same golden files. All arrays are in the logical layout of the manifest
+(NCHW for images) unless a function says otherwise.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from builder.bundle.manifest import Binding, GoldenTensor, TensorSpec
+from builder.errors import BundleError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.generic]
+    Pixels = NDArray[np.uint8]
+
+EQUAL_DB = 200.0  # the PSNR that stands for "equal": JSON has no infinity, and float32 cannot show more
+
+
+def pixels_to_tensor(pixels: Pixels, spec: TensorSpec) -> NDArray[np.float32]:
+    """RGB pixels (H, W, 3) of exactly the input's size -> float32 (1, 3, H, W) in the model's range and colour order."""
+    height, width = spec.shape[-2:]
+    if pixels.shape != (height, width, 3):
+        raise ValueError(f"{spec.name} takes {height}x{width} RGB pixels, not {pixels.shape}")
+    unit = pixels.astype(np.float32) / np.float32(255)
+    if spec.color_order == "BGR":
+        unit = unit[:, :, ::-1]
+    if spec.mean is not None and spec.std is not None:
+        unit = (unit - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)
+    elif spec.range is not None:
+        low, high = (np.float32(edge) for edge in spec.range)
+        unit = low + unit * (high - low)
+    return np.ascontiguousarray(unit.transpose(2, 0, 1)[None])
+
+
+def tensor_to_pixels(tensor: Array, spec: TensorSpec) -> Pixels:
+    """float32 (1, 3, H, W) in the output's range -> RGB pixels (H, W, 3), clamped and rounded half up."""
+    unit = np.asarray(tensor, np.float32)[0].transpose(1, 2, 0)
+    if spec.mean is not None and spec.std is not None:
+        unit = unit * np.asarray(spec.std, np.float32) + np.asarray(spec.mean, np.float32)
+    elif spec.range is not None:
+        low, high = (np.float32(edge) for edge in spec.range)
+        unit = (unit - low) / (high - low)
+    if spec.color_order == "BGR":
+        unit = unit[:, :, ::-1]
+    scaled = np.clip(unit * np.float32(255), 0, 255)
+    return np.ascontiguousarray(np.floor(scaled + np.float32(0.5)).astype(np.uint8))
+
+
+def read_picture(path: Path, spec: TensorSpec) -> Pixels:
+    """RGB pixels of a picture file, turned upright (EXIF), fitted to the input's size by the manifest's resize policy."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    height, width = spec.shape[-2:]
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+            if spec.resize == "stretch":
+                fitted = upright.resize((width, height), Image.Resampling.BILINEAR)
+            else:
+                fitted = ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR)
+            return np.asarray(fitted if upright.size != (width, height) else upright, np.uint8)
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise BundleError(f"{path} is not a picture that can be read ({error}); remove or replace it.") from error
+
+
+def write_picture(path: Path, pixels: Pixels) -> None:
+    """PNG with fixed settings, so that equal pixels give equal bytes."""
+    from PIL import Image
+
+    Image.fromarray(pixels, "RGB").save(path, format="PNG", optimize=False, compress_level=9)
+
+
+def to_artifact(tensor: Array, binding: Binding) -> Array:
+    """Logical tensor -> the layout and dtype that the artifact takes."""
+    moved = tensor.transpose(0, 2, 3, 1) if binding.layout == "NHWC" else tensor
+    return np.ascontiguousarray(moved, dtype=binding.dtype)
+
+
+def from_artifact(tensor: Array, binding: Binding) -> Array:
+    """The artifact's tensor -> logical layout; floats become float32."""
+    moved = tensor.transpose(0, 3, 1, 2) if binding.layout == "NHWC" else tensor
+    return np.ascontiguousarray(moved, dtype=np.float32 if moved.dtype.kind == "f" else moved.dtype)
+
+
+def golden_tensor(root: Path, golden: GoldenTensor, spec: TensorSpec) -> NDArray[np.float32]:
+    """The values of a golden input or output of the bundle at `root`, in logical layout."""
+    if golden.encoding == "png":
+        return pixels_to_tensor(read_picture(root / golden.file, spec), spec)
+    return np.frombuffer((root / golden.file).read_bytes(), "<f4").reshape(spec.shape)
+
+
+def as_golden(tensor: Array, spec: TensorSpec, encoding: str) -> NDArray[np.float32]:
+    """What a device's output looks like after the golden's encoding (8-bit for `png`), so that like is compared with like."""
+    if encoding == "png":
+        return pixels_to_tensor(tensor_to_pixels(tensor, spec), spec)
+    return np.asarray(tensor, np.float32).reshape(spec.shape)
+
+
+def psnr_db(actual: Array, expected: Array, peak: float) -> float:
+    """10 log10(peak^2 / mean squared error), in dB; EQUAL_DB for equal arrays, -EQUAL_DB where `actual` is not finite."""
+    difference = np.asarray(actual, np.float64) - np.asarray(expected, np.float64)
+    if not np.isfinite(difference).all():
+        return -EQUAL_DB
+    error = float(np.mean(difference * difference))
+    if error == 0 or peak == 0:
+        return EQUAL_DB if error == 0 else -EQUAL_DB
+    return float(min(EQUAL_DB, 10 * np.log10(peak * peak / error)))
+
+
+def peak_of(spec: TensorSpec, expected: Array) -> float:
+    """Peak for PSNR: the width of an image's declared range; for other tensors the expected values' own range."""
+    if spec.kind == "image" and spec.range is not None:
+        return spec.range[1] - spec.range[0]
+    return float(np.max(expected) - np.min(expected))

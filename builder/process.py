@@ -1,0 +1,93 @@
+"""The only place that starts processes: an argument list (never a shell string), a time limit, and a typed error."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class ToolError(Exception):
+    """A process could not be started, ran too long, or failed; callers turn it into an error with an exit code."""
+
+
+class ToolMissing(ToolError):
+    """The program is not installed."""
+
+
+class ToolTimeout(ToolError):
+    """The program did not end within its limit and was killed with everything it had started."""
+
+
+class ToolFailed(ToolError):
+    """The program ended with a non-zero status."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completed:
+    """What a process left: exit status and output (bytes decoded as UTF-8, undecodable bytes replaced)."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    def last_lines(self, count: int = 8) -> str:
+        lines = [line for line in (self.stdout + "\n" + self.stderr).splitlines() if line.strip()]
+        return "\n".join(lines[-count:])
+
+
+def find(program: str) -> str | None:
+    """Full path of a program on PATH, or None."""
+    return shutil.which(program)
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    timeout_s: float,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    input_bytes: bytes | None = None,
+    check: bool = True,
+) -> Completed:
+    """Run a program to its end. `env` is added to the present environment. Raises ToolMissing, ToolTimeout, ToolFailed."""
+    words = [str(word) for word in argv]
+    try:
+        process = subprocess.Popen(
+            words,
+            cwd=cwd,
+            env={**os.environ, **env} if env else None,
+            stdin=subprocess.DEVNULL if input_bytes is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise ToolMissing(f"{words[0]} is not installed") from error
+    except OSError as error:
+        raise ToolFailed(f"{words[0]} could not be started ({error})") from error
+    try:
+        out, err = process.communicate(input_bytes, timeout=timeout_s)
+    except subprocess.TimeoutExpired as error:
+        kill_group(process)
+        raise ToolTimeout(f"{Path(words[0]).name} did not end within {timeout_s:g} s") from error
+    except BaseException:  # Ctrl-C: nothing we started may outlive us
+        kill_group(process)
+        raise
+    done = Completed(returncode=process.returncode, stdout=out.decode(errors="replace"), stderr=err.decode(errors="replace"))
+    if check and done.returncode:
+        raise ToolFailed(f"{Path(words[0]).name} failed with status {done.returncode}: {done.last_lines()}")
+    return done
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process started with `start_new_session` and all its children, and reap it."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # it ended in the meantime
+    process.communicate()

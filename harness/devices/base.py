@@ -1,0 +1,87 @@
+"""What a device is to the session: something that can be described, looked at, and asked to measure one variant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Protocol, Self
+
+from builder.bundle import Variant
+from harness.records import Conditions, DeviceInfo, Reading, Sample, TextReading
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Tensors = dict[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One measurement: run `artifact` on `inputs` (logical layout, by name) `warmup + runs` times on `threads` threads."""
+
+    artifact: Path
+    variant: Variant
+    inputs: Tensors
+    threads: int
+    warmup: int
+    runs: int
+    timeout_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What a device gives back. `outputs` are those of the last run, in logical layout, by name; durations in ns."""
+
+    mode: Literal["app", "shell", "python"]
+    runtime: str
+    runtime_version: str
+    delegate_executed: TextReading
+    load_ns: Reading
+    first_ns: Reading
+    latency_ns: tuple[int, ...]
+    instructions: Reading
+    peak_memory_bytes: Reading
+    outputs: Tensors
+    samples: tuple[Sample, ...] = field(default=())
+
+
+class Device(Protocol):
+    """An opened device; a context manager that leaves the device as it found it. Raises DeviceError."""
+
+    metric: Literal["latency", "instructions"]
+    simulated: str | None  # the label every output must carry, or None for real hardware
+
+    @property
+    def info(self) -> DeviceInfo: ...
+
+    def conditions(self) -> Conditions: ...
+
+    def measure(self, request: Request) -> Measured: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A line of `harness devices`: `state` is `ready` or the reason why it cannot be used and the cure."""
+
+    kind: str
+    id: str
+    description: str
+    state: str
+
+
+class DeviceKind(Protocol):
+    """A module of `harness.devices`: how devices of one kind are found and opened."""
+
+    KIND: str
+
+    @staticmethod
+    def find() -> list[Found]: ...
+
+    @staticmethod
+    def open_device(device_id: str | None) -> Device: ...

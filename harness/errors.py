@@ -1,0 +1,37 @@
+"""Every error that a user of `harness` can see, with its exit code (the same numbers as the builder's)."""
+
+from __future__ import annotations
+
+
+class HarnessError(Exception):
+    """Base of all errors that are shown to a person as one sentence, without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(HarnessError):
+    """Bad input, configuration or usage."""
+
+    exit_code = 2
+
+
+class StoreError(UsageError):
+    """A record store or record file cannot be read: damaged, locked, or of a newer schema."""
+
+
+class MissingToolError(HarnessError):
+    """A program or an extra is not installed."""
+
+    exit_code = 3
+
+
+class DeviceError(HarnessError):
+    """A device is absent, refused a command, or went away."""
+
+    exit_code = 6
+
+
+class MeasurementError(HarnessError):
+    """A measurement is not good enough to be used."""
+
+    exit_code = 7

@@ -1,0 +1,167 @@
+"""What one run is: the record (contract, `schema: 1`), one JSON object a line in the exchange format.
+
+A value that could not be read is null with a reason, never 0.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harness.errors import StoreError
+
+# History of the record's schema (readers refuse a newer number):
+#   1  first published form
+SCHEMA = 1
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Reading(Frozen):
+    """A number that was read from a device, or null with the reason why not."""
+
+    value: float | None = None
+    unit: str
+    reason: str | None = None
+
+    @model_validator(mode="after")
+    def _value_or_reason(self) -> Reading:
+        if (self.value is None) == (self.reason is None):
+            raise ValueError("a reading has either a value or a reason why there is none")
+        return self
+
+
+class TextReading(Frozen):
+    """A text that was read from a device, or null with the reason why not."""
+
+    value: str | None = None
+    reason: str | None = None
+
+    @model_validator(mode="after")
+    def _value_or_reason(self) -> TextReading:
+        if (self.value is None) == (self.reason is None):
+            raise ValueError("a reading has either a value or a reason why there is none")
+        return self
+
+
+class DeviceInfo(Frozen):
+    """What was measured on. `kind` is a key of `harness.devices.DEVICES`, `id` a serial or a fixed name."""
+
+    kind: str
+    id: str
+    model: TextReading
+    soc: TextReading
+    os: TextReading
+    build: TextReading
+    abi: TextReading
+
+
+class Conditions(Frozen):
+    """State of the device at one moment. Temperatures in degrees Celsius, clocks in MHz by CPU, battery in percent."""
+
+    temperature_c: Reading
+    thermal_status: Reading
+    battery_percent: Reading
+    charging: TextReading
+    clocks_mhz: tuple[Reading, ...] = ()
+
+
+class Sample(Frozen):
+    """One probe value over time: `t_s` seconds after the start of the run."""
+
+    t_s: float
+    probe: str
+    value: float
+    unit: str
+
+
+class GoldenResult(Frozen):
+    """Comparison of the device's output with a golden of the bundle."""
+
+    id: str
+    passed: bool
+    psnr_db: float
+    max_abs_error: float
+    min_psnr_db: float
+
+
+class ProtocolInfo(Frozen):
+    """The protocol that was followed, in numbers."""
+
+    name: str
+    warmup: int
+    runs: int
+
+
+class Run(Frozen):
+    """One measurement of one variant on one device with all its conditions. Durations in nanoseconds.
+
+    `metric` names what the run is judged by: `latency` on hardware, `instructions` under QEMU, where wall time means
+    nothing and `latency_ns` stays empty. `simulated` is the label that every output must carry for such devices.
+    """
+
+    schema_: Literal[1] = Field(default=1, alias="schema")
+    id: str
+    started_at: str
+    model_name: str
+    bundle_sha256: str
+    variant: str
+    variant_sha256: str
+    variant_bytes: int
+    backend: str
+    device: DeviceInfo
+    mode: Literal["app", "shell", "python"]
+    runtime: str
+    runtime_version: str
+    delegate_requested: str
+    delegate_executed: TextReading
+    threads: int
+    protocol: ProtocolInfo
+    conditions_start: Conditions
+    conditions_end: Conditions
+    metric: Literal["latency", "instructions"]
+    simulated: str | None = None
+    load_ns: Reading
+    first_ns: Reading
+    latency_ns: tuple[int, ...] = ()
+    instructions: Reading
+    peak_memory_bytes: Reading
+    samples: tuple[Sample, ...] = ()
+    golden: GoldenResult | None = None
+    golden_reason: str | None = None
+    verdict: str
+
+    def to_json(self) -> str:
+        """One line of the exchange format."""
+        return json.dumps(self.model_dump(mode="json", by_alias=True), ensure_ascii=False, allow_nan=False)
+
+
+def parse_run(line: str, *, where: str) -> Run:
+    """Run from one line of JSON. Raises StoreError naming `where` and the field that is wrong."""
+    try:
+        raw = json.loads(line)
+    except ValueError as error:
+        raise StoreError(f"{where} is not a JSON object ({error}); remove that line.") from error
+    schema = raw.get("schema") if isinstance(raw, dict) else None
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise StoreError(f"{where} has schema {schema} but this edgebundle reads up to {SCHEMA}; upgrade edgebundle.")
+    try:
+        return Run.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise StoreError(f"{where} is not a valid run record: {field}: {first['msg']}.") from error
+
+
+def read_jsonl(path: Path) -> Iterator[Run]:
+    """Runs of a JSON Lines file, in order; blank lines are ignored."""
+    with path.open(encoding="utf-8") as stream:
+        for number, line in enumerate(stream, 1):
+            if line.strip():
+                yield parse_run(line, where=f"{path} line {number}")
