@@ -1,0 +1,96 @@
+"""What a backend is to the pipeline: lower a model by a plan, and read back from the file what it really holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from builder.bundle import Binding, Coverage, TensorSpec
+from builder.precision.layers import Layer, LayerTable
+from builder.precision.plan import ResolvedPlan
+from builder.precision.scheme import Scheme
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch.export import ExportedProgram
+
+    Tensors = dict[str, NDArray[np.generic]]  # logical layout, by the names in builder.toml
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A loaded source network: exported, batch norms folded, with its inputs and outputs in the order of `forward`."""
+
+    program: ExportedProgram
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    layers: LayerTable
+
+    def weight(self, layer: Layer) -> NDArray[np.generic]:
+        """The layer's weight in torch's layout."""
+        values: NDArray[np.generic] = self.program.state_dict[layer.weight].detach().numpy()
+        return values
+
+
+Calibration = Callable[[], Iterator["Tensors"]]
+"""Calibration samples, streamed anew at each call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lowered:
+    """What lowering tells beside the file: how the artifact's own tensors map to the logical ones."""
+
+    inputs: tuple[Binding, ...]
+    outputs: tuple[Binding, ...]
+
+
+class Runner(Protocol):
+    """An artifact loaded in its runtime: logical tensors in, logical tensors out."""
+
+    def __call__(self, inputs: Tensors) -> Tensors: ...
+
+
+class Backend(Protocol):
+    """A module of `builder.backends`. Heavy packages are imported inside its functions."""
+
+    SUFFIX: str  # of the artifact, e.g. ".tflite"
+    DELEGATES: tuple[str, ...]
+    PACKAGES: tuple[str, ...]  # distributions whose versions decide the bytes of the artifact
+
+    @staticmethod
+    def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
+        """Why the scheme cannot be realised on the layer and what can be done instead, or None."""
+
+    @staticmethod
+    def lower(model: Model, plan: ResolvedPlan, delegate: str, calibration: Calibration, out: Path) -> Lowered:
+        """Write the artifact to `out`. Deterministic. Raises ConversionError."""
+
+    @staticmethod
+    def read_back(path: Path, model: Model) -> dict[str, str]:
+        """Realised scheme of every layer, from the file alone (the model only serves to name its weights).
+
+        Raises VerificationError for a layer that is not found in the file.
+        """
+
+    @staticmethod
+    def coverage(path: Path, delegate: str) -> Coverage:
+        """How much the delegate takes, from the file or the runtime."""
+
+    @staticmethod
+    def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> Runner:
+        """Load the artifact in the runtime that this machine has for it."""
+
+    @staticmethod
+    def runtime_name() -> str:
+        """What `runner` executes with, as reports name it, e.g. 'LiteRT 2.3.0 (XNNPACK)'."""
+
+    @staticmethod
+    def minimum_runtime(path: Path) -> str:
+        """The oldest runtime that can load the artifact, as the file states it."""
+
+    @staticmethod
+    def peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> int:
+        """Predicted peak memory of one inference in bytes: weights plus the largest set of tensors alive at once."""

@@ -1,0 +1,116 @@
+"""The layer table: every layer of a source network that holds weights, by the one name all backends are mapped to.
+
+The name is the torch module name (FQN) as it stands in the exported program's parameter names: it survives re-export,
+`.pt2` files and graph rewrites, where module stacks do not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+    from torch.fx import Node
+
+LayerOp = Literal["conv2d", "depthwise_conv2d", "conv_transpose2d", "linear"]
+
+_CONV = ("aten.conv2d.default", "aten.conv2d.padding")
+_TRANSPOSE = ("aten.conv_transpose2d.input",)
+_LINEAR = ("aten.linear.default",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One layer. `weight` and `bias` are state-dict keys; `uses` counts the calls (tied weights are called more than once).
+
+    `macs` are multiply-accumulates of one inference over all uses; `weight_shape` is torch's (out, in/groups, kh, kw).
+    """
+
+    name: str
+    op: LayerOp
+    weight: str
+    bias: str | None
+    weight_shape: tuple[int, ...]
+    params: int
+    macs: int
+    uses: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerTable:
+    """Layers in order of execution."""
+
+    layers: tuple[Layer, ...]
+
+    def names(self) -> list[str]:
+        return [layer.name for layer in self.layers]
+
+    def __getitem__(self, name: str) -> Layer:
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise KeyError(name)
+
+
+def layer_table(program: ExportedProgram) -> LayerTable:
+    """Layers of an exported program (batch norms already folded)."""
+    parameters = {**program.graph_signature.inputs_to_parameters, **program.graph_signature.inputs_to_buffers}
+    found: dict[str, Layer] = {}
+    for node in program.graph.nodes:
+        layer = _layer(node, parameters)
+        if layer is None:
+            continue
+        before = found.get(layer.name)
+        if before is None:
+            found[layer.name] = layer
+        else:  # the same weights used again: one layer, all its work
+            found[layer.name] = _merged(before, layer)
+    return LayerTable(layers=tuple(found.values()))
+
+
+def _merged(first: Layer, again: Layer) -> Layer:
+    return Layer(
+        name=first.name,
+        op=first.op,
+        weight=first.weight,
+        bias=first.bias or again.bias,
+        weight_shape=first.weight_shape,
+        params=first.params,
+        macs=first.macs + again.macs,
+        uses=first.uses + 1,
+    )
+
+
+def _layer(node: Node, parameters: dict[str, str]) -> Layer | None:
+    target = str(node.target)
+    if node.op != "call_function" or target not in (*_CONV, *_TRANSPOSE, *_LINEAR):
+        return None
+    weight = parameters.get(getattr(node.args[1], "name", ""))
+    if weight is None:
+        return None  # a computed weight belongs to no layer; it stays float
+    bias_node = node.args[2] if len(node.args) > 2 else None
+    bias = parameters.get(getattr(bias_node, "name", ""))
+    shape = tuple(int(size) for size in node.args[1].meta["val"].shape)  # type: ignore[union-attr]
+    out = tuple(int(size) for size in node.meta["val"].shape)
+    op: LayerOp
+    if target in _LINEAR:
+        op, macs = "linear", math.prod(out) * shape[1]
+    elif target in _TRANSPOSE:
+        source = tuple(int(size) for size in node.args[0].meta["val"].shape)  # type: ignore[union-attr]
+        op, macs = "conv_transpose2d", math.prod(source) * math.prod(shape[1:])
+    else:
+        groups = int(node.args[6]) if len(node.args) > 6 else 1  # type: ignore[arg-type]
+        op = "depthwise_conv2d" if groups > 1 and shape[1] == 1 and groups == shape[0] else "conv2d"
+        macs = math.prod(out) * math.prod(shape[1:])
+    return Layer(
+        name=weight.removesuffix(".weight"),
+        op=op,
+        weight=weight,
+        bias=bias,
+        weight_shape=shape,
+        params=math.prod(shape) + (shape[0] if bias else 0),
+        macs=macs,
+        uses=1,
+    )

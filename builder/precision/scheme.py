@@ -1,0 +1,59 @@
+"""Schemes: how one layer's weights are stored and its arithmetic is done.
+
+The names follow the grammar of ai-edge-quantizer's recipes: mode, `wi` weight bits, `a` activation type.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from builder.errors import ConfigError
+from builder.suggest import did_you_mean
+
+Mode = Literal["float", "weight_only", "dynamic", "static", "palettized"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scheme:
+    """`weight_bits` of the stored weights; `activation_bits` of the arithmetic (32 and 16 are floats unless `static`)."""
+
+    name: str
+    mode: Mode
+    weight_bits: int
+    activation_bits: int
+
+    @property
+    def needs_calibration(self) -> bool:
+        return self.mode == "static"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _scheme(name: str, mode: Mode, weight_bits: int, activation_bits: int) -> Scheme:
+    return Scheme(name=name, mode=mode, weight_bits=weight_bits, activation_bits=activation_bits)
+
+
+SCHEMES: dict[str, Scheme] = {
+    scheme.name: scheme
+    for scheme in (
+        _scheme("fp32", "float", 32, 32),
+        _scheme("fp16", "float", 16, 16),
+        _scheme("weight_only_wi8_afp32", "weight_only", 8, 32),
+        _scheme("weight_only_wi4_afp32", "weight_only", 4, 32),
+        _scheme("dynamic_wi8_afp32", "dynamic", 8, 32),
+        _scheme("static_wi8_ai8", "static", 8, 8),
+        _scheme("static_wi8_ai16", "static", 8, 16),
+        _scheme("palettized_w4", "palettized", 4, 16),
+        _scheme("palettized_w6", "palettized", 6, 16),
+        _scheme("palettized_w8", "palettized", 8, 16),
+    )
+}
+
+
+def parse_scheme(name: str, *, where: str) -> Scheme:
+    """The scheme of this name. Raises ConfigError naming `where` and the near name."""
+    if name not in SCHEMES:
+        raise ConfigError(f"{where}: unknown scheme {name!r}{did_you_mean(name, SCHEMES)}")
+    return SCHEMES[name]
