@@ -1,0 +1,40 @@
+"""The kinds of device that can be measured on. A new kind is one module and one line here."""
+
+from __future__ import annotations
+
+import importlib
+from typing import cast
+
+from harness.devices.base import Device, DeviceKind, Found
+from harness.errors import UsageError
+
+# kind -> module with KIND, find() and open_device(device_id); imported when it is asked for
+DEVICES: dict[str, str] = {
+    "host": "harness.devices.host",
+    "arm64": "harness.devices.arm64",
+    "android": "harness.devices.android",
+    "replay": "harness.devices.replay",
+}
+
+
+def device_kind(kind: str) -> DeviceKind:
+    """The module of a kind. Raises UsageError, with the nearest known kind, when there is none."""
+    module = DEVICES.get(kind)
+    if module is None:
+        from difflib import get_close_matches
+
+        near = get_close_matches(kind, DEVICES, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"the kinds are {', '.join(DEVICES)}."
+        raise UsageError(f"there is no device kind {kind!r}; {hint}")
+    return cast(DeviceKind, importlib.import_module(module))
+
+
+def find_devices() -> list[Found]:
+    """Every device of every kind, ready or with the reason why not."""
+    return [found for kind in DEVICES for found in device_kind(kind).find()]
+
+
+def open_device(name: str) -> Device:
+    """Open `KIND` or `KIND:ID`, e.g. `host`, `android:R5CT10XYZ`. Raises UsageError and DeviceError."""
+    kind, _, device_id = name.partition(":")
+    return device_kind(kind).open_device(device_id or None)

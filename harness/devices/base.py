@@ -32,7 +32,10 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What a device gives back. `outputs` are those of the last run, in logical layout, by name; durations in ns."""
+    """What a device gives back. `outputs` are those of the last run, in logical layout, by name; durations in ns.
+
+    `delegate_executed` uses the manifest's names (`xnnpack`, `gpu`, ...), `cpu` where no delegate took part.
+    """
 
     mode: Literal["app", "shell", "python"]
     runtime: str
@@ -56,6 +59,10 @@ class Device(Protocol):
     @property
     def info(self) -> DeviceInfo: ...
 
+    def unsupported(self, variant: Variant) -> str | None:
+        """Why this device cannot run a variant (half a sentence: `Core ML needs macOS or iOS`), or None when it can."""
+        ...
+
     def conditions(self) -> Conditions: ...
 
     def measure(self, request: Request) -> Measured: ...
@@ -78,10 +85,9 @@ class Found:
 class DeviceKind(Protocol):
     """A module of `harness.devices`: how devices of one kind are found and opened."""
 
-    KIND: str
+    @property
+    def KIND(self) -> str: ...  # noqa: N802
 
-    @staticmethod
-    def find() -> list[Found]: ...
+    def find(self) -> list[Found]: ...
 
-    @staticmethod
-    def open_device(device_id: str | None) -> Device: ...
+    def open_device(self, device_id: str | None) -> Device: ...
