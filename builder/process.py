@@ -6,9 +6,14 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
 
 
 class ToolError(Exception):
@@ -21,6 +26,10 @@ class ToolMissing(ToolError):
 
 class ToolTimeout(ToolError):
     """The program did not end within its limit and was killed with everything it had started."""
+
+
+class ToolMemory(ToolError):
+    """The program used more memory than it may and was killed with everything it had started."""
 
 
 class ToolFailed(ToolError):
@@ -82,6 +91,62 @@ def run(
     if check and done.returncode:
         raise ToolFailed(f"{Path(words[0]).name} failed with status {done.returncode}: {done.last_lines()}")
     return done
+
+
+def run_limited(
+    argv: Sequence[str | Path],
+    *,
+    log: Path,
+    timeout_s: float,
+    memory_bytes: int,
+    poll: Callable[[], None],
+    poll_s: float = 0.1,
+) -> int:
+    """Run a program with output to `log`, calling `poll` while it runs; its exit status, negative for a signal.
+
+    Its resident memory, with that of all it started, may not exceed `memory_bytes`. Raises ToolTimeout, ToolMemory.
+    (An address-space limit would not do: converters map far more than they use.)
+    """
+    import psutil
+
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    deadline = time.monotonic() + timeout_s
+    watched = psutil.Process(process.pid)
+    try:
+        while process.poll() is None:
+            if time.monotonic() > deadline:
+                raise ToolTimeout(f"did not end within {timeout_s:g} s")
+            if resident_bytes(watched) > memory_bytes:
+                raise ToolMemory(f"used more than {memory_bytes / 1e9:.3g} GB of memory")
+            poll()
+            try:
+                process.wait(poll_s)
+            except subprocess.TimeoutExpired:
+                continue
+    finally:
+        if process.poll() is None:
+            kill_group(process)
+    poll()
+    return process.returncode
+
+
+def resident_bytes(process: psutil.Process) -> int:
+    """Resident memory of a process and all its descendants; 0 once it has ended."""
+    import psutil
+
+    total = 0
+    try:
+        for member in (process, *process.children(recursive=True)):
+            try:
+                total += member.memory_info().rss
+            except psutil.NoSuchProcess:
+                continue  # it ended between the listing and the question
+    except psutil.NoSuchProcess:
+        return total
+    return total
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -15,6 +15,7 @@ from builder.errors import BundleError
 
 MANIFEST = "manifest.json"
 BUNDLE_FOLDER = "edgebundle"  # its folder inside packages: assets/edgebundle/ in an APK, edgebundle/ in an .app
+OWNER_FILE = ".edgebundle.json"  # beside outputs: names and hashes of what the builder wrote there, so that it never overwrites others
 MAX_ZIP_BYTES = 8 << 30  # a bundle that unpacks to more than this is refused (zip bomb)
 
 
@@ -48,7 +49,7 @@ class Bundle:
             raise BundleError(f"{root} is not a bundle: it has no {MANIFEST}; make one with 'builder convert -o {root}'.")
         manifest = parse_manifest(manifest_path.read_text(encoding="utf-8"), where=str(manifest_path))
         expected = {entry.file: entry.sha256 for entry in manifest.files}
-        present = {p.relative_to(root).as_posix() for p in tree_files(root)} - {MANIFEST}
+        present = {p.relative_to(root).as_posix() for p in tree_files(root)} - {MANIFEST, OWNER_FILE}
         for name in sorted(set(expected) ^ present):
             problem = "is missing" if name in expected else "is not listed in the manifest"
             raise BundleError(f"{root} is damaged: {name} {problem}; rebuild it with 'builder convert'.")

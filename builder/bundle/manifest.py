@@ -134,11 +134,12 @@ class GoldenOutputs(Frozen):
 
 
 class Golden(Frozen):
-    """A test input and the output each variant must give for it on any device."""
+    """A test input, the output each variant must give for it on any device, and what the source model gives (`reference`)."""
 
     id: str
     inputs: tuple[GoldenTensor, ...]
     expected: tuple[GoldenOutputs, ...]
+    reference: tuple[GoldenTensor, ...] = ()
 
 
 class ModelInfo(Frozen):

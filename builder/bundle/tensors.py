@@ -118,4 +118,4 @@ def peak_of(spec: TensorSpec, expected: Array) -> float:
     """Peak for PSNR: the width of an image's declared range; for other tensors the expected values' own range."""
     if spec.kind == "image" and spec.range is not None:
         return spec.range[1] - spec.range[0]
-    return float(np.max(expected) - np.min(expected))
+    return float(np.ptp(np.asarray(expected, np.float64)))

@@ -6,10 +6,10 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from builder.config import describe
 from builder.errors import ConfigError
 from builder.precision.layers import LayerOp, LayerTable
 from builder.precision.scheme import Scheme, parse_scheme
@@ -81,17 +81,7 @@ def load_plan(path: Path) -> PlanFile:
     try:
         return PlanFile.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {describe(error, {'on_unsupported', 'rule', 'match', 'op', 'scheme'})}") from error
-
-
-def describe(error: ValidationError, known: set[str]) -> str:
-    """First problem of a pydantic error as `where.key: what`, with the near key for an unknown one."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"unknown key '{where}'{did_you_mean(str(first['loc'][-1]), known)}"
-    message: Literal[""] | str = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {message[:1].lower()}{message[1:]}."
+        raise ConfigError(f"{path}: {describe(error, {*PlanFile.model_fields, *Rule.model_fields})}") from error
 
 
 def resolve(plan: PlanFile, table: LayerTable, *, where: str) -> ResolvedPlan:

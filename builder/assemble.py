@@ -1,0 +1,121 @@
+"""From the results of the steps to a bundle directory: artifacts, goldens, plans, manifest. Same inputs, same bytes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from builder.backends import BACKENDS
+from builder.bundle import (
+    MANIFEST,
+    SCHEMA,
+    Bundle,
+    FileHash,
+    Golden,
+    GoldenOutputs,
+    GoldenTensor,
+    Manifest,
+    ModelInfo,
+    Tool,
+    Variant,
+    file_sha256,
+    tree_bytes,
+    tree_files,
+    tree_sha256,
+)
+from builder.cache import versions
+from builder.output import copy_into
+from builder.precision.plan import PlanFile
+from builder.project import Project
+from builder.steps import SourceStep, VariantStep
+
+# A device's kernels may round otherwise than this machine's: int8 networks differ by some 60 dB, wrong colours or a
+# broken delegate by less than 30. 8-bit goldens alone limit agreement to about 59 dB.
+GOLDEN_MIN_PSNR_DB = 40.0
+
+
+def write_bundle(project: Project, source: SourceStep, variants: Sequence[VariantStep], root: Path) -> Bundle:
+    """Fill the empty directory `root`."""
+    described = tuple(_variant(step, root) for step in variants)
+    goldens = _goldens(source, variants, root)
+    (root / "plan.toml").write_text(_plans(project, variants), encoding="utf-8")
+    packages = sorted({"torch", "numpy", "edgebundle", *(p for step in variants for p in BACKENDS[step.section.backend].PACKAGES)})
+    manifest = Manifest(
+        schema_=SCHEMA,
+        model=ModelInfo(
+            name=project.config.model.name,
+            version=project.config.model.version,
+            licence=project.config.model.licence,
+            checkpoint_sha256=project.checkpoint_sha256,
+        ),
+        inputs=source.result.inputs,
+        outputs=source.result.outputs,
+        variants=described,
+        goldens=goldens,
+        files=tuple(FileHash(file=p.relative_to(root).as_posix(), sha256=file_sha256(p)) for p in tree_files(root)),
+        tools=tuple(Tool(name=name, version=version) for name, version in versions(tuple(packages)).items()),
+        licences=(project.config.model.licence,),
+    )
+    (root / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    return Bundle(root, manifest)
+
+
+def _variant(step: VariantStep, root: Path) -> Variant:
+    suffix = BACKENDS[step.section.backend].SUFFIX
+    target = root / "variants" / f"{step.section.name}{suffix}"
+    target.parent.mkdir(exist_ok=True)
+    copy_into(step.folder / step.result.artifact, target)
+    return Variant(
+        id=step.section.name,
+        backend=step.section.backend,
+        delegate=step.section.delegate,
+        file=target.relative_to(root).as_posix(),
+        bytes=tree_bytes(target),
+        sha256=tree_sha256(target),
+        **{name: getattr(step.result, name) for name in VARIANT_FIELDS},
+    )
+
+
+VARIANT_FIELDS = ("inputs", "outputs", "layers", "quality", "coverage", "minimum_runtime", "predicted_peak_memory_bytes")
+
+
+def _goldens(source: SourceStep, variants: Sequence[VariantStep], root: Path) -> tuple[Golden, ...]:
+    (root / "golden").mkdir()
+    goldens = []
+    for number, (inputs, reference) in enumerate(zip(source.result.golden_inputs, source.result.golden_references, strict=True)):
+        expected = []
+        for step in variants:
+            outputs = step.result.golden_outputs[number]
+            renamed = tuple(_copy_golden(step.folder, root, tensor, f"{number}.{step.section.name}") for tensor in outputs)
+            expected.append(GoldenOutputs(variant=step.section.name, tensors=renamed, min_psnr_db=GOLDEN_MIN_PSNR_DB))
+        goldens.append(
+            Golden(
+                id=str(number),
+                inputs=tuple(_copy_golden(source.folder, root, tensor, f"{number}.input") for tensor in inputs),
+                reference=tuple(_copy_golden(source.folder, root, tensor, f"{number}.reference") for tensor in reference),
+                expected=tuple(expected),
+            )
+        )
+    return tuple(goldens)
+
+
+def _copy_golden(folder: Path, root: Path, tensor: GoldenTensor, prefix: str) -> GoldenTensor:
+    file = f"golden/{prefix}.{tensor.name}.{tensor.encoding}"
+    shutil.copyfile(folder / tensor.file, root / file)
+    return tensor.model_copy(update={"file": file})
+
+
+def _plans(project: Project, variants: Sequence[VariantStep]) -> str:
+    """The plan of every variant as it was written, for people: one [[variant]] with its rules each."""
+    lines = ["# The precision plan of every variant of this bundle, as requested; manifest.json has what was realised.", ""]
+    for step in variants:
+        plan: PlanFile = project.plan(step.section)[0]
+        lines += ["[[variant]]", f"id = {json.dumps(step.section.name)}", f"on_unsupported = {json.dumps(plan.on_unsupported)}"]
+        for rule in plan.rule:
+            lines += ["[[variant.rule]]", f"match = {json.dumps(rule.match)}"]
+            lines += [f"op = {json.dumps(rule.op)}"] if rule.op else []
+            lines += [f"scheme = {json.dumps(rule.scheme)}"]
+        lines.append("")
+    return "\n".join(lines)

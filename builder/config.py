@@ -1,0 +1,216 @@
+"""builder.toml as typed models: validated, unknown keys refused with a suggestion, paths relative to the file."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from builder.errors import ConfigError
+from builder.suggest import did_you_mean
+
+BackendName = Literal["tflite", "coreml", "executorch"]
+DELEGATES: dict[BackendName, tuple[str, ...]] = {
+    "tflite": ("xnnpack",),
+    "coreml": ("all", "cpu_and_gpu", "cpu_and_ne"),
+    "executorch": ("xnnpack",),
+}
+
+
+def _file_name(value: str) -> str:
+    if not value or value.strip() != value or any(c in value for c in '/\\:*?"<>|\0') or value in (".", ".."):
+        raise ValueError(f"{value!r} cannot be used as a file name on every system")
+    return value
+
+
+FileName = Annotated[str, AfterValidator(_file_name)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelSection(Section):
+    """`source` is `module:callable` beside the file, or a .pt2; `checkpoint` a .safetensors, .pt or .pth state dict."""
+
+    name: FileName
+    version: str = "1"
+    source: str
+    checkpoint: str | None = None
+    licence: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_kind_of_source(self) -> Self:
+        if self.source.endswith(".pt2"):
+            if self.checkpoint is not None:
+                raise ValueError("a .pt2 carries its weights: remove 'checkpoint'")
+        elif ":" not in self.source:
+            raise ValueError(f"'source' must be 'module:callable' or a .pt2 file, not {self.source!r}")
+        elif self.checkpoint is None:
+            raise ValueError("'checkpoint' is missing: name the .safetensors, .pt or .pth file with the weights")
+        elif Path(self.checkpoint).suffix not in (".safetensors", ".pt", ".pth"):
+            raise ValueError(f"'checkpoint' must be a .safetensors, .pt or .pth file, not {self.checkpoint!r}")
+        return self
+
+
+class TensorSection(Section):
+    """An input or output. Pictures are RGB or BGR with a `range`, or with `mean` and `std` of pixels scaled to 0..1."""
+
+    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    kind: Literal["image", "vector", "tensor"]
+    dtype: Literal["float32", "int32", "int64"] = "float32"
+    range: tuple[float, float] | None = None
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    color_order: Literal["RGB", "BGR"] = "RGB"
+
+    @model_validator(mode="after")
+    def _picture_scale(self) -> Self:
+        scaled = self.mean is not None and self.std is not None
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("'mean' and 'std' go together")
+        if self.std is not None and any(s <= 0 for s in self.std):
+            raise ValueError("'std' must be positive")
+        if self.kind == "image" and scaled == (self.range is not None):
+            raise ValueError("an image needs either 'range' or 'mean' and 'std'")
+        if self.range is not None and self.range[0] >= self.range[1]:
+            raise ValueError("'range' must be [low, high]")
+        return self
+
+
+class InputSection(TensorSection):
+    """`resize`: how the apps fit a picture of another size: `center_crop` keeps the proportions."""
+
+    shape: tuple[int, ...] = Field(min_length=1)
+    resize: Literal["stretch", "center_crop"] = "center_crop"
+
+    @model_validator(mode="after")
+    def _shape(self) -> Self:
+        if any(size < 1 for size in self.shape):
+            raise ValueError("'shape' must hold positive sizes")
+        if self.kind == "image" and (len(self.shape) != 4 or self.shape[0] != 1 or self.shape[1] != 3):
+            raise ValueError("the 'shape' of an image must be [1, 3, height, width]")
+        return self
+
+
+class OutputSection(TensorSection):
+    """`labels`: a text file with one class name a line, for classifiers."""
+
+    labels: str | None = None
+
+
+class DataSection(Section):
+    """Globs relative to builder.toml: pictures for a single image input, .npz files (one array an input) otherwise."""
+
+    calibration: str | None = None
+    evaluation: str
+
+
+class VariantSection(Section):
+    """One artifact: backend x delegate x (`plan` file or one `scheme` for all layers)."""
+
+    backend: BackendName
+    delegate: str
+    id: FileName | None = None
+    plan: str | None = None
+    scheme: str | None = None
+
+    @model_validator(mode="after")
+    def _known_delegate_and_one_plan(self) -> Self:
+        known = DELEGATES[self.backend]
+        if self.delegate not in known:
+            raise ValueError(f"unknown delegate {self.delegate!r} of {self.backend}{did_you_mean(self.delegate, known)}")
+        if (self.plan is None) == (self.scheme is None):
+            raise ValueError("a variant needs either 'plan' or 'scheme'")
+        return self
+
+    @property
+    def name(self) -> str:
+        """Its id in the bundle: as given, or backend-delegate-scheme."""
+        return self.id or f"{self.backend}-{self.delegate}-{self.scheme or Path(self.plan or '').stem}"
+
+
+class AndroidSection(Section):
+    """`keystore`: a PKCS#12 or PEM key to sign with (password from the environment variable EDGEBUNDLE_KEYSTORE_PASSWORD)."""
+
+    application_id: str
+    version_name: str = "1.0"
+    version_code: int = Field(default=1, ge=1, le=2_100_000_000)
+    keystore: str | None = None
+
+
+class PackageSection(Section):
+    android: AndroidSection | None = None
+
+
+class LimitsSection(Section):
+    """What one worker process (one variant's lowering and verification) may take."""
+
+    time_s: float = Field(default=1800, gt=0)
+    memory_gb: float = Field(default=12, gt=0)
+
+
+class Config(Section):
+    """The whole of builder.toml."""
+
+    model: ModelSection
+    input: tuple[InputSection, ...] = Field(min_length=1)
+    output: tuple[OutputSection, ...] = Field(min_length=1)
+    data: DataSection
+    variant: tuple[VariantSection, ...] = Field(min_length=1)
+    package: PackageSection = PackageSection()
+    limits: LimitsSection = LimitsSection()
+
+    @model_validator(mode="after")
+    def _unique_names(self) -> Self:
+        tensors = [tensor.name for tensor in (*self.input, *self.output)]
+        for name in sorted({name for name in tensors if tensors.count(name) > 1}):
+            raise ValueError(f"two inputs or outputs are named {name!r}")
+        ids = [variant.name for variant in self.variant]
+        for name in sorted({name for name in ids if ids.count(name) > 1}):
+            raise ValueError(f"two variants are named {name!r}: give one of them another 'id'")
+        return self
+
+
+def known_keys() -> set[str]:
+    """Every key that builder.toml may hold, for suggestions."""
+    names: set[str] = set()
+    todo: list[Any] = [Config]
+    while todo:
+        section = todo.pop()
+        if isinstance(section, type) and issubclass(section, Section):
+            names.update(section.model_fields)
+            todo.extend(field.annotation for field in section.model_fields.values())
+        else:
+            todo.extend(get_args(section))
+    return names
+
+
+def load_config(path: Path) -> Config:
+    """Read builder.toml. Raises ConfigError naming the file, the key and, for a syntax error, the line."""
+    if path.is_dir():
+        path = path / "builder.toml"
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path} does not exist; go to the directory of your builder.toml or name it on the command line.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}.") from error
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {describe(error, known_keys())}") from error
+
+
+def describe(error: ValidationError, known: set[str]) -> str:
+    """First problem of a pydantic error as `where.key: what`, with the near key for an unknown one."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"unknown key '{where}'{did_you_mean(str(first['loc'][-1]), known)}"
+    if first["type"] == "missing":
+        return f"'{where}' is missing."
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message[:1].lower()}{message[1:]}.".removeprefix(": ")

@@ -1,0 +1,83 @@
+"""What a worker process is asked to do and what it gives back: the messages between the pipeline and `worker.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from builder.bundle import Binding, Coverage, GoldenTensor, LayerPrecision, Quality, TensorSpec
+from builder.config import Config
+from builder.precision.layers import LayerTable
+from builder.precision.plan import Rule
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceJob(Message):
+    """Load, check and export the source model; run it on the evaluation data."""
+
+    job: Literal["source"] = "source"
+    config: Config
+    folder: Path
+    evaluation: tuple[Path, ...]
+    goldens: int
+
+
+class SourceResult(Message):
+    """Beside it: `program.pt2`, `reference/NNNN.npz` for each evaluation sample, `golden/` inputs and references."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    layers: LayerTable
+    golden_inputs: tuple[tuple[GoldenTensor, ...], ...]
+    golden_references: tuple[tuple[GoldenTensor, ...], ...]
+
+
+class VariantJob(Message):
+    """Lower one variant, read it back, run it on the evaluation data. `requested` and `schemes` are by layer."""
+
+    job: Literal["variant"] = "variant"
+    backend: str
+    delegate: str
+    source: Path
+    rules: tuple[Rule, ...]
+    requested: dict[str, str]
+    schemes: dict[str, str]
+    reasons: dict[str, str]
+    calibration: tuple[Path, ...]
+    evaluation: tuple[Path, ...]
+
+
+class VariantResult(Message):
+    """Beside it: `artifact` + suffix and `golden/` outputs."""
+
+    artifact: str
+    inputs: tuple[Binding, ...]
+    outputs: tuple[Binding, ...]
+    layers: tuple[LayerPrecision, ...]
+    quality: Quality
+    coverage: Coverage
+    minimum_runtime: str
+    predicted_peak_memory_bytes: int
+    golden_outputs: tuple[tuple[GoldenTensor, ...], ...]
+
+
+class Failure(Message):
+    """A typed error of the worker: the class name in `builder.errors` and its sentence."""
+
+    kind: str
+    message: str
+
+
+class Job(Message):
+    """The file a worker is started with."""
+
+    job: Annotated[SourceJob | VariantJob, Field(discriminator="job")]
+
+
+JOB, RESULT, FAILURE, STAGE, LOG = "job.json", "result.json", "failure.json", "stage", "log.txt"
+PROGRAM = "program.pt2"

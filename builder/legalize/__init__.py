@@ -1,0 +1,1 @@
+"""Graph rewrites on the exported program, one per file, each proven equal before it is accepted."""

@@ -1,0 +1,71 @@
+"""The whole story on one screen: checkpoint -> exported source -> plan -> lower, read back, verify -> bundle -> package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+from builder.bundle import MANIFEST, Bundle, opened
+from builder.config import Config, VariantSection
+from builder.errors import ConfigError
+from builder.output import copy_into, refuse_foreign, replacing
+from builder.project import Project, open_project
+from builder.steps import Listener, assemble_bundle, build_package, export_source, lower_variant, plan_variant
+from builder.suggest import did_you_mean
+from builder.targets import TARGETS
+from builder.targets.base import PackageResult
+
+WORKERS = 2  # variants lowered side by side: each takes one to two cores and up to 3.5 GB
+
+
+def convert(config: Path, *, out: Path, backends: Sequence[str] = (), listener: Listener) -> Bundle:
+    """Make the bundle of a builder.toml in the directory `out`; only steps whose inputs changed run again."""
+    project = open_project(config)
+    refuse_foreign(out)
+    bundle = make_bundle(project, choose_variants(project.config, backends), listener)
+    with replacing(out) as work:
+        copy_into(bundle.root, work)
+    return Bundle.open(out)
+
+
+def package(source: Path, *, target: str, formats: Sequence[str] = (), out: Path, listener: Listener) -> PackageResult:
+    """Make the packages of a target in the directory `out`, from a builder.toml or from a bundle."""
+    if target not in TARGETS:
+        raise ConfigError(f"unknown target {target!r}{did_you_mean(target, TARGETS)}")
+    refuse_foreign(out)
+    with ExitStack() as stack:
+        if is_bundle(source):
+            bundle, project = stack.enter_context(opened(source)), None
+        else:
+            project = open_project(source)
+            bundle = make_bundle(project, choose_variants(project.config, TARGETS[target].BACKENDS), listener)
+        folder, result = build_package(bundle, project, target, tuple(formats), listener)
+        with replacing(out) as work:
+            copy_into(folder, work)
+    return PackageResult(files=tuple(out / file for file in result.files), findings=result.findings)
+
+
+def make_bundle(project: Project, sections: Sequence[VariantSection], listener: Listener) -> Bundle:
+    """The bundle of these variants, in the cache: every step checked before the first converter starts."""
+    source = export_source(project, listener)
+    plans = [plan_variant(project, source, section) for section in sections]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        variants = list(pool.map(lambda section, plan: lower_variant(project, source, section, plan, listener), sections, plans))
+    return assemble_bundle(project, source, variants)
+
+
+def choose_variants(config: Config, backends: Sequence[str]) -> tuple[VariantSection, ...]:
+    """The variants of these backends, all of them when none is named. Raises ConfigError when that leaves none."""
+    chosen = tuple(v for v in config.variant if not backends or v.backend in backends)
+    if not chosen:
+        raise ConfigError(f"builder.toml has no variant for {' or '.join(backends)}; add a [[variant]] with that backend.")
+    return chosen
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether a path is a bundle (directory or archive) rather than a builder.toml or the directory of one."""
+    return (path / MANIFEST).is_file() or (path.is_file() and path.suffix != ".toml")
+
+

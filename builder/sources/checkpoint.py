@@ -1,0 +1,105 @@
+"""Checkpoint + factory: `module:callable` beside builder.toml makes the network, a state dict fills it."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from builder.config import Config
+from builder.errors import SourceError
+from builder.sources.exported import check_outputs
+from builder.sources.state_dict import load_into, read_state_dict
+from builder.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+    from torch.nn import Module
+
+
+def load(folder: Path, config: Config) -> ExportedProgram:
+    """Build, fill and export the network. Raises SourceError naming the key, the input or the user's own source line."""
+    import torch
+
+    checkpoint = folder / (config.model.checkpoint or "")
+    state = read_state_dict(checkpoint)
+    module = make_module(folder, config.model.source)
+    load_into(module, state, checkpoint)
+    module.eval()
+    inputs = example_inputs(config)
+    try:
+        with torch.no_grad():
+            outputs = module(*inputs)
+    except Exception as error:
+        raise SourceError(
+            f"the model rejects inputs of the shapes in builder.toml ({describe_inputs(config)}): "
+            f"{_first_line(error)}{_user_line(error, folder)}; correct 'shape' of the inputs."
+        ) from error
+    check_outputs(outputs, config)
+    try:
+        return torch.export.export(module, inputs)
+    except Exception as error:
+        raise SourceError(f"torch.export cannot capture the model: {_first_line(error)}{_user_line(error, folder)}; make its forward free of data-dependent control flow.") from error
+
+
+def make_module(folder: Path, source: str) -> Module:
+    """Import `module` from `folder` and call `callable`. Raises SourceError with the user's line when it raises."""
+    import torch
+
+    module_name, _, function_name = source.partition(":")
+    path = folder / (module_name.replace(".", "/") + ".py")
+    if not path.is_file():
+        raise SourceError(f"the model source {path} does not exist; correct 'source' in builder.toml.")
+    sys.path.insert(0, str(folder))  # so that the module may import its neighbours
+    try:
+        spec = importlib.util.spec_from_file_location(module_name.replace(".", "_"), path)
+        if spec is None or spec.loader is None:
+            raise SourceError(f"the model source {path} is not a Python module.")
+        loaded = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(loaded)
+        factory = getattr(loaded, function_name, None)
+        if not callable(factory):
+            names = [name for name, value in vars(loaded).items() if callable(value)]
+            raise SourceError(f"{path} has no callable {function_name!r}{did_you_mean(function_name, names)}")
+        made = factory()
+    except SourceError:
+        raise
+    except Exception as error:
+        raise SourceError(f"the model source {source!r} raised {_first_line(error)}{_user_line(error, folder)}; run it on its own to see why.") from error
+    finally:
+        sys.path.remove(str(folder))
+    if not isinstance(made, torch.nn.Module):
+        raise SourceError(f"{source!r} returned {type(made).__name__}, not a torch.nn.Module; return the network itself.")
+    return made
+
+
+def example_inputs(config: Config) -> tuple[Any, ...]:
+    """Inputs of the declared shapes: mid-range floats, zeros for integers (a valid index everywhere)."""
+    import torch
+
+    made = []
+    for tensor in config.input:
+        if tensor.dtype == "float32":
+            made.append(torch.full(tensor.shape, 0.5))
+        else:
+            made.append(torch.zeros(tensor.shape, dtype=getattr(torch, tensor.dtype)))
+    return tuple(made)
+
+
+def describe_inputs(config: Config) -> str:
+    return ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in config.input)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def _user_line(error: Exception, folder: Path) -> str:
+    """` (file.py line N)` of the innermost frame in the user's own files, or nothing."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f" ({Path(error.filename).name} line {error.lineno})"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).resolve().is_relative_to(folder.resolve())]
+    return f" ({Path(frames[-1].filename).name} line {frames[-1].lineno})" if frames else ""

@@ -1,0 +1,181 @@
+"""The cached steps of a conversion: export the source once, lower each variant once; only what changed runs again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import TypeAdapter
+
+from builder.backends import BACKENDS
+from builder.bundle import Bundle, file_sha256
+from builder.cache import content_key, entry, locked, publishing, versions
+from builder.config import AndroidSection, VariantSection
+from builder.errors import DataError
+from builder.jobs import RESULT, SourceJob, SourceResult, VariantJob, VariantResult
+from builder.precision.plan import resolve
+from builder.precision.support import SupportedPlan, check_support
+from builder.project import Project
+from builder.supervisor import run_job
+from builder.targets import TARGETS
+from builder.targets.base import PackageRequest, PackageResult
+
+GOLDENS = 1  # evaluation samples that travel with the bundle
+
+
+class Listener(Protocol):
+    """Hears what the pipeline does; the command line draws progress bars from it."""
+
+    def stage(self, step: str, text: str) -> None: ...
+
+    def done(self, step: str, *, cached: bool) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceStep:
+    folder: Path
+    key: str
+    result: SourceResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantStep:
+    section: VariantSection
+    folder: Path
+    key: str
+    result: VariantResult
+
+
+def export_source(project: Project, listener: Listener) -> SourceStep:
+    """The source model, exported and run on the evaluation data. Raises SourceError, DataError, ConversionError."""
+    key = project.source_key()
+    job = SourceJob(
+        config=project.config,
+        folder=project.folder,
+        evaluation=tuple(file.path for file in project.data.evaluation),
+        goldens=min(GOLDENS, len(project.data.evaluation)),
+    )
+    folder = _cached(project, "source", key, job, "the source model", listener)
+    return SourceStep(folder=folder, key=key, result=SourceResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8")))
+
+
+def plan_variant(project: Project, source: SourceStep, section: VariantSection) -> SupportedPlan:
+    """The plan of a variant, resolved over the layers and checked against the backend. Raises ConfigError."""
+    plan, where = project.plan(section)
+    resolved = resolve(plan, source.result.layers, where=where)
+    return check_support(resolved, source.result.layers, BACKENDS[section.backend], section.delegate, where=where)
+
+
+def lower_variant(project: Project, source: SourceStep, section: VariantSection, plan: SupportedPlan, listener: Listener) -> VariantStep:
+    """One variant: lowered, read back, run and measured. Raises ConversionError, VerificationError, DataError."""
+    backend = BACKENDS[section.backend]
+    calibration = project.data.calibration if plan.plan.needs_calibration else ()
+    if plan.plan.needs_calibration and not calibration:
+        raise DataError(f"variant {section.name!r} has static schemes, which need calibration data; set 'calibration' in [data] of builder.toml.")
+    job = VariantJob(
+        backend=section.backend,
+        delegate=section.delegate,
+        source=source.folder,
+        rules=plan.requested.rules,
+        requested={name: choice.scheme.name for name, choice in plan.requested.choices.items()},
+        schemes={name: choice.scheme.name for name, choice in plan.plan.choices.items()},
+        reasons=plan.reasons,
+        calibration=tuple(file.path for file in calibration),
+        evaluation=tuple(file.path for file in project.data.evaluation),
+    )
+    key = content_key(
+        {
+            "source": source.key,
+            "job": job.model_dump(mode="json", exclude={"source", "calibration", "evaluation", "rules"}),
+            "calibration": [file.sha256 for file in calibration],
+            "versions": versions(backend.PACKAGES),
+        }
+    )
+    folder = _cached(project, "variant", key, job, f"variant {section.name!r}", listener)
+    return VariantStep(section=section, folder=folder, key=key, result=VariantResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8")))
+
+
+def assemble_bundle(project: Project, source: SourceStep, variants: Sequence[VariantStep]) -> Bundle:
+    """The bundle of these variants, kept in the cache and opened from there (so its hashes are checked)."""
+    from builder.assemble import write_bundle
+
+    key = content_key(
+        {
+            "model": project.config.model.model_dump(mode="json"),
+            "source": source.key,
+            "variants": [[step.section.model_dump(mode="json"), step.key, project.plan(step.section)[0].model_dump(mode="json")] for step in variants],
+        }
+    )
+    with locked(f"bundle {key}"):
+        if not entry("bundle", key).is_dir():
+            with publishing("bundle", key) as work:
+                write_bundle(project, source, variants, work)
+    return Bundle.open(entry("bundle", key))
+
+
+def build_package(
+    bundle: Bundle, project: Project | None, target_name: str, formats: tuple[str, ...], listener: Listener
+) -> tuple[Path, PackageResult]:
+    """The packages of a bundle, kept in the cache: their directory, and their files relative to it."""
+    target = TARGETS[target_name]
+    app = app_settings(bundle, project)
+    keystore = None if project is None or app.keystore is None else project.folder / app.keystore
+    key = content_key(
+        {
+            "bundle": bundle.sha256,
+            "target": target_name,
+            "formats": formats,
+            "app": app.model_dump(mode="json"),
+            "keystore": file_sha256(keystore) if keystore and keystore.is_file() else None,
+            "code": target.sources_sha256(),
+        }
+    )
+    what = f"the {target_name} package"
+    with locked(f"package {key}"):
+        folder = entry("package", key)
+        cached = folder.is_dir()
+        if not cached:
+            listener.stage(what, "build")
+            with publishing("package", key) as work:
+                (work / "files").mkdir()
+                request = PackageRequest(
+                    bundle=bundle,
+                    application_id=app.application_id,
+                    version_name=app.version_name,
+                    version_code=app.version_code,
+                    formats=formats or target.DEFAULT_FORMATS,
+                    out=work / "files",
+                    keystore=keystore,
+                )
+                result = target.package(request)
+                relative = PackageResult(files=tuple(f.relative_to(work / "files") for f in result.files), findings=result.findings)
+                (work / RESULT).write_bytes(_PACKAGE_RESULT.dump_json(relative, indent=1))
+    listener.done(what, cached=cached)
+    return folder / "files", _PACKAGE_RESULT.validate_json((folder / RESULT).read_bytes())
+
+
+_PACKAGE_RESULT = TypeAdapter(PackageResult)
+
+
+def app_settings(bundle: Bundle, project: Project | None) -> AndroidSection:
+    """[package.android] of builder.toml, or an id made from the model's name for a bundle that comes without one."""
+    if project is not None and project.config.package.android is not None:
+        return project.config.package.android
+    word = re.sub(r"[^a-z0-9]", "", bundle.manifest.model.name.lower())
+    return AndroidSection(application_id=f"org.edgebundle.sample.{word if word[:1].isalpha() else f'm{word}'}")
+
+
+def _cached(project: Project, step: str, key: str, job: SourceJob | VariantJob, what: str, listener: Listener) -> Path:
+    """The entry of this key, made by a worker process unless it is there; two builds never make the same entry twice."""
+    on_stage: Callable[[str], None] = lambda text: listener.stage(what, text)  # noqa: E731
+    with locked(f"{step} {key}"):
+        folder = entry(step, key)
+        cached = folder.is_dir()
+        if not cached:
+            with publishing(step, key) as work:
+                run_job(job, work, what=what, limits=project.config.limits, on_stage=on_stage)
+    listener.done(what, cached=cached)
+    return folder

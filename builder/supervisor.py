@@ -1,0 +1,60 @@
+"""Starts worker processes, watches their time and memory, and turns what happens to them into results or typed errors."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from builder import errors
+from builder.config import LimitsSection
+from builder.jobs import FAILURE, JOB, LOG, RESULT, STAGE, Failure, Job, SourceJob, VariantJob
+from builder.process import ToolMemory, ToolTimeout, run_limited
+
+LAST_LINES = 8
+
+
+def run_job(job: SourceJob | VariantJob, folder: Path, *, what: str, limits: LimitsSection, on_stage: Callable[[str], None]) -> str:
+    """Run one job in `folder`; the text of its result. Raises what the worker raised, ConversionError for any other end."""
+    (folder / JOB).write_text(Job(job=job).model_dump_json(), encoding="utf-8")
+    last = ""
+
+    def poll() -> None:
+        nonlocal last
+        try:
+            text = (folder / STAGE).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return
+        if text != last:
+            last = text
+            on_stage(text)
+
+    try:
+        status = run_limited(
+            [sys.executable, "-m", "builder.worker", folder],
+            log=folder / LOG,
+            timeout_s=limits.time_s,
+            memory_bytes=int(limits.memory_gb * 1e9),
+            poll=poll,
+        )
+    except ToolTimeout as error:
+        raise errors.ConversionError(f"{what} {error} (at '{last}'); raise time_s in [limits] of builder.toml.") from error
+    except ToolMemory as error:
+        raise errors.ConversionError(f"{what} {error} (at '{last}'); raise memory_gb in [limits] of builder.toml or make the input smaller.") from error
+    if status == 0 and (folder / RESULT).is_file():
+        text = (folder / RESULT).read_text(encoding="utf-8")
+        for name in (JOB, STAGE, LOG):
+            (folder / name).unlink(missing_ok=True)
+        return text
+    if (folder / FAILURE).is_file():
+        failure = Failure.model_validate_json((folder / FAILURE).read_text(encoding="utf-8"))
+        kind = getattr(errors, failure.kind)
+        raise kind(f"{what}: {failure.message}" if kind is not errors.SourceError else failure.message)
+    how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+    raise errors.ConversionError(f"{what} {how} at '{last or 'start'}'; its last lines were:\n{last_lines(folder / LOG)}")
+
+
+def last_lines(log: Path) -> str:
+    lines = [line.rstrip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return "\n".join(f"  | {line[:300]}" for line in lines[-LAST_LINES:])

@@ -1,0 +1,189 @@
+"""One worker process: does one job of `jobs.py` in its directory and leaves a result or a typed failure there.
+
+    python -m builder.worker DIRECTORY
+
+A converter that crashes takes only this process with it; what it prints goes to the supervisor's log.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from pathlib import Path
+
+from builder.backends import BACKENDS
+from builder.backends.base import Model, Tensors
+from builder.bundle import GoldenTensor, LayerPrecision, TensorSpec, tree_files
+from builder.bundle.tensors import tensor_to_pixels, write_picture
+from builder.data import read_sample, read_samples
+from builder.errors import EdgebundleError, VerificationError
+from builder.jobs import FAILURE, JOB, PROGRAM, RESULT, STAGE, Failure, Job, SourceJob, SourceResult, VariantJob, VariantResult
+from builder.precision.plan import Choice, ResolvedPlan
+from builder.precision.scheme import parse_scheme
+from builder.quality.metrics import QualityMeter
+
+# An artifact whose layers are all floats and that agrees less than this with its source was converted wrongly.
+FLOAT_GATE_DB = 40.0
+
+
+def main(folder: Path) -> int:
+    warnings.simplefilter("ignore")  # the converters' own; they would bury the lines that matter
+    job = Job.model_validate_json((folder / JOB).read_text(encoding="utf-8")).job
+    try:
+        result = run_source(job, folder) if isinstance(job, SourceJob) else run_variant(job, folder)
+    except EdgebundleError as error:
+        failure = Failure(kind=type(error).__name__, message=str(error))
+        (folder / FAILURE).write_text(failure.model_dump_json(), encoding="utf-8")
+        return 1
+    (folder / RESULT).write_text(result.model_dump_json(indent=1), encoding="utf-8")
+    return 0
+
+
+def stage(folder: Path, text: str) -> None:
+    """Tell the supervisor what is being done."""
+    temporary = folder / f".{STAGE}"
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(folder / STAGE)
+
+
+def run_source(job: SourceJob, folder: Path) -> SourceResult:
+    import numpy as np
+    import torch
+
+    from builder.sources import load_model
+
+    stage(folder, "load")
+    model = load_model(job.config, job.folder)
+    torch.export.save(model.program, folder / PROGRAM)
+    module = model.program.module()
+    (folder / "reference").mkdir()
+    golden_inputs, golden_references = [], []
+    for number, path in enumerate(job.evaluation):
+        stage(folder, f"source model on evaluation data {number + 1}/{len(job.evaluation)}")
+        sample = read_sample(path, model.inputs)
+        with torch.no_grad():
+            raw = module(*(torch.from_numpy(sample[spec.name]) for spec in model.inputs))
+        values = list(raw) if isinstance(raw, tuple | list) else [raw]
+        outputs: Tensors = {spec.name: value.numpy() for spec, value in zip(model.outputs, values, strict=True)}
+        for name, value in outputs.items():
+            if not np.isfinite(value).all():
+                raise VerificationError(f"the source model gives NaN or infinite values in {name!r} for {path.name}; no artifact of it can be right.")
+        np.savez(folder / "reference" / f"{number:04d}.npz", **outputs)  # type: ignore[arg-type]
+        if number < job.goldens:
+            golden_inputs.append(write_golden(folder, f"golden-{number}.input", sample, model.inputs))
+            golden_references.append(write_golden(folder, f"golden-{number}.reference", outputs, model.outputs))
+    return SourceResult(
+        inputs=model.inputs,
+        outputs=model.outputs,
+        layers=model.layers,
+        golden_inputs=tuple(golden_inputs),
+        golden_references=tuple(golden_references),
+    )
+
+
+def write_golden(folder: Path, prefix: str, tensors: Tensors, specs: tuple[TensorSpec, ...]) -> tuple[GoldenTensor, ...]:
+    """Store tensors below `golden/`: pictures as PNG, the rest as raw little-endian float32."""
+    (folder / "golden").mkdir(exist_ok=True)
+    stored = []
+    for spec in specs:
+        is_picture = spec.kind == "image"
+        name = f"golden/{prefix}.{spec.name}.{'png' if is_picture else 'f32'}"
+        if is_picture:
+            write_picture(folder / name, tensor_to_pixels(tensors[spec.name], spec))
+        else:
+            (folder / name).write_bytes(tensors[spec.name].astype("<f4").tobytes())
+        stored.append(GoldenTensor(name=spec.name, file=name, encoding="png" if is_picture else "f32"))
+    return tuple(stored)
+
+
+def load_source(folder: Path) -> tuple[Model, SourceResult]:
+    """The source job's result as a model. Its program was written by ourselves, into our own cache."""
+    import torch
+
+    source = SourceResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
+    program = torch.export.load(folder / PROGRAM)
+    return Model(program=program, inputs=source.inputs, outputs=source.outputs, layers=source.layers), source
+
+
+def run_variant(job: VariantJob, folder: Path) -> VariantResult:
+    stage(folder, "load")
+    backend = BACKENDS[job.backend]
+    model, source = load_source(job.source)
+    choices = {layer: Choice(scheme=parse_scheme(name, where="plan"), rule=-1) for layer, name in job.schemes.items()}
+    plan = ResolvedPlan(rules=job.rules, choices=choices, fallback=None)
+    artifact = folder / f"artifact{backend.SUFFIX}"
+
+    stage(folder, "lower")
+    lowered = backend.lower(model, plan, job.delegate, lambda: read_samples(job.calibration, model.inputs), artifact)
+    refuse_paths_of_this_machine(artifact)
+
+    stage(folder, "read back")
+    layers = compare_with_request(backend.read_back(artifact, model), job, model)
+
+    stage(folder, "run")
+    runner = backend.runner(artifact, lowered.inputs, lowered.outputs, os.cpu_count() or 1)
+    meter = QualityMeter(outputs=model.outputs)
+    goldens = []
+    for number, path in enumerate(job.evaluation):
+        stage(folder, f"evaluate {number + 1}/{len(job.evaluation)}")
+        outputs = runner(read_sample(path, model.inputs))
+        meter.add(outputs, read_reference(job.source, number))
+        if number < len(source.golden_inputs):
+            goldens.append(write_golden(folder, f"golden-{number}", outputs, model.outputs))
+    quality = meter.result(backend.runtime_name())
+    if quality.psnr_db_worst < 0:
+        raise VerificationError(f"the artifact gives NaN, infinite or unrelated values ({quality.psnr_db_worst} dB on the worst sample); try another plan.")
+    if all(choice.scheme.mode == "float" for choice in choices.values()) and quality.psnr_db_worst < FLOAT_GATE_DB:
+        raise VerificationError(
+            f"the artifact agrees with the source model to only {quality.psnr_db_worst} dB although all its layers are floats "
+            f"(at least {FLOAT_GATE_DB:g} dB is expected): the converter produced something else."
+        )
+    return VariantResult(
+        artifact=artifact.name,
+        inputs=lowered.inputs,
+        outputs=lowered.outputs,
+        layers=layers,
+        quality=quality,
+        coverage=backend.coverage(artifact, job.delegate),
+        minimum_runtime=backend.minimum_runtime(artifact),
+        predicted_peak_memory_bytes=backend.peak_memory(artifact, lowered.inputs, lowered.outputs),
+        golden_outputs=tuple(goldens),
+    )
+
+
+def compare_with_request(realised: dict[str, str], job: VariantJob, model: Model) -> tuple[LayerPrecision, ...]:
+    """Requested and realised scheme of every layer. Raises VerificationError where they differ without a named fallback."""
+    rows = []
+    for layer in model.layers.layers:
+        wanted, got = job.schemes[layer.name], realised.get(layer.name, "absent")
+        if wanted != got:
+            raise VerificationError(
+                f"layer {layer.name!r} was asked for as {wanted} but the {job.backend} file holds it as {got}; "
+                f"give it another scheme in the plan or set on_unsupported."
+            )
+        rows.append(
+            LayerPrecision(layer=layer.name, op=layer.op, requested=job.requested[layer.name], realised=got, fallback=job.reasons.get(layer.name))
+        )
+    return tuple(rows)
+
+
+def read_reference(source: Path, number: int) -> Tensors:
+    import numpy as np
+
+    with np.load(source / "reference" / f"{number:04d}.npz", allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def refuse_paths_of_this_machine(artifact: Path) -> None:
+    """An artifact is shipped to strangers: it may not name the directories it was made in. Raises VerificationError."""
+    needles = {str(Path.cwd()), str(Path(__file__).resolve().parent), sys.prefix}
+    for path in tree_files(artifact):
+        content = path.read_bytes()
+        for needle in needles:
+            if len(needle) > 1 and needle.encode() in content:
+                raise VerificationError(f"{artifact.name} contains a path of this machine ({needle}); this is a bug of the converter's version in use.")
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
