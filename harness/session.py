@@ -1,0 +1,142 @@
+"""The flow of `harness run`: every device, every variant it can run, one record each, kept at once."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from builder.bundle import Bundle, Variant
+from builder.bundle.tensors import golden_tensor
+from harness.config import Protocol
+from harness.devices import open_device
+from harness.devices.base import Device, Request
+from harness.errors import DeviceError, UsageError
+from harness.pictures import pictures_of
+from harness.records import ProtocolInfo, Run
+from harness.store import Store
+from harness.verdicts import check_golden, verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """A variant that a device cannot run, or (`failed`) could not: the reason is never dropped."""
+
+    device: str
+    variant: str
+    reason: str
+    failed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """Progress: variant number `index` of `total` on a device is about to be measured."""
+
+    device: str
+    variant: str
+    index: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionResult:
+    """What a session measured, and what it did not."""
+
+    runs: tuple[Run, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def run_session(
+    bundle: Bundle, devices: Iterable[str], protocol: Protocol, store: Store | None, on_step: Callable[[Step], None] = lambda step: None
+) -> SessionResult:
+    """Measure all variants of a bundle on each device (`KIND` or `KIND:ID`).
+
+    A device that fails is recorded as the reason and the next one is measured; only bad usage and a store that cannot be
+    written end the session (UsageError, StoreError). Records are appended one by one, so nothing measured is ever lost.
+    """
+    if not bundle.manifest.goldens:
+        raise UsageError("the bundle has no golden to measure on and to check against; rebuild it with 'builder convert'.")
+    runs: list[Run] = []
+    skipped: list[Skipped] = []
+    variants = bundle.manifest.variants
+    if store is not None:
+        store.put_manifest(bundle.sha256, bundle.manifest)
+    for name in devices:
+        try:
+            with open_device(name) as device:
+                for index, variant in enumerate(variants):
+                    on_step(Step(device=name, variant=variant.id, index=index, total=len(variants)))
+                    reason = device.unsupported(variant)
+                    if reason is not None:
+                        skipped.append(Skipped(device=name, variant=variant.id, reason=reason, failed=False))
+                        continue
+                    try:
+                        runs.append(measure_variant(bundle, variant, device, protocol, store))
+                    except DeviceError as error:
+                        skipped.append(Skipped(device=name, variant=variant.id, reason=str(error), failed=True))
+        except DeviceError as error:  # it cannot be opened or left
+            skipped.append(Skipped(device=name, variant="all variants", reason=str(error), failed=True))
+    return SessionResult(runs=tuple(runs), skipped=tuple(skipped))
+
+
+def measure_variant(bundle: Bundle, variant: Variant, device: Device, protocol: Protocol, store: Store | None) -> Run:
+    """One run: conditions, measurement on the first golden's input, its check, conditions, verdict, record."""
+    plan = protocol.counting() if device.metric == "instructions" else protocol
+    golden = bundle.manifest.goldens[0]
+    specs = {spec.name: spec for spec in bundle.manifest.inputs}
+    request = Request(
+        artifact=bundle.path(variant.file),
+        variant=variant,
+        inputs={tensor.name: golden_tensor(bundle.root, tensor, specs[tensor.name]) for tensor in golden.inputs},
+        threads=plan.threads,
+        warmup=plan.warmup,
+        runs=plan.runs,
+        timeout_s=plan.timeout_s,
+    )
+    started = datetime.now(UTC)
+    before = device.conditions()
+    measured = device.measure(request)
+    after = device.conditions()
+    result, reason = check_golden(bundle, golden, variant.id, measured.outputs)
+    run = Run(
+        id=uuid.uuid4().hex,
+        started_at=started.isoformat(timespec="milliseconds"),
+        model_name=bundle.manifest.model.name,
+        bundle_sha256=bundle.sha256,
+        variant=variant.id,
+        variant_sha256=variant.sha256,
+        variant_bytes=variant.bytes,
+        backend=variant.backend,
+        device=device.info,
+        mode=measured.mode,
+        runtime=measured.runtime,
+        runtime_version=measured.runtime_version,
+        delegate_requested=variant.delegate,
+        delegate_executed=measured.delegate_executed,
+        threads=plan.threads,
+        protocol=ProtocolInfo(name=plan.name, warmup=plan.warmup, runs=plan.runs),
+        conditions_start=before,
+        conditions_end=after,
+        metric=device.metric,
+        simulated=device.simulated,
+        load_ns=measured.load_ns,
+        first_ns=measured.first_ns,
+        latency_ns=measured.latency_ns,
+        instructions=measured.instructions,
+        peak_memory_bytes=measured.peak_memory_bytes,
+        samples=measured.samples,
+        golden=result,
+        golden_reason=reason,
+        verdict=verdict(
+            golden=result,
+            golden_reason=reason,
+            delegate_requested=variant.delegate,
+            delegate_executed=measured.delegate_executed,
+            metric=device.metric,
+            latency_ns=measured.latency_ns,
+        ),
+    )
+    if store is not None:
+        store.append(run, pictures_of(bundle, golden, variant.id, measured.outputs))
+    return run

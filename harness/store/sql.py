@@ -1,0 +1,159 @@
+"""A database as a store, through SQLAlchemy: an SQLite file on one machine, PostgreSQL by URL for a lab."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import MissingToolError, StoreError
+from harness.records import Run, parse_run
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, MetaData
+
+    from builder.bundle import Manifest
+    from harness.pictures import Picture
+
+LOCK_WAIT_S = 10.0  # how long an append waits for another writer
+LAYOUT = 1  # of the tables; the records inside carry a schema of their own
+
+
+def _tables() -> MetaData:
+    """`runs` holds each record as the exact line of the exchange format; pictures are kept once by content."""
+    from sqlalchemy import Column, ForeignKey, Integer, LargeBinary, MetaData, String, Table, Text
+
+    tables = MetaData()
+    Table("layout", tables, Column("number", Integer, primary_key=True))
+    Table(
+        "runs",
+        tables,
+        Column("sequence", Integer, primary_key=True, autoincrement=True),
+        Column("id", String(64), nullable=False, unique=True),
+        Column("record", Text, nullable=False),
+    )
+    Table("manifests", tables, Column("bundle_sha256", String(64), primary_key=True), Column("manifest", Text, nullable=False))
+    Table("pictures", tables, Column("sha256", String(64), primary_key=True), Column("png", LargeBinary, nullable=False))
+    Table(
+        "run_pictures",
+        tables,
+        Column("run_id", String(64), ForeignKey("runs.id"), primary_key=True),
+        Column("role", String(16), primary_key=True),
+        Column("name", String(200), primary_key=True),
+        Column("sha256", String(64), ForeignKey("pictures.sha256"), nullable=False),
+    )
+    return tables
+
+
+class SqlStore:
+    """Each append is one transaction: a run is there with its pictures, or it is not there at all."""
+
+    def __init__(self, url: str, *, create: bool, lock_wait_s: float = LOCK_WAIT_S) -> None:
+        from sqlalchemy import create_engine, event, inspect, make_url
+        from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+        self._tables = _tables()
+        try:
+            parsed = make_url(url)
+            sqlite = parsed.get_backend_name() == "sqlite"
+            self.name = (parsed.database or url) if sqlite else parsed.render_as_string(hide_password=True)
+            self._engine = create_engine(parsed, connect_args={"timeout": lock_wait_s} if sqlite else {})
+        except (ArgumentError, NoSuchModuleError) as error:
+            raise StoreError(f"{url!r} is not a database URL ({error}); write a file name or e.g. postgresql+psycopg://HOST/NAME.") from error
+        except ModuleNotFoundError as error:
+            raise MissingToolError(f"this database needs the Python package {error.name}: pip install {error.name}.") from error
+        if sqlite:
+            event.listen(self._engine, "connect", _sqlite_pragmas)
+        with self._guard():
+            if create:
+                with self._engine.begin() as connection:
+                    self._tables.create_all(connection)
+                    layout = self._tables.tables["layout"]
+                    if connection.execute(layout.select()).first() is None:
+                        connection.execute(layout.insert(), {"number": LAYOUT})
+            names = set(inspect(self._engine).get_table_names())
+            if not set(self._tables.tables) <= names:
+                raise StoreError(f"{self.name} is not a store of run records; give the file that 'harness run -o' wrote.")
+            with self._engine.connect() as connection:
+                number = connection.execute(self._tables.tables["layout"].select()).scalar_one_or_none()
+        if number is None or number > LAYOUT:
+            raise StoreError(f"{self.name} has layout {number} but this edgebundle reads up to {LAYOUT}; upgrade edgebundle.")
+
+    def append(self, run: Run, pictures: tuple[Picture, ...] = ()) -> None:
+        from sqlalchemy import select
+
+        table, links, records = (self._tables.tables[name] for name in ("pictures", "run_pictures", "runs"))
+        with self._guard(), self._engine.begin() as connection:
+            connection.execute(records.insert(), {"id": run.id, "record": run.to_json()})
+            for picture in pictures:
+                digest = hashlib.sha256(picture.png).hexdigest()
+                if connection.execute(select(table.c.sha256).where(table.c.sha256 == digest)).first() is None:
+                    connection.execute(table.insert(), {"sha256": digest, "png": picture.png})
+                row = {"run_id": run.id, "role": picture.role, "name": picture.name, "sha256": digest}
+                connection.execute(links.insert(), row)
+
+    def put_manifest(self, bundle_sha256: str, manifest: Manifest) -> None:
+        from sqlalchemy import select
+
+        table = self._tables.tables["manifests"]
+        with self._guard(), self._engine.begin() as connection:
+            if connection.execute(select(table.c.bundle_sha256).where(table.c.bundle_sha256 == bundle_sha256)).first() is None:
+                connection.execute(table.insert(), {"bundle_sha256": bundle_sha256, "manifest": manifest.to_json()})
+
+    def runs(self) -> Iterator[Run]:
+        from sqlalchemy import select
+
+        table = self._tables.tables["runs"]
+        with self._guard(), self._engine.connect() as connection:
+            for row in connection.execute(select(table.c.sequence, table.c.record).order_by(table.c.sequence)):
+                yield parse_run(row.record, where=f"{self.name} record {row.sequence}")
+
+    def manifest(self, bundle_sha256: str) -> Manifest | None:
+        from sqlalchemy import select
+
+        from builder.bundle import parse_manifest
+
+        table = self._tables.tables["manifests"]
+        with self._guard(), self._engine.connect() as connection:
+            text = connection.execute(select(table.c.manifest).where(table.c.bundle_sha256 == bundle_sha256)).scalar_one_or_none()
+        return None if text is None else parse_manifest(text, where=f"{self.name} manifest {bundle_sha256[:12]}")
+
+    def pictures(self, run_id: str) -> tuple[Picture, ...]:
+        from sqlalchemy import select
+
+        from harness.pictures import Picture
+
+        table, links = self._tables.tables["pictures"], self._tables.tables["run_pictures"]
+        query = select(links.c.role, links.c.name, table.c.png).join(table, table.c.sha256 == links.c.sha256).where(links.c.run_id == run_id)
+        with self._guard(), self._engine.connect() as connection:
+            return tuple(Picture(role=row.role, name=row.name, png=row.png) for row in connection.execute(query))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        """Database errors as one sentence."""
+        from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+
+        try:
+            yield
+        except DatabaseError as error:
+            reason = str(error.orig)
+            if "locked" in reason:
+                raise StoreError(f"{self.name} is locked by another program; wait for it to end, or write elsewhere with -o.") from error
+            if "not a database" in reason or "malformed" in reason:
+                raise StoreError(f"{self.name} is damaged or is not a database ({reason}); move it away, or restore a copy.") from error
+            raise StoreError(f"{self.name} cannot be used ({reason}); check the path and its permissions.") from error
+        except SQLAlchemyError as error:
+            raise StoreError(f"{self.name} cannot be used ({error}).") from error
+
+
+def _sqlite_pragmas(connection: Any, record: object) -> None:
+    """Write-ahead log: readers never block the writer, and a killed writer leaves what was committed intact."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
