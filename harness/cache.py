@@ -1,0 +1,52 @@
+"""Things the harness makes once and keeps: an entry is a directory that appears complete under its name or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from harness.errors import HarnessError
+
+LOCK_WAIT_S = 900.0  # another process may be making the very entry: two downloads and two compilations with limits of their own
+
+
+def cache_root() -> Path:
+    """$EDGEBUNDLE_CACHE, else $XDG_CACHE_HOME/edgebundle, else ~/.cache/edgebundle: the same place as the builder's."""
+    if chosen := os.environ.get("EDGEBUNDLE_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgebundle"
+
+
+def entry(name: str, make: Callable[[Path], None]) -> Path:
+    """Directory `name` of the cache; `make` fills an empty directory when it is not there yet.
+
+    A process that is killed while making leaves nothing that a later one would take for complete, and its lock frees itself.
+    """
+    folder = cache_root() / name
+    if folder.is_dir():
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock"), timeout=LOCK_WAIT_S):
+            if not folder.is_dir():
+                with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as temporary:
+                    made = Path(temporary) / "made"
+                    made.mkdir()
+                    make(made)
+                    os.replace(made, folder)
+    except Timeout as error:
+        raise HarnessError(f"another process has been making {folder} for {LOCK_WAIT_S:g} s; end it and try again.") from error
+    except OSError as error:
+        raise HarnessError(f"{folder} cannot be written ({error.strerror}); set EDGEBUNDLE_CACHE to a directory that can.") from error
+    return folder
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy the bytes of a file, links followed, readable by all."""
+    shutil.copyfile(source, target)
+    target.chmod(0o644)

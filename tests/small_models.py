@@ -1,0 +1,83 @@
+"""Small real artifacts for tests: three convolutions on 1x3x64x64, as TFLite and ExecuTorch files, with what PyTorch gives."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from builder.bundle import Binding, Coverage, Quality, Variant, file_sha256
+from harness.cache import entry
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SHAPE = (1, 3, 64, 64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallModels:
+    """Files of one model, its input and PyTorch's output for it (both NCHW float32)."""
+
+    tflite: Path
+    executorch: Path
+    input: NDArray[np.float32]
+    output: NDArray[np.float32]
+
+    def variant(self, backend: Literal["tflite", "executorch"]) -> Variant:
+        file = self.tflite if backend == "tflite" else self.executorch
+        return Variant(
+            id=f"{backend}-fp32",
+            backend=backend,
+            delegate="xnnpack",
+            file=f"variants/{file.name}",
+            bytes=file.stat().st_size,
+            sha256=file_sha256(file),
+            inputs=(Binding(name="image", index=0, layout="NCHW", shape=SHAPE),),
+            outputs=(Binding(name="stylized", index=0, layout="NCHW", shape=SHAPE),),
+            layers=(),
+            quality=Quality(runtime="none", images=0, psnr_db_worst=0.0, psnr_db_mean=0.0, max_abs_error=0.0),
+            coverage=Coverage(delegate="xnnpack", source="runtime", delegated_ops=3, total_ops=3, subgraphs=1),
+            minimum_runtime="2.16",
+            predicted_peak_memory_bytes=0,
+        )
+
+    def file(self, backend: Literal["tflite", "executorch"]) -> Path:
+        return self.tflite if backend == "tflite" else self.executorch
+
+
+def small_models() -> SmallModels:
+    """Converted on first use and kept in the cache by this file's text and the converters' versions."""
+    import numpy as np
+
+    versions = "".join(metadata.version(name) for name in ("torch", "litert-torch", "executorch"))
+    key = hashlib.sha256(Path(__file__).read_bytes() + versions.encode()).hexdigest()[:20]
+    folder = entry(f"tests/small-models-{key}", convert)
+    return SmallModels(
+        tflite=folder / "small.tflite",
+        executorch=folder / "small.pte",
+        input=np.load(folder / "input.npy"),
+        output=np.load(folder / "output.npy"),
+    )
+
+
+def convert(folder: Path) -> None:
+    import litert_torch
+    import numpy as np
+    import torch
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import to_edge_transform_and_lower
+
+    torch.manual_seed(7)
+    layers: list[Any] = [torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(8, 8, 3, padding=1), torch.nn.ReLU()]
+    model = torch.nn.Sequential(*layers, torch.nn.Conv2d(8, 3, 3, padding=1), torch.nn.Sigmoid()).eval()
+    image = torch.rand(SHAPE)
+    with torch.no_grad():
+        np.save(folder / "output.npy", model(image).numpy())
+    np.save(folder / "input.npy", image.numpy())
+    litert_torch.convert(model, (image,)).export(str(folder / "small.tflite"))
+    lowered = to_edge_transform_and_lower(torch.export.export(model, (image,)), partitioner=[XnnpackPartitioner()])
+    (folder / "small.pte").write_bytes(lowered.to_executorch().buffer)
