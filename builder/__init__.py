@@ -1,0 +1,48 @@
+"""edgebundle's builder: from a trained image network to verified mobile artifacts, bundles and packages.
+
+    >>> import builder
+    >>> bundle = builder.convert("builder.toml", out="out/bundle")
+    >>> builder.package("builder.toml", target="android", out="dist")
+
+Nothing is printed. Importing this package loads none of the converters; its functions do, in worker processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from builder.bundle import Bundle
+    from builder.targets.base import PackageResult
+    from builder.verify import Verification
+
+__version__ = "0.1.0"
+
+
+def convert(config: str | Path = "builder.toml", *, out: str | Path, backends: Sequence[str] = ()) -> Bundle:
+    """Make the bundle of a builder.toml in the directory `out`. Raises builder.errors.EdgebundleError."""
+    from builder import pipeline
+    from builder.steps import Silent
+
+    return pipeline.convert(Path(config), out=Path(out), backends=backends, listener=Silent())
+
+
+def package(source: str | Path = "builder.toml", *, target: str, out: str | Path, formats: Sequence[str] = ()) -> PackageResult:
+    """Make the packages of a target from a builder.toml or a bundle. Raises builder.errors.EdgebundleError."""
+    from builder import pipeline
+    from builder.steps import Silent
+
+    return pipeline.package(Path(source), target=target, formats=formats, out=Path(out), listener=Silent())
+
+
+def verify(bundle: str | Path) -> Verification:
+    """Run every variant of a bundle on its goldens, each in its own runtime. Raises builder.errors.EdgebundleError."""
+    from builder.steps import Silent
+    from builder.verify import verify_bundle
+
+    return verify_bundle(Path(bundle), Silent())
+
+
+__all__ = ["__version__", "convert", "package", "verify"]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from builder.bundle import Binding, Coverage, GoldenTensor, LayerPrecision, Quality, TensorSpec
+from builder.bundle import Binding, Coverage, Golden, GoldenTensor, LayerPrecision, Quality, TensorSpec, Variant
 from builder.config import Config
 from builder.precision.layers import LayerTable
 from builder.precision.plan import Rule
@@ -66,6 +66,25 @@ class VariantResult(Message):
     golden_outputs: tuple[tuple[GoldenTensor, ...], ...]
 
 
+class VerifyJob(Message):
+    """Run one variant of a bundle at `root` on one golden."""
+
+    job: Literal["verify"] = "verify"
+    root: Path
+    variant: Variant
+    golden: Golden
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class VerifyResult(Message):
+    """Worst PSNR over the outputs, against the artifact's golden output and against the source model's."""
+
+    runtime: str
+    psnr_db: float
+    source_psnr_db: float
+
+
 class Failure(Message):
     """A typed error of the worker: the class name in `builder.errors` and its sentence."""
 
@@ -76,7 +95,7 @@ class Failure(Message):
 class Job(Message):
     """The file a worker is started with."""
 
-    job: Annotated[SourceJob | VariantJob, Field(discriminator="job")]
+    job: Annotated[SourceJob | VariantJob | VerifyJob, Field(discriminator="job")]
 
 
 JOB, RESULT, FAILURE, STAGE, LOG = "job.json", "result.json", "failure.json", "stage", "log.txt"

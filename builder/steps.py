@@ -34,6 +34,16 @@ class Listener(Protocol):
     def done(self, step: str, *, cached: bool) -> None: ...
 
 
+class Silent:
+    """A listener that hears nothing, for use from Python."""
+
+    def stage(self, step: str, text: str) -> None:
+        pass
+
+    def done(self, step: str, *, cached: bool) -> None:
+        pass
+
+
 @dataclass(frozen=True, kw_only=True)
 class SourceStep:
     folder: Path

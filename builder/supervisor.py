@@ -9,13 +9,13 @@ from pathlib import Path
 
 from builder import errors
 from builder.config import LimitsSection
-from builder.jobs import FAILURE, JOB, LOG, RESULT, STAGE, Failure, Job, SourceJob, VariantJob
+from builder.jobs import FAILURE, JOB, LOG, RESULT, STAGE, Failure, Job, SourceJob, VariantJob, VerifyJob
 from builder.process import ToolMemory, ToolTimeout, run_limited
 
 LAST_LINES = 8
 
 
-def run_job(job: SourceJob | VariantJob, folder: Path, *, what: str, limits: LimitsSection, on_stage: Callable[[str], None]) -> str:
+def run_job(job: SourceJob | VariantJob | VerifyJob, folder: Path, *, what: str, limits: LimitsSection, on_stage: Callable[[str], None]) -> str:
     """Run one job in `folder`; the text of its result. Raises what the worker raised, ConversionError for any other end."""
     (folder / JOB).write_text(Job(job=job).model_dump_json(), encoding="utf-8")
     last = ""

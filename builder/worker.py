@@ -15,10 +15,10 @@ from pathlib import Path
 from builder.backends import BACKENDS
 from builder.backends.base import Model, Tensors
 from builder.bundle import GoldenTensor, LayerPrecision, TensorSpec, tree_files
-from builder.bundle.tensors import tensor_to_pixels, write_picture
+from builder.bundle.tensors import as_golden, golden_tensor, peak_of, psnr_db, tensor_to_pixels, write_picture
 from builder.data import read_sample, read_samples
 from builder.errors import EdgebundleError, VerificationError
-from builder.jobs import FAILURE, JOB, PROGRAM, RESULT, STAGE, Failure, Job, SourceJob, SourceResult, VariantJob, VariantResult
+from builder.jobs import FAILURE, JOB, PROGRAM, RESULT, STAGE, Failure, Job, SourceJob, SourceResult, VariantJob, VariantResult, VerifyJob, VerifyResult
 from builder.precision.plan import Choice, ResolvedPlan
 from builder.precision.scheme import parse_scheme
 from builder.quality.metrics import QualityMeter
@@ -31,7 +31,13 @@ def main(folder: Path) -> int:
     warnings.simplefilter("ignore")  # the converters' own; they would bury the lines that matter
     job = Job.model_validate_json((folder / JOB).read_text(encoding="utf-8")).job
     try:
-        result = run_source(job, folder) if isinstance(job, SourceJob) else run_variant(job, folder)
+        result: SourceResult | VariantResult | VerifyResult
+        if isinstance(job, SourceJob):
+            result = run_source(job, folder)
+        elif isinstance(job, VariantJob):
+            result = run_variant(job, folder)
+        else:
+            result = run_verify(job, folder)
     except EdgebundleError as error:
         failure = Failure(kind=type(error).__name__, message=str(error))
         (folder / FAILURE).write_text(failure.model_dump_json(), encoding="utf-8")
@@ -150,6 +156,26 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
         predicted_peak_memory_bytes=backend.peak_memory(artifact, lowered.inputs, lowered.outputs),
         golden_outputs=tuple(goldens),
     )
+
+
+def run_verify(job: VerifyJob, folder: Path) -> VerifyResult:
+    stage(folder, "run")
+    backend = BACKENDS[job.variant.backend]
+    inputs: Tensors = {
+        tensor.name: golden_tensor(job.root, tensor, spec).astype(spec.dtype)
+        for tensor, spec in zip(job.golden.inputs, job.inputs, strict=True)
+    }
+    runner = backend.runner(job.root / job.variant.file, job.variant.inputs, job.variant.outputs, os.cpu_count() or 1)
+    outputs = runner(inputs)
+    expected = next(e.tensors for e in job.golden.expected if e.variant == job.variant.id)
+    worst = {}
+    for what, tensors in (("golden", expected), ("source", job.golden.reference)):
+        psnrs = []
+        for tensor, spec in zip(tensors, job.outputs, strict=True):
+            want = golden_tensor(job.root, tensor, spec)
+            psnrs.append(psnr_db(as_golden(outputs[spec.name], spec, tensor.encoding), want, peak_of(spec, want)))
+        worst[what] = round(min(psnrs), 2)
+    return VerifyResult(runtime=backend.runtime_name(), psnr_db=worst["golden"], source_psnr_db=worst["source"])
 
 
 def compare_with_request(realised: dict[str, str], job: VariantJob, model: Model) -> tuple[LayerPrecision, ...]:

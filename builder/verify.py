@@ -1,0 +1,74 @@
+"""`builder verify`: hashes, then every variant in its own runtime on the goldens, against itself and the source model."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder.bundle import Bundle, Golden, Variant, opened
+from builder.config import LimitsSection
+from builder.errors import VerificationError
+from builder.jobs import VerifyJob, VerifyResult
+from builder.steps import Listener
+from builder.supervisor import run_job
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One variant on one golden. `psnr_db` against the stored output of this very artifact, `source_psnr_db` against the
+    source model's; both are limited to about 59 dB by the 8 bits of a golden picture."""
+
+    variant: str
+    golden: str
+    runtime: str
+    psnr_db: float
+    min_psnr_db: float
+    source_psnr_db: float
+
+    @property
+    def passed(self) -> bool:
+        return self.psnr_db >= self.min_psnr_db
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    model: str
+    bundle_sha256: str
+    checks: tuple[Check, ...]
+
+
+def verify_bundle(path: Path, listener: Listener) -> Verification:
+    """Raises BundleError for a damaged bundle, VerificationError when a variant does not give its golden output."""
+    with opened(path) as bundle:
+        checks = tuple(
+            _check(bundle, variant, golden, listener) for variant in bundle.manifest.variants for golden in bundle.manifest.goldens
+        )
+        failed = [check for check in checks if not check.passed]
+        if failed:
+            worst = failed[0]
+            raise VerificationError(
+                f"variant {worst.variant!r} agrees with its golden {worst.golden} to {worst.psnr_db} dB only, "
+                f"{worst.min_psnr_db:g} dB is required, run by {worst.runtime}; rebuild the bundle with these tool versions."
+            )
+        return Verification(model=bundle.manifest.model.name, bundle_sha256=bundle.sha256, checks=checks)
+
+
+def _check(bundle: Bundle, variant: Variant, golden: Golden, listener: Listener) -> Check:
+    what = f"variant {variant.id!r}"
+    expected = next((e for e in golden.expected if e.variant == variant.id), None)
+    if expected is None:
+        raise VerificationError(f"golden {golden.id} has no output for {what}; rebuild the bundle.")
+    with tempfile.TemporaryDirectory(prefix="edgebundle-verify-") as folder:
+        job = VerifyJob(root=bundle.root.absolute(), variant=variant, golden=golden, inputs=bundle.manifest.inputs, outputs=bundle.manifest.outputs)
+        text = run_job(job, Path(folder), what=what, limits=LimitsSection(), on_stage=lambda stage: listener.stage(what, stage))
+    listener.done(what, cached=False)
+    result = VerifyResult.model_validate_json(text)
+    return Check(
+        variant=variant.id,
+        golden=golden.id,
+        runtime=result.runtime,
+        psnr_db=result.psnr_db,
+        min_psnr_db=expected.min_psnr_db,
+        source_psnr_db=result.source_psnr_db,
+    )
