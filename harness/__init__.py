@@ -1,0 +1,65 @@
+"""Measure bundles on devices and keep what was seen: the Python side of the `harness` command.
+
+    >>> result = harness.measure("dist/bundle", devices=["host"], protocol="quick", store="runs.sqlite")
+    >>> [run.verdict for run in result.runs]
+
+Nothing here prints; everything raises the errors of `harness.errors`. Importing this package loads no runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.comparison import Comparison
+    from harness.devices.base import Device
+    from harness.session import SessionResult
+
+__all__ = ["compare", "measure", "open_device", "version"]
+
+
+def open_device(name: str) -> Device:
+    """Open `KIND` or `KIND:ID` (`host`, `android:R5CT10XYZ`); a context manager. Raises UsageError and DeviceError."""
+    from harness.devices import open_device as opened
+
+    return opened(name)
+
+
+def measure(bundle: str | Path, *, devices: Sequence[str] = ("host",), protocol: str = "quick", store: str | None = None) -> SessionResult:
+    """Measure every variant of a bundle or package on each device; with `store`, append each record at once.
+
+    A device or variant that fails is in the result with its reason. Raises UsageError and StoreError.
+    """
+    from harness.config import protocol_named
+    from harness.session import opened_bundle, run_session
+    from harness.store import open_store
+
+    plan = protocol_named(protocol)
+    with opened_bundle(Path(bundle)) as opened:
+        kept = open_store(store, create=True) if store is not None else None
+        try:
+            return run_session(opened, devices, plan, kept)
+        finally:
+            if kept is not None:
+                kept.close()
+
+
+def compare(base: str, new: str) -> tuple[Comparison, ...]:
+    """Latest runs of two stores (path or URL) against one another. Raises UsageError and StoreError."""
+    from harness.comparison import compare_runs
+    from harness.store import stored_runs
+
+    return compare_runs(stored_runs(base), stored_runs(new))
+
+
+def version() -> str:
+    """Version of the installed distribution."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return installed("edgebundle")
+    except PackageNotFoundError:
+        return "source tree, not installed"

@@ -25,6 +25,12 @@ class MissingToolError(HarnessError):
     exit_code = 3
 
 
+class VerificationError(HarnessError):
+    """A device's output is wrong, or something else executed than was asked for."""
+
+    exit_code = 5
+
+
 class DeviceError(HarnessError):
     """A device is absent, refused a command, or went away."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
-from builder.bundle import Bundle, Variant
+from builder.bundle import Bundle, BundleError, Variant, opened
 from builder.bundle.tensors import golden_tensor
 from harness.config import Protocol
 from harness.devices import open_device
@@ -45,6 +47,16 @@ class SessionResult:
 
     runs: tuple[Run, ...]
     skipped: tuple[Skipped, ...]
+
+
+@contextmanager
+def opened_bundle(path: Path) -> Iterator[Bundle]:
+    """A bundle from a directory, `.zip` or package. Raises UsageError when it is not one, or is damaged."""
+    try:
+        with opened(path) as bundle:
+            yield bundle
+    except BundleError as error:
+        raise UsageError(str(error)) from error
 
 
 def run_session(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from harness.devices.base import Device, DeviceKind, Found
 from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.devices.base import Device, DeviceKind, Found
 
 # kind -> module with KIND, find() and open_device(device_id); imported when it is asked for
 DEVICES: dict[str, str] = {
@@ -26,7 +28,7 @@ def device_kind(kind: str) -> DeviceKind:
         near = get_close_matches(kind, DEVICES, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"the kinds are {', '.join(DEVICES)}."
         raise UsageError(f"there is no device kind {kind!r}; {hint}")
-    return cast(DeviceKind, importlib.import_module(module))
+    return cast("DeviceKind", importlib.import_module(module))
 
 
 def find_devices() -> list[Found]:

@@ -56,3 +56,12 @@ def open_store(where: str, *, create: bool = False) -> Store:
     if create and not path.parent.is_dir():
         raise StoreError(f"{path} cannot be made: the folder {path.parent} does not exist; make it or change -o.")
     return SqlStore(f"sqlite:///{path}", create=create)
+
+
+def stored_runs(where: str) -> list[Run]:
+    """All runs of a store, in order. Raises StoreError."""
+    store = open_store(where)
+    try:
+        return list(store.runs())
+    finally:
+        store.close()

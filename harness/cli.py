@@ -1,0 +1,139 @@
+"""The `harness` command: parses, calls, prints. The only place of the package that catches errors and writes to the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+from harness.config import PROTOCOLS
+from harness.devices import DEVICES
+from harness.errors import HarnessError, UsageError
+
+EXAMPLES = """examples:
+  harness devices
+  harness run dist/bundle -d host -d arm64 --protocol standard -o runs.sqlite
+  harness report runs.sqlite -o report.html
+  harness compare before.sqlite after.sqlite
+  harness check runs.sqlite
+
+exit codes: 0 done, 2 bad input or usage, 3 a tool is missing, 5 an output is wrong or a run is invalid,
+6 a device failed, 7 a measurement is not good enough, 130 interrupted
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that raises our own error and names the nearest word that it knows."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see '{self.prog} --help'.")
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            known = [str(choice) for choice in action.choices]
+            self.error(f"{value!r} is not {'a command' if action.dest == 'command' else 'a ' + action.dest}{near(str(value), known)}")
+
+    def parse(self, argv: Sequence[str]) -> argparse.Namespace:
+        args, unknown = self.parse_known_args(argv)
+        if unknown:
+            options: list[str] = args.options
+            args.parser.error(f"there is no option {unknown[0]!r}{near(unknown[0], options)}")
+        return args
+
+
+def near(word: str, known: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    found = get_close_matches(word, known, n=1)
+    return f" (did you mean {found[0]!r}?)" if found else f" (known: {', '.join(known)})"
+
+
+def build_parser() -> Parser:
+    parser = Parser(
+        prog="harness",
+        description="Measure a bundle on devices, with the conditions that make the numbers mean something.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+
+    def command(name: str, help_text: str, example: str, *, json: bool = True) -> Parser:
+        made: Parser = commands.add_parser(
+            name,
+            help=help_text,
+            description=help_text[0].upper() + help_text[1:] + ".",
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        made.add_argument("-v", "--verbose", action="store_true", help="say more, and show where an error came from")
+        made.add_argument("-q", "--quiet", action="store_true", help="no messages and no progress bar")
+        made.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and exit")
+        if json:
+            made.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+        return made
+
+    command("devices", "list the devices that can be measured on, and why one cannot", "harness devices --json")
+    run = command("run", "measure every variant of a bundle on devices", "harness run dist/bundle -d host -o runs.sqlite")
+    run.add_argument("bundle", metavar="PACKAGE|BUNDLE", help="bundle directory or .zip, or an .apk, .aab, .aar or .ipa that carries one")
+    run.add_argument("-d", "--device", action="append", required=True, metavar="KIND[:ID]", help=f"{', '.join(DEVICES)}; may be repeated")
+    run.add_argument("--protocol", choices=list(PROTOCOLS), default="quick", help="how thoroughly (default: quick)")
+    run.add_argument("-o", "--output", default="runs.sqlite", metavar="RUNS", help="where records go: FILE.sqlite, FILE.jsonl or a database URL")
+    show = command("show", "show the runs of a store as a table", "harness show runs.sqlite")
+    check = command("check", "fail when a run's output is wrong (5) or its measurement is not good enough (7)", "harness check runs.sqlite")
+    report = command("report", "write a report of the latest runs", "harness report runs.sqlite -o report.html", json=False)
+    for reader in (show, check, report):
+        reader.add_argument("runs", metavar="RUNS", help="what 'harness run -o' wrote")
+    report.add_argument("-o", "--output", metavar="FILE", help="default: report.html, or stdout for the other formats")
+    report.add_argument("--format", choices=["html", "json", "markdown", "jsonl"], default="html", help="jsonl exports all records")
+    compare = command("compare", "compare the latest runs of two stores", "harness compare before.sqlite after.sqlite")
+    compare.add_argument("base", metavar="BASE", help="runs before the change")
+    compare.add_argument("new", metavar="NEW", help="runs after it")
+    for name, made in commands.choices.items():
+        options = [option for action in made._actions for option in action.option_strings]
+        made.set_defaults(parser=made, options=options, command=name)
+    return parser
+
+
+class ShowVersion(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
+        from harness import version
+
+        print(f"harness {version()}")
+        parser.exit()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code is DESIGN's table. Errors are one sentence on stderr."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    signal.signal(signal.SIGTERM, _asked_to_end)
+    try:
+        args = build_parser().parse(words)
+        from harness.commands import COMMANDS
+
+        code = COMMANDS[args.command](args)
+        sys.stdout.flush()  # so that a closed pipe shows here and not at exit
+    except HarnessError as error:
+        if "-v" in words or "--verbose" in words:
+            import traceback
+
+            traceback.print_exception(error)
+        print(f"harness: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("harness: interrupted; what was measured before is kept.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
+        return 0
+    return code
+
+
+def _asked_to_end(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,23 @@
+"""Reports: the records of a store as a terminal table, JSON, Markdown, or one self-contained HTML file."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import cast
+
+from harness.report.model import Report, load_report
+from harness.store import Store
+
+# format -> module with render(report) -> str
+FORMATS: dict[str, str] = {
+    "html": "harness.report.html",
+    "json": "harness.report.jsonform",
+    "markdown": "harness.report.markdown",
+}
+
+
+def make_report(store: Store, form: str) -> str:
+    """Text of a report. `form` is a key of FORMATS."""
+    render = cast(Callable[[Report], str], importlib.import_module(FORMATS[form]).render)
+    return render(load_report(store))

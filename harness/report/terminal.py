@@ -1,0 +1,44 @@
+"""Runs as a table for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.records import Run
+from harness.report.model import summary_of
+from harness.report.text import device_label, golden_text, headline, interval, milliseconds, size
+from harness.verdicts import grade
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+COLOURS = {"ok": "green", "unstable": "yellow", "invalid": "red"}
+
+
+def runs_table(runs: list[Run]) -> Table:
+    """One row a run. The simulated label is part of the device's cell, so that no row can lose it."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("variant", "device"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("size", "median", "95 % interval", "p90"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("golden")
+    table.add_column("verdict", overflow="fold")
+    for run in runs:
+        summary = summary_of(run)
+        device = escape(device_label(run)) + (f"\n[dim]{escape(run.simulated)}[/dim]" if run.simulated else "")
+        colour = COLOURS[grade(run.verdict)]
+        table.add_row(
+            escape(run.variant),
+            device,
+            size(run.variant_bytes),
+            headline(run, summary),
+            interval(summary.low, summary.high) if summary else "",
+            milliseconds(summary.p90) if summary else "",
+            golden_text(run),
+            f"[{colour}]{escape(run.verdict)}[/{colour}]",
+        )
+    return table

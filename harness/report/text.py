@@ -1,0 +1,76 @@
+"""Numbers as people read them: a unit on every one, and enough digits to compare by."""
+
+from __future__ import annotations
+
+from harness.records import Reading, Run, TextReading
+from harness.statistics import Summary
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """`value` with at least `digits` significant digits and no exponent: 0.0123, 4.56, 123, 12345."""
+    if value == 0:
+        return "0"
+    from math import floor, log10
+
+    decimals = max(0, digits - 1 - floor(log10(abs(value))))
+    return f"{value:.{decimals}f}"
+
+
+def milliseconds(ns: float) -> str:
+    return f"{significant(ns / 1e6)} ms"
+
+
+def interval(low_ns: float, high_ns: float) -> str:
+    return f"{significant(low_ns / 1e6)} – {significant(high_ns / 1e6)} ms"
+
+
+def size(value: float) -> str:
+    """Decimal units, as phones and stores show them."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
+        if value >= factor:
+            return f"{significant(value / factor)} {unit}"
+    return f"{value:.0f} B"
+
+
+def instructions(value: float) -> str:
+    return f"{value / 1e6:,.3f} M"
+
+
+def reading(entry: Reading) -> str:
+    """A reading with its unit, or a dash; the reason is shown beside it by whoever has the room."""
+    if entry.value is None:
+        return "–"
+    shown = {"degC": "°C", "status": ""}.get(entry.unit, entry.unit)
+    if entry.unit == "ns":
+        return milliseconds(entry.value)
+    if entry.unit == "B":
+        return size(entry.value)
+    return f"{entry.value:g} {shown}".strip()
+
+
+def text(entry: TextReading) -> str:
+    return entry.value if entry.value is not None else "–"
+
+
+def device_label(run: Run) -> str:
+    return f"{run.device.kind}:{run.device.id}" if run.device.id != run.device.kind else run.device.kind
+
+
+def headline(run: Run, summary: Summary | None) -> str:
+    """The one number that a run is about: median latency, or instructions where time means nothing."""
+    if run.metric == "instructions":
+        value = run.instructions.value
+        return "–" if value is None else f"{instructions(value)} instructions"
+    return "–" if summary is None else milliseconds(summary.median)
+
+
+def golden_text(run: Run) -> str:
+    if run.golden is None:
+        return "not checked"
+    state = "passed" if run.golden.passed else "FAILED"
+    return f"{state}, {decibel(run.golden.psnr_db)} (≥ {run.golden.min_psnr_db:.0f})"
+
+
+def decibel(value: float) -> str:
+    """PSNR; 200 dB is the manifest's word for equal."""
+    return "equal" if value >= 200 else f"{value:.1f} dB"
