@@ -1,0 +1,33 @@
+# `make demo` runs the main job, `make test` passes the tests; both set everything up first.
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+
+.PHONY: help demo test check bench clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
+
+demo: ## package examples/tiny_style for Android, run it on the host and on an emulated arm64 device, write dist/report.html
+	@scripts/setup.sh demo
+	$(BIN)/python scripts/demo.py
+
+test: ## all checks and tests
+	@scripts/setup.sh test
+	$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+check: ## linters, types, import rules
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: ## the figures of docs/figures.md, measured on this machine
+	@scripts/setup.sh demo
+	$(BIN)/python scripts/bench.py
+
+clean: ## remove what the commands made here (the cache stays: see `builder doctor`)
+	rm -rf dist build .coverage* .mypy_cache .pytest_cache .ruff_cache
