@@ -206,7 +206,9 @@ def load_config(path: Path) -> Config:
 
 def describe(error: ValidationError, known: set[str]) -> str:
     """First problem of a pydantic error as `where.key: what`, with the near key for an unknown one."""
-    first = error.errors()[0]
+    problems = error.errors()
+    # A misspelt key shows up as unknown and, where it is required, as missing too: the former says what to do.
+    first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"unknown key '{where}'{did_you_mean(str(first['loc'][-1]), known)}"
