@@ -119,9 +119,7 @@ class Arm64:
         except process.ToolError as error:
             raise DeviceError(f"{KIND} could not run variant {variant}: {error}.") from error
         if done.returncode < 0:
-            raise DeviceError(f"the runtime crashed on variant {variant} (signal {-done.returncode}): {done.last_lines(2)}")
-        if done.returncode > 128:  # QEMU itself ends with the guest's signal where it cannot raise it
-            raise DeviceError(f"the runtime crashed on variant {variant} (signal {done.returncode - 128}): {done.last_lines(2)}")
+            raise DeviceError(f"QEMU was ended by signal {-done.returncode} on variant {variant}: {done.last_lines(2)}.")
         return done
 
     def __enter__(self) -> Self:

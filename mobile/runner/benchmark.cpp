@@ -81,6 +81,7 @@ static std::string benchmark(const Options& options) {
 }
 
 int main(int count, char** words) {
+    report_crashes();
     int status = 1;
     std::string line;
     try {

@@ -1,6 +1,8 @@
 #include "system.h"
 
 #include <sched.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -43,6 +45,22 @@ std::string machine() {
 std::string kernel_release() {
     utsname name{};
     return uname(&name) == 0 ? name.release : "";
+}
+
+// Only calls that are allowed inside a signal handler.
+static void on_crash(int number) {
+    char line[] = "{\"schema\":1,\"error\":\"the runtime crashed with signal 00\"}\n";
+    char* digits = line + sizeof line - 6;
+    digits[0] = static_cast<char>('0' + number / 10 % 10);
+    digits[1] = static_cast<char>('0' + number % 10);
+    ssize_t written = write(STDOUT_FILENO, line, sizeof line - 1);
+    _exit(written < 0 ? 2 : 1);
+}
+
+void report_crashes() {
+    rlimit none{0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    for (int number : {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE}) signal(number, on_crash);
 }
 
 void mark() { syscall(SYS_getpgid, kMarkedPid); }

@@ -1,0 +1,56 @@
+"""Charge, charging and temperature from `dumpsys battery` (BatteryService; status as in android.os.BatteryManager)."""
+
+from __future__ import annotations
+
+from harness.probes.numbers import INTEGER, bounded
+from harness.records import Reading, TextReading
+
+STATUS = {2: "charging", 3: "discharging", 4: "not charging", 5: "full"}
+SOURCES = {"AC powered": "AC", "USB powered": "USB", "Wireless powered": "wireless", "Dock powered": "dock"}
+
+
+def battery_fields(text: str) -> dict[str, str]:
+    """`name: value` lines of the dump; of a name that comes twice the first one counts."""
+    fields: dict[str, str] = {}
+    for line in text.splitlines():
+        name, colon, value = line.partition(":")
+        if colon:
+            fields.setdefault(name.strip(), value.strip())
+    return fields
+
+
+def battery_percent(text: str) -> Reading:
+    """Charge in percent: `level` of `scale`."""
+    fields = battery_fields(text)
+    if fields.get("present") == "false":
+        return Reading(unit="%", reason="the device says that no battery is present")
+    level, scale = fields.get("level"), fields.get("scale", "100")
+    if level is None:
+        return Reading(unit="%", reason="dumpsys battery tells no level")
+    if not INTEGER.fullmatch(scale) or int(scale) <= 0:
+        return Reading(unit="%", reason=f"dumpsys battery tells the scale {scale[:40]!r}")
+    return bounded(level, unit="%", what="battery level", low=0, high=100, scale=100 / int(scale))
+
+
+def battery_temperature(text: str) -> Reading:
+    """Temperature of the battery; the dump gives tenths of a degree. 0 is what a fuel gauge without a sensor gives."""
+    told = battery_fields(text).get("temperature")
+    if told is None:
+        return Reading(unit="degC", reason="dumpsys battery tells no temperature")
+    reading = bounded(told, unit="degC", what="battery temperature", low=-40, high=100, scale=0.1)
+    if reading.value == 0.0:
+        return Reading(unit="degC", reason="battery temperature says 0, which is what an absent sensor gives")
+    return reading
+
+
+def charging(text: str) -> TextReading:
+    """`charging (USB)`, `discharging`, `not charging (USB)`, `full (AC)`: the state and what powers the device."""
+    fields = battery_fields(text)
+    told = fields.get("status")
+    if told is None:
+        return TextReading(reason="dumpsys battery tells no status")
+    state = STATUS.get(int(told)) if INTEGER.fullmatch(told) else None
+    if state is None:
+        return TextReading(reason=f"dumpsys battery tells the status {told[:40]!r}, which has no meaning")
+    sources = [short for name, short in SOURCES.items() if fields.get(name) == "true"]
+    return TextReading(value=f"{state} ({', '.join(sources)})" if sources else state)
