@@ -1,0 +1,102 @@
+"""TFLite: litert-torch to fp32, ai-edge-quantizer for the plan, LiteRT to run, and the flatbuffer itself to read back.
+
+Reading back, running and coverage import neither torch's converters nor the quantizer.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from builder.backends.base import Calibration, Lowered, Model, Runner
+from builder.bundle import Binding, Coverage
+from builder.errors import InputError
+from builder.precision.layers import Layer
+from builder.precision.plan import ResolvedPlan
+from builder.precision.scheme import Scheme
+
+SUFFIX = ".tflite"
+DELEGATES = ("xnnpack",)
+PACKAGES = ("litert-torch", "litert-converter", "ai-edge-quantizer", "ai-edge-litert", "flatbuffers", "torch", "numpy")
+
+
+def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
+    """Why the scheme cannot be realised on the layer and what can be done instead, or None."""
+    from builder.backends.tflite import schemes
+
+    _known(delegate)
+    return schemes.unsupported(layer, scheme)
+
+
+def lower(model: Model, plan: ResolvedPlan, delegate: str, calibration: Calibration, out: Path) -> Lowered:
+    """Write the artifact to `out`. Equal inputs give equal bytes. Raises ConversionError."""
+    from builder.backends.tflite.convert import to_float_model
+    from builder.backends.tflite.flatbuffer import read_model, slim, write_model
+    from builder.backends.tflite.graph import read_graph
+    from builder.backends.tflite.match import find_layers
+    from builder.backends.tflite.quantize import quantize
+    from builder.backends.tflite.versions import state_versions
+
+    _known(delegate)
+    model_fp32, lowered = to_float_model(model)
+    content = write_model(model_fp32)
+    graph = read_graph(read_model(content))
+    schemes = {use.op.index: plan.scheme(layer) for layer, uses in find_layers(graph, model).items() for use in uses}
+    finished = read_model(quantize(content, graph, schemes, lowered, calibration))
+    slim(finished)
+    state_versions(finished)
+    out.write_bytes(write_model(finished))
+    return lowered
+
+
+def read_back(path: Path, model: Model) -> dict[str, str]:
+    """Realised scheme of every layer, from the file alone. Raises VerificationError for a layer that is not found."""
+    from builder.backends.tflite.flatbuffer import load_model
+    from builder.backends.tflite.graph import read_graph
+    from builder.backends.tflite.match import find_layers
+    from builder.backends.tflite.schemes import realised
+
+    graph = read_graph(load_model(path))
+    return {layer: realised(graph, uses) for layer, uses in find_layers(graph, model).items()}
+
+
+def coverage(path: Path, delegate: str) -> Coverage:
+    """What the delegate takes, as the runtime on this machine decides it."""
+    from builder.backends.tflite.runtime import xnnpack_coverage
+
+    _known(delegate)
+    return xnnpack_coverage(path)
+
+
+def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> Runner:
+    """Load the artifact in LiteRT."""
+    from builder.backends.tflite.runtime import LiteRtRunner
+
+    return LiteRtRunner(path, inputs, outputs, threads)
+
+
+def runtime_name() -> str:
+    """What `runner` executes with."""
+    from builder.backends.tflite import runtime
+
+    return runtime.runtime_name()
+
+
+def minimum_runtime(path: Path) -> str:
+    """The oldest TFLite runtime that knows all ops of the file in their versions, as its metadata states it."""
+    from builder.backends.tflite.flatbuffer import load_model, runtime_version
+
+    return f"TFLite {runtime_version(load_model(path)) or 'unknown'}"
+
+
+def peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> int:
+    """The file's bytes plus the largest set of activations alive at once, without delegates."""
+    from builder.backends.tflite.flatbuffer import load_model
+    from builder.backends.tflite.graph import read_graph
+    from builder.backends.tflite.memory import largest_live_set
+
+    return path.stat().st_size + largest_live_set(read_graph(load_model(path)))
+
+
+def _known(delegate: str) -> None:
+    if delegate not in DELEGATES:
+        raise InputError(f"TFLite has no delegate {delegate!r} here; use one of: {', '.join(DELEGATES)}.")

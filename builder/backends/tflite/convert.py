@@ -1,0 +1,99 @@
+"""The source network as an fp32 TFLite model, by litert-torch, with image inputs and outputs in NHWC."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from builder.backends.base import Lowered, Model
+from builder.backends.tflite.flatbuffer import read_model, slim
+from builder.backends.tflite.graph import Graph, read_graph
+from builder.backends.tflite.match import find_layers
+from builder.backends.tflite.names import name_tensors
+from builder.bundle import Binding, TensorSpec
+from builder.errors import ConversionError, EdgebundleError
+
+SIGNATURE = "serving_default"  # litert-torch's name for the only signature
+_TYPES = {"FLOAT32": "float32", "INT32": "int32", "INT64": "int64"}
+
+
+def to_float_model(model: Model) -> tuple[Any, Lowered]:
+    """The named fp32 ModelT and how its inputs and outputs map to the model's. Raises ConversionError."""
+    converted = read_model(_convert(model))
+    main = converted.subgraphs[0]
+    if len(converted.signatureDefs or []) != 1:
+        raise ConversionError("litert-torch wrote a file without its signature; report this with the model.")
+    signature = converted.signatureDefs[0]
+    inputs = _in_order(signature.inputs, "args_", model.inputs)
+    outputs = _in_order(signature.outputs, "output_", model.outputs)
+    graph = read_graph(converted)
+    lowered = Lowered(
+        inputs=tuple(_binding(spec, tensor, list(main.inputs).index(tensor), graph) for spec, tensor in zip(model.inputs, inputs, strict=True)),
+        outputs=tuple(_binding(spec, tensor, list(main.outputs).index(tensor), graph) for spec, tensor in zip(model.outputs, outputs, strict=True)),
+    )
+    specs = (*model.inputs, *model.outputs)
+    borders = {tensor: spec.name for spec, tensor in zip(specs, (*inputs, *outputs), strict=True)}
+    if len(borders) != len(specs):
+        raise ConversionError("two inputs or outputs of the model are the same tensor, which a TFLite signature cannot name; return it once.")
+    name_tensors(converted, find_layers(graph, model), borders)
+    slim(converted)
+    return converted, lowered
+
+
+def _convert(model: Model) -> bytes:
+    import litert_torch
+    import torch
+
+    samples = tuple(_sample(spec) for spec in model.inputs)
+    images = [[number for number, spec in enumerate(specs) if spec.kind == "image"] for specs in (model.inputs, model.outputs)]
+    try:
+        module: Any = model.program.module()
+        wrapped = litert_torch.to_channel_last_io(module, args=images[0], outputs=images[1]) if any(images) else module
+        with torch.no_grad():
+            content: bytes = litert_torch.convert(wrapped, samples).model_content()
+    except EdgebundleError:
+        raise
+    except Exception as error:  # the converter raises whatever its layers raise; the worker's log has the rest
+        raise ConversionError(f"litert-torch cannot convert the model ({_first_line(error)}); replace the operation it names.") from error
+    return content
+
+
+def _sample(spec: TensorSpec) -> Any:
+    """Zeros of an input's shape, as the wrapped module takes it."""
+    import torch
+
+    shape = spec.shape
+    if spec.kind == "image":
+        shape = (shape[0], *shape[2:], shape[1])
+    return torch.zeros(shape, dtype=getattr(torch, spec.dtype))
+
+
+def _in_order(entries: Any, prefix: str, specs: tuple[TensorSpec, ...]) -> list[int]:
+    """Tensor indices in the order of `forward`. Raises ConversionError when the converter dropped or added one."""
+    found: dict[int, int] = {}
+    for entry in entries or []:
+        name = entry.name.decode() if isinstance(entry.name, bytes) else entry.name
+        match = re.fullmatch(re.escape(prefix) + r"(\d+)", name)
+        if match:
+            found[int(match.group(1))] = int(entry.tensorIndex)
+    if sorted(found) != list(range(len(specs))):
+        names = ", ".join(repr(spec.name) for number, spec in enumerate(specs) if number not in found) or f"{len(found)} instead of {len(specs)}"
+        raise ConversionError(f"litert-torch dropped or added an input or output ({names}); remove what the model does not use.")
+    return [found[number] for number in range(len(specs))]
+
+
+def _binding(spec: TensorSpec, tensor: int, index: int, graph: Graph) -> Binding:
+    found = graph.tensors[tensor]
+    layout = "NHWC" if spec.kind == "image" else "plain"
+    expected = (spec.shape[0], *spec.shape[2:], spec.shape[1]) if layout == "NHWC" else spec.shape
+    if found.shape != tuple(expected) or found.dtype not in _TYPES:
+        raise ConversionError(
+            f"litert-torch made {spec.name!r} a {found.dtype} tensor of shape {list(found.shape)} where {list(expected)} was expected; "
+            "return and take float32 or int32 tensors of fixed shape."
+        )
+    return Binding.model_validate({"name": spec.name, "index": index, "layout": layout, "shape": found.shape, "dtype": _TYPES[found.dtype]})
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

@@ -1,0 +1,85 @@
+"""LiteRT on this machine: running an artifact, and what its XNNPACK delegate takes of it."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from builder.backends.tflite.flatbuffer import load_model
+from builder.backends.tflite.graph import Graph, read_graph
+from builder.bundle import Binding, Coverage
+from builder.bundle.tensors import from_artifact, to_artifact
+from builder.errors import MissingToolError, VerificationError
+
+if TYPE_CHECKING:
+    from builder.backends.base import Tensors
+
+
+def runtime_name() -> str:
+    return f"LiteRT {metadata.version('ai-edge-litert')} (XNNPACK)"
+
+
+class LiteRtRunner:
+    """An artifact in LiteRT's interpreter with its default delegate, XNNPACK."""
+
+    def __init__(self, path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> None:
+        self._interpreter = _interpreter(path, threads)
+        self._path = path
+        self._inputs = [(binding, self._interpreter.get_input_details()[binding.index]["index"]) for binding in inputs]
+        self._outputs = [(binding, self._interpreter.get_output_details()[binding.index]["index"]) for binding in outputs]
+
+    def __call__(self, inputs: Tensors) -> Tensors:
+        """Logical tensors in, logical tensors out. Raises VerificationError when the runtime refuses."""
+        try:
+            for binding, tensor in self._inputs:
+                self._interpreter.set_tensor(tensor, to_artifact(inputs[binding.name], binding))
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise VerificationError(f"{self._path.name} does not run in {runtime_name()} ({error}); change the plan of the layers it names.") from error
+        return {binding.name: from_artifact(self._interpreter.get_tensor(tensor), binding) for binding, tensor in self._outputs}
+
+
+def xnnpack_coverage(path: Path) -> Coverage:
+    """What XNNPACK takes, as the runtime decides it: the graph after its delegate has been applied."""
+    graph = read_graph(load_model(path))
+    nodes = _interpreter(path, threads=1)._get_ops_details()
+    delegates = [node for node in nodes if node["op_name"] == "DELEGATE"]
+    taken: set[int] = set()
+    for node in delegates:
+        taken |= _inside(graph, [int(i) for i in node["inputs"]], [int(i) for i in node["outputs"]])
+    left = tuple(f"{op.name} {graph.tensors[op.outputs[0]].name}" for op in graph.ops if op.index not in taken)
+    return Coverage(
+        delegate="xnnpack", source="runtime", delegated_ops=len(taken), total_ops=len(graph.ops), subgraphs=len(delegates), left=left
+    )
+
+
+def _inside(graph: Graph, inputs: list[int], outputs: list[int]) -> set[int]:
+    """The ops that a delegate's node stands for: all between its outputs and its inputs."""
+    producers = graph.producers()
+    found: set[int] = set()
+    reached = set(inputs)
+    todo = list(outputs)
+    while todo:
+        tensor = todo.pop()
+        if tensor in reached or tensor < 0:
+            continue
+        reached.add(tensor)
+        op = producers.get(tensor)
+        if op is not None:
+            found.add(op.index)
+            todo.extend(op.inputs)
+    return found
+
+
+def _interpreter(path: Path, threads: int) -> Any:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise MissingToolError("LiteRT is not installed; run: pip install ai-edge-litert") from error
+    try:
+        interpreter = Interpreter(model_path=str(path), num_threads=threads)
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        raise VerificationError(f"{path.name} does not load in {runtime_name()} ({error}); change the plan of the layers it names.") from error
+    return interpreter

@@ -1,0 +1,55 @@
+"""Which schemes TFLite has on which layer, and what a file's op really does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from builder.backends.tflite.graph import ACTIVATION, Graph
+from builder.backends.tflite.match import Use
+from builder.precision.layers import Layer
+from builder.precision.scheme import SCHEMES, Scheme
+
+_KNOWN = frozenset(name for name, scheme in SCHEMES.items() if scheme.mode != "palettized")
+_WEIGHTS = {"FLOAT16": "fp16", "INT8": "weight_only_wi8_afp32", "INT4": "weight_only_wi4_afp32"}
+_BITS = {"INT4": 4, "INT8": 8, "INT16": 16}
+
+
+def unsupported(layer: Layer, scheme: Scheme) -> str | None:
+    """Why TFLite cannot do the scheme on the layer and what to ask for instead, or None."""
+    if scheme.name not in _KNOWN:
+        other = "weight_only_wi4_afp32" if scheme.weight_bits <= 4 and not _no_int4(layer) else "weight_only_wi8_afp32"
+        return f"TFLite has no {scheme.name}; use {other} on {layer.name!r}."
+    if scheme.weight_bits == 4 and (what := _no_int4(layer)):
+        return f"TFLite has no 4-bit weights for {what} {layer.name!r}; use weight_only_wi8_afp32 or static_wi8_ai8 there."
+    return None
+
+
+def _no_int4(layer: Layer) -> str | None:
+    """The kind of layer that no 4-bit kernel exists for. One input channel a group becomes DEPTHWISE_CONV_2D."""
+    if layer.op == "depthwise_conv2d" or (layer.op == "conv2d" and layer.weight_shape[1] == 1):
+        return "the depthwise convolution"
+    if layer.op == "conv_transpose2d":
+        return "the transposed convolution"
+    return None
+
+
+def realised(graph: Graph, uses: Iterable[Use]) -> str:
+    """Scheme of a layer as its ops do it; a description that is no scheme's name when the ops match none or disagree."""
+    found = sorted({_realised(graph, use) for use in uses})
+    return found[0] if len(found) == 1 else "mixed: " + " and ".join(found)
+
+
+def _realised(graph: Graph, use: Use) -> str:
+    weights = use.weights.tensor.dtype
+    source = graph.tensors[use.op.inputs[ACTIVATION[use.op.name]]].dtype
+    result = graph.tensors[use.op.outputs[0]].dtype
+    if source == result == "FLOAT32":
+        if use.weights.unpacked:
+            return _WEIGHTS.get(weights, f"weights unpacked from {weights}")
+        if weights == "FLOAT32":
+            return "fp32"
+        if weights in _BITS:
+            return f"dynamic_wi{_BITS[weights]}_afp32"  # the kernel quantizes the activations at run time
+    if source == result and source in _BITS and weights in _BITS and not use.weights.unpacked:
+        return f"static_wi{_BITS[weights]}_ai{_BITS[source]}"
+    return f"weights {weights}, activations {source} to {result}"
