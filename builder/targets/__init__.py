@@ -1,0 +1,12 @@
+"""Targets: from a bundle to packages for one kind of device. A new one is a package here and a line in TARGETS."""
+
+from __future__ import annotations
+
+from builder.targets import android
+from builder.targets.base import Finding, Keystore, Need, PackageRequest, PackageResult, Target
+
+TARGETS: dict[str, Target] = {
+    "android": android,
+}
+
+__all__ = ["TARGETS", "Finding", "Keystore", "Need", "PackageRequest", "PackageResult", "Target"]

@@ -1,0 +1,37 @@
+"""The Gradle project with a bundle inside, for developers who have the Android SDK."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from builder.bundle import BUNDLE_FOLDER, Bundle, tree_files
+from builder.targets.base import PackageRequest
+
+BUILT = frozenset(
+    {"build", ".gradle", ".kotlin", ".idea", "local.properties"}
+)  # what Gradle and Android Studio leave in a project
+
+
+def write_project(request: PackageRequest, bundle: Bundle, sources: Path, out: Path) -> None:
+    """Copy the Gradle project in `sources` to `out`, with the bundle in the app's assets and the request's application id."""
+    shutil.copytree(sources, out, ignore=shutil.ignore_patterns(*BUILT))
+    assets = out / "app" / "src" / "main" / "assets" / BUNDLE_FOLDER
+    for path in tree_files(bundle.root):
+        target = assets / path.relative_to(bundle.root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    properties = out / "gradle.properties"
+    text = properties.read_text(encoding="utf-8")
+    values = {
+        "applicationId": request.application_id,
+        "versionName": request.version_name,
+        "versionCode": str(request.version_code),
+    }
+    lines = [_with_value(line, values) for line in text.splitlines()]
+    properties.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _with_value(line: str, values: dict[str, str]) -> str:
+    name = line.partition("=")[0].removeprefix("edgebundle.")
+    return f"edgebundle.{name}={values[name]}" if line.startswith("edgebundle.") and name in values else line

@@ -1,0 +1,76 @@
+"""What a target is to the pipeline: it turns a bundle into the packages that an app team adds, and says what it found in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from builder.bundle import Bundle
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keystore:
+    """A key to sign with: PKCS#12 (`.p12`, `.pfx`, `.keystore`) or PEM (key and certificate in one file)."""
+
+    path: Path
+    password: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackageRequest:
+    """What to package. `out` is a fresh, empty directory of the caller; nothing is written outside it but the cache."""
+
+    bundle: Bundle
+    application_id: str
+    version_name: str
+    version_code: int
+    formats: tuple[str, ...]
+    out: Path
+    keystore: Keystore | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Something that the audit of a produced file saw: `error` fails the packaging, `warning` and `info` are reported."""
+
+    level: Literal["error", "warning", "info"]
+    code: str
+    file: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackageResult:
+    """The files or directories that were made, in `out`, and what their audit found."""
+
+    files: tuple[Path, ...]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """A program that a target uses; `install` is the command that adds it, `required` whether packaging fails without."""
+
+    name: str
+    found: bool
+    version: str | None
+    install: str
+    required: bool = True
+
+
+class Target(Protocol):
+    """A package of `builder.targets`."""
+
+    FORMATS: tuple[str, ...]
+    DEFAULT_FORMATS: tuple[str, ...]
+    BACKENDS: tuple[str, ...]  # variants of other backends are left out of the package
+
+    def doctor(self) -> list[Need]:
+        """What the target needs on this machine, and what is there."""
+
+    def sources_sha256(self) -> str:
+        """Hash of all that decides a package beside the request, so that a changed source never returns an old package."""
+
+    def package(self, request: PackageRequest) -> PackageResult:
+        """Make the packages. Raises ConfigError, MissingToolError, ConversionError, VerificationError."""

@@ -1,0 +1,38 @@
+package org.edgebundle.sdk
+
+import android.content.res.AssetManager
+import android.graphics.BitmapFactory
+import java.io.FileInputStream
+import java.io.InputStream
+import java.nio.ByteBuffer
+import java.nio.channels.FileChannel
+import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleFiles
+import org.edgebundle.sdk.core.PictureReader
+import org.edgebundle.sdk.core.Pixels
+
+/** The bundle in the app's assets. Files that are mapped must be stored in the package without compression. */
+class AssetBundle(private val assets: AssetManager) : BundleFiles {
+    override fun open(path: String): InputStream = assets.open("$FOLDER/$path")
+
+    override fun map(path: String): ByteBuffer = assets.openFd("$FOLDER/$path").use { file ->
+        FileInputStream(file.fileDescriptor).use { it.channel.map(FileChannel.MapMode.READ_ONLY, file.startOffset, file.declaredLength) }
+    }
+
+    private companion object {
+        const val FOLDER = "edgebundle"
+    }
+}
+
+/** Decodes pictures with the system's decoder, pixel by pixel as they are in the file. */
+val BITMAP_READER = PictureReader { stream ->
+    val options = BitmapFactory.Options().apply {
+        inScaled = false
+        inPremultiplied = false
+    }
+    val bitmap = BitmapFactory.decodeStream(stream, null, options)
+        ?: throw BundleException("a picture of the bundle cannot be decoded; install the app again.")
+    val argb = IntArray(bitmap.width * bitmap.height)
+    bitmap.getPixels(argb, 0, bitmap.width, 0, 0, bitmap.width, bitmap.height)
+    Pixels(bitmap.width, bitmap.height, argb).also { bitmap.recycle() }
+}

@@ -1,0 +1,79 @@
+package org.edgebundle.sdk.core
+
+/** `manifest.json` as the app needs it. The field names and their meaning are those of builder/bundle/manifest.py. */
+class Manifest(
+    val modelName: String,
+    val inputs: List<TensorSpec>,
+    val outputs: List<TensorSpec>,
+    /** In order of preference. */
+    val variants: List<Variant>,
+    val goldens: List<Golden>,
+) {
+    /** The variant of that id. Throws [BundleException] naming the known ones. */
+    fun variant(id: String): Variant = variants.firstOrNull { it.id == id }
+        ?: throw BundleException("the bundle has no variant '$id'; it has ${variants.joinToString { it.id }}.")
+}
+
+/** A tensor as the source model sees it; `shape` is logical (NCHW for images). */
+class TensorSpec(
+    val name: String,
+    val kind: String,
+    val shape: List<Int>,
+    val bgr: Boolean,
+    val range: Pair<Double, Double>?,
+    val mean: List<Double>?,
+    val std: List<Double>?,
+    val resize: String?,
+    val labels: List<String>?,
+) {
+    val isImage get() = kind == IMAGE
+    val height get() = shape[shape.size - 2]
+    val width get() = shape[shape.size - 1]
+    val count get() = shape.fold(1, Int::times)
+
+    companion object {
+        const val IMAGE = "image"
+    }
+}
+
+/** How one logical tensor is laid out in one artifact. */
+class Binding(val name: String, val index: Int, val layout: String, val shape: List<Int>, val dtype: String) {
+    val count get() = shape.fold(1, Int::times)
+
+    /** Size of one element in bytes. Throws [BundleException] for a type that no engine of this SDK takes. */
+    val elementBytes
+        get() = when (dtype) {
+            FLOAT32, INT32 -> 4
+            INT64 -> 8
+            else -> throw BundleException("tensor '$name' is $dtype, which this app cannot fill; export it as float32.")
+        }
+    val bytes get() = count * elementBytes
+
+    companion object {
+        const val NHWC = "NHWC"
+        const val FLOAT32 = "float32"
+        const val INT32 = "int32"
+        const val INT64 = "int64"
+    }
+}
+
+/** One artifact: backend x plan x delegate. */
+class Variant(
+    val id: String,
+    val backend: String,
+    val delegate: String,
+    val file: String,
+    val bytes: Long,
+    val sha256: String,
+    val inputs: List<Binding>,
+    val outputs: List<Binding>,
+)
+
+/** `encoding` is `png` (8-bit RGB) or `f32` (raw little-endian float32 in logical order). */
+class GoldenTensor(val name: String, val file: String, val encoding: String)
+
+/** What one variant must give: at least `minPsnrDb` against the stored tensors. */
+class GoldenOutputs(val variant: String, val tensors: List<GoldenTensor>, val minPsnrDb: Double)
+
+/** A test input and the output that each variant must give for it on any device. */
+class Golden(val id: String, val inputs: List<GoldenTensor>, val expected: List<GoldenOutputs>)

@@ -1,0 +1,91 @@
+package org.edgebundle.sdk.core
+
+import org.json.JSONArray
+import org.json.JSONException
+import org.json.JSONObject
+
+/**
+ * Reads `manifest.json`.
+ *
+ * `org.json` is part of every Android system (nothing to ship) and exists as an ordinary library for a desktop JVM,
+ * where this code is tested.
+ */
+object ManifestReader {
+    /** The newest schema this SDK reads. */
+    const val SCHEMA = 1
+
+    /** Throws [BundleException] for a newer schema, a missing field, or a path that leaves the bundle. */
+    fun read(text: String): Manifest = try {
+        val root = JSONObject(text)
+        val schema = root.getInt("schema")
+        if (schema > SCHEMA) {
+            throw BundleException("the bundle has schema $schema but this app reads up to $SCHEMA; update the app's edgebundle SDK.")
+        }
+        Manifest(
+            modelName = root.getJSONObject("model").getString("name"),
+            inputs = root.objects("inputs").map(::tensor),
+            outputs = root.objects("outputs").map(::tensor),
+            variants = root.objects("variants").map(::variant),
+            goldens = root.objects("goldens").map(::golden),
+        )
+    } catch (error: JSONException) {
+        throw BundleException("manifest.json is not a valid manifest (${error.message}); package the bundle again.", error)
+    }
+
+    /** The path itself when it stays inside the bundle. */
+    fun insidePath(path: String): String {
+        val leaves = path.isEmpty() || path.startsWith("/") || '\\' in path || ':' in path || ".." in path.split("/")
+        if (leaves) throw BundleException("manifest.json names '$path', which is not a path inside the bundle; package the bundle again.")
+        return path
+    }
+
+    private fun tensor(json: JSONObject) = TensorSpec(
+        name = json.getString("name"),
+        kind = json.getString("kind"),
+        shape = json.getJSONArray("shape").ints(),
+        bgr = json.text("color_order") == "BGR",
+        range = json.numbers("range")?.let { it[0] to it[1] },
+        mean = json.numbers("mean"),
+        std = json.numbers("std"),
+        resize = json.text("resize"),
+        labels = json.optJSONArray("labels")?.let { all -> List(all.length(), all::getString) },
+    )
+
+    private fun binding(json: JSONObject) = Binding(
+        name = json.getString("name"),
+        index = json.getInt("index"),
+        layout = json.getString("layout"),
+        shape = json.getJSONArray("shape").ints(),
+        dtype = json.getString("dtype"),
+    )
+
+    private fun variant(json: JSONObject) = Variant(
+        id = json.getString("id"),
+        backend = json.getString("backend"),
+        delegate = json.getString("delegate"),
+        file = insidePath(json.getString("file")),
+        bytes = json.getLong("bytes"),
+        sha256 = json.getString("sha256"),
+        inputs = json.objects("inputs").map(::binding),
+        outputs = json.objects("outputs").map(::binding),
+    )
+
+    private fun golden(json: JSONObject) = Golden(
+        id = json.getString("id"),
+        inputs = json.objects("inputs").map(::goldenTensor),
+        expected = json.objects("expected").map {
+            GoldenOutputs(it.getString("variant"), it.objects("tensors").map(::goldenTensor), it.getDouble("min_psnr_db"))
+        },
+    )
+
+    private fun goldenTensor(json: JSONObject) =
+        GoldenTensor(json.getString("name"), insidePath(json.getString("file")), json.getString("encoding"))
+
+    private fun JSONObject.objects(name: String): List<JSONObject> = getJSONArray(name).let { all -> List(all.length(), all::getJSONObject) }
+
+    private fun JSONObject.text(name: String): String? = if (isNull(name)) null else getString(name)
+
+    private fun JSONObject.numbers(name: String): List<Double>? = optJSONArray(name)?.let { all -> List(all.length(), all::getDouble) }
+
+    private fun JSONArray.ints(): List<Int> = List(length(), ::getInt)
+}

@@ -1,0 +1,19 @@
+package org.edgebundle.sdk.core
+
+import kotlin.math.max
+import kotlin.math.min
+
+/** A picture: `argb` holds width x height pixels, row by row, as Android's `Bitmap.getPixels` gives them. */
+class Pixels(val width: Int, val height: Int, val argb: IntArray)
+
+/** The part of a picture that is shown to the model: `left`, `top`, `width`, `height` in its pixels. */
+class Crop(val left: Int, val top: Int, val width: Int, val height: Int)
+
+/** The manifest's resize policy for a picture of `width` x `height`: all of it (`stretch`), or the largest centred part of the model's proportions. */
+fun crop(width: Int, height: Int, spec: TensorSpec): Crop {
+    if (spec.resize == "stretch") return Crop(0, 0, width, height)
+    val wanted = spec.width.toDouble() / spec.height
+    val cropWidth = max(1, min(width, Math.round(height * wanted).toInt()))
+    val cropHeight = max(1, min(height, Math.round(width / wanted).toInt()))
+    return Crop((width - cropWidth) / 2, (height - cropHeight) / 2, cropWidth, cropHeight)
+}

@@ -1,0 +1,8 @@
+package org.edgebundle.sdk
+
+import org.edgebundle.sdk.core.EngineFactory
+
+/** The engines of this flavour, by backend and delegate. */
+val ENGINES: Map<String, EngineFactory> = mapOf(
+    "tflite-xnnpack" to EngineFactory(::openTflite),
+)
