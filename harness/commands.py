@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import DeviceError, MeasurementError, UsageError, VerificationError
+from harness.errors import DeviceError, MeasurementError, MissingToolError, UsageError, VerificationError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,10 +45,13 @@ def devices(args: argparse.Namespace) -> int:
 
 def run(args: argparse.Namespace) -> int:
     from harness.config import protocol_named
+    from harness.devices import device_kind
     from harness.session import opened_bundle, run_session
     from harness.store import open_store
 
     protocol = protocol_named(args.protocol)
+    for name in args.device:
+        device_kind(name.partition(":")[0])  # a wrong word must not leave an empty store behind
     with opened_bundle(Path(args.bundle)) as bundle:
         store = open_store(args.output, create=True)
         try:
@@ -59,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
     _show_result(args, result)
     failed = [skipped for skipped in result.skipped if skipped.failed]
     if failed:
-        raise DeviceError(f"{len(failed)} of the measurements failed; the first, {failed[0].variant} on {failed[0].device}: {failed[0].reason}")
+        kind = DeviceError if any(skipped.exit_code == DeviceError.exit_code for skipped in failed) else MissingToolError
+        raise kind(f"{len(failed)} measurements failed; the first, {failed[0].variant} on {failed[0].device}: {failed[0].reason}")
     if not result.runs:
         raise UsageError("no variant of this bundle can run on the devices that were named; see the reasons above and choose others with -d.")
     _fail_on_invalid(list(result.runs))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -19,8 +19,11 @@ from harness.errors import StoreError
 SCHEMA = 1
 
 
+Nanoseconds = Annotated[int, Field(ge=0, lt=2**63)]
+
+
 class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
 
 class Reading(Frozen):
@@ -129,7 +132,7 @@ class Run(Frozen):
     simulated: str | None = None
     load_ns: Reading
     first_ns: Reading
-    latency_ns: tuple[int, ...] = ()
+    latency_ns: tuple[Nanoseconds, ...] = ()
     instructions: Reading
     peak_memory_bytes: Reading
     samples: tuple[Sample, ...] = ()
@@ -146,7 +149,7 @@ def parse_run(line: str, *, where: str) -> Run:
     """Run from one line of JSON. Raises StoreError naming `where` and the field that is wrong."""
     try:
         raw = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"{where} is not a JSON object ({error}); remove that line.") from error
     schema = raw.get("schema") if isinstance(raw, dict) else None
     if isinstance(schema, int) and schema > SCHEMA:
@@ -160,8 +163,11 @@ def parse_run(line: str, *, where: str) -> Run:
 
 
 def read_jsonl(path: Path) -> Iterator[Run]:
-    """Runs of a JSON Lines file, in order; blank lines are ignored."""
-    with path.open(encoding="utf-8") as stream:
-        for number, line in enumerate(stream, 1):
-            if line.strip():
-                yield parse_run(line, where=f"{path} line {number}")
+    """Runs of a JSON Lines file, in order; blank lines are ignored. Raises StoreError."""
+    try:
+        with path.open(encoding="utf-8") as stream:
+            for number, line in enumerate(stream, 1):
+                if line.strip():
+                    yield parse_run(line, where=f"{path} line {number}")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"{path} cannot be read ({error}); give a JSON Lines file of run records.") from error

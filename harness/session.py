@@ -14,7 +14,7 @@ from builder.bundle.tensors import golden_tensor
 from harness.config import Protocol
 from harness.devices import open_device
 from harness.devices.base import Device, Request
-from harness.errors import DeviceError, UsageError
+from harness.errors import DeviceError, MissingToolError, UsageError
 from harness.pictures import pictures_of
 from harness.records import ProtocolInfo, Run
 from harness.store import Store
@@ -23,12 +23,16 @@ from harness.verdicts import check_golden, verdict
 
 @dataclass(frozen=True, kw_only=True)
 class Skipped:
-    """A variant that a device cannot run, or (`failed`) could not: the reason is never dropped."""
+    """A variant that a device cannot run, or could not (`exit_code` 3 or 6): the reason is never dropped."""
 
     device: str
     variant: str
     reason: str
-    failed: bool
+    exit_code: int = 0
+
+    @property
+    def failed(self) -> bool:
+        return self.exit_code != 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +68,7 @@ def run_session(
 ) -> SessionResult:
     """Measure all variants of a bundle on each device (`KIND` or `KIND:ID`).
 
-    A device that fails is recorded as the reason and the next one is measured; only bad usage and a store that cannot be
+    A device that fails is in the result with its reason and the next one is measured; only bad usage and a store that cannot be
     written end the session (UsageError, StoreError). Records are appended one by one, so nothing measured is ever lost.
     """
     if not bundle.manifest.goldens:
@@ -81,14 +85,14 @@ def run_session(
                     on_step(Step(device=name, variant=variant.id, index=index, total=len(variants)))
                     reason = device.unsupported(variant)
                     if reason is not None:
-                        skipped.append(Skipped(device=name, variant=variant.id, reason=reason, failed=False))
+                        skipped.append(Skipped(device=name, variant=variant.id, reason=reason))
                         continue
                     try:
                         runs.append(measure_variant(bundle, variant, device, protocol, store))
-                    except DeviceError as error:
-                        skipped.append(Skipped(device=name, variant=variant.id, reason=str(error), failed=True))
-        except DeviceError as error:  # it cannot be opened or left
-            skipped.append(Skipped(device=name, variant="all variants", reason=str(error), failed=True))
+                    except (DeviceError, MissingToolError) as error:
+                        skipped.append(Skipped(device=name, variant=variant.id, reason=str(error), exit_code=error.exit_code))
+        except (DeviceError, MissingToolError) as error:  # it cannot be opened or left
+            skipped.append(Skipped(device=name, variant="all variants", reason=str(error), exit_code=error.exit_code))
     return SessionResult(runs=tuple(runs), skipped=tuple(skipped))
 
 

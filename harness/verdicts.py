@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.devices.base import Tensors
 
 MAX_DISPERSION = 0.10  # 1.4826 MAD / median of the warm latencies; above it neither the median nor a comparison means much
+MAX_UNCERTAINTY = 0.05  # how far the 95 % interval may reach from the median; a change of level within a run widens it
 
 Grade = Literal["ok", "unstable", "invalid"]
 
@@ -66,9 +67,12 @@ def verdict(
     if metric == "latency":
         if not latency_ns:
             return "invalid: the device gave no latencies"
-        dispersion = summarize(latency_ns).dispersion
-        if dispersion > MAX_DISPERSION:
-            return f"unstable: the warm latencies vary by {dispersion:.0%} of their median (limit {MAX_DISPERSION:.0%})"
+        summary = summarize(latency_ns)
+        if summary.dispersion > MAX_DISPERSION:
+            return f"unstable: the warm latencies vary by {summary.dispersion:.0%} of their median (limit {MAX_DISPERSION:.0%})"
+        reach = max(summary.high - summary.median, summary.median - summary.low) / summary.median if summary.median else 0.0
+        if reach > MAX_UNCERTAINTY:
+            return f"unstable: the 95 % interval reaches {reach:.0%} from the median (limit {MAX_UNCERTAINTY:.0%})"
     return "ok"
 
 

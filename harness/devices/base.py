@@ -86,7 +86,7 @@ class DeviceKind(Protocol):
     """A module of `harness.devices`: how devices of one kind are found and opened."""
 
     @property
-    def KIND(self) -> str: ...  # noqa: N802
+    def KIND(self) -> str: ...
 
     def find(self) -> list[Found]: ...
 

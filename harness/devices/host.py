@@ -119,7 +119,7 @@ class Host:
         # the child must find this package even when it is used from a source tree that is not the working directory
         source = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
-        argv = [sys.executable, "-m", "harness.devices.host_worker", folder]
+        argv: list[str | Path] = [sys.executable, "-m", "harness.devices.host_worker", folder]
         try:
             done = process.run(argv, timeout_s=request.timeout_s, env={"PYTHONPATH": path}, check=False)
         except process.ToolError as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.comparison import Comparison
 from harness.report.model import summary_of
-from harness.report.text import headline
+from harness.report.text import DASH, headline
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,7 +34,7 @@ def comparison_table(found: tuple[Comparison, ...]) -> Table:
             headline(entry.base, summary_of(entry.base)),
             headline(entry.new, summary_of(entry.new)),
             _ratio(entry),
-            f"{entry.ratio.low:.3f} – {entry.ratio.high:.3f}" if entry.ratio else "exact" if entry.instructions else "",
+            f"{entry.ratio.low:.3f} {DASH} {entry.ratio.high:.3f}" if entry.ratio else "exact" if entry.instructions else "",
             f"[{colour}]{escape(entry.verdict)}[/{colour}]",
         )
     return table

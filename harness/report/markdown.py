@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.report.model import Chapter, Entry, Report
-from harness.report.text import decibel, device_label, golden_text, headline, interval, milliseconds, size
+from harness.report.text import DASH, decibel, device_label, golden_text, headline, interval, milliseconds, size
 
 
 def render(report: Report) -> str:
@@ -31,10 +31,10 @@ def _row(entry: Entry) -> str:
         run.variant,
         device_label(run) + (f" ({run.simulated})" if run.simulated else ""),
         size(run.variant_bytes),
-        decibel(entry.variant.quality.psnr_db_worst) if entry.variant else "–",
+        decibel(entry.variant.quality.psnr_db_worst) if entry.variant else DASH,
         headline(run, summary),
-        interval(summary.low, summary.high) if summary else "–",
-        milliseconds(summary.p90) if summary else "–",
+        interval(summary.low, summary.high) if summary else DASH,
+        milliseconds(summary.p90) if summary else DASH,
         golden_text(run),
         run.verdict,
     )

@@ -11,7 +11,7 @@ from harness.errors import MissingToolError, StoreError
 from harness.records import Run, parse_run
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, MetaData
+    from sqlalchemy import MetaData
 
     from builder.bundle import Manifest
     from harness.pictures import Picture
@@ -76,8 +76,8 @@ class SqlStore:
             if not set(self._tables.tables) <= names:
                 raise StoreError(f"{self.name} is not a store of run records; give the file that 'harness run -o' wrote.")
             with self._engine.connect() as connection:
-                number = connection.execute(self._tables.tables["layout"].select()).scalar_one_or_none()
-        if number is None or number > LAYOUT:
+                number = connection.execute(self._tables.tables["layout"].select()).scalar_one()
+        if number > LAYOUT:
             raise StoreError(f"{self.name} has layout {number} but this edgebundle reads up to {LAYOUT}; upgrade edgebundle.")
 
     def append(self, run: Run, pictures: tuple[Picture, ...] = ()) -> None:

@@ -1,15 +1,14 @@
-"""A small, real bundle: a three-layer 64x64 convolutional network, converted by litert-torch and ExecuTorch here and now."""
+"""A small, real bundle made of tests/small_models.py: a TFLite and an ExecuTorch artifact with a golden, and a Core ML one."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
 
 from builder.bundle import (
-    Binding,
     Coverage,
     FileHash,
     Golden,
@@ -27,120 +26,79 @@ from builder.bundle import (
     tree_files,
     tree_sha256,
 )
-from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels, write_picture
+from builder.bundle.tensors import tensor_to_pixels, write_picture
+from tests.small_models import SHAPE, SmallModels, small_models
 
-SIZE = 64
-SPEC = TensorSpec(name="image", kind="image", shape=(1, 3, SIZE, SIZE), color_order="RGB", range=(0.0, 1.0), resize="center_crop")
-RESULT = TensorSpec(name="stylized", kind="image", shape=(1, 3, SIZE, SIZE), color_order="RGB", range=(0.0, 1.0))
-LAYERS = (("0", "conv2d"), ("2", "conv2d"), ("4", "conv2d"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Artifact:
-    """One file of the bundle and how its tensors lie."""
-
-    id: str
-    backend: str
-    delegate: str
-    file: str
-    layout: str
+IMAGE = TensorSpec(name="image", kind="image", shape=SHAPE, color_order="RGB", range=(0.0, 1.0), resize="center_crop")
+STYLIZED = TensorSpec(name="stylized", kind="image", shape=SHAPE, color_order="RGB", range=(0.0, 1.0))
+COREML = "variants/small.mlpackage"
 
 
-ARTIFACTS = (
-    Artifact(id="tflite-fp32", backend="tflite", delegate="xnnpack", file="variants/small.tflite", layout="NHWC"),
-    Artifact(id="executorch-fp32", backend="executorch", delegate="xnnpack", file="variants/small.pte", layout="NCHW"),
-    Artifact(id="coreml-fp32", backend="coreml", delegate="all", file="variants/small.mlpackage", layout="NCHW"),
-)
+def converted() -> SmallModels:
+    """The converters warn of their own affairs when the models are made for the first time."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return small_models()
 
 
 def make_small_bundle(root: Path) -> Path:
-    """Convert the network into `root` with a golden; the Core ML variant's file is no program, since nothing here opens it."""
-    import litert_torch
-    import torch
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-    from executorch.exir import to_edge_transform_and_lower
-
-    torch.manual_seed(7)
-    network = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 8, 3, padding=1),
-        torch.nn.ReLU(),
-        torch.nn.Conv2d(8, 8, 3, padding=1, groups=8),
-        torch.nn.ReLU(),
-        torch.nn.Conv2d(8, 3, 3, padding=1),
-        torch.nn.Sigmoid(),
-    ).eval()
-    pixels = test_picture()
-    image = torch.from_numpy(pixels_to_tensor(pixels, SPEC))
+    """A bundle directory; the file of its Core ML variant is no program, since nothing on Linux may open it."""
+    models = converted()
     (root / "variants").mkdir(parents=True)
     (root / "golden").mkdir()
-    channel_last = litert_torch.to_channel_last_io(network, args=[0], outputs=[0])
-    litert_torch.convert(channel_last, (image.permute(0, 2, 3, 1).contiguous(),)).export(str(root / ARTIFACTS[0].file))
-    program = to_edge_transform_and_lower(torch.export.export(network, (image,)), partitioner=[XnnpackPartitioner()])
-    (root / ARTIFACTS[1].file).write_bytes(program.to_executorch().buffer)
-    (root / ARTIFACTS[2].file).mkdir()
-    (root / ARTIFACTS[2].file / "Manifest.json").write_text("{}\n", encoding="utf-8")
-    with torch.no_grad():
-        expected = network(image).numpy()
-    write_picture(root / "golden" / "0-image.png", pixels)
-    write_picture(root / "golden" / "0-stylized.png", tensor_to_pixels(expected, RESULT))
+    shutil.copy(models.tflite, root / "variants" / models.tflite.name)
+    shutil.copy(models.executorch, root / "variants" / models.executorch.name)
+    (root / COREML).mkdir()
+    (root / COREML / "Manifest.json").write_text("{}\n", encoding="utf-8")
+    (root / "golden" / "0-image.f32").write_bytes(np.ascontiguousarray(models.input, "<f4").tobytes())
+    write_picture(root / "golden" / "0-stylized.png", tensor_to_pixels(models.output, STYLIZED))
     write_manifest(root)
     return root
 
 
-def test_picture() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Smooth gradients and a disc, so that a wrong orientation or colour order shows."""
-    y, x = np.mgrid[0:SIZE, 0:SIZE] / (SIZE - 1)
-    disc = ((x - 0.35) ** 2 + (y - 0.4) ** 2 < 0.06)[..., None] * np.array([0.5, 0.1, -0.2])
-    unit = np.stack([x, y, 1 - x * y], axis=-1) * 0.8 + disc + 0.1
-    return (np.clip(unit, 0, 1) * 255).astype(np.uint8)
-
-
-def write_manifest(root: Path, *, min_psnr_db: float = 45.0) -> None:
+def write_manifest(root: Path, *, min_psnr_db: float = 45.0, delegate: str = "xnnpack") -> Manifest:
     """(Re)write manifest.json for the files that are in `root`."""
+    models = converted()
+    variants = (
+        _variant(root, models.variant("tflite"), delegate),
+        _variant(root, models.variant("executorch"), delegate),
+        _variant(root, models.variant("tflite").model_copy(update={"id": "coreml-fp32", "backend": "coreml", "file": COREML}), "all"),
+    )
+    expected = (GoldenTensor(name="stylized", file="golden/0-stylized.png", encoding="png"),)
+    golden = Golden(
+        id="0",
+        inputs=(GoldenTensor(name="image", file="golden/0-image.f32", encoding="f32"),),
+        expected=tuple(GoldenOutputs(variant=variant.id, tensors=expected, min_psnr_db=min_psnr_db) for variant in variants),
+    )
+    files = [path for path in tree_files(root) if path.name != "manifest.json"]
     manifest = Manifest(
         schema_=1,
-        model=ModelInfo(name="small", version="1", licence="Apache-2.0", checkpoint_sha256=hashlib.sha256(b"seed 7").hexdigest()),
-        inputs=(SPEC,),
-        outputs=(RESULT,),
-        variants=tuple(_variant(root, artifact) for artifact in ARTIFACTS),
-        goldens=(
-            Golden(
-                id="0",
-                inputs=(GoldenTensor(name="image", file="golden/0-image.png", encoding="png"),),
-                expected=tuple(
-                    GoldenOutputs(
-                        variant=artifact.id,
-                        tensors=(GoldenTensor(name="stylized", file="golden/0-stylized.png", encoding="png"),),
-                        min_psnr_db=min_psnr_db,
-                    )
-                    for artifact in ARTIFACTS
-                ),
-            ),
-        ),
-        files=tuple(
-            FileHash(file=path.relative_to(root).as_posix(), sha256=file_sha256(path)) for path in tree_files(root) if path.name != "manifest.json"
-        ),
+        model=ModelInfo(name="small", version="1", licence="Apache-2.0", checkpoint_sha256="0" * 64),
+        inputs=(IMAGE,),
+        outputs=(STYLIZED,),
+        variants=variants,
+        goldens=(golden,),
+        files=tuple(FileHash(file=path.relative_to(root).as_posix(), sha256=file_sha256(path)) for path in files),
         tools=(Tool(name="litert-torch", version="0.10.0"), Tool(name="executorch", version="1.5.1")),
         licences=("Apache-2.0",),
     )
     (root / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
+    return manifest
 
 
-def _variant(root: Path, artifact: Artifact) -> Variant:
-    shape = (1, SIZE, SIZE, 3) if artifact.layout == "NHWC" else (1, 3, SIZE, SIZE)
-    fields = {
-        "id": artifact.id,
-        "backend": artifact.backend,
-        "delegate": artifact.delegate,
-        "file": artifact.file,
-        "bytes": tree_bytes(root / artifact.file),
-        "sha256": tree_sha256(root / artifact.file),
-        "inputs": (Binding(name="image", index=0, layout=artifact.layout, shape=shape),),
-        "outputs": (Binding(name="stylized", index=0, layout=artifact.layout, shape=shape),),
-        "layers": tuple(LayerPrecision(layer=name, op=op, requested="fp32", realised="fp32") for name, op in LAYERS),
-        "quality": Quality(runtime="test", images=1, psnr_db_worst=120.0, psnr_db_mean=124.0, max_abs_error=1e-6, ssim_worst=1.0, ssim_mean=1.0),
-        "coverage": Coverage(delegate=artifact.delegate, source="file", delegated_ops=4, total_ops=4, subgraphs=1),
-        "minimum_runtime": "2.3.0",
-        "predicted_peak_memory_bytes": 1 << 20,
-    }
-    return Variant.model_validate(fields)
+def _variant(root: Path, variant: Variant, delegate: str) -> Variant:
+    """The variant as a builder would describe it: with layers, one of them fallen back, and quality figures."""
+    layers = [LayerPrecision(layer=name, op="conv2d", requested="fp32", realised="fp32") for name in ("0", "2")]
+    layers.append(LayerPrecision(layer="4", op="conv2d", requested="static_wi8_ai8", realised="fp32", fallback="the delegate takes no int8"))
+    return variant.model_copy(
+        update={
+            "delegate": delegate,
+            "bytes": tree_bytes(root / variant.file),
+            "sha256": tree_sha256(root / variant.file),
+            "layers": tuple(layers),
+            "quality": Quality(runtime="PyTorch", images=2, psnr_db_worst=118.5, psnr_db_mean=121.25, max_abs_error=1e-6, ssim_worst=1.0, ssim_mean=1.0),
+            "coverage": Coverage(delegate=delegate, source="file", delegated_ops=4, total_ops=4, subgraphs=1),
+        }
+    )
+
+

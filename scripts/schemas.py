@@ -1,0 +1,26 @@
+"""Write the JSON Schemas of the contracts to docs/formats: run it after a change of the models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from builder.bundle import Manifest
+from builder.config import Config
+from builder.precision.plan import PlanFile
+from harness.records import Run
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "formats"
+SCHEMAS: dict[str, type[BaseModel]] = {"builder.schema.json": Config, "plan.schema.json": PlanFile, "manifest.schema.json": Manifest, "run-record.schema.json": Run}
+
+
+def schema_text(model: type[BaseModel]) -> str:
+    return json.dumps(model.model_json_schema(by_alias=True), indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, model in SCHEMAS.items():
+        (FOLDER / name).write_text(schema_text(model), encoding="utf-8")
