@@ -13,11 +13,18 @@ from training.command import run  # noqa: E402
 from training.settings import Settings  # noqa: E402
 
 SETTINGS = Settings(
-    steps=1500,
-    batch=4,
-    crop=128,
+    steps=1200,
+    batch=2,
+    crop=96,
     seed=3,
     value_range=(0.0, 1.0),
+    warmup_steps=150,
+    content_layer="block2",
+    content_weight=0.5,
+    tone_weight=40.0,
+    style_layers=("stem", "block1", "block2"),
+    style_weight=15.0,
+    palette_weight=120.0,
 )
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from training.checkpoint import save_weights
 from training.data import Crops
 from training.features import Features, load_network
-from training.loop import Losses, Objective, train
+from training.loop import Losses, Objective, initialise, train
 from training.pictures import TRAINING
 from training.settings import Settings
 
@@ -45,12 +45,13 @@ def run(
     """Train and write `checkpoint`; the state of an unfinished run lies beside it as `train.state.pt`."""
     parser = argparse.ArgumentParser(description="Train the network and write its weights.")
     parser.add_argument("--resume", action="store_true", help="go on from train.state.pt where it exists")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1; the weights depend on it in the last digits)")
     arguments = parser.parse_args()
 
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(settings.seed)
     network = create()
+    initialise(network)
     crops = Crops.of(TRAINING, size=settings.crop, batch=settings.batch, seed=settings.seed)
     objective = objective_for(settings, style)
     state = checkpoint.with_name("train.state.pt")
@@ -80,6 +81,6 @@ class _Progress:
         self._bar.stop()
 
     def report(self, step: int, losses: Losses) -> None:
-        terms = f"content {losses.content:.3f}  style {losses.style:.4f}  variation {losses.variation:.3f}"
+        terms = f"content {losses.content:.3f}  style {losses.style:.3f}  palette {losses.palette:.3f}"
         text = f"warm-up {losses.warmup:.4f}" if losses.warmup else terms
         self._bar.update(self._task, completed=step, description=text)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from training.checkpoint import load_state, save_state
 from training.features import Features
-from training.losses import content_loss, gram, style_loss, variation_loss
+from training.losses import content_loss, gram, palette_loss, style_loss, tone_loss, variation_loss
 from training.settings import Settings
 
 Report = Callable[[int, "Losses"], None]
@@ -24,6 +24,8 @@ class Losses:
 
     content: float = 0.0
     style: float = 0.0
+    tone: float = 0.0
+    palette: float = 0.0
     variation: float = 0.0
     warmup: float = 0.0
 
@@ -36,6 +38,7 @@ class Objective:
         with torch.no_grad():
             maps = features(style)
         self.style = {name: gram(maps[name]) for name in settings.style_layers}
+        self.picture = style
 
     def __call__(self, before: Tensor, after: Tensor) -> tuple[Tensor, Losses]:
         """Loss of the stylized `after` for the input `before`, both `[n, 3, h, w]` in [0, 1]."""
@@ -43,11 +46,25 @@ class Objective:
         with torch.no_grad():
             wanted = self.features(before)[layer]
         found = self.features(after)
-        content = self.settings.content_weight * content_loss(found[layer], wanted)
-        style = self.settings.style_weight * style_loss(found, self.style)
-        variation = self.settings.variation_weight * variation_loss(after)
-        losses = Losses(content=content.item(), style=style.item(), variation=variation.item())
-        return content + style + variation, losses
+        weigh = self.settings
+        terms = {
+            "content": weigh.content_weight * content_loss(found[layer], wanted),
+            "tone": weigh.tone_weight * tone_loss(before, after),
+            "style": weigh.style_weight * style_loss(found, self.style),
+            "palette": weigh.palette_weight * palette_loss(after, self.picture),
+            "variation": weigh.variation_weight * variation_loss(after),
+        }
+        losses = Losses(**{name: term.item() for name, term in terms.items()})
+        return torch.stack(list(terms.values())).sum(), losses
+
+
+def initialise(network: nn.Module) -> None:
+    """He initialisation of every convolution (He et al. 2015), so that a small network starts with lively outputs."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 def learning_rate(step: int, settings: Settings) -> float:

@@ -32,13 +32,21 @@ class Brush:
     jitter: int
 
 
-SWIRLING_NIGHT = Brush(
-    palette=((14, 22, 66), (22, 58, 132), (32, 118, 168), (92, 188, 190), (236, 226, 176), (248, 184, 44), (224, 84, 36)),
+SWIRLING_STROKES = Brush(
+    palette=(
+        (20, 30, 84),
+        (26, 72, 150),
+        (34, 132, 170),
+        (112, 196, 184),
+        (244, 232, 190),
+        (250, 190, 60),
+        (232, 100, 44),
+    ),
     outline=(6, 8, 26),
-    width=5.0,
-    outline_width=1.2,
-    length=34.0,
-    strokes=9000,
+    width=7.0,
+    outline_width=1.0,
+    length=40.0,
+    strokes=7000,
     jitter=16,
 )
 

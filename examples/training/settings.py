@@ -24,5 +24,7 @@ class Settings:
     content_weight: float = 1.0
     style_layers: tuple[str, ...] = ("stem", "block1", "block2", "block4")
     style_weight: float = 1.0
+    tone_weight: float = 10.0
+    palette_weight: float = 1.0
     variation_weight: float = 0.1
     save_every: int = 100
