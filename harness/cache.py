@@ -12,7 +12,9 @@ from filelock import FileLock, Timeout
 
 from harness.errors import HarnessError
 
-LOCK_WAIT_S = 900.0  # another process may be making the very entry: two downloads and two compilations with limits of their own
+LOCK_WAIT_S = (
+    900.0  # another process may be making the very entry: two downloads and two compilations with limits of their own
+)
 
 
 def cache_root() -> Path:
@@ -40,9 +42,13 @@ def entry(name: str, make: Callable[[Path], None]) -> Path:
                     make(made)
                     os.replace(made, folder)
     except Timeout as error:
-        raise HarnessError(f"another process has been making {folder} for {LOCK_WAIT_S:g} s; end it and try again.") from error
+        raise HarnessError(
+            f"another process has been making {folder} for {LOCK_WAIT_S:g} s; end it and try again."
+        ) from error
     except OSError as error:
-        raise HarnessError(f"{folder} cannot be written ({error.strerror}); set EDGEBUNDLE_CACHE to a directory that can.") from error
+        raise HarnessError(
+            f"{folder} cannot be written ({error.strerror}); set EDGEBUNDLE_CACHE to a directory that can."
+        ) from error
     return folder
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from builder import process
 from builder.bundle import Binding, Coverage, Quality, Variant, file_sha256
 from harness.cache import entry
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHAPE = (1, 3, 64, 64)
+CONVERT_S = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +58,19 @@ def small_models() -> SmallModels:
 
     versions = "".join(metadata.version(name) for name in ("torch", "litert-torch", "executorch"))
     key = hashlib.sha256(Path(__file__).read_bytes() + versions.encode()).hexdigest()[:20]
-    folder = entry(f"tests/small-models-{key}", convert)
+    folder = entry(f"tests/small-models-{key}", convert_in_a_process)
     return SmallModels(
         tflite=folder / "small.tflite",
         executorch=folder / "small.pte",
         input=np.load(folder / "input.npy"),
         output=np.load(folder / "output.npy"),
+    )
+
+
+def convert_in_a_process(folder: Path) -> None:
+    """The converters warn a lot and take much memory: not in the process that runs the tests."""
+    process.run(
+        [sys.executable, "-m", "tests.small_models", folder], timeout_s=CONVERT_S, cwd=Path(__file__).parents[1]
     )
 
 
@@ -72,7 +82,12 @@ def convert(folder: Path) -> None:
     from executorch.exir import to_edge_transform_and_lower
 
     torch.manual_seed(7)
-    layers: list[Any] = [torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(8, 8, 3, padding=1), torch.nn.ReLU()]
+    layers: list[Any] = [
+        torch.nn.Conv2d(3, 8, 3, padding=1),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(8, 8, 3, padding=1),
+        torch.nn.ReLU(),
+    ]
     model = torch.nn.Sequential(*layers, torch.nn.Conv2d(8, 3, 3, padding=1), torch.nn.Sigmoid()).eval()
     image = torch.rand(SHAPE)
     with torch.no_grad():
@@ -81,3 +96,7 @@ def convert(folder: Path) -> None:
     litert_torch.convert(model, (image,)).export(str(folder / "small.tflite"))
     lowered = to_edge_transform_and_lower(torch.export.export(model, (image,)), partitioner=[XnnpackPartitioner()])
     (folder / "small.pte").write_bytes(lowered.to_executorch().buffer)
+
+
+if __name__ == "__main__":
+    convert(Path(sys.argv[1]))

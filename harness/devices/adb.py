@@ -62,7 +62,9 @@ def find_adb() -> str:
         if found is None:
             raise MissingToolError(f"$ADB names {chosen!r}, which is not a program; correct it or unset it.")
         return found
-    candidates = [str(Path(os.environ["ANDROID_HOME"]) / "platform-tools" / "adb")] if os.environ.get("ANDROID_HOME") else []
+    candidates = (
+        [str(Path(os.environ["ANDROID_HOME"]) / "platform-tools" / "adb")] if os.environ.get("ANDROID_HOME") else []
+    )
     candidates.append("adb")
     carried = find_spec("adbutils")
     if carried is not None and carried.origin:
@@ -88,7 +90,9 @@ def parse_devices(short: str, long: str) -> list[Listed]:
         if tab:
             details = next((text for text in long.splitlines() if text.startswith(f"{serial} ")), "")
             model = re.search(r" model:(\S+)", details)
-            devices.append(Listed(serial=serial, state=state.strip(), model=model.group(1) if model else "unknown model"))
+            devices.append(
+                Listed(serial=serial, state=state.strip(), model=model.group(1) if model else "unknown model")
+            )
     return devices
 
 
@@ -114,7 +118,9 @@ class Adb:
                 f"{self.serial} did not {doing} within {timeout_s:g} s; check its screen and cable, then run 'adb reconnect'."
             ) from error
         except process.ToolError as error:
-            raise DeviceError(f"adb could not {doing} on {self.serial} ({error}); check it with 'adb version'.") from error
+            raise DeviceError(
+                f"adb could not {doing} on {self.serial} ({error}); check it with 'adb version'."
+            ) from error
 
     def shell(self, command: str, *, doing: str, timeout_s: float = SHELL_S) -> ShellResult:
         """Run a command line of the device's shell; words that are not constants must come quoted (`words`).

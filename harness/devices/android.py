@@ -45,7 +45,9 @@ def find() -> list[Found]:
     except (MissingToolError, DeviceError) as error:
         return [Found(kind=KIND, id="-", description="Android devices over adb", state=str(error))]
     return [
-        Found(kind=KIND, id=device.serial, description=f"Android {device.model} over adb", state=device.problem or "ready")
+        Found(
+            kind=KIND, id=device.serial, description=f"Android {device.model} over adb", state=device.problem or "ready"
+        )
         for device in listed
     ]
 
@@ -70,7 +72,9 @@ def chosen(listed: list[Listed], device_id: str | None) -> Listed:
         raise UsageError(f"{len(usable)} Android devices are connected; choose with {serials}.")
     if usable or listed:
         return (usable or listed)[0]
-    raise DeviceError("no Android device is connected; connect one, allow USB debugging on it and check 'harness devices'.")
+    raise DeviceError(
+        "no Android device is connected; connect one, allow USB debugging on it and check 'harness devices'."
+    )
 
 
 class Android:
@@ -108,7 +112,9 @@ class Android:
         folder = f"{REMOTE}{runner.key}"
         self._folders.add(folder)
         push_verified(self._adb, {path.name: path for path in runner.files}, folder)
-        self._adb.checked_shell(f"cd {words(folder)} && chmod 755 {words(LOADER, RUNNER)}", doing="make the runner executable")
+        self._adb.checked_shell(
+            f"cd {words(folder)} && chmod 755 {words(LOADER, RUNNER)}", doing="make the runner executable"
+        )
         model = f"model-{file_sha256(request.artifact)[:16]}{Path(variant.file).suffix}"
         push_verified(self._adb, {model: request.artifact}, folder)
         with tempfile.TemporaryDirectory(prefix="edgebundle-android-") as name:
@@ -135,24 +141,39 @@ class Android:
 
     def _run(self, folder: str, model: str, inputs: list[str], request: Request) -> RunnerResult:
         start = command(
-            model=model, inputs=inputs, output="output", threads=request.threads, warmup=request.warmup, runs=request.runs
+            model=model,
+            inputs=inputs,
+            output="output",
+            threads=request.threads,
+            warmup=request.warmup,
+            runs=request.runs,
         )
-        printed = self._adb.shell(f"cd {words(folder)} && {words(*start)}", doing="run the benchmark", timeout_s=request.timeout_s)
+        printed = self._adb.shell(
+            f"cd {words(folder)} && {words(*start)}", doing="run the benchmark", timeout_s=request.timeout_s
+        )
         result = parse_result(printed.stdout, where=self._adb.serial)
         if printed.status:
-            raise DeviceError(f"the runner on {self._adb.serial} gave a result but ended with status {printed.status}; run again.")
+            raise DeviceError(
+                f"the runner on {self._adb.serial} gave a result but ended with status {printed.status}; run again."
+            )
         if len(result.latency_ns) != request.runs or result.threads != request.threads:
-            raise DeviceError(f"the runner on {self._adb.serial} did not do the {request.runs} runs it was asked for; run again.")
+            raise DeviceError(
+                f"the runner on {self._adb.serial} did not do the {request.runs} runs it was asked for; run again."
+            )
         return result
 
     def __enter__(self) -> Self:
         try:
             self._lock.acquire()
         except Timeout as error:
-            raise DeviceError(f"{self._adb.serial} is in use by another harness on this computer; wait for it or end it.") from error
+            raise DeviceError(
+                f"{self._adb.serial} is in use by another harness on this computer; wait for it or end it."
+            ) from error
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             if self._folders:
                 remove(self._adb, sorted(self._folders))

@@ -36,7 +36,9 @@ def push_verified(adb: Adb, files: Mapping[str, Path], folder: str) -> int:
     after = remote_hashes(adb, folder, missing) if missing else {}
     for name in missing:
         if after.get(name) != wanted[name]:
-            raise DeviceError(f"{adb.serial} holds {name} with other content than was sent; check its cable and storage, and run again.")
+            raise DeviceError(
+                f"{adb.serial} holds {name} with other content than was sent; check its cable and storage, and run again."
+            )
     return len(missing)
 
 
@@ -48,7 +50,9 @@ def pull_verified(adb: Adb, folder: str, files: Mapping[str, int], target: Path)
             raise DeviceError(f"{adb.serial} has no {name} after the run; run again.")
         adb.pull(f"{folder}/{name}", target / name, size=size)
         if file_sha256(target / name) != there[name]:
-            raise DeviceError(f"{name} came from {adb.serial} with other content than it has there; check its cable, and run again.")
+            raise DeviceError(
+                f"{name} came from {adb.serial} with other content than it has there; check its cable, and run again."
+            )
 
 
 def remove(adb: Adb, paths: Sequence[str]) -> None:

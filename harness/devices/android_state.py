@@ -45,7 +45,9 @@ def device_info(kind: str, serial: str, known: Mapping[str, str]) -> DeviceInfo:
         id=serial,
         model=_joined(known, "ro.product.manufacturer", "ro.product.model"),
         soc=_soc(known),
-        os=TextReading(value=f"Android {version.value}" + (f" (API {level})" if level else "")) if version.value else version,
+        os=TextReading(value=f"Android {version.value}" + (f" (API {level})" if level else ""))
+        if version.value
+        else version,
         build=_text(known, "ro.build.fingerprint"),
         abi=_text(known, "ro.product.cpu.abi"),
     )

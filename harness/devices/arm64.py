@@ -29,9 +29,15 @@ NO_HARDWARE = "an emulated processor has none"
 
 def find() -> list[Found]:
     state = qemu.missing() or (
-        "ready" if process.find(COMPILER) else f"{COMPILER} is not installed; run 'apt-get install g++-aarch64-linux-gnu'"
+        "ready"
+        if process.find(COMPILER)
+        else f"{COMPILER} is not installed; run 'apt-get install g++-aarch64-linux-gnu'"
     )
-    return [Found(kind=KIND, id=qemu.CPU, description=f"arm64 {qemu.CPU} emulated by QEMU (counts instructions)", state=state)]
+    return [
+        Found(
+            kind=KIND, id=qemu.CPU, description=f"arm64 {qemu.CPU} emulated by QEMU (counts instructions)", state=state
+        )
+    ]
 
 
 def open_device(device_id: str | None) -> Device:
@@ -98,7 +104,9 @@ class Arm64:
             outputs = read_outputs(folder, variant, result)
         counted = qemu.counts(done.stderr)
         if len(counted) != request.runs:
-            raise DeviceError(f"QEMU counted {len(counted)} of {request.runs} inferences of variant {variant.id}; run it again.")
+            raise DeviceError(
+                f"QEMU counted {len(counted)} of {request.runs} inferences of variant {variant.id}; run it again."
+            )
         return Measured(
             mode="shell",
             runtime=runner.runtime.name,
@@ -119,11 +127,15 @@ class Arm64:
         except process.ToolError as error:
             raise DeviceError(f"{KIND} could not run variant {variant}: {error}.") from error
         if done.returncode < 0:
-            raise DeviceError(f"QEMU was ended by signal {-done.returncode} on variant {variant}: {done.last_lines(2)}.")
+            raise DeviceError(
+                f"QEMU was ended by signal {-done.returncode} on variant {variant}: {done.last_lines(2)}."
+            )
         return done
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         return None  # nothing outlives a measurement

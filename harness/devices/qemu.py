@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 from dataclasses import dataclass
@@ -62,7 +63,9 @@ def counting_qemu() -> Qemu:
 
 def build_plugin(made: Path) -> None:
     if process.find("gcc") is None:
-        raise MissingToolError("gcc is not installed, so QEMU's counting plug-in cannot be built; run 'apt-get install gcc libc6-dev'.")
+        raise MissingToolError(
+            "gcc is not installed, so QEMU's counting plug-in cannot be built; run 'apt-get install gcc libc6-dev'."
+        )
     sources = runner_sources() / "qemu"
     compile_with(["gcc", *PLUGIN_FLAGS, "-o", made / "libcount.so", sources / "count.c"], "QEMU's counting plug-in")
     shutil.copytree(sources / CPU, made / CPU)
@@ -71,4 +74,4 @@ def build_plugin(made: Path) -> None:
 def counts(stderr: str) -> list[int]:
     """Instructions executed between each two marks, in order, from what the plug-in printed."""
     totals = [int(text) for text in COUNT_LINE.findall(stderr)]
-    return [later - earlier for earlier, later in zip(totals, totals[1:], strict=False)]
+    return [later - earlier for earlier, later in itertools.pairwise(totals)]

@@ -126,7 +126,9 @@ def build(runtime: Runtime, made: Path) -> None:
     argv += [f"-L{libraries}", "-Wl,--no-as-needed", *(f"-l:{name}" for name in runtime.libraries)]
     compile_with(argv, "the arm64 runner")
     for name in runtime.libraries:
-        compile_with(["aarch64-linux-gnu-strip", "--strip-unneeded", "-o", made / name, libraries / name], "the arm64 runner")
+        compile_with(
+            ["aarch64-linux-gnu-strip", "--strip-unneeded", "-o", made / name, libraries / name], "the arm64 runner"
+        )
     for name in (LOADER, *runtime.system_libraries):
         path = Path(compile_with([COMPILER, f"-print-file-name={name}"], "the arm64 runner").strip())
         copy_file(path.resolve(), made / name)
@@ -138,16 +140,35 @@ def compile_with(argv: list[str | Path], what: str) -> str:
     try:
         return process.run(argv, timeout_s=COMPILE_S).stdout
     except process.ToolError as error:
-        raise HarnessError(f"{what} could not be built: {error}; check the compiler with '{argv[0]} --version'.") from error
+        raise HarnessError(
+            f"{what} could not be built: {error}; check the compiler with '{argv[0]} --version'."
+        ) from error
 
 
 def unpack_wheel(runtime: Runtime, target: Path) -> None:
     """Fetch the runtime's aarch64 wheel with pip and unpack it (for its libraries and headers; its Python code never runs)."""
     wanted = f"{runtime.package}=={runtime.version}"
     wheels = target.parent / "wheels"
-    argv = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
+    argv = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary=:all:",
+    ]
     argv += ["--implementation", "cp", "--python-version", "3.11"]
-    argv += ["--platform", "manylinux_2_28_aarch64", "--platform", "manylinux_2_27_aarch64", "--dest", str(wheels), wanted]
+    argv += [
+        "--platform",
+        "manylinux_2_28_aarch64",
+        "--platform",
+        "manylinux_2_27_aarch64",
+        "--dest",
+        str(wheels),
+        wanted,
+    ]
     try:
         process.run(argv, timeout_s=DOWNLOAD_S)
     except process.ToolError as error:

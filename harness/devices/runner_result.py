@@ -55,7 +55,9 @@ class RunnerResult(Line):
     outputs: tuple[RunnerTensor, ...]
     latency_ns: tuple[int, ...]
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=lambda name: "schema" if name == "schema_" else name)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=lambda name: "schema" if name == "schema_" else name
+    )
 
 
 class RunnerError(Line):
@@ -76,7 +78,9 @@ def refusal(variant: Variant) -> str | None:
     return None
 
 
-def command(*, model: str, inputs: list[str], output: str, threads: int, warmup: int, runs: int, folder: str = ".") -> list[str]:
+def command(
+    *, model: str, inputs: list[str], output: str, threads: int, warmup: int, runs: int, folder: str = "."
+) -> list[str]:
     """Words that start the runner of the bundle in `folder` through the bundle's own loader."""
     words = [f"{folder}/{LOADER}", "--library-path", folder, f"{folder}/{RUNNER}", "--model", model]
     for name in inputs:
@@ -100,12 +104,16 @@ def parse_result(stdout: str, *, where: str) -> RunnerResult:
         raise DeviceError(f"the runner on {where} printed {len(lines)} result lines instead of one; run it again.")
     try:
         if lines[0].startswith(RESULT_START + ',"error"'):
-            raise DeviceError(f"the runner on {where} says: {RunnerError.model_validate_json(lines[0]).error}.")
+            raise DeviceError(f"the runner on {where} says: {RunnerError.model_validate_json(lines[0]).error}; "
+                "check the artifact with 'builder verify'."
+            )
         return RunnerResult.model_validate_json(lines[0])
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "line"
-        raise DeviceError(f"the runner on {where} printed a result that is damaged: {field}: {first['msg']}.") from error
+        raise DeviceError(
+            f"the runner on {where} printed a result that is damaged: {field}: {first['msg']}."
+        ) from error
 
 
 def output_name(index: int) -> str:
@@ -117,7 +125,9 @@ def read_outputs(folder: Path, variant: Variant, result: RunnerResult) -> Tensor
     tensors: Tensors = {}
     for binding in variant.outputs:
         if binding.index >= len(result.outputs):
-            raise DeviceError(f"the model gave {len(result.outputs)} outputs but variant {variant.id} declares output {binding.index}.")
+            raise DeviceError(
+                f"the model gave {len(result.outputs)} outputs but variant {variant.id} declares output {binding.index}."
+            )
         told, data = result.outputs[binding.index], (folder / output_name(binding.index)).read_bytes()
         if told.dtype not in DTYPES or told.shape != binding.shape:
             raise DeviceError(
@@ -126,7 +136,9 @@ def read_outputs(folder: Path, variant: Variant, result: RunnerResult) -> Tensor
             )
         array = np.frombuffer(data, np.dtype(told.dtype).newbyteorder("<"))
         if array.size != int(np.prod(told.shape)):
-            raise DeviceError(f"output {binding.name} of variant {variant.id} came back with {len(data)} bytes, not {told.bytes}; run again.")
+            raise DeviceError(
+                f"output {binding.name} of variant {variant.id} came back with {len(data)} bytes, not {told.bytes}; run again."
+            )
         tensors[binding.name] = from_artifact(array.reshape(told.shape), binding)
     return tensors
 

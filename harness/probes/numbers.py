@@ -22,5 +22,7 @@ def bounded(text: str, *, unit: str, what: str, low: float, high: float, scale: 
         return Reading(unit=unit, reason=f"{what} says {shown!r}, which is no number")
     value = float(stripped) * scale
     if not low <= value <= high:
-        return Reading(unit=unit, reason=f"{what} says {stripped[:SHOWN]}, which cannot be ({low:g} to {high:g} {unit})")
+        return Reading(
+            unit=unit, reason=f"{what} says {stripped[:SHOWN]}, which cannot be ({low:g} to {high:g} {unit})"
+        )
     return Reading(value=value, unit=unit)

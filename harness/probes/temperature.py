@@ -83,7 +83,9 @@ def _zone(text: str, what: str) -> Reading:
 def device_temperature(service: list[Sensor], battery: Reading, zones: list[Sensor]) -> Reading:
     """One temperature of the device: skin, battery or CPU of the thermal service, else the fuel gauge, else the hottest zone."""
     for kind in PREFERRED:
-        values = [sensor.reading.value for sensor in service if sensor.kind == kind and sensor.reading.value is not None]
+        values = [
+            sensor.reading.value for sensor in service if sensor.kind == kind and sensor.reading.value is not None
+        ]
         if values:
             return Reading(value=max(values), unit=UNIT)
     if battery.value is not None:

@@ -1,0 +1,8 @@
+"""An emulated Android phone: the real adb protocol, a real shell, arm64 programs under QEMU. For tests, never a sandbox."""
+
+from tests.emulated_phone.adb_server import AdbServer
+from tests.emulated_phone.faults import Faults
+from tests.emulated_phone.personality import PIXEL, Personality
+from tests.emulated_phone.phone import EmulatedPhone
+
+__all__ = ["PIXEL", "AdbServer", "EmulatedPhone", "Faults", "Personality"]

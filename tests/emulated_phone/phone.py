@@ -1,0 +1,104 @@
+"""The emulated phone: listens on a free port of this computer's loopback for adb."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from harness.devices.runner_binaries import runner_sources
+from tests.emulated_phone.connection import Connection, Stream
+from tests.emulated_phone.faults import Faults
+from tests.emulated_phone.personality import Personality
+from tests.emulated_phone.shell import Shell
+from tests.emulated_phone.storage import Storage
+from tests.emulated_phone.sync import serve_sync
+
+
+class EmulatedPhone:
+    """A phone whose files live below `folder`; a context manager. `address` is what `adb connect` takes, and its serial.
+
+    `unknown_commands` are those that it was asked for and does not have: a test that uses it asserts that there are none.
+    """
+
+    def __init__(self, folder: Path, personality: Personality) -> None:
+        self.faults = Faults()
+        self.root = folder / "root"
+        self._work = folder / "work"
+        self._work.mkdir(parents=True)
+        self._personality = personality
+        self._fill_root()
+        self.storage = Storage(self.root, self.faults)
+        self._shell = Shell(
+            root=self.root,
+            work=self._work,
+            answers=personality.answers(),
+            denied=personality.denied,
+            faults=self.faults,
+        )
+        self._connections: list[Connection] = []
+        self._other_services: list[str] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def _fill_root(self) -> None:
+        shutil.copytree(runner_sources() / "qemu" / "cortex-a76", self.root)  # what the runtimes read of the processor
+        (self.root / "data/local/tmp").mkdir(parents=True)
+        for name, text in self._personality.files.items():
+            path = self.root / name.lstrip("/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+
+    @property
+    def unknown_commands(self) -> list[str]:
+        unknown = self._shell.unknown_file
+        return self._other_services + (unknown.read_text(encoding="utf-8").splitlines() if unknown.exists() else [])
+
+    @property
+    def files(self) -> list[str]:
+        """Paths of all files in the directory that is the shell's to write in."""
+        folder = self.root / "data/local/tmp"
+        return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+    def vanish(self) -> None:
+        """Be unplugged: the connection breaks and no new one is taken."""
+        self._listener.close()
+        for connection in self._connections:
+            connection.close()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.vanish()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                peer, _ = self._listener.accept()
+            except OSError:
+                return  # vanished
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = Connection(
+                peer=peer, banner=self._personality.banner, faults=self.faults, serve=self._serve, lost=self.vanish
+            )
+            self._connections.append(connection)
+            threading.Thread(target=connection.run, daemon=True).start()
+
+    def _serve(self, stream: Stream, name: str) -> None:
+        service, _, argument = name.partition(":")
+        options = service.split(",")
+        if options[0] == "shell":
+            self._shell.serve(stream, argument, framed="v2" in options)
+        elif service == "exec":
+            self._shell.serve(stream, argument, framed=False)
+        elif service == "sync":
+            serve_sync(stream, self.storage)
+        else:
+            self._other_services.append(name)

@@ -1,0 +1,134 @@
+"""The phone's shell: bash with the phone's commands only, and shell v1, v2 and exec framing around it.
+
+Quoting, expansion and status are those of a real shell. Paths of the phone are mapped to its directory on this computer by
+rewriting them in the command and back in the output. The bundled loader starts under QEMU. A command that the phone does
+not have ends with status 127 and is written down.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from tests.emulated_phone.connection import Stream
+from tests.emulated_phone.faults import Faults
+
+PHONE_PATH = re.compile(r"(?<![\w/.-])/(?=(data|sys|proc)/)")
+FRAME = struct.Struct("<BI")
+STDOUT, STDERR, EXIT = 1, 2, 3
+TOOLS = ("mkdir", "chmod", "rm", "sha256sum")  # what a phone's toybox has too, and the harness uses
+STARTUP = r"""
+command_not_found_handle() {
+    printf '%s\n' "$*" >> "$PHONE_UNKNOWN"
+    echo "/system/bin/sh: $1: inaccessible or not found" >&2
+    return 127
+}
+cat() {
+    local path status=0
+    for path in "$@"; do
+        case "$PHONE_DENIED" in
+            *":$path:"*) echo "cat: $path: Permission denied" >&2; status=1 ;;
+            *) "$HOST_CAT" "$path" || status=1 ;;
+        esac
+    done
+    return $status
+}
+getprop() {
+    [ $# -eq 0 ] || { command_not_found_handle getprop "$@"; return; }
+    "$HOST_CAT" "$PHONE_ANSWERS/getprop"
+}
+dumpsys() {
+    [ $# -eq 1 ] || { command_not_found_handle dumpsys "$@"; return; }
+    [ -f "$PHONE_ANSWERS/dumpsys.$1" ] || { echo "Can't find service: $1" >&2; return 1; }
+    "$HOST_CAT" "$PHONE_ANSWERS/dumpsys.$1"
+}
+function ./ld-linux-aarch64.so.1 {
+    [ -x ./ld-linux-aarch64.so.1 ] || { echo "/system/bin/sh: ./ld-linux-aarch64.so.1: can't execute: Permission denied" >&2; return 126; }
+    "$HOST_QEMU" -cpu cortex-a76 -L "$PHONE_ROOT" ./ld-linux-aarch64.so.1 "$@"
+}
+"""
+
+
+class Shell:
+    """Runs command lines of the host. `root` is the phone's file system, `work` holds the shell's own files."""
+
+    def __init__(
+        self, *, root: Path, work: Path, answers: Mapping[str, str], denied: tuple[str, ...], faults: Faults
+    ) -> None:
+        self._root, self._faults = root, faults
+        self.unknown_file = work / "unknown-commands"
+        tools, replies = work / "bin", work / "answers"
+        tools.mkdir()
+        replies.mkdir()
+        for name in TOOLS:
+            (tools / name).symlink_to(program(name))
+        for name, text in answers.items():
+            (replies / name).write_text(text, encoding="utf-8")
+        (work / "startup").write_text(STARTUP, encoding="utf-8")
+        self._environment = {
+            "PATH": str(tools),
+            "BASH_ENV": str(work / "startup"),
+            "LC_ALL": "C.UTF-8",
+            "HOST_CAT": program("cat"),
+            "HOST_QEMU": program("qemu-aarch64"),
+            "PHONE_ROOT": str(root),
+            "PHONE_ANSWERS": str(replies),
+            "PHONE_DENIED": "".join(f":{root}{path}:" for path in denied),
+            "PHONE_UNKNOWN": str(self.unknown_file),
+        }
+
+    def serve(self, stream: Stream, command: str, *, framed: bool) -> None:
+        """Run a command line to its end, or kill it when the host closes the stream. `framed` is shell v2. Raises EOFError."""
+        if self._faults.hang_on is not None and self._faults.hang_on in command:
+            stream.wait_closed()
+            return
+        mapped = PHONE_PATH.sub(lambda found: f"{self._root}/", command)
+        child = subprocess.Popen(
+            [program("bash"), "-c", mapped],
+            cwd=self._root,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if framed else subprocess.STDOUT,
+            start_new_session=True,
+        )
+        threading.Thread(target=self._kill_when_closed, args=(stream, child), daemon=True).start()
+        pumps = [threading.Thread(target=self._pump, args=(stream, child.stdout, STDOUT, framed), daemon=True)]
+        if framed:
+            pumps.append(threading.Thread(target=self._pump, args=(stream, child.stderr, STDERR, framed), daemon=True))
+        for pump in pumps:
+            pump.start()
+        for pump in pumps:
+            pump.join()
+        status = child.wait()
+        if framed:
+            told = self._faults.exit_status if self._faults.exit_status is not None else status
+            stream.write(FRAME.pack(EXIT, 1) + bytes([told & 0xFF]))
+
+    def _kill_when_closed(self, stream: Stream, child: subprocess.Popen[bytes]) -> None:
+        stream.wait_closed()
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGKILL)
+
+    def _pump(self, stream: Stream, output: BinaryIO, kind: int, framed: bool) -> None:
+        try:
+            while data := output.read1(65536):  # type: ignore[attr-defined]
+                data = data.replace(str(self._root).encode(), b"")
+                stream.write(FRAME.pack(kind, len(data)) + data if framed else data)
+        except EOFError:
+            return  # the host closed the stream; the child is being killed
+
+
+def program(name: str) -> str:
+    """Full path of a program of this computer. A missing one fails the test."""
+    found = shutil.which(name)
+    assert found is not None, f"the emulated phone needs {name}"
+    return found
