@@ -29,6 +29,7 @@ def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
 
 def lower(model: Model, plan: ResolvedPlan, delegate: str, calibration: Calibration, out: Path) -> Lowered:
     """Write the artifact to `out`. Equal inputs give equal bytes. Raises ConversionError."""
+    from builder.backends.tflite.biases import fit_biases
     from builder.backends.tflite.convert import to_float_model
     from builder.backends.tflite.flatbuffer import read_model, slim, write_model
     from builder.backends.tflite.graph import read_graph
@@ -42,6 +43,7 @@ def lower(model: Model, plan: ResolvedPlan, delegate: str, calibration: Calibrat
     graph = read_graph(read_model(content))
     schemes = {use.op.index: plan.scheme(layer) for layer, uses in find_layers(graph, model).items() for use in uses}
     finished = read_model(quantize(content, graph, schemes, lowered, calibration))
+    fit_biases(finished, graph)
     slim(finished)
     state_versions(finished)
     out.write_bytes(write_model(finished))

@@ -55,7 +55,10 @@ def real(tensor: Tensor) -> NDArray[np.float32]:
     values = stored(tensor)
     if not tensor.scale.size:
         return values.astype(np.float32)
-    return ((values.astype(np.float32) - _along(tensor, tensor.zero_point.astype(np.float32))) * _along(tensor, tensor.scale)).astype(np.float32)
+    return (
+        (values.astype(np.float32) - _along(tensor, tensor.zero_point.astype(np.float32)))
+        * _along(tensor, tensor.scale)
+    ).astype(np.float32)
 
 
 def rounding(tensor: Tensor, values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -28,13 +28,21 @@ def to_float_model(model: Model) -> tuple[Any, Lowered]:
     outputs = _in_order(signature.outputs, "output_", model.outputs)
     graph = read_graph(converted)
     lowered = Lowered(
-        inputs=tuple(_binding(spec, tensor, list(main.inputs).index(tensor), graph) for spec, tensor in zip(model.inputs, inputs, strict=True)),
-        outputs=tuple(_binding(spec, tensor, list(main.outputs).index(tensor), graph) for spec, tensor in zip(model.outputs, outputs, strict=True)),
+        inputs=tuple(
+            _binding(spec, tensor, list(main.inputs).index(tensor), graph)
+            for spec, tensor in zip(model.inputs, inputs, strict=True)
+        ),
+        outputs=tuple(
+            _binding(spec, tensor, list(main.outputs).index(tensor), graph)
+            for spec, tensor in zip(model.outputs, outputs, strict=True)
+        ),
     )
     specs = (*model.inputs, *model.outputs)
     borders = {tensor: spec.name for spec, tensor in zip(specs, (*inputs, *outputs), strict=True)}
     if len(borders) != len(specs):
-        raise ConversionError("two inputs or outputs of the model are the same tensor, which a TFLite signature cannot name; return it once.")
+        raise ConversionError(
+            "two inputs or outputs of the model are the same tensor, which a TFLite signature cannot name; return it once."
+        )
     name_tensors(converted, find_layers(graph, model), borders)
     slim(converted)
     return converted, lowered
@@ -45,7 +53,9 @@ def _convert(model: Model) -> bytes:
     import torch
 
     samples = tuple(_sample(spec) for spec in model.inputs)
-    images = [[number for number, spec in enumerate(specs) if spec.kind == "image"] for specs in (model.inputs, model.outputs)]
+    images = [
+        [number for number, spec in enumerate(specs) if spec.kind == "image"] for specs in (model.inputs, model.outputs)
+    ]
     try:
         module: Any = model.program.module()
         wrapped = litert_torch.to_channel_last_io(module, args=images[0], outputs=images[1]) if any(images) else module
@@ -54,7 +64,9 @@ def _convert(model: Model) -> bytes:
     except EdgebundleError:
         raise
     except Exception as error:  # the converter raises whatever its layers raise; the worker's log has the rest
-        raise ConversionError(f"litert-torch cannot convert the model ({_first_line(error)}); replace the operation it names.") from error
+        raise ConversionError(
+            f"litert-torch cannot convert the model ({_first_line(error)}); replace the operation it names."
+        ) from error
     return content
 
 
@@ -77,8 +89,13 @@ def _in_order(entries: Any, prefix: str, specs: tuple[TensorSpec, ...]) -> list[
         if match:
             found[int(match.group(1))] = int(entry.tensorIndex)
     if sorted(found) != list(range(len(specs))):
-        names = ", ".join(repr(spec.name) for number, spec in enumerate(specs) if number not in found) or f"{len(found)} instead of {len(specs)}"
-        raise ConversionError(f"litert-torch dropped or added an input or output ({names}); remove what the model does not use.")
+        names = (
+            ", ".join(repr(spec.name) for number, spec in enumerate(specs) if number not in found)
+            or f"{len(found)} instead of {len(specs)}"
+        )
+        raise ConversionError(
+            f"litert-torch dropped or added an input or output ({names}); remove what the model does not use."
+        )
     return [found[number] for number in range(len(specs))]
 
 
@@ -91,7 +108,9 @@ def _binding(spec: TensorSpec, tensor: int, index: int, graph: Graph) -> Binding
             f"litert-torch made {spec.name!r} a {found.dtype} tensor of shape {list(found.shape)} where {list(expected)} was expected; "
             "return and take float32 or int32 tensors of fixed shape."
         )
-    return Binding.model_validate({"name": spec.name, "index": index, "layout": layout, "shape": found.shape, "dtype": _TYPES[found.dtype]})
+    return Binding.model_validate(
+        {"name": spec.name, "index": index, "layout": layout, "shape": found.shape, "dtype": _TYPES[found.dtype]}
+    )
 
 
 def _first_line(error: Exception) -> str:

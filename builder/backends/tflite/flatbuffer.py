@@ -47,7 +47,9 @@ def load_model(path: Path) -> Any:
     import numpy as np
 
     if path.stat().st_size < 8:
-        raise VerificationError(f"{path.name} is not a TFLite model (it has {path.stat().st_size} bytes); convert it again.")
+        raise VerificationError(
+            f"{path.name} is not a TFLite model (it has {path.stat().st_size} bytes); convert it again."
+        )
     return read_model(np.memmap(path, np.uint8, mode="r").data)  # type: ignore[arg-type]
 
 
@@ -56,7 +58,9 @@ def write_model(model: Any) -> bytes:
     import flatbuffers
 
     _pack_buffers(model)
-    builder = flatbuffers.Builder(sum(len(buffer.data) for buffer in model.buffers if buffer.data is not None) + (1 << 14))
+    builder = flatbuffers.Builder(
+        sum(len(buffer.data) for buffer in model.buffers if buffer.data is not None) + (1 << 14)
+    )
     plain = model.buffers
     model.buffers = [_Aligned(buffer.data) for buffer in plain]
     try:

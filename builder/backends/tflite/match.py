@@ -30,7 +30,10 @@ _LAYOUT: dict[str, tuple[int, ...]] = {
 }
 _CHANNEL = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "TRANSPOSE_CONV": 0, "FULLY_CONNECTED": 0}
 _SOURCES = {
-    "conv2d": ("CONV_2D", "DEPTHWISE_CONV_2D"),  # one input channel a group is depthwise to TFLite, whatever the multiplier
+    "conv2d": (
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+    ),  # one input channel a group is depthwise to TFLite, whatever the multiplier
     "depthwise_conv2d": ("DEPTHWISE_CONV_2D", "CONV_2D"),
     "conv_transpose2d": ("TRANSPOSE_CONV",),
     "linear": ("FULLY_CONNECTED",),

@@ -12,7 +12,7 @@ from builder.backends.tflite.convert import SIGNATURE
 from builder.backends.tflite.graph import ACTIVATION, Graph
 from builder.bundle.tensors import to_artifact
 from builder.errors import ConversionError
-from builder.precision.scheme import Scheme
+from builder.precision.scheme import SCHEMES, Scheme
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,17 +21,27 @@ if TYPE_CHECKING:
     Ranges = dict[str, dict[str, NDArray[np.generic]]]  # tensor name -> {"min": ..., "max": ...}
 
 # The tool's names of the ops that layers become.
-_TOOL_OP = {"CONV_2D": "CONV_2D", "DEPTHWISE_CONV_2D": "DEPTHWISE_CONV_2D", "FULLY_CONNECTED": "FULLY_CONNECTED", "TRANSPOSE_CONV": "CONV_2D_TRANSPOSE"}
+_TOOL_OP = {
+    "CONV_2D": "CONV_2D",
+    "DEPTHWISE_CONV_2D": "DEPTHWISE_CONV_2D",
+    "FULLY_CONNECTED": "FULLY_CONNECTED",
+    "TRANSPOSE_CONV": "CONV_2D_TRANSPOSE",
+}
 
 
-def quantize(content: bytes, graph: Graph, schemes: Mapping[int, Scheme], lowered: Lowered, calibration: Calibration) -> bytes:
+def quantize(
+    content: bytes, graph: Graph, schemes: Mapping[int, Scheme], lowered: Lowered, calibration: Calibration
+) -> bytes:
     """The fp32 file `content` with each op of `schemes` (op index -> scheme) in its scheme. Raises ConversionError."""
     from ai_edge_quantizer import quantizer
 
     chosen = {index: scheme for index, scheme in schemes.items() if scheme.name != "fp32"}
     if not chosen:
         return content
-    ranges = _calibrate(content, lowered, calibration) if any(scheme.needs_calibration for scheme in chosen.values()) else None
+    static = [index for index, scheme in chosen.items() if scheme.needs_calibration]
+    ranges = _calibrate(content, lowered, calibration) if static else None
+    if ranges is not None:
+        _check_ranges(graph, static, ranges)
     tool = quantizer.Quantizer(content)
     rules: dict[tuple[str, str], list[str]] = defaultdict(list)
     for index, scheme in sorted(chosen.items()):
@@ -44,7 +54,9 @@ def quantize(content: bytes, graph: Graph, schemes: Mapping[int, Scheme], lowere
             tool.update_quantization_recipe(_exactly(outputs), _operation(op_name), config, algorithm)
         result = tool.quantize(ranges, enable_progress_report=False, enable_progress_bar=False).quantized_model
     except (ValueError, RuntimeError, KeyError, TypeError, NotImplementedError) as error:
-        raise ConversionError(f"ai-edge-quantizer refuses the plan ({error}); ask for another scheme on the layer it names.") from error
+        raise ConversionError(
+            f"ai-edge-quantizer refuses the plan ({error}); ask for another scheme on the layer it names."
+        ) from error
     if result is None:
         raise ConversionError("ai-edge-quantizer returned no model for the plan; ask for another scheme.")
     return bytes(result)
@@ -75,9 +87,13 @@ def _settings(scheme: Scheme, op_name: str) -> tuple[Any, Any]:
     weights = qtyping.TensorQuantizationConfig(num_bits=scheme.weight_bits, symmetric=True, granularity=granularity)
     if scheme.mode == "static":
         # 16-bit kernels take no zero point.
-        activations = qtyping.TensorQuantizationConfig(num_bits=scheme.activation_bits, symmetric=scheme.activation_bits == 16)
+        activations = qtyping.TensorQuantizationConfig(
+            num_bits=scheme.activation_bits, symmetric=scheme.activation_bits == 16
+        )
         return _config(activations, weights, "INTEGER"), AlgorithmName.MIN_MAX_UNIFORM_QUANT
-    return _config(None, weights, "INTEGER" if scheme.mode == "dynamic" else "FLOAT"), AlgorithmName.MIN_MAX_UNIFORM_QUANT
+    return _config(
+        None, weights, "INTEGER" if scheme.mode == "dynamic" else "FLOAT"
+    ), AlgorithmName.MIN_MAX_UNIFORM_QUANT
 
 
 def _config(activations: Any, weights: Any, arithmetic: str) -> Any:
@@ -95,16 +111,13 @@ def _calibrate(content: bytes, lowered: Lowered, calibration: Calibration) -> Ra
     """Smallest and largest value of every layer's activations over all samples, streamed one at a time.
 
     All layers are observed whatever the plan: the tool needs the ranges of a quantized layer's neighbours too.
-    Raises ConversionError without samples and for a range that is not finite, naming the tensor.
+    Raises ConversionError without samples.
     """
-    import numpy as np
     from ai_edge_quantizer import calibrator, recipe_manager
     from ai_edge_quantizer.utils import qsv_utils
 
     every = recipe_manager.RecipeManager()
     for op_name in ACTIVATION:
-        from builder.precision.scheme import SCHEMES
-
         config, algorithm = _settings(SCHEMES["static_wi8_ai8"], op_name)
         every.add_quantization_config(".*", _operation(op_name), config, algorithm)
     observer = calibrator.Calibrator(content, num_threads=1, qsv_update_func=qsv_utils.min_max_update)
@@ -114,9 +127,29 @@ def _calibrate(content: bytes, lowered: Lowered, calibration: Calibration) -> Ra
         observer.calibrate({SIGNATURE: [data]}, every)
         samples += 1
     if not samples:
-        raise ConversionError("the plan quantizes activations, which needs samples to observe: set 'calibration' in [data] of builder.toml.")
+        raise ConversionError(
+            "the plan quantizes activations, which needs samples to observe: set 'calibration' in [data] of builder.toml."
+        )
     ranges: Ranges = observer.get_model_qsvs()
-    for name, found in ranges.items():
-        if not all(bool(np.isfinite(edge).all()) for edge in found.values()):
-            raise ConversionError(f"calibration drives {name!r} to a range that is not finite; remove the sample that does, or keep the layer in fp32.")
     return ranges
+
+
+def _check_ranges(graph: Graph, static: list[int], ranges: Ranges) -> None:
+    """Raises ConversionError naming the layer whose input or output was never anything but zero, or not finite."""
+    import numpy as np
+
+    for index in static:
+        op = graph.ops[index]
+        layer = graph.tensors[op.outputs[0]].name
+        for what, tensor in (("input", op.inputs[ACTIVATION[op.name]]), ("output", op.outputs[0])):
+            edges = [float(np.asarray(edge).reshape(-1)[0]) for edge in ranges[graph.tensors[tensor].name].values()]
+            if not np.isfinite(edges).all():
+                seen = "values that are not finite"
+            elif not any(edges):
+                seen = "nothing but zero"
+            else:
+                continue
+            raise ConversionError(
+                f"calibration saw {seen} at the {what} of layer {layer!r}; use samples that exercise it, or ask for "
+                "weight_only_wi8_afp32 there."
+            )

@@ -27,7 +27,9 @@ class LiteRtRunner:
         self._interpreter = _interpreter(path, threads)
         self._path = path
         self._inputs = [(binding, self._interpreter.get_input_details()[binding.index]["index"]) for binding in inputs]
-        self._outputs = [(binding, self._interpreter.get_output_details()[binding.index]["index"]) for binding in outputs]
+        self._outputs = [
+            (binding, self._interpreter.get_output_details()[binding.index]["index"]) for binding in outputs
+        ]
 
     def __call__(self, inputs: Tensors) -> Tensors:
         """Logical tensors in, logical tensors out. Raises VerificationError when the runtime refuses."""
@@ -36,8 +38,13 @@ class LiteRtRunner:
                 self._interpreter.set_tensor(tensor, to_artifact(inputs[binding.name], binding))
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
-            raise VerificationError(f"{self._path.name} does not run in {runtime_name()} ({error}); change the plan of the layers it names.") from error
-        return {binding.name: from_artifact(self._interpreter.get_tensor(tensor), binding) for binding, tensor in self._outputs}
+            raise VerificationError(
+                f"{self._path.name} does not run in {runtime_name()} ({error}); change the plan of the layers it names."
+            ) from error
+        return {
+            binding.name: from_artifact(self._interpreter.get_tensor(tensor), binding)
+            for binding, tensor in self._outputs
+        }
 
 
 def xnnpack_coverage(path: Path) -> Coverage:
@@ -50,7 +57,12 @@ def xnnpack_coverage(path: Path) -> Coverage:
         taken |= _inside(graph, [int(i) for i in node["inputs"]], [int(i) for i in node["outputs"]])
     left = tuple(f"{op.name} {graph.tensors[op.outputs[0]].name}" for op in graph.ops if op.index not in taken)
     return Coverage(
-        delegate="xnnpack", source="runtime", delegated_ops=len(taken), total_ops=len(graph.ops), subgraphs=len(delegates), left=left
+        delegate="xnnpack",
+        source="runtime",
+        delegated_ops=len(taken),
+        total_ops=len(graph.ops),
+        subgraphs=len(delegates),
+        left=left,
     )
 
 
@@ -81,5 +93,7 @@ def _interpreter(path: Path, threads: int) -> Any:
         interpreter = Interpreter(model_path=str(path), num_threads=threads)
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
-        raise VerificationError(f"{path.name} does not load in {runtime_name()} ({error}); change the plan of the layers it names.") from error
+        raise VerificationError(
+            f"{path.name} does not load in {runtime_name()} ({error}); change the plan of the layers it names."
+        ) from error
     return interpreter

@@ -20,7 +20,9 @@ def unsupported(layer: Layer, scheme: Scheme) -> str | None:
         other = "weight_only_wi4_afp32" if scheme.weight_bits <= 4 and not _no_int4(layer) else "weight_only_wi8_afp32"
         return f"TFLite has no {scheme.name}; use {other} on {layer.name!r}."
     if scheme.weight_bits == 4 and (what := _no_int4(layer)):
-        return f"TFLite has no 4-bit weights for {what} {layer.name!r}; use weight_only_wi8_afp32 or static_wi8_ai8 there."
+        return (
+            f"TFLite has no 4-bit weights for {what} {layer.name!r}; use weight_only_wi8_afp32 or static_wi8_ai8 there."
+        )
     return None
 
 

@@ -66,7 +66,10 @@ def _parts(version: str) -> tuple[int, ...]:
 
 def _version(op: Op, graph: Graph) -> int:
     """The version that the op's types ask for; 1 for what the float converter has already numbered."""
-    first, second = (graph.tensors[op.inputs[place]] if len(op.inputs) > place and op.inputs[place] >= 0 else None for place in (0, 1))
+    first, second = (
+        graph.tensors[op.inputs[place]] if len(op.inputs) > place and op.inputs[place] >= 0 else None
+        for place in (0, 1)
+    )
     result = graph.tensors[op.outputs[0]].dtype
     source = first.dtype if first is not None else ""
     weights = second.dtype if second is not None else ""
