@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+Backend = Literal["tflite", "executorch"]
 SHAPE = (1, 3, 64, 64)
 CONVERT_S = 300.0
 
@@ -30,7 +31,7 @@ class SmallModels:
     input: NDArray[np.float32]
     output: NDArray[np.float32]
 
-    def variant(self, backend: Literal["tflite", "executorch"]) -> Variant:
+    def variant(self, backend: Backend) -> Variant:
         file = self.tflite if backend == "tflite" else self.executorch
         return Variant(
             id=f"{backend}-fp32",
@@ -48,7 +49,7 @@ class SmallModels:
             predicted_peak_memory_bytes=0,
         )
 
-    def file(self, backend: Literal["tflite", "executorch"]) -> Path:
+    def file(self, backend: Backend) -> Path:
         return self.tflite if backend == "tflite" else self.executorch
 
 

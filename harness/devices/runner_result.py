@@ -104,7 +104,8 @@ def parse_result(stdout: str, *, where: str) -> RunnerResult:
         raise DeviceError(f"the runner on {where} printed {len(lines)} result lines instead of one; run it again.")
     try:
         if lines[0].startswith(RESULT_START + ',"error"'):
-            raise DeviceError(f"the runner on {where} says: {RunnerError.model_validate_json(lines[0]).error}; "
+            raise DeviceError(
+                f"the runner on {where} says: {RunnerError.model_validate_json(lines[0]).error}; "
                 "check the artifact with 'builder verify'."
             )
         return RunnerResult.model_validate_json(lines[0])

@@ -104,11 +104,12 @@ class Shell:
         pumps = [threading.Thread(target=self._pump, args=(stream, child.stdout, STDOUT, framed), daemon=True)]
         if framed:
             pumps.append(threading.Thread(target=self._pump, args=(stream, child.stderr, STDERR, framed), daemon=True))
-        for pump in pumps:
-            pump.start()
-        for pump in pumps:
-            pump.join()
-        status = child.wait()
+        with child:  # closes its pipes
+            for pump in pumps:
+                pump.start()
+            for pump in pumps:
+                pump.join()
+            status = child.wait()
         if framed:
             told = self._faults.exit_status if self._faults.exit_status is not None else status
             stream.write(FRAME.pack(EXIT, 1) + bytes([told & 0xFF]))

@@ -16,9 +16,43 @@ from harness.records import Reading, TextReading
 
 DATA = Path(__file__).parents[2] / "data" / "android"
 PIECES = (
-    *("Thermal Status: ", "Temperature{mValue=", ", mType=3", ", mName=", ", mStatus=0}", "Current temperatures from HAL:", "\n"),
-    *("  level: ", "scale: ", "temperature: ", "status: ", "USB powered: true", "present: false", "cpu0", "cpu7", "\t", "NaN", "inf"),
-    *("0", "-1", "-273000", "2147483647", "1e99", "28.5", "Permission denied", "٣", "ﬀ", "\x00", "45300", "-0.0", "0x1f"),
+    *(
+        "Thermal Status: ",
+        "Temperature{mValue=",
+        ", mType=3",
+        ", mName=",
+        ", mStatus=0}",
+        "Current temperatures from HAL:",
+        "\n",
+    ),
+    *(
+        "  level: ",
+        "scale: ",
+        "temperature: ",
+        "status: ",
+        "USB powered: true",
+        "present: false",
+        "cpu0",
+        "cpu7",
+        "\t",
+        "NaN",
+        "inf",
+    ),
+    *(
+        "0",
+        "-1",
+        "-273000",
+        "2147483647",
+        "1e99",
+        "28.5",
+        "Permission denied",
+        "٣",
+        "ﬀ",
+        "\x00",
+        "45300",
+        "-0.0",
+        "0x1f",
+    ),
 )
 dumps = st.lists(st.sampled_from(PIECES) | st.text(max_size=6), max_size=30).map("".join)
 
@@ -63,7 +97,13 @@ def test_zones() -> None:
     sensors = {sensor.name: sensor.reading for sensor in zone_sensors(recording("zones_synthetic.txt"))}
     assert sensors["cpu-0-0"].value == pytest.approx(45.3)
     assert sensors["gpuss-0"].value == 44
-    assert {name for name, reading in sensors.items() if reading.value is None} == {"battery", "modem", "pmic", "empty", "zero"}
+    assert {name for name, reading in sensors.items() if reading.value is None} == {
+        "battery",
+        "modem",
+        "pmic",
+        "empty",
+        "zero",
+    }
     assert "denied" in str(sensors["pmic"].reason)
     none = Reading(unit="degC", reason="no sensor")
     assert device_temperature([], none, zone_sensors(recording("zones_synthetic.txt"))).value == pytest.approx(45.3)

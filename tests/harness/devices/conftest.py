@@ -1,0 +1,52 @@
+"""A private adb server, emulated phones, and one measurement of the small model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.devices.base import Request
+from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
+from tests.small_models import Backend, SmallModels, small_models
+
+
+@pytest.fixture(scope="session")
+def models() -> SmallModels:
+    return small_models()
+
+
+@pytest.fixture(scope="session")
+def adb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbServer]:
+    with AdbServer(tmp_path_factory.mktemp("adb")) as server:
+        yield server
+
+
+@pytest.fixture
+def adb_environment(adb_server: AdbServer, monkeypatch: pytest.MonkeyPatch) -> AdbServer:
+    for name, value in adb_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return adb_server
+
+
+@pytest.fixture
+def phone(adb_environment: AdbServer, tmp_path: Path) -> Iterator[EmulatedPhone]:
+    """An emulated phone that adb is connected to; at the end it must not have been asked for anything it does not have."""
+    with EmulatedPhone(tmp_path / "phone", PIXEL) as emulated:
+        assert "connected to" in adb_environment.connect(emulated.address)
+        yield emulated
+        adb_environment.disconnect(emulated.address)
+    assert emulated.unknown_commands == []
+
+
+def request_for(models: SmallModels, backend: Backend, *, runs: int = 3, timeout_s: float = 60.0) -> Request:
+    return Request(
+        artifact=models.file(backend),
+        variant=models.variant(backend),
+        inputs={"image": models.input},
+        threads=1,
+        warmup=1,
+        runs=runs,
+        timeout_s=timeout_s,
+    )
