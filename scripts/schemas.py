@@ -13,7 +13,12 @@ from builder.precision.plan import PlanFile
 from harness.records import Run
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "formats"
-SCHEMAS: dict[str, type[BaseModel]] = {"builder.schema.json": Config, "plan.schema.json": PlanFile, "manifest.schema.json": Manifest, "run-record.schema.json": Run}
+SCHEMAS: dict[str, type[BaseModel]] = {
+    "builder.schema.json": Config,
+    "plan.schema.json": PlanFile,
+    "manifest.schema.json": Manifest,
+    "run-record.schema.json": Run,
+}
 
 
 def schema_text(model: type[BaseModel]) -> str:

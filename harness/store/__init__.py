@@ -44,7 +44,7 @@ def open_store(where: str, *, create: bool = False) -> Store:
         from harness.store.jsonl import JsonLinesStore
 
         return JsonLinesStore(Path(where), create=create)
-    from harness.store.sql import SqlStore
+    from harness.store.sql import SqlStore, sqlite_url
 
     if "://" in where:
         return SqlStore(where, create=create)
@@ -55,7 +55,7 @@ def open_store(where: str, *, create: bool = False) -> Store:
         raise StoreError(f"{path} does not exist; measure first with 'harness run BUNDLE -d host -o {path}'.")
     if create and not path.parent.is_dir():
         raise StoreError(f"{path} cannot be made: the folder {path.parent} does not exist; make it or change -o.")
-    return SqlStore(f"sqlite:///{path}", create=create)
+    return SqlStore(sqlite_url(path), create=create)
 
 
 def stored_runs(where: str) -> list[Run]:

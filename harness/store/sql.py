@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import MissingToolError, StoreError
 from harness.records import Run, parse_run
 
 if TYPE_CHECKING:
-    from sqlalchemy import MetaData
+    from sqlalchemy import URL, MetaData
 
     from builder.bundle import Manifest
     from harness.pictures import Picture
@@ -46,10 +47,17 @@ def _tables() -> MetaData:
     return tables
 
 
+def sqlite_url(path: Path) -> URL:
+    """URL of a file, whatever characters its name has."""
+    from sqlalchemy import URL
+
+    return URL.create("sqlite", database=str(path))
+
+
 class SqlStore:
     """Each append is one transaction: a run is there with its pictures, or it is not there at all."""
 
-    def __init__(self, url: str, *, create: bool, lock_wait_s: float = LOCK_WAIT_S) -> None:
+    def __init__(self, url: str | URL, *, create: bool, lock_wait_s: float = LOCK_WAIT_S) -> None:
         from sqlalchemy import create_engine, event, inspect, make_url
         from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
@@ -57,7 +65,7 @@ class SqlStore:
         try:
             parsed = make_url(url)
             sqlite = parsed.get_backend_name() == "sqlite"
-            self.name = (parsed.database or url) if sqlite else parsed.render_as_string(hide_password=True)
+            self.name = (parsed.database or str(parsed)) if sqlite else parsed.render_as_string(hide_password=True)
             self._engine = create_engine(parsed, connect_args={"timeout": lock_wait_s} if sqlite else {})
         except (ArgumentError, NoSuchModuleError) as error:
             raise StoreError(f"{url!r} is not a database URL ({error}); write a file name or e.g. postgresql+psycopg://HOST/NAME.") from error
