@@ -29,7 +29,9 @@ def convert(config: str | Path = "builder.toml", *, out: str | Path, backends: S
     return pipeline.convert(Path(config), out=Path(out), backends=backends, listener=Silent())
 
 
-def package(source: str | Path = "builder.toml", *, target: str, out: str | Path, formats: Sequence[str] = ()) -> PackageResult:
+def package(
+    source: str | Path = "builder.toml", *, target: str, out: str | Path, formats: Sequence[str] = ()
+) -> PackageResult:
     """Make the packages of a target from a builder.toml or a bundle. Raises builder.errors.EdgebundleError."""
     from builder import pipeline
     from builder.steps import Silent

@@ -41,7 +41,9 @@ def write_bundle(project: Project, source: SourceStep, variants: Sequence[Varian
     described = tuple(_variant(step, root) for step in variants)
     goldens = _goldens(source, variants, root)
     (root / "plan.toml").write_text(_plans(project, variants), encoding="utf-8")
-    packages = sorted({"torch", "numpy", "edgebundle", *(p for step in variants for p in BACKENDS[step.section.backend].PACKAGES)})
+    packages = sorted(
+        {"torch", "numpy", "edgebundle", *(p for step in variants for p in BACKENDS[step.section.backend].PACKAGES)}
+    )
     manifest = Manifest(
         schema_=SCHEMA,
         model=ModelInfo(
@@ -78,23 +80,37 @@ def _variant(step: VariantStep, root: Path) -> Variant:
     )
 
 
-VARIANT_FIELDS = ("inputs", "outputs", "layers", "quality", "coverage", "minimum_runtime", "predicted_peak_memory_bytes")
+VARIANT_FIELDS = (
+    "inputs",
+    "outputs",
+    "layers",
+    "quality",
+    "coverage",
+    "minimum_runtime",
+    "predicted_peak_memory_bytes",
+)
 
 
 def _goldens(source: SourceStep, variants: Sequence[VariantStep], root: Path) -> tuple[Golden, ...]:
     (root / "golden").mkdir()
     goldens = []
-    for number, (inputs, reference) in enumerate(zip(source.result.golden_inputs, source.result.golden_references, strict=True)):
+    for number, (inputs, reference) in enumerate(
+        zip(source.result.golden_inputs, source.result.golden_references, strict=True)
+    ):
         expected = []
         for step in variants:
             outputs = step.result.golden_outputs[number]
-            renamed = tuple(_copy_golden(step.folder, root, tensor, f"{number}.{step.section.name}") for tensor in outputs)
+            renamed = tuple(
+                _copy_golden(step.folder, root, tensor, f"{number}.{step.section.name}") for tensor in outputs
+            )
             expected.append(GoldenOutputs(variant=step.section.name, tensors=renamed, min_psnr_db=GOLDEN_MIN_PSNR_DB))
         goldens.append(
             Golden(
                 id=str(number),
                 inputs=tuple(_copy_golden(source.folder, root, tensor, f"{number}.input") for tensor in inputs),
-                reference=tuple(_copy_golden(source.folder, root, tensor, f"{number}.reference") for tensor in reference),
+                reference=tuple(
+                    _copy_golden(source.folder, root, tensor, f"{number}.reference") for tensor in reference
+                ),
                 expected=tuple(expected),
             )
         )
@@ -109,10 +125,17 @@ def _copy_golden(folder: Path, root: Path, tensor: GoldenTensor, prefix: str) ->
 
 def _plans(project: Project, variants: Sequence[VariantStep]) -> str:
     """The plan of every variant as it was written, for people: one [[variant]] with its rules each."""
-    lines = ["# The precision plan of every variant of this bundle, as requested; manifest.json has what was realised.", ""]
+    lines = [
+        "# The precision plan of every variant of this bundle, as requested; manifest.json has what was realised.",
+        "",
+    ]
     for step in variants:
         plan: PlanFile = project.plan(step.section)[0]
-        lines += ["[[variant]]", f"id = {json.dumps(step.section.name)}", f"on_unsupported = {json.dumps(plan.on_unsupported)}"]
+        lines += [
+            "[[variant]]",
+            f"id = {json.dumps(step.section.name)}",
+            f"on_unsupported = {json.dumps(plan.on_unsupported)}",
+        ]
         for rule in plan.rule:
             lines += ["[[variant.rule]]", f"match = {json.dumps(rule.match)}"]
             lines += [f"op = {json.dumps(rule.op)}"] if rule.op else []

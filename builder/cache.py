@@ -78,6 +78,8 @@ def publishing(step: str, key: str) -> Iterator[Path]:
             return
         work.rename(final)
     except OSError as error:
-        raise ConversionError(f"a result could not be kept in {final.parent} ({error.strerror}); free space or set EDGEBUNDLE_CACHE.") from error
+        raise ConversionError(
+            f"a result could not be kept in {final.parent} ({error.strerror}); free space or set EDGEBUNDLE_CACHE."
+        ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)

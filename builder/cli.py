@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from builder import __version__
 from builder.errors import EdgebundleError, InputError
@@ -30,12 +31,12 @@ examples:
 class Parser(argparse.ArgumentParser):
     """argparse whose usage errors are ours, so that they are shown and counted like all others."""
 
-    def error(self, message: str) -> None:  # type: ignore[override]
+    def error(self, message: str) -> NoReturn:
         raise InputError(f"{message} (see '{self.prog} --help').")
 
 
 def make_parser() -> Parser:
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
     common.add_argument("-v", "--verbose", action="store_true", help="tell every step")
     common.add_argument("-q", "--quiet", action="store_true", help="no messages and no progress bars")
@@ -46,25 +47,38 @@ def make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"builder {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
-    def add(name: str, text: str) -> argparse.ArgumentParser:
+    def add(name: str, text: str) -> Parser:
         return commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".", parents=[common])
 
     add("doctor", "what is installed, what is missing, and the command that adds it")
-    inspect = add("inspect", "layers, realised precision, delegate coverage, sizes and alignment of a model, artifact, bundle or package")
+    inspect = add(
+        "inspect",
+        "layers, realised precision, delegate coverage, sizes and alignment of a model, artifact, bundle or package",
+    )
     inspect.add_argument("path", type=Path, metavar="MODEL|CONFIG|ARTIFACT|BUNDLE|APK")
     plan = add("plan", "which rule won for each layer, and what each backend makes of it")
     plan.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
     plan.add_argument("--backend", choices=BACKEND_NAMES, help="only the variants of this backend")
     convert = add("convert", "make the bundle of a builder.toml: lowered, read back, verified")
     convert.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
-    convert.add_argument("--backend", choices=BACKEND_NAMES, action="append", default=[], help="only this backend; may be repeated")
+    convert.add_argument(
+        "--backend", choices=BACKEND_NAMES, action="append", default=[], help="only this backend; may be repeated"
+    )
     convert.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="directory of the bundle")
-    verify = add("verify", "run every variant of a bundle in its own runtime on the golden pictures, and check every hash")
+    verify = add(
+        "verify", "run every variant of a bundle in its own runtime on the golden pictures, and check every hash"
+    )
     verify.add_argument("bundle", type=Path, metavar="BUNDLE")
     package = add("package", "make the packages that an app team needs, from a builder.toml or a bundle")
     package.add_argument("source", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG|BUNDLE")
     package.add_argument("--target", choices=TARGET_NAMES, required=True)
-    package.add_argument("--format", action="append", default=[], metavar="FORMAT", help="apk or project; may be repeated; the default is both")
+    package.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        metavar="FORMAT",
+        help="apk or project; may be repeated; the default is both",
+    )
     package.add_argument("-o", "--output", type=Path, required=True, metavar="DIST", help="directory of the packages")
     return parser
 
@@ -93,7 +107,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"builder: {where}{error.strerror or error}; check the path, its permissions and the free space.", file=sys.stderr)
+        print(
+            f"builder: {where}{error.strerror or error}; check the path, its permissions and the free space.",
+            file=sys.stderr,
+        )
         return InputError.exit_code
     return 0
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from builder import pipeline
-from builder.bundle import Bundle, Manifest
-from builder.console import listening, print_json, results, size, table
+from builder.bundle import Manifest
+from builder.console import listening, print_json, print_line, results, size, table
 from builder.errors import MissingToolError
+
+if TYPE_CHECKING:
+    from builder.targets.base import Finding
 
 
 def convert(arguments: Namespace) -> None:
@@ -17,14 +21,24 @@ def convert(arguments: Namespace) -> None:
     if arguments.json:
         print_json(bundle.manifest, Manifest)
         return
-    show_bundle(bundle)
-    results.print(f"bundle: {arguments.output}")
+    show_variants(bundle.manifest)
+    print_line(f"bundle: {arguments.output}")
 
 
-def show_bundle(bundle: Bundle) -> None:
+def show_variants(manifest: Manifest) -> None:
     """The variants of a bundle as a table: size, precision, quality, coverage."""
-    rows = table(f"{bundle.manifest.model.name}: {len(bundle.manifest.variants)} variants", "variant", "bytes>", "precision", "worst dB>", "mean dB>", "SSIM>", "delegated>", "run by")
-    for variant in bundle.manifest.variants:
+    rows = table(
+        f"{manifest.model.name}: {len(manifest.variants)} variants",
+        "variant",
+        "bytes>",
+        "precision",
+        "worst dB>",
+        "mean dB>",
+        "SSIM>",
+        "delegated>",
+        "run by",
+    )
+    for variant in manifest.variants:
         quality, coverage = variant.quality, variant.coverage
         rows.add_row(
             variant.id,
@@ -51,14 +65,22 @@ def package(arguments: Namespace) -> None:
     from builder.targets.base import PackageResult
 
     with listening(quiet=arguments.quiet) as listener:
-        result = pipeline.package(arguments.source, target=arguments.target, formats=arguments.format, out=arguments.output, listener=listener)
+        result = pipeline.package(
+            arguments.source, target=arguments.target, formats=arguments.format, out=arguments.output, listener=listener
+        )
     if arguments.json:
         print_json(result, PackageResult)
         return
     for file in result.files:
-        results.print(f"{file}  {size(file.stat().st_size) if file.is_file() else 'directory'}")
-    for finding in result.findings:
-        results.print(f"[bold]{finding.level}[/]: {finding.message}", highlight=False)
+        print_line(f"{file}  {size(file.stat().st_size) if file.is_file() else 'directory'}")
+    show_findings(result.findings, verbose=arguments.verbose)
+
+
+def show_findings(findings: Sequence[Finding], *, verbose: bool) -> None:
+    """What an audit found, the grave first; mere information only when asked for."""
+    for level in ("error", "warning", "info") if verbose else ("error", "warning"):
+        for finding in (f for f in findings if f.level == level):
+            print_line(f"{level}: {finding.file} {finding.message}")
 
 
 def verify(arguments: Namespace) -> None:
@@ -69,7 +91,14 @@ def verify(arguments: Namespace) -> None:
     if arguments.json:
         print_json(verification, Verification)
         return
-    rows = table(f"{verification.model}: every hash and every golden agrees", "variant", "golden", "own golden dB>", "source model dB>", "run by")
+    rows = table(
+        f"{verification.model}: every hash and every golden agrees",
+        "variant",
+        "golden",
+        "own golden dB>",
+        "source model dB>",
+        "run by",
+    )
     for check in verification.checks:
         rows.add_row(check.variant, check.golden, f"{check.psnr_db:.1f}", f"{check.source_psnr_db:.1f}", check.runtime)
     results.print(rows)
@@ -88,7 +117,9 @@ def doctor(arguments: Namespace) -> None:
         results.print(rows)
     missing = [finding for finding in findings if finding.cure]
     if missing:
-        raise MissingToolError(f"{len(missing)} of {len(findings)} needs are not met, first {missing[0].name}: {missing[0].cure}.")
+        raise MissingToolError(
+            f"{len(missing)} of {len(findings)} needs are not met, first {missing[0].name}: {missing[0].cure}."
+        )
 
 
 def plan(arguments: Namespace) -> None:
@@ -102,14 +133,55 @@ def plan(arguments: Namespace) -> None:
     for variant in planned:
         rows = table(f"{variant.id}", "layer", "op", "rule>", "requested", "lowered as", "params>", "MACs>", "why")
         for row in variant.layers:
-            rows.add_row(row.layer, row.op, str(row.rule), row.requested, row.scheme, f"{row.params:,}", f"{row.macs:,}", row.reason or "")
+            rows.add_row(
+                row.layer,
+                row.op,
+                str(row.rule),
+                row.requested,
+                row.scheme,
+                f"{row.params:,}",
+                f"{row.macs:,}",
+                row.reason or "",
+            )
         results.print(rows)
 
 
 def inspect(arguments: Namespace) -> None:
-    from builder.inspection import inspect_path
+    from builder.inspection import Inspection, inspect_path
 
-    inspect_path(arguments)
+    with listening(quiet=arguments.quiet) as listener:
+        found = inspect_path(arguments.path, listener)
+    if arguments.json:
+        print_json(found, Inspection)
+        return
+    title = f"{found.path}: {found.kind}, {size(found.bytes)}"
+    if found.manifest is not None:
+        print_line(title)
+        show_variants(found.manifest)
+        show_findings(found.findings, verbose=True)
+    elif found.stored:
+        rows = table(title, "layer", "op", "scheme", "weights>", "bytes>")
+        for stored in found.stored:
+            rows.add_row(
+                stored.name,
+                stored.op,
+                stored.scheme,
+                "x".join(map(str, stored.weight_shape)),
+                f"{stored.weight_bytes:,}",
+            )
+        results.print(rows)
+    else:
+        rows = table(title, "layer", "op", "weights>", "params>", "MACs>")
+        for layer in found.layers:
+            rows.add_row(
+                layer.name, layer.op, "x".join(map(str, layer.weight_shape)), f"{layer.params:,}", f"{layer.macs:,}"
+            )
+        results.print(rows)
+    if found.coverage is not None:
+        left = f"; left: {', '.join(found.coverage.left)}" if found.coverage.left else ""
+        print_line(
+            f"{found.coverage.delegate} takes {found.coverage.delegated_ops} of {found.coverage.total_ops} ops in {found.coverage.subgraphs} subgraphs ({found.coverage.source}){left}"
+        )
 
 
 COMMANDS: dict[str, Callable[[Namespace], None]] = {

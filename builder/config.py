@@ -121,7 +121,9 @@ class VariantSection(Section):
     def _known_delegate_and_one_plan(self) -> Self:
         known = DELEGATES[self.backend]
         if self.delegate not in known:
-            raise ValueError(f"unknown delegate {self.delegate!r} of {self.backend}{did_you_mean(self.delegate, known)}")
+            raise ValueError(
+                f"unknown delegate {self.delegate!r} of {self.backend}{did_you_mean(self.delegate, known)}"
+            )
         if (self.plan is None) == (self.scheme is None):
             raise ValueError("a variant needs either 'plan' or 'scheme'")
         return self
@@ -195,7 +197,9 @@ def load_config(path: Path) -> Config:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ConfigError(f"{path} does not exist; go to the directory of your builder.toml or name it on the command line.") from error
+        raise ConfigError(
+            f"{path} does not exist; go to the directory of your builder.toml or name it on the command line."
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}.") from error
     try:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import TypeAdapter
 from rich.console import Console
@@ -16,7 +17,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 messages = Console(stderr=True, highlight=False)
-results = Console(highlight=False)
+# In a pipe or a log a table keeps its columns instead of folding at 80.
+results = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 @dataclass(kw_only=True)
@@ -55,15 +57,25 @@ def listening(*, quiet: bool) -> Iterator[Terminal]:
     if quiet or not sys.stderr.isatty():
         yield Terminal(progress=None, quiet=quiet)
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("[dim]{task.fields[stage]}"), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TextColumn("[dim]{task.fields[stage]}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=messages, transient=True) as progress:
         yield Terminal(progress=progress, quiet=False)
 
 
-def print_json(value: object, kind: object) -> None:
+def print_json(value: object, kind: Any) -> None:
     """One JSON document on stdout: `value` as pydantic writes an object of this type."""
     data = TypeAdapter(kind).dump_python(value, mode="json", by_alias=True)
     sys.stdout.write(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+
+
+def print_line(text: str) -> None:
+    """One line as it is: no markup, no folding."""
+    results.print(text, markup=False, soft_wrap=True)
 
 
 def table(title: str, *columns: str) -> Table:

@@ -40,15 +40,23 @@ def find_data(config: Config, folder: Path) -> DataSets:
     known = {file.sha256: file.path for file in evaluation}
     for file in calibration:
         if file.sha256 in known:
-            raise DataError(f"{file.path} is also the evaluation file {known[file.sha256].name}; evaluation must be held out: remove it from one set.")
+            raise DataError(
+                f"{file.path} is also the evaluation file {known[file.sha256].name}; evaluation must be held out: remove it from one set."
+            )
     return DataSets(calibration=calibration, evaluation=evaluation)
 
 
 def _files(folder: Path, pattern: str, what: str) -> tuple[DataFile, ...]:
     paths = sorted(Path(name) for name in glob.glob(pattern, root_dir=folder, recursive=True))
-    files = tuple(DataFile(path=folder / p, sha256=file_sha256(folder / p)) for p in paths if (folder / p).is_file() and not p.name.startswith("."))
+    files = tuple(
+        DataFile(path=folder / p, sha256=file_sha256(folder / p))
+        for p in paths
+        if (folder / p).is_file() and not p.name.startswith(".")
+    )
     if not files:
-        raise DataError(f"no {what} files: {pattern!r} in [data] matches nothing in {folder}; add files or correct the pattern.")
+        raise DataError(
+            f"no {what} files: {pattern!r} in [data] matches nothing in {folder}; add files or correct the pattern."
+        )
     return files
 
 
@@ -60,7 +68,9 @@ def read_sample(path: Path, inputs: tuple[TensorSpec, ...]) -> Tensors:
         return _read_npz(path, inputs)
     if len(inputs) != 1 or inputs[0].kind != "image":
         names = ", ".join(spec.name for spec in inputs)
-        raise DataError(f"{path} is not an .npz file, which a model with inputs {names} needs; save one array per input name.")
+        raise DataError(
+            f"{path} is not an .npz file, which a model with inputs {names} needs; save one array per input name."
+        )
     try:
         return {inputs[0].name: pixels_to_tensor(read_picture(path, inputs[0]), inputs[0])}
     except BundleError as error:
@@ -81,7 +91,9 @@ def _read_npz(path: Path, inputs: tuple[TensorSpec, ...]) -> Tensors:
         if spec.name not in arrays:
             raise DataError(f"{path} has no array {spec.name!r}; it has {', '.join(sorted(arrays)) or 'none'}.")
         if arrays[spec.name].shape != spec.shape:
-            raise DataError(f"{path} has {spec.name!r} of shape {list(arrays[spec.name].shape)}, the model takes {list(spec.shape)}.")
+            raise DataError(
+                f"{path} has {spec.name!r} of shape {list(arrays[spec.name].shape)}, the model takes {list(spec.shape)}."
+            )
         if arrays[spec.name].dtype.kind == "f" and not np.isfinite(arrays[spec.name]).all():
             raise DataError(f"{path} has NaN or infinite values in {spec.name!r}; remove or correct it.")
     return {spec.name: arrays[spec.name].astype(spec.dtype) for spec in inputs}

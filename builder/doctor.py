@@ -24,7 +24,14 @@ def examine() -> tuple[Finding, ...]:
     """Python, the converters of every backend, the tools of every target."""
     python = ".".join(str(part) for part in sys.version_info[:3])
     supported = sys.version_info[:2] == (3, 11)
-    findings = [Finding(part="python", name="python", version=python, cure="" if supported else "use Python 3.11: the converters' pinned set exists for it only")]
+    findings = [
+        Finding(
+            part="python",
+            name="python",
+            version=python,
+            cure="" if supported else "use Python 3.11: the converters' pinned set exists for it only",
+        )
+    ]
     for name, backend in BACKENDS.items():
         for package, version in versions(backend.PACKAGES).items():
             missing = version == "missing"
@@ -32,5 +39,12 @@ def examine() -> tuple[Finding, ...]:
             findings.append(Finding(part=name, name=package, version=None if missing else version, cure=cure))
     for name, target in TARGETS.items():
         for need in target.doctor():
-            findings.append(Finding(part=name, name=need.name, version=need.version if need.found else None, cure="" if need.found else need.install))
+            findings.append(
+                Finding(
+                    part=name,
+                    name=need.name,
+                    version=need.version if need.found else None,
+                    cure="" if need.found else need.install,
+                )
+            )
     return tuple(findings)

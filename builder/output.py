@@ -39,7 +39,9 @@ def replacing(out: Path) -> Iterator[Path]:
     except Timeout as error:
         raise OutputError(f"another build is writing {out}; wait for it or choose another -o.") from error
     except OSError as error:
-        raise OutputError(f"{out} cannot be written ({error.strerror or error}); choose another -o or free space.") from error
+        raise OutputError(
+            f"{out} cannot be written ({error.strerror or error}); choose another -o or free space."
+        ) from error
 
 
 def refuse_foreign(out: Path) -> None:
@@ -61,7 +63,9 @@ def refuse_foreign(out: Path) -> None:
         if name not in ours:
             raise OutputError(f"{out} holds {name}, which this tool did not write; choose another -o or move it away.")
         if file_sha256(path) != ours[name]:
-            raise OutputError(f"{out} holds {name}, which was changed since this tool wrote it; choose another -o or move it away.")
+            raise OutputError(
+                f"{out} holds {name}, which was changed since this tool wrote it; choose another -o or move it away."
+            )
 
 
 def remove_leftovers(out: Path) -> None:

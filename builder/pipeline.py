@@ -52,7 +52,9 @@ def make_bundle(project: Project, sections: Sequence[VariantSection], listener: 
     source = export_source(project, listener)
     plans = [plan_variant(project, source, section) for section in sections]
     with ThreadPoolExecutor(WORKERS) as pool:
-        variants = list(pool.map(lambda section, plan: lower_variant(project, source, section, plan, listener), sections, plans))
+        variants = list(
+            pool.map(lambda section, plan: lower_variant(project, source, section, plan, listener), sections, plans)
+        )
     return assemble_bundle(project, source, variants)
 
 
@@ -60,12 +62,12 @@ def choose_variants(config: Config, backends: Sequence[str]) -> tuple[VariantSec
     """The variants of these backends, all of them when none is named. Raises ConfigError when that leaves none."""
     chosen = tuple(v for v in config.variant if not backends or v.backend in backends)
     if not chosen:
-        raise ConfigError(f"builder.toml has no variant for {' or '.join(backends)}; add a [[variant]] with that backend.")
+        raise ConfigError(
+            f"builder.toml has no variant for {' or '.join(backends)}; add a [[variant]] with that backend."
+        )
     return chosen
 
 
 def is_bundle(path: Path) -> bool:
     """Whether a path is a bundle (directory or archive) rather than a builder.toml or the directory of one."""
     return (path / MANIFEST).is_file() or (path.is_file() and path.suffix != ".toml")
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -87,7 +88,9 @@ def run(
     except BaseException:  # Ctrl-C: nothing we started may outlive us
         kill_group(process)
         raise
-    done = Completed(returncode=process.returncode, stdout=out.decode(errors="replace"), stderr=err.decode(errors="replace"))
+    done = Completed(
+        returncode=process.returncode, stdout=out.decode(errors="replace"), stderr=err.decode(errors="replace")
+    )
     if check and done.returncode:
         raise ToolFailed(f"{Path(words[0]).name} failed with status {done.returncode}: {done.last_lines()}")
     return done
@@ -111,7 +114,11 @@ def run_limited(
 
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+            [str(word) for word in argv],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     deadline = time.monotonic() + timeout_s
     watched = psutil.Process(process.pid)
@@ -151,8 +158,6 @@ def resident_bytes(process: psutil.Process) -> int:
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
     """Kill a process started with `start_new_session` and all its children, and reap it."""
-    try:
+    with contextlib.suppress(ProcessLookupError):  # it ended in the meantime
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # it ended in the meantime
     process.communicate()

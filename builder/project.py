@@ -32,7 +32,11 @@ class Project:
 
     def source_key(self) -> str:
         sources = {p.relative_to(self.folder).as_posix(): file_sha256(p) for p in sorted(self.folder.rglob("*.py"))}
-        labels = [file_sha256(self.folder / o.labels) for o in self.config.output if o.labels and (self.folder / o.labels).is_file()]
+        labels = [
+            file_sha256(self.folder / o.labels)
+            for o in self.config.output
+            if o.labels and (self.folder / o.labels).is_file()
+        ]
         return content_key(
             {
                 "model": self.config.model.model_dump(mode="json", exclude={"name", "version", "licence"}),

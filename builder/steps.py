@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,15 +15,16 @@ from builder.backends import BACKENDS
 from builder.bundle import Bundle, file_sha256
 from builder.cache import content_key, entry, locked, publishing, versions
 from builder.config import AndroidSection, VariantSection
-from builder.errors import DataError
+from builder.errors import ConfigError, DataError
 from builder.jobs import RESULT, SourceJob, SourceResult, VariantJob, VariantResult
 from builder.precision.plan import resolve
 from builder.precision.support import SupportedPlan, check_support
 from builder.project import Project
 from builder.supervisor import run_job
 from builder.targets import TARGETS
-from builder.targets.base import PackageRequest, PackageResult
+from builder.targets.base import Keystore, PackageRequest, PackageResult
 
+KEYSTORE_PASSWORD = "EDGEBUNDLE_KEYSTORE_PASSWORD"
 GOLDENS = 1  # evaluation samples that travel with the bundle
 
 
@@ -69,7 +71,9 @@ def export_source(project: Project, listener: Listener) -> SourceStep:
         goldens=min(GOLDENS, len(project.data.evaluation)),
     )
     folder = _cached(project, "source", key, job, "the source model", listener)
-    return SourceStep(folder=folder, key=key, result=SourceResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8")))
+    return SourceStep(
+        folder=folder, key=key, result=SourceResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
+    )
 
 
 def plan_variant(project: Project, source: SourceStep, section: VariantSection) -> SupportedPlan:
@@ -79,12 +83,16 @@ def plan_variant(project: Project, source: SourceStep, section: VariantSection) 
     return check_support(resolved, source.result.layers, BACKENDS[section.backend], section.delegate, where=where)
 
 
-def lower_variant(project: Project, source: SourceStep, section: VariantSection, plan: SupportedPlan, listener: Listener) -> VariantStep:
+def lower_variant(
+    project: Project, source: SourceStep, section: VariantSection, plan: SupportedPlan, listener: Listener
+) -> VariantStep:
     """One variant: lowered, read back, run and measured. Raises ConversionError, VerificationError, DataError."""
     backend = BACKENDS[section.backend]
     calibration = project.data.calibration if plan.plan.needs_calibration else ()
     if plan.plan.needs_calibration and not calibration:
-        raise DataError(f"variant {section.name!r} has static schemes, which need calibration data; set 'calibration' in [data] of builder.toml.")
+        raise DataError(
+            f"variant {section.name!r} has static schemes, which need calibration data; set 'calibration' in [data] of builder.toml."
+        )
     job = VariantJob(
         backend=section.backend,
         delegate=section.delegate,
@@ -105,7 +113,12 @@ def lower_variant(project: Project, source: SourceStep, section: VariantSection,
         }
     )
     folder = _cached(project, "variant", key, job, f"variant {section.name!r}", listener)
-    return VariantStep(section=section, folder=folder, key=key, result=VariantResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8")))
+    return VariantStep(
+        section=section,
+        folder=folder,
+        key=key,
+        result=VariantResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8")),
+    )
 
 
 def assemble_bundle(project: Project, source: SourceStep, variants: Sequence[VariantStep]) -> Bundle:
@@ -116,7 +129,10 @@ def assemble_bundle(project: Project, source: SourceStep, variants: Sequence[Var
         {
             "model": project.config.model.model_dump(mode="json"),
             "source": source.key,
-            "variants": [[step.section.model_dump(mode="json"), step.key, project.plan(step.section)[0].model_dump(mode="json")] for step in variants],
+            "variants": [
+                [step.section.model_dump(mode="json"), step.key, project.plan(step.section)[0].model_dump(mode="json")]
+                for step in variants
+            ],
         }
     )
     with locked(f"bundle {key}"):
@@ -132,14 +148,14 @@ def build_package(
     """The packages of a bundle, kept in the cache: their directory, and their files relative to it."""
     target = TARGETS[target_name]
     app = app_settings(bundle, project)
-    keystore = None if project is None or app.keystore is None else project.folder / app.keystore
+    keystore = find_keystore(app, project)
     key = content_key(
         {
             "bundle": bundle.sha256,
             "target": target_name,
             "formats": formats,
             "app": app.model_dump(mode="json"),
-            "keystore": file_sha256(keystore) if keystore and keystore.is_file() else None,
+            "keystore": file_sha256(keystore.path) if keystore else None,
             "code": target.sources_sha256(),
         }
     )
@@ -161,13 +177,27 @@ def build_package(
                     keystore=keystore,
                 )
                 result = target.package(request)
-                relative = PackageResult(files=tuple(f.relative_to(work / "files") for f in result.files), findings=result.findings)
+                relative = PackageResult(
+                    files=tuple(f.relative_to(work / "files") for f in result.files), findings=result.findings
+                )
                 (work / RESULT).write_bytes(_PACKAGE_RESULT.dump_json(relative, indent=1))
     listener.done(what, cached=cached)
     return folder / "files", _PACKAGE_RESULT.validate_json((folder / RESULT).read_bytes())
 
 
 _PACKAGE_RESULT = TypeAdapter(PackageResult)
+
+
+def find_keystore(app: AndroidSection, project: Project | None) -> Keystore | None:
+    """The key that builder.toml names, with its password from the environment; None for the debug key."""
+    if project is None or app.keystore is None:
+        return None
+    path = project.folder / app.keystore
+    if not path.is_file():
+        raise ConfigError(
+            f"the keystore {path} does not exist; correct 'keystore' in [package.android] of builder.toml."
+        )
+    return Keystore(path=path, password=os.environ.get(KEYSTORE_PASSWORD))
 
 
 def app_settings(bundle: Bundle, project: Project | None) -> AndroidSection:

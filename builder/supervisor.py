@@ -15,7 +15,14 @@ from builder.process import ToolMemory, ToolTimeout, run_limited
 LAST_LINES = 8
 
 
-def run_job(job: SourceJob | VariantJob | VerifyJob, folder: Path, *, what: str, limits: LimitsSection, on_stage: Callable[[str], None]) -> str:
+def run_job(
+    job: SourceJob | VariantJob | VerifyJob,
+    folder: Path,
+    *,
+    what: str,
+    limits: LimitsSection,
+    on_stage: Callable[[str], None],
+) -> str:
     """Run one job in `folder`; the text of its result. Raises what the worker raised, ConversionError for any other end."""
     (folder / JOB).write_text(Job(job=job).model_dump_json(), encoding="utf-8")
     last = ""
@@ -39,9 +46,13 @@ def run_job(job: SourceJob | VariantJob | VerifyJob, folder: Path, *, what: str,
             poll=poll,
         )
     except ToolTimeout as error:
-        raise errors.ConversionError(f"{what} {error} (at '{last}'); raise time_s in [limits] of builder.toml.") from error
+        raise errors.ConversionError(
+            f"{what} {error} (at '{last}'); raise time_s in [limits] of builder.toml."
+        ) from error
     except ToolMemory as error:
-        raise errors.ConversionError(f"{what} {error} (at '{last}'); raise memory_gb in [limits] of builder.toml or make the input smaller.") from error
+        raise errors.ConversionError(
+            f"{what} {error} (at '{last}'); raise memory_gb in [limits] of builder.toml or make the input smaller."
+        ) from error
     if status == 0 and (folder / RESULT).is_file():
         text = (folder / RESULT).read_text(encoding="utf-8")
         for name in (JOB, STAGE, LOG):
@@ -52,7 +63,9 @@ def run_job(job: SourceJob | VariantJob | VerifyJob, folder: Path, *, what: str,
         kind = getattr(errors, failure.kind)
         raise kind(f"{what}: {failure.message}" if kind is not errors.SourceError else failure.message)
     how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-    raise errors.ConversionError(f"{what} {how} at '{last or 'start'}'; its last lines were:\n{last_lines(folder / LOG)}")
+    raise errors.ConversionError(
+        f"{what} {how} at '{last or 'start'}'; its last lines were:\n{last_lines(folder / LOG)}"
+    )
 
 
 def last_lines(log: Path) -> str:

@@ -42,7 +42,9 @@ def verify_bundle(path: Path, listener: Listener) -> Verification:
     """Raises BundleError for a damaged bundle, VerificationError when a variant does not give its golden output."""
     with opened(path) as bundle:
         checks = tuple(
-            _check(bundle, variant, golden, listener) for variant in bundle.manifest.variants for golden in bundle.manifest.goldens
+            _check(bundle, variant, golden, listener)
+            for variant in bundle.manifest.variants
+            for golden in bundle.manifest.goldens
         )
         failed = [check for check in checks if not check.passed]
         if failed:
@@ -60,8 +62,16 @@ def _check(bundle: Bundle, variant: Variant, golden: Golden, listener: Listener)
     if expected is None:
         raise VerificationError(f"golden {golden.id} has no output for {what}; rebuild the bundle.")
     with tempfile.TemporaryDirectory(prefix="edgebundle-verify-") as folder:
-        job = VerifyJob(root=bundle.root.absolute(), variant=variant, golden=golden, inputs=bundle.manifest.inputs, outputs=bundle.manifest.outputs)
-        text = run_job(job, Path(folder), what=what, limits=LimitsSection(), on_stage=lambda stage: listener.stage(what, stage))
+        job = VerifyJob(
+            root=bundle.root.absolute(),
+            variant=variant,
+            golden=golden,
+            inputs=bundle.manifest.inputs,
+            outputs=bundle.manifest.outputs,
+        )
+        text = run_job(
+            job, Path(folder), what=what, limits=LimitsSection(), on_stage=lambda stage: listener.stage(what, stage)
+        )
     listener.done(what, cached=False)
     result = VerifyResult.model_validate_json(text)
     return Check(

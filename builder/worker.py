@@ -11,17 +11,35 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from builder.backends import BACKENDS
-from builder.backends.base import Model, Tensors
+from builder.backends.base import Model
 from builder.bundle import GoldenTensor, LayerPrecision, TensorSpec, tree_files
 from builder.bundle.tensors import as_golden, golden_tensor, peak_of, psnr_db, tensor_to_pixels, write_picture
 from builder.data import read_sample, read_samples
 from builder.errors import EdgebundleError, VerificationError
-from builder.jobs import FAILURE, JOB, PROGRAM, RESULT, STAGE, Failure, Job, SourceJob, SourceResult, VariantJob, VariantResult, VerifyJob, VerifyResult
+from builder.jobs import (
+    FAILURE,
+    JOB,
+    PROGRAM,
+    RESULT,
+    STAGE,
+    Failure,
+    Job,
+    SourceJob,
+    SourceResult,
+    VariantJob,
+    VariantResult,
+    VerifyJob,
+    VerifyResult,
+)
 from builder.precision.plan import Choice, ResolvedPlan
 from builder.precision.scheme import parse_scheme
 from builder.quality.metrics import QualityMeter
+
+if TYPE_CHECKING:
+    from builder.backends.base import Tensors
 
 # An artifact whose layers are all floats and that agrees less than this with its source was converted wrongly.
 FLOAT_GATE_DB = 40.0
@@ -74,7 +92,9 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         outputs: Tensors = {spec.name: value.numpy() for spec, value in zip(model.outputs, values, strict=True)}
         for name, value in outputs.items():
             if not np.isfinite(value).all():
-                raise VerificationError(f"the source model gives NaN or infinite values in {name!r} for {path.name}; no artifact of it can be right.")
+                raise VerificationError(
+                    f"the source model gives NaN or infinite values in {name!r} for {path.name}; no artifact of it can be right."
+                )
         np.savez(folder / "reference" / f"{number:04d}.npz", **outputs)  # type: ignore[arg-type]
         if number < job.goldens:
             golden_inputs.append(write_golden(folder, f"golden-{number}.input", sample, model.inputs))
@@ -88,7 +108,9 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
     )
 
 
-def write_golden(folder: Path, prefix: str, tensors: Tensors, specs: tuple[TensorSpec, ...]) -> tuple[GoldenTensor, ...]:
+def write_golden(
+    folder: Path, prefix: str, tensors: Tensors, specs: tuple[TensorSpec, ...]
+) -> tuple[GoldenTensor, ...]:
     """Store tensors below `golden/`: pictures as PNG, the rest as raw little-endian float32."""
     (folder / "golden").mkdir(exist_ok=True)
     stored = []
@@ -139,7 +161,9 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
             goldens.append(write_golden(folder, f"golden-{number}", outputs, model.outputs))
     quality = meter.result(backend.runtime_name())
     if quality.psnr_db_worst < 0:
-        raise VerificationError(f"the artifact gives NaN, infinite or unrelated values ({quality.psnr_db_worst} dB on the worst sample); try another plan.")
+        raise VerificationError(
+            f"the artifact gives NaN, infinite or unrelated values ({quality.psnr_db_worst} dB on the worst sample); try another plan."
+        )
     if all(choice.scheme.mode == "float" for choice in choices.values()) and quality.psnr_db_worst < FLOAT_GATE_DB:
         raise VerificationError(
             f"the artifact agrees with the source model to only {quality.psnr_db_worst} dB although all its layers are floats "
@@ -189,7 +213,13 @@ def compare_with_request(realised: dict[str, str], job: VariantJob, model: Model
                 f"give it another scheme in the plan or set on_unsupported."
             )
         rows.append(
-            LayerPrecision(layer=layer.name, op=layer.op, requested=job.requested[layer.name], realised=got, fallback=job.reasons.get(layer.name))
+            LayerPrecision(
+                layer=layer.name,
+                op=layer.op,
+                requested=job.requested[layer.name],
+                realised=got,
+                fallback=job.reasons.get(layer.name),
+            )
         )
     return tuple(rows)
 
@@ -208,7 +238,9 @@ def refuse_paths_of_this_machine(artifact: Path) -> None:
         content = path.read_bytes()
         for needle in needles:
             if len(needle) > 1 and needle.encode() in content:
-                raise VerificationError(f"{artifact.name} contains a path of this machine ({needle}); this is a bug of the converter's version in use.")
+                raise VerificationError(
+                    f"{artifact.name} contains a path of this machine ({needle}); this is a bug of the converter's version in use."
+                )
 
 
 if __name__ == "__main__":

@@ -31,7 +31,9 @@ def step(*words: str) -> None:
 
 def read(*words: str) -> object:
     """The JSON document that a command prints."""
-    done = subprocess.run([BIN / words[0], *words[1:]], cwd=ROOT, timeout=TIME_LIMIT_S, check=False, stdout=subprocess.PIPE)
+    done = subprocess.run(
+        [BIN / words[0], *words[1:]], cwd=ROOT, timeout=TIME_LIMIT_S, check=False, stdout=subprocess.PIPE
+    )
     if done.returncode:
         sys.exit(done.returncode)
     return json.loads(done.stdout)
@@ -44,7 +46,9 @@ def main() -> None:
     runs = ROOT / DIST / "runs.sqlite"
     runs.unlink(missing_ok=True)
     package = sorted((ROOT / DIST / "android").glob("*.apk"))[0].relative_to(ROOT)
-    step("harness", "run", str(package), "-d", "host", "-d", "arm64", "--protocol", "quick", "-o", f"{DIST}/runs.sqlite")
+    step(
+        "harness", "run", str(package), "-d", "host", "-d", "arm64", "--protocol", "quick", "-o", f"{DIST}/runs.sqlite"
+    )
     step("harness", "report", f"{DIST}/runs.sqlite", "-o", f"{DIST}/report.html")
     summary(package, time.monotonic() - start)
 

@@ -47,6 +47,17 @@ class Lowered:
     outputs: tuple[Binding, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoredLayer:
+    """An op with weights as it stands in an artifact: its name there, its kind, its scheme, and the bytes of its weights."""
+
+    name: str
+    op: str
+    scheme: str
+    weight_shape: tuple[int, ...]
+    weight_bytes: int
+
+
 class Runner(Protocol):
     """An artifact loaded in its runtime: logical tensors in, logical tensors out."""
 
@@ -56,41 +67,44 @@ class Runner(Protocol):
 class Backend(Protocol):
     """A module of `builder.backends`. Heavy packages are imported inside its functions."""
 
-    SUFFIX: str  # of the artifact, e.g. ".tflite"
-    DELEGATES: tuple[str, ...]
-    PACKAGES: tuple[str, ...]  # distributions whose versions decide the bytes of the artifact
+    @property
+    def SUFFIX(self) -> str:
+        """Of the artifact, e.g. `.tflite`."""
 
-    @staticmethod
-    def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
+    @property
+    def DELEGATES(self) -> tuple[str, ...]:
+        """Delegates that a variant may name."""
+
+    @property
+    def PACKAGES(self) -> tuple[str, ...]:
+        """Distributions whose versions decide the bytes of the artifact."""
+
+    def unsupported(self, layer: Layer, scheme: Scheme, delegate: str) -> str | None:
         """Why the scheme cannot be realised on the layer and what can be done instead, or None."""
 
-    @staticmethod
-    def lower(model: Model, plan: ResolvedPlan, delegate: str, calibration: Calibration, out: Path) -> Lowered:
+    def lower(self, model: Model, plan: ResolvedPlan, delegate: str, calibration: Calibration, out: Path) -> Lowered:
         """Write the artifact to `out`. Deterministic. Raises ConversionError."""
 
-    @staticmethod
-    def read_back(path: Path, model: Model) -> dict[str, str]:
+    def read_back(self, path: Path, model: Model) -> dict[str, str]:
         """Realised scheme of every layer, from the file alone (the model only serves to name its weights).
 
         Raises VerificationError for a layer that is not found in the file.
         """
 
-    @staticmethod
-    def coverage(path: Path, delegate: str) -> Coverage:
+    def stored_layers(self, path: Path) -> tuple[StoredLayer, ...]:
+        """Every op with weights, from the file alone, for a person who has nothing but the file."""
+
+    def coverage(self, path: Path, delegate: str) -> Coverage:
         """How much the delegate takes, from the file or the runtime."""
 
-    @staticmethod
-    def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> Runner:
+    def runner(self, path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> Runner:
         """Load the artifact in the runtime that this machine has for it."""
 
-    @staticmethod
-    def runtime_name() -> str:
+    def runtime_name(self) -> str:
         """What `runner` executes with, as reports name it, e.g. 'LiteRT 2.3.0 (XNNPACK)'."""
 
-    @staticmethod
-    def minimum_runtime(path: Path) -> str:
+    def minimum_runtime(self, path: Path) -> str:
         """The oldest runtime that can load the artifact, as the file states it."""
 
-    @staticmethod
-    def peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> int:
+    def peak_memory(self, path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> int:
         """Predicted peak memory of one inference in bytes: weights plus the largest set of tensors alive at once."""

@@ -46,7 +46,9 @@ class Bundle:
         """Open a bundle directory. Raises BundleError when a file is missing, changed or extra."""
         manifest_path = root / MANIFEST
         if not manifest_path.is_file():
-            raise BundleError(f"{root} is not a bundle: it has no {MANIFEST}; make one with 'builder convert -o {root}'.")
+            raise BundleError(
+                f"{root} is not a bundle: it has no {MANIFEST}; make one with 'builder convert -o {root}'."
+            )
         manifest = parse_manifest(manifest_path.read_text(encoding="utf-8"), where=str(manifest_path))
         expected = {entry.file: entry.sha256 for entry in manifest.files}
         present = {p.relative_to(root).as_posix() for p in tree_files(root)} - {MANIFEST, OWNER_FILE}
@@ -55,10 +57,14 @@ class Bundle:
             raise BundleError(f"{root} is damaged: {name} {problem}; rebuild it with 'builder convert'.")
         for name, digest in expected.items():
             if file_sha256(root / name) != digest:
-                raise BundleError(f"{root} is damaged: {name} does not have the hash in the manifest; rebuild it with 'builder convert'.")
+                raise BundleError(
+                    f"{root} is damaged: {name} does not have the hash in the manifest; rebuild it with 'builder convert'."
+                )
         for variant in manifest.variants:
             if tree_sha256(root / variant.file) != variant.sha256:
-                raise BundleError(f"{root} is damaged: {variant.file} is not the artifact of variant {variant.id}; rebuild it.")
+                raise BundleError(
+                    f"{root} is damaged: {variant.file} is not the artifact of variant {variant.id}; rebuild it."
+                )
         return cls(root, manifest)
 
 
@@ -82,7 +88,12 @@ def opened(path: Path) -> Iterator[Bundle]:
 def _unpack(path: Path, root: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
-            manifests = [n for n in archive.namelist() if PurePosixPath(n).name == MANIFEST and (n == MANIFEST or PurePosixPath(n).parent.name == BUNDLE_FOLDER)]
+            manifests = [
+                n
+                for n in archive.namelist()
+                if PurePosixPath(n).name == MANIFEST
+                and (n == MANIFEST or PurePosixPath(n).parent.name == BUNDLE_FOLDER)
+            ]
             if not manifests:
                 raise BundleError(f"{path} carries no bundle (no {BUNDLE_FOLDER}/{MANIFEST} inside).")
             prefix = manifests[0][: -len(MANIFEST)]

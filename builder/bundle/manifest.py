@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
@@ -16,7 +16,7 @@ from builder.errors import BundleError
 
 # History of the manifest's schema (readers refuse a newer number):
 #   1  first published form
-SCHEMA = 1
+SCHEMA: Final = 1
 
 
 def inside_path(path: str) -> str:
@@ -203,4 +203,6 @@ def parse_manifest(text: str, *, where: str) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise BundleError(f"{where} is not a valid manifest: {field}: {first['msg']}; rebuild the bundle with 'builder convert'.") from error
+        raise BundleError(
+            f"{where} is not a valid manifest: {field}: {first['msg']}; rebuild the bundle with 'builder convert'."
+        ) from error

@@ -27,7 +27,11 @@ def fold_batch_norms(program: ExportedProgram) -> ExportedProgram:
     """
     import torch
 
-    norms = [node for node in program.graph.nodes if node.op == "call_function" and str(node.target) == "aten.batch_norm.default"]
+    norms = [
+        node
+        for node in program.graph.nodes
+        if node.op == "call_function" and str(node.target) == "aten.batch_norm.default"
+    ]
     if not norms:
         return program
     for node in norms:
@@ -74,13 +78,14 @@ def _fold(module: GraphModule, norm: Node) -> bool:
     before = torch.zeros_like(mean) if bias_node is None else _value(module, bias_node)
     shift = (before.double() - mean.double()) * scale + (0.0 if beta is None else beta.double())
     _set(module, str(weight_node.target), (weight.double() * scale.reshape(shape)).to(weight.dtype))
-    bias_name = str(weight_node.target).removesuffix(".weight") + ".bias" if bias_node is None else str(bias_node.target)
+    bias_name = (
+        str(weight_node.target).removesuffix(".weight") + ".bias" if bias_node is None else str(bias_node.target)
+    )
     _set(module, bias_name, shift.to(weight.dtype))
     if bias_node is None:
         with module.graph.inserting_before(layer):
             bias_node = module.graph.get_attr(bias_name)
-        arguments = list(layer.args)
-        layer.args = tuple([*arguments[:2], bias_node, *arguments[3:]])
+        layer.args = (*layer.args[:2], bias_node, *layer.args[3:])
     norm.replace_all_uses_with(layer)
     module.graph.erase_node(norm)
     return True
@@ -112,7 +117,11 @@ def _random_inputs(program: ExportedProgram) -> tuple[torch.Tensor, ...]:
         if node.op == "placeholder" and node.name in names:
             value = node.meta["val"]
             shape = tuple(int(s) for s in value.shape)
-            made.append(torch.rand(shape, generator=generator) if value.is_floating_point() else torch.zeros(shape, dtype=value.dtype))
+            made.append(
+                torch.rand(shape, generator=generator)
+                if value.is_floating_point()
+                else torch.zeros(shape, dtype=value.dtype)
+            )
     return tuple(made)
 
 
@@ -126,4 +135,6 @@ def _prove_equal(before: ExportedProgram, after: ExportedProgram, inputs: tuple[
         span = float(first.max() - first.min()) or 1.0
         error = float((first - second).abs().max()) / span
         if not error <= BOUND:
-            raise SourceError(f"folding the batch norms moves the output by {error:.2g} of its range, more than {BOUND:g}; the checkpoint's variances are not usable.")
+            raise SourceError(
+                f"folding the batch norms moves the output by {error:.2g} of its range, more than {BOUND:g}; the checkpoint's variances are not usable."
+            )

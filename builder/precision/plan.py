@@ -75,7 +75,9 @@ def load_plan(path: Path) -> PlanFile:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ConfigError(f"{path} does not exist; write it, or set 'scheme' instead of 'plan' in builder.toml.") from error
+        raise ConfigError(
+            f"{path} does not exist; write it, or set 'scheme' instead of 'plan' in builder.toml."
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}.") from error
     try:
@@ -86,7 +88,9 @@ def load_plan(path: Path) -> PlanFile:
 
 def resolve(plan: PlanFile, table: LayerTable, *, where: str) -> ResolvedPlan:
     """One scheme a layer; layers that no rule matches stay fp32. Raises ConfigError for a rule that matches nothing."""
-    choices: dict[str, Choice] = {name: Choice(scheme=parse_scheme("fp32", where=where), rule=-1) for name in table.names()}
+    choices: dict[str, Choice] = {
+        name: Choice(scheme=parse_scheme("fp32", where=where), rule=-1) for name in table.names()
+    }
     for number, rule in enumerate(plan.rule):
         label = f"{where}, rule {number + 1}"
         scheme = parse_scheme(rule.scheme, where=label)
@@ -94,11 +98,17 @@ def resolve(plan: PlanFile, table: LayerTable, *, where: str) -> ResolvedPlan:
             pattern = re.compile(rule.match)
         except re.error as error:
             raise ConfigError(f"{label}: {rule.match!r} is not a regular expression ({error}).") from error
-        matched = [layer.name for layer in table.layers if pattern.fullmatch(layer.name) and rule.op in (None, layer.op)]
+        matched = [
+            layer.name for layer in table.layers if pattern.fullmatch(layer.name) and rule.op in (None, layer.op)
+        ]
         if not matched:
             of_op = f" of op {rule.op!r}" if rule.op else ""
-            raise ConfigError(f"{label} matches no layer: {rule.match!r}{of_op}{did_you_mean(rule.match, table.names())}")
+            raise ConfigError(
+                f"{label} matches no layer: {rule.match!r}{of_op}{did_you_mean(rule.match, table.names())}"
+            )
         for name in matched:
             choices[name] = Choice(scheme=scheme, rule=number)
-    fallback = None if plan.on_unsupported == "error" else parse_scheme(plan.on_unsupported, where=f"{where}, on_unsupported")
+    fallback = (
+        None if plan.on_unsupported == "error" else parse_scheme(plan.on_unsupported, where=f"{where}, on_unsupported")
+    )
     return ResolvedPlan(rules=plan.rule, choices=choices, fallback=fallback)

@@ -19,7 +19,9 @@ class SupportedPlan:
     reasons: dict[str, str]
 
 
-def check_support(plan: ResolvedPlan, table: LayerTable, backend: Backend, delegate: str, *, where: str) -> SupportedPlan:
+def check_support(
+    plan: ResolvedPlan, table: LayerTable, backend: Backend, delegate: str, *, where: str
+) -> SupportedPlan:
     """Raises ConfigError for a layer whose scheme, and fallback if the plan names one, the backend cannot realise."""
     choices: dict[str, Choice] = {}
     reasons: dict[str, str] = {}

@@ -41,7 +41,9 @@ def load(folder: Path, config: Config) -> ExportedProgram:
     try:
         return torch.export.export(module, inputs)
     except Exception as error:
-        raise SourceError(f"torch.export cannot capture the model: {_first_line(error)}{_user_line(error, folder)}; make its forward free of data-dependent control flow.") from error
+        raise SourceError(
+            f"torch.export cannot capture the model: {_first_line(error)}{_user_line(error, folder)}; make its forward free of data-dependent control flow."
+        ) from error
 
 
 def make_module(folder: Path, source: str) -> Module:
@@ -67,11 +69,15 @@ def make_module(folder: Path, source: str) -> Module:
     except SourceError:
         raise
     except Exception as error:
-        raise SourceError(f"the model source {source!r} raised {_first_line(error)}{_user_line(error, folder)}; run it on its own to see why.") from error
+        raise SourceError(
+            f"the model source {source!r} raised {_first_line(error)}{_user_line(error, folder)}; run it on its own to see why."
+        ) from error
     finally:
         sys.path.remove(str(folder))
     if not isinstance(made, torch.nn.Module):
-        raise SourceError(f"{source!r} returned {type(made).__name__}, not a torch.nn.Module; return the network itself.")
+        raise SourceError(
+            f"{source!r} returned {type(made).__name__}, not a torch.nn.Module; return the network itself."
+        )
     return made
 
 
@@ -101,5 +107,9 @@ def _user_line(error: Exception, folder: Path) -> str:
     """` (file.py line N)` of the innermost frame in the user's own files, or nothing."""
     if isinstance(error, SyntaxError) and error.filename:
         return f" ({Path(error.filename).name} line {error.lineno})"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).resolve().is_relative_to(folder.resolve())]
+    frames = [
+        f
+        for f in traceback.extract_tb(error.__traceback__)
+        if Path(f.filename).resolve().is_relative_to(folder.resolve())
+    ]
     return f" ({Path(frames[-1].filename).name} line {frames[-1].lineno})" if frames else ""

@@ -26,13 +26,17 @@ def load(path: Path, config: Config) -> ExportedProgram:
     try:
         program = torch.export.load(path)
     except Exception as error:  # a damaged archive fails in many ways inside torch's reader
-        raise SourceError(f"the model {path} cannot be loaded ({str(error).splitlines()[0] if str(error) else type(error).__name__}); write it again with torch.export.save.") from error
+        raise SourceError(
+            f"the model {path} cannot be loaded ({str(error).splitlines()[0] if str(error) else type(error).__name__}); write it again with torch.export.save."
+        ) from error
     _check_inputs(program, path, config)
     for key, tensor in program.state_dict.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise SourceError(f"the model {path} has NaN or infinite values in {key!r}; take an earlier checkpoint.")
     if len(output_shapes(program)) != len(config.output):
-        raise SourceError(f"the model {path} has {len(output_shapes(program))} outputs but builder.toml names {len(config.output)}; write one [[output]] for each.")
+        raise SourceError(
+            f"the model {path} has {len(output_shapes(program))} outputs but builder.toml names {len(config.output)}; write one [[output]] for each."
+        )
     return program
 
 
@@ -47,36 +51,52 @@ def refuse_code(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             pickled = [name for name in names if name.endswith((".pt", ".pkl"))]
-            for config_name in (name for name in names if name.endswith(("weights_config.json", "constants_config.json"))):
+            for config_name in (
+                name for name in names if name.endswith(("weights_config.json", "constants_config.json"))
+            ):
                 folder = config_name.rsplit("/", 1)[0]
                 for item in json.loads(archive.read(config_name)).get("config", {}).values():
                     if item.get("use_pickle"):
                         pickled.append(f"{folder}/{item['path_name']}")
             for name in names:
                 if "custom_obj" in name or "aotinductor" in name or name.endswith(".so"):
-                    raise SourceError(f"the model {path} carries compiled code or custom objects ({name}), which are never run; export it without them.")
+                    raise SourceError(
+                        f"the model {path} carries compiled code or custom objects ({name}), which are never run; export it without them."
+                    )
             for name in pickled:
                 torch.load(io.BytesIO(archive.read(name)), weights_only=True)
     except SourceError:
         raise
     except pickle.UnpicklingError as error:
-        raise SourceError(f"the model {path} carries pickled code, which is never run ({str(error).splitlines()[0]}); write it again with torch.export.save.") from error
+        raise SourceError(
+            f"the model {path} carries pickled code, which is never run ({str(error).splitlines()[0]}); write it again with torch.export.save."
+        ) from error
     except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError, KeyError, AttributeError) as error:
-        raise SourceError(f"the model {path} is damaged or not a .pt2 archive ({error}); write it again with torch.export.save.") from error
+        raise SourceError(
+            f"the model {path} is damaged or not a .pt2 archive ({error}); write it again with torch.export.save."
+        ) from error
 
 
 def _check_inputs(program: ExportedProgram, path: Path, config: Config) -> None:
     shapes = input_shapes(program)
     if len(shapes) != len(config.input):
-        raise SourceError(f"the model {path} has {len(shapes)} inputs but builder.toml names {len(config.input)}; write one [[input]] for each.")
+        raise SourceError(
+            f"the model {path} has {len(shapes)} inputs but builder.toml names {len(config.input)}; write one [[input]] for each."
+        )
     for shape, tensor in zip(shapes, config.input, strict=True):
         if shape != tensor.shape:
-            raise SourceError(f"the model {path} takes {list(shape)} for input {tensor.name!r} but builder.toml says {list(tensor.shape)}; correct 'shape'.")
+            raise SourceError(
+                f"the model {path} takes {list(shape)} for input {tensor.name!r} but builder.toml says {list(tensor.shape)}; correct 'shape'."
+            )
 
 
 def input_shapes(program: ExportedProgram) -> tuple[tuple[int, ...], ...]:
     names = set(program.graph_signature.user_inputs)
-    return tuple(tuple(int(s) for s in node.meta["val"].shape) for node in program.graph.nodes if node.op == "placeholder" and node.name in names)
+    return tuple(
+        tuple(int(s) for s in node.meta["val"].shape)
+        for node in program.graph.nodes
+        if node.op == "placeholder" and node.name in names
+    )
 
 
 def output_shapes(program: ExportedProgram) -> tuple[tuple[int, ...], ...]:
@@ -98,9 +118,15 @@ def check_outputs(outputs: object, config: Config) -> None:
     values: list[Any] = list(outputs) if isinstance(outputs, tuple | list) else [outputs]
     for value in values:
         if not isinstance(value, torch.Tensor):
-            raise SourceError(f"the model returns {type(value).__name__}, not tensors; return a tensor or a tuple of tensors.")
+            raise SourceError(
+                f"the model returns {type(value).__name__}, not tensors; return a tensor or a tuple of tensors."
+            )
     if len(values) != len(config.output):
-        raise SourceError(f"the model has {len(values)} outputs but builder.toml names {len(config.output)}; write one [[output]] for each.")
+        raise SourceError(
+            f"the model has {len(values)} outputs but builder.toml names {len(config.output)}; write one [[output]] for each."
+        )
     for value, tensor in zip(values, config.output, strict=True):
         if tensor.kind == "image" and (value.ndim != 4 or value.shape[1] != 3):
-            raise SourceError(f"output {tensor.name!r} has shape {list(value.shape)}, which is no picture [1, 3, height, width]; set its 'kind' to \"tensor\".")
+            raise SourceError(
+                f"output {tensor.name!r} has shape {list(value.shape)}, which is no picture [1, 3, height, width]; set its 'kind' to \"tensor\"."
+            )

@@ -29,7 +29,9 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return dict(load_file(path))
     except (SafetensorError, OSError, ValueError) as error:
-        raise SourceError(f"the checkpoint {path} is damaged or not a .safetensors file ({error}); write it again.") from error
+        raise SourceError(
+            f"the checkpoint {path} is damaged or not a .safetensors file ({error}); write it again."
+        ) from error
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
@@ -45,7 +47,9 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
             f"({str(error).splitlines()[0]}); save model.state_dict() instead, best as .safetensors."
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise SourceError(f"the checkpoint {path} is damaged or not a torch file ({str(error).splitlines()[0]}); write it again.") from error
+        raise SourceError(
+            f"the checkpoint {path} is damaged or not a torch file ({str(error).splitlines()[0]}); write it again."
+        ) from error
     if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
         loaded = loaded["state_dict"]  # the usual wrapping of training frameworks
     if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
@@ -60,18 +64,28 @@ def load_into(module: Module, state: dict[str, Tensor], path: Path) -> None:
     wanted = module.state_dict()
     missing = [key for key in wanted if key not in state]
     if missing:
-        raise SourceError(f"the checkpoint {path} has no {missing[0]!r}{_more(missing)}, which the model needs{did_you_mean(missing[0], set(state) - set(wanted))}")
+        raise SourceError(
+            f"the checkpoint {path} has no {missing[0]!r}{_more(missing)}, which the model needs{did_you_mean(missing[0], set(state) - set(wanted))}"
+        )
     extra = [key for key in state if key not in wanted]
     if extra:
-        raise SourceError(f"the checkpoint {path} has {extra[0]!r}{_more(extra)}, which the model does not know{did_you_mean(extra[0], wanted)}")
+        raise SourceError(
+            f"the checkpoint {path} has {extra[0]!r}{_more(extra)}, which the model does not know{did_you_mean(extra[0], wanted)}"
+        )
     for key, tensor in state.items():
         expected = wanted[key]
         if tensor.shape != expected.shape:
-            raise SourceError(f"the checkpoint {path} has {key!r} of shape {list(tensor.shape)} where the model has {list(expected.shape)}; use the arguments it was trained with.")
+            raise SourceError(
+                f"the checkpoint {path} has {key!r} of shape {list(tensor.shape)} where the model has {list(expected.shape)}; use the arguments it was trained with."
+            )
         if tensor.dtype != expected.dtype:
-            raise SourceError(f"the checkpoint {path} has {key!r} as {tensor.dtype} where the model has {expected.dtype}; save it in the model's dtype.")
+            raise SourceError(
+                f"the checkpoint {path} has {key!r} as {tensor.dtype} where the model has {expected.dtype}; save it in the model's dtype."
+            )
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise SourceError(f"the checkpoint {path} has NaN or infinite values in {key!r}; take an earlier checkpoint.")
+            raise SourceError(
+                f"the checkpoint {path} has NaN or infinite values in {key!r}; take an earlier checkpoint."
+            )
     module.load_state_dict(state, strict=True)
 
 
