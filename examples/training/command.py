@@ -45,7 +45,9 @@ def run(
     """Train and write `checkpoint`; the state of an unfinished run lies beside it as `train.state.pt`."""
     parser = argparse.ArgumentParser(description="Train the network and write its weights.")
     parser.add_argument("--resume", action="store_true", help="go on from train.state.pt where it exists")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1; the weights depend on it in the last digits)")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="CPU threads (default: 1; the weights depend on it in the last digits)"
+    )
     arguments = parser.parse_args()
 
     torch.set_num_threads(arguments.threads)

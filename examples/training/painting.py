@@ -50,6 +50,24 @@ SWIRLING_STROKES = Brush(
     jitter=16,
 )
 
+BLOSSOM_STROKES = Brush(
+    palette=(
+        (58, 40, 92),
+        (112, 74, 142),
+        (64, 142, 186),
+        (138, 206, 214),
+        (246, 168, 184),
+        (252, 214, 186),
+        (255, 246, 230),
+    ),
+    outline=(44, 26, 66),
+    width=9.0,
+    outline_width=1.2,
+    length=44.0,
+    strokes=4500,
+    jitter=10,
+)
+
 OVERSAMPLING = 2
 
 
