@@ -1,0 +1,163 @@
+"""The report: one file that a browser opens without network, with the numbers, pictures, conditions and labels of the store."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from harness.pictures import difference
+from harness.records import Run
+from harness.report import make_report
+from harness.report.text import milliseconds, significant, size
+from harness.statistics import summarize
+from harness.store import open_store
+from tests.harness.runs import counted_run, device, make_run
+
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--enable-logging=stderr",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def report_file(measured_store: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a real session on this computer and of a counted run beside it."""
+    folder = tmp_path_factory.mktemp("report")
+    shutil.copy(measured_store, folder / "runs.sqlite")
+    store = open_store(str(folder / "runs.sqlite"), create=True)
+    first = next(iter(store.runs()))
+    store.append(counted_run(94_206_111, bundle_sha256=first.bundle_sha256, id="counted"), store.pictures(first.id))
+    (folder / "report.html").write_text(make_report(store, "html"), encoding="utf-8")
+    store.close()
+    return folder / "report.html"
+
+
+def chromium(page: Path, profile: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
+    argv = ["chromium", *FLAGS, f"--user-data-dir={profile}", *words, page.as_uri()]
+    return subprocess.run(argv, capture_output=True, timeout=120, check=True)
+
+
+def test_a_browser_opens_it_without_error_or_request(report_file: Path, measured_runs: list[Run], tmp_path: Path) -> None:
+    """Chromium shows the key numbers and pictures, logs no console message, and the page's policy lets nothing out."""
+    done = chromium(report_file, tmp_path / "profile", "--dump-dom")
+    dom, log = done.stdout.decode(), done.stderr.decode(errors="replace")
+    assert "CONSOLE" not in log
+    assert "default-src 'none'" in dom
+    for run in measured_runs:
+        assert milliseconds(summarize(run.latency_ns).median) in dom
+        assert run.verdict in dom or run.verdict.replace("<", "&lt;") in dom
+    for text in ("118.5 dB", "121.2 dB", "94.206 M instructions", "not a latency", "counts only, no hardware", "passed, equal"):
+        assert text in dom
+    for text in ("fallback: the delegate takes no int8", "this computer has no battery", "No run of this variant is in the store"):
+        assert text in dom
+    assert dom.count('<svg class="plot"') == 3  # one a run on the host, and one for both
+
+
+def test_nothing_in_it_points_outside(report_file: Path) -> None:
+    """Every reference of the page is inside it or a data URI; namespaces are the only addresses in its text."""
+    outside: list[str] = []
+
+    class References(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            for name, value in attrs:
+                if name in ("src", "href", "xlink:href", "action", "srcset", "poster", "data") and not (value or "").startswith(("#", "data:")):
+                    outside.append(f"{tag} {name}={value}")
+                if "url(" in (value or "") and "url(#" not in (value or ""):
+                    outside.append(f"{tag} {name}={value}")
+
+    text = report_file.read_text(encoding="utf-8")
+    References().feed(text)
+    assert outside == []
+    assert set(re.findall(r"https?://[^\s\"'<)]+", text)) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert "@import" not in text
+
+
+@pytest.mark.parametrize("mode", [(), ("--force-dark-mode", "--blink-settings=preferredColorScheme=0")])
+def test_it_can_be_seen(report_file: Path, tmp_path: Path, mode: tuple[str, ...]) -> None:
+    """A screenshot has a page on it: its own background, text, and the colours of plots and verdicts."""
+    picture = tmp_path / "page.png"
+    chromium(report_file, tmp_path / "profile", "--window-size=1100,2400", f"--screenshot={picture}", *mode)
+    pixels = np.asarray(Image.open(io.BytesIO(picture.read_bytes())).convert("RGB")).reshape(-1, 3)
+    colours, counts = np.unique(pixels, axis=0, return_counts=True)
+    background = colours[counts.argmax()]
+    assert (background.min() > 230) if not mode else (background.max() < 60)
+    assert len(colours) > 200
+
+
+def test_the_same_store_gives_the_same_page(measured_store: str) -> None:
+    """A report is made of the store alone: no time of making, no random ids."""
+    store = open_store(measured_store)
+    assert make_report(store, "html") == make_report(store, "html")
+    store.close()
+
+
+def test_names_cannot_break_the_page(tmp_path: Path) -> None:
+    """A device and a variant with markup, quotes, dollar signs and emoji in their names are shown as they are."""
+    nasty = "<script>alert('x')</script> $a_b$ \"q\" \U0001f600 | [red]"
+    store = open_store(str(tmp_path / "runs.sqlite"), create=True)
+    for number in range(2):
+        store.append(make_run(id=str(number), variant=f"{nasty}{number}", device=device(device_id=nasty), model_name=nasty, verdict=f"invalid: {nasty}"))
+    page, markdown = make_report(store, "html"), make_report(store, "markdown")
+    store.close()
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    assert "<script>" not in markdown
+    assert all(line.count("|") - line.count("\\|") == 10 for line in markdown.splitlines() if line.startswith("|"))
+    page_file = tmp_path / "page.html"
+    page_file.write_text(page, encoding="utf-8")
+    dom = chromium(page_file, tmp_path / "profile", "--dump-dom").stdout.decode()
+    assert "<script>" not in dom
+
+
+def test_only_the_latest_build_and_run_are_shown_and_the_rest_is_counted(tmp_path: Path) -> None:
+    """Earlier runs and earlier builds are not mixed in, and the page says how many there are."""
+    store = open_store(str(tmp_path / "runs.sqlite"), create=True)
+    store.append(make_run(id="old build", bundle_sha256="a" * 64))
+    for number in range(3):
+        store.append(make_run(id=f"run {number}"))
+    page = make_report(store, "html")
+    store.close()
+    assert "run 2" in page
+    assert "run 1" not in page
+    assert "old build" not in page
+    assert "2 earlier runs" in page
+    assert "1 run of earlier builds" in page
+
+
+def test_an_empty_store_has_a_page(tmp_path: Path) -> None:
+    """No runs is said, not a traceback."""
+    store = open_store(str(tmp_path / "runs.sqlite"), create=True)
+    assert "no runs yet" in make_report(store, "html")
+    store.close()
+
+
+def test_difference_is_amplified_by_what_it_says() -> None:
+    """The largest difference stays visible and below the limit, the factor is the one used, and equal pictures stay black."""
+    first = np.zeros((2, 2, 3), np.uint8)
+    second = first.copy()
+    second[0, 0] = (3, 0, 1)
+    apart, gain = difference(first, second)
+    assert gain == 64
+    assert apart[0, 0].tolist() == [192, 0, 64]
+    assert difference(first, first) == (pytest.approx(first), 1)
+    assert difference(first, first + np.uint8(200))[1] == 1
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0, "0"), (0.012345, "0.0123"), (4.5678, "4.57"), (123.4, "123"), (12345.6, "12346")])
+def test_numbers_have_three_digits(value: float, shown: str) -> None:
+    """Enough digits to compare by, and never an exponent."""
+    assert significant(value) == shown
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0, "0 B"), (999, "999 B"), (17_000, "17.0 KB"), (8_170_000, "8.17 MB"), (1_500_000_000, "1.50 GB")])
+def test_sizes_have_units(value: float, shown: str) -> None:
+    """Decimal units from bytes to gigabytes."""
+    assert size(value) == shown
