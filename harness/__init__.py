@@ -27,7 +27,9 @@ def open_device(name: str) -> Device:
     return opened(name)
 
 
-def measure(bundle: str | Path, *, devices: Sequence[str] = ("host",), protocol: str = "quick", store: str | None = None) -> SessionResult:
+def measure(
+    bundle: str | Path, *, devices: Sequence[str] = ("host",), protocol: str = "quick", store: str | None = None
+) -> SessionResult:
     """Measure every variant of a bundle or package on each device; with `store`, append each record at once.
 
     A device or variant that fails is in the result with its reason. Raises UsageError and StoreError.

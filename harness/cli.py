@@ -35,7 +35,9 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: object) -> None:
         if action.choices is not None and value not in action.choices:
             known = [str(choice) for choice in action.choices]
-            self.error(f"{value!r} is not {'a command' if action.dest == 'command' else 'a ' + action.dest}{near(str(value), known)}")
+            self.error(
+                f"{value!r} is not {'a command' if action.dest == 'command' else 'a ' + action.dest}{near(str(value), known)}"
+            )
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         args, unknown = self.parse_known_args(argv)
@@ -80,18 +82,45 @@ def build_parser() -> Parser:
         return made
 
     command("devices", "list the devices that can be measured on, and why one cannot", "harness devices --json")
-    run = command("run", "measure every variant of a bundle on devices", "harness run dist/bundle -d host -o runs.sqlite")
-    run.add_argument("bundle", metavar="PACKAGE|BUNDLE", help="bundle directory or .zip, or an .apk, .aab, .aar or .ipa that carries one")
-    run.add_argument("-d", "--device", action="append", required=True, metavar="KIND[:ID]", help=f"{', '.join(DEVICES)}; may be repeated")
+    run = command(
+        "run", "measure every variant of a bundle on devices", "harness run dist/bundle -d host -o runs.sqlite"
+    )
+    run.add_argument(
+        "bundle",
+        metavar="PACKAGE|BUNDLE",
+        help="bundle directory or .zip, or an .apk, .aab, .aar or .ipa that carries one",
+    )
+    run.add_argument(
+        "-d",
+        "--device",
+        action="append",
+        required=True,
+        metavar="KIND[:ID]",
+        help=f"{', '.join(DEVICES)}; may be repeated",
+    )
     run.add_argument("--protocol", choices=list(PROTOCOLS), default="quick", help="how thoroughly (default: quick)")
-    run.add_argument("-o", "--output", default="runs.sqlite", metavar="RUNS", help="where records go: FILE.sqlite, FILE.jsonl or a database URL")
+    run.add_argument(
+        "-o",
+        "--output",
+        default="runs.sqlite",
+        metavar="RUNS",
+        help="where records go: FILE.sqlite, FILE.jsonl or a database URL",
+    )
     show = command("show", "show the runs of a store as a table", "harness show runs.sqlite")
-    check = command("check", "fail when a run's output is wrong (5) or its measurement is not good enough (7)", "harness check runs.sqlite")
-    report = command("report", "write a report of the latest runs", "harness report runs.sqlite -o report.html", json=False)
+    check = command(
+        "check",
+        "fail when a run's output is wrong (5) or its measurement is not good enough (7)",
+        "harness check runs.sqlite",
+    )
+    report = command(
+        "report", "write a report of the latest runs", "harness report runs.sqlite -o report.html", json=False
+    )
     for reader in (show, check, report):
         reader.add_argument("runs", metavar="RUNS", help="what 'harness run -o' wrote")
     report.add_argument("-o", "--output", metavar="FILE", help="default: report.html, or stdout for the other formats")
-    report.add_argument("--format", choices=["html", "json", "markdown", "jsonl"], default="html", help="jsonl exports all records")
+    report.add_argument(
+        "--format", choices=["html", "json", "markdown", "jsonl"], default="html", help="jsonl exports all records"
+    )
     compare = command("compare", "compare the latest runs of two stores", "harness compare before.sqlite after.sqlite")
     compare.add_argument("base", metavar="BASE", help="runs before the change")
     compare.add_argument("new", metavar="NEW", help="runs after it")

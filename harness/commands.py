@@ -38,7 +38,9 @@ def devices(args: argparse.Namespace) -> int:
         table.add_column(heading, overflow="fold")
     for line in found:
         colour = "green" if line.state == "ready" else "yellow"
-        table.add_row(escape(f"{line.kind}:{line.id}"), escape(line.description), f"[{colour}]{escape(line.state)}[/{colour}]")
+        table.add_row(
+            escape(f"{line.kind}:{line.id}"), escape(line.description), f"[{colour}]{escape(line.state)}[/{colour}]"
+        )
     _console().print(table)
     return 0
 
@@ -62,10 +64,16 @@ def run(args: argparse.Namespace) -> int:
     _show_result(args, result)
     failed = [skipped for skipped in result.skipped if skipped.failed]
     if failed:
-        kind = DeviceError if any(skipped.exit_code == DeviceError.exit_code for skipped in failed) else MissingToolError
-        raise kind(f"{len(failed)} measurements failed; the first, {failed[0].variant} on {failed[0].device}: {failed[0].reason}")
+        kind = (
+            DeviceError if any(skipped.exit_code == DeviceError.exit_code for skipped in failed) else MissingToolError
+        )
+        raise kind(
+            f"{len(failed)} measurements failed; the first, {failed[0].variant} on {failed[0].device}: {failed[0].reason}"
+        )
     if not result.runs:
-        raise UsageError("no variant of this bundle can run on the devices that were named; see the reasons above and choose others with -d.")
+        raise UsageError(
+            "no variant of this bundle can run on the devices that were named; see the reasons above and choose others with -d."
+        )
     _fail_on_invalid(list(result.runs))
     return 0
 
@@ -89,15 +97,26 @@ def check(args: argparse.Namespace) -> int:
 
     runs = latest(stored_runs(args.runs))
     if not runs:
-        raise UsageError(f"{args.runs} holds no runs to check; measure with 'harness run BUNDLE -d host -o {args.runs}'.")
+        raise UsageError(
+            f"{args.runs} holds no runs to check; measure with 'harness run BUNDLE -d host -o {args.runs}'."
+        )
     if args.json:
-        _print_json({"runs": [{"variant": r.variant, "device": r.device.id, "verdict": r.verdict, "grade": grade(r.verdict)} for r in runs]})
+        _print_json(
+            {
+                "runs": [
+                    {"variant": r.variant, "device": r.device.id, "verdict": r.verdict, "grade": grade(r.verdict)}
+                    for r in runs
+                ]
+            }
+        )
     else:
         _print_runs(runs)
     _fail_on_invalid(runs)
     unstable = [entry for entry in runs if grade(entry.verdict) == "unstable"]
     if unstable:
-        raise MeasurementError(f"{len(unstable)} of {len(runs)} runs are not good enough; the first, {unstable[0].variant}: {unstable[0].verdict}.")
+        raise MeasurementError(
+            f"{len(unstable)} of {len(runs)} runs are not good enough; the first, {unstable[0].variant}: {unstable[0].verdict}."
+        )
     return 0
 
 
@@ -111,7 +130,9 @@ def compare(args: argparse.Namespace) -> int:
     else:
         _console().print(comparison_table(found))
     if all(entry.refused is not None for entry in found):
-        raise UsageError(f"no runs of {args.base} and {args.new} may be compared; measure both with the same device and protocol.")
+        raise UsageError(
+            f"no runs of {args.base} and {args.new} may be compared; measure both with the same device and protocol."
+        )
     return 0
 
 
@@ -121,7 +142,11 @@ def report(args: argparse.Namespace) -> int:
 
     store = open_store(args.runs)
     try:
-        text = "".join(entry.to_json() + "\n" for entry in store.runs()) if args.format == "jsonl" else make_report(store, args.format)
+        text = (
+            "".join(entry.to_json() + "\n" for entry in store.runs())
+            if args.format == "jsonl"
+            else make_report(store, args.format)
+        )
     finally:
         store.close()
     if args.output is None and args.format != "html":
@@ -148,12 +173,20 @@ def _fail_on_invalid(runs: list[Run]) -> None:
 
     invalid = [entry for entry in runs if grade(entry.verdict) == "invalid"]
     if invalid:
-        raise VerificationError(f"{len(invalid)} of {len(runs)} runs are invalid; the first, {invalid[0].variant}: {invalid[0].verdict}.")
+        raise VerificationError(
+            f"{len(invalid)} of {len(runs)} runs are invalid; the first, {invalid[0].variant}: {invalid[0].verdict}."
+        )
 
 
 def _show_result(args: argparse.Namespace, result: SessionResult) -> None:
     if args.json:
-        _print_json({"store": args.output, "runs": [_record(entry) for entry in result.runs], "skipped": [asdict(s) for s in result.skipped]})
+        _print_json(
+            {
+                "store": args.output,
+                "runs": [_record(entry) for entry in result.runs],
+                "skipped": [asdict(s) for s in result.skipped],
+            }
+        )
         return
     from rich.markup import escape
 
@@ -162,7 +195,9 @@ def _show_result(args: argparse.Namespace, result: SessionResult) -> None:
     console = _console()
     for entry in result.skipped:
         what = "failed" if entry.failed else "not run"
-        console.print(f"[yellow]{what}[/yellow]: {escape(entry.variant)} on {escape(entry.device)}: {escape(entry.reason)}")
+        console.print(
+            f"[yellow]{what}[/yellow]: {escape(entry.variant)} on {escape(entry.device)}: {escape(entry.reason)}"
+        )
     if result.runs:
         _say(args, f"kept in {args.output}; see it with: harness report {args.output}")
 

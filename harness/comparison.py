@@ -41,7 +41,9 @@ class Comparison:
 def compare_runs(base: list[Run], new: list[Run]) -> tuple[Comparison, ...]:
     """Compare every variant and device that both sides measured. Raises UsageError when there is none."""
     if not base or not new:
-        raise UsageError(f"there is nothing to compare: {'BASE' if not base else 'NEW'} holds no runs; measure with 'harness run'.")
+        raise UsageError(
+            f"there is nothing to compare: {'BASE' if not base else 'NEW'} holds no runs; measure with 'harness run'."
+        )
     found = []
     for run in latest(new):
         same_variant = [candidate for candidate in latest(base) if candidate.variant == run.variant]
@@ -62,11 +64,17 @@ def _compare(*, base: Run, new: Run) -> Comparison:
         before, after = base.instructions.value, new.instructions.value
         if before is None or after is None:
             missing = base.instructions.reason if before is None else new.instructions.reason
-            return Comparison(variant=new.variant, device=label, base=base, new=new, refused=f"no instruction count ({missing})")
+            return Comparison(
+                variant=new.variant, device=label, base=base, new=new, refused=f"no instruction count ({missing})"
+            )
         return Comparison(variant=new.variant, device=label, base=base, new=new, instructions=(int(before), int(after)))
     if not all(base.latency_ns) or not all(new.latency_ns) or not base.latency_ns or not new.latency_ns:
-        return Comparison(variant=new.variant, device=label, base=base, new=new, refused="a run has no or zero latencies")
-    return Comparison(variant=new.variant, device=label, base=base, new=new, ratio=ratio_of_medians(base.latency_ns, new.latency_ns))
+        return Comparison(
+            variant=new.variant, device=label, base=base, new=new, refused="a run has no or zero latencies"
+        )
+    return Comparison(
+        variant=new.variant, device=label, base=base, new=new, ratio=ratio_of_medians(base.latency_ns, new.latency_ns)
+    )
 
 
 def incomparable(base: Run, new: Run) -> str | None:

@@ -46,10 +46,14 @@ def is_picture(spec: TensorSpec) -> bool:
     return spec.kind == "image" and len(spec.shape) == 4 and spec.shape[:2] == (1, 3)
 
 
-def _golden_picture(bundle: Bundle, role: Literal["input", "expected"], tensor: GoldenTensor, spec: TensorSpec) -> Picture | None:
+def _golden_picture(
+    bundle: Bundle, role: Literal["input", "expected"], tensor: GoldenTensor, spec: TensorSpec
+) -> Picture | None:
     if not is_picture(spec):
         return None
-    return Picture(role=role, name=tensor.name, png=png_bytes(tensor_to_pixels(golden_tensor(bundle.root, tensor, spec), spec)))
+    return Picture(
+        role=role, name=tensor.name, png=png_bytes(tensor_to_pixels(golden_tensor(bundle.root, tensor, spec), spec))
+    )
 
 
 def png_bytes(pixels: Pixels) -> bytes:

@@ -64,7 +64,11 @@ def opened_bundle(path: Path) -> Iterator[Bundle]:
 
 
 def run_session(
-    bundle: Bundle, devices: Iterable[str], protocol: Protocol, store: Store | None, on_step: Callable[[Step], None] = lambda step: None
+    bundle: Bundle,
+    devices: Iterable[str],
+    protocol: Protocol,
+    store: Store | None,
+    on_step: Callable[[Step], None] = lambda step: None,
 ) -> SessionResult:
     """Measure all variants of a bundle on each device (`KIND` or `KIND:ID`).
 
@@ -72,7 +76,9 @@ def run_session(
     written end the session (UsageError, StoreError). Records are appended one by one, so nothing measured is ever lost.
     """
     if not bundle.manifest.goldens:
-        raise UsageError("the bundle has no golden to measure on and to check against; rebuild it with 'builder convert'.")
+        raise UsageError(
+            "the bundle has no golden to measure on and to check against; rebuild it with 'builder convert'."
+        )
     runs: list[Run] = []
     skipped: list[Skipped] = []
     variants = bundle.manifest.variants
@@ -90,7 +96,9 @@ def run_session(
                     try:
                         runs.append(measure_variant(bundle, variant, device, protocol, store))
                     except (DeviceError, MissingToolError) as error:
-                        skipped.append(Skipped(device=name, variant=variant.id, reason=str(error), exit_code=error.exit_code))
+                        skipped.append(
+                            Skipped(device=name, variant=variant.id, reason=str(error), exit_code=error.exit_code)
+                        )
         except (DeviceError, MissingToolError) as error:  # it cannot be opened or left
             skipped.append(Skipped(device=name, variant="all variants", reason=str(error), exit_code=error.exit_code))
     return SessionResult(runs=tuple(runs), skipped=tuple(skipped))

@@ -14,13 +14,17 @@ from harness.statistics import summarize
 if TYPE_CHECKING:
     from harness.devices.base import Tensors
 
-MAX_DISPERSION = 0.10  # 1.4826 MAD / median of the warm latencies; above it neither the median nor a comparison means much
+MAX_DISPERSION = (
+    0.10  # 1.4826 MAD / median of the warm latencies; above it neither the median nor a comparison means much
+)
 MAX_UNCERTAINTY = 0.05  # how far the 95 % interval may reach from the median; a change of level within a run widens it
 
 Grade = Literal["ok", "unstable", "invalid"]
 
 
-def check_golden(bundle: Bundle, golden: Golden, variant_id: str, outputs: Tensors) -> tuple[GoldenResult | None, str | None]:
+def check_golden(
+    bundle: Bundle, golden: Golden, variant_id: str, outputs: Tensors
+) -> tuple[GoldenResult | None, str | None]:
     """Compare a device's outputs with a golden: the worst tensor counts. Without a result, the reason why."""
     expected = next((e for e in golden.expected if e.variant == variant_id), None)
     if expected is None:
@@ -39,7 +43,11 @@ def check_golden(bundle: Bundle, golden: Golden, variant_id: str, outputs: Tenso
         psnr.append(psnr_db(got, want, peak_of(spec, want)))
         error.append(float(np.max(np.abs(got - want), initial=0)))
     result = GoldenResult(
-        id=golden.id, passed=min(psnr) >= expected.min_psnr_db, psnr_db=min(psnr), max_abs_error=max(error), min_psnr_db=expected.min_psnr_db
+        id=golden.id,
+        passed=min(psnr) >= expected.min_psnr_db,
+        psnr_db=min(psnr),
+        max_abs_error=max(error),
+        min_psnr_db=expected.min_psnr_db,
     )
     return result, None
 
@@ -70,7 +78,9 @@ def verdict(
         summary = summarize(latency_ns)
         if summary.dispersion > MAX_DISPERSION:
             return f"unstable: the warm latencies vary by {summary.dispersion:.0%} of their median (limit {MAX_DISPERSION:.0%})"
-        reach = max(summary.high - summary.median, summary.median - summary.low) / summary.median if summary.median else 0.0
+        reach = (
+            max(summary.high - summary.median, summary.median - summary.low) / summary.median if summary.median else 0.0
+        )
         if reach > MAX_UNCERTAINTY:
             return f"unstable: the 95 % interval reaches {reach:.0%} from the median (limit {MAX_UNCERTAINTY:.0%})"
     return "ok"

@@ -35,7 +35,9 @@ def find_devices() -> list[Found]:
     """Every device of every kind, ready or with the reason why not; a kind without a device has a line that says so."""
     from harness.devices.base import Found
 
-    none = {kind: [Found(kind=kind, id="-", description=f"{kind} devices", state="none is connected")] for kind in DEVICES}
+    none = {
+        kind: [Found(kind=kind, id="-", description=f"{kind} devices", state="none is connected")] for kind in DEVICES
+    }
     return [found for kind in DEVICES for found in device_kind(kind).find() or none[kind]]
 
 

@@ -32,7 +32,14 @@ def find() -> list[Found]:
     missing = [PACKAGES[module] for module in RUNTIMES.values() if find_spec(module) is None]
     ready = len(missing) < len(RUNTIMES)
     state = "ready" if ready else f"no runtime is installed: pip install {' '.join(missing)}"
-    return [Found(kind=KIND, id=platform.node() or KIND, description=f"this computer, {_cpu().value or platform.machine()}", state=state)]
+    return [
+        Found(
+            kind=KIND,
+            id=platform.node() or KIND,
+            description=f"this computer, {_cpu().value or platform.machine()}",
+            state=state,
+        )
+    ]
 
 
 def open_device(device_id: str | None) -> Device:
@@ -77,7 +84,11 @@ class Host:
             thermal_status=Reading(unit="status", reason="this operating system reports no thermal status"),
             battery_percent=_battery(),
             charging=_charging(),
-            clocks_mhz=tuple(Reading(value=clock.current, unit="MHz") for clock in psutil.cpu_freq(percpu=True) or () if clock.current)
+            clocks_mhz=tuple(
+                Reading(value=clock.current, unit="MHz")
+                for clock in psutil.cpu_freq(percpu=True) or ()
+                if clock.current
+            )
             or (Reading(unit="MHz", reason="this computer reports no CPU clocks"),),
         )
 
@@ -87,7 +98,9 @@ class Host:
         with tempfile.TemporaryDirectory(prefix="edgebundle-host-") as name:
             folder = Path(name)
             for index, binding in enumerate(ordered):
-                np.save(folder / f"in{index}.npy", to_artifact(request.inputs[binding.name], binding), allow_pickle=False)
+                np.save(
+                    folder / f"in{index}.npy", to_artifact(request.inputs[binding.name], binding), allow_pickle=False
+                )
             work = WorkerRequest(
                 backend=variant.backend,
                 artifact=str(request.artifact.resolve()),
@@ -125,14 +138,18 @@ class Host:
         except process.ToolError as error:
             raise DeviceError(f"the host could not run variant {request.variant.id}: {error}.") from error
         if done.returncode < 0:
-            raise DeviceError(f"the runtime crashed on variant {request.variant.id} (signal {-done.returncode}): {done.last_lines(1)}")
+            raise DeviceError(
+                f"the runtime crashed on variant {request.variant.id} (signal {-done.returncode}): {done.last_lines(1)}"
+            )
         if done.returncode:
             raise DeviceError(f"the host could not run variant {request.variant.id}: {done.last_lines(1)}")
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         return None  # nothing on this computer was changed
 
 
@@ -176,7 +193,11 @@ def _battery() -> Reading:
     import psutil
 
     battery = psutil.sensors_battery()
-    return Reading(unit="%", reason="this computer has no battery") if battery is None else Reading(value=battery.percent, unit="%")
+    return (
+        Reading(unit="%", reason="this computer has no battery")
+        if battery is None
+        else Reading(value=battery.percent, unit="%")
+    )
 
 
 def _charging() -> TextReading:

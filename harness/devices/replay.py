@@ -51,7 +51,10 @@ class Replay:
         return self._last.conditions_start
 
     def measure(self, request: Request) -> Measured:
-        found = next((record for record in self._left if record.variant == request.variant.id and record.metric == self.metric), None)
+        found = next(
+            (record for record in self._left if record.variant == request.variant.id and record.metric == self.metric),
+            None,
+        )
         if found is None:
             raise DeviceError(f"{self._path.name} holds no further record of variant {request.variant.id}.")
         self._left.remove(found)
@@ -73,5 +76,7 @@ class Replay:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         return None

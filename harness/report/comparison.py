@@ -34,7 +34,11 @@ def comparison_table(found: tuple[Comparison, ...]) -> Table:
             headline(entry.base, summary_of(entry.base)),
             headline(entry.new, summary_of(entry.new)),
             _ratio(entry),
-            f"{entry.ratio.low:.3f} {DASH} {entry.ratio.high:.3f}" if entry.ratio else "exact" if entry.instructions else "",
+            f"{entry.ratio.low:.3f} {DASH} {entry.ratio.high:.3f}"
+            if entry.ratio
+            else "exact"
+            if entry.instructions
+            else "",
             f"[{colour}]{escape(entry.verdict)}[/{colour}]",
         )
     return table

@@ -118,13 +118,19 @@ def render(report: Report) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("harness.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("harness.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["size"] = text.size
     environment.filters["db"] = text.decibel
     gallery = Gallery()
     pages = [_page(chapter, index, gallery) for index, chapter in enumerate(report.chapters)]
-    return environment.get_template("report.html.j2").render(pages=pages, left_out=report.left_out, pictures=gallery.uris)
+    return environment.get_template("report.html.j2").render(
+        pages=pages, left_out=report.left_out, pictures=gallery.uris
+    )
 
 
 def _page(chapter: Chapter, index: int, gallery: Gallery) -> Page:
@@ -147,12 +153,15 @@ def _page(chapter: Chapter, index: int, gallery: Gallery) -> Page:
     return Page(
         chapter=chapter,
         title=chapter.model_name + (f" {manifest.model.version}" if manifest else ""),
-        input_text=", ".join(f"{spec.name} {text.TIMES.join(map(str, spec.shape))}" for spec in manifest.inputs) if manifest else "",
+        input_text=", ".join(f"{spec.name} {text.TIMES.join(map(str, spec.shape))}" for spec in manifest.inputs)
+        if manifest
+        else "",
         when=_when(first) if first[:16] == last[:16] else f"{_when(first)} to {_when(last)}",
         counts=counts,
         overviews=tuple(overviews),
         sections=tuple(
-            _section(name, facts.get(name), [e for e in chapter.entries if e.run.variant == name], f"m{index}", gallery) for name in names
+            _section(name, facts.get(name), [e for e in chapter.entries if e.run.variant == name], f"m{index}", gallery)
+            for name in names
         ),
     )
 
@@ -170,21 +179,40 @@ def _section(name: str, variant: Variant | None, entries: list[Entry], prefix: s
     if variant is not None:
         quality = variant.quality
         facts += [
-            Fact(name="delegate", value=f"{variant.delegate}, takes {variant.coverage.delegated_ops} of {variant.coverage.total_ops} ops"),
-            Fact(name="PSNR worst / mean", value=f"{text.decibel(quality.psnr_db_worst)} / {text.decibel(quality.psnr_db_mean)}"),
+            Fact(
+                name="delegate",
+                value=f"{variant.delegate}, takes {variant.coverage.delegated_ops} of {variant.coverage.total_ops} ops",
+            ),
+            Fact(
+                name="PSNR worst / mean",
+                value=f"{text.decibel(quality.psnr_db_worst)} / {text.decibel(quality.psnr_db_mean)}",
+            ),
         ]
         if quality.ssim_worst is not None and quality.ssim_mean is not None:
             facts.append(Fact(name="SSIM worst / mean", value=f"{quality.ssim_worst:.4f} / {quality.ssim_mean:.4f}"))
         if quality.top1_agreement is not None:
             facts.append(Fact(name="same top class", value=f"{quality.top1_agreement:.1%}"))
-        facts.append(Fact(name="quality measured on", value=f"{quality.images} held-out input{'s' if quality.images != 1 else ''}, executed by {quality.runtime}"))
+        facts.append(
+            Fact(
+                name="quality measured on",
+                value=f"{quality.images} held-out input{'s' if quality.images != 1 else ''}, executed by {quality.runtime}",
+            )
+        )
         schemes: dict[str, int] = {}
         for layer in variant.layers:
             schemes[layer.realised] = schemes.get(layer.realised, 0) + 1
         precision = ", ".join(f"{count} {scheme}" for scheme, count in schemes.items())
         fallbacks = sum(layer.fallback is not None for layer in variant.layers)
     cards = tuple(_card(entry, f"{anchor}-{number}", gallery) for number, entry in enumerate(entries))
-    return Section(id=name, anchor=anchor, variant=variant, facts=tuple(facts), precision=precision, fallbacks=fallbacks, cards=cards)
+    return Section(
+        id=name,
+        anchor=anchor,
+        variant=variant,
+        facts=tuple(facts),
+        precision=precision,
+        fallbacks=fallbacks,
+        cards=cards,
+    )
 
 
 def _card(entry: Entry, anchor: str, gallery: Gallery) -> Card:
@@ -209,7 +237,9 @@ def _card(entry: Entry, anchor: str, gallery: Gallery) -> Card:
         golden=text.golden_text(run),
         statistics=statistics,
         facts=_run_facts(run),
-        plot=run_plot(Series(label=f"{run.variant} on {text.device_label(run)}", latency_ns=run.latency_ns)) if summary else None,
+        plot=run_plot(Series(label=f"{run.variant} on {text.device_label(run)}", latency_ns=run.latency_ns))
+        if summary
+        else None,
         conditions=_conditions(run),
         comparisons=_comparisons(entry, gallery),
     )
@@ -239,7 +269,10 @@ def _run_facts(run: Run) -> tuple[Fact, ...]:
     facts.append(memory)
     golden = Fact(name="golden", value=text.golden_text(run), reason=run.golden_reason)
     if run.golden is not None:
-        golden = Fact(name="golden", value=f"{text.golden_text(run)}; at least {run.golden.min_psnr_db:g} dB asked, largest error {run.golden.max_abs_error:.3g}")
+        golden = Fact(
+            name="golden",
+            value=f"{text.golden_text(run)}; at least {run.golden.min_psnr_db:g} dB asked, largest error {run.golden.max_abs_error:.3g}",
+        )
     return (*facts, golden, Fact(name="started", value=_when(run.started_at)), Fact(name="run", value=run.id))
 
 
@@ -247,7 +280,9 @@ def _conditions(run: Run) -> tuple[ConditionRow, ...]:
     start, end = run.conditions_start, run.conditions_end
     rows = [
         ConditionRow(name="temperature", start=_reading("", start.temperature_c), end=_reading("", end.temperature_c)),
-        ConditionRow(name="thermal status", start=_reading("", start.thermal_status), end=_reading("", end.thermal_status)),
+        ConditionRow(
+            name="thermal status", start=_reading("", start.thermal_status), end=_reading("", end.thermal_status)
+        ),
         ConditionRow(name="battery", start=_reading("", start.battery_percent), end=_reading("", end.battery_percent)),
         ConditionRow(name="charging", start=_text("", start.charging), end=_text("", end.charging)),
         ConditionRow(name="CPU clocks", start=_clocks(start.clocks_mhz), end=_clocks(end.clocks_mhz)),
@@ -279,7 +314,9 @@ def _comparisons(entry: Entry, gallery: Gallery) -> tuple[Comparison, ...]:
     found = []
     for name in outputs.keys() & expected.keys():
         apart, gain = difference(png_pixels(expected[name].png), png_pixels(outputs[name].png))
-        caption = f"difference, amplified {gain}{text.TIMES}" if apart.any() else "difference: none, every pixel is equal"
+        caption = (
+            f"difference, amplified {gain}{text.TIMES}" if apart.any() else "difference: none, every pixel is equal"
+        )
         found.append(
             Comparison(
                 name=name,

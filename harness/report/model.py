@@ -51,7 +51,9 @@ def load_report(store: Store) -> Report:
     """Choose what to show: of each model the bundle measured last, of each variant on each device the latest run."""
     runs = list(store.runs())
     newest = {run.model_name: run.bundle_sha256 for run in runs}  # runs are in order of time, so the last one stays
-    chapters = [_chapter(store, name, digest, [r for r in runs if r.bundle_sha256 == digest]) for name, digest in newest.items()]
+    chapters = [
+        _chapter(store, name, digest, [r for r in runs if r.bundle_sha256 == digest]) for name, digest in newest.items()
+    ]
     shown = sum(len(chapter.entries) + chapter.left_out for chapter in chapters)
     return Report(chapters=tuple(chapters), left_out=len(runs) - shown)
 
@@ -76,6 +78,9 @@ def _chapter(store: Store, name: str, digest: str, runs: list[Run]) -> Chapter:
         order = {variant.id: index for index, variant in enumerate(manifest.variants)}
         chosen.sort(key=lambda run: order.get(run.variant, len(order)))
     entries = tuple(
-        Entry(run=run, summary=summary_of(run), variant=facts.get(run.variant), pictures=store.pictures(run.id)) for run in chosen
+        Entry(run=run, summary=summary_of(run), variant=facts.get(run.variant), pictures=store.pictures(run.id))
+        for run in chosen
     )
-    return Chapter(model_name=name, bundle_sha256=digest, manifest=manifest, entries=entries, left_out=len(runs) - len(chosen))
+    return Chapter(
+        model_name=name, bundle_sha256=digest, manifest=manifest, entries=entries, left_out=len(runs) - len(chosen)
+    )

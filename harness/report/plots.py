@@ -32,11 +32,29 @@ def run_plot(series: Series) -> str:
     figure = _figure(10.2, 2.2)
     order, spread = figure.subplots(1, 2, width_ratios=(3, 2), sharey=True)
     values = np.asarray(series.latency_ns) / 1e6
-    order.plot(np.arange(1, values.size + 1), values, linestyle="none", marker="o", markersize=2.6, color=ACCENT, alpha=0.7, markeredgewidth=0)
+    order.plot(
+        np.arange(1, values.size + 1),
+        values,
+        linestyle="none",
+        marker="o",
+        markersize=2.6,
+        color=ACCENT,
+        alpha=0.7,
+        markeredgewidth=0,
+    )
     order.axhline(float(np.median(values)), color=WARM, linewidth=1)
     order.set_xlabel("sample, in order")
     order.set_ylabel("ms")
-    spread.plot(_scatter(values.size) * 0.32, values, linestyle="none", marker="o", markersize=2.6, color=ACCENT, alpha=0.45, markeredgewidth=0)
+    spread.plot(
+        _scatter(values.size) * 0.32,
+        values,
+        linestyle="none",
+        marker="o",
+        markersize=2.6,
+        color=ACCENT,
+        alpha=0.45,
+        markeredgewidth=0,
+    )
     _box(spread, values, position=0.75, vertical=True)
     spread.set_xlim(-0.5, 1.2)
     spread.set_xticks([0, 0.75], ["all samples", "quartiles"])
@@ -54,7 +72,14 @@ def overview_plot(all_series: list[Series]) -> str:
         values = np.asarray(series.latency_ns) / 1e6
         everything.append(values)
         axes.plot(
-            values, row + 0.2 + _scatter(values.size) * 0.16, linestyle="none", marker="o", markersize=2.6, color=ACCENT, alpha=0.45, markeredgewidth=0
+            values,
+            row + 0.2 + _scatter(values.size) * 0.16,
+            linestyle="none",
+            marker="o",
+            markersize=2.6,
+            color=ACCENT,
+            alpha=0.45,
+            markeredgewidth=0,
         )
         _box(axes, values, position=row - 0.2, vertical=False)
     axes.set_yticks(range(len(all_series)), [series.label for series in all_series], parse_math=False)
@@ -113,7 +138,9 @@ def _svg(figure: Figure, data: list[Series], label: str) -> str:
         axes.yaxis.label.set(color=INK, size=9)
         axes.set_facecolor("none")
     figure.patch.set_visible(False)
-    salt = hashlib.sha256(repr(data).encode()).hexdigest()  # ids are the same for the same data, and no two plots share one
+    salt = hashlib.sha256(
+        repr(data).encode()
+    ).hexdigest()  # ids are the same for the same data, and no two plots share one
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt, "svg.id": None}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
@@ -126,7 +153,11 @@ def _svg(figure: Figure, data: list[Series], label: str) -> str:
     # ids of groups repeat from plot to plot and nothing refers to them; clip paths and markers keep their salted ids
     text = re.sub(r'<g id="[a-zA-Z_]+\d*">', "<g>", text)
     head = re.compile(r"<svg[^>]*?viewBox=\"([^\"]+)\"[^>]*>")
-    return head.sub(lambda found: f'<svg class="plot" viewBox="{found.group(1)}" role="img" aria-label="{_attribute(label)}">', text, count=1).strip()
+    return head.sub(
+        lambda found: f'<svg class="plot" viewBox="{found.group(1)}" role="img" aria-label="{_attribute(label)}">',
+        text,
+        count=1,
+    ).strip()
 
 
 def _attribute(text: str) -> str:

@@ -28,12 +28,16 @@ class JsonLinesStore:
             with self.path.open("ab+") as stream:
                 line = run.to_json().encode() + b"\n"
                 if stream.tell() and not self._ends_line(stream.fileno()):
-                    line = b"\n" + line  # a writer was killed in the middle of its line: ours must not become part of it
+                    line = (
+                        b"\n" + line
+                    )  # a writer was killed in the middle of its line: ours must not become part of it
                 stream.write(line)
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:
-            raise StoreError(f"{self.path} cannot be written ({error.strerror}); free the place or change -o.") from error
+            raise StoreError(
+                f"{self.path} cannot be written ({error.strerror}); free the place or change -o."
+            ) from error
 
     @staticmethod
     def _ends_line(descriptor: int) -> bool:

@@ -34,8 +34,15 @@ def _tables() -> MetaData:
         Column("id", String(64), nullable=False, unique=True),
         Column("record", Text, nullable=False),
     )
-    Table("manifests", tables, Column("bundle_sha256", String(64), primary_key=True), Column("manifest", Text, nullable=False))
-    Table("pictures", tables, Column("sha256", String(64), primary_key=True), Column("png", LargeBinary, nullable=False))
+    Table(
+        "manifests",
+        tables,
+        Column("bundle_sha256", String(64), primary_key=True),
+        Column("manifest", Text, nullable=False),
+    )
+    Table(
+        "pictures", tables, Column("sha256", String(64), primary_key=True), Column("png", LargeBinary, nullable=False)
+    )
     Table(
         "run_pictures",
         tables,
@@ -68,9 +75,13 @@ class SqlStore:
             self.name = (parsed.database or str(parsed)) if sqlite else parsed.render_as_string(hide_password=True)
             self._engine = create_engine(parsed, connect_args={"timeout": lock_wait_s} if sqlite else {})
         except (ArgumentError, NoSuchModuleError) as error:
-            raise StoreError(f"{url!r} is not a database URL ({error}); write a file name or e.g. postgresql+psycopg://HOST/NAME.") from error
+            raise StoreError(
+                f"{url!r} is not a database URL ({error}); write a file name or e.g. postgresql+psycopg://HOST/NAME."
+            ) from error
         except ModuleNotFoundError as error:
-            raise MissingToolError(f"this database needs the Python package {error.name}: pip install {error.name}.") from error
+            raise MissingToolError(
+                f"this database needs the Python package {error.name}: pip install {error.name}."
+            ) from error
         if sqlite:
             event.listen(self._engine, "connect", _sqlite_pragmas)
         with self._guard():
@@ -82,11 +93,15 @@ class SqlStore:
                         connection.execute(layout.insert(), {"number": LAYOUT})
             names = set(inspect(self._engine).get_table_names())
             if not set(self._tables.tables) <= names:
-                raise StoreError(f"{self.name} is not a store of run records; give the file that 'harness run -o' wrote.")
+                raise StoreError(
+                    f"{self.name} is not a store of run records; give the file that 'harness run -o' wrote."
+                )
             with self._engine.connect() as connection:
                 number = connection.execute(self._tables.tables["layout"].select()).scalar_one()
         if number > LAYOUT:
-            raise StoreError(f"{self.name} has layout {number} but this edgebundle reads up to {LAYOUT}; upgrade edgebundle.")
+            raise StoreError(
+                f"{self.name} has layout {number} but this edgebundle reads up to {LAYOUT}; upgrade edgebundle."
+            )
 
     def append(self, run: Run, pictures: tuple[Picture, ...] = ()) -> None:
         from sqlalchemy import select
@@ -106,7 +121,10 @@ class SqlStore:
 
         table = self._tables.tables["manifests"]
         with self._guard(), self._engine.begin() as connection:
-            if connection.execute(select(table.c.bundle_sha256).where(table.c.bundle_sha256 == bundle_sha256)).first() is None:
+            if (
+                connection.execute(select(table.c.bundle_sha256).where(table.c.bundle_sha256 == bundle_sha256)).first()
+                is None
+            ):
                 connection.execute(table.insert(), {"bundle_sha256": bundle_sha256, "manifest": manifest.to_json()})
 
     def runs(self) -> Iterator[Run]:
@@ -124,7 +142,9 @@ class SqlStore:
 
         table = self._tables.tables["manifests"]
         with self._guard(), self._engine.connect() as connection:
-            text = connection.execute(select(table.c.manifest).where(table.c.bundle_sha256 == bundle_sha256)).scalar_one_or_none()
+            text = connection.execute(
+                select(table.c.manifest).where(table.c.bundle_sha256 == bundle_sha256)
+            ).scalar_one_or_none()
         return None if text is None else parse_manifest(text, where=f"{self.name} manifest {bundle_sha256[:12]}")
 
     def pictures(self, run_id: str) -> tuple[Picture, ...]:
@@ -133,7 +153,11 @@ class SqlStore:
         from harness.pictures import Picture
 
         table, links = self._tables.tables["pictures"], self._tables.tables["run_pictures"]
-        query = select(links.c.role, links.c.name, table.c.png).join(table, table.c.sha256 == links.c.sha256).where(links.c.run_id == run_id)
+        query = (
+            select(links.c.role, links.c.name, table.c.png)
+            .join(table, table.c.sha256 == links.c.sha256)
+            .where(links.c.run_id == run_id)
+        )
         with self._guard(), self._engine.connect() as connection:
             return tuple(Picture(role=row.role, name=row.name, png=row.png) for row in connection.execute(query))
 
@@ -150,9 +174,13 @@ class SqlStore:
         except DatabaseError as error:
             reason = str(error.orig)
             if "locked" in reason:
-                raise StoreError(f"{self.name} is locked by another program; wait for it to end, or write elsewhere with -o.") from error
+                raise StoreError(
+                    f"{self.name} is locked by another program; wait for it to end, or write elsewhere with -o."
+                ) from error
             if "not a database" in reason or "malformed" in reason:
-                raise StoreError(f"{self.name} is damaged or is not a database ({reason}); move it away, or restore a copy.") from error
+                raise StoreError(
+                    f"{self.name} is damaged or is not a database ({reason}); move it away, or restore a copy."
+                ) from error
             raise StoreError(f"{self.name} cannot be used ({reason}); check the path and its permissions.") from error
         except SQLAlchemyError as error:
             raise StoreError(f"{self.name} cannot be used ({error}).") from error

@@ -62,13 +62,19 @@ def write_manifest(root: Path, *, min_psnr_db: float = 45.0, delegate: str = "xn
     variants = (
         _variant(root, models.variant("tflite"), delegate),
         _variant(root, models.variant("executorch"), delegate),
-        _variant(root, models.variant("tflite").model_copy(update={"id": "coreml-fp32", "backend": "coreml", "file": COREML}), "all"),
+        _variant(
+            root,
+            models.variant("tflite").model_copy(update={"id": "coreml-fp32", "backend": "coreml", "file": COREML}),
+            "all",
+        ),
     )
     expected = (GoldenTensor(name="stylized", file="golden/0-stylized.png", encoding="png"),)
     golden = Golden(
         id="0",
         inputs=(GoldenTensor(name="image", file="golden/0-image.f32", encoding="f32"),),
-        expected=tuple(GoldenOutputs(variant=variant.id, tensors=expected, min_psnr_db=min_psnr_db) for variant in variants),
+        expected=tuple(
+            GoldenOutputs(variant=variant.id, tensors=expected, min_psnr_db=min_psnr_db) for variant in variants
+        ),
     )
     files = [path for path in tree_files(root) if path.name != "manifest.json"]
     manifest = Manifest(
@@ -89,16 +95,26 @@ def write_manifest(root: Path, *, min_psnr_db: float = 45.0, delegate: str = "xn
 def _variant(root: Path, variant: Variant, delegate: str) -> Variant:
     """The variant as a builder would describe it: with layers, one of them fallen back, and quality figures."""
     layers = [LayerPrecision(layer=name, op="conv2d", requested="fp32", realised="fp32") for name in ("0", "2")]
-    layers.append(LayerPrecision(layer="4", op="conv2d", requested="static_wi8_ai8", realised="fp32", fallback="the delegate takes no int8"))
+    layers.append(
+        LayerPrecision(
+            layer="4", op="conv2d", requested="static_wi8_ai8", realised="fp32", fallback="the delegate takes no int8"
+        )
+    )
     return variant.model_copy(
         update={
             "delegate": delegate,
             "bytes": tree_bytes(root / variant.file),
             "sha256": tree_sha256(root / variant.file),
             "layers": tuple(layers),
-            "quality": Quality(runtime="PyTorch", images=2, psnr_db_worst=118.5, psnr_db_mean=121.25, max_abs_error=1e-6, ssim_worst=1.0, ssim_mean=1.0),
+            "quality": Quality(
+                runtime="PyTorch",
+                images=2,
+                psnr_db_worst=118.5,
+                psnr_db_mean=121.25,
+                max_abs_error=1e-6,
+                ssim_worst=1.0,
+                ssim_mean=1.0,
+            ),
             "coverage": Coverage(delegate=delegate, source="file", delegated_ops=4, total_ops=4, subgraphs=1),
         }
     )
-
-

@@ -42,7 +42,9 @@ def test_help_is_fast_and_loads_nothing_heavy() -> None:
     assert "harness run dist/bundle -d host" in done.stdout
     heavy = "torch numpy pydantic rich sqlalchemy matplotlib jinja2 ai_edge_litert executorch scipy"
     code = f"import sys, harness, harness.cli; harness.cli.build_parser(); print([m for m in {heavy.split()!r} if m in sys.modules])"
-    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
     assert loaded.stdout.strip() == "[]"
 
 
@@ -124,7 +126,11 @@ def test_quiet_says_nothing_but_the_result(small_bundle: Path, tmp_path: Path) -
     [
         ((make_run(),), 0, ""),
         ((make_run(verdict="unstable: noise"),), 7, "not good enough; the first, tflite-fp32: unstable: noise"),
-        ((make_run(verdict="unstable: noise"), make_run(variant="b", verdict="invalid: golden")), 5, "1 of 2 runs are invalid"),
+        (
+            (make_run(verdict="unstable: noise"), make_run(variant="b", verdict="invalid: golden")),
+            5,
+            "1 of 2 runs are invalid",
+        ),
         ((make_run(verdict="invalid: golden"), make_run()), 0, ""),  # measured again, and good
         ((), 2, "holds no runs to check"),
     ],
@@ -155,7 +161,11 @@ def test_a_simulated_run_is_labelled_in_every_output(tmp_path: Path) -> None:
     """The label of a device that is no hardware is in the table, JSON, Markdown and HTML."""
     path = stored(tmp_path / "runs.sqlite", counted_run(123_456_789))
     harness("report", path, "-o", tmp_path / "report.html")
-    outputs = [harness("show", path).stdout, harness("show", path, "--json").stdout, (tmp_path / "report.html").read_text(encoding="utf-8")]
+    outputs = [
+        harness("show", path).stdout,
+        harness("show", path, "--json").stdout,
+        (tmp_path / "report.html").read_text(encoding="utf-8"),
+    ]
     outputs += [harness("report", path, "--format", form).stdout for form in ("json", "markdown", "jsonl")]
     for output in outputs:
         assert "counts only, no hardware" in output
@@ -174,7 +184,18 @@ def test_interrupt_ends_with_130_and_keeps_what_was_measured(small_bundle: Path,
     """SIGINT and SIGTERM in the middle of a session: exit 130, one sentence, and the store can be read."""
     for number in (signal.SIGINT, signal.SIGTERM):
         store = tmp_path / f"{number}.sqlite"
-        argv = [sys.executable, "-m", "harness", "run", str(small_bundle), *["-d", "host"] * 40, "--protocol", "standard", "-o", str(store)]
+        argv = [
+            sys.executable,
+            "-m",
+            "harness",
+            "run",
+            str(small_bundle),
+            *["-d", "host"] * 40,
+            "--protocol",
+            "standard",
+            "-o",
+            str(store),
+        ]
         with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             limit = time.monotonic() + 120
             while _count(store) < 1 and time.monotonic() < limit and process.poll() is None:

@@ -37,7 +37,10 @@ def test_the_latest_runs_are_compared() -> None:
         ({"device": device(device_id="other")}, "different device: host:bench and host:other"),
         ({"runtime_version": "2.4.0"}, "different runtime: LiteRT 2.3.0 and LiteRT 2.4.0"),
         ({"threads": 4}, "different threads: 2 and 4"),
-        ({"protocol": ProtocolInfo(name="standard", warmup=20, runs=200)}, "different protocol: quick (5 + 30 runs) and standard (20 + 200 runs)"),
+        (
+            {"protocol": ProtocolInfo(name="standard", warmup=20, runs=200)},
+            "different protocol: quick (5 + 30 runs) and standard (20 + 200 runs)",
+        ),
         ({"simulated": "an emulator"}, "different simulation: none and an emulator"),
         ({"delegate_executed": TextReading(value="cpu")}, "different delegate: xnnpack and cpu"),
         ({"verdict": "invalid: golden"}, "the run of NEW is invalid: golden"),

@@ -40,7 +40,9 @@ def request_for(root: Path, variant_id: str, **changes: object) -> Request:
 
 
 @pytest.mark.parametrize(("variant", "runtime"), [("tflite-fp32", "LiteRT"), ("executorch-fp32", "ExecuTorch")])
-def test_both_runtimes_give_what_the_source_model_gives(host: Device, small_bundle: Path, variant: str, runtime: str) -> None:
+def test_both_runtimes_give_what_the_source_model_gives(
+    host: Device, small_bundle: Path, variant: str, runtime: str
+) -> None:
     """Outputs equal PyTorch's to at least 100 dB, XNNPACK executed, and every asked sample is there."""
     measured = host.measure(request_for(small_bundle, variant))
     assert psnr_db(measured.outputs["stylized"], converted().output, 1.0) >= 100
@@ -57,7 +59,12 @@ def test_both_runtimes_give_what_the_source_model_gives(host: Device, small_bund
 def test_conditions_have_a_value_or_a_reason(host: Device) -> None:
     """Whatever this computer cannot tell is null with the reason, never 0."""
     conditions = host.conditions()
-    for reading in (conditions.temperature_c, conditions.thermal_status, conditions.battery_percent, *conditions.clocks_mhz):
+    for reading in (
+        conditions.temperature_c,
+        conditions.thermal_status,
+        conditions.battery_percent,
+        *conditions.clocks_mhz,
+    ):
         assert (reading.value is None) == bool(reading.reason)
     assert host.info.kind == "host"
     assert host.info.abi.value
@@ -71,9 +78,13 @@ def test_a_broken_artifact_is_one_sentence(host: Device, small_bundle: Path, tmp
         host.measure(request_for(small_bundle, "tflite-fp32", artifact=broken))
 
 
-def test_a_crash_of_the_runtime_is_one_sentence(host: Device, small_bundle: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_crash_of_the_runtime_is_one_sentence(
+    host: Device, small_bundle: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """A runtime that dies of a signal ends the child only, and the signal is named."""
-    (tmp_path / "sitecustomize.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n", encoding="utf-8")
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n", encoding="utf-8"
+    )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(DeviceError, match="crashed on variant tflite-fp32 \\(signal 11\\)"):
         host.measure(request_for(small_bundle, "tflite-fp32"))
@@ -114,7 +125,13 @@ def test_nothing_but_the_model_is_inside_a_sample() -> None:
 
     calls: list[int] = []
     nothing = Loaded(
-        runtime="none", runtime_version="0", delegate="cpu", load_ns=0, memory_before_bytes=0, invoke=lambda: calls.append(1), outputs=list
+        runtime="none",
+        runtime_version="0",
+        delegate="cpu",
+        load_ns=0,
+        memory_before_bytes=0,
+        invoke=lambda: calls.append(1),
+        outputs=list,
     )
     first, latencies = measure(nothing, warmup=3, runs=200)
     assert len(calls) == 203

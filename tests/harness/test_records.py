@@ -74,7 +74,11 @@ def test_any_value_in_any_field_is_a_record_or_one_sentence(field: str, value: o
         assert parse_run(run.to_json(), where="there") == run
 
 
-@given(st.text(max_size=200) | st.integers(1, 5000).map(lambda depth: "[" * depth) | st.integers(0, 1500).map(lambda cut: make_run().to_json()[:cut]))
+@given(
+    st.text(max_size=200)
+    | st.integers(1, 5000).map(lambda depth: "[" * depth)
+    | st.integers(0, 1500).map(lambda cut: make_run().to_json()[:cut])
+)
 def test_any_line_is_a_record_or_one_sentence(line: str) -> None:
     """Garbage, deep nesting and truncated lines are a StoreError."""
     with pytest.raises(StoreError, match="here"):

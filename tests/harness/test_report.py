@@ -45,7 +45,9 @@ def chromium(page: Path, profile: Path, *words: str) -> subprocess.CompletedProc
     return subprocess.run(argv, capture_output=True, timeout=120, check=True)
 
 
-def test_a_browser_opens_it_without_error_or_request(report_file: Path, measured_runs: list[Run], tmp_path: Path) -> None:
+def test_a_browser_opens_it_without_error_or_request(
+    report_file: Path, measured_runs: list[Run], tmp_path: Path
+) -> None:
     """Chromium shows the key numbers and pictures, logs no console message, and the page's policy lets nothing out."""
     done = chromium(report_file, tmp_path / "profile", "--dump-dom")
     dom, log = done.stdout.decode(), done.stderr.decode(errors="replace")
@@ -54,9 +56,20 @@ def test_a_browser_opens_it_without_error_or_request(report_file: Path, measured
     for run in measured_runs:
         assert milliseconds(summarize(run.latency_ns).median) in dom
         assert run.verdict in dom or run.verdict.replace("<", "&lt;") in dom
-    for text in ("118.5 dB", "121.2 dB", "94.206 M instructions", "not a latency", "counts only, no hardware", "passed, equal"):
+    for text in (
+        "118.5 dB",
+        "121.2 dB",
+        "94.206 M instructions",
+        "not a latency",
+        "counts only, no hardware",
+        "passed, equal",
+    ):
         assert text in dom
-    for text in ("fallback: the delegate takes no int8", "this computer has no battery", "No run of this variant is in the store"):
+    for text in (
+        "fallback: the delegate takes no int8",
+        "this computer has no battery",
+        "No run of this variant is in the store",
+    ):
         assert text in dom
     assert dom.count('<svg class="plot"') == 3  # one a run on the host, and one for both
 
@@ -68,7 +81,9 @@ def test_nothing_in_it_points_outside(report_file: Path) -> None:
     class References(HTMLParser):
         def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
             for name, value in attrs:
-                if name in ("src", "href", "xlink:href", "action", "srcset", "poster", "data") and not (value or "").startswith(("#", "data:")):
+                if name in ("src", "href", "xlink:href", "action", "srcset", "poster", "data") and not (
+                    value or ""
+                ).startswith(("#", "data:")):
                     outside.append(f"{tag} {name}={value}")
                 if "url(" in (value or "") and "url(#" not in (value or ""):
                     outside.append(f"{tag} {name}={value}")
@@ -76,7 +91,10 @@ def test_nothing_in_it_points_outside(report_file: Path) -> None:
     text = report_file.read_text(encoding="utf-8")
     References().feed(text)
     assert outside == []
-    assert set(re.findall(r"https?://[^\s\"'<)]+", text)) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert set(re.findall(r"https?://[^\s\"'<)]+", text)) <= {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xlink",
+    }
     assert "@import" not in text
 
 
@@ -104,7 +122,15 @@ def test_names_cannot_break_the_page(tmp_path: Path) -> None:
     nasty = "<script>alert('x')</script> $a_b$ \"q\" \U0001f600 | [red]"
     store = open_store(str(tmp_path / "runs.sqlite"), create=True)
     for number in range(2):
-        store.append(make_run(id=str(number), variant=f"{nasty}{number}", device=device(device_id=nasty), model_name=nasty, verdict=f"invalid: {nasty}"))
+        store.append(
+            make_run(
+                id=str(number),
+                variant=f"{nasty}{number}",
+                device=device(device_id=nasty),
+                model_name=nasty,
+                verdict=f"invalid: {nasty}",
+            )
+        )
     page, markdown = make_report(store, "html"), make_report(store, "markdown")
     store.close()
     assert "<script>" not in page
@@ -151,13 +177,18 @@ def test_difference_is_amplified_by_what_it_says() -> None:
     assert difference(first, first + np.uint8(200))[1] == 1
 
 
-@pytest.mark.parametrize(("value", "shown"), [(0, "0"), (0.012345, "0.0123"), (4.5678, "4.57"), (123.4, "123"), (12345.6, "12346")])
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0, "0"), (0.012345, "0.0123"), (4.5678, "4.57"), (123.4, "123"), (12345.6, "12346")]
+)
 def test_numbers_have_three_digits(value: float, shown: str) -> None:
     """Enough digits to compare by, and never an exponent."""
     assert significant(value) == shown
 
 
-@pytest.mark.parametrize(("value", "shown"), [(0, "0 B"), (999, "999 B"), (17_000, "17.0 KB"), (8_170_000, "8.17 MB"), (1_500_000_000, "1.50 GB")])
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0, "0 B"), (999, "999 B"), (17_000, "17.0 KB"), (8_170_000, "8.17 MB"), (1_500_000_000, "1.50 GB")],
+)
 def test_sizes_have_units(value: float, shown: str) -> None:
     """Decimal units from bytes to gigabytes."""
     assert size(value) == shown

@@ -91,12 +91,18 @@ def test_what_is_no_bundle_is_one_sentence(tmp_path: Path) -> None:
     """A missing path, an empty directory and a file of something else are UsageErrors."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.zip").write_text("no archive", encoding="utf-8")
-    for name, words in (("none", "does not exist"), ("empty", "is not a bundle"), ("text.zip", "not a readable archive")):
+    for name, words in (
+        ("none", "does not exist"),
+        ("empty", "is not a bundle"),
+        ("text.zip", "not a readable archive"),
+    ):
         with pytest.raises(UsageError, match=words):
             harness.measure(tmp_path / name)
 
 
-def test_a_replayed_record_is_labelled_and_not_called_ok(measured_runs: list[Run], small_bundle: Path, tmp_path: Path) -> None:
+def test_a_replayed_record_is_labelled_and_not_called_ok(
+    measured_runs: list[Run], small_bundle: Path, tmp_path: Path
+) -> None:
     """Replay gives back the recorded latencies once; its label is on the run, and the unchecked output costs it the `ok`."""
     file = tmp_path / "recorded.jsonl"
     file.write_text("".join(run.to_json() + "\n" for run in measured_runs), encoding="utf-8")
