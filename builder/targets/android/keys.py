@@ -74,8 +74,8 @@ def _pem(content: bytes, password: bytes | None) -> tuple[object, list[Certifica
     from cryptography.x509 import load_pem_x509_certificates
 
     # A password for a key that has none is an error of the library; the variable may be set for another keystore.
-    encrypted = b"ENCRYPTED" in content
-    return load_pem_private_key(content, password if encrypted else None), load_pem_x509_certificates(content)
+    private = load_pem_private_key(content, password if b"ENCRYPTED" in content else None)
+    return private, load_pem_x509_certificates(content) if b"-----BEGIN CERTIFICATE-----" in content else []
 
 
 def _pkcs12(content: bytes, password: bytes | None) -> tuple[object, list[Certificate]]:

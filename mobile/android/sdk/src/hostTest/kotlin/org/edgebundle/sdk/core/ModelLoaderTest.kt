@@ -1,0 +1,98 @@
+package org.edgebundle.sdk.core
+
+import java.io.File
+import org.edgebundle.sdk.ENGINES
+import org.json.JSONObject
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
+import org.junit.Test
+
+/** Loading and running a real bundle with the real TensorFlow Lite, as a phone does it. */
+class ModelLoaderTest {
+    private val root = File(TEST_DATA, "bundle")
+
+    private fun loader(change: (String, ByteArray) -> ByteArray = { _, bytes -> bytes }) = ModelLoader(DirectoryBundle(root, change), IMAGE_IO, ENGINES)
+
+    private fun loaderOf(change: (JSONObject) -> Unit) = loader { path, bytes ->
+        if (path == ModelLoader.MANIFEST) JSONObject(bytes.decodeToString()).also(change).toString().toByteArray() else bytes
+    }
+
+    private fun first(loader: ModelLoader, messages: MutableList<String> = ArrayList()) =
+        loader.loadFirst(1, verified = { false }, passed = {}, report = { messages += it })
+
+    @Test
+    fun everyVariantGivesTheGoldenPicture() {
+        val loader = loader()
+        assertEquals(listOf("tflite-first", "tflite-second"), loader.variants.map { it.id })
+        for (variant in loader.variants) {
+            loader.load(variant, 2).use { session ->
+                val result = loader.goldens.run(session, loader.manifest.goldens.single())
+                assertTrue("${variant.id}: ${result.psnrDb} dB", result.passed && result.psnrDb > 45)
+                assertTrue("${result.maxAbsError}", result.maxAbsError <= 1.5 / 255)
+            }
+        }
+    }
+
+    @Test
+    fun theFirstVariantIsTaken() {
+        val messages = ArrayList<String>()
+        first(loader(), messages).use { assertEquals("tflite-first", it.variant.id) }
+        assertEquals(emptyList<String>(), messages)
+    }
+
+    @Test
+    fun aVariantThatFailsItsGoldenIsPassedOverInWords() {
+        val messages = ArrayList<String>()
+        val strict = loaderOf { it.getJSONArray("goldens").getJSONObject(0).getJSONArray("expected").getJSONObject(0).put("min_psnr_db", EQUAL_DB + 1) }
+        first(strict, messages).use { assertEquals("tflite-second", it.variant.id) }
+        assertTrue(messages.single(), "tflite-first" in messages.single() && "golden" in messages.single())
+    }
+
+    @Test
+    fun aVariantThatPassedBeforeIsNotCheckedAgain() {
+        val strict = loaderOf { it.getJSONArray("goldens").getJSONObject(0).getJSONArray("expected").getJSONObject(0).put("min_psnr_db", EQUAL_DB + 1) }
+        strict.loadFirst(1, verified = { true }, passed = {}, report = { error(it) }).use { assertEquals("tflite-first", it.variant.id) }
+    }
+
+    @Test
+    fun aWrongHashIsFoundBeforeTheModelIsLoaded() {
+        val messages = ArrayList<String>()
+        val wrong = loaderOf { it.getJSONArray("variants").getJSONObject(0).put("sha256", "0".repeat(64)) }
+        first(wrong, messages).use { assertEquals("tflite-second", it.variant.id) }
+        assertTrue(messages.single(), "hash" in messages.single())
+    }
+
+    @Test
+    fun aManifestThatDoesNotFitTheArtifactIsRefused() {
+        val wrong = loaderOf { it.getJSONArray("variants").getJSONObject(0).getJSONArray("inputs").getJSONObject(0).getJSONArray("shape").put(3, 32) }
+        val message = assertThrows(BundleException::class.java) { wrong.load(wrong.manifest.variants[0], 1) }.message.orEmpty()
+        assertTrue(message, "bytes but the manifest says" in message)
+    }
+
+    @Test
+    fun aDamagedArtifactIsRefusedByTheRuntimeInWords() {
+        val wrong = loaderOf {
+            val variant = it.getJSONArray("variants").getJSONObject(0)
+            variant.put("file", "golden/0-image.png").put("sha256", sha256(File(root, "golden/0-image.png").readBytes()))
+        }
+        val message = assertThrows(BundleException::class.java) { wrong.load(wrong.manifest.variants[0], 1) }.message.orEmpty()
+        assertTrue(message, "refuses variant 'tflite-first'" in message)
+    }
+
+    @Test
+    fun whenNothingWorksTheReasonsWereSaid() {
+        val messages = ArrayList<String>()
+        val none = loaderOf { json -> (0..1).forEach { json.getJSONArray("variants").getJSONObject(it).put("sha256", "0".repeat(64)) } }
+        assertThrows(BundleException::class.java) { first(none, messages) }
+        assertEquals(2, messages.size)
+    }
+
+    @Test
+    fun aVariantOfAnotherRuntimeIsNotTaken() {
+        val other = loaderOf { it.getJSONArray("variants").getJSONObject(0).put("backend", "executorch") }
+        assertEquals(listOf("tflite-second"), other.variants.map { it.id })
+        val message = assertThrows(BundleException::class.java) { other.load(other.manifest.variants[0], 1) }.message.orEmpty()
+        assertTrue(message, "executorch" in message)
+    }
+}

@@ -1,0 +1,58 @@
+"""The Kotlin SDK, run on a desktop JVM with real inference, against the Python contracts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from builder.targets.mobile import mobile_root
+from harness.records import read_jsonl
+from tests.android.jvm import compiled_tests
+from tests.android.vectors import write_vectors
+from tests.bundles import make_bundle
+
+
+@pytest.fixture(scope="module")
+def test_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("kotlin")
+    make_bundle(data / "bundle")
+    write_vectors(data / "vectors")
+    (data / "out").mkdir()
+    done = compiled_tests().run(data)
+    (data / "out" / "junit.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
+    return data
+
+
+def test_kotlin_tests_pass(test_data: Path) -> None:
+    """All JUnit tests of the SDK pass: manifest, codec bit for bit, real TensorFlow Lite inference, fallback, records."""
+    output = (test_data / "out" / "junit.txt").read_text(encoding="utf-8")
+    assert (found := re.search(r"OK \((\d+) tests\)", output)) is not None, output[-4000:]
+    assert int(found[1]) >= 25
+
+
+def test_app_records_are_run_records(test_data: Path) -> None:
+    """The records that Kotlin writes are read by the harness, with values, reasons and a golden result."""
+    passed, without, broken = read_jsonl(test_data / "out" / "runs.jsonl")
+    assert passed.golden is not None
+    assert passed.golden.passed
+    assert passed.mode == "app"
+    assert passed.device.model.value == 'Maker "Eins" 型'
+    assert passed.conditions_start.thermal_status.reason == "Android before 10 does not tell"
+    assert len(passed.latency_ns) == passed.protocol.runs == 4
+    assert without.golden is None
+    assert without.golden_reason == "the bundle carries no golden"
+    assert broken.golden is not None
+    assert broken.golden.psnr_db == -200
+
+
+def test_core_is_pure_jvm() -> None:
+    """No file of the SDK's core imports anything of Android's, so it can be tested without a phone."""
+    core = mobile_root() / "android/sdk/src/main/kotlin/org/edgebundle/sdk/core"
+    sources = sorted(core.glob("*.kt"))
+    assert len(sources) > 10
+    for source in sources:
+        assert not re.search(r"^import (android|androidx)\.", source.read_text(encoding="utf-8"), re.MULTILINE), (
+            source.name
+        )

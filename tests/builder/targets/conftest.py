@@ -1,0 +1,40 @@
+"""Fixtures of the Android target's tests: one small real bundle and one package made of it by the product's own path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from builder.bundle import Bundle
+from builder.targets import TARGETS, PackageRequest, PackageResult
+from tests.bundles import make_bundle
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return make_bundle(tmp_path_factory.mktemp("bundle") / "small")
+
+
+def request_for(bundle: Bundle, out: Path, **changes: object) -> PackageRequest:
+    """A request for everything; `out` is created."""
+    out.mkdir()
+    fields: dict[str, object] = {
+        "bundle": bundle,
+        "application_id": "org.example.small",
+        "version_name": "1.2",
+        "version_code": 7,
+        "formats": ("apk", "project"),
+        "out": out,
+    }
+    return PackageRequest(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def packaged(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> PackageResult:
+    return TARGETS["android"].package(request_for(bundle, tmp_path_factory.mktemp("package") / "out"))
+
+
+@pytest.fixture(scope="session")
+def apk(packaged: PackageResult) -> Path:
+    return next(path for path in packaged.files if path.suffix == ".apk")
