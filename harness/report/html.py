@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.pictures import Picture, difference, png_bytes, png_pixels
@@ -12,106 +9,11 @@ from harness.records import Reading, Run, TextReading
 from harness.report import text
 from harness.report.model import Chapter, Entry, Report
 from harness.report.plots import Series, overview_plot, run_plot
+from harness.report.view import Card, Comparison, ConditionRow, Fact, Gallery, Page, Section
 from harness.verdicts import grade
 
 if TYPE_CHECKING:
     from builder.bundle import Variant
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fact:
-    """A name, a value, and, where there is no value, the reason."""
-
-    name: str
-    value: str
-    reason: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConditionRow:
-    name: str
-    start: Fact
-    end: Fact
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shown:
-    """A picture on the page: `id` of its one embedded copy."""
-
-    id: str
-    width: int
-    height: int
-    caption: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """The pictures of one image output of one run."""
-
-    name: str
-    before: Shown | None
-    expected: Shown
-    output: Shown
-    difference: Shown
-
-
-@dataclass(frozen=True, kw_only=True)
-class Card:
-    """One run of a variant on one device."""
-
-    anchor: str
-    run: Run
-    device: str
-    grade: str
-    headline: str
-    interval: str
-    golden: str
-    statistics: tuple[Fact, ...]
-    facts: tuple[Fact, ...]
-    plot: str | None
-    conditions: tuple[ConditionRow, ...]
-    comparisons: tuple[Comparison, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Section:
-    """A variant with its runs, which may be none; `precision` sums up the layer table."""
-
-    id: str
-    anchor: str
-    variant: Variant | None
-    facts: tuple[Fact, ...]
-    precision: str
-    fallbacks: int
-    cards: tuple[Card, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """A chapter of the report, ready for the template."""
-
-    chapter: Chapter
-    title: str
-    input_text: str
-    when: str
-    counts: dict[str, int]
-    overviews: tuple[tuple[str, str], ...]
-    sections: tuple[Section, ...]
-
-
-class Gallery:
-    """Embeds every different picture once, however often the page shows it."""
-
-    def __init__(self) -> None:
-        self.uris: dict[str, tuple[str, int, int]] = {}
-
-    def show(self, png: bytes, caption: str) -> Shown:
-        name = "p" + hashlib.sha256(png).hexdigest()[:16]
-        if name not in self.uris:
-            height, width = png_pixels(png).shape[:2]
-            self.uris[name] = (f"data:image/png;base64,{base64.b64encode(png).decode()}", width, height)
-        _, width, height = self.uris[name]
-        return Shown(id=name, width=width, height=height, caption=caption)
 
 
 def render(report: Report) -> str:

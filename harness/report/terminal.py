@@ -23,7 +23,7 @@ def runs_table(runs: list[Run]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("variant", "device"):
         table.add_column(heading, overflow="fold")
-    for heading in ("size", "median", "95 % interval", "p90"):
+    for heading in ("size", "result", "95 % interval", "p90"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("golden")
     table.add_column("verdict", overflow="fold")

@@ -97,7 +97,7 @@ class SqlStore:
                     f"{self.name} is not a store of run records; give the file that 'harness run -o' wrote."
                 )
             with self._engine.connect() as connection:
-                number = connection.execute(self._tables.tables["layout"].select()).scalar_one()
+                number: int = connection.execute(self._tables.tables["layout"].select()).scalar_one()
         if number > LAYOUT:
             raise StoreError(
                 f"{self.name} has layout {number} but this edgebundle reads up to {LAYOUT}; upgrade edgebundle."

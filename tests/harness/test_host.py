@@ -52,7 +52,8 @@ def test_both_runtimes_give_what_the_source_model_gives(
     before = measured.samples[0].value
     assert measured.peak_memory_bytes.value is not None
     assert 1e6 < before <= measured.peak_memory_bytes.value < 3e9
-    assert measured.first_ns.value and measured.load_ns.value
+    assert measured.first_ns.value
+    assert measured.load_ns.value
     assert measured.instructions.value is None
 
 

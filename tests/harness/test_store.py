@@ -152,7 +152,7 @@ def test_places_that_hold_no_store_are_said(tmp_path: Path) -> None:
         stored_runs(str(tmp_path / "none.sqlite"))
     with pytest.raises(StoreError, match="is a directory"):
         stored_runs(str(tmp_path))
-    with pytest.raises(StoreError, match="the folder .* does not exist"):
+    with pytest.raises(StoreError, match=r"the folder .* does not exist"):
         open_store(str(tmp_path / "no" / "folder.sqlite"), create=True)
     other = sqlite3.connect(tmp_path / "other.sqlite")
     other.execute("create table something (x)")
