@@ -34,9 +34,11 @@ def entry(name: str, make: Callable[[Path], None]) -> Path:
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_suffix(".lock"), timeout=LOCK_WAIT_S):
+        with FileLock(folder.parent / f"{folder.name}.lock", timeout=LOCK_WAIT_S):
             if not folder.is_dir():
-                with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as temporary:
+                for left in folder.parent.glob(f".making-{folder.name}-*"):  # by a process that was killed
+                    shutil.rmtree(left)
+                with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".making-{folder.name}-") as temporary:
                     made = Path(temporary) / "made"
                     made.mkdir()
                     make(made)

@@ -1,4 +1,7 @@
-"""Small real artifacts for tests: three convolutions on 1x3x64x64, as TFLite and ExecuTorch files, with what PyTorch gives."""
+"""Small real artifacts for tests: three convolutions on 1x3x64x64, as TFLite and ExecuTorch files, with what PyTorch gives.
+
+Two more TFLite files have an operator that XNNPACK does not take: between convolutions, and alone.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,8 @@ class SmallModels:
 
     tflite: Path
     executorch: Path
+    mixed_tflite: Path
+    undelegated_tflite: Path
     input: NDArray[np.float32]
     output: NDArray[np.float32]
 
@@ -53,6 +58,12 @@ class SmallModels:
         return self.tflite if backend == "tflite" else self.executorch
 
 
+def largest_error(actual: NDArray[Any], expected: NDArray[Any]) -> float:
+    """Largest absolute difference; arrays of different shapes are not compared."""
+    assert actual.shape == expected.shape
+    return float(abs(actual.astype("float64") - expected.astype("float64")).max())
+
+
 def small_models() -> SmallModels:
     """Converted on first use and kept in the cache by this file's text and the converters' versions."""
     import numpy as np
@@ -63,6 +74,8 @@ def small_models() -> SmallModels:
     return SmallModels(
         tflite=folder / "small.tflite",
         executorch=folder / "small.pte",
+        mixed_tflite=folder / "mixed.tflite",
+        undelegated_tflite=folder / "undelegated.tflite",
         input=np.load(folder / "input.npy"),
         output=np.load(folder / "output.npy"),
     )
@@ -97,6 +110,14 @@ def convert(folder: Path) -> None:
     litert_torch.convert(model, (image,)).export(str(folder / "small.tflite"))
     lowered = to_edge_transform_and_lower(torch.export.export(model, (image,)), partitioner=[XnnpackPartitioner()])
     (folder / "small.pte").write_bytes(lowered.to_executorch().buffer)
+
+    class CumulativeSum(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return torch.cumsum(image, 2)
+
+    mixed = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 3), CumulativeSum(), torch.nn.Conv2d(3, 3, 3)).eval()
+    litert_torch.convert(mixed, (image,)).export(str(folder / "mixed.tflite"))
+    litert_torch.convert(CumulativeSum().eval(), (image,)).export(str(folder / "undelegated.tflite"))
 
 
 if __name__ == "__main__":

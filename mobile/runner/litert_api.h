@@ -17,6 +17,7 @@ using LiteRtSignature = struct LiteRtSignatureT*;
 using LiteRtTensor = struct LiteRtTensorT*;
 using LiteRtTensorBuffer = struct LiteRtTensorBufferT*;
 using LiteRtTensorBufferRequirements = struct LiteRtTensorBufferRequirementsT*;
+using LiteRtProfiler = struct LiteRtProfilerT*;
 
 struct LiteRtLayout {
     unsigned int rank : 7;
@@ -55,4 +56,8 @@ LiteRtStatus LiteRtGetTensorBufferPackedSize(LiteRtTensorBuffer, size_t*);
 LiteRtStatus LiteRtLockTensorBuffer(LiteRtTensorBuffer, void** address, int mode);
 LiteRtStatus LiteRtUnlockTensorBuffer(LiteRtTensorBuffer);
 LiteRtStatus LiteRtRunCompiledModel(LiteRtCompiledModel, size_t signature, size_t inputs, LiteRtTensorBuffer*, size_t outputs, LiteRtTensorBuffer*);
+LiteRtStatus LiteRtCompiledModelGetProfiler(LiteRtCompiledModel, LiteRtProfiler*);
+LiteRtStatus LiteRtStartProfiler(LiteRtProfiler);
+LiteRtStatus LiteRtStopProfiler(LiteRtProfiler);
+LiteRtStatus LiteRtGetProfileSummary(LiteRtProfiler, LiteRtCompiledModel, const char** summary);  // the caller frees the text
 }

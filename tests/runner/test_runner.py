@@ -12,7 +12,7 @@ import pytest
 from builder import process
 from harness.devices.qemu import counting_qemu, counts
 from harness.devices.runner_binaries import LOADER, RUNNER, runner_bundle
-from tests.small_models import Backend, SmallModels, small_models
+from tests.small_models import Backend, SmallModels, largest_error, small_models
 
 RUN_S = 60.0
 
@@ -59,9 +59,9 @@ def test_result_line(models: SmallModels, backend: Backend, tmp_path: Path) -> N
     assert all(
         isinstance(value, int) and value > 0 for value in (*samples, line["first_ns"], line["load_ns"], line["init_ns"])
     )
-    assert (line["fully_delegated"], line["delegates"]) in ((True, []), (None, ["XnnpackBackend"]))
+    assert (line["fully_delegated"], line["delegates"]) in ((True, ["xnnpack"]), (None, ["XnnpackBackend"]))
     given = np.fromfile(tmp_path / "out.0.bin", np.float32).reshape(models.output.shape)
-    assert np.abs(given - models.output).max() <= 1e-5
+    assert largest_error(given, models.output) <= 1e-5
     assert counts(stderr) == []
 
 
@@ -72,6 +72,14 @@ def test_marks_surround_every_run(models: SmallModels) -> None:
     counted = counts(stderr)
     assert len(counted) == 3
     assert max(counted) - min(counted) <= 1e-4 * min(counted)
+
+
+def test_which_delegates_took_part(models: SmallModels) -> None:
+    """XNNPACK is named when it executes a part of the model, and not when it executes nothing."""
+    _, mixed, _ = run("tflite", "--model", models.mixed_tflite, "--runs", "1")
+    _, undelegated, _ = run("tflite", "--model", models.undelegated_tflite, "--runs", "1")
+    assert (mixed["fully_delegated"], mixed["delegates"]) == (False, ["xnnpack"])
+    assert (undelegated["fully_delegated"], undelegated["delegates"]) == (False, [])
 
 
 @pytest.mark.parametrize(
