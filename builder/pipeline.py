@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from threading import Event
 
 from builder.bundle import MANIFEST, Bundle, opened
 from builder.config import Config, VariantSection
@@ -48,13 +50,18 @@ def package(source: Path, *, target: str, formats: Sequence[str] = (), out: Path
 
 
 def make_bundle(project: Project, sections: Sequence[VariantSection], listener: Listener) -> Bundle:
-    """The bundle of these variants, in the cache: every step checked before the first converter starts."""
+    """The bundle of these variants, in the cache: every plan is checked before the first converter starts."""
     source = export_source(project, listener)
     plans = [plan_variant(project, source, section) for section in sections]
+    stop = Event()
     with ThreadPoolExecutor(WORKERS) as pool:
-        variants = list(
-            pool.map(lambda section, plan: lower_variant(project, source, section, plan, listener), sections, plans)
-        )
+        try:
+            lower = partial(lower_variant, project, source, listener=listener, stop=stop)
+            variants = list(pool.map(lower, sections, plans))
+        except BaseException:  # one failed, or Ctrl-C: the others end now, not after minutes
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
     return assemble_bundle(project, source, variants)
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Protocol
 
 from pydantic import TypeAdapter
@@ -84,9 +85,12 @@ def plan_variant(project: Project, source: SourceStep, section: VariantSection) 
 
 
 def lower_variant(
-    project: Project, source: SourceStep, section: VariantSection, plan: SupportedPlan, listener: Listener
+    project: Project, source: SourceStep, section: VariantSection, plan: SupportedPlan, listener: Listener, stop: Event
 ) -> VariantStep:
-    """One variant: lowered, read back, run and measured. Raises ConversionError, VerificationError, DataError."""
+    """One variant: lowered, read back, run and measured; `stop` ends it from another thread.
+
+    Raises ConversionError, VerificationError, DataError, Interrupted.
+    """
     backend = BACKENDS[section.backend]
     calibration = project.data.calibration if plan.plan.needs_calibration else ()
     if plan.plan.needs_calibration and not calibration:
@@ -112,7 +116,7 @@ def lower_variant(
             "versions": versions(backend.PACKAGES),
         }
     )
-    folder = _cached(project, "variant", key, job, f"variant {section.name!r}", listener)
+    folder = _cached(project, "variant", key, job, f"variant {section.name!r}", listener, stop)
     return VariantStep(
         section=section,
         folder=folder,
@@ -208,7 +212,15 @@ def app_settings(bundle: Bundle, project: Project | None) -> AndroidSection:
     return AndroidSection(application_id=f"org.edgebundle.sample.{word if word[:1].isalpha() else f'm{word}'}")
 
 
-def _cached(project: Project, step: str, key: str, job: SourceJob | VariantJob, what: str, listener: Listener) -> Path:
+def _cached(
+    project: Project,
+    step: str,
+    key: str,
+    job: SourceJob | VariantJob,
+    what: str,
+    listener: Listener,
+    stop: Event | None = None,
+) -> Path:
     """The entry of this key, made by a worker process unless it is there; two builds never make the same entry twice."""
     on_stage: Callable[[str], None] = lambda text: listener.stage(what, text)  # noqa: E731
     with locked(f"{step} {key}"):
@@ -216,6 +228,6 @@ def _cached(project: Project, step: str, key: str, job: SourceJob | VariantJob, 
         cached = folder.is_dir()
         if not cached:
             with publishing(step, key) as work:
-                run_job(job, work, what=what, limits=project.config.limits, on_stage=on_stage)
+                run_job(job, work, what=what, limits=project.config.limits, on_stage=on_stage, stop=stop)
     listener.done(what, cached=cached)
     return folder

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 from builder import errors
 from builder.config import LimitsSection
@@ -22,13 +23,19 @@ def run_job(
     what: str,
     limits: LimitsSection,
     on_stage: Callable[[str], None],
+    stop: Event | None = None,
 ) -> str:
-    """Run one job in `folder`; the text of its result. Raises what the worker raised, ConversionError for any other end."""
+    """Run one job in `folder`; the text of its result. Raises what the worker raised, ConversionError for any other end.
+
+    Setting `stop` from another thread kills the worker and raises Interrupted.
+    """
     (folder / JOB).write_text(Job(job=job).model_dump_json(), encoding="utf-8")
     last = ""
 
     def poll() -> None:
         nonlocal last
+        if stop is not None and stop.is_set():
+            raise errors.Interrupted(f"{what} was stopped.")
         try:
             text = (folder / STAGE).read_text(encoding="utf-8")
         except FileNotFoundError:

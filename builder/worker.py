@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +48,7 @@ FLOAT_GATE_DB = 40.0
 
 
 def main(folder: Path) -> int:
+    threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
     warnings.simplefilter("ignore")  # the converters' own; they would bury the lines that matter
     job = Job.model_validate_json((folder / JOB).read_text(encoding="utf-8")).job
     try:
@@ -62,6 +65,13 @@ def main(folder: Path) -> int:
         return 1
     (folder / RESULT).write_text(result.model_dump_json(indent=1), encoding="utf-8")
     return 0
+
+
+def end_with_parent(parent: int) -> None:
+    """A worker whose builder was killed has nobody to work for."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def stage(folder: Path, text: str) -> None:
