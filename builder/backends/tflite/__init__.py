@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from builder.backends.base import Calibration, Lowered, Model, Runner
+from builder.backends.base import Calibration, Lowered, Model, Runner, StoredLayer
 from builder.bundle import Binding, Coverage
 from builder.errors import InputError
 from builder.precision.layers import Layer
@@ -29,24 +29,12 @@ def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
 
 def lower(model: Model, plan: ResolvedPlan, delegate: str, calibration: Calibration, out: Path) -> Lowered:
     """Write the artifact to `out`. Equal inputs give equal bytes. Raises ConversionError."""
-    from builder.backends.tflite.biases import fit_biases
-    from builder.backends.tflite.convert import to_float_model
-    from builder.backends.tflite.flatbuffer import read_model, slim, write_model
-    from builder.backends.tflite.graph import read_graph
-    from builder.backends.tflite.match import find_layers
-    from builder.backends.tflite.quantize import quantize
-    from builder.backends.tflite.versions import state_versions
+    from builder.backends.tflite.convert import to_float_file
+    from builder.backends.tflite.realise import realise
 
     _known(delegate)
-    model_fp32, lowered = to_float_model(model)
-    content = write_model(model_fp32)
-    graph = read_graph(read_model(content))
-    schemes = {use.op.index: plan.scheme(layer) for layer, uses in find_layers(graph, model).items() for use in uses}
-    finished = read_model(quantize(content, graph, schemes, lowered, calibration))
-    fit_biases(finished, graph)
-    slim(finished)
-    state_versions(finished)
-    out.write_bytes(write_model(finished))
+    float_file, lowered = to_float_file(model)
+    out.write_bytes(realise(float_file, model, plan, lowered, calibration))
     return lowered
 
 
@@ -59,6 +47,17 @@ def read_back(path: Path, model: Model) -> dict[str, str]:
 
     graph = read_graph(load_model(path))
     return {layer: realised(graph, uses) for layer, uses in find_layers(graph, model).items()}
+
+
+def stored_layers(path: Path) -> tuple[StoredLayer, ...]:
+    """Every op with weights as it stands in the file, without its source model."""
+    from builder.backends.tflite import schemes
+    from builder.backends.tflite.flatbuffer import load_model
+    from builder.backends.tflite.graph import read_graph
+    from builder.backends.tflite.match import all_uses
+
+    graph = read_graph(load_model(path))
+    return schemes.stored_layers(graph, all_uses(graph))
 
 
 def coverage(path: Path, delegate: str) -> Coverage:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from builder.backends.base import Lowered, Model
-from builder.backends.tflite.flatbuffer import read_model, slim
+from builder.backends.tflite.flatbuffer import read_model, slim, write_model
 from builder.backends.tflite.graph import Graph, read_graph
 from builder.backends.tflite.match import find_layers
 from builder.backends.tflite.names import name_tensors
@@ -17,8 +17,11 @@ SIGNATURE = "serving_default"  # litert-torch's name for the only signature
 _TYPES = {"FLOAT32": "float32", "INT32": "int32", "INT64": "int64"}
 
 
-def to_float_model(model: Model) -> tuple[Any, Lowered]:
-    """The named fp32 ModelT and how its inputs and outputs map to the model's. Raises ConversionError."""
+def to_float_file(model: Model) -> tuple[bytes, Lowered]:
+    """The fp32 file with its layers named, and how its inputs and outputs map to the model's. Raises ConversionError.
+
+    It does not depend on a plan: all plans of a model can start from one conversion.
+    """
     converted = read_model(_convert(model))
     main = converted.subgraphs[0]
     if len(converted.signatureDefs or []) != 1:
@@ -45,7 +48,7 @@ def to_float_model(model: Model) -> tuple[Any, Lowered]:
         )
     name_tensors(converted, find_layers(graph, model), borders)
     slim(converted)
-    return converted, lowered
+    return write_model(converted), lowered
 
 
 def _convert(model: Model) -> bytes:

@@ -55,10 +55,10 @@ def load_model(path: Path) -> Any:
 
 def write_model(model: Any) -> bytes:
     """The model as a TFLite file: equal models give equal bytes."""
-    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
 
     _pack_buffers(model)
-    builder = flatbuffers.Builder(
+    builder = schema.flatbuffers.Builder(
         sum(len(buffer.data) for buffer in model.buffers if buffer.data is not None) + (1 << 14)
     )
     plain = model.buffers
@@ -76,7 +76,7 @@ class _Aligned:
     def __init__(self, data: Bytes | None) -> None:
         self.data = data
 
-    def Pack(self, builder: Any) -> int:  # noqa: N802 - the schema's name
+    def Pack(self, builder: Any) -> int:
         from ai_edge_litert import schema_py_generated as schema
 
         vector = None

@@ -55,14 +55,20 @@ def use_name(layer: str, number: int) -> str:
     return layer if number == 0 else f"{layer}:{number}"
 
 
-def find_layers(graph: Graph, model: Model) -> dict[str, tuple[Use, ...]]:
-    """The ops of every layer, in order of execution. Raises VerificationError for a layer that is not in the file."""
+def all_uses(graph: Graph) -> list[Use]:
+    """Every op with constant weights, in order of execution."""
     producers = graph.producers()
-    free: dict[int, Use] = {}
+    found = []
     for op in graph.ops:
         weights = weights_of(graph, op, producers) if op.name in ACTIVATION else None
         if weights is not None:
-            free[op.index] = Use(op=op, weights=weights)
+            found.append(Use(op=op, weights=weights))
+    return found
+
+
+def find_layers(graph: Graph, model: Model) -> dict[str, tuple[Use, ...]]:
+    """The ops of every layer, in order of execution. Raises VerificationError for a layer that is not in the file."""
+    free = {use.op.index: use for use in all_uses(graph)}
     calls = _calls(model)
     found: dict[str, list[Use]] = {layer.name: [] for layer in model.layers.layers}
     for scaled in (False, True):  # scaled: the converter multiplied a later constant into the weights
@@ -134,15 +140,16 @@ def _is_layer(use: Use, layer: Layer, model: Model, *, scaled: bool) -> bool:
         return False
     expected = np.asarray(model.weight(layer), np.float32).transpose(_LAYOUT[name])
     actual = real(tensor)
-    allowed = np.broadcast_to(rounding(tensor, actual), actual.shape)
+    allowed: Array = np.broadcast_to(rounding(tensor, actual), actual.shape)
     channel = _CHANNEL[name]
     if not scaled and actual.size > 4 * _SAMPLE:
         part = (slice(None, None, -(-actual.size // _SAMPLE)),)
         if not _near(actual.reshape(-1)[part], expected.reshape(-1)[part], allowed.reshape(-1)[part]):
             return False
     if scaled:
-        expected = expected * _channel_factors(actual, expected, channel)
-        allowed = 2 * allowed + np.float32(1e-5) * np.abs(actual)  # the factor is itself estimated from rounded values
+        expected = (expected * _channel_factors(actual, expected, channel)).astype(np.float32)
+        # Twice: the factor is itself estimated from rounded values.
+        allowed = (2 * allowed + np.float32(1e-5) * np.abs(actual)).astype(np.float32)
     return _near(actual, expected, allowed)
 
 
@@ -159,5 +166,4 @@ def _channel_factors(actual: Array, expected: Array, channel: int) -> Array:
     axes = tuple(axis for axis in range(actual.ndim) if axis != channel)
     power = (expected.astype(np.float64) ** 2).sum(axis=axes, keepdims=True)
     product = (actual.astype(np.float64) * expected).sum(axis=axes, keepdims=True)
-    factors: Array = np.divide(product, power, out=np.zeros_like(product), where=power > 0).astype(np.float32)
-    return factors
+    return np.asarray(np.divide(product, power, out=np.zeros_like(product), where=power > 0), np.float32)

@@ -12,7 +12,7 @@ def largest_live_set(graph: Graph) -> int:
     """
     end = len(graph.ops)
     first = dict.fromkeys(graph.inputs, 0)
-    last = {index: 0 for index in graph.inputs}
+    last = dict.fromkeys(graph.inputs, 0)
     for op in graph.ops:
         for index in op.outputs:
             first[index] = last[index] = op.index

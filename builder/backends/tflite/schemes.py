@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from builder.backends.base import StoredLayer
 from builder.backends.tflite.graph import ACTIVATION, Graph
 from builder.backends.tflite.match import Use
 from builder.precision.layers import Layer
@@ -55,3 +56,17 @@ def _realised(graph: Graph, use: Use) -> str:
     if source == result and source in _BITS and weights in _BITS and not use.weights.unpacked:
         return f"static_wi{_BITS[weights]}_ai{_BITS[source]}"
     return f"weights {weights}, activations {source} to {result}"
+
+
+def stored_layers(graph: Graph, uses: Iterable[Use]) -> tuple[StoredLayer, ...]:
+    """Every op with weights in order of execution, as the file has it. Weights that two ops share are counted at both."""
+    return tuple(
+        StoredLayer(
+            name=graph.tensors[use.op.outputs[0]].name,
+            op=use.op.name,
+            scheme=_realised(graph, use),
+            weight_shape=use.weights.tensor.shape,
+            weight_bytes=use.weights.tensor.bytes,
+        )
+        for use in uses
+    )

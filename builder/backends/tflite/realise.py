@@ -1,0 +1,23 @@
+"""A plan made real on the named fp32 file: quantize, repair, shrink, and state the versions."""
+
+from __future__ import annotations
+
+from builder.backends.base import Calibration, Lowered, Model
+from builder.backends.tflite.biases import fit_biases
+from builder.backends.tflite.flatbuffer import read_model, slim, write_model
+from builder.backends.tflite.graph import read_graph
+from builder.backends.tflite.match import find_layers
+from builder.backends.tflite.quantize import quantize
+from builder.backends.tflite.versions import state_versions
+from builder.precision.plan import ResolvedPlan
+
+
+def realise(float_file: bytes, model: Model, plan: ResolvedPlan, lowered: Lowered, calibration: Calibration) -> bytes:
+    """The artifact of `plan`, from the file that `to_float_file` gave. Raises ConversionError."""
+    graph = read_graph(read_model(float_file))
+    schemes = {use.op.index: plan.scheme(layer) for layer, uses in find_layers(graph, model).items() for use in uses}
+    finished = read_model(quantize(float_file, graph, schemes, lowered, calibration))
+    fit_biases(finished, graph)
+    slim(finished)
+    state_versions(finished)
+    return write_model(finished)

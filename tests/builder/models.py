@@ -1,0 +1,122 @@
+"""Small source networks for backend tests, exported as the pipeline does, and calibration samples for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from builder.backends.base import Model
+from builder.bundle import TensorSpec
+from builder.precision.layers import layer_table
+from builder.precision.plan import Choice, ResolvedPlan
+from builder.precision.scheme import SCHEMES
+
+if TYPE_CHECKING:
+    from builder.backends.base import Tensors
+
+SIZE = 32
+
+
+class Mixed(nn.Module):
+    """Every op with layers: head, depthwise, pointwise, residual, squeeze with linear, transposed convolution, tail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        self.dw = nn.Conv2d(8, 8, 3, padding=1, groups=8)
+        self.pw = nn.Conv2d(8, 8, 1)
+        self.squeeze = nn.Linear(8, 8)
+        self.up = nn.ConvTranspose2d(8, 8, 4, stride=2, padding=1)
+        self.tail = nn.Conv2d(8, 3, 3, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = torch.relu(self.head(image))
+        x = x + torch.relu(self.pw(self.dw(x)))
+        x = x * torch.sigmoid(self.squeeze(x.mean((2, 3))))[:, :, None, None]
+        return torch.sigmoid(self.tail(torch.relu(self.up(x))))
+
+
+class Twins(nn.Module):
+    """Layers that values alone do not tell apart: two with equal weights and biases, one called twice, one scaled later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.one = nn.Conv2d(8, 8, 1)
+        self.two = nn.Conv2d(8, 8, 1)
+        self.two.load_state_dict(self.one.state_dict())
+        self.tied = nn.Conv2d(8, 8, 3, padding=1)
+        self.scaled = nn.Conv2d(8, 8, 3, padding=1, groups=2, bias=False)
+        self.last = nn.Conv2d(8, 3, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = torch.sigmoid(self.first(image))
+        x = torch.sigmoid(self.two(torch.sigmoid(self.one(x))))
+        x = torch.sigmoid(self.tied(torch.sigmoid(self.tied(x))))
+        return torch.sigmoid(self.last(self.scaled(x) * 0.5))
+
+
+class Conditional(nn.Module):
+    """A picture and a style vector in, a picture and a score out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+        self.style = nn.Linear(5, 4)
+        self.out = nn.Conv2d(4, 3, 1)
+        self.score = nn.Linear(4, 2)
+
+    def forward(self, image: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
+        x = torch.relu(self.conv(image) + self.style(style)[:, :, None, None])
+        return torch.sigmoid(self.out(x)), self.score(x.mean((2, 3)))
+
+
+def image_spec(name: str, size: int = SIZE) -> TensorSpec:
+    return TensorSpec(
+        name=name, kind="image", shape=(1, 3, size, size), color_order="RGB", range=(0.0, 1.0), resize="stretch"
+    )
+
+
+def export(network: nn.Module, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...]) -> Model:
+    """The Model that the sources would make of a network in evaluation mode."""
+    samples = tuple(torch.rand(spec.shape) for spec in inputs)
+    program = torch.export.export(network.eval(), samples)
+    return Model(program=program, inputs=inputs, outputs=outputs, layers=layer_table(program))
+
+
+def picture_model(network: nn.Module, size: int = SIZE) -> Model:
+    """A network from one picture to one."""
+    return export(network, (image_spec("image", size),), (image_spec("stylized", size),))
+
+
+def seeded(network: type[nn.Module], seed: int = 0) -> nn.Module:
+    """The network with the random weights of a seed."""
+    torch.manual_seed(seed)
+    return network()
+
+
+def samples(model: Model, count: int = 4, seed: int = 1) -> Iterator[Tensors]:
+    """Random samples in 0..1, logical layout; the same for the same seed."""
+    generator = np.random.default_rng(seed)
+    for _ in range(count):
+        yield {spec.name: generator.random(spec.shape, np.float32) for spec in model.inputs}
+
+
+def expected(model: Model, inputs: Tensors) -> Tensors:
+    """What the source network gives."""
+    with torch.no_grad():
+        result = model.program.module()(*(torch.from_numpy(np.asarray(inputs[spec.name])) for spec in model.inputs))
+    values = result if isinstance(result, tuple | list) else (result,)
+    return {spec.name: value.numpy() for spec, value in zip(model.outputs, values, strict=True)}
+
+
+def plan_of(schemes: dict[str, str]) -> ResolvedPlan:
+    """A plan that gives each layer the scheme named for it."""
+    choices = {
+        layer: Choice(scheme=SCHEMES[scheme], rule=number) for number, (layer, scheme) in enumerate(schemes.items())
+    }
+    return ResolvedPlan(rules=(), choices=choices, fallback=None)
