@@ -36,7 +36,7 @@ def run(backend: Backend, *arguments: str | Path) -> tuple[int, dict[str, object
 def test_result_line(models: SmallModels, backend: Backend, tmp_path: Path) -> None:
     """The line tells times, memory, shapes and what executed; the outputs are PyTorch's."""
     (tmp_path / "in").write_bytes(models.input.tobytes())
-    options = [
+    options: list[str | Path] = [
         "--input",
         tmp_path / "in",
         "--output",
