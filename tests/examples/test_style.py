@@ -1,0 +1,67 @@
+"""What the trained networks do to pictures that they never saw."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from tests.examples.models import CHECKPOINTS, EVALUATION, EXAMPLES, RANGES, trained
+
+PAINTED = {"tiny_style": ("SWIRLING_STROKES", 7), "anime_style": ("BLOSSOM_STROKES", 11)}
+
+
+@pytest.fixture(scope="module")
+def held_out() -> Tensor:
+    """The evaluation pictures, `[n, 3, 256, 256]` in [0, 1]."""
+    from training.command import read_picture
+
+    return torch.cat([read_picture(path) for path in sorted(EVALUATION.iterdir())])
+
+
+def stylize(example: str, pictures: Tensor) -> Tensor:
+    low, high = RANGES[example]
+    with torch.no_grad():
+        return (trained(example)(pictures * (high - low) + low) - low) / (high - low)
+
+
+@pytest.mark.parametrize("example", CHECKPOINTS)
+def test_output_is_nearer_to_the_style(example: str, held_out: Tensor) -> None:
+    """On every held-out picture the Gram distance to the style shrinks by a third or more; over all of them the colours come nearer."""
+    from training.command import read_picture
+    from training.features import Features, load_network
+    from training.losses import gram, palette_loss, style_loss
+
+    style = read_picture(EXAMPLES / example / "style.png")
+    features = Features(load_network(), ("stem", "block1", "block2"))
+    after = stylize(example, held_out)
+    with torch.no_grad():
+        target = {name: gram(maps) for name, maps in features(style).items()}
+        for old, new in zip(held_out.split(1), after.split(1), strict=True):
+            assert float(style_loss(features(new), target)) < 0.67 * float(style_loss(features(old), target))
+        distances = [sum(float(palette_loss(p, style)) for p in pictures.split(1)) for pictures in (held_out, after)]
+    assert distances[1] < distances[0]
+
+
+@pytest.mark.parametrize("example", CHECKPOINTS)
+def test_content_is_kept(example: str, held_out: Tensor) -> None:
+    """Brightness in 16 x 16 pixel windows still follows the input's, but the picture is no mere copy."""
+    after = stylize(example, held_out)
+    for old, new in zip(held_out, after, strict=True):
+        tones = [torch.nn.functional.avg_pool2d(t.mean(0)[None, None], 16).flatten() for t in (old, new)]
+        assert float(torch.corrcoef(torch.stack(tones))[0, 1]) > 0.5
+        assert float((new - old).abs().mean()) > 0.05
+
+
+@pytest.mark.parametrize("example", PAINTED)
+def test_style_picture_is_painted_from_its_seed(example: str) -> None:
+    """style.png is what the painting script draws; one level of rounding is allowed for another Pillow."""
+    from training import painting
+
+    brush, seed = PAINTED[example]
+    with Image.open(EXAMPLES / example / "style.png") as image:
+        kept = np.asarray(image, dtype=np.int16)
+    drawn = np.asarray(painting.paint(getattr(painting, brush), size=384, seed=seed), dtype=np.int16)
+    assert np.abs(kept - drawn).max() <= 1
