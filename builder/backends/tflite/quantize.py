@@ -142,7 +142,8 @@ def _check_ranges(graph: Graph, static: list[int], ranges: Ranges) -> None:
         op = graph.ops[index]
         layer = graph.tensors[op.outputs[0]].name
         for what, tensor in (("input", op.inputs[ACTIVATION[op.name]]), ("output", op.outputs[0])):
-            edges = [float(np.asarray(edge).reshape(-1)[0]) for edge in ranges[graph.tensors[tensor].name].values()]
+            found = ranges.get(graph.tensors[tensor].name, {})  # the tool leaves out a tensor without finite values
+            edges = [float(np.asarray(found.get(edge, np.nan)).reshape(-1)[0]) for edge in ("min", "max")]
             if not np.isfinite(edges).all():
                 seen = "values that are not finite"
             elif not any(edges):
