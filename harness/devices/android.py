@@ -36,6 +36,7 @@ from harness.records import Conditions, DeviceInfo, Reading
 
 KIND = "android"
 ABI = "arm64-v8a"
+NONE_CONNECTED = "no Android device is connected; connect one, allow USB debugging on it and check 'harness devices'"
 REMOTE = "/data/local/tmp/edgebundle-"
 
 
@@ -44,6 +45,8 @@ def find() -> list[Found]:
         listed = listed_devices()
     except (MissingToolError, DeviceError) as error:
         return [Found(kind=KIND, id="-", description="Android devices over adb", state=str(error))]
+    if not listed:
+        return [Found(kind=KIND, id="-", description="Android devices over adb", state=NONE_CONNECTED)]
     return [
         Found(
             kind=KIND, id=device.serial, description=f"Android {device.model} over adb", state=device.problem or "ready"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from builder.bundle.tensors import golden_tensor, psnr_db
 from harness.devices import find_devices, open_device
 from harness.devices.base import Device, Request
 from harness.errors import DeviceError, UsageError
+from tests.emulated_phone import AdbServer
 from tests.harness.small_bundle import converted
 
 
@@ -97,6 +99,14 @@ def test_a_measurement_that_takes_too_long_is_ended(host: Device, small_bundle: 
         host.measure(request_for(small_bundle, "tflite-fp32", timeout_s=0.05))
 
 
+def test_an_artifact_that_is_not_what_the_manifest_says_is_one_sentence(host: Device, small_bundle: Path) -> None:
+    """Outputs of another shape than the manifest's are refused with both shapes."""
+    request = request_for(small_bundle, "tflite-fp32")
+    output = request.variant.outputs[0].model_copy(update={"shape": (1, 3, 32, 32)})
+    with pytest.raises(DeviceError, match=r"shape \(1, 3, 32, 32\); rebuild"):
+        host.measure(dataclasses.replace(request, variant=request.variant.model_copy(update={"outputs": (output,)})))
+
+
 def test_variants_that_cannot_run_here_have_a_reason(host: Device, small_bundle: Path) -> None:
     """Core ML and a GPU delegate are refused in half a sentence, before anything is started."""
     bundle = Bundle.open(small_bundle)
@@ -106,7 +116,7 @@ def test_variants_that_cannot_run_here_have_a_reason(host: Device, small_bundle:
     assert host.unsupported(bundle.variant("tflite-fp32")) is None
 
 
-def test_devices_are_found_with_their_state() -> None:
+def test_devices_are_found_with_their_state(adb_environment: AdbServer) -> None:
     """Every kind says that it is ready, or what to do."""
     found = find_devices()
     assert {"host", "arm64", "android", "replay"} == {line.kind for line in found}

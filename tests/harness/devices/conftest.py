@@ -1,4 +1,4 @@
-"""A private adb server, emulated phones, and one measurement of the small model."""
+"""Emulated phones, and one measurement of the small model."""
 
 from __future__ import annotations
 
@@ -15,19 +15,6 @@ from tests.small_models import Backend, SmallModels, small_models
 @pytest.fixture(scope="session")
 def models() -> SmallModels:
     return small_models()
-
-
-@pytest.fixture(scope="session")
-def adb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbServer]:
-    with AdbServer(tmp_path_factory.mktemp("adb")) as server:
-        yield server
-
-
-@pytest.fixture
-def adb_environment(adb_server: AdbServer, monkeypatch: pytest.MonkeyPatch) -> AdbServer:
-    for name, value in adb_server.environment.items():
-        monkeypatch.setenv(name, value)
-    return adb_server
 
 
 @pytest.fixture

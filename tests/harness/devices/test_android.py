@@ -152,6 +152,7 @@ def test_no_phone_at_all(adb_environment: AdbServer) -> None:
     """Without any device the error says what to do."""
     with pytest.raises(DeviceError, match="no Android device is connected"):
         open_device("android")
+    assert [found.id for found in android.find()] == ["-"]
 
 
 def test_adb_that_is_not_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
