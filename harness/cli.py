@@ -74,7 +74,7 @@ def build_parser() -> Parser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        made.add_argument("-v", "--verbose", action="store_true", help="say more, and show where an error came from")
+        made.add_argument("-v", "--verbose", action="store_true", help="show where an error came from")
         made.add_argument("-q", "--quiet", action="store_true", help="no messages and no progress bar")
         made.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and exit")
         if json:

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from builder.bundle import Bundle, BundleError, Variant, opened
+from builder.bundle import Bundle, BundleError, Golden, Variant, opened
 from builder.bundle.tensors import golden_tensor
 from harness.config import Protocol
 from harness.devices import open_device
@@ -19,6 +20,9 @@ from harness.pictures import pictures_of
 from harness.records import ProtocolInfo, Run
 from harness.store import Store
 from harness.verdicts import check_golden, verdict
+
+if TYPE_CHECKING:
+    from harness.devices.base import Tensors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,15 +108,31 @@ def run_session(
     return SessionResult(runs=tuple(runs), skipped=tuple(skipped))
 
 
+def golden_inputs(bundle: Bundle, golden: Golden) -> Tensors:
+    """What a golden puts in, by name in logical layout. Raises UsageError when it does not fit the manifest's tensors."""
+    specs = {spec.name: spec for spec in bundle.manifest.inputs}
+    names = {tensor.name for tensor in golden.inputs}
+    results = {tensor.name for expected in golden.expected for tensor in expected.tensors}
+    if names != set(specs) or not results <= {spec.name for spec in bundle.manifest.outputs}:
+        raise UsageError(
+            f"golden {golden.id} does not name the tensors of its manifest; rebuild the bundle with 'builder convert'."
+        )
+    try:
+        return {tensor.name: golden_tensor(bundle.root, tensor, specs[tensor.name]) for tensor in golden.inputs}
+    except ValueError as error:  # a file of another size than the tensor
+        raise UsageError(
+            f"golden {golden.id} does not fit its manifest ({error}); rebuild the bundle with 'builder convert'."
+        ) from error
+
+
 def measure_variant(bundle: Bundle, variant: Variant, device: Device, protocol: Protocol, store: Store | None) -> Run:
     """One run: conditions, measurement on the first golden's input, its check, conditions, verdict, record."""
     plan = protocol.counting() if device.metric == "instructions" else protocol
     golden = bundle.manifest.goldens[0]
-    specs = {spec.name: spec for spec in bundle.manifest.inputs}
     request = Request(
         artifact=bundle.path(variant.file),
         variant=variant,
-        inputs={tensor.name: golden_tensor(bundle.root, tensor, specs[tensor.name]) for tensor in golden.inputs},
+        inputs=golden_inputs(bundle, golden),
         threads=plan.threads,
         warmup=plan.warmup,
         runs=plan.runs,

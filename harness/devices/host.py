@@ -11,17 +11,20 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
 from builder import process
-from builder.bundle import Variant
+from builder.bundle import Binding, Variant
 from builder.bundle.tensors import from_artifact, to_artifact
 from harness.devices.base import Device, Found, Measured, Request
 from harness.devices.host_worker import WorkerRequest, WorkerResult
 from harness.errors import DeviceError, UsageError
 from harness.records import Conditions, DeviceInfo, Reading, Sample, TextReading
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 KIND = "host"
 RUNTIMES = {"tflite": "ai_edge_litert", "executorch": "executorch"}  # backend -> the package that executes it
@@ -113,7 +116,9 @@ class Host:
             self._run_worker(folder, request)
             result = WorkerResult(**json.loads((folder / "result.json").read_text(encoding="utf-8")))
             arrays = [np.load(folder / f"out{index}.npy", allow_pickle=False) for index in range(result.outputs)]
-        outputs = {binding.name: from_artifact(arrays[binding.index], binding) for binding in variant.outputs}
+        outputs = {
+            binding.name: from_artifact(_output(arrays, binding, variant), binding) for binding in variant.outputs
+        }
         return Measured(
             mode="python",
             runtime=result.runtime,
@@ -151,6 +156,17 @@ class Host:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         return None  # nothing on this computer was changed
+
+
+def _output(arrays: list[NDArray[np.generic]], binding: Binding, variant: Variant) -> NDArray[np.generic]:
+    """The output that a binding names. Raises DeviceError when the artifact gives another number or shape of outputs."""
+    shapes = [array.shape for array in arrays]
+    if binding.index >= len(shapes) or shapes[binding.index] != binding.shape:
+        raise DeviceError(
+            f"variant {variant.id} gives outputs of shapes {shapes}, but its manifest says that number {binding.index} "
+            f"is {binding.name} of shape {binding.shape}; rebuild the bundle."
+        )
+    return arrays[binding.index]
 
 
 def _file_text(path: Path) -> TextReading:

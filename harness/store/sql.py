@@ -12,7 +12,7 @@ from harness.errors import MissingToolError, StoreError
 from harness.records import Run, parse_run
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, MetaData
+    from sqlalchemy import URL, Connection, MetaData
 
     from builder.bundle import Manifest
     from harness.pictures import Picture
@@ -86,7 +86,7 @@ class SqlStore:
             event.listen(self._engine, "connect", _sqlite_pragmas)
         with self._guard():
             if create:
-                with self._engine.begin() as connection:
+                with self._writing() as connection:
                     self._tables.create_all(connection)
                     layout = self._tables.tables["layout"]
                     if connection.execute(layout.select()).first() is None:
@@ -107,7 +107,7 @@ class SqlStore:
         from sqlalchemy import select
 
         table, links, records = (self._tables.tables[name] for name in ("pictures", "run_pictures", "runs"))
-        with self._guard(), self._engine.begin() as connection:
+        with self._guard(), self._writing() as connection:
             connection.execute(records.insert(), {"id": run.id, "record": run.to_json()})
             for picture in pictures:
                 digest = hashlib.sha256(picture.png).hexdigest()
@@ -120,7 +120,7 @@ class SqlStore:
         from sqlalchemy import select
 
         table = self._tables.tables["manifests"]
-        with self._guard(), self._engine.begin() as connection:
+        with self._guard(), self._writing() as connection:
             if (
                 connection.execute(select(table.c.bundle_sha256).where(table.c.bundle_sha256 == bundle_sha256)).first()
                 is None
@@ -163,6 +163,14 @@ class SqlStore:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction that no other writer can come between; SQLite would otherwise take its lock only at the first write."""
+        with self._engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
 
     @contextmanager
     def _guard(self) -> Iterator[None]:

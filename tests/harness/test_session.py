@@ -87,6 +87,16 @@ def test_a_variant_that_breaks_does_not_stop_the_others(small_bundle: Path, tmp_
     assert [step.variant for step in steps] == ["tflite-fp32", "executorch-fp32", "coreml-fp32"]
 
 
+def test_a_golden_that_does_not_fit_is_one_sentence(small_bundle: Path, tmp_path: Path) -> None:
+    """A golden file of another size than its tensor is bad input, not a traceback."""
+    bundle = tmp_path / "short"
+    shutil.copytree(small_bundle, bundle)
+    (bundle / "golden" / "0-image.f32").write_bytes(b"\0" * 400)
+    write_manifest(bundle)
+    with pytest.raises(UsageError, match="golden 0 does not fit its manifest"):
+        harness.measure(bundle)
+
+
 def test_what_is_no_bundle_is_one_sentence(tmp_path: Path) -> None:
     """A missing path, an empty directory and a file of something else are UsageErrors."""
     (tmp_path / "empty").mkdir()

@@ -89,6 +89,18 @@ def test_kill_in_the_middle_of_appends_loses_nothing(tmp_path: Path, name: str) 
         store.close()
 
 
+def test_many_writers_at_once_share_one_store(tmp_path: Path) -> None:
+    """Programs that make and fill one store at the same moment all succeed, and every run is there once."""
+    code = WRITER.replace("itertools.count()", "range(5)")
+    argv = [sys.executable, "-c", code, str(tmp_path / "runs.sqlite")]
+    writers = [subprocess.Popen([*argv, str(number)], stdout=subprocess.PIPE, cwd=ROOT) for number in range(6)]
+    for writer in writers:
+        writer.communicate(timeout=120)
+    assert [writer.returncode for writer in writers] == [0] * 6
+    found = [run.id for run in stored_runs(str(tmp_path / "runs.sqlite"))]
+    assert sorted(found) == sorted(f"{writer}-{number}" for writer in range(6) for number in range(5))
+
+
 def test_a_torn_last_line_does_not_take_the_next_record_with_it(tmp_path: Path) -> None:
     """An append after half a line starts a line of its own."""
     path = tmp_path / "runs.jsonl"
