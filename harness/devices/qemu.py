@@ -57,7 +57,8 @@ def counting_qemu() -> Qemu:
     program = process.find(PROGRAM)
     if program is None:
         raise MissingToolError(f"{missing()}.")
-    folder = entry(f"runner/qemu-{sources_key(repr(PLUGIN_FLAGS))}", build_plugin)
+    sources = [path for path in (runner_sources() / "qemu").rglob("*") if path.is_file()]
+    folder = entry(f"runner/qemu-{sources_key(repr(PLUGIN_FLAGS), sources)}", build_plugin)
     return Qemu(program=program, plugin=folder / "libcount.so", root=folder / CPU)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -97,16 +98,17 @@ def runner_bundle(backend: str) -> RunnerBundle:
     Raises MissingToolError with the command that installs what is missing.
     """
     runtime = RUNTIMES[backend]
-    key = sources_key(repr((runtime, FLAGS)))
+    sources = [path for path in runner_sources().iterdir() if path.suffix in (".cpp", ".h")]
+    key = sources_key(repr((runtime, FLAGS)), sources)
     folder = entry(f"runner/{runtime.package}-{runtime.version}-{key}", lambda made: build(runtime, made))
     return RunnerBundle(runtime=runtime, folder=folder, key=key)
 
 
-def sources_key(options: str) -> str:
+def sources_key(options: str, sources: Iterable[Path]) -> str:
+    """Hash of build options and source files, in whatever order they come."""
     digest = hashlib.sha256(options.encode())
-    for path in sorted(runner_sources().rglob("*")):
-        if path.is_file():
-            digest.update(path.relative_to(runner_sources()).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in sorted(sources):
+        digest.update(path.relative_to(runner_sources()).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:20]
 
 

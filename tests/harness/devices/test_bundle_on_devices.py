@@ -1,0 +1,31 @@
+"""A whole bundle through a session on the emulated processor and the emulated phone: goldens, verdicts, refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import harness
+from tests.emulated_phone import EmulatedPhone
+
+
+def test_a_bundle_on_arm64_and_on_a_phone(small_bundle: Path, phone: EmulatedPhone, tmp_path: Path) -> None:
+    """Every variant that can run is measured with its golden passed, the Core ML one is skipped with the reason, nothing fails."""
+    devices = ["arm64", f"android:{phone.address}"]
+    result = harness.measure(small_bundle, devices=devices, protocol="quick", store=str(tmp_path / "runs.sqlite"))
+    measured = {(run.device.kind, run.backend): run for run in result.runs}
+    assert set(measured) == {(kind, backend) for kind in ("arm64", "android") for backend in ("tflite", "executorch")}
+    for run in result.runs:
+        assert run.golden is not None
+        assert run.golden.passed, run.golden
+        assert run.delegate_executed.value == "xnnpack"
+        assert run.simulated is not None
+    for backend in ("tflite", "executorch"):
+        counted = measured["arm64", backend]
+        assert (counted.verdict, counted.metric, counted.latency_ns) == ("ok", "instructions", ())
+        assert counted.instructions.value is not None
+        assert counted.instructions.value > 10_000
+        timed = measured["android", backend]
+        assert (timed.metric, timed.mode) == ("latency", "shell")
+        assert len(timed.latency_ns) == timed.protocol.runs
+    assert all(not skipped.failed and "macOS" in skipped.reason for skipped in result.skipped)
+    assert phone.files == []
