@@ -1,0 +1,114 @@
+"""ExecuTorch: lowered to XNNPACK from the exported program, run in ExecuTorch's own runtime, read back from the .pte itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from builder.backends.base import Calibration, Lowered, Model, Runner, StoredLayer
+from builder.bundle import Binding, Coverage
+from builder.errors import InputError
+from builder.precision.layers import Layer
+from builder.precision.plan import ResolvedPlan
+from builder.precision.scheme import Scheme
+
+if TYPE_CHECKING:
+    from builder.backends.executorch.ops import WeightedOp
+
+SUFFIX = ".pte"
+DELEGATES = ("xnnpack",)
+PACKAGES = ("executorch", "torchao", "torch", "flatbuffers", "numpy")
+
+
+def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
+    """Why the scheme cannot be realised on the layer and what can be done instead, or None."""
+    from builder.backends.executorch import schemes
+
+    _known(delegate)
+    return schemes.unsupported(layer, scheme)
+
+
+def lower(model: Model, plan: ResolvedPlan, delegate: str, calibration: Calibration, out: Path) -> Lowered:
+    """Write the artifact to `out`. Equal inputs give equal bytes. Raises ConversionError."""
+    from builder.backends.executorch.convert import convert
+
+    _known(delegate)
+    content, lowered = convert(model, plan, calibration)
+    out.write_bytes(content)
+    return lowered
+
+
+def read_back(path: Path, model: Model) -> dict[str, str]:
+    """Realised scheme of every layer, from the file alone. Raises VerificationError for a layer that is not found."""
+    from builder.backends.executorch.match import find_layers
+    from builder.backends.executorch.schemes import agreed
+
+    return {layer: agreed(op.scheme for op in ops) for layer, ops in find_layers(_ops(path), model).items()}
+
+
+def stored_layers(path: Path) -> tuple[StoredLayer, ...]:
+    """Every op with weights in order of execution, from the file alone."""
+    return tuple(
+        StoredLayer(
+            name=op.name, op=op.kind, scheme=op.scheme, weight_shape=op.weight.shape, weight_bytes=op.weight.bytes
+        )
+        for op in _ops(path)
+    )
+
+
+def coverage(path: Path, delegate: str) -> Coverage:
+    """What the delegate takes, from the file: lowering has already decided it."""
+    from builder.backends.executorch.delegation import xnnpack_coverage
+    from builder.backends.executorch.pte import load
+    from builder.backends.executorch.xnnpack import read_graphs
+
+    _known(delegate)
+    program = load(path)
+    return xnnpack_coverage(program, read_graphs(program))
+
+
+def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> Runner:
+    """Load the artifact in the ExecuTorch runtime."""
+    from builder.backends.executorch.runtime import ExecuTorchRunner
+
+    return ExecuTorchRunner(path, inputs, outputs, threads)
+
+
+def runtime_name() -> str:
+    """What `runner` executes with."""
+    from builder.backends.executorch import runtime
+
+    return runtime.runtime_name()
+
+
+def minimum_runtime(path: Path) -> str:
+    """What the file states: the version of the program's schema, and of XNNPACK's payload where there is one."""
+    from builder.backends.executorch.pte import load
+
+    program = load(path)
+    payload = " with XNNPACK payload XN01" if program.delegates else ""
+    return f"ExecuTorch program schema {program.version}{payload}"
+
+
+def peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> int:
+    """See `memory.py` for the formula."""
+    from builder.backends.executorch.memory import predicted_peak
+    from builder.backends.executorch.pte import load
+    from builder.backends.executorch.xnnpack import read_graphs
+
+    program = load(path)
+    return predicted_peak(path.stat().st_size, program, read_graphs(program))
+
+
+def _ops(path: Path) -> tuple[WeightedOp, ...]:
+    from builder.backends.executorch.ops import weighted_ops
+    from builder.backends.executorch.pte import load
+    from builder.backends.executorch.xnnpack import read_graphs
+
+    program = load(path)
+    return weighted_ops(program, read_graphs(program))
+
+
+def _known(delegate: str) -> None:
+    if delegate not in DELEGATES:
+        raise InputError(f"ExecuTorch has no delegate {delegate!r} here; use one of: {', '.join(DELEGATES)}.")

@@ -1,0 +1,74 @@
+"""The source network as a .pte: its layers quantized or in float16 as the plan says, then lowered to XNNPACK."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from builder.backends.base import Calibration, Lowered, Model
+from builder.bundle import Binding, TensorSpec
+from builder.errors import ConversionError, EdgebundleError
+from builder.precision.plan import ResolvedPlan
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+_SEGMENT_ALIGNMENT = 16  # what XNNPACK asks of constants; ExecuTorch's default of 128 pads every small weight
+
+
+def convert(model: Model, plan: ResolvedPlan, calibration: Calibration) -> tuple[bytes, Lowered]:
+    """The file's bytes and its bindings. Raises ConversionError."""
+    from builder.backends.executorch.half import in_half
+    from builder.backends.executorch.quantize import quantized
+
+    schemes = {layer.name: plan.scheme(layer.name) for layer in model.layers.layers}
+    halves = [name for name, scheme in schemes.items() if scheme.name == "fp16"]
+    if halves and len(halves) < len(schemes):
+        other = next(name for name in schemes if name not in halves)
+        raise ConversionError(
+            f"ExecuTorch computes in fp16 for the whole network or not at all, but the plan has {halves[0]!r} in fp16 and {other!r} in {schemes[other]}; "
+            f"give every layer fp16, or use fp32 on {halves[0]!r} and the others that ask for fp16."
+        )
+    try:
+        if halves:
+            program = in_half(model)
+        elif any(scheme.mode != "float" for scheme in schemes.values()):
+            program = quantized(
+                model, {layer.weight: schemes[layer.name] for layer in model.layers.layers}, calibration
+            )
+        else:
+            program = model.program
+        content = _lower(program)
+    except EdgebundleError:
+        raise
+    except Exception as error:  # the converter raises whatever its passes raise; the worker's log has the rest
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+        raise ConversionError(
+            f"ExecuTorch cannot convert the model ({reason}); replace the operation it names."
+        ) from error
+    return content, Lowered(inputs=_bindings(model.inputs), outputs=_bindings(model.outputs))
+
+
+def _lower(program: ExportedProgram) -> bytes:
+    import torch
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import ExecutorchBackendConfig, to_edge_transform_and_lower
+
+    with torch.no_grad():
+        edge: Any = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
+    made: Any = edge.to_executorch(ExecutorchBackendConfig(segment_alignment=_SEGMENT_ALIGNMENT))
+    return bytes(made.buffer)
+
+
+def _bindings(specs: tuple[TensorSpec, ...]) -> tuple[Binding, ...]:
+    """ExecuTorch keeps the order, layout and types of the exported program."""
+    return tuple(
+        Binding(
+            name=spec.name,
+            index=index,
+            layout="NCHW" if spec.kind == "image" else "plain",
+            shape=spec.shape,
+            dtype=spec.dtype,
+        )
+        for index, spec in enumerate(specs)
+    )

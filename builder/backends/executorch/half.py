@@ -1,0 +1,103 @@
+"""The whole network in float16 between float32 borders, and float16 weights in the file.
+
+ExecuTorch's own lowering keeps the weights of float16 convolutions as float32 in XNNPACK's payload, though the runtime takes
+float16 ones: the same results from half the bytes.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from builder.backends.base import Model
+from builder.errors import ConversionError
+
+if TYPE_CHECKING:
+    import torch
+    from torch.export import ExportedProgram
+    from torch.fx import GraphModule
+
+_CONVOLUTION = "aten.convolution.default"
+
+
+def in_half(model: Model) -> ExportedProgram:
+    """The program with float16 weights and arithmetic; its inputs and outputs keep their types. Raises ConversionError."""
+    import torch
+
+    keep_half_weights()
+    module: Any = copy.deepcopy(model.program.module(check_guards=False))  # it shares its weights with the program
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor.detach().half()).all()):
+            raise ConversionError(
+                f"{name!r} has values beyond the largest float16 number (65504); use fp32 for the network, or scale them down."
+            )
+    module.half()
+    _change_types(module)
+    samples = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in model.inputs)
+    return torch.export.export(_with_borders(module, model), samples)
+
+
+def _change_types(module: GraphModule) -> None:
+    """float32 written into the graph itself becomes float16: constants outside the parameters, and arguments of ops."""
+    import torch
+
+    def halved(argument: Any) -> Any:
+        return torch.float16 if argument is torch.float32 else argument
+
+    for node in list(module.graph.nodes):
+        if node.op == "get_attr":
+            owner: Any = module
+            *path, last = str(node.target).split(".")
+            for part in path:
+                owner = getattr(owner, part)
+            tensor = getattr(owner, last)
+            if isinstance(tensor, torch.Tensor) and tensor.dtype == torch.float32:
+                setattr(owner, last, tensor.half())
+        elif "_assert_tensor_metadata" in str(node.target):
+            module.graph.erase_node(node)  # it asserts the types of before
+        else:
+            node.args = torch.fx.node.map_aggregate(node.args, halved)
+            node.kwargs = torch.fx.node.map_aggregate(node.kwargs, halved)
+    module.recompile()
+
+
+def _with_borders(module: GraphModule, model: Model) -> torch.nn.Module:
+    import torch
+
+    outputs = model.outputs
+
+    class Bordered(torch.nn.Module):
+        """Casts at the inputs and outputs; tensors of integers pass."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = module
+
+        def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            results = self.inner(*(tensor.half() if tensor.is_floating_point() else tensor for tensor in tensors))
+            listed = results if isinstance(results, tuple | list) else (results,)
+            return tuple(result.to(getattr(torch, spec.dtype)) for result, spec in zip(listed, outputs, strict=True))
+
+    return Bordered()
+
+
+def keep_half_weights() -> None:
+    """Have XNNPACK's payload made with float16 weights left as they are, by ExecuTorch's table of node visitors.
+
+    A visitor is what writes one operator; this one differs from the stock one for float16 weights only.
+    """
+    import torch
+    from executorch.backends.xnnpack import operators  # noqa: F401  (fills the table)
+    from executorch.backends.xnnpack.operators import node_visitor
+
+    stock: Any = node_visitor._node_visitor_dict[_CONVOLUTION]
+    if stock.__name__ == "HalfConv2d":
+        return
+
+    class HalfConv2d(stock):  # type: ignore[misc]
+        def define_tensor(self, tensor: Any, *args: Any, **kwargs: Any) -> None:
+            if kwargs.get("force_fp32") and getattr(tensor.meta.get("val"), "dtype", None) == torch.float16:
+                kwargs["force_fp32"] = False
+            super().define_tensor(tensor, *args, **kwargs)
+
+    node_visitor.register_node_visitor(HalfConv2d)

@@ -1,0 +1,60 @@
+"""The ExecuTorch runtime on this machine."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from builder.bundle import Binding
+from builder.bundle.tensors import from_artifact, to_artifact
+from builder.errors import MissingToolError, VerificationError
+
+if TYPE_CHECKING:
+    from builder.backends.base import Tensors
+
+
+def runtime_name() -> str:
+    return f"ExecuTorch {metadata.version('executorch')} (XNNPACK)"
+
+
+class ExecuTorchRunner:
+    """The method `forward` of an artifact. The runtime's thread pool belongs to the process: the last runner made sets its size."""
+
+    def __init__(self, path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> None:
+        try:
+            from executorch.extension.pybindings.portable_lib import (
+                _threadpool_get_thread_count,
+                _unsafe_reset_threadpool,
+            )
+            from executorch.runtime import Runtime
+        except ImportError as error:
+            raise MissingToolError("ExecuTorch is not installed; run: pip install 'edgebundle[executorch]'") from error
+        self._path, self._inputs, self._outputs = path, inputs, outputs
+        if _threadpool_get_thread_count() != threads:
+            _unsafe_reset_threadpool(threads)
+        try:
+            self._program = Runtime.get().load_program(path)
+            self._method: Any = self._program.load_method("forward")
+        except RuntimeError as error:
+            raise VerificationError(self._refused("load", error)) from error
+
+    def __call__(self, inputs: Tensors) -> Tensors:
+        """Logical tensors in, logical tensors out. Raises VerificationError when the runtime refuses."""
+        import torch
+
+        arguments: list[Any] = [None] * len(self._inputs)
+        for binding in self._inputs:
+            arguments[binding.index] = torch.from_numpy(to_artifact(inputs[binding.name], binding))
+        try:
+            results = self._method.execute(arguments)
+        except RuntimeError as error:
+            raise VerificationError(self._refused("run", error)) from error
+        # A copy: the runtime writes the next result into the same memory.
+        return {
+            binding.name: from_artifact(results[binding.index].numpy().copy(), binding) for binding in self._outputs
+        }
+
+    def _refused(self, what: str, error: RuntimeError) -> str:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return f"{self._path.name} does not {what} in {runtime_name()} ({first}); change the plan of the layers it was asked for, or the operation."

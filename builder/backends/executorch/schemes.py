@@ -1,0 +1,40 @@
+"""Which schemes XNNPACK has on which layer, and what an op of a file really does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from builder.precision.layers import Layer
+from builder.precision.scheme import Scheme
+
+# By the datatypes of input, weights and output in the file.
+_REALISED = {
+    ("fp32", "fp32", "fp32"): "fp32",
+    ("fp16", "fp16", "fp16"): "fp16",
+    ("qint8", "qcint8", "qint8"): "static_wi8_ai8",
+    ("qdint8", "qcint8", "fp32"): "dynamic_wi8_afp32",
+}
+
+
+def unsupported(layer: Layer, scheme: Scheme) -> str | None:
+    """Why ExecuTorch with XNNPACK cannot do the scheme on the layer and what to ask for instead, or None."""
+    if scheme.name in ("fp32", "fp16", "static_wi8_ai8"):
+        return None
+    if scheme.name == "dynamic_wi8_afp32":
+        if layer.op == "linear":
+            return None
+        return f"XNNPACK quantizes activations at run time for linear layers only; use static_wi8_ai8, fp16 or fp32 on {layer.name!r}."
+    if layer.op == "linear" and scheme.mode == "weight_only":
+        return f"ExecuTorch with XNNPACK has no {scheme.name}; use dynamic_wi8_afp32 on {layer.name!r}, which stores its weights in 8 bits."
+    return f"ExecuTorch with XNNPACK has no {scheme.name}; use static_wi8_ai8, fp16 or fp32 on {layer.name!r}."
+
+
+def realised(source: str, weights: str, result: str) -> str:
+    """Scheme of an op by its datatypes; a description that is no scheme's name when there is none."""
+    return _REALISED.get((source, weights, result), f"weights {weights}, activations {source} to {result}")
+
+
+def agreed(schemes: Iterable[str]) -> str:
+    """The scheme of all uses of a layer; a description that is no scheme's name when they disagree."""
+    found = sorted(set(schemes))
+    return found[0] if len(found) == 1 else "mixed: " + " and ".join(found)
