@@ -7,7 +7,6 @@ import org.edgebundle.sdk.BITMAP_READER
 import org.edgebundle.sdk.ENGINES
 import org.edgebundle.sdk.StyleModel
 import org.edgebundle.sdk.core.BundleException
-import org.edgebundle.sdk.core.GoldenCheck
 import org.edgebundle.sdk.core.ModelLoader
 
 /** What the app shows: the bundle's own test picture, what the network makes of it, and how long it took. */
@@ -16,9 +15,10 @@ class Demo(val before: Bitmap, val after: Bitmap?, val labels: List<String>, val
         /** Runs the bundle's first golden picture. Blocks: call it off the main thread. Throws [BundleException]. */
         fun run(context: Context): Demo {
             val loader = ModelLoader(AssetBundle(context.assets), BITMAP_READER, ENGINES)
-            val picture = loader.manifest.goldens.flatMap { it.inputs }.firstOrNull { it.encoding == GoldenCheck.PNG }
-                ?: throw BundleException("the bundle carries no test picture; add pictures to [data] evaluation and package it again.")
-            val pixels = loader.goldens.picture(picture)
+            val spec = loader.manifest.inputs.firstOrNull { it.isImage }
+            val stored = loader.manifest.goldens.firstOrNull()?.inputs?.firstOrNull { it.name == spec?.name }
+            if (spec == null || stored == null) throw BundleException("the bundle carries no test picture; add pictures to [data] evaluation and package it again.")
+            val pixels = loader.goldens.pixels(stored, spec)
             val before = Bitmap.createBitmap(pixels.argb, pixels.width, pixels.height, Bitmap.Config.ARGB_8888)
             return if (loader.manifest.outputs.any { it.isImage }) stylize(context, before) else classify(context, loader, before)
         }

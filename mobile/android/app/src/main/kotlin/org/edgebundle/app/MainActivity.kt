@@ -14,7 +14,7 @@ import org.edgebundle.sdk.core.BundleException
 
 /** The one screen: the bundle's picture before and after; or, when started with the extras of [BenchmarkRequest], a benchmark. */
 class MainActivity : Activity() {
-    private val worker = Executors.newSingleThreadExecutor()
+    internal val worker = Executors.newSingleThreadExecutor()
     private lateinit var status: TextView
     private lateinit var compare: CompareView
     private lateinit var again: Button

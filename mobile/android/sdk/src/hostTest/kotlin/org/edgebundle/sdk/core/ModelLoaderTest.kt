@@ -89,6 +89,12 @@ class ModelLoaderTest {
     }
 
     @Test
+    fun anAppWithoutABundleIsToldHowToGetOne() {
+        val message = assertThrows(BundleException::class.java) { ModelLoader(DirectoryBundle(File(root, "absent")), IMAGE_IO, ENGINES) }.message.orEmpty()
+        assertTrue(message, "manifest.json" in message && "builder package" in message)
+    }
+
+    @Test
     fun aVariantOfAnotherRuntimeIsNotTaken() {
         val other = loaderOf { it.getJSONArray("variants").getJSONObject(0).put("backend", "executorch") }
         assertEquals(listOf("tflite-second"), other.variants.map { it.id })

@@ -1,5 +1,6 @@
 package org.edgebundle.sdk.core
 
+import java.io.IOException
 import java.io.InputStream
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
@@ -12,6 +13,13 @@ interface BundleFiles {
 
     /** Maps a file into memory without copying it. Throws `java.io.IOException` when it is absent or compressed. */
     fun map(path: String): ByteBuffer
+}
+
+/** All bytes of a small file. Throws [BundleException] when it cannot be read. */
+internal fun BundleFiles.bytes(path: String): ByteArray = try {
+    open(path).use { it.readBytes() }
+} catch (error: IOException) {
+    throw BundleException("the app's bundle has no readable $path (${error.message}); make the app with 'builder package'.", error)
 }
 
 /** Decodes a PNG or JPEG to pixels. Throws [BundleException] for what is no picture. */

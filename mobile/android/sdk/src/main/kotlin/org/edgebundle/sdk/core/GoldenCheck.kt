@@ -1,5 +1,8 @@
 package org.edgebundle.sdk.core
 
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+
 /** Runs a golden of the bundle through a loaded variant and compares what comes out, as `builder verify` does. */
 class GoldenCheck(private val files: BundleFiles, private val pictures: PictureReader) {
     /** Fills the inputs of [session] with the golden's and runs it once. */
@@ -28,10 +31,18 @@ class GoldenCheck(private val files: BundleFiles, private val pictures: PictureR
         return GoldenResult(golden.id, psnr >= expected.minPsnrDb, psnr, pairs.maxOf { (_, actual, wanted) -> maxAbsError(actual, wanted) }, expected.minPsnrDb)
     }
 
-    /** The pixels of a `png` golden tensor. */
-    fun picture(tensor: GoldenTensor): Pixels = files.open(tensor.file).use(pictures::read)
+    /** The pixels of a golden tensor that is a picture, whichever way it is stored. */
+    fun pixels(tensor: GoldenTensor, spec: TensorSpec): Pixels {
+        if (tensor.encoding == PNG) return picture(tensor)
+        val binding = Binding(spec.name, 0, "NCHW", spec.shape, Binding.FLOAT32)
+        val buffer = ByteBuffer.allocateDirect(binding.bytes).order(ByteOrder.nativeOrder())
+        writeValues(values(tensor), binding, buffer)
+        return Pixels(spec.width, spec.height, IntArray(spec.width * spec.height).also { PictureCodec(spec, binding).decode(buffer, it) })
+    }
 
-    private fun values(tensor: GoldenTensor) = floats(files.open(tensor.file).use { it.readBytes() })
+    private fun picture(tensor: GoldenTensor): Pixels = pictures.read(files.bytes(tensor.file).inputStream())
+
+    private fun values(tensor: GoldenTensor) = floats(files.bytes(tensor.file))
 
     /** The output as the golden's encoding holds it: 8-bit for `png`, so that like is compared with like. */
     private fun actual(session: Session, tensor: GoldenTensor, spec: TensorSpec): FloatArray {

@@ -4,7 +4,7 @@ import java.io.IOException
 
 /** Opens variants of a bundle: hash verified, artifact mapped, loaded in its engine, golden checked. */
 class ModelLoader(private val files: BundleFiles, pictures: PictureReader, private val engines: Map<String, EngineFactory>) {
-    private val manifestBytes = files.open(MANIFEST).use { it.readBytes() }
+    private val manifestBytes = files.bytes(MANIFEST)
 
     /** Identity of the bundle: the hash of its manifest. */
     val bundleSha256 = sha256(manifestBytes)

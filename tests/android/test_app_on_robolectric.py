@@ -1,0 +1,61 @@
+"""The Android app, started on Robolectric with real inference: what it shows, what it writes, how it refuses."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from builder.bundle import Bundle, file_sha256
+from builder.targets.subset import subset
+from harness.records import read_jsonl
+from tests.android.robolectric import compiled_app
+from tests.bundles import make_bundle
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    folder = tmp_path_factory.mktemp("bundle")
+    return subset(make_bundle(folder / "small"), ("tflite",), folder / "tflite")
+
+
+@pytest.fixture(scope="module")
+def out(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("robolectric")
+    (data / "out").mkdir()
+    done = compiled_app().run(bundle, data)
+    (data / "out" / "junit.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
+    return data / "out"
+
+
+def test_app_tests_pass(out: Path) -> None:
+    """The activity stylizes the golden picture, measures on request, answers bad requests, in English and Chinese."""
+    output = (out / "junit.txt").read_text(encoding="utf-8")
+    assert (found := re.search(r"OK \((\d+) tests\)", output)) is not None, output[-6000:]
+    assert int(found[1]) >= 7
+
+
+def test_benchmark_record_is_a_run_record(out: Path, bundle: Bundle) -> None:
+    """The record that the app wrote is read by the harness and names the very bundle and artifact."""
+    (run,) = read_jsonl(out / "lab.jsonl")
+    assert run.bundle_sha256 == bundle.sha256
+    assert run.variant_sha256 == file_sha256(bundle.path("variants/second.tflite"))
+    assert run.golden is not None
+    assert run.golden.passed
+    assert (run.threads, run.protocol.warmup, run.protocol.runs) == (2, 1, 5)
+    assert run.device.kind == "android"
+    assert run.delegate_executed.reason
+    assert run.load_ns.value
+    assert run.conditions_start.clocks_mhz
+
+
+@pytest.mark.parametrize("name", ["screen-en.png", "screen-zh.png", "screen-benchmark.png"])
+def test_screens_are_drawn(out: Path, name: str) -> None:
+    """The screens are of phone size and not empty."""
+    with Image.open(out / name) as image:
+        assert image.size == (822, 1782)
+        colours = image.convert("RGB").getcolors(1 << 24)
+    assert colours is not None
+    assert len(colours) > 10
