@@ -98,7 +98,7 @@ def train(
             group["lr"] = learning_rate(step, settings)
         optimizer.zero_grad()
         loss, losses = _loss(network, batches(step), objective, warmup=step < settings.warmup_steps)
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         report(step + 1, losses)
         if (step + 1) % settings.save_every == 0 or step + 1 == end:
