@@ -24,7 +24,8 @@ def held_out() -> Tensor:
 def stylize(example: str, pictures: Tensor) -> Tensor:
     low, high = RANGES[example]
     with torch.no_grad():
-        return (trained(example)(pictures * (high - low) + low) - low) / (high - low)
+        stylized: Tensor = trained(example)(pictures * (high - low) + low)
+    return (stylized - low) / (high - low)
 
 
 @pytest.mark.parametrize("example", CHECKPOINTS)
@@ -39,10 +40,10 @@ def test_output_is_nearer_to_the_style(example: str, held_out: Tensor) -> None:
     after = stylize(example, held_out)
     with torch.no_grad():
         target = {name: gram(maps) for name, maps in features(style).items()}
-        for old, new in zip(held_out.split(1), after.split(1), strict=True):
+        for old, new in zip(held_out[:, None], after[:, None], strict=True):
             assert float(style_loss(features(new), target)) < 0.67 * float(style_loss(features(old), target))
-        distances = [sum(float(palette_loss(p, style)) for p in pictures.split(1)) for pictures in (held_out, after)]
-    assert distances[1] < distances[0]
+    before_sum, after_sum = (sum(float(palette_loss(p[None], style)) for p in set_) for set_ in (held_out, after))
+    assert after_sum < before_sum
 
 
 @pytest.mark.parametrize("example", CHECKPOINTS)
