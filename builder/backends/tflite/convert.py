@@ -11,7 +11,7 @@ from builder.backends.tflite.graph import Graph, read_graph
 from builder.backends.tflite.match import find_layers
 from builder.backends.tflite.names import name_tensors
 from builder.bundle import Binding, TensorSpec
-from builder.errors import ConversionError, EdgebundleError
+from builder.errors import ConversionError, VerificationError
 
 SIGNATURE = "serving_default"  # litert-torch's name for the only signature
 _TYPES = {"FLOAT32": "float32", "INT32": "int32", "INT64": "int64"}
@@ -46,7 +46,11 @@ def to_float_file(model: Model) -> tuple[bytes, Lowered]:
         raise ConversionError(
             "two inputs or outputs of the model are the same tensor, which a TFLite signature cannot name; return it once."
         )
-    name_tensors(converted, find_layers(graph, model), borders)
+    try:
+        layers = find_layers(graph, model)
+    except VerificationError as error:
+        raise ConversionError(str(error)) from error
+    name_tensors(converted, layers, borders)
     slim(converted)
     return write_model(converted), lowered
 
@@ -64,8 +68,6 @@ def _convert(model: Model) -> bytes:
         wrapped = litert_torch.to_channel_last_io(module, args=images[0], outputs=images[1]) if any(images) else module
         with torch.no_grad():
             content: bytes = litert_torch.convert(wrapped, samples).model_content()
-    except EdgebundleError:
-        raise
     except Exception as error:  # the converter raises whatever its layers raise; the worker's log has the rest
         raise ConversionError(
             f"litert-torch cannot convert the model ({_first_line(error)}); replace the operation it names."

@@ -20,6 +20,12 @@ def unsupported(layer: Layer, scheme: Scheme) -> str | None:
     if scheme.name not in _KNOWN:
         other = "weight_only_wi4_afp32" if scheme.weight_bits <= 4 and not _no_int4(layer) else "weight_only_wi8_afp32"
         return f"TFLite has no {scheme.name}; use {other} on {layer.name!r}."
+    if scheme.mode == "dynamic" and layer.op == "conv_transpose2d":
+        # LiteRT 2.3 runs it, TFLite 2.14 refuses to prepare it, and no op version tells the two apart.
+        return (
+            f"TFLite runtimes of phones have no dynamic int8 for the transposed convolution {layer.name!r}; "
+            "use weight_only_wi8_afp32 or static_wi8_ai8 there."
+        )
     if scheme.weight_bits == 4 and (what := _no_int4(layer)):
         return (
             f"TFLite has no 4-bit weights for {what} {layer.name!r}; use weight_only_wi8_afp32 or static_wi8_ai8 there."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from builder.bundle.tensors import psnr_db
 from builder.errors import ConversionError, InputError, VerificationError
 from builder.precision.layers import Layer
 from builder.precision.scheme import SCHEMES
+from builder.process import run
 from tests.builder.models import (
     SIZE,
     Conditional,
@@ -186,9 +186,14 @@ def test_pictures_vectors_and_several_outputs_are_bound_by_name(tmp_path: Path) 
 
 
 def test_what_tflite_does_not_have_is_refused_with_an_alternative(mixed: Converted) -> None:
-    """Palettes, and 4-bit depthwise or transposed convolutions, name what to ask for instead."""
+    """Palettes, 4-bit depthwise or transposed convolutions and dynamic transposed ones name what to ask for instead."""
     table = mixed.model.layers
-    for layer, scheme in (("dw", "weight_only_wi4_afp32"), ("up", "weight_only_wi4_afp32"), ("head", "palettized_w4")):
+    for layer, scheme in (
+        ("dw", "weight_only_wi4_afp32"),
+        ("up", "weight_only_wi4_afp32"),
+        ("up", "dynamic_wi8_afp32"),
+        ("head", "palettized_w4"),
+    ):
         sentence = tflite.unsupported(table[layer], SCHEMES[scheme], "xnnpack")
         assert sentence is not None
         assert layer in sentence
@@ -294,30 +299,30 @@ def test_damaged_files_are_errors(mixed: Converted, tmp_path: Path) -> None:
 
 
 LOWER = """
-import sys, types, warnings
-warnings.simplefilter("ignore")
+import sys
 from pathlib import Path
 from builder.backends import tflite
+from tests.builder.backends.test_tflite import MIXTURE
 from tests.builder.models import Mixed, picture_model, plan_of, samples, seeded
 model = picture_model(seeded(Mixed))
-schemes = dict.fromkeys(model.layers.names(), "static_wi8_ai8") | {"head": "fp16", "pw": "weight_only_wi4_afp32"}
-tflite.lower(model, plan_of(schemes), "xnnpack", lambda: samples(model), Path(sys.argv[1]))
+tflite.lower(model, plan_of(MIXTURE), "xnnpack", lambda: samples(model), Path(sys.argv[1]))
 """
+MIXTURE = {
+    "head": "fp16",
+    "dw": "static_wi8_ai8",
+    "pw": "weight_only_wi4_afp32",
+    "squeeze": "dynamic_wi8_afp32",
+    "up": "static_wi8_ai16",
+    "tail": "static_wi8_ai8",
+}
 
 
-def test_two_processes_give_the_same_bytes(tmp_path: Path) -> None:
+def test_two_processes_give_the_same_bytes(mixed: Converted, tmp_path: Path) -> None:
     """Nothing of the process, its hash seed or the machine's paths gets into the file."""
-    files = [tmp_path / "1.tflite", tmp_path / "2.tflite"]
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", LOWER, str(file)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        for file in files
-    ]
-    assert [process.wait(120) for process in started] == [0, 0]
-    first, second = (hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
-    assert first == second
-    assert str(tmp_path).encode() not in files[0].read_bytes()
+    here, there = mixed.write(tmp_path / "here.tflite", MIXTURE), tmp_path / "there.tflite"
+    run([sys.executable, "-c", LOWER, there], cwd=ROOT, env={"PYTHONHASHSEED": "7"}, timeout_s=120)
+    assert hashlib.sha256(there.read_bytes()).hexdigest() == hashlib.sha256(here.read_bytes()).hexdigest()
+    assert str(ROOT).encode() not in here.read_bytes()
 
 
 def test_reading_back_loads_no_converter(mixed: Converted, tmp_path: Path) -> None:
@@ -328,7 +333,23 @@ def test_reading_back_loads_no_converter(mixed: Converted, tmp_path: Path) -> No
         "tflite.stored_layers(path), tflite.coverage(path, 'xnnpack'), tflite.minimum_runtime(path);"
         "print(sorted({'torch', 'litert_torch', 'ai_edge_quantizer', 'jax'} & set(sys.modules)))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(path)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
-    )
-    assert done.stdout.strip() == "[]"
+    assert run([sys.executable, "-c", code, path], cwd=ROOT, timeout_s=60).stdout.strip() == "[]"
+
+
+class Odd(torch.nn.Module):
+    """A transposed convolution that litert-torch has no lowering for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = torch.nn.ConvTranspose2d(3, 3, 3, stride=2, padding=1, output_padding=1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(self.up(image))[:, :, ::2, ::2]
+
+
+def test_what_the_converter_cannot_do_is_a_conversion_error(tmp_path: Path) -> None:
+    """The converter's own failure is one sentence, and no file is left."""
+    model = picture_model(seeded(Odd))
+    with pytest.raises(ConversionError, match="litert-torch cannot convert"):
+        tflite.lower(model, plan_of({"up": "fp32"}), "xnnpack", lambda: samples(model), tmp_path / "a.tflite")
+    assert list(tmp_path.iterdir()) == []
