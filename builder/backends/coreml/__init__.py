@@ -1,0 +1,111 @@
+"""Core ML: coremltools to an ML program, its weight compression for the plan, and the saved program itself to read back.
+
+Core ML runs on macOS and iOS only. Elsewhere the saved program is executed by `interpreter.py`, and reports say so.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from builder.backends.base import Calibration, Lowered, Model, Runner, StoredLayer
+from builder.bundle import Binding, Coverage, TensorSpec, tree_bytes
+from builder.precision.layers import Layer
+from builder.precision.plan import ResolvedPlan
+from builder.precision.scheme import Scheme
+
+SUFFIX = ".mlpackage"
+DELEGATES: tuple[str, ...] = ("all", "cpu_and_gpu", "cpu_and_ne")
+PACKAGES: tuple[str, ...] = ("coremltools", "torch", "numpy")
+
+_SUPPORTED = (
+    "fp32",
+    "fp16",
+    "weight_only_wi8_afp32",
+    "weight_only_wi4_afp32",
+    "palettized_w4",
+    "palettized_w6",
+    "palettized_w8",
+)
+
+
+def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
+    """Quantized activations need Core ML's own prediction to calibrate, which only macOS has."""
+    if scheme.name in _SUPPORTED:
+        return None
+    return f"Core ML files made here have no quantized activations ({scheme.name}); use weight_only_wi8_afp32, palettized_w8 or fp16 on {layer.name!r}."
+
+
+def lower(model: Model, plan: ResolvedPlan, delegate: str, calibration: Calibration, out: Path) -> Lowered:
+    """Write the .mlpackage. Equal inputs give equal bytes. Raises ConversionError."""
+    from builder.backends.coreml.convert import to_mlpackage
+
+    to_mlpackage(model, plan, out)
+    return Lowered(inputs=_bindings(model.inputs), outputs=_bindings(model.outputs))
+
+
+def _bindings(specs: tuple[TensorSpec, ...]) -> tuple[Binding, ...]:
+    return tuple(
+        Binding(
+            name=spec.name,
+            index=index,
+            layout="NCHW" if spec.kind == "image" else "plain",
+            shape=spec.shape,
+            dtype="int32" if spec.dtype == "int64" else spec.dtype,  # Core ML has no 64-bit integers at its borders
+        )
+        for index, spec in enumerate(specs)
+    )
+
+
+def read_back(path: Path, model: Model) -> dict[str, str]:
+    """Realised scheme of every layer, from the saved program. Raises VerificationError for a layer that is not found."""
+    from builder.backends.coreml.realise import realised
+
+    return realised(path, model)
+
+
+def stored_layers(path: Path) -> tuple[StoredLayer, ...]:
+    """Every op with weights, as the saved program holds it."""
+    from builder.backends.coreml.realise import stored
+
+    return stored(path)
+
+
+def coverage(path: Path, delegate: str) -> Coverage:
+    """Core ML runs every op of an ML program on some unit; which one, only a device can tell (MLComputePlan): 'predicted'."""
+    from builder.backends.coreml.program import computing_ops, load_program
+
+    ops = len(computing_ops(load_program(path)))
+    return Coverage(delegate=delegate, source="predicted", delegated_ops=ops, total_ops=ops, subgraphs=1)
+
+
+def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> Runner:
+    """Core ML itself on macOS, the interpreter elsewhere."""
+    from builder.backends.coreml.runtime import CoreMLRunner, InterpreterRunner
+
+    if sys.platform == "darwin":
+        return CoreMLRunner(path, inputs, outputs)
+    return InterpreterRunner(path, inputs, outputs, threads)
+
+
+def runtime_name() -> str:
+    """Which of the two `runner` uses."""
+    import platform
+
+    if sys.platform == "darwin":
+        return f"Core ML (macOS {platform.mac_ver()[0]})"
+    return "MIL interpreter (Core ML itself runs on Apple systems only)"
+
+
+def minimum_runtime(path: Path) -> str:
+    """The oldest iOS that loads the file, from its specification version."""
+    from builder.backends.coreml.program import minimum_ios
+
+    return minimum_ios(path)
+
+
+def peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> int:
+    """The package's bytes plus the largest set of activations alive at once."""
+    from builder.backends.coreml.program import largest_live_set, load_program
+
+    return tree_bytes(path) + largest_live_set(load_program(path))

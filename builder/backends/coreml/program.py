@@ -1,0 +1,101 @@
+"""The MIL program of a saved .mlpackage, rebuilt from its files alone, and what can be counted in it."""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+from builder.backends.coreml.package import MODEL, WEIGHTS
+from builder.errors import InputError, VerificationError
+
+# Specification version -> oldest system: coremltools/__init__.py, `_SPECIFICATION_VERSION_IOS_*`.
+_SYSTEMS = {6: "iOS 15", 7: "iOS 16", 8: "iOS 17", 9: "iOS 18", 10: "iOS 26"}
+_BITS = {"fp16": 16, "fp32": 32, "int32": 32, "int16": 16, "int8": 8, "uint8": 8, "bool": 8}
+
+
+def import_coremltools() -> Any:
+    """coremltools without its chatter about versions and missing Apple libraries."""
+    logging.getLogger("coremltools").setLevel(logging.ERROR)
+    import coremltools
+
+    logging.getLogger("coremltools").setLevel(logging.ERROR)
+    return coremltools
+
+
+def load_spec(path: Path) -> Any:
+    """The protobuf specification. Raises InputError when the package is damaged."""
+    import_coremltools()
+    from coremltools.proto import Model_pb2
+    from google.protobuf.message import DecodeError
+
+    spec = Model_pb2.Model()
+    try:
+        spec.ParseFromString((path / MODEL).read_bytes())
+    except (OSError, DecodeError) as error:
+        raise InputError(f"{path} is not a readable .mlpackage ({error}); convert it again.") from error
+    return spec
+
+
+def load_program(path: Path) -> Any:
+    """The main function's operations come from `.functions['main']`. Raises InputError, VerificationError."""
+    spec = load_spec(path)
+    if spec.WhichOneof("Type") != "mlProgram":
+        raise InputError(f"{path} is not an ML program; convert it with edgebundle or coremltools for iOS 15 or newer.")
+    from coremltools.converters.mil.frontend.milproto import load as milproto
+
+    try:
+        return milproto.load(spec, spec.specificationVersion, str(path / WEIGHTS))
+    except (ValueError, KeyError, RuntimeError, OSError, IndexError, AssertionError, NotImplementedError) as error:
+        raise VerificationError(
+            f"{path} cannot be rebuilt from its files ({error}); its weights or its program are damaged."
+        ) from error
+
+
+def operations(program: Any) -> list[Any]:
+    """All operations of the main function in order of execution."""
+    return list(program.functions["main"].operations)
+
+
+def computing_ops(program: Any) -> list[Any]:
+    """The operations that run at inference: neither constants nor the unpacking of stored weights."""
+    return [op for op in operations(program) if op.op_type != "const" and not op.op_type.startswith("constexpr_")]
+
+
+def dtype_of(value: Any) -> str:
+    """`fp16`, `fp32`, `int8`, ... of a MIL variable."""
+    from coremltools.converters.mil.mil import types
+
+    return str(types.builtin_to_string(value.dtype))
+
+
+def minimum_ios(path: Path) -> str:
+    version = int(load_spec(path).specificationVersion)
+    if version not in _SYSTEMS:
+        raise VerificationError(f"{path} has specification version {version}, which no known iOS states.")
+    return _SYSTEMS[version]
+
+
+def largest_live_set(program: Any) -> int:
+    """Bytes of the largest set of activations alive at once, in the program's own order of execution."""
+    ops = computing_ops(program)
+    last_use: dict[str, int] = {}
+    for index, op in enumerate(ops):
+        for value in op.inputs.values():
+            for var in value if isinstance(value, list | tuple) else (value,):
+                if hasattr(var, "name"):
+                    last_use[var.name] = index
+    for output in program.functions["main"].outputs:
+        last_use[output.name] = len(ops)
+    alive = {name: _bytes(var) for name, var in program.functions["main"].inputs.items()}
+    largest = sum(alive.values())
+    for index, op in enumerate(ops):
+        alive.update({var.name: _bytes(var) for var in op.outputs})
+        largest = max(largest, sum(alive.values()))
+        alive = {name: size for name, size in alive.items() if last_use.get(name, -1) > index}
+    return largest
+
+
+def _bytes(var: Any) -> int:
+    return math.prod(int(size) for size in var.shape) * _BITS.get(dtype_of(var), 32) // 8
