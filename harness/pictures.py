@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from builder.bundle import Bundle, Golden, GoldenTensor, TensorSpec
+from builder.bundle import Bundle, Golden, GoldenTensor, Manifest, TensorSpec
 from builder.bundle.tensors import golden_tensor, tensor_to_pixels
 
 if TYPE_CHECKING:
@@ -19,11 +19,18 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 
+Role = Literal["input", "source", "expected", "output"]
+SAME_IN_8_BITS_DB = 90.0  # an artifact this close to the source model differs by less than a tenth of a step of 8 bits
+
+
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """One picture of a run; `name` is the tensor's name in the manifest, `png` an 8-bit RGB PNG."""
+    """One picture of a run; `name` is the tensor's name in the manifest, `png` an 8-bit RGB PNG.
 
-    role: Literal["input", "expected", "output"]
+    `expected` is what the variant must give, `source` what the source model gives (see `source_variant`).
+    """
+
+    role: Role
     name: str
     png: bytes
 
@@ -32,9 +39,15 @@ def pictures_of(bundle: Bundle, golden: Golden, variant_id: str, outputs: Tensor
     """Every image tensor of a golden run; tensors that are no pictures are left out."""
     inputs = {spec.name: spec for spec in bundle.manifest.inputs}
     results = {spec.name: spec for spec in bundle.manifest.outputs}
-    expected = next((e.tensors for e in golden.expected if e.variant == variant_id), ())
+    by_variant = {expected.variant: expected.tensors for expected in golden.expected}
     found = [_golden_picture(bundle, "input", tensor, inputs[tensor.name]) for tensor in golden.inputs]
-    found += [_golden_picture(bundle, "expected", tensor, results[tensor.name]) for tensor in expected]
+    found += [
+        _golden_picture(bundle, "expected", tensor, results[tensor.name]) for tensor in by_variant.get(variant_id, ())
+    ]
+    source = source_variant(bundle.manifest)
+    found += [
+        _golden_picture(bundle, "source", tensor, results[tensor.name]) for tensor in by_variant.get(source or "", ())
+    ]
     for name, spec in results.items():
         if is_picture(spec) and name in outputs:
             finite = np.nan_to_num(np.asarray(outputs[name], np.float32), posinf=0.0, neginf=0.0)
@@ -42,13 +55,17 @@ def pictures_of(bundle: Bundle, golden: Golden, variant_id: str, outputs: Tensor
     return tuple(picture for picture in found if picture is not None)
 
 
+def source_variant(manifest: Manifest) -> str | None:
+    """The variant whose goldens stand for the source model's own output: the closest one, if 8 bits cannot tell them apart."""
+    best = max(manifest.variants, key=lambda variant: variant.quality.psnr_db_worst, default=None)
+    return best.id if best is not None and best.quality.psnr_db_worst >= SAME_IN_8_BITS_DB else None
+
+
 def is_picture(spec: TensorSpec) -> bool:
     return spec.kind == "image" and len(spec.shape) == 4 and spec.shape[:2] == (1, 3)
 
 
-def _golden_picture(
-    bundle: Bundle, role: Literal["input", "expected"], tensor: GoldenTensor, spec: TensorSpec
-) -> Picture | None:
+def _golden_picture(bundle: Bundle, role: Role, tensor: GoldenTensor, spec: TensorSpec) -> Picture | None:
     if not is_picture(spec):
         return None
     return Picture(

@@ -97,6 +97,7 @@ class Host:
 
     def measure(self, request: Request) -> Measured:
         variant = request.variant
+        load = os.getloadavg()[0]  # before the measurement: afterwards it would be our own
         ordered = sorted(variant.inputs, key=lambda binding: binding.index)
         with tempfile.TemporaryDirectory(prefix="edgebundle-host-") as name:
             folder = Path(name)
@@ -130,7 +131,10 @@ class Host:
             instructions=Reading(unit="instructions", reason="instructions are counted on the arm64 device only"),
             peak_memory_bytes=Reading(value=result.memory_peak_bytes, unit="B"),
             outputs=outputs,
-            samples=(Sample(t_s=0.0, probe="memory_before_load", value=result.memory_before_bytes, unit="B"),),
+            samples=(
+                Sample(t_s=0.0, probe="load_average", value=load, unit="programs"),
+                Sample(t_s=0.0, probe="memory_before_load", value=result.memory_before_bytes, unit="B"),
+            ),
         )
 
     def _run_worker(self, folder: Path, request: Request) -> None:

@@ -148,7 +148,8 @@ def _card(entry: Entry, anchor: str, gallery: Gallery) -> Card:
 
 
 def _run_facts(run: Run) -> tuple[Fact, ...]:
-    before = next((s.value for s in run.samples if s.probe == "memory_before_load"), None)
+    at_start = {sample.probe: sample.value for sample in reversed(run.samples)}
+    before = at_start.get("memory_before_load")
     memory = _reading("peak memory", run.peak_memory_bytes)
     if before is not None and memory.reason is None:
         memory = Fact(name="peak memory", value=f"{memory.value}, {text.size(before)} of it before loading")
@@ -169,6 +170,10 @@ def _run_facts(run: Run) -> tuple[Fact, ...]:
     else:
         facts.append(_reading("instructions per inference", run.instructions))
     facts.append(memory)
+    if "load_average" in at_start:
+        facts.append(
+            Fact(name="other load at the start", value=f"{at_start['load_average']:.1f} programs wanted to run")
+        )
     golden = Fact(name="golden", value=text.golden_text(run), reason=run.golden_reason)
     if run.golden is not None:
         golden = Fact(
@@ -211,19 +216,20 @@ def _comparisons(entry: Entry, gallery: Gallery) -> tuple[Comparison, ...]:
     def of(role: str) -> dict[str, Picture]:
         return {picture.name: picture for picture in entry.pictures if picture.role == role}
 
-    inputs, expected, outputs = of("input"), of("expected"), of("output")
+    inputs, source, expected, outputs = of("input"), of("source"), of("expected"), of("output")
     before = next(iter(inputs.values()), None)
     found = []
-    for name in outputs.keys() & expected.keys():
-        apart, gain = difference(png_pixels(expected[name].png), png_pixels(outputs[name].png))
-        caption = (
-            f"difference, amplified {gain}{text.TIMES}" if apart.any() else "difference: none, every pixel is equal"
-        )
+    for name in outputs.keys() & (source.keys() | expected.keys()):
+        wanted, title = (source[name], "source model") if name in source else (expected[name], "expected")
+        apart, gain = difference(png_pixels(wanted.png), png_pixels(outputs[name].png))
+        caption = f"difference of the two, amplified {gain}{text.TIMES}"
+        if not apart.any():
+            caption = "difference of the two: none, every pixel is equal"
         found.append(
             Comparison(
                 name=name,
                 before=gallery.show(before.png, "before") if before else None,
-                expected=gallery.show(expected[name].png, "expected"),
+                wanted=gallery.show(wanted.png, title),
                 output=gallery.show(outputs[name].png, "device output"),
                 difference=gallery.show(png_bytes(apart), caption),
             )

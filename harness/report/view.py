@@ -47,7 +47,7 @@ class Comparison:
 
     name: str
     before: Shown | None
-    expected: Shown
+    wanted: Shown
     output: Shown
     difference: Shown
 

@@ -51,7 +51,7 @@ def test_both_runtimes_give_what_the_source_model_gives(
     assert (measured.runtime, measured.delegate_executed.value) == (runtime, "xnnpack")
     assert len(measured.latency_ns) == 7
     assert all(value > 0 for value in measured.latency_ns)
-    before = measured.samples[0].value
+    before = next(sample.value for sample in measured.samples if sample.probe == "memory_before_load")
     assert measured.peak_memory_bytes.value is not None
     assert 1e6 < before <= measured.peak_memory_bytes.value < 3e9
     assert measured.first_ns.value

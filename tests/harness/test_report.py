@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.pictures import difference
+from builder.bundle import parse_manifest
+from harness.pictures import difference, source_variant
 from harness.records import Run
 from harness.report import make_report
 from harness.report.text import milliseconds, significant, size
@@ -61,6 +62,8 @@ def test_a_browser_opens_it_without_error_or_request(
         "121.2 dB",
         "94.206 M instructions",
         "not a latency",
+        "source model",
+        "programs wanted to run",
         "counts only, no hardware",
         "passed, equal",
     ):
@@ -163,6 +166,17 @@ def test_an_empty_store_has_a_page(tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "runs.sqlite"), create=True)
     assert "no runs yet" in make_report(store, "html")
     store.close()
+
+
+def test_the_source_model_is_shown_by_a_variant_that_equals_it(small_bundle: Path) -> None:
+    """The closest variant stands for the source model where 8 bits cannot tell them apart, and none does otherwise."""
+    manifest = parse_manifest((small_bundle / "manifest.json").read_text(encoding="utf-8"), where="small")
+    assert source_variant(manifest) == "tflite-fp32"
+    poor = tuple(
+        v.model_copy(update={"quality": v.quality.model_copy(update={"psnr_db_worst": 60.0})})
+        for v in manifest.variants
+    )
+    assert source_variant(manifest.model_copy(update={"variants": poor})) is None
 
 
 def test_difference_is_amplified_by_what_it_says() -> None:

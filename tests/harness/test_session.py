@@ -32,9 +32,14 @@ def test_a_run_has_everything_that_makes_it_mean_something(measured_runs: list[R
 
 
 def test_the_store_has_pictures_and_manifest(measured_store: str, measured_runs: list[Run]) -> None:
-    """A report can be made without the bundle: the input, expected and output pictures and the manifest are kept."""
+    """A report can be made without the bundle: the input, source, expected and output pictures and the manifest are kept."""
     store = open_store(measured_store)
-    assert {picture.role for picture in store.pictures(measured_runs[0].id)} == {"input", "expected", "output"}
+    assert {picture.role for picture in store.pictures(measured_runs[0].id)} == {
+        "input",
+        "source",
+        "expected",
+        "output",
+    }
     manifest = store.manifest(measured_runs[0].bundle_sha256)
     assert manifest is not None
     assert manifest.model.name == "small"
