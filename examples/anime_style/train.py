@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -13,8 +14,10 @@ from model import create  # noqa: E402
 from training.command import run  # noqa: E402
 from training.settings import Settings  # noqa: E402
 
-SETTINGS = Settings(
+# Finds the style; it was ended early because the content began to fade.
+SKETCH = Settings(
     steps=3500,
+    until=1100,
     batch=1,
     crop=96,
     seed=5,
@@ -30,11 +33,26 @@ SETTINGS = Settings(
     save_every=50,
 )
 
+# Brings the content back: finer content features, and more of them.
+REFINE = replace(
+    SKETCH,
+    steps=700,
+    until=None,
+    seed=6,
+    warmup_steps=0,
+    content_layer="block2",
+    content_weight=2.0,
+    style_weight=15.0,
+    variation_weight=0.3,
+    save_every=25,
+)
+
 if __name__ == "__main__":
     # fp16 halves the file that the repository keeps; prepare.py widens it.
     run(
         create,
-        SETTINGS,
+        SKETCH,
+        REFINE,
         style=HERE / "style.png",
         checkpoint=HERE / "anime_style_fp16.safetensors",
         dtype=torch.float16,

@@ -36,31 +36,35 @@ def objective_for(settings: Settings, style: Path) -> Objective:
 
 def run(
     create: Callable[[], nn.Module],
-    settings: Settings,
-    *,
+    *phases: Settings,
     style: Path,
     checkpoint: Path,
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Train and write `checkpoint`; the state of an unfinished run lies beside it as `train.state.pt`."""
+    """Train in one or more phases and write `checkpoint`.
+
+    A phase goes on with the weights of the one before and with a fresh optimizer; its state lies beside the checkpoint as
+    `train.N.state.pt`.
+    """
     parser = argparse.ArgumentParser(description="Train the network and write its weights.")
-    parser.add_argument("--resume", action="store_true", help="go on from train.state.pt where it exists")
+    parser.add_argument("--resume", action="store_true", help="go on where an earlier run was interrupted")
     parser.add_argument(
         "--threads", type=int, default=1, help="CPU threads (default: 1; the weights depend on it in the last digits)"
     )
     arguments = parser.parse_args()
 
     torch.set_num_threads(arguments.threads)
-    torch.manual_seed(settings.seed)
+    torch.manual_seed(phases[0].seed)
     network = create()
     initialise(network)
-    crops = Crops.of(TRAINING, size=settings.crop, batch=settings.batch, seed=settings.seed)
-    objective = objective_for(settings, style)
-    state = checkpoint.with_name("train.state.pt")
-    with _Progress(settings.steps) as progress:
-        done = train(network, crops, objective, state=state, resume=arguments.resume, report=progress.report)
+    for number, settings in enumerate(phases, start=1):
+        crops = Crops.of(TRAINING, size=settings.crop, batch=settings.batch, seed=settings.seed)
+        objective = objective_for(settings, style)
+        state = checkpoint.with_name(f"train.{number}.state.pt")
+        with _Progress(settings.end) as progress:
+            train(network, crops, objective, state=state, resume=arguments.resume, report=progress.report)
     save_weights(checkpoint, network, dtype)
-    print(f"{checkpoint.name}: {done} steps")
+    print(f"{checkpoint.name}: {sum(settings.end for settings in phases)} steps")
 
 
 class _Progress:

@@ -91,7 +91,7 @@ def train(
     done = 0
     if resume and state.exists():
         done = load_state(state, settings=settings, network=network, optimizer=optimizer)
-    end = min(settings.steps, stop_after if stop_after is not None else settings.steps)
+    end = settings.end if stop_after is None else min(settings.end, stop_after)
     network.train()
     for step in range(done, end):
         for group in optimizer.param_groups:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """One training run: the same settings, style picture and package versions give the same weights.
+    """One phase of training: the same settings, style picture and package versions give the same weights.
 
     `crop` is the side of the training crops in pixels, `value_range` what the network takes and gives. During the first
-    `warmup_steps` the network learns to reproduce its input (plain squared error), after them to stylize.
+    `warmup_steps` the network learns to reproduce its input (plain squared error), after them to stylize. `until` ends the
+    phase before its learning rate has come down to zero.
     """
 
     steps: int
@@ -18,6 +19,7 @@ class Settings:
     crop: int
     seed: int
     value_range: tuple[float, float]
+    until: int | None = None
     warmup_steps: int = 0
     learning_rate: float = 1e-3
     content_layer: str = "block3"
@@ -28,3 +30,8 @@ class Settings:
     palette_weight: float = 1.0
     variation_weight: float = 0.1
     save_every: int = 100
+
+    @property
+    def end(self) -> int:
+        """The number of steps that the phase takes."""
+        return self.steps if self.until is None else min(self.steps, self.until)
