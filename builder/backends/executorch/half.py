@@ -95,8 +95,15 @@ def keep_half_weights() -> None:
         return
 
     class HalfConv2d(stock):  # type: ignore[misc]
+        transposed = False
+
+        def define_node(self, node: Any, *args: Any, **kwargs: Any) -> None:
+            self.transposed = bool(node.args[6])  # XNNPACK's deconvolution takes its weights as float32 only
+            super().define_node(node, *args, **kwargs)
+
         def define_tensor(self, tensor: Any, *args: Any, **kwargs: Any) -> None:
-            if kwargs.get("force_fp32") and getattr(tensor.meta.get("val"), "dtype", None) == torch.float16:
+            is_half = getattr(tensor.meta.get("val"), "dtype", None) == torch.float16
+            if kwargs.get("force_fp32") and is_half and not self.transposed:
                 kwargs["force_fp32"] = False
             super().define_tensor(tensor, *args, **kwargs)
 

@@ -48,6 +48,7 @@ class Weight:
     scale: Array
     zero_point: int
     axis: int
+    for_half: bool = False
 
     @property
     def bytes(self) -> int:
@@ -61,12 +62,15 @@ class Weight:
         return stored if not self.scale.size else (stored - np.float32(self.zero_point)) * self._along_axis()
 
     def rounding(self, values: Array) -> Array:
-        """Largest distance of `values` from what was rounded to them: half a step, or half a unit in the last place of float16."""
+        """Largest distance of `values` from what was rounded to them: half a step, or half a unit in the last place of float16.
+
+        Weights stored as float32 for float16 arithmetic have been rounded to float16 before.
+        """
         import numpy as np
 
         if self.scale.size:
             return np.broadcast_to(np.float32(0.501) * self._along_axis(), values.shape)
-        if self.datatype == "fp16":
+        if self.datatype == "fp16" or self.for_half:
             return (np.abs(values) * np.float32(2.0**-11 * 1.01) + np.float32(2.0**-25)).astype(np.float32)
         return np.zeros_like(values)
 
@@ -111,24 +115,31 @@ def _delegated(graph: Graph, step: int) -> Iterator[WeightedOp]:
     for number, node in enumerate(graph.nodes):
         if node.kind not in _WEIGHTED or node.filter is None or graph.values[node.filter].constant is None:
             continue
-        weight, result = graph.values[node.filter], graph.values[node.output]
+        source, weight, result = (graph.values[number] for number in (node.inputs[0], node.filter, node.output))
+        for_half = source.datatype == "fp16"
         yield WeightedOp(
             name=f"{step}.{number}",
             kind=node.kind,
-            scheme=realised(graph.values[node.inputs[0]].datatype, weight.datatype, result.datatype),
+            scheme=realised(node.kind, source.datatype, weight.datatype, result.datatype),
             groups=node.groups,
-            weight=_of_value(weight),
-            bias=None if node.bias is None else _of_value(graph.values[node.bias]),
+            weight=_of_value(weight, for_half=for_half),
+            bias=None if node.bias is None else _of_value(graph.values[node.bias], for_half=for_half),
         )
 
 
-def _of_value(value: Value) -> Weight:
+def _of_value(value: Value, *, for_half: bool) -> Weight:
     import numpy as np
 
     data = np.empty(0, np.uint8) if value.constant is None else value.constant
     scale = np.asarray(value.scale, np.float32)
     return Weight(
-        datatype=value.datatype, shape=value.shape, data=data, scale=scale, zero_point=value.zero_point, axis=value.axis
+        datatype=value.datatype,
+        shape=value.shape,
+        data=data,
+        scale=scale,
+        zero_point=value.zero_point,
+        axis=value.axis,
+        for_half=for_half,
     )
 
 
@@ -144,7 +155,7 @@ def _portable(program: Program, step: Instruction, number: int, made_by: dict[in
     return WeightedOp(
         name=f"{number}",
         kind=step.kernel,
-        scheme=realised(source_type, source.dtype, program.dtypes.get(step.args[-1], "other")),
+        scheme=realised(step.kernel, source_type, source.dtype, program.dtypes.get(step.args[-1], "other")),
         groups=1,
         weight=_of_constant(source),
         bias=None if offset is None else _of_constant(offset),

@@ -95,17 +95,17 @@ def load(path: Path) -> Program:
         program_size = int.from_bytes(header[8:16], "little")
         base = int.from_bytes(header[16:24], "little")
     raw = _parse(content[:program_size].tobytes(), path.name)
-    segments = [content[base + part.offset : base + part.offset + part.size] for part in raw.segments]
+    if not raw.execution_plan or any(base + part.offset + part.size > len(content) for part in raw.segments or []):
+        raise VerificationError(
+            f"{path.name} is damaged: a part of its program or its constants is missing; convert it again."
+        )
+    segments = [content[base + part.offset : base + part.offset + part.size] for part in raw.segments or []]
     plan = raw.execution_plan[0]
     tensors = {number: value.val for number, value in enumerate(plan.values) if hasattr(value.val, "scalar_type")}
+    steps = (_instruction(step.instr_args, plan) for chain in plan.chains for step in chain.instructions)
     return Program(
         version=int(raw.version),
-        instructions=tuple(
-            found
-            for chain in plan.chains
-            for step in chain.instructions
-            if (found := _instruction(step.instr_args, plan))
-        ),
+        instructions=tuple(step for step in steps if step is not None),
         delegates=tuple(Delegate(id=found.id, payload=_payload(found, raw, segments)) for found in plan.delegates),
         constants=_constants(tensors, raw, segments),
         dtypes={number: _dtype(tensor) for number, tensor in tensors.items()},

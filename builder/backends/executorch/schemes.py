@@ -29,8 +29,13 @@ def unsupported(layer: Layer, scheme: Scheme) -> str | None:
     return f"ExecuTorch with XNNPACK has no {scheme.name}; use static_wi8_ai8, fp16 or fp32 on {layer.name!r}."
 
 
-def realised(source: str, weights: str, result: str) -> str:
-    """Scheme of an op by its datatypes; a description that is no scheme's name when there is none."""
+def realised(kind: str, source: str, weights: str, result: str) -> str:
+    """Scheme of an op by its kind and datatypes; a description that is no scheme's name when there is none.
+
+    XNNPACK's transposed convolution in float16 takes its weights, rounded to float16, as float32 only: fp16 in all but the bytes.
+    """
+    if kind == "ConvTranspose2d" and (source, weights, result) == ("fp16", "fp32", "fp16"):
+        return "fp16"
     return _REALISED.get((source, weights, result), f"weights {weights}, activations {source} to {result}")
 
 
