@@ -9,12 +9,13 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
+from builder.assemble import assemble_bundle
 from builder.bundle import MANIFEST, Bundle, opened
 from builder.config import Config, VariantSection
 from builder.errors import ConfigError
 from builder.output import copy_into, refuse_foreign, replacing
 from builder.project import Project, open_project
-from builder.steps import Listener, assemble_bundle, build_package, export_source, lower_variant, plan_variant
+from builder.steps import Listener, build_package, export_source, lower_variant, plan_variant
 from builder.suggest import did_you_mean
 from builder.targets import TARGETS
 from builder.targets.base import PackageResult

@@ -19,7 +19,7 @@ from builder.config import AndroidSection, VariantSection
 from builder.errors import ConfigError, DataError
 from builder.jobs import RESULT, SourceJob, SourceResult, VariantJob, VariantResult
 from builder.precision.plan import resolve
-from builder.precision.support import SupportedPlan, check_support
+from builder.support import SupportedPlan, check_support
 from builder.project import Project
 from builder.supervisor import run_job
 from builder.targets import TARGETS
@@ -123,27 +123,6 @@ def lower_variant(
         key=key,
         result=VariantResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8")),
     )
-
-
-def assemble_bundle(project: Project, source: SourceStep, variants: Sequence[VariantStep]) -> Bundle:
-    """The bundle of these variants, kept in the cache and opened from there (so its hashes are checked)."""
-    from builder.assemble import write_bundle
-
-    key = content_key(
-        {
-            "model": project.config.model.model_dump(mode="json"),
-            "source": source.key,
-            "variants": [
-                [step.section.model_dump(mode="json"), step.key, project.plan(step.section)[0].model_dump(mode="json")]
-                for step in variants
-            ],
-        }
-    )
-    with locked(f"bundle {key}"):
-        if not entry("bundle", key).is_dir():
-            with publishing("bundle", key) as work:
-                write_bundle(project, source, variants, work)
-    return Bundle.open(entry("bundle", key))
 
 
 def build_package(

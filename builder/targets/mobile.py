@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import builder
 from builder.errors import MissingToolError
 
 
 def mobile_root() -> Path:
     """The directory that holds `android/` (and the other mobile projects)."""
-    package = Path(builder.__file__).parent
+    package = Path(__file__).resolve().parents[1]
     for root in (package / "_mobile", package.parent / "mobile"):
         if (root / "android" / "settings.gradle.kts").is_file():
             return root

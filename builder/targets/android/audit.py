@@ -26,8 +26,8 @@ CURES = {  # library -> what to do about 4 KB pages
 }
 
 
-def audit_apk(apk: Path, *, application_id: str) -> tuple[Finding, ...]:
-    """All findings of one APK, in a fixed order."""
+def audit_apk(apk: Path, *, application_id: str | None = None) -> tuple[Finding, ...]:
+    """All findings of one APK, in a fixed order; its application id is checked where one is given."""
     try:
         with zipfile.ZipFile(apk) as archive:
             found = [
@@ -151,13 +151,13 @@ def _models(apk: Path, archive: zipfile.ZipFile) -> Iterator[Finding]:
             )
 
 
-def _badging(apk: Path, application_id: str) -> Iterator[Finding]:
+def _badging(apk: Path, application_id: str | None) -> Iterator[Finding]:
     """What Android's own reader makes of manifest and resources."""
     text = tools.run_tool(
         ["aapt2", "dump", "badging", apk], what=f"read the manifest of {apk.name}", timeout_s=LIMIT_S
     ).stdout
     package = re.search(r"^package: name='([^']*)' versionCode='([^']*)' versionName='([^']*)'", text, re.MULTILINE)
-    if package is None or package[1] != application_id:
+    if package is None or application_id not in (None, package[1]):
         yield _finding(
             "error",
             "application-id",
