@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import harness
+from harness.config import Protocol
+from harness.session import opened_bundle, run_session
 from tests.emulated_phone import EmulatedPhone
 
+FEW = Protocol(name="few", warmup=1, runs=3, threads=2, timeout_s=120)
 
-def test_a_bundle_on_arm64_and_on_a_phone(small_bundle: Path, phone: EmulatedPhone, tmp_path: Path) -> None:
+
+def test_a_bundle_on_arm64_and_on_a_phone(small_bundle: Path, phone: EmulatedPhone) -> None:
     """Every variant that can run is measured with its golden passed, the Core ML one is skipped with the reason, nothing fails."""
     devices = ["arm64", f"android:{phone.address}"]
-    result = harness.measure(small_bundle, devices=devices, protocol="quick", store=str(tmp_path / "runs.sqlite"))
+    with opened_bundle(small_bundle) as bundle:
+        result = run_session(bundle, devices, FEW, None)
     measured = {(run.device.kind, run.backend): run for run in result.runs}
     assert set(measured) == {(kind, backend) for kind in ("arm64", "android") for backend in ("tflite", "executorch")}
     for run in result.runs:
