@@ -1,33 +1,48 @@
-"""The source network as an ML program: float precision by op, then weight compression by layer."""
+"""The source network as an ML program: float precision by op and weight compression by layer, in one pass pipeline.
+
+A layer is known inside the converter by the name of its weight's placeholder (`p_blocks_0_dw_weight`), which coremltools
+takes over as the name of the constant. Passes that rewrite weights or join equal ones before compression would lose it.
+"""
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.backends.base import Model
-from builder.backends.coreml.match import match_layers, weight_of
+from builder.backends.coreml.aliases import without_aliases
+from builder.backends.coreml.match import placeholders, weight_of
 from builder.backends.coreml.package import write_package
-from builder.backends.coreml.program import import_coremltools, operations
+from builder.backends.coreml.program import import_coremltools
 from builder.errors import ConversionError, EdgebundleError
 from builder.precision.plan import ResolvedPlan
 from builder.precision.scheme import Scheme
 
 if TYPE_CHECKING:
-    from torch.export import ExportedProgram
+    from builder.bundle import TensorSpec
 
-_DTYPES = {"float32": "float32", "int32": "int32", "int64": "int32"}
+_BORDER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# These write new weights under new names: two layers with equal weights would become one before they get their schemes,
+# and a constant factor after a layer would be folded into it. Core ML's own compiler folds again on the device.
+_WITHOUT = (
+    "common::const_deduplication",
+    "common::fuse_conv_scale",
+    "common::fuse_conv_bias",
+    "common::fuse_conv_batchnorm",
+)
+_QUANTIZE, _PALETTIZE = "compression::linear_quantize_weights", "compression::palettize_weights"
 
 
 def to_mlpackage(model: Model, plan: ResolvedPlan, out: Path) -> None:
     """Convert, compress and save. Raises ConversionError."""
+    _check_names((*model.inputs, *model.outputs))
     coremltools = import_coremltools()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            converted = _convert(coremltools, model, plan)
-            write_package(_compress(coremltools, converted, model, plan), out)
+            write_package(_convert(coremltools, model, plan), out)
     except EdgebundleError:
         raise
     except Exception as error:  # the converter raises whatever its passes raise; the worker's log has the rest
@@ -38,35 +53,61 @@ def to_mlpackage(model: Model, plan: ResolvedPlan, out: Path) -> None:
 
 
 def _convert(coremltools: Any, model: Model, plan: ResolvedPlan) -> Any:
-    import numpy as np
-
-    def tensor(name: str, dtype: str, shape: tuple[int, ...] | None = None) -> Any:
-        kind = getattr(np, _DTYPES[dtype])
-        return (
-            coremltools.TensorType(name=name, dtype=kind)
-            if shape is None
-            else coremltools.TensorType(name=name, shape=shape, dtype=kind)
-        )
-
     schemes = {layer.name: plan.scheme(layer.name) for layer in model.layers.layers}
-    # Ops of no layer (activations, norms, resizing) compute in fp16 only where everything around them does.
-    elsewhere = all(_computes_in_fp16(scheme) for scheme in schemes.values())
-    keys = _layers_by_placeholder(model)
-
-    def in_fp16(op: Any) -> bool:
-        var = weight_of(op)
-        layer = keys.get(var.name) if var is not None else None
-        return elsewhere if layer is None else _computes_in_fp16(schemes[layer])
-
     return coremltools.convert(
         without_aliases(model.program),
-        inputs=[tensor(spec.name, spec.dtype, spec.shape) for spec in model.inputs],
-        outputs=[tensor(spec.name, spec.dtype) for spec in model.outputs],
+        inputs=[
+            coremltools.TensorType(name=spec.name, shape=spec.shape, dtype=_border_dtype(spec)) for spec in model.inputs
+        ],
+        outputs=[coremltools.TensorType(name=spec.name, dtype=_border_dtype(spec)) for spec in model.outputs],
         convert_to="mlprogram",
-        compute_precision=coremltools.transform.FP16ComputePrecision(op_selector=in_fp16),
+        compute_precision=_precision(coremltools, model, schemes),
+        pass_pipeline=_pipeline(coremltools, model, schemes),
         minimum_deployment_target=_target(coremltools, list(schemes.values())),
         skip_model_load=True,
     )
+
+
+def _precision(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any:
+    """A layer computes in what its scheme says; ops of no layer (activations, norms, resizing) in fp16 only when all layers do."""
+    layer_of = {placeholder: layer for layer, placeholder in placeholders(model).items()}
+    elsewhere = all(_computes_in_fp16(scheme) for scheme in schemes.values())
+
+    def in_fp16(op: Any) -> bool:
+        var = weight_of(op)
+        layer = layer_of.get(var.name) if var is not None else None
+        return elsewhere if layer is None else _computes_in_fp16(schemes[layer])
+
+    return coremltools.transform.FP16ComputePrecision(op_selector=in_fp16)
+
+
+def _pipeline(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any:
+    """The default passes without those that lose a layer, and the compression of each layer's weights at the end.
+
+    Linear weights: symmetric, one scale an output channel, unpacked to fp32 for fp32 arithmetic. Palettes: k-means, one of
+    2^bits fp16 values for the whole weight, for fp16 arithmetic.
+    """
+    optimize = coremltools.optimize.coreml
+    quantized: dict[str, Any] = {}
+    palettized: dict[str, Any] = {}
+    for layer, placeholder in placeholders(model).items():
+        scheme = schemes[layer]
+        # coremltools' own threshold would leave small weights uncompressed without a word
+        if scheme.mode == "weight_only":
+            quantized[placeholder] = optimize.OpLinearQuantizerConfig(
+                mode="linear_symmetric", dtype=f"int{scheme.weight_bits}", granularity="per_channel", weight_threshold=0
+            )
+        elif scheme.mode == "palettized":
+            palettized[f"{placeholder}_to_fp16"] = optimize.OpPalettizerConfig(
+                mode="kmeans", nbits=scheme.weight_bits, weight_threshold=0
+            )
+    pipeline = coremltools.PassPipeline.DEFAULT
+    pipeline.remove_passes(list(_WITHOUT))
+    for name, configs in ((_QUANTIZE, quantized), (_PALETTIZE, palettized)):
+        if configs:
+            pipeline.append_pass(name)
+            pipeline.set_options(name, {"config": optimize.OptimizationConfig(op_name_configs=configs)})
+    return pipeline
 
 
 def _target(coremltools: Any, schemes: list[Scheme]) -> Any:
@@ -79,51 +120,16 @@ def _computes_in_fp16(scheme: Scheme) -> bool:
     return scheme.activation_bits == 16
 
 
-def _layers_by_placeholder(model: Model) -> dict[str, str]:
-    """Weight constant of the freshly converted program -> layer."""
-    signature = model.program.graph_signature
-    names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-    layers = {layer.weight: layer.name for layer in model.layers.layers}
-    return {placeholder: layers[key] for placeholder, key in names.items() if key in layers}
+def _border_dtype(spec: TensorSpec) -> Any:
+    """Core ML has no 64-bit integers at its borders."""
+    import numpy as np
+
+    return np.float32 if spec.dtype == "float32" else np.int32
 
 
-def without_aliases(program: ExportedProgram) -> ExportedProgram:
-    """The program in functional form without `alias` nodes, which coremltools' front end does not know: they copy nothing."""
-    functional: ExportedProgram = program.run_decompositions({})
-    graph = functional.graph
-    for node in list(graph.nodes):
-        if node.op == "call_function" and str(node.target) in ("aten.alias.default", "aten.detach.default"):
-            node.replace_all_uses_with(node.args[0])
-            graph.erase_node(node)
-    functional.graph_module.recompile()
-    return functional
-
-
-def _compress(coremltools: Any, converted: Any, model: Model, plan: ResolvedPlan) -> Any:
-    """Weights of the layers whose scheme asks for fewer bits; every other weight stays as it is."""
-    optimize = coremltools.optimize.coreml
-    quantized: dict[str, Any] = {}
-    palettized: dict[str, Any] = {}
-    # palettized first: a quantized constant is no longer one that the palettizer takes
-    for name, ops in match_layers(operations(converted._mil_program), model).items():
-        scheme = plan.scheme(name)
-        for op in ops:
-            var = weight_of(op)
-            if var is None:
-                raise ConversionError(f"coremltools lost the weights of layer {name!r}; give it a float scheme.")
-            if scheme.mode == "weight_only":
-                quantized[var.op.name] = optimize.OpLinearQuantizerConfig(
-                    mode="linear_symmetric",
-                    dtype=f"int{scheme.weight_bits}",
-                    granularity="per_channel",
-                    weight_threshold=0,
-                )
-            elif scheme.mode == "palettized":
-                palettized[var.op.name] = optimize.OpPalettizerConfig(
-                    mode="kmeans", nbits=scheme.weight_bits, weight_threshold=0
-                )
-    if palettized:
-        converted = optimize.palettize_weights(converted, optimize.OptimizationConfig(op_name_configs=palettized))
-    if quantized:
-        converted = optimize.linear_quantize_weights(converted, optimize.OptimizationConfig(op_name_configs=quantized))
-    return converted
+def _check_names(specs: tuple[TensorSpec, ...]) -> None:
+    for spec in specs:
+        if not _BORDER_NAME.fullmatch(spec.name):
+            raise ConversionError(
+                f"Core ML cannot have an input or output named {spec.name!r}; use letters, digits and _ only in builder.toml."
+            )

@@ -2,7 +2,7 @@
 
 Every op computes in float32 and its result is rounded to the dtype that the program declares for it, so an fp16 op has
 fp16 inputs, weights and results but accumulates in float32. Core ML's own kernels may accumulate in fp16: results on a
-device can differ by that. An op that is not in OPS is an error, never a guess.
+device can differ by that. An op that is not in OPS is an error, and so is a result of another shape than declared.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.backends.coreml.match import weight_values
 from builder.backends.coreml.ops import OPS, Arguments
-from builder.backends.coreml.program import dtype_of, operations
+from builder.backends.coreml.program import dtype_of, is_stored, last_uses, operations, variables
 from builder.errors import VerificationError
 
 if TYPE_CHECKING:
@@ -21,35 +21,72 @@ if TYPE_CHECKING:
 
     Tensors = dict[str, NDArray[np.generic]]
 
+# MIL dtype -> torch dtype's name
+_DTYPES = {
+    "fp16": "float16",
+    "fp32": "float32",
+    "int32": "int32",
+    "int16": "int16",
+    "int8": "int8",
+    "uint8": "uint8",
+    "bool": "bool",
+}
 
-def interpret(program: Any, inputs: Tensors) -> Tensors:
-    """Outputs by name. Raises VerificationError naming an op or a form of it that is not known."""
-    import torch
 
-    dtypes = {
-        "fp16": torch.float16,
-        "fp32": torch.float32,
-        "int32": torch.int32,
-        "bool": torch.bool,
-        "int16": torch.int16,
-        "int8": torch.int8,
-        "uint8": torch.uint8,
-    }
-    values: dict[str, torch.Tensor] = {name: torch.from_numpy(value) for name, value in inputs.items()}
-    with torch.no_grad():
-        for op in operations(program):
-            if op.op_type == "const":
-                continue
-            if op.op_type.startswith("constexpr_"):
-                var = op.outputs[0]
-                values[var.name] = torch.from_numpy(weight_values(var))
-                continue
-            function = OPS.get(op.op_type)
-            if function is None:
+class Interpreter:
+    """A program made ready: its constants unpacked once. Raises VerificationError for an op that is not known."""
+
+    def __init__(self, program: Any) -> None:
+        self._outputs = [var.name for var in program.functions["main"].outputs]
+        self._computing = [op for op in operations(program) if not is_stored(op)]
+        for op in self._computing:
+            if op.op_type not in OPS:
                 raise VerificationError(
                     f"op {op.op_type!r} ({op.name}) of the Core ML file cannot be executed here; check this variant on a Mac."
                 )
-            result = function(Arguments(op, values))
-            for var, value in zip(op.outputs, result if isinstance(result, list | tuple) else [result], strict=True):
-                values[var.name] = value.to(dtypes[dtype_of(var)])
-    return {var.name: values[var.name].numpy() for var in program.functions["main"].outputs}
+        self._constants = _constants(self._computing)
+        self._finished: list[list[str]] = [[] for _ in self._computing]
+        for name, index in last_uses(self._computing).items():
+            if name not in self._outputs and name not in self._constants:
+                self._finished[index].append(name)
+
+    def __call__(self, inputs: Tensors) -> Tensors:
+        """Outputs by name, in their declared dtypes. Raises VerificationError for a form of an op that is not known."""
+        import torch
+
+        values = self._constants | {name: torch.from_numpy(value) for name, value in inputs.items()}
+        with torch.no_grad():
+            for op, finished in zip(self._computing, self._finished, strict=True):
+                self._execute(op, values)
+                for name in finished:
+                    values.pop(name, None)
+        return {name: values[name].numpy() for name in self._outputs}
+
+    def _execute(self, op: Any, values: dict[str, torch.Tensor]) -> None:
+        import torch
+
+        result = OPS[op.op_type](Arguments(op, values))
+        results = result if isinstance(result, list | tuple) else [result]
+        declared = [tuple(int(size) for size in var.shape) for var in op.outputs]
+        if [tuple(value.shape) for value in results] != declared:
+            raise VerificationError(
+                f"op {op.op_type!r} ({op.name}) of the Core ML file gives {[tuple(v.shape) for v in results]} here, not the "
+                f"{declared} that it declares; check this variant on a Mac."
+            )
+        for var, value in zip(op.outputs, results, strict=True):
+            values[var.name] = value.to(getattr(torch, _DTYPES[dtype_of(var)]))
+
+
+def _constants(ops: list[Any]) -> dict[str, torch.Tensor]:
+    """Every stored tensor that an op reads; texts are read by the ops themselves."""
+    import numpy as np
+    import torch
+
+    found: dict[str, torch.Tensor] = {}
+    for op in ops:
+        for var in variables(op):
+            if var.op is not None and is_stored(var.op) and var.name not in found:
+                value = np.asarray(weight_values(var))
+                if value.dtype.kind in "fiub":
+                    found[var.name] = torch.from_numpy(np.array(value))
+    return found

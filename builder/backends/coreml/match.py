@@ -1,7 +1,8 @@
-"""Which op of an ML program is which layer: by the name of its weight constant, and by the weight's values.
+"""Which op of an ML program is which layer: by the weight's values, and by name where layers have equal values.
 
-coremltools names the constant after the exported program's placeholder (`p_blocks_0_dw_weight`, `..._to_fp16`,
-`..._quantized`). A name decides only when the values agree; where no name survives, equal values do.
+An op is a layer's when every stored weight is the layer's, rounded as its storage rounds. coremltools names the constant
+after the exported program's placeholder (`p_blocks_0_dw_weight`, `..._to_fp16`, `..._quantized`): among layers with equal
+weights the name decides, then the order of execution.
 """
 
 from __future__ import annotations
@@ -16,14 +17,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.generic]
+    Floats = NDArray[np.float32]
 
-WEIGHTED = {"conv": "weight", "conv_transpose": "weight", "linear": "weight"}
+_WEIGHTED = ("conv", "conv_transpose", "linear")
+_OPS = {
+    "conv2d": "conv",
+    "depthwise_conv2d": "conv",
+    "conv_transpose2d": "conv_transpose",
+    "linear": "linear",
+}
+_SUFFIXES = ("_to_fp16", "_quantized", "_palettized")
 
 
 def weight_of(op: Any) -> Any | None:
     """The variable that holds an op's stored weights, or None when they are computed."""
-    key = WEIGHTED.get(op.op_type)
-    var = op.inputs.get(key) if key else None
+    var = op.inputs.get("weight") if op.op_type in _WEIGHTED else None
     if var is None or var.op is None:
         return None
     return var if var.op.op_type == "const" or var.op.op_type.startswith("constexpr_") else None
@@ -39,48 +47,74 @@ def weight_values(var: Any) -> Array:
     return np.asarray(value)
 
 
-# Largest error of a stored weight, relative to the layer's largest: 4 bits of a skewed layer are this coarse.
-_COARSE = 0.5
-# Without a name only nearly equal weights are believed: 8 bits.
-_CLOSE = 1.0 / 100
-
-
-def match_layers(ops: list[Any], model: Model) -> dict[str, list[Any]]:
-    """The ops of every layer, in order of execution; a layer that was not found has an empty list."""
-    names = _placeholders(model)
-    found: dict[str, list[Any]] = {layer.name: [] for layer in model.layers.layers}
-    for op in ops:
-        var = weight_of(op)
-        if var is None:
-            continue
-        values = weight_values(var)
-        # the longest name wins: p_dw is a prefix of p_dw2
-        named = sorted(
-            (layer for layer in model.layers.layers if var.name.startswith(names[layer.name])),
-            key=lambda layer: -len(names[layer.name]),
-        )
-        best = next((layer for layer in named if _agrees(values, model, layer, _COARSE)), None)
-        if best is None:
-            close = [layer for layer in model.layers.layers if _agrees(values, model, layer, _CLOSE)]
-            best = next((layer for layer in close if len(found[layer.name]) < layer.uses), None)
-        if best is not None:
-            found[best.name].append(op)
-    return found
-
-
-def _placeholders(model: Model) -> dict[str, str]:
+def placeholders(model: Model) -> dict[str, str]:
     """Layer name -> name of its weight's placeholder in the exported program."""
     signature = model.program.graph_signature
     by_key = {key: name for name, key in {**signature.inputs_to_parameters, **signature.inputs_to_buffers}.items()}
     return {layer.name: by_key[layer.weight] for layer in model.layers.layers}
 
 
-def _agrees(values: Array, model: Model, layer: Layer, tolerance: float) -> bool:
+def match_layers(ops: list[Any], model: Model) -> dict[str, list[Any]]:
+    """The ops of every layer, in order of execution; a layer that was not found has an empty list."""
+    names = placeholders(model)
+    found: dict[str, list[Any]] = {layer.name: [] for layer in model.layers.layers}
+    for op in ops:
+        var = weight_of(op)
+        if var is None:
+            continue
+        open_layers = [layer for layer in model.layers.layers if len(found[layer.name]) < layer.uses]
+        stored = _source_name(var.name)
+        open_layers.sort(key=lambda layer: names[layer.name] != stored)  # stable: execution order within each half
+        best = next((layer for layer in open_layers if _is_layer(op, var, layer, model)), None)
+        if best is not None:
+            found[best.name].append(op)
+    return found
+
+
+def _source_name(constant: str) -> str:
+    """The placeholder's name that a weight constant was made from."""
+    for suffix in reversed(_SUFFIXES[1:]):
+        constant = constant.removesuffix(suffix)
+    return constant.removesuffix(_SUFFIXES[0])
+
+
+def _is_layer(op: Any, var: Any, layer: Layer, model: Model) -> bool:
     import numpy as np
 
-    expected = model.weight(layer)
-    if values.shape != expected.shape:
+    if op.op_type != _OPS[layer.op] or tuple(int(size) for size in var.shape) != layer.weight_shape:
         return False
-    span = float(np.max(np.abs(expected))) or 1.0
-    error = float(np.max(np.abs(values.astype(np.float32) - expected.astype(np.float32))))
-    return error <= tolerance * span
+    actual: Floats = np.asarray(weight_values(var), np.float32)
+    expected: Floats = np.asarray(model.weight(layer), np.float32)
+    return bool(np.all(np.abs(actual - expected) <= _rounding(var.op, expected)))
+
+
+def _rounding(op: Any, expected: Floats) -> Floats:
+    """The largest error that the storage's rounding makes of each weight."""
+    import numpy as np
+
+    if op.op_type == "const":
+        return np.zeros_like(expected) if op.outputs[0].val.dtype == np.float32 else _half(expected)
+    if op.op_type == "constexpr_lut_to_dense":
+        palette = np.sort(np.asarray(op.inputs["lut"].val, np.float32).reshape(-1))
+        place = np.clip(np.searchsorted(palette, expected), 1, palette.size - 1)
+        nearest = np.minimum(np.abs(palette[place - 1] - expected), np.abs(palette[place] - expected))
+        return np.asarray(
+            nearest + 2 * _half(expected), np.float32
+        )  # chosen among values that fp16 had already rounded
+    scale = np.asarray(op.inputs["scale"].val, np.float32)
+    if op.op_type == "constexpr_affine_dequantize":
+        shape = [1] * expected.ndim
+        shape[int(op.inputs["axis"].val)] = -1
+        scale = scale.reshape(shape) if scale.ndim else scale
+    for axis in range(expected.ndim if scale.ndim == expected.ndim else 0):  # one scale a block of equal size
+        if scale.shape[axis] != 1:
+            scale = np.repeat(scale, expected.shape[axis] // scale.shape[axis], axis=axis)
+    # half a step, and the next half where the largest value is cut off at the end of the range
+    return np.asarray(np.broadcast_to(scale * np.float32(0.502), expected.shape), np.float32)
+
+
+def _half(values: Floats) -> Floats:
+    """Half a unit in the last place of fp16: 2^-11 of a normal number, 2^-25 below."""
+    import numpy as np
+
+    return np.asarray(np.maximum(np.abs(values) * 2.0**-11, 2.0**-25), np.float32)

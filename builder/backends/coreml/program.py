@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +59,31 @@ def operations(program: Any) -> list[Any]:
     return list(program.functions["main"].operations)
 
 
+def is_stored(op: Any) -> bool:
+    """Constants and the unpacking of stored weights, which do not run at inference."""
+    return op.op_type == "const" or bool(op.op_type.startswith("constexpr_"))
+
+
 def computing_ops(program: Any) -> list[Any]:
-    """The operations that run at inference: neither constants nor the unpacking of stored weights."""
-    return [op for op in operations(program) if op.op_type != "const" and not op.op_type.startswith("constexpr_")]
+    """The operations that run at inference."""
+    return [op for op in operations(program) if not is_stored(op)]
+
+
+def variables(op: Any) -> Iterator[Any]:
+    """Every variable that an op reads."""
+    for value in op.inputs.values():
+        for var in value if isinstance(value, list | tuple) else (value,):
+            if var is not None:
+                yield var
+
+
+def last_uses(ops: list[Any]) -> dict[str, int]:
+    """Name of a variable -> index of the last of `ops` that makes or reads it."""
+    last: dict[str, int] = {}
+    for index, op in enumerate(ops):
+        for var in (*variables(op), *op.outputs):
+            last[var.name] = index
+    return last
 
 
 def dtype_of(value: Any) -> str:
@@ -80,12 +103,7 @@ def minimum_ios(path: Path) -> str:
 def largest_live_set(program: Any) -> int:
     """Bytes of the largest set of activations alive at once, in the program's own order of execution."""
     ops = computing_ops(program)
-    last_use: dict[str, int] = {}
-    for index, op in enumerate(ops):
-        for value in op.inputs.values():
-            for var in value if isinstance(value, list | tuple) else (value,):
-                if hasattr(var, "name"):
-                    last_use[var.name] = index
+    last_use = last_uses(ops)
     for output in program.functions["main"].outputs:
         last_use[output.name] = len(ops)
     alive = {name: _bytes(var) for name, var in program.functions["main"].inputs.items()}

@@ -18,17 +18,16 @@ class InterpreterRunner:
     def __init__(self, path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> None:
         import torch
 
+        from builder.backends.coreml.interpreter import Interpreter
         from builder.backends.coreml.program import load_program
 
         torch.set_num_threads(threads)
-        self.program = load_program(path)
-        self.inputs, self.outputs = inputs, outputs
+        self._interpret = Interpreter(load_program(path))
+        self._inputs, self._outputs = inputs, outputs
 
     def __call__(self, inputs: Tensors) -> Tensors:
-        from builder.backends.coreml.interpreter import interpret
-
-        values = interpret(self.program, {b.name: to_artifact(inputs[b.name], b) for b in self.inputs})
-        return {b.name: from_artifact(values[b.name], b) for b in self.outputs}
+        values = self._interpret({b.name: to_artifact(inputs[b.name], b) for b in self._inputs})
+        return {b.name: from_artifact(values[b.name], b) for b in self._outputs}
 
 
 class CoreMLRunner:
@@ -37,9 +36,9 @@ class CoreMLRunner:
     def __init__(self, path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> None:
         from builder.backends.coreml.program import import_coremltools
 
-        self.model: Any = import_coremltools().models.MLModel(str(path))
-        self.inputs, self.outputs = inputs, outputs
+        self._model: Any = import_coremltools().models.MLModel(str(path))
+        self._inputs, self._outputs = inputs, outputs
 
     def __call__(self, inputs: Tensors) -> Tensors:
-        values = self.model.predict({b.name: to_artifact(inputs[b.name], b) for b in self.inputs})
-        return {b.name: from_artifact(values[b.name], b) for b in self.outputs}
+        values = self._model.predict({b.name: to_artifact(inputs[b.name], b) for b in self._inputs})
+        return {b.name: from_artifact(values[b.name], b) for b in self._outputs}

@@ -1,0 +1,90 @@
+"""MIL ops as torch functions, in one visible dict. Semantics: coremltools, `converters/mil/mil/ops/defs` (iOS 15 to 18)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from builder.backends.coreml.ops import elementwise, layers, norms, resize, shapes
+from builder.backends.coreml.ops.arguments import Arguments
+
+if TYPE_CHECKING:
+    from builder.backends.coreml.ops.arguments import Result
+
+__all__ = ["OPS", "Arguments"]
+
+OPS: dict[str, Callable[[Arguments], Result]] = {
+    "abs": elementwise.unary("abs"),
+    "add": elementwise.binary("add"),
+    "avg_pool": layers.avg_pool,
+    "batch_norm": norms.batch_norm,
+    "cast": elementwise.same,
+    "ceil": elementwise.unary("ceil"),
+    "clip": elementwise.clip,
+    "concat": shapes.concat,
+    "conv": layers.conv,
+    "conv_transpose": layers.conv_transpose,
+    "cos": elementwise.unary("cos"),
+    "elu": elementwise.elu,
+    "equal": elementwise.binary("eq"),
+    "erf": elementwise.unary("erf"),
+    "exp": elementwise.unary("exp"),
+    "expand_dims": shapes.to_declared_shape,
+    "floor": elementwise.unary("floor"),
+    "gather": shapes.gather,
+    "gelu": elementwise.gelu,
+    "greater": elementwise.binary("gt"),
+    "greater_equal": elementwise.binary("ge"),
+    "identity": elementwise.same,
+    "instance_norm": norms.instance_norm,
+    "inverse": elementwise.with_epsilon("reciprocal"),
+    "layer_norm": norms.layer_norm,
+    "leaky_relu": elementwise.leaky_relu,
+    "less": elementwise.binary("lt"),
+    "less_equal": elementwise.binary("le"),
+    "linear": layers.linear,
+    "log": elementwise.with_epsilon("log"),
+    "matmul": layers.matmul,
+    "max_pool": layers.max_pool,
+    "maximum": elementwise.binary("maximum"),
+    "minimum": elementwise.binary("minimum"),
+    "mul": elementwise.binary("mul"),
+    "pad": shapes.pad,
+    "pixel_shuffle": shapes.pixel_shuffle,
+    "pixel_unshuffle": shapes.pixel_unshuffle,
+    "pow": elementwise.binary("pow"),
+    "prelu": elementwise.prelu,
+    "real_div": elementwise.binary("true_divide"),
+    "reduce_argmax": norms.argmax,
+    "reduce_max": norms.reduction("amax"),
+    "reduce_mean": norms.reduction("mean"),
+    "reduce_min": norms.reduction("amin"),
+    "reduce_sum": norms.reduction("sum"),
+    "relu": elementwise.unary("relu"),
+    "relu6": elementwise.relu6,
+    "reshape": shapes.to_declared_shape,
+    "resize_bilinear": resize.resize_bilinear,
+    "resize_nearest_neighbor": resize.resize_nearest,
+    "rsqrt": elementwise.with_epsilon("rsqrt"),
+    "select": elementwise.select,
+    "sigmoid": elementwise.unary("sigmoid"),
+    "sigmoid_hard": elementwise.sigmoid_hard,
+    "sign": elementwise.unary("sign"),
+    "silu": elementwise.silu,
+    "sin": elementwise.unary("sin"),
+    "slice_by_index": shapes.slice_by_index,
+    "slice_by_size": shapes.slice_by_size,
+    "softmax": elementwise.softmax,
+    "softplus": elementwise.softplus,
+    "split": shapes.split,
+    "sqrt": elementwise.unary("sqrt"),
+    "square": elementwise.unary("square"),
+    "squeeze": shapes.to_declared_shape,
+    "stack": shapes.stack,
+    "sub": elementwise.binary("sub"),
+    "tanh": elementwise.unary("tanh"),
+    "tile": shapes.tile,
+    "transpose": shapes.transpose,
+    "upsample_bilinear": resize.upsample_bilinear,
+    "upsample_nearest_neighbor": resize.upsample_nearest,
+}

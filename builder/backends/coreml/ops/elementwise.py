@@ -1,0 +1,110 @@
+"""Activations and arithmetic, value by value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from builder.backends.coreml.ops.arguments import Arguments
+
+if TYPE_CHECKING:
+    from builder.backends.coreml.ops.arguments import Result
+
+
+def unary(function: str) -> Callable[[Arguments], Result]:
+    """A torch function of `x` alone."""
+
+    def one(a: Arguments) -> Result:
+        import torch
+
+        return getattr(torch, function)(a.tensor("x"))  # type: ignore[no-any-return]
+
+    return one
+
+
+def binary(function: str) -> Callable[[Arguments], Result]:
+    """A torch function of `x` and `y` with broadcasting."""
+
+    def two(a: Arguments) -> Result:
+        import torch
+
+        return getattr(torch, function)(a.tensor("x"), a.tensor("y"))  # type: ignore[no-any-return]
+
+    return two
+
+
+def with_epsilon(function: str) -> Callable[[Arguments], Result]:
+    """A torch function of `x + epsilon`, as MIL defines rsqrt, inverse and log."""
+
+    def shifted(a: Arguments) -> Result:
+        import torch
+
+        return getattr(torch, function)(a.tensor("x") + a.number("epsilon"))  # type: ignore[no-any-return]
+
+    return shifted
+
+
+def clip(a: Arguments) -> Result:
+    return a.tensor("x").clamp(a.number("alpha"), a.number("beta"))
+
+
+def relu6(a: Arguments) -> Result:
+    return a.tensor("x").clamp(0, 6)
+
+
+def leaky_relu(a: Arguments) -> Result:
+    import torch.nn.functional as F
+
+    return F.leaky_relu(a.tensor("x"), a.number("alpha"))
+
+
+def prelu(a: Arguments) -> Result:
+    import torch.nn.functional as F
+
+    return F.prelu(a.tensor("x"), a.tensor("alpha"))
+
+
+def elu(a: Arguments) -> Result:
+    import torch.nn.functional as F
+
+    return F.elu(a.tensor("x"), a.number("alpha"))
+
+
+def sigmoid_hard(a: Arguments) -> Result:
+    return (a.number("alpha") * a.tensor("x") + a.number("beta")).clamp(0, 1)
+
+
+def silu(a: Arguments) -> Result:
+    import torch.nn.functional as F
+
+    return F.silu(a.tensor("x"))
+
+
+def softplus(a: Arguments) -> Result:
+    import torch.nn.functional as F
+
+    return F.softplus(a.tensor("x"))
+
+
+def gelu(a: Arguments) -> Result:
+    import torch.nn.functional as F
+
+    mode = a.text("mode")
+    if mode not in ("EXACT", "TANH_APPROXIMATION"):
+        raise a.refused(f"mode {mode!r}")
+    return F.gelu(a.tensor("x"), approximate="none" if mode == "EXACT" else "tanh")
+
+
+def softmax(a: Arguments) -> Result:
+    return a.tensor("x").softmax(a.integer("axis"))
+
+
+def select(a: Arguments) -> Result:
+    import torch
+
+    return torch.where(a.tensor("cond").bool(), a.tensor("a"), a.tensor("b"))
+
+
+def same(a: Arguments) -> Result:
+    """identity, and cast: the interpreter gives every result its declared dtype (a cast to int cuts off, as torch's does)."""
+    return a.tensor("x")

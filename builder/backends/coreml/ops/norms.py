@@ -1,0 +1,61 @@
+"""Normalisation and reduction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from builder.backends.coreml.ops.arguments import Arguments
+
+if TYPE_CHECKING:
+    from builder.backends.coreml.ops.arguments import Result
+
+
+def reduction(function: str) -> Callable[[Arguments], Result]:
+    """A torch reduction over `axes`, or over all."""
+
+    def reduce(a: Arguments) -> Result:
+        import torch
+
+        x = a.tensor("x")
+        axes = a.ints("axes") if a.has("axes") else list(range(x.ndim))
+        return getattr(torch, function)(x, dim=axes, keepdim=a.flag("keep_dims"))  # type: ignore[no-any-return]
+
+    return reduce
+
+
+def argmax(a: Arguments) -> Result:
+    return a.tensor("x").argmax(a.integer("axis"), keepdim=a.flag("keep_dims"))
+
+
+def layer_norm(a: Arguments) -> Result:
+    import torch
+
+    x = a.tensor("x")
+    axes = [axis % x.ndim for axis in a.ints("axes")] if a.has("axes") else list(range(x.ndim))
+    mean = x.mean(axes, keepdim=True)
+    variance = ((x - mean) ** 2).mean(axes, keepdim=True)
+    y = (x - mean) * torch.rsqrt(variance + a.number("epsilon"))
+    shape = [x.shape[axis] if axis in axes else 1 for axis in range(x.ndim)]
+    y = y * a.tensor("gamma").reshape(shape) if a.has("gamma") else y
+    return y + a.tensor("beta").reshape(shape) if a.has("beta") else y
+
+
+def instance_norm(a: Arguments) -> Result:
+    import torch.nn.functional as F
+
+    return F.instance_norm(a.tensor("x"), weight=a.optional("gamma"), bias=a.optional("beta"), eps=a.number("epsilon"))
+
+
+def batch_norm(a: Arguments) -> Result:
+    import torch.nn.functional as F
+
+    return F.batch_norm(
+        a.tensor("x"),
+        a.tensor("mean"),
+        a.tensor("variance"),
+        a.optional("gamma"),
+        a.optional("beta"),
+        training=False,
+        eps=a.number("epsilon"),
+    )

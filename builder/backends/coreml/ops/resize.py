@@ -1,0 +1,56 @@
+"""Resizing pictures. torch samples as Core ML does in the cases below; any other is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from builder.backends.coreml.ops.arguments import Arguments
+
+if TYPE_CHECKING:
+    import torch
+
+    from builder.backends.coreml.ops.arguments import Result
+
+
+def upsample_nearest(a: Arguments) -> Result:
+    x = a.tensor("x")
+    _whole_factors(a, x)
+    return _to_declared_size(a, x, "nearest", align_corners=None)
+
+
+def upsample_bilinear(a: Arguments) -> Result:
+    """Pixel centres lie at half pixels unless corners are aligned (iOS 16: `half_pixel_centers` says so itself)."""
+    aligned = a.flag("align_corners")
+    if a.has("half_pixel_centers") and a.flag("half_pixel_centers") == aligned:
+        raise a.refused("its own choice of pixel centres")
+    x = a.tensor("x")
+    if not aligned:
+        _whole_factors(a, x)
+    return _to_declared_size(a, x, "bilinear", align_corners=aligned)
+
+
+def resize_bilinear(a: Arguments) -> Result:
+    mode = a.text("sampling_mode")
+    aligned = {"STRICT_ALIGN_CORNERS": True, "UNALIGN_CORNERS": False}.get(mode)
+    if aligned is None:
+        raise a.refused(f"sampling_mode {mode!r}")
+    return _to_declared_size(a, a.tensor("x"), "bilinear", align_corners=aligned)
+
+
+def resize_nearest(a: Arguments) -> Result:
+    return _to_declared_size(a, a.tensor("x"), "nearest", align_corners=None)
+
+
+def _to_declared_size(a: Arguments, x: torch.Tensor, mode: str, *, align_corners: bool | None) -> torch.Tensor:
+    import torch.nn.functional as F
+
+    if x.ndim != 4:
+        raise a.refused(f"{x.ndim} dimensions")
+    return F.interpolate(x, size=a.shape[-2:], mode=mode, align_corners=align_corners)
+
+
+def _whole_factors(a: Arguments, x: torch.Tensor) -> None:
+    """Sizes stand for the factors only where these are whole: otherwise the samples lie elsewhere."""
+    for axis, name in ((-2, "scale_factor_height"), (-1, "scale_factor_width")):
+        if a.number(name) * x.shape[axis] != a.shape[axis]:
+            raise a.refused(f"a {name} of {a.number(name):g} on {x.shape[axis]} pixels")

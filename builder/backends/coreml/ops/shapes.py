@@ -1,0 +1,107 @@
+"""Ops that move, join, cut or pad values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from builder.backends.coreml.ops.arguments import Arguments
+
+if TYPE_CHECKING:
+    from builder.backends.coreml.ops.arguments import Result
+
+
+def to_declared_shape(a: Arguments) -> Result:
+    """reshape, expand_dims and squeeze: the values in order, in the shape that the program declares."""
+    return a.tensor("x").reshape(a.shape)
+
+
+def transpose(a: Arguments) -> Result:
+    return a.tensor("x").permute(a.ints("perm"))
+
+
+def tile(a: Arguments) -> Result:
+    return a.tensor("x").tile(a.ints("reps"))
+
+
+def concat(a: Arguments) -> Result:
+    import torch
+
+    if a.flag("interleave"):
+        raise a.refused("interleave")
+    return torch.cat(a.tensors("values"), a.integer("axis"))
+
+
+def stack(a: Arguments) -> Result:
+    import torch
+
+    return torch.stack(a.tensors("values"), a.integer("axis"))
+
+
+def split(a: Arguments) -> Result:
+    import torch
+
+    x, axis = a.tensor("x"), a.integer("axis")
+    sizes = a.ints("split_sizes") if a.has("split_sizes") else x.shape[axis] // a.integer("num_splits")
+    return torch.split(x, sizes, axis)
+
+
+def slice_by_index(a: Arguments) -> Result:
+    x = a.tensor("x")
+    begin, end = a.ints("begin"), a.ints("end")
+    stride = a.ints("stride") if a.has("stride") else [1] * x.ndim
+    if any(step < 1 for step in stride):
+        raise a.refused("a stride below 1")
+    firsts, lasts, squeezed = (a.flags(name, x.ndim) for name in ("begin_mask", "end_mask", "squeeze_mask"))
+    index: list[int | slice] = []
+    for axis in range(x.ndim):
+        if squeezed[axis]:
+            index.append(begin[axis])
+        else:
+            index.append(slice(None if firsts[axis] else begin[axis], None if lasts[axis] else end[axis], stride[axis]))
+    return x[tuple(index)]
+
+
+def slice_by_size(a: Arguments) -> Result:
+    x, begin, size = a.tensor("x"), a.ints("begin"), a.ints("size")
+    starts = [start % length for start, length in zip(begin, x.shape, strict=True)]
+    return x[tuple(slice(start, None if n == -1 else start + n) for start, n in zip(starts, size, strict=True))]
+
+
+def gather(a: Arguments) -> Result:
+    import torch
+
+    if a.has("batch_dims") and a.integer("batch_dims"):
+        raise a.refused("batch_dims")
+    x, axis, indices = a.tensor("x"), a.integer("axis"), a.tensor("indices").long()
+    axis %= x.ndim
+    indices = torch.where(indices < 0, indices + x.shape[axis], indices)
+    picked = x.index_select(axis, indices.reshape(-1))
+    return picked.reshape([*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]])
+
+
+def pad(a: Arguments) -> Result:
+    """`pad` has (before, after) for the last dimensions in their order; torch wants the last dimension first."""
+    import torch.nn.functional as F
+
+    x, amounts, mode = a.tensor("x"), a.ints("pad"), a.text("mode")
+    pairs = [amounts[start : start + 2] for start in range(0, len(amounts), 2)]
+    while mode != "constant" and len(pairs) > 2 and pairs[0] == [0, 0]:
+        pairs.pop(0)  # torch's other modes take the padded dimensions only
+    flat = [side for pair in reversed(pairs) for side in pair]
+    if mode == "constant":
+        return F.pad(x, flat, value=a.number("constant_val"))
+    if mode not in ("reflect", "replicate") or len(pairs) > 2 or x.ndim != 4:
+        raise a.refused(f"mode {mode!r} on {len(pairs)} of {x.ndim} dimensions")
+    return F.pad(x, flat, mode=mode)
+
+
+def pixel_shuffle(a: Arguments) -> Result:
+    import torch.nn.functional as F
+
+    return F.pixel_shuffle(a.tensor("x"), a.integer("upscale_factor"))
+
+
+def pixel_unshuffle(a: Arguments) -> Result:
+    import torch.nn.functional as F
+
+    return F.pixel_unshuffle(a.tensor("x"), a.integer("downscale_factor"))
