@@ -56,8 +56,13 @@ def find_layers(ops: tuple[WeightedOp, ...], model: Model) -> dict[str, tuple[We
                 f"layer {layer.name!r} is not in the ExecuTorch file{again}: no op has its weights; the converter folded or dropped it, "
                 "so remove it from the model or merge it into its neighbour."
             )
-        best = min(ranked)[1]
-        found[layer.name].append(free.pop(best))
+        op = free.pop(min(ranked)[1])
+        if bias is not None and op.bias is not None and op.bias.scale.size and not _same_bias(op.bias, bias):
+            raise VerificationError(
+                f"layer {layer.name!r} was quantized wrongly: its bias does not fit 32 bits because calibration saw only values near zero at its "
+                "input, or one of its channels has weights near zero; add samples that use it, or keep it in fp32."
+            )
+        found[layer.name].append(op)
     return {name: tuple(uses) for name, uses in found.items()}
 
 
@@ -104,7 +109,9 @@ def _near(stored: Weight, expected: Array) -> bool:
     import numpy as np
 
     actual = stored.values()
-    return bool(np.all(np.abs(actual - expected) <= stored.rounding(actual)))
+    # Integers beyond 2^24, as biases are, are rounded once more in float32 arithmetic.
+    again = np.float32(1e-6) * np.abs(actual) if stored.scale.size else np.float32(0)
+    return bool(np.all(np.abs(actual - expected) <= stored.rounding(actual) + again))
 
 
 def _same_bias(stored: Weight | None, expected: Array | None) -> bool:

@@ -237,5 +237,15 @@ def test_a_file_cut_short_is_refused(fp32: Converted, tmp_path: Path) -> None:
     path.write_bytes(fp32.path.read_bytes()[:-100])
     with pytest.raises(VerificationError, match="is damaged"):
         executorch.read_back(path, fp32.model)
-    with pytest.raises(VerificationError, match="does not (load|run) in ExecuTorch"):
+    with pytest.raises(VerificationError, match=r"does not (load|run) in ExecuTorch"):
         executorch.runner(path, fp32.lowered.inputs, fp32.lowered.outputs, 1)(next(samples(fp32.model, 1)))
+
+
+def test_a_bias_beyond_32_bits_is_refused(tmp_path: Path) -> None:
+    """A bias that its integer cannot hold, which the tool clips without a word, is an error that names the layer."""
+    network = seeded(Mixed)
+    with torch.no_grad():
+        network.get_submodule("head").bias[0] = 1e7
+    made = converted(picture_model(network), tmp_path / "bias.pte", {"head": "static_wi8_ai8"})
+    with pytest.raises(VerificationError, match="layer 'head' was quantized wrongly: its bias"):
+        made.realised()
