@@ -4,12 +4,14 @@ import android.content.Intent
 import android.graphics.Bitmap
 import android.graphics.BitmapFactory
 import android.graphics.Canvas
+import android.os.BatteryManager
 import android.view.View
 import android.widget.Button
 import android.widget.TextView
 import java.io.File
 import java.util.concurrent.TimeUnit
 import kotlin.math.abs
+import org.edgebundle.sdk.DeviceState
 import org.edgebundle.sdk.StyleModel
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
@@ -72,9 +74,9 @@ class MainActivityTest {
     @Test
     fun theGoldenPictureIsShownBeforeAndAfter() {
         val activity = start()
+        screenshot(activity, "screen-en.png")
         assertTrue(status(activity), status(activity).startsWith("tflite-first: "))
         assertTrue(activity.findViewById<Button>(R.id.again).isEnabled)
-        screenshot(activity, "screen-en.png")
     }
 
     @Test
@@ -119,6 +121,24 @@ class MainActivityTest {
         assertTrue(record.getString("verdict"), record.getString("verdict") == "ok")
         File(line.getString("file")).copyTo(File(out, "lab.jsonl"), overwrite = true)
         screenshot(activity, "screen-benchmark.png")
+    }
+
+    @Test
+    @Suppress("DEPRECATION") // on a phone only the system sends this broadcast
+    fun theBatteryIsReadAsTheHarnessReadsIt() {
+        val battery = Intent(Intent.ACTION_BATTERY_CHANGED)
+            .putExtra(BatteryManager.EXTRA_TEMPERATURE, 315)
+            .putExtra(BatteryManager.EXTRA_LEVEL, 4)
+            .putExtra(BatteryManager.EXTRA_SCALE, 5)
+            .putExtra(BatteryManager.EXTRA_STATUS, BatteryManager.BATTERY_STATUS_CHARGING)
+            .putExtra(BatteryManager.EXTRA_PLUGGED, BatteryManager.BATTERY_PLUGGED_USB)
+        val absent = DeviceState(app).conditions()
+        assertTrue(absent.temperatureC.value == null && absent.temperatureC.reason != null)
+        app.sendStickyBroadcast(battery)
+        val now = DeviceState(app).conditions()
+        assertEquals(31.5 to "degC", now.temperatureC.value to now.temperatureC.unit)
+        assertEquals(80.0 to "%", now.batteryPercent.value to now.batteryPercent.unit)
+        assertEquals("charging (USB)", now.charging.value)
     }
 
     @Test

@@ -77,7 +77,7 @@ class BenchmarkRunner(private val context: Context) {
         val before = start.thermalStatus.value
         val after = end.thermalStatus.value
         return when {
-            golden != null && !golden.passed -> "invalid: golden ${golden.id} gives ${golden.psnrDb} dB of ${golden.minPsnrDb} dB"
+            golden != null && !golden.passed -> "invalid: golden ${golden.id} fails (${golden.inWords})"
             before != null && after != null && after > before -> "unstable: the thermal status rose from ${before.toInt()} to ${after.toInt()}"
             else -> "ok"
         }

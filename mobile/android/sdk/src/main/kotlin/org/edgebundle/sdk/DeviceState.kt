@@ -26,21 +26,22 @@ class DeviceState(private val context: Context) {
         abi = Build.SUPPORTED_ABIS.firstOrNull()?.let(TextReading::of) ?: TextReading.missing("the system names no ABI"),
     )
 
+    /** The state of the phone now, in the units that the harness uses over adb. */
     fun conditions(): Conditions {
         val battery = context.registerReceiver(null, IntentFilter(Intent.ACTION_BATTERY_CHANGED))
         return Conditions(
-            temperatureC = battery.number(BatteryManager.EXTRA_TEMPERATURE, "celsius") { it / 10.0 },
+            temperatureC = temperature(battery),
             thermalStatus = thermalStatus(),
-            batteryPercent = battery.number(BatteryManager.EXTRA_LEVEL, "percent") { 100.0 * it / battery!!.getIntExtra(BatteryManager.EXTRA_SCALE, 100) },
-            charging = battery?.let { TextReading.of(plug(it.getIntExtra(BatteryManager.EXTRA_PLUGGED, 0))) } ?: TextReading.missing(NO_BATTERY),
+            batteryPercent = level(battery),
+            charging = battery?.let { TextReading.of(charging(it)) } ?: TextReading.missing(NO_BATTERY),
             clocksMhz = List(Runtime.getRuntime().availableProcessors(), ::clock),
         )
     }
 
     /** The largest resident size of this process so far. */
     fun peakMemory(): Reading {
-        val line = File("/proc/self/status").readLines().firstOrNull { it.startsWith("VmHWM:") } ?: return Reading.missing("bytes", "/proc/self/status has no VmHWM")
-        return Reading.of(line.filter(Char::isDigit).toLong() * 1024, "bytes")
+        val line = File("/proc/self/status").readLines().firstOrNull { it.startsWith("VmHWM:") } ?: return Reading.missing("B", "/proc/self/status has no VmHWM")
+        return Reading.of(line.filter(Char::isDigit).toLong() * 1024, "B")
     }
 
     private fun thermalStatus(): Reading {
@@ -57,17 +58,37 @@ class DeviceState(private val context: Context) {
         Reading.missing("MHz", "the clock of cpu$cpu is not a number (${error.message})")
     }
 
-    private fun Intent?.number(extra: String, unit: String, scale: (Int) -> Double): Reading {
-        val value = this?.getIntExtra(extra, Int.MIN_VALUE) ?: Int.MIN_VALUE
-        return if (value == Int.MIN_VALUE) Reading.missing(unit, NO_BATTERY) else Reading.of(scale(value), unit)
+    /** The battery's; the system tells tenths of a degree, and 0 where there is no sensor. */
+    private fun temperature(battery: Intent?): Reading = when (val tenths = battery?.getIntExtra(BatteryManager.EXTRA_TEMPERATURE, 0)) {
+        null -> Reading.missing("degC", NO_BATTERY)
+        0 -> Reading.missing("degC", "the battery temperature says 0, which is what an absent sensor gives")
+        else -> Reading.of(tenths / 10.0, "degC")
     }
 
-    private fun plug(plugged: Int) = when (plugged) {
-        0 -> "no"
-        BatteryManager.BATTERY_PLUGGED_USB -> "usb"
-        BatteryManager.BATTERY_PLUGGED_AC -> "ac"
-        BatteryManager.BATTERY_PLUGGED_WIRELESS -> "wireless"
-        else -> "plugged ($plugged)"
+    private fun level(battery: Intent?): Reading {
+        val level = battery?.getIntExtra(BatteryManager.EXTRA_LEVEL, -1) ?: -1
+        val scale = battery?.getIntExtra(BatteryManager.EXTRA_SCALE, 0) ?: 0
+        return if (level < 0 || scale <= 0) Reading.missing("%", NO_BATTERY) else Reading.of(100.0 * level / scale, "%")
+    }
+
+    /** The state and what powers the phone, as `charging (USB)`. */
+    private fun charging(battery: Intent): String {
+        val status = battery.getIntExtra(BatteryManager.EXTRA_STATUS, BatteryManager.BATTERY_STATUS_UNKNOWN)
+        val state = when (status) {
+            BatteryManager.BATTERY_STATUS_CHARGING -> "charging"
+            BatteryManager.BATTERY_STATUS_DISCHARGING -> "discharging"
+            BatteryManager.BATTERY_STATUS_NOT_CHARGING -> "not charging"
+            BatteryManager.BATTERY_STATUS_FULL -> "full"
+            else -> "unknown"
+        }
+        val power = when (battery.getIntExtra(BatteryManager.EXTRA_PLUGGED, 0)) {
+            0 -> return state
+            BatteryManager.BATTERY_PLUGGED_USB -> "USB"
+            BatteryManager.BATTERY_PLUGGED_AC -> "AC"
+            BatteryManager.BATTERY_PLUGGED_WIRELESS -> "wireless"
+            else -> "other power"
+        }
+        return "$state ($power)"
     }
 
     private companion object {

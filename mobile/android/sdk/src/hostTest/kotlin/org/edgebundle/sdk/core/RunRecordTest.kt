@@ -11,9 +11,9 @@ class RunRecordTest {
     private val loader = ModelLoader(DirectoryBundle(File(TEST_DATA, "bundle")), IMAGE_IO, ENGINES)
 
     private fun conditions() = Conditions(
-        temperatureC = Reading.of(31.5, "celsius"),
+        temperatureC = Reading.of(31.5, "degC"),
         thermalStatus = Reading.missing("status", "Android before 10 does not tell"),
-        batteryPercent = Reading.of(80, "percent"),
+        batteryPercent = Reading.of(80, "%"),
         charging = TextReading.of("usb"),
         clocksMhz = listOf(Reading.of(1800, "MHz"), Reading.missing("MHz", "denied")),
     )
@@ -31,7 +31,7 @@ class RunRecordTest {
         conditionsEnd = conditions(),
         loadNs = 5_000_000,
         timings = Benchmark(warmup = 1, runs = 4).measure(session),
-        peakMemoryBytes = Reading.of(3L shl 32, "bytes"),
+        peakMemoryBytes = Reading.of(3L shl 32, "B"),
         golden = golden,
         goldenReason = if (golden == null) "the bundle carries no golden" else null,
         verdict = "ok",

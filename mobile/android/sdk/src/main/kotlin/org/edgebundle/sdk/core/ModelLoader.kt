@@ -58,7 +58,7 @@ class ModelLoader(private val files: BundleFiles, pictures: PictureReader, priva
     private fun goldenProblem(session: Session): String? = manifest.goldens
         .map { goldens.run(session, it) }
         .firstOrNull { !it.passed }
-        ?.let { "variant '${session.variant.id}' fails golden '${it.id}': ${it.psnrDb} dB of ${it.minPsnrDb} dB; the next variant is tried." }
+        ?.let { "variant '${session.variant.id}' fails golden '${it.id}' (${it.inWords}); the next variant is tried." }
 
     companion object {
         const val MANIFEST = "manifest.json"

@@ -1,5 +1,6 @@
 package org.edgebundle.sdk.core
 
+import java.util.Locale
 import org.json.JSONArray
 import org.json.JSONObject
 
@@ -44,7 +45,9 @@ class Conditions(
     val clocksMhz: List<Reading>,
 )
 
-class GoldenResult(val id: String, val passed: Boolean, val psnrDb: Double, val maxAbsError: Double, val minPsnrDb: Double)
+class GoldenResult(val id: String, val passed: Boolean, val psnrDb: Double, val maxAbsError: Double, val minPsnrDb: Double) {
+    val inWords get() = String.format(Locale.ROOT, "%.1f dB, at least %.1f dB are needed", psnrDb, minPsnrDb)
+}
 
 /** One measurement with all its conditions; the names and their meaning are those of harness/records.py, schema 1. */
 class RunRecord(
@@ -91,7 +94,7 @@ class RunRecord(
         "load_ns" to Reading.of(loadNs, "ns").toJson(),
         "first_ns" to Reading.of(timings.firstNs, "ns").toJson(),
         "latency_ns" to JSONArray(timings.latencyNs),
-        "instructions" to Reading.missing("count", "an app cannot count instructions").toJson(),
+        "instructions" to Reading.missing("instructions", "instructions are counted on the arm64 device only").toJson(),
         "peak_memory_bytes" to peakMemoryBytes.toJson(),
         "samples" to JSONArray(),
         "golden" to golden?.let(::golden),
