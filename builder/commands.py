@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from builder import pipeline
 from builder.bundle import Manifest
-from builder.console import listening, print_json, print_line, results, size, table
+from builder.console import add_row, listening, print_json, print_line, results, size, table
 from builder.errors import MissingToolError
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def show_variants(manifest: Manifest) -> None:
     )
     for variant in manifest.variants:
         quality, coverage = variant.quality, variant.coverage
-        rows.add_row(
+        add_row(
+            rows,
             variant.id,
             f"{variant.bytes:,}",
             precision_summary([layer.realised for layer in variant.layers]),
@@ -100,7 +101,7 @@ def verify(arguments: Namespace) -> None:
         "run by",
     )
     for check in verification.checks:
-        rows.add_row(check.variant, check.golden, f"{check.psnr_db:.1f}", f"{check.source_psnr_db:.1f}", check.runtime)
+        add_row(rows, check.variant, check.golden, f"{check.psnr_db:.1f}", f"{check.source_psnr_db:.1f}", check.runtime)
     results.print(rows)
 
 
@@ -113,7 +114,7 @@ def doctor(arguments: Namespace) -> None:
     else:
         rows = table("what edgebundle needs", "for", "what", "found", "to add it")
         for finding in findings:
-            rows.add_row(finding.part, finding.name, finding.version or "[red]missing[/]", finding.cure)
+            add_row(rows, finding.part, finding.name, finding.version or "missing", finding.cure)
         results.print(rows)
     missing = [finding for finding in findings if finding.cure]
     if missing:
@@ -133,7 +134,8 @@ def plan(arguments: Namespace) -> None:
     for variant in planned:
         rows = table(f"{variant.id}", "layer", "op", "rule>", "requested", "lowered as", "params>", "MACs>", "why")
         for row in variant.layers:
-            rows.add_row(
+            add_row(
+                rows,
                 row.layer,
                 row.op,
                 str(row.rule),
@@ -162,7 +164,8 @@ def inspect(arguments: Namespace) -> None:
     elif found.stored:
         rows = table(title, "layer", "op", "scheme", "weights>", "bytes>")
         for stored in found.stored:
-            rows.add_row(
+            add_row(
+                rows,
                 stored.name,
                 stored.op,
                 stored.scheme,
@@ -173,8 +176,13 @@ def inspect(arguments: Namespace) -> None:
     else:
         rows = table(title, "layer", "op", "weights>", "params>", "MACs>")
         for layer in found.layers:
-            rows.add_row(
-                layer.name, layer.op, "x".join(map(str, layer.weight_shape)), f"{layer.params:,}", f"{layer.macs:,}"
+            add_row(
+                rows,
+                layer.name,
+                layer.op,
+                "x".join(map(str, layer.weight_shape)),
+                f"{layer.params:,}",
+                f"{layer.macs:,}",
             )
         results.print(rows)
     if found.coverage is not None:

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 messages = Console(stderr=True, highlight=False)
 # In a pipe or a log a table keeps its columns instead of folding at 80.
@@ -84,6 +85,11 @@ def table(title: str, *columns: str) -> Table:
     for column in columns:
         made.add_column(column.rstrip(">"), justify="right" if column.endswith(">") else "left", overflow="fold")
     return made
+
+
+def add_row(rows: Table, *cells: str) -> None:
+    """One row; what looks like markup in a cell, such as `edgebundle[tflite]`, is shown as it is."""
+    rows.add_row(*(Text(cell) for cell in cells))
 
 
 def size(count: int) -> str:

@@ -15,7 +15,7 @@ from builder.config import Config, VariantSection
 from builder.errors import ConfigError
 from builder.output import copy_into, refuse_foreign, replacing
 from builder.project import Project, open_project
-from builder.steps import Listener, build_package, export_source, lower_variant, plan_variant
+from builder.steps import Listener, build_package, export_source, lower_variant, plan_variant, require_packages
 from builder.suggest import did_you_mean
 from builder.targets import TARGETS
 from builder.targets.base import PackageResult
@@ -52,6 +52,7 @@ def package(source: Path, *, target: str, formats: Sequence[str] = (), out: Path
 
 def make_bundle(project: Project, sections: Sequence[VariantSection], listener: Listener) -> Bundle:
     """The bundle of these variants, in the cache: every plan is checked before the first converter starts."""
+    require_packages(project, sections)
     source = export_source(project, listener)
     plans = [plan_variant(project, source, section) for section in sections]
     stop = Event()

@@ -16,16 +16,17 @@ from builder.backends import BACKENDS
 from builder.bundle import Bundle, file_sha256
 from builder.cache import content_key, entry, locked, publishing, versions
 from builder.config import AndroidSection, VariantSection
-from builder.errors import ConfigError, DataError
+from builder.errors import ConfigError, DataError, MissingToolError
 from builder.jobs import RESULT, SourceJob, SourceResult, VariantJob, VariantResult
 from builder.precision.plan import resolve
-from builder.support import SupportedPlan, check_support
 from builder.project import Project
 from builder.supervisor import run_job
+from builder.support import SupportedPlan, check_support
 from builder.targets import TARGETS
 from builder.targets.base import Keystore, PackageRequest, PackageResult
 
 KEYSTORE_PASSWORD = "EDGEBUNDLE_KEYSTORE_PASSWORD"
+SOURCE_PACKAGES = ("torch", "safetensors", "scikit-image")  # the extra `convert`, part of every backend's
 GOLDENS = 1  # evaluation samples that travel with the bundle
 
 
@@ -75,6 +76,17 @@ def export_source(project: Project, listener: Listener) -> SourceStep:
     return SourceStep(
         folder=folder, key=key, result=SourceResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
     )
+
+
+def require_packages(project: Project, sections: Sequence[VariantSection]) -> None:
+    """Everything that these variants' converters need is installed. Raises MissingToolError with the command that adds it."""
+    for section in sections:
+        needed = (*SOURCE_PACKAGES, *BACKENDS[section.backend].PACKAGES)
+        missing = [name for name, version in versions(needed).items() if version == "missing"]
+        if missing:
+            raise MissingToolError(
+                f"variant {section.name!r} needs {missing[0]}, which is not installed: pip install 'edgebundle[{section.backend}]'."
+            )
 
 
 def plan_variant(project: Project, source: SourceStep, section: VariantSection) -> SupportedPlan:

@@ -25,7 +25,11 @@ def write(folder: Path, text: str) -> Path:
     ("old", "new", "message"),
     [
         ('licence = "Apache-2.0"', 'license = "Apache-2.0"', "did you mean 'licence'"),
-        ('backend = "tflite"\ndelegate = "xnnpack"\nscheme = "fp32"', 'backend = "tflite"\ndelegate = "gpo"\nscheme = "fp32"', "unknown delegate 'gpo'"),
+        (
+            'backend = "tflite"\ndelegate = "xnnpack"\nscheme = "fp32"',
+            'backend = "tflite"\ndelegate = "gpo"\nscheme = "fp32"',
+            "unknown delegate 'gpo'",
+        ),
         ('scheme = "fp32"', "", "needs either 'plan' or 'scheme'"),
         ('scheme = "fp32"', 'plan = "plan.toml"', "two variants are named 'tflite-xnnpack-plan'"),
         ("shape = [1, 3, 32, 32]", "shape = [1, 32, 32, 3]", "must be [1, 3, height, width]"),
@@ -65,7 +69,16 @@ def test_any_text_is_a_config_or_one_sentence(tmp_path_factory: pytest.TempPathF
 
 def table(*names: str) -> LayerTable:
     layers = tuple(
-        Layer(name=n, op="depthwise_conv2d" if n.endswith("dw") else "conv2d", weight=f"{n}.weight", bias=None, weight_shape=(1,), params=1, macs=1, uses=1)
+        Layer(
+            name=n,
+            op="depthwise_conv2d" if n.endswith("dw") else "conv2d",
+            weight=f"{n}.weight",
+            bias=None,
+            weight_shape=(1,),
+            params=1,
+            macs=1,
+            uses=1,
+        )
         for n in names
     )
     return LayerTable(layers=layers)
@@ -74,7 +87,9 @@ def table(*names: str) -> LayerTable:
 def test_later_rules_win_and_unmatched_layers_stay_fp32(tmp_path: Path) -> None:
     """Rules are applied in order over the whole layer name, optionally on one op."""
     path = tmp_path / "plan.toml"
-    path.write_text('[[rule]]\nmatch = "blocks\\\\..*"\nscheme = "static_wi8_ai8"\n[[rule]]\nmatch = ".*"\nop = "depthwise_conv2d"\nscheme = "fp16"\n')
+    path.write_text(
+        '[[rule]]\nmatch = "blocks\\\\..*"\nscheme = "static_wi8_ai8"\n[[rule]]\nmatch = ".*"\nop = "depthwise_conv2d"\nscheme = "fp16"\n'
+    )
     plan = resolve(load_plan(path), table("head", "blocks.0.dw", "blocks.0.pw"), where="plan.toml")
     assert {name: choice.scheme.name for name, choice in plan.choices.items()} == {
         "head": "fp32",

@@ -14,7 +14,9 @@ from builder.data import find_data, read_sample
 from builder.errors import DataError
 from tests.builder.projects import make_project
 
-IMAGE = TensorSpec(name="image", kind="image", shape=(1, 3, 32, 32), color_order="RGB", range=(0.0, 1.0), resize="center_crop")
+IMAGE = TensorSpec(
+    name="image", kind="image", shape=(1, 3, 32, 32), color_order="RGB", range=(0.0, 1.0), resize="center_crop"
+)
 STYLE = TensorSpec(name="style", kind="vector", shape=(1, 4))
 
 

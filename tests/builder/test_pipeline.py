@@ -136,7 +136,9 @@ def test_inspect_and_plan_show_the_layers(cache: Path, converted: tuple[Path, Pa
     project, folder, _ = converted
     layers = json.loads(builder(cache, "inspect", project, "--json").stdout)["layers"]
     assert [layer["name"] for layer in layers] == ["head", "dw", "pw", "tail"]
-    stored = json.loads(builder(cache, "inspect", folder / "variants" / "tflite-xnnpack-plan.tflite", "--json").stdout)["stored"]
+    stored = json.loads(builder(cache, "inspect", folder / "variants" / "tflite-xnnpack-plan.tflite", "--json").stdout)[
+        "stored"
+    ]
     assert [layer["scheme"] for layer in stored] == ["fp16", "static_wi8_ai8", "static_wi8_ai8", "fp16"]
     manifest = json.loads(builder(cache, "inspect", folder, "--json").stdout)["manifest"]
     assert len(manifest["variants"]) == 2
@@ -243,7 +245,9 @@ def test_a_build_that_is_stopped_leaves_nothing_and_the_next_one_works(
 )
 def test_wrong_usage_is_exit_2(tmp_path: Path, words: tuple[str, ...], code: int, message: str) -> None:
     """A wrong word on the command line says what is known."""
-    done = subprocess.run([sys.executable, "-m", "builder", *words], capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "builder", *words], capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False
+    )
     assert done.returncode == code
     assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -57,9 +57,15 @@ def test_layers_are_named_by_the_module_with_their_work(project: Path) -> None:
     ("change", "message"),
     [
         (lambda s: s.pop("pw.bias"), "has no 'pw.bias'"),
-        (lambda s: s.update({"pw.bias2": torch.zeros(1)}), "has 'pw.bias2', which the model does not know; did you mean 'pw.bias'?"),
+        (
+            lambda s: s.update({"pw.bias2": torch.zeros(1)}),
+            "has 'pw.bias2', which the model does not know; did you mean 'pw.bias'?",
+        ),
         (lambda s: s.update({"pw.bias": torch.zeros(9)}), "'pw.bias' of shape [9] where the model has [8]"),
-        (lambda s: s.update({"pw.bias": s["pw.bias"].half()}), "'pw.bias' as torch.float16 where the model has torch.float32"),
+        (
+            lambda s: s.update({"pw.bias": s["pw.bias"].half()}),
+            "'pw.bias' as torch.float16 where the model has torch.float32",
+        ),
         (lambda s: s["pw.weight"].fill_(float("nan")), "NaN or infinite values in 'pw.weight'"),
     ],
 )
@@ -107,10 +113,18 @@ def test_a_plain_state_dict_in_pt_and_one_wrapped_by_a_framework_load(project: P
         ("    return Net()", "    raise ValueError('no such width')", "ValueError: no such width (model.py line 21)"),
         ("    return Net()", "    return 3", "returned int, not a torch.nn.Module"),
         ("def create():", "def make():", "has no callable 'create'"),
-        ("x = torch.relu(self.head(x))", "x = torch.relu(self.head(x[:, :2]))", "rejects inputs of the shapes in builder.toml (image [1, 3, 32, 32])"),
+        (
+            "x = torch.relu(self.head(x))",
+            "x = torch.relu(self.head(x[:, :2]))",
+            "rejects inputs of the shapes in builder.toml (image [1, 3, 32, 32])",
+        ),
         ("return torch.sigmoid(self.tail(x))", "return {'y': x}", "returns dict, not tensors"),
         ("import torch\n", "import torch\nimport nothing_of_this_name\n", "No module named 'nothing_of_this_name'"),
-        ("return torch.sigmoid(self.tail(x))", "return torch.sigmoid(self.head(x[:, :3]))", "no picture [1, 3, height, width]"),
+        (
+            "return torch.sigmoid(self.tail(x))",
+            "return torch.sigmoid(self.head(x[:, :3]))",
+            "no picture [1, 3, height, width]",
+        ),
     ],
 )
 def test_a_factory_or_forward_that_fails_names_the_users_line(project: Path, old: str, new: str, message: str) -> None:

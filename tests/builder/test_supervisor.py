@@ -16,7 +16,9 @@ def python(code: str) -> list[str]:
 
 
 def limited(tmp_path: Path, code: str, *, timeout_s: float = 30, memory_bytes: int = 1 << 30) -> int:
-    return run_limited(python(code), log=tmp_path / "log", timeout_s=timeout_s, memory_bytes=memory_bytes, poll=lambda: None)
+    return run_limited(
+        python(code), log=tmp_path / "log", timeout_s=timeout_s, memory_bytes=memory_bytes, poll=lambda: None
+    )
 
 
 def test_a_process_that_ends_gives_its_status_and_log(tmp_path: Path) -> None:
@@ -48,7 +50,11 @@ def test_an_overrun_kills_the_process_and_its_children(tmp_path: Path) -> None:
 def test_too_much_memory_kills_the_process(tmp_path: Path) -> None:
     """The limit counts resident memory."""
     with pytest.raises(ToolMemory):
-        limited(tmp_path, "import time; b = bytearray(300 << 20); b[::4096] = b'x' * len(b[::4096]); time.sleep(60)", memory_bytes=200 << 20)
+        limited(
+            tmp_path,
+            "import time; b = bytearray(300 << 20); b[::4096] = b'x' * len(b[::4096]); time.sleep(60)",
+            memory_bytes=200 << 20,
+        )
 
 
 def test_a_tool_that_is_missing_fails_or_hangs_is_a_typed_error() -> None:
@@ -63,6 +69,10 @@ def test_a_tool_that_is_missing_fails_or_hangs_is_a_typed_error() -> None:
 
 def test_a_name_with_shell_characters_is_only_a_name(tmp_path: Path) -> None:
     """Arguments never pass through a shell."""
-    done = run([sys.executable, "-c", "import sys; print(sys.argv[1])", "$(touch x); `id` 'q' \U0001f600"], timeout_s=30, cwd=tmp_path)
+    done = run(
+        [sys.executable, "-c", "import sys; print(sys.argv[1])", "$(touch x); `id` 'q' \U0001f600"],
+        timeout_s=30,
+        cwd=tmp_path,
+    )
     assert done.stdout == "$(touch x); `id` 'q' \U0001f600\n"
     assert list(tmp_path.iterdir()) == []
