@@ -46,6 +46,8 @@ def reading(entry: Reading) -> str:
     shown = {"degC": "°C", "status": ""}.get(entry.unit, entry.unit)
     if entry.unit == "ns":
         return milliseconds(entry.value)
+    if entry.unit == "instructions":
+        return f"{entry.value:,.0f} instructions"
     if entry.unit == "B":
         return size(entry.value)
     return f"{entry.value:g} {shown}".strip()

@@ -61,6 +61,7 @@ def test_a_browser_opens_it_without_error_or_request(
         "118.5 dB",
         "121.2 dB",
         "94.206 M instructions",
+        "94,206,111 instructions",
         "not a latency",
         "source model",
         "programs wanted to run",
