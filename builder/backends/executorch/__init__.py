@@ -84,10 +84,13 @@ def runtime_name() -> str:
 def minimum_runtime(path: Path) -> str:
     """What the file states: the version of the program's schema, and of XNNPACK's payload where there is one."""
     from builder.backends.executorch.pte import load
+    from builder.backends.executorch.xnnpack import payload_formats
 
     program = load(path)
-    payload = " with XNNPACK payload XN01" if program.delegates else ""
-    return f"ExecuTorch program schema {program.version}{payload}"
+    formats = payload_formats(program)
+    return f"ExecuTorch program schema {program.version}" + (
+        f" with XNNPACK payload {', '.join(formats)}" if formats else ""
+    )
 
 
 def peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> int:

@@ -79,6 +79,14 @@ def read_graphs(program: Program) -> tuple[Graph, ...]:
     return tuple(graphs)
 
 
+def payload_formats(program: Program) -> tuple[str, ...]:
+    """The identifiers that the XNNPACK payloads of a program carry (`XN01` and so on), each once."""
+    found = {
+        _flatbuffer(delegate.payload)[4:8].decode("latin-1") for delegate in program.delegates if delegate.id == NAME
+    }
+    return tuple(sorted(found))
+
+
 def _flatbuffer(payload: Bytes) -> bytes:
     if payload[4:8].tobytes() != _MAGIC:
         raise VerificationError(
