@@ -117,13 +117,21 @@ def check(args: argparse.Namespace) -> int:
 def compare(args: argparse.Namespace) -> int:
     import harness
     from harness.report.comparison import comparison_json, comparison_table
+    from harness.verdicts import grade
 
     found = harness.compare(args.base, args.new)
     if args.json:
         print_json(comparison_json(found))
     else:
         stdout_console().print(comparison_table(found))
-    if all(entry.refused is not None for entry in found):
+    refused = [entry for entry in found if entry.refused is not None]
+    if len(refused) == len(found) and any(
+        grade(run.verdict) != "ok" for entry in refused for run in (entry.base, entry.new)
+    ):
+        raise MeasurementError(
+            f"no runs of {args.base} and {args.new} may be compared; the first, {refused[0].variant}: {refused[0].refused}."
+        )
+    if len(refused) == len(found):
         raise UsageError(
             f"no runs of {args.base} and {args.new} may be compared; measure both with the same device and protocol."
         )

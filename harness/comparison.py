@@ -32,7 +32,11 @@ class Comparison:
         if self.refused is not None:
             return f"not comparable: {self.refused}"
         if self.ratio is not None:
-            return self.ratio.verdict
+            same = (
+                self.base.variant_sha256 == self.new.variant_sha256
+                and self.ratio.verdict != "no significant difference"
+            )
+            return self.ratio.verdict + (" (the same artifact: only the conditions differ)" if same else "")
         assert self.instructions is not None  # one of the three is always set
         base, new = self.instructions
         return "the same count" if base == new else f"{'more' if new > base else 'fewer'} instructions"
@@ -80,7 +84,7 @@ def _compare(*, base: Run, new: Run) -> Comparison:
 def incomparable(base: Run, new: Run) -> str | None:
     """The first reason why two runs measure different things, or None when only the artifact differs."""
     for run, side in ((base, "BASE"), (new, "NEW")):
-        if grade(run.verdict) == "invalid":
+        if grade(run.verdict) != "ok":
             return f"the run of {side} is {run.verdict}"
     facts = (
         ("device", device_label(base), device_label(new)),

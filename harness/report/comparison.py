@@ -27,7 +27,7 @@ def comparison_table(found: tuple[Comparison, ...]) -> Table:
     table.add_column("verdict", overflow="fold")
     for entry in found:
         label = escape(entry.device) + (f"\n[dim]{escape(entry.new.simulated)}[/dim]" if entry.new.simulated else "")
-        colour = COLOURS.get(entry.verdict, "yellow" if entry.refused else "default")
+        colour = COLOURS.get(entry.verdict.partition(" (")[0], "yellow" if entry.refused else "default")
         table.add_row(
             escape(entry.variant),
             label,

@@ -109,8 +109,6 @@ def test_run_show_check_report_from_end_to_end(small_bundle: Path, tmp_path: Pat
     exported = harness("report", tmp_path / "runs.sqlite", "--format", "jsonl", "-o", tmp_path / "runs.jsonl")
     assert exported.returncode == 0
     assert harness("show", tmp_path / "runs.jsonl").stdout == shown.stdout
-    same = harness("compare", tmp_path / "runs.sqlite", tmp_path / "runs.jsonl", "--json")
-    assert {entry["verdict"] for entry in json.loads(same.stdout)["comparisons"]} == {"no significant difference"}
 
 
 def test_quiet_says_nothing_but_the_result(small_bundle: Path, tmp_path: Path) -> None:
@@ -149,6 +147,12 @@ def test_compare_says_what_may_not_be_compared(tmp_path: Path) -> None:
     done = harness("compare", base, new)
     assert done.returncode == 2
     assert "different threads: 2 and 4" in done.stdout
+    same = harness("compare", base, base, "--json")
+    assert [entry["verdict"] for entry in json.loads(same.stdout)["comparisons"]] == ["no significant difference"]
+    noisy = stored(tmp_path / "noisy.sqlite", make_run(verdict="unstable: noise"))
+    done = harness("compare", base, noisy)
+    assert done.returncode == 7
+    assert "the run of NEW is unstable: noise" in done.stderr
     mixed = stored(tmp_path / "mixed.sqlite", make_run(threads=4), counted_run(10))
     counted = stored(tmp_path / "counted.sqlite", make_run(), counted_run(9))
     done = harness("compare", counted, mixed)

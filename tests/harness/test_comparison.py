@@ -16,13 +16,19 @@ SLOW = tuple(5_600_000 + 1000 * (index % 7) for index in range(30))
 
 def test_slower_faster_and_the_same() -> None:
     """The ratio has an interval, and the verdict follows it."""
-    (slower,) = compare_runs([make_run()], [make_run(latency_ns=SLOW)])
+    (slower,) = compare_runs([make_run()], [make_run(latency_ns=SLOW, variant_sha256="c" * 64)])
     assert slower.verdict == "slower"
     assert slower.ratio is not None
     assert slower.ratio.low <= slower.ratio.value <= slower.ratio.high
     assert slower.ratio.value == pytest.approx(1.12, abs=0.001)
-    assert compare_runs([make_run(latency_ns=SLOW)], [make_run()])[0].verdict == "faster"
+    assert compare_runs([make_run(latency_ns=SLOW, variant_sha256="c" * 64)], [make_run()])[0].verdict == "faster"
     assert compare_runs([make_run()], [make_run()])[0].verdict == "no significant difference"
+
+
+def test_the_same_artifact_is_not_called_faster_without_saying_so() -> None:
+    """Where both sides ran the very same file, a difference is one of conditions, and the verdict says it."""
+    (found,) = compare_runs([make_run(latency_ns=SLOW)], [make_run()])
+    assert found.verdict == "faster (the same artifact: only the conditions differ)"
 
 
 def test_the_latest_runs_are_compared() -> None:
@@ -44,6 +50,7 @@ def test_the_latest_runs_are_compared() -> None:
         ({"simulated": "an emulator"}, "different simulation: none and an emulator"),
         ({"delegate_executed": TextReading(value="cpu")}, "different delegate: xnnpack and cpu"),
         ({"verdict": "invalid: golden"}, "the run of NEW is invalid: golden"),
+        ({"verdict": "unstable: noise"}, "the run of NEW is unstable: noise"),
     ],
 )
 def test_runs_that_measure_different_things_are_refused(changes: dict[str, Any], reason: str) -> None:
