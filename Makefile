@@ -25,7 +25,7 @@ check: ## linters, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: ## the figures of docs/figures.md, measured on this machine
+bench: ## the figures of this version, measured on this machine
 	@scripts/setup.sh demo
 	$(BIN)/python scripts/bench.py
 

@@ -5,7 +5,6 @@ Every line is a command that a user can type; the last lines say what came out, 
 
 from __future__ import annotations
 
-import json
 import shlex
 import subprocess
 import sys
@@ -29,35 +28,42 @@ def step(*words: str) -> None:
         sys.exit(status)
 
 
-def read(*words: str) -> object:
-    """The JSON document that a command prints."""
-    done = subprocess.run(
-        [BIN / words[0], *words[1:]], cwd=ROOT, timeout=TIME_LIMIT_S, check=False, stdout=subprocess.PIPE
-    )
-    if done.returncode:
-        sys.exit(done.returncode)
-    return json.loads(done.stdout)
-
-
 def main() -> None:
     start = time.monotonic()
     step("builder", "convert", EXAMPLE, "-o", f"{DIST}/bundle")
     step("builder", "package", EXAMPLE, "--target", "android", "-o", f"{DIST}/android")
-    runs = ROOT / DIST / "runs.sqlite"
-    runs.unlink(missing_ok=True)
-    package = sorted((ROOT / DIST / "android").glob("*.apk"))[0].relative_to(ROOT)
     step(
-        "harness", "run", str(package), "-d", "host", "-d", "arm64", "--protocol", "quick", "-o", f"{DIST}/runs.sqlite"
+        "harness",
+        "run",
+        f"{DIST}/bundle",
+        "-d",
+        "host",
+        "-d",
+        "arm64",
+        "--protocol",
+        "quick",
+        "-o",
+        f"{DIST}/runs.sqlite",
     )
     step("harness", "report", f"{DIST}/runs.sqlite", "-o", f"{DIST}/report.html")
-    summary(package, time.monotonic() - start)
-
-
-def summary(package: Path, seconds: float) -> None:
+    apk = next((ROOT / DIST / "android").glob("*.apk")).relative_to(ROOT)
+    verify_signature(apk)
     print("\nMade:")
-    for path in (package, Path(DIST, "report.html")):
+    for path in (apk, Path(DIST, "bundle", "manifest.json"), Path(DIST, "report.html")):
         print(f"  {path}  {(ROOT / path).stat().st_size:,} bytes")
-    print(f"\nDone in {seconds:.0f} s. Open {DIST}/report.html in a browser.")
+    print(f"\nDone in {time.monotonic() - start:.0f} s. Open {DIST}/report.html in a browser.")
+
+
+def verify_signature(apk: Path) -> None:
+    """Ask Android's own tool, which had no part in making the package."""
+    command = ["apksigner", "verify", "--verbose", str(apk)]
+    print(f"\n$ {shlex.join(command)}", flush=True)
+    done = subprocess.run(command, cwd=ROOT, timeout=TIME_LIMIT_S, check=False, capture_output=True, text=True)
+    print(
+        "\n".join(line for line in done.stdout.splitlines() if "Verifie" in line or "scheme" in line and "true" in line)
+    )
+    if done.returncode:
+        sys.exit(f"apksigner does not accept {apk}: {done.stderr}")
 
 
 if __name__ == "__main__":

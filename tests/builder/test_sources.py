@@ -110,7 +110,7 @@ def test_a_plain_state_dict_in_pt_and_one_wrapped_by_a_framework_load(project: P
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("    return Net()", "    raise ValueError('no such width')", "ValueError: no such width (model.py line 21)"),
+        ("    return Net()", "    raise ValueError('no such width')", "ValueError: no such width (model.py line 20)"),
         ("    return Net()", "    return 3", "returned int, not a torch.nn.Module"),
         ("def create():", "def make():", "has no callable 'create'"),
         (
@@ -166,7 +166,7 @@ def test_a_pt2_with_pickled_code_is_refused_and_not_run(project: Path, tmp_path:
         for info in source.infolist():
             data = source.read(info)
             if info.filename.endswith(".pt"):
-                data = pickle.dumps(Exploit(trace))
+                data = pickle.dumps(Exploit(trace), protocol=2)
             target.writestr(info, data)
     edit(project / "builder.toml", "small.pt2", "evil.pt2")
     with pytest.raises(SourceError, match="never run"):

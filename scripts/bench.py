@@ -1,0 +1,239 @@
+"""The figures this version has to reach, measured here and now, beside what a user would run instead, as ratios.
+
+Nothing is judged by time in the tests; this table is where time and size are looked at. Runs in about ten minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+EXAMPLE = ROOT / "examples" / "tiny_style"
+LIMIT_S = 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One figure: what was asked, what was measured, and the same for the usual way where there is one."""
+
+    what: str
+    figure: str
+    measured: str
+    reached: bool
+    instead: str = ""
+
+
+def run(*words: str | Path, cache: Path | None = None) -> tuple[float, subprocess.CompletedProcess[str]]:
+    """Seconds and result of one command of ours; a failure ends the benchmark with its message."""
+    environment = {**os.environ, **({"EDGEBUNDLE_CACHE": str(cache)} if cache else {})}
+    start = time.perf_counter()
+    done = subprocess.run(
+        [str(BIN / str(words[0])), *map(str, words[1:])],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, words))} failed with {done.returncode}:\n{done.stderr}")
+    return time.perf_counter() - start, done
+
+
+def best_of(count: int, *words: str | Path, cache: Path | None = None) -> float:
+    return min(run(*words, cache=cache)[0] for _ in range(count))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def apk_entries(apk: Path) -> list[tuple[str, int, bytes]]:
+    """Everything of an APK but its signing block, which is no zip entry."""
+    with zipfile.ZipFile(apk) as archive:
+        return [(info.filename, info.header_offset, archive.read(info)) for info in archive.infolist()]
+
+
+def quality_rows(manifest: dict[str, Any]) -> list[Row]:
+    rows = []
+    floors = {"tflite-xnnpack-fp32": 100, "executorch-xnnpack-fp32": 100, "coreml-all-fp32": 100, "coreml-all-fp16": 50}
+    for variant in manifest["variants"]:
+        worst = variant["quality"]["psnr_db_worst"]
+        if variant["id"] in floors:
+            floor = floors[variant["id"]]
+            rows.append(
+                Row(
+                    what=f"{variant['id']}, worst picture, {variant['quality']['runtime']}",
+                    figure=f">= {floor} dB",
+                    measured=f"{worst:.1f} dB",
+                    reached=worst >= floor,
+                )
+            )
+    return rows
+
+
+def size_row(manifest: dict[str, Any], stock: dict[str, Any]) -> Row:
+    variant = manifest["variants"][0]
+    ours, quality = variant["bytes"], variant["quality"]
+    return Row(
+        what=f"the int8 artifact ({variant['id']}), {quality['psnr_db_worst']:.1f} dB worst, {quality['psnr_db_mean']:.1f} dB mean",
+        figure="<= 17 KB",
+        measured=f"{ours:,} B",
+        reached=ours <= 17_000,
+        instead=f"stock static int8: {stock['bytes']:,} B at {stock['psnr']:.1f} dB worst; ours {ours / stock['bytes']:.2f}x the bytes, {quality['psnr_db_worst'] - stock['psnr']:+.1f} dB",
+    )
+
+
+STOCK = """
+import contextlib, io, json, sys
+from pathlib import Path
+import numpy as np, torch
+sys.path.insert(0, sys.argv[1])
+import model
+from safetensors.torch import load_file
+from PIL import Image
+folder = Path(sys.argv[1])
+net = model.create().eval()
+net.load_state_dict(load_file(folder / "tiny_style.safetensors"))
+def pictures(name):
+    for path in sorted((folder / "images" / name).iterdir()):
+        yield np.asarray(Image.open(path).convert("RGB"), np.float32).transpose(2, 0, 1)[None] / 255
+with contextlib.redirect_stdout(io.StringIO()):
+    import litert_torch
+    from ai_edge_quantizer import quantizer, recipe
+    out = Path(sys.argv[2])
+    litert_torch.convert(net, (torch.zeros(1, 3, 256, 256),)).export(str(out / "stock.tflite"))
+    q = quantizer.Quantizer(str(out / "stock.tflite"))
+    q.load_quantization_recipe(recipe.static_wi8_ai8())
+    calibration = {"serving_default": [{"args_0": x} for x in pictures("calibration")]}
+    q.quantize(q.calibrate(calibration)).export_model(str(out / "stock_int8.tflite"))
+    from ai_edge_litert.interpreter import Interpreter
+    interpreter = Interpreter(str(out / "stock_int8.tflite"))
+    interpreter.allocate_tensors()
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    psnrs = []
+    for x in pictures("evaluation"):
+        if source["dtype"] == np.int8:
+            scale, zero = source["quantization"]
+            interpreter.set_tensor(source["index"], np.clip(np.round(x / scale) + zero, -128, 127).astype(np.int8))
+        else:
+            interpreter.set_tensor(source["index"], x)
+        interpreter.invoke()
+        y = interpreter.get_tensor(target["index"]).astype(np.float32)
+        if target["dtype"] == np.int8:
+            scale, zero = target["quantization"]
+            y = (y - zero) * scale
+        with torch.no_grad():
+            reference = net(torch.from_numpy(x)).numpy()
+        psnrs.append(float(10 * np.log10(1 / np.mean((y - reference) ** 2))))
+print(json.dumps({"bytes": (out / "stock_int8.tflite").stat().st_size, "fp32_bytes": (out / "stock.tflite").stat().st_size, "psnr": min(psnrs)}))
+"""
+
+
+def stock(work: Path) -> dict[str, Any]:
+    """What a user gets by the converters' own defaults: litert-torch and the static int8 recipe of ai-edge-quantizer."""
+    result: dict[str, Any] = json.loads(run("python", "-c", STOCK, EXAMPLE, work)[1].stdout.splitlines()[-1])
+    return result
+
+
+def plan_change(cache: Path, work: Path) -> Row:
+    """After a change of plan.toml alone, which steps run again."""
+    project = work / "changed"
+    shutil.copytree(EXAMPLE, project)
+    plan = project / "plan.toml"
+    plan.write_text(plan.read_text() + '\n[[rule]]\nmatch = "tail"\nscheme = "fp32"\n')
+    run("builder", "convert", EXAMPLE, "--backend", "tflite", "-o", work / "before", cache=cache)
+    seconds, done = run("builder", "convert", project, "--backend", "tflite", "-o", work / "after", cache=cache)
+    redone = [line.strip() for line in done.stderr.splitlines() if ":" in line and "unchanged" not in line]
+    return Row(
+        what="only the plan changed",
+        figure="only that variant is lowered again",
+        measured=f"{len(redone)} step: {'; '.join(redone)} ({seconds:.1f} s in all)",
+        reached=len(redone) == 1 and "plan" in redone[0],
+    )
+
+
+def main() -> None:
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as folder:
+        work = Path(folder)
+        first, second = work / "cache1", work / "cache2"
+        cold, _ = run("builder", "convert", EXAMPLE, "-o", work / "bundle1", cache=first)
+        run("builder", "convert", EXAMPLE, "-o", work / "bundle2", cache=second)
+        manifest = json.loads((work / "bundle1" / "manifest.json").read_text())
+        rows += quality_rows(manifest)
+        rows.append(size_row(manifest, stock(work)))
+
+        packaged, _ = run("builder", "package", EXAMPLE, "--target", "android", "-o", work / "android1", cache=first)
+        run("builder", "package", EXAMPLE, "--target", "android", "-o", work / "android2", cache=second)
+        warm = best_of(3, "builder", "package", EXAMPLE, "--target", "android", "-o", work / "android1", cache=first)
+        rows.append(
+            Row(
+                what="builder package --target android, warm",
+                figure="<= 2 s",
+                measured=f"{warm:.2f} s",
+                reached=warm <= 2,
+                instead=f"without the cache {cold + packaged:.0f} s: {(cold + packaged) / warm:.0f}x",
+            )
+        )
+        rows.append(plan_change(first, work))
+
+        same = contents(work / "bundle1") == contents(work / "bundle2")
+        rows.append(
+            Row(
+                what="two clean builds of the bundle",
+                figure="byte-identical",
+                measured="identical" if same else "different",
+                reached=same,
+            )
+        )
+        apks = [next((work / name).glob("*.apk")) for name in ("android1", "android2")]
+        same = apk_entries(apks[0]) == apk_entries(apks[1])
+        rows.append(
+            Row(
+                what="two clean builds of the APK, each signed with a fresh key",
+                figure="identical but for the signature",
+                measured="identical" if same else "different",
+                reached=same,
+            )
+        )
+    bare = best_of(5, "python", "-c", "pass")
+    for program in ("builder", "harness"):
+        seconds = best_of(5, program, "--help")
+        rows.append(
+            Row(
+                what=f"{program} --help",
+                figure="<= 0.3 s",
+                measured=f"{seconds:.2f} s",
+                reached=seconds <= 0.3,
+                instead=f"bare python {bare:.2f} s: {seconds / bare:.1f}x",
+            )
+        )
+    show(rows)
+
+
+def show(rows: list[Row]) -> None:
+    table = Table(title="edgebundle: figures", box=None, title_justify="left", header_style="bold", pad_edge=False)
+    for column in ("what", "figure", "measured", "reached", "what a user would run instead"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(row.what, row.figure, row.measured, "yes" if row.reached else "NO", row.instead)
+    Console(width=None if sys.stdout.isatty() else 180, highlight=False).print(table)
+
+
+if __name__ == "__main__":
+    main()
