@@ -5,11 +5,13 @@ Core ML runs on macOS and iOS only. Elsewhere the saved program is executed by `
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 
 from builder.backends.base import Calibration, Lowered, Model, Runner, StoredLayer
 from builder.bundle import Binding, Coverage, TensorSpec, tree_bytes
+from builder.errors import InputError
 from builder.precision.layers import Layer
 from builder.precision.plan import ResolvedPlan
 from builder.precision.scheme import Scheme
@@ -18,28 +20,33 @@ SUFFIX = ".mlpackage"
 DELEGATES: tuple[str, ...] = ("all", "cpu_and_gpu", "cpu_and_ne")
 PACKAGES: tuple[str, ...] = ("coremltools", "torch", "numpy")
 
-_SUPPORTED = (
-    "fp32",
-    "fp16",
-    "weight_only_wi8_afp32",
-    "weight_only_wi4_afp32",
-    "palettized_w4",
-    "palettized_w6",
-    "palettized_w8",
+_SMALLEST_COMPRESSED = (
+    10  # weights below stay inside the program, where coremltools compresses none (should_use_weight_file)
 )
 
 
 def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
-    """Quantized activations need Core ML's own prediction to calibrate, which only macOS has."""
-    if scheme.name in _SUPPORTED:
+    """Why the scheme cannot be realised on the layer and what can be done instead, or None.
+
+    Quantized activations need Core ML's own prediction to calibrate, which only macOS has.
+    """
+    _known(delegate)
+    if scheme.mode == "float":
         return None
-    return f"Core ML files made here have no quantized activations ({scheme.name}); use weight_only_wi8_afp32, palettized_w8 or fp16 on {layer.name!r}."
+    if scheme.mode in ("dynamic", "static"):
+        return f"Core ML files made here have no quantized activations ({scheme.name}); use weight_only_wi8_afp32, palettized_w8 or fp16 on {layer.name!r}."
+    if math.prod(layer.weight_shape) < _SMALLEST_COMPRESSED:
+        return (
+            f"Core ML stores fewer than {_SMALLEST_COMPRESSED} weights as they are; use fp16 or fp32 on {layer.name!r}."
+        )
+    return None
 
 
 def lower(model: Model, plan: ResolvedPlan, delegate: str, calibration: Calibration, out: Path) -> Lowered:
     """Write the .mlpackage. Equal inputs give equal bytes. Raises ConversionError."""
     from builder.backends.coreml.convert import to_mlpackage
 
+    _known(delegate)
     to_mlpackage(model, plan, out)
     return Lowered(inputs=_bindings(model.inputs), outputs=_bindings(model.outputs))
 
@@ -94,7 +101,7 @@ def runtime_name() -> str:
 
     if sys.platform == "darwin":
         return f"Core ML (macOS {platform.mac_ver()[0]})"
-    return "MIL interpreter (Core ML itself runs on Apple systems only)"
+    return "MIL interpreter of edgebundle (Core ML itself runs on macOS only)"
 
 
 def minimum_runtime(path: Path) -> str:
@@ -109,3 +116,8 @@ def peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding,
     from builder.backends.coreml.program import largest_live_set, load_program
 
     return tree_bytes(path) + largest_live_set(load_program(path))
+
+
+def _known(delegate: str) -> None:
+    if delegate not in DELEGATES:
+        raise InputError(f"Core ML has no delegate {delegate!r} here; use one of: {', '.join(DELEGATES)}.")

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.backends.base import Model
-from builder.backends.coreml.aliases import without_aliases
 from builder.backends.coreml.match import placeholders, weight_of
 from builder.backends.coreml.package import write_package
 from builder.backends.coreml.program import import_coremltools
+from builder.backends.coreml.rewrites import for_coremltools
 from builder.errors import ConversionError, EdgebundleError
 from builder.precision.plan import ResolvedPlan
 from builder.precision.scheme import Scheme
@@ -55,7 +55,7 @@ def to_mlpackage(model: Model, plan: ResolvedPlan, out: Path) -> None:
 def _convert(coremltools: Any, model: Model, plan: ResolvedPlan) -> Any:
     schemes = {layer.name: plan.scheme(layer.name) for layer in model.layers.layers}
     return coremltools.convert(
-        without_aliases(model.program),
+        for_coremltools(model.program),
         inputs=[
             coremltools.TensorType(name=spec.name, shape=spec.shape, dtype=_border_dtype(spec)) for spec in model.inputs
         ],
@@ -71,7 +71,7 @@ def _convert(coremltools: Any, model: Model, plan: ResolvedPlan) -> Any:
 def _precision(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any:
     """A layer computes in what its scheme says; ops of no layer (activations, norms, resizing) in fp16 only when all layers do."""
     layer_of = {placeholder: layer for layer, placeholder in placeholders(model).items()}
-    elsewhere = all(_computes_in_fp16(scheme) for scheme in schemes.values())
+    elsewhere = bool(schemes) and all(_computes_in_fp16(scheme) for scheme in schemes.values())
 
     def in_fp16(op: Any) -> bool:
         var = weight_of(op)

@@ -101,6 +101,8 @@ def _rounding(op: Any, expected: Floats) -> Floats:
         return np.asarray(
             nearest + 2 * _half(expected), np.float32
         )  # chosen among values that fp16 had already rounded
+    if op.op_type not in ("constexpr_affine_dequantize", "constexpr_blockwise_shift_scale"):
+        return np.zeros_like(expected)  # no scheme of ours
     scale = np.asarray(op.inputs["scale"].val, np.float32)
     if op.op_type == "constexpr_affine_dequantize":
         shape = [1] * expected.ndim

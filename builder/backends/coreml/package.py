@@ -5,8 +5,8 @@ Layout as coremltools writes it: Manifest.json, Data/com.apple.CoreML/model.mlmo
 
 from __future__ import annotations
 
+import hashlib
 import json
-import shutil
 import uuid
 from pathlib import Path
 from typing import Any
@@ -15,30 +15,39 @@ AUTHOR = "com.apple.CoreML"
 DATA = f"Data/{AUTHOR}"
 MODEL = f"{DATA}/model.mlmodel"
 WEIGHTS = f"{DATA}/weights"
+_MODE = 0o644  # coremltools' own model.mlmodel is readable by its writer only
 
 
 def write_package(model: Any, out: Path) -> None:
-    """Save a coremltools MLModel deterministically to the directory `out`."""
+    """Save a coremltools MLModel to the new directory `out`."""
     spec = model.get_spec()
-    spec.description.metadata.userDefined.clear()  # versions and the date of the conversion; the manifest has the versions
+    # coremltools notes its version, torch's and the date there; the bundle's manifest has the versions
+    spec.description.metadata.userDefined.clear()
     content = spec.SerializeToString(deterministic=True)
-    (out / DATA).mkdir(parents=True)
-    (out / MODEL).write_bytes(content)
-    entries = {_identifier("model", content): _entry("model.mlmodel", "CoreML Model Specification")}
-    root = next(iter(entries))
+    digest = hashlib.sha256(content)
+    entries = {_identifier("model", digest): _entry("model.mlmodel", "CoreML Model Specification")}
+    (root,) = entries
+    _write(out / MODEL, content)
     weights = Path(model.weights_dir) if model.weights_dir else None
     if weights is not None and weights.is_dir():
-        (out / WEIGHTS).mkdir()
         for file in sorted(weights.iterdir()):
-            shutil.copyfile(file, out / WEIGHTS / file.name)
-        entries[_identifier("weights", content)] = _entry("weights", "CoreML Model Weights")
+            values = file.read_bytes()
+            digest.update(values)
+            _write(out / WEIGHTS / file.name, values)
+        entries[_identifier("weights", digest)] = _entry("weights", "CoreML Model Weights")
     manifest = {"fileFormatVersion": "1.0.0", "itemInfoEntries": entries, "rootModelIdentifier": root}
-    (out / "Manifest.json").write_text(json.dumps(manifest, indent=4, sort_keys=True) + "\n", encoding="utf-8")
+    _write(out / "Manifest.json", (json.dumps(manifest, indent=4, sort_keys=True) + "\n").encode())
 
 
-def _identifier(role: str, content: bytes) -> str:
-    """A UUID made from the content, where coremltools takes a random one."""
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{role} {content.hex()}"))
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    path.chmod(_MODE)
+
+
+def _identifier(role: str, digest: Any) -> str:
+    """A UUID made from the content, where coremltools takes a random one; upper case as Apple writes them."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{role} {digest.hexdigest()}")).upper()
 
 
 def _entry(path: str, description: str) -> dict[str, str]:

@@ -67,6 +67,17 @@ def slice_by_size(a: Arguments) -> Result:
     return x[tuple(slice(start, None if n == -1 else start + n) for start, n in zip(starts, size, strict=True))]
 
 
+def crop(a: Arguments) -> Result:
+    """Removes (before, after) of height and width."""
+    x, (top, bottom), (left, right) = a.tensor("x"), a.ints("crop_height"), a.ints("crop_width")
+    return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right]
+
+
+def reverse(a: Arguments) -> Result:
+    x = a.tensor("x")
+    return x.flip(a.ints("axes") if a.has("axes") else list(range(x.ndim)))
+
+
 def gather(a: Arguments) -> Result:
     import torch
 
