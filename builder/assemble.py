@@ -160,8 +160,7 @@ def _plans(project: Project, variants: Sequence[VariantStep]) -> str:
             f"on_unsupported = {json.dumps(plan.on_unsupported)}",
         ]
         for rule in plan.rule:
-            lines += ["[[variant.rule]]", f"match = {json.dumps(rule.match)}"]
-            lines += [f"op = {json.dumps(rule.op)}"] if rule.op else []
-            lines += [f"scheme = {json.dumps(rule.scheme)}"]
+            keys = rule.model_dump(exclude_none=True)
+            lines += ["[[variant.rule]]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
         lines.append("")
     return "\n".join(lines)

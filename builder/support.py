@@ -33,9 +33,11 @@ def check_support(
             continue
         if plan.fallback is None:
             raise ConfigError(f"{where}: layer {layer.name!r} cannot be {choice.scheme}: {reason}")
-        again = backend.unsupported(layer, plan.fallback, delegate)
-        if again is not None:
-            raise ConfigError(f"{where}: layer {layer.name!r} cannot be the fallback {plan.fallback} either: {again}")
-        choices[layer.name] = Choice(scheme=plan.fallback, rule=choice.rule)
+        fallback = next((s for s in plan.fallback if backend.unsupported(layer, s, delegate) is None), None)
+        if fallback is None:
+            last = plan.fallback[-1]
+            again = backend.unsupported(layer, last, delegate)
+            raise ConfigError(f"{where}: layer {layer.name!r} cannot be the fallback {last} either: {again}")
+        choices[layer.name] = Choice(scheme=fallback, rule=choice.rule)
         reasons[layer.name] = reason
     return SupportedPlan(requested=plan, plan=replace(plan, choices=choices), reasons=reasons)

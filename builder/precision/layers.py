@@ -7,7 +7,7 @@ The name is the torch module name (FQN) as it stands in the exported program's p
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class Layer:
     """One layer. `weight` and `bias` are state-dict keys; `uses` counts the calls (tied weights are called more than once).
 
     `macs` are multiply-accumulates of one inference over all uses; `weight_shape` is torch's (out, in/groups, kh, kw).
+    `first`: no other layer comes before it on any way from an input; `last`: none comes after it on any way to an output.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Layer:
     params: int
     macs: int
     uses: int
+    first: bool = False
+    last: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +60,11 @@ class LayerTable:
 def layer_table(program: ExportedProgram) -> LayerTable:
     """Layers of an exported program (batch norms already folded)."""
     parameters = {**program.graph_signature.inputs_to_parameters, **program.graph_signature.inputs_to_buffers}
+    calls = {node: layer for node in program.graph.nodes if (layer := _layer(node, parameters)) is not None}
+    after, before_others = _downstream(program, calls), _upstream(program, calls)
     found: dict[str, Layer] = {}
-    for node in program.graph.nodes:
-        layer = _layer(node, parameters)
-        if layer is None:
-            continue
+    for node, call in calls.items():
+        layer = replace(call, first=node not in after, last=node not in before_others)
         before = found.get(layer.name)
         if before is None:
             found[layer.name] = layer
@@ -71,16 +74,32 @@ def layer_table(program: ExportedProgram) -> LayerTable:
 
 
 def _merged(first: Layer, again: Layer) -> Layer:
-    return Layer(
-        name=first.name,
-        op=first.op,
-        weight=first.weight,
+    return replace(
+        first,
         bias=first.bias or again.bias,
-        weight_shape=first.weight_shape,
-        params=first.params,
         macs=first.macs + again.macs,
         uses=first.uses + 1,
+        first=first.first or again.first,
+        last=first.last or again.last,
     )
+
+
+def _downstream(program: ExportedProgram, calls: dict[Node, Layer]) -> set[Node]:
+    """Nodes whose value depends on a layer's output."""
+    reached: set[Node] = set()
+    for node in program.graph.nodes:
+        if any(source in calls or source in reached for source in node.all_input_nodes):
+            reached.add(node)
+    return reached
+
+
+def _upstream(program: ExportedProgram, calls: dict[Node, Layer]) -> set[Node]:
+    """Nodes whose value a layer depends on."""
+    reached: set[Node] = set()
+    for node in reversed(list(program.graph.nodes)):
+        if any(user in calls or user in reached for user in node.users):
+            reached.add(node)
+    return reached
 
 
 def _layer(node: Node, parameters: dict[str, str]) -> Layer | None:

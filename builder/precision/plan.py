@@ -2,37 +2,71 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from builder.config import describe
 from builder.errors import ConfigError
-from builder.precision.layers import LayerOp, LayerTable
+from builder.precision.layers import Layer, LayerOp, LayerTable
 from builder.precision.scheme import Scheme, parse_scheme
 from builder.suggest import did_you_mean
 
+Position = Literal["first", "last", "depthwise", "norm"]
+
 
 class Rule(BaseModel):
-    """Layers whose whole name matches the regular expression `match` (and whose op is `op`) get `scheme`."""
+    """Layers that fulfil every key given here get `scheme`.
+
+    `match`: a regular expression for the whole name; `glob`: the same with `*`, `?` and `[...]`, where `*` crosses dots;
+    `op`: the layer's kind, or several; `position`: `first` and `last` are the layers next to an input or an output of the network,
+    `depthwise` the depthwise convolutions. `norm` is known in order to be explained: norms are no layers of a plan.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    match: str
-    op: LayerOp | None = None
+    match: str | None = None
+    glob: str | None = None
+    op: LayerOp | Annotated[tuple[LayerOp, ...], Field(min_length=1)] | None = None
+    position: Position | None = None
     scheme: str
+
+    @model_validator(mode="after")
+    def _selects(self) -> Self:
+        if self.match is not None and self.glob is not None:
+            raise ValueError("a rule has either 'match' (a regular expression) or 'glob', not both")
+        if not (self.match or self.glob or self.op or self.position):
+            raise ValueError("a rule needs 'match', 'glob', 'op' or 'position'; match = '.*' is every layer")
+        return self
+
+    def __str__(self) -> str:
+        keys = {"match": self.match, "glob": self.glob, "op": self.op, "position": self.position}
+        return ", ".join(f"{key} {value!r}" for key, value in keys.items() if value is not None)
+
+    def takes(self, op: LayerOp) -> bool:
+        return self.op is None or op in ((self.op,) if isinstance(self.op, str) else self.op)
 
 
 class PlanFile(BaseModel):
-    """plan.toml. `on_unsupported` is `error`, or the scheme a layer gets where a backend cannot realise the one asked for."""
+    """plan.toml. `on_unsupported` is `error`, or what a layer gets where a backend cannot realise the scheme asked for:
+    one scheme, or several of which the first that the backend can realise is taken."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    on_unsupported: str = "error"
+    on_unsupported: str | Annotated[tuple[str, ...], Field(min_length=1)] = "error"
     rule: tuple[Rule, ...] = Field(min_length=1)
+
+    @property
+    def fallbacks(self) -> tuple[str, ...]:
+        """The schemes to fall back to in order, none for 'error'."""
+        if self.on_unsupported == "error":
+            return ()
+        return (self.on_unsupported,) if isinstance(self.on_unsupported, str) else self.on_unsupported
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +79,11 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedPlan:
-    """One scheme for every layer of a table, and the fallback scheme or None for 'refuse'."""
+    """One scheme for every layer of a table, and the fallback schemes in order or None for 'refuse'."""
 
     rules: tuple[Rule, ...]
     choices: dict[str, Choice]
-    fallback: Scheme | None
+    fallback: tuple[Scheme, ...] | None
 
     def scheme(self, layer: str) -> Scheme:
         return self.choices[layer].scheme
@@ -94,21 +128,38 @@ def resolve(plan: PlanFile, table: LayerTable, *, where: str) -> ResolvedPlan:
     for number, rule in enumerate(plan.rule):
         label = f"{where}, rule {number + 1}"
         scheme = parse_scheme(rule.scheme, where=label)
-        try:
-            pattern = re.compile(rule.match)
-        except re.error as error:
-            raise ConfigError(f"{label}: {rule.match!r} is not a regular expression ({error}).") from error
-        matched = [
-            layer.name for layer in table.layers if pattern.fullmatch(layer.name) and rule.op in (None, layer.op)
-        ]
-        if not matched:
-            of_op = f" of op {rule.op!r}" if rule.op else ""
-            raise ConfigError(
-                f"{label} matches no layer: {rule.match!r}{of_op}{did_you_mean(rule.match, table.names())}"
-            )
-        for name in matched:
+        for name in select(rule, table, where=label):
             choices[name] = Choice(scheme=scheme, rule=number)
-    fallback = (
-        None if plan.on_unsupported == "error" else parse_scheme(plan.on_unsupported, where=f"{where}, on_unsupported")
-    )
-    return ResolvedPlan(rules=plan.rule, choices=choices, fallback=fallback)
+    fallback = tuple(parse_scheme(name, where=f"{where}, on_unsupported") for name in plan.fallbacks)
+    return ResolvedPlan(rules=plan.rule, choices=choices, fallback=fallback or None)
+
+
+def select(rule: Rule, table: LayerTable, *, where: str) -> list[str]:
+    """Names of the layers that a rule selects. Raises ConfigError when there is none."""
+    if rule.position == "norm":
+        raise ConfigError(
+            f"{where}: position 'norm' selects nothing: batch norms are folded into the layer before them, and all other "
+            "norms compute in floats whatever the plan says; remove the rule."
+        )
+    try:
+        pattern = re.compile(fnmatch.translate(rule.glob) if rule.glob is not None else rule.match or ".*")
+    except re.error as error:
+        raise ConfigError(f"{where}: {rule.match!r} is not a regular expression ({error}).") from error
+    named = [layer for layer in table.layers if pattern.fullmatch(layer.name)]
+    found = [layer.name for layer in named if rule.takes(layer.op) and _stands(layer, rule.position)]
+    if found:
+        return found
+    if not named:
+        raise ConfigError(
+            f"{where} matches no layer: {rule}{did_you_mean(rule.match or rule.glob or '', table.names())}"
+        )
+    have = ", ".join(f"{layer.name} is a {layer.op}" for layer in named[:3])
+    raise ConfigError(f"{where} matches no layer: {rule}; of those that it names, {have}.")
+
+
+def _stands(layer: Layer, position: Position | None) -> bool:
+    if position == "first":
+        return layer.first
+    if position == "last":
+        return layer.last
+    return position is None or layer.op == "depthwise_conv2d"

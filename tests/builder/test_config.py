@@ -1,4 +1,4 @@
-"""builder.toml and plan.toml: what is accepted, and what the one sentence says when it is not."""
+"""builder.toml: what is accepted, and what the one sentence says when it is not."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from builder.config import load_config
 from builder.errors import ConfigError
-from builder.precision.layers import Layer, LayerTable
-from builder.precision.plan import load_plan, resolve
-from tests.builder.projects import CONFIG, PLAN
+from tests.builder.projects import CONFIG
 
 
 def write(folder: Path, text: str) -> Path:
@@ -65,64 +63,3 @@ def test_any_text_is_a_config_or_one_sentence(tmp_path_factory: pytest.TempPathF
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(ConfigError):
         load_config(path)
-
-
-def table(*names: str) -> LayerTable:
-    layers = tuple(
-        Layer(
-            name=n,
-            op="depthwise_conv2d" if n.endswith("dw") else "conv2d",
-            weight=f"{n}.weight",
-            bias=None,
-            weight_shape=(1,),
-            params=1,
-            macs=1,
-            uses=1,
-        )
-        for n in names
-    )
-    return LayerTable(layers=layers)
-
-
-def test_later_rules_win_and_unmatched_layers_stay_fp32(tmp_path: Path) -> None:
-    """Rules are applied in order over the whole layer name, optionally on one op."""
-    path = tmp_path / "plan.toml"
-    path.write_text(
-        '[[rule]]\nmatch = "blocks\\\\..*"\nscheme = "static_wi8_ai8"\n[[rule]]\nmatch = ".*"\nop = "depthwise_conv2d"\nscheme = "fp16"\n'
-    )
-    plan = resolve(load_plan(path), table("head", "blocks.0.dw", "blocks.0.pw"), where="plan.toml")
-    assert {name: choice.scheme.name for name, choice in plan.choices.items()} == {
-        "head": "fp32",
-        "blocks.0.dw": "fp16",
-        "blocks.0.pw": "static_wi8_ai8",
-    }
-    assert [plan.choices[n].rule for n in ("head", "blocks.0.dw", "blocks.0.pw")] == [-1, 1, 0]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ('[[rule]]\nmatch = "heat"\nscheme = "fp16"', "matches no layer: 'heat'; did you mean 'head'?"),
-        ('[[rule]]\nmatch = ".*"\nscheme = "fp61"', "unknown scheme 'fp61'; did you mean 'fp16'?"),
-        ('[[rule]]\nmatch = "("\nscheme = "fp16"', "is not a regular expression"),
-        ('[[rule]]\nmatch = ".*"\nop = "linear"\nscheme = "fp16"', "matches no layer"),
-        ('on_unsuported = "error"\n[[rule]]\nmatch = ".*"\nscheme = "fp16"', "did you mean 'on_unsupported'?"),
-        ('on_unsupported = "fp23"\n[[rule]]\nmatch = ".*"\nscheme = "fp16"', "unknown scheme 'fp23'"),
-    ],
-)
-def test_a_wrong_plan_is_refused_with_the_rule_and_the_near_name(tmp_path: Path, text: str, message: str) -> None:
-    """A plan that cannot be meant names the rule by number and what was probably meant."""
-    path = tmp_path / "plan.toml"
-    path.write_text(text)
-    with pytest.raises(ConfigError) as caught:
-        resolve(load_plan(path), table("head", "tail"), where="plan.toml")
-    assert message in str(caught.value)
-
-
-def test_the_test_plan_is_itself_valid(tmp_path: Path) -> None:
-    """The plan of the small project resolves as its tests expect."""
-    path = tmp_path / "plan.toml"
-    path.write_text(PLAN)
-    plan = resolve(load_plan(path), table("head", "dw", "pw", "tail"), where="plan.toml")
-    assert plan.needs_calibration
-    assert plan.uniform is None
