@@ -59,6 +59,11 @@ def make_parser() -> Parser:
     plan = add("plan", "which rule won for each layer, and what each backend makes of it")
     plan.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
     plan.add_argument("--backend", choices=BACKEND_NAMES, help="only the variants of this backend")
+    plan.add_argument(
+        "--all-backends",
+        action="store_true",
+        help="what every backend makes of each plan, whether or not the variant names it",
+    )
     convert = add("convert", "make the bundle of a builder.toml: lowered, read back, verified")
     convert.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
     convert.add_argument(

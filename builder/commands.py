@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from builder import pipeline
 from builder.bundle import Manifest
 from builder.console import add_row, listening, print_json, print_line, results, size, table
-from builder.errors import MissingToolError
+from builder.errors import ConfigError, MissingToolError
 
 if TYPE_CHECKING:
+    from builder.planning import PlannedVariant
     from builder.targets.base import Finding
 
 
@@ -127,12 +128,23 @@ def plan(arguments: Namespace) -> None:
     from builder.planning import PlannedVariant, plan_config
 
     with listening(quiet=arguments.quiet) as listener:
-        planned = plan_config(arguments.config, arguments.backend, listener)
+        planned = plan_config(arguments.config, arguments.backend, listener, all_backends=arguments.all_backends)
     if arguments.json:
         print_json(planned, tuple[PlannedVariant, ...])
-        return
+    else:
+        show_plans(planned)
+    for variant in (v for v in planned if v.refused and not v.what_if):
+        first = variant.refused[0]
+        raise ConfigError(
+            f"variant {variant.id!r} cannot be converted: {variant.backend} refuses {len(variant.refused)} of "
+            f"{len(variant.layers)} layers, first {first.layer!r}: {first.reason}"
+        )
+
+
+def show_plans(planned: Sequence[PlannedVariant]) -> None:
+    """One table a plan and backend: which rule won for each layer, and what the backend makes of it."""
     for variant in planned:
-        rows = table(f"{variant.id}", "layer", "op", "rule>", "requested", "lowered as", "params>", "MACs>", "why")
+        rows = table(variant.id, "layer", "op", "rule>", "requested", "lowered as", "weights B>", "MACs>", "why")
         for row in variant.layers:
             add_row(
                 rows,
@@ -140,8 +152,8 @@ def plan(arguments: Namespace) -> None:
                 row.op,
                 str(row.rule),
                 row.requested,
-                row.scheme,
-                f"{row.params:,}",
+                row.scheme or "refused",
+                f"{row.weight_bytes:,}",
                 f"{row.macs:,}",
                 row.reason or "",
             )

@@ -131,7 +131,8 @@ class VariantSection(Section):
     @property
     def name(self) -> str:
         """Its id in the bundle: as given, or backend-delegate-scheme."""
-        return self.id or f"{self.backend}-{self.delegate}-{self.scheme or Path(self.plan or '').stem}"
+        way = self.scheme or Path((self.plan or "").removeprefix("preset:")).stem
+        return self.id or f"{self.backend}-{self.delegate}-{way}"
 
 
 class AndroidSection(Section):

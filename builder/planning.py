@@ -1,24 +1,35 @@
-"""`builder plan`: for each layer the rule that won, and what each variant's backend makes of it."""
+"""`builder plan`: for each layer the rule that won, and what each backend makes of it, refusals included."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder.backends import BACKENDS
+from builder.backends.base import Backend
+from builder.config import BackendName
 from builder.pipeline import choose_variants
+from builder.precision.layers import Layer
+from builder.precision.plan import ResolvedPlan, resolve
 from builder.project import open_project
-from builder.steps import Listener, export_source, plan_variant
+from builder.steps import Listener, export_source
+from builder.support import outcome
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedLayer:
-    """`rule` counts from 1, 0 means that no rule matched and the layer stays fp32; `reason` says why it fell back."""
+    """`rule` counts from 1, 0 means that no rule matched and the layer stays fp32.
+
+    `scheme` is what the backend lowers, None where it refuses; `reason` says why that is not what was requested.
+    `weight_bytes` are those of the scheme's weights (of the requested one where it is refused), without scales and palettes.
+    """
 
     layer: str
     op: str
     rule: int
     requested: str
-    scheme: str
+    scheme: str | None
+    weight_bytes: int
     params: int
     macs: int
     reason: str | None
@@ -26,31 +37,53 @@ class PlannedLayer:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedVariant:
+    """`what_if` is a backend that the variant itself does not name."""
+
     id: str
     backend: str
+    what_if: bool
     layers: tuple[PlannedLayer, ...]
 
+    @property
+    def refused(self) -> list[PlannedLayer]:
+        return [layer for layer in self.layers if layer.scheme is None]
 
-def plan_config(config: Path, backend: str | None, listener: Listener) -> tuple[PlannedVariant, ...]:
-    """The plans of a builder.toml, resolved. Raises ConfigError where a backend cannot realise a layer's scheme."""
+
+def plan_config(
+    config: Path, backend: str | None, listener: Listener, *, all_backends: bool = False
+) -> tuple[PlannedVariant, ...]:
+    """The plans of a builder.toml, resolved; with `all_backends` also what the backends that a variant does not name make of
+    its plan. Raises ConfigError for a plan that cannot be meant; what a backend refuses is part of the result."""
     project = open_project(config)
     sections = choose_variants(project.config, (backend,) if backend else ())
-    source = export_source(project, listener)
+    layers = export_source(project, listener).result.layers
     planned = []
     for section in sections:
-        supported = plan_variant(project, source, section)
-        layers = tuple(
-            PlannedLayer(
-                layer=layer.name,
-                op=layer.op,
-                rule=supported.requested.choices[layer.name].rule + 1,
-                requested=supported.requested.scheme(layer.name).name,
-                scheme=supported.plan.scheme(layer.name).name,
-                params=layer.params,
-                macs=layer.macs,
-                reason=supported.reasons.get(layer.name),
-            )
-            for layer in source.result.layers.layers
-        )
-        planned.append(PlannedVariant(id=section.name, backend=section.backend, layers=layers))
+        plan, where = project.plan(section)
+        resolved = resolve(plan, layers, where=where)
+        names: list[BackendName] = [section.backend]
+        if all_backends:
+            names += [name for name in BACKENDS if name != section.backend]  # type: ignore[misc]
+        for name in names:
+            delegate = section.delegate if name == section.backend else BACKENDS[name].DELEGATES[0]
+            rows = tuple(_planned(layer, resolved, BACKENDS[name], delegate) for layer in layers.layers)
+            same = name == section.backend
+            title = section.name if same else f"{section.name} on {name} ({delegate})"
+            planned.append(PlannedVariant(id=title, backend=name, what_if=not same, layers=rows))
     return tuple(planned)
+
+
+def _planned(layer: Layer, plan: ResolvedPlan, backend: Backend, delegate: str) -> PlannedLayer:
+    requested = plan.scheme(layer.name)
+    found = outcome(layer, plan, backend, delegate)
+    return PlannedLayer(
+        layer=layer.name,
+        op=layer.op,
+        rule=plan.choices[layer.name].rule + 1,
+        requested=requested.name,
+        scheme=found.scheme.name if found.scheme else None,
+        weight_bytes=(found.scheme or requested).weight_bytes(layer.weight_shape),
+        params=layer.params,
+        macs=layer.macs,
+        reason=found.reason,
+    )

@@ -11,6 +11,7 @@ from builder.config import Config, VariantSection, load_config
 from builder.data import DataSets, find_data
 from builder.errors import SourceError
 from builder.precision.plan import PlanFile, load_plan, uniform_plan
+from builder.precision.presets import PREFIX, plan_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +28,8 @@ class Project:
         """The plan of a variant and how errors name it."""
         if variant.plan is None:
             return uniform_plan(variant.scheme or "fp32"), f"variant {variant.name!r}"
-        path = self.folder / variant.plan
-        return load_plan(path), str(path)
+        path = plan_path(variant.plan, self.folder)
+        return load_plan(path), variant.plan if variant.plan.startswith(PREFIX) else str(path)
 
     def source_key(self) -> str:
         sources = {p.relative_to(self.folder).as_posix(): file_sha256(p) for p in sorted(self.folder.rglob("*.py"))}

@@ -5,6 +5,7 @@ The names follow the grammar of ai-edge-quantizer's recipes: mode, `wi` weight b
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +27,10 @@ class Scheme:
     @property
     def needs_calibration(self) -> bool:
         return self.mode == "static"
+
+    def weight_bytes(self, shape: tuple[int, ...]) -> int:
+        """Bytes of stored weights of this shape, without scales and palettes."""
+        return math.ceil(math.prod(shape) * self.weight_bits / 8)
 
     def __str__(self) -> str:
         return self.name
