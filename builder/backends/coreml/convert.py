@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from builder.backends.base import Model
 from builder.backends.coreml.match import placeholders, weight_of
 from builder.backends.coreml.package import write_package
+from builder.backends.coreml.palette import palettizer
 from builder.backends.coreml.program import import_coremltools
 from builder.backends.coreml.rewrites import for_coremltools
 from builder.errors import ConversionError, EdgebundleError
@@ -84,8 +85,8 @@ def _precision(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> An
 def _pipeline(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any:
     """The default passes without those that lose a layer, and the compression of each layer's weights at the end.
 
-    Linear weights: symmetric, one scale an output channel, unpacked to fp32 for fp32 arithmetic. Palettes: k-means, one of
-    2^bits fp16 values for the whole weight, for fp16 arithmetic.
+    Linear weights: symmetric, one scale an output channel, unpacked to fp32 for fp32 arithmetic. Palettes: 2^bits fp16
+    values for the whole weight (see palette.py), for fp16 arithmetic.
     """
     optimize = coremltools.optimize.coreml
     quantized: dict[str, Any] = {}
@@ -99,7 +100,7 @@ def _pipeline(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any
             )
         elif scheme.mode == "palettized":
             palettized[f"{placeholder}_to_fp16"] = optimize.OpPalettizerConfig(
-                mode="kmeans", nbits=scheme.weight_bits, weight_threshold=0
+                mode="custom", lut_function=palettizer(scheme.weight_bits), weight_threshold=0
             )
     pipeline = coremltools.PassPipeline.DEFAULT
     pipeline.remove_passes(list(_WITHOUT))

@@ -98,9 +98,8 @@ def _rounding(op: Any, expected: Floats) -> Floats:
         palette = np.sort(np.asarray(op.inputs["lut"].val, np.float32).reshape(-1))
         place = np.clip(np.searchsorted(palette, expected), 1, palette.size - 1)
         nearest = np.minimum(np.abs(palette[place - 1] - expected), np.abs(palette[place] - expected))
-        return np.asarray(
-            nearest + 2 * _half(expected), np.float32
-        )  # chosen among values that fp16 had already rounded
+        # the nearest of the weight as fp16 had already rounded it
+        return np.asarray(nearest * 1.001 + 2 * _half(expected), np.float32)
     if op.op_type not in ("constexpr_affine_dequantize", "constexpr_blockwise_shift_scale"):
         return np.zeros_like(expected)  # no scheme of ours
     scale = np.asarray(op.inputs["scale"].val, np.float32)
