@@ -87,7 +87,7 @@ def quality_rows(manifest: dict[str, Any]) -> list[Row]:
 
 
 def size_row(manifest: dict[str, Any], stock: dict[str, Any]) -> Row:
-    variant = manifest["variants"][0]
+    variant = next(v for v in manifest["variants"] if v["id"] == "tflite-xnnpack-plan")
     ours, quality = variant["bytes"], variant["quality"]
     return Row(
         what=f"the int8 artifact ({variant['id']}), {quality['psnr_db_worst']:.1f} dB worst, {quality['psnr_db_mean']:.1f} dB mean",
