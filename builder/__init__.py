@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from builder.bundle import Bundle
+    from builder.search import SearchResult
     from builder.targets.base import PackageResult
     from builder.verify import Verification
 
@@ -27,6 +28,14 @@ def convert(config: str | Path = "builder.toml", *, out: str | Path, backends: S
     from builder.steps import Silent
 
     return pipeline.convert(Path(config), out=Path(out), backends=backends, listener=Silent())
+
+
+def search(config: str | Path = "builder.toml", *, out: str | Path | None = None) -> tuple[SearchResult, ...]:
+    """Find the plan of every variant with [variant.search]; `chosen` of a result is None where its budgets are not met."""
+    from builder import pipeline
+    from builder.steps import Silent
+
+    return pipeline.search(Path(config), out=None if out is None else Path(out), listener=Silent())
 
 
 def package(
@@ -47,4 +56,4 @@ def verify(bundle: str | Path) -> Verification:
     return verify_bundle(Path(bundle), Silent())
 
 
-__all__ = ["__version__", "convert", "package", "verify"]
+__all__ = ["__version__", "convert", "package", "search", "verify"]

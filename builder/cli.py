@@ -22,6 +22,7 @@ EXAMPLES = """\
 examples:
   builder doctor                                     what is installed, what is missing
   builder inspect examples/tiny_style                layers of the model of a builder.toml
+  builder search -o plan.toml                        plans within the budgets of ./builder.toml, as measured
   builder convert examples/tiny_style -o bundle      every variant, verified, as a bundle
   builder verify bundle                              run every variant again on its golden pictures
   builder package --target android -o dist           the app package of ./builder.toml
@@ -63,6 +64,15 @@ def make_parser() -> Parser:
         "--all-backends",
         action="store_true",
         help="what every backend makes of each plan, whether or not the variant names it",
+    )
+    search = add("search", "find the plan of every variant with [variant.search]: the best one within its budgets")
+    search.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
+    search.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="PLAN",
+        help="where to write the plan (.toml); beside it the trade-off as .json and .html",
     )
     convert = add("convert", "make the bundle of a builder.toml: lowered, read back, verified")
     convert.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")

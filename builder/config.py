@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -108,14 +109,67 @@ class DataSection(Section):
     evaluation: str
 
 
+SIZE_UNITS = {"B": 1, "KB": 1000, "MB": 1000_000, "GB": 1000_000_000, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
+
+
+def parse_size(value: int | str) -> int:
+    """Bytes from a number or from text such as '270 KB' (1000 bytes) or '1.5 MiB' (1024 * 1024). Raises ValueError."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", str(value).strip())
+    unit = found[2].upper() or "B" if found else ""
+    if found is None or unit not in SIZE_UNITS or float(found[1]) <= 0:
+        raise ValueError(f"{value!r} is not a size; write bytes as a number, or a text such as '270 KB' or '1.5 MiB'")
+    return int(float(found[1]) * SIZE_UNITS[unit])
+
+
+def _size(value: int | str) -> int | str:
+    parse_size(value)
+    return value
+
+
+class SearchSection(Section):
+    """Budgets of a search: one `objective`, the limits that must hold, and what may be tried.
+
+    `max_bytes` is of the artifact, `max_cost` a ratio to the fp32 artifact of the same backend, `min_top1` the share of
+    evaluation samples whose class stays the same. All qualities are those of the worst evaluation sample but top-1.
+    """
+
+    objective: Literal["psnr", "ssim", "top1", "bytes", "cost"]
+    min_psnr_db: float | None = Field(default=None, gt=0, lt=200)
+    min_ssim: float | None = Field(default=None, gt=0, le=1)
+    min_top1: float | None = Field(default=None, gt=0, le=1)
+    max_bytes: Annotated[int | str, AfterValidator(_size)] | None = None
+    max_cost: float | None = Field(default=None, gt=0)
+    schemes: tuple[str, ...] | None = Field(default=None, min_length=2)
+    max_trials: int = Field(default=60, ge=10, le=10_000)
+
+    @model_validator(mode="after")
+    def _a_trade_to_make(self) -> Self:
+        qualities = (self.min_psnr_db, self.min_ssim, self.min_top1)
+        if self.objective in ("bytes", "cost"):
+            if not any(limit is not None for limit in qualities):
+                raise ValueError(
+                    f"the objective {self.objective!r} needs a quality to keep: set 'min_psnr_db', 'min_ssim' or 'min_top1'"
+                )
+        elif self.max_bytes is None and self.max_cost is None:
+            raise ValueError(
+                f"the objective {self.objective!r} alone is met by fp32: set 'max_bytes' or 'max_cost' as its limit"
+            )
+        return self
+
+    @property
+    def needs_cost(self) -> bool:
+        return self.objective == "cost" or self.max_cost is not None
+
+
 class VariantSection(Section):
-    """One artifact: backend x delegate x (`plan` file or one `scheme` for all layers)."""
+    """One artifact: backend x delegate x (`plan` file or `preset:NAME`, one `scheme` for all layers, or a `search` for a plan)."""
 
     backend: BackendName
     delegate: str
     id: FileName | None = None
     plan: str | None = None
     scheme: str | None = None
+    search: SearchSection | None = None
 
     @model_validator(mode="after")
     def _known_delegate_and_one_plan(self) -> Self:
@@ -124,14 +178,14 @@ class VariantSection(Section):
             raise ValueError(
                 f"unknown delegate {self.delegate!r} of {self.backend}{did_you_mean(self.delegate, known)}"
             )
-        if (self.plan is None) == (self.scheme is None):
-            raise ValueError("a variant needs either 'plan' or 'scheme'")
+        if sum(way is not None for way in (self.plan, self.scheme, self.search)) != 1:
+            raise ValueError("a variant needs one of 'plan', 'scheme' and [variant.search]")
         return self
 
     @property
     def name(self) -> str:
         """Its id in the bundle: as given, or backend-delegate-scheme."""
-        way = self.scheme or Path((self.plan or "").removeprefix("preset:")).stem
+        way = self.scheme or Path((self.plan or "search").removeprefix("preset:")).stem
         return self.id or f"{self.backend}-{self.delegate}-{way}"
 
 
@@ -174,6 +228,17 @@ class Config(Section):
         ids = [variant.name for variant in self.variant]
         for name in sorted({name for name in ids if ids.count(name) > 1}):
             raise ValueError(f"two variants are named {name!r}: give one of them another 'id'")
+        return self
+
+    @model_validator(mode="after")
+    def _searches_judge_what_there_is(self) -> Self:
+        pictures = any(o.kind == "image" for o in self.output)
+        classes = any(o.labels is not None for o in self.output)
+        for search in (v.search for v in self.variant if v.search is not None):
+            if not pictures and (search.objective == "ssim" or search.min_ssim is not None):
+                raise ValueError("a search by SSIM needs an output of kind 'image'")
+            if not classes and (search.objective == "top1" or search.min_top1 is not None):
+                raise ValueError("a search by top-1 agreement needs an output with 'labels'")
         return self
 
 

@@ -15,6 +15,7 @@ from builder.config import Config, VariantSection
 from builder.errors import ConfigError
 from builder.output import copy_into, refuse_foreign, replacing
 from builder.project import Project, open_project
+from builder.search import SearchResult, find_plans, found_files, search_variant, write_found
 from builder.steps import Listener, build_package, export_source, lower_variant, plan_variant, require_packages
 from builder.suggest import did_you_mean
 from builder.targets import TARGETS
@@ -50,10 +51,32 @@ def package(source: Path, *, target: str, formats: Sequence[str] = (), out: Path
     return PackageResult(files=tuple(out / file for file in result.files), findings=result.findings)
 
 
+def search(config: Path, *, out: Path | None, listener: Listener) -> tuple[SearchResult, ...]:
+    """The search of every variant that has one; with `out` its plan, and beside it the result as data and as a page.
+
+    Several variants get `out` with their name added. Budgets that are not met leave no plan, but the data and the page.
+    """
+    project = open_project(config)
+    sections = [section for section in project.config.variant if section.search is not None]
+    if not sections:
+        raise ConfigError("builder.toml has no variant with [variant.search]; add its budgets there.")
+    targets = {s.name: found_files(out, s.name if len(sections) > 1 else "") for s in sections} if out else {}
+    require_packages(project, sections)
+    source = export_source(project, listener)
+    results = []
+    for section in sections:
+        folder, result = search_variant(project, source, section, listener)
+        if section.name in targets:
+            write_found(folder, targets[section.name])
+        results.append(result)
+    return tuple(results)
+
+
 def make_bundle(project: Project, sections: Sequence[VariantSection], listener: Listener) -> Bundle:
     """The bundle of these variants, in the cache: every plan is checked before the first converter starts."""
     require_packages(project, sections)
     source = export_source(project, listener)
+    project = find_plans(project, source, sections, listener)
     plans = [plan_variant(project, source, section) for section in sections]
     stop = Event()
     with ThreadPoolExecutor(WORKERS) as pool:

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder.bundle import file_sha256
 from builder.cache import code_sha256, content_key, versions
 from builder.config import Config, VariantSection, load_config
 from builder.data import DataSets, find_data
-from builder.errors import SourceError
+from builder.errors import ConfigError, SourceError
 from builder.precision.plan import PlanFile, load_plan, uniform_plan
 from builder.precision.presets import PREFIX, plan_path
 
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """`folder` is where builder.toml lies and what its paths are relative to."""
+    """`folder` is where builder.toml lies and what its paths are relative to; `found` are searched plans by variant name."""
 
     config: Config
     folder: Path
     data: DataSets
     checkpoint_sha256: str
     code: str
+    found: Mapping[str, PlanFile] = field(default_factory=dict)
 
     def plan(self, variant: VariantSection) -> tuple[PlanFile, str]:
         """The plan of a variant and how errors name it."""
+        if variant.search is not None:
+            if variant.name not in self.found:
+                raise ConfigError(
+                    f"the plan of variant {variant.name!r} is searched; run 'builder search' to see it, or 'builder convert'."
+                )
+            return self.found[variant.name], f"the searched plan of variant {variant.name!r}"
         if variant.plan is None:
             return uniform_plan(variant.scheme or "fp32"), f"variant {variant.name!r}"
         path = plan_path(variant.plan, self.folder)

@@ -20,7 +20,7 @@ from builder.errors import ConfigError, DataError, MissingToolError
 from builder.jobs import RESULT, SourceJob, SourceResult, VariantJob, VariantResult
 from builder.precision.plan import resolve
 from builder.project import Project
-from builder.supervisor import run_job
+from builder.supervisor import RunJob, run_job
 from builder.support import SupportedPlan, check_support
 from builder.targets import TARGETS
 from builder.targets.base import Keystore, PackageRequest, PackageResult
@@ -97,9 +97,15 @@ def plan_variant(project: Project, source: SourceStep, section: VariantSection) 
 
 
 def lower_variant(
-    project: Project, source: SourceStep, section: VariantSection, plan: SupportedPlan, listener: Listener, stop: Event
+    project: Project,
+    source: SourceStep,
+    section: VariantSection,
+    plan: SupportedPlan,
+    listener: Listener,
+    stop: Event,
+    run: RunJob = run_job,
 ) -> VariantStep:
-    """One variant: lowered, read back, run and measured; `stop` ends it from another thread.
+    """One variant: lowered, read back, run and measured by `run`; `stop` ends it from another thread.
 
     Raises ConversionError, VerificationError, DataError, Interrupted.
     """
@@ -128,7 +134,7 @@ def lower_variant(
             "versions": versions(backend.PACKAGES),
         }
     )
-    folder = _cached(project, "variant", key, job, f"variant {section.name!r}", listener, stop)
+    folder = _cached(project, "variant", key, job, f"variant {section.name!r}", listener, stop, run)
     return VariantStep(
         section=section,
         folder=folder,
@@ -211,6 +217,7 @@ def _cached(
     what: str,
     listener: Listener,
     stop: Event | None = None,
+    run: RunJob = run_job,
 ) -> Path:
     """The entry of this key, made by a worker process unless it is there; two builds never make the same entry twice."""
     on_stage: Callable[[str], None] = lambda text: listener.stage(what, text)  # noqa: E731
@@ -219,6 +226,6 @@ def _cached(
         cached = folder.is_dir()
         if not cached:
             with publishing(step, key) as work:
-                run_job(job, work, what=what, limits=project.config.limits, on_stage=on_stage, stop=stop)
+                run(job, work, what=what, limits=project.config.limits, on_stage=on_stage, stop=stop)
     listener.done(what, cached=cached)
     return folder

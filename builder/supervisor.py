@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from typing import Protocol
 
 from builder import errors
 from builder.config import LimitsSection
@@ -30,37 +33,74 @@ def run_job(
     Setting `stop` from another thread kills the worker and raises Interrupted.
     """
     (folder / JOB).write_text(Job(job=job).model_dump_json(), encoding="utf-8")
-    last = ""
-
-    def poll() -> None:
-        nonlocal last
-        if stop is not None and stop.is_set():
-            raise errors.Interrupted(f"{what} was stopped.")
-        try:
-            text = (folder / STAGE).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return
-        if text != last:
-            last = text
-            on_stage(text)
-
-    try:
+    watch = Watch(folder=folder, what=what, on_stage=on_stage, stop=stop)
+    with watch.limits_told():
         status = run_limited(
             [sys.executable, "-m", "builder.worker", folder],
             log=folder / LOG,
             timeout_s=limits.time_s,
             memory_bytes=int(limits.memory_gb * 1e9),
-            poll=poll,
+            poll=watch,
         )
-    except ToolTimeout as error:
-        raise errors.ConversionError(
-            f"{what} {error} (at '{last}'); raise time_s in [limits] of builder.toml."
-        ) from error
-    except ToolMemory as error:
-        raise errors.ConversionError(
-            f"{what} {error} (at '{last}'); raise memory_gb in [limits] of builder.toml or make the input smaller."
-        ) from error
-    if status == 0 and (folder / RESULT).is_file():
+    how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+    return conclude(folder, status == 0, how, folder / LOG, watch)
+
+
+class RunJob(Protocol):
+    """`run_job`, or a pool of workers that does the same."""
+
+    def __call__(
+        self,
+        job: SourceJob | VariantJob | VerifyJob,
+        folder: Path,
+        *,
+        what: str,
+        limits: LimitsSection,
+        on_stage: Callable[[str], None],
+        stop: Event | None = None,
+    ) -> str: ...
+
+
+@dataclass(kw_only=True)
+class Watch:
+    """Polled while a worker works in `folder`: tells its stages and hears `stop`."""
+
+    folder: Path
+    what: str
+    on_stage: Callable[[str], None]
+    stop: Event | None
+    last: str = ""
+
+    def __call__(self) -> None:
+        if self.stop is not None and self.stop.is_set():
+            raise errors.Interrupted(f"{self.what} was stopped.")
+        try:
+            text = (self.folder / STAGE).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return
+        if text != self.last:
+            self.last = text
+            self.on_stage(text)
+
+    @contextmanager
+    def limits_told(self) -> Iterator[None]:
+        """An exceeded limit is a ConversionError that says which line to change."""
+        try:
+            yield
+        except ToolTimeout as error:
+            raise errors.ConversionError(
+                f"{self.what} {error} (at '{self.last}'); raise time_s in [limits] of builder.toml."
+            ) from error
+        except ToolMemory as error:
+            raise errors.ConversionError(
+                f"{self.what} {error} (at '{self.last}'); raise memory_gb in [limits] of builder.toml or make the input smaller."
+            ) from error
+
+
+def conclude(folder: Path, ended_well: bool, how: str, log: Path, watch: Watch) -> str:
+    """The result that a worker left in `folder`. Raises the typed error it left, or ConversionError saying `how` it ended."""
+    what, last = watch.what, watch.last
+    if ended_well and (folder / RESULT).is_file():
         text = (folder / RESULT).read_text(encoding="utf-8")
         for name in (JOB, STAGE, LOG):
             (folder / name).unlink(missing_ok=True)
@@ -69,10 +109,7 @@ def run_job(
         failure = Failure.model_validate_json((folder / FAILURE).read_text(encoding="utf-8"))
         kind = getattr(errors, failure.kind)
         raise kind(f"{what}: {failure.message}" if kind is not errors.SourceError else failure.message)
-    how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-    raise errors.ConversionError(
-        f"{what} {how} at '{last or 'start'}'; its last lines were:\n{last_lines(folder / LOG)}"
-    )
+    raise errors.ConversionError(f"{what} {how} at '{last or 'start'}'; its last lines were:\n{last_lines(log)}")
 
 
 def last_lines(log: Path) -> str:

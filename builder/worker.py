@@ -1,6 +1,7 @@
 """One worker process: does one job of `jobs.py` in its directory and leaves a result or a typed failure there.
 
     python -m builder.worker DIRECTORY
+    python -m builder.worker --serve      a job for every directory named on stdin, answered by a line with its status
 
 A converter that crashes takes only this process with it; what it prints goes to the supervisor's log.
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.backends import BACKENDS
-from builder.backends.base import Model
+from builder.backends.base import Calibration, Lowered, Model
 from builder.bundle import GoldenTensor, LayerPrecision, TensorSpec, tree_files
 from builder.bundle.tensors import as_golden, golden_tensor, peak_of, psnr_db, tensor_to_pixels, write_picture
 from builder.data import read_sample, read_samples
@@ -46,10 +47,27 @@ if TYPE_CHECKING:
 # An artifact whose layers are all floats and that agrees less than this with its source was converted wrongly.
 FLOAT_GATE_DB = 40.0
 
+SERVE = "--serve"
+# The fp32 TFLite file of the last source: it takes seconds to make, and every plan starts from it.
+_FLOAT_FILE: dict[Path, tuple[bytes, Lowered]] = {}
 
-def main(folder: Path) -> int:
+
+def main(word: str) -> int:
     threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
     warnings.simplefilter("ignore")  # the converters' own; they would bury the lines that matter
+    return serve() if word == SERVE else work(Path(word))
+
+
+def serve() -> int:
+    """Work until stdin ends. Imports and the fp32 TFLite file stay warm from job to job."""
+    answers = os.dup(1)
+    os.dup2(2, 1)  # what converters print must not look like an answer
+    for line in sys.stdin:
+        os.write(answers, b"%d\n" % work(Path(line.rstrip("\n"))))
+    return 0
+
+
+def work(folder: Path) -> int:
     job = Job.model_validate_json((folder / JOB).read_text(encoding="utf-8")).job
     try:
         result: SourceResult | VariantResult | VerifyResult
@@ -153,7 +171,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
     artifact = folder / f"artifact{backend.SUFFIX}"
 
     stage(folder, "lower")
-    lowered = backend.lower(model, plan, job.delegate, lambda: read_samples(job.calibration, model.inputs), artifact)
+    lowered = lower(job, model, plan, lambda: read_samples(job.calibration, model.inputs), artifact)
     refuse_paths_of_this_machine(artifact)
 
     stage(folder, "read back")
@@ -190,6 +208,22 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
         predicted_peak_memory_bytes=backend.peak_memory(artifact, lowered.inputs, lowered.outputs),
         golden_outputs=tuple(goldens),
     )
+
+
+def lower(job: VariantJob, model: Model, plan: ResolvedPlan, calibration: Calibration, artifact: Path) -> Lowered:
+    """The backend's own `lower`, but for TFLite with the fp32 file of an earlier job of this process."""
+    backend = BACKENDS[job.backend]
+    if job.backend != "tflite" or job.delegate not in backend.DELEGATES:
+        return backend.lower(model, plan, job.delegate, calibration, artifact)
+    from builder.backends.tflite.convert import to_float_file
+    from builder.backends.tflite.realise import realise
+
+    if job.source not in _FLOAT_FILE:
+        _FLOAT_FILE.clear()
+        _FLOAT_FILE[job.source] = to_float_file(model)
+    float_file, lowered = _FLOAT_FILE[job.source]
+    artifact.write_bytes(realise(float_file, model, plan, lowered, calibration))
+    return lowered
 
 
 def run_verify(job: VerifyJob, folder: Path) -> VerifyResult:
@@ -254,4 +288,4 @@ def refuse_paths_of_this_machine(artifact: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(sys.argv[1]))

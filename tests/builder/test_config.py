@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.config import load_config
+from builder.config import load_config, parse_size
 from builder.errors import ConfigError
 from tests.builder.projects import CONFIG
 
@@ -28,7 +28,7 @@ def write(folder: Path, text: str) -> Path:
             'backend = "tflite"\ndelegate = "gpo"\nscheme = "fp32"',
             "unknown delegate 'gpo'",
         ),
-        ('scheme = "fp32"', "", "needs either 'plan' or 'scheme'"),
+        ('scheme = "fp32"', "", "needs one of 'plan', 'scheme'"),
         ('scheme = "fp32"', 'plan = "plan.toml"', "two variants are named 'tflite-xnnpack-plan'"),
         ("shape = [1, 3, 32, 32]", "shape = [1, 32, 32, 3]", "must be [1, 3, height, width]"),
         ("range = [0.0, 1.0]\n\n[[output]]", "range = [1.0, 0.0]\n\n[[output]]", "'range' must be [low, high]"),
@@ -63,3 +63,35 @@ def test_any_text_is_a_config_or_one_sentence(tmp_path_factory: pytest.TempPathF
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(ConfigError):
         load_config(path)
+
+
+BUDGETS = {
+    "no size": ('objective = "psnr"\nmin_psnr_db = 40', "set 'max_bytes' or 'max_cost'"),
+    "no quality": ('objective = "bytes"\nmax_bytes = 1000', "needs a quality to keep"),
+    "not a size": ('objective = "psnr"\nmax_bytes = "270 kilo"', "is not a size"),
+    "nothing": ('objective = "psnr"\nmax_bytes = 0', "is not a size"),
+    "impossible ssim": ('objective = "bytes"\nmin_ssim = 1.2', "less than or equal to 1"),
+    "no classes": ('objective = "top1"\nmax_bytes = 1000', "needs an output with 'labels'"),
+    "unknown": ('objective = "psnr"\nmax_byte = 1000', "did you mean 'max_bytes'"),
+    "a plan too": ('objective = "psnr"\nmax_bytes = 1000\n[[variant]]\nbackend = "tflite"\ndelegate = "xnnpack"', "one of 'plan', 'scheme' and [variant.search]"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BUDGETS)
+def test_budgets_that_make_no_sense_are_refused(tmp_path: Path, case: str) -> None:
+    """Each names what is missing or wrong."""
+    budgets, message = BUDGETS[case]
+    head = CONFIG.split("[[variant]]")[0]
+    text = f'{head}[[variant]]\nbackend = "tflite"\ndelegate = "xnnpack"\n[variant.search]\n{budgets}\n'
+    (tmp_path / "builder.toml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "size"), [(5, 5), ("270 KB", 270_000), ("1.5MiB", 1_572_864), ("17 kb", 17_000), ("9", 9)]
+)
+def test_a_size_is_a_number_or_a_text_with_a_unit(written: int | str, size: int) -> None:
+    """Decimal and binary units, with or without a space."""
+    assert parse_size(written) == size

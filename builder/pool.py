@@ -1,0 +1,70 @@
+"""Workers that stay: what they imported and converted serves the next job too, and one that dies is replaced."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Event
+from types import TracebackType
+from typing import Self
+
+from builder.config import LimitsSection
+from builder.jobs import JOB, Job, SourceJob, VariantJob, VerifyJob
+from builder.process import Service, ToolFailed
+from builder.supervisor import Watch, conclude
+
+
+class WorkerPool:
+    """`run` does what `supervisor.run_job` does, in one of at most `size` worker processes, which are started when needed."""
+
+    def __init__(self, size: int) -> None:
+        self._logs = tempfile.TemporaryDirectory(prefix="edgebundle-workers-")
+        self._slots: SimpleQueue[tuple[int, Service | None]] = SimpleQueue()
+        self._size = size
+        for number in range(size):
+            self._slots.put((number, None))
+
+    def run(
+        self,
+        job: SourceJob | VariantJob | VerifyJob,
+        folder: Path,
+        *,
+        what: str,
+        limits: LimitsSection,
+        on_stage: Callable[[str], None],
+        stop: Event | None = None,
+    ) -> str:
+        """Text of the job's result. Limits hold for this job. Raises what the worker raised, ConversionError, Interrupted."""
+        (folder / JOB).write_text(Job(job=job).model_dump_json(), encoding="utf-8")
+        watch = Watch(folder=folder, what=what, on_stage=on_stage, stop=stop)
+        number, service = self._slots.get()
+        log = Path(self._logs.name) / f"{number}.txt"
+        alive: Service | None = None
+        try:
+            if service is None:
+                service = Service([sys.executable, "-m", "builder.worker", "--serve"], log=log)
+            with watch.limits_told():
+                answer = service.ask(
+                    str(folder), timeout_s=limits.time_s, memory_bytes=int(limits.memory_gb * 1e9), poll=watch
+                )
+            alive = service
+        except ToolFailed as error:
+            return conclude(folder, False, str(error), log, watch)
+        finally:
+            self._slots.put((number, alive))  # a dead one's place is filled by the next job
+        return conclude(folder, answer == "0", f"answered {answer!r}", log, watch)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for _ in range(self._size):
+            _, service = self._slots.get()
+            if service is not None:
+                service.close()
+        self._logs.cleanup()

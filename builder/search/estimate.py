@@ -1,0 +1,99 @@
+"""An additive estimate, fitted to all trials so far: what each layer's scheme adds to noise, bytes and cost.
+
+It only orders what is tried next; what counts is always measured on the exported file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from builder.precision.layers import LayerTable
+from builder.precision.scheme import parse_scheme
+from builder.search.goal import Measures, Quantity
+from builder.search.space import Schemes, Space
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Vector = NDArray[np.float64]
+
+TRUST = 0.05  # a measurement is fitted as if it were exact to this share; schemes side by side are not quite additive
+
+
+class Estimate:
+    """One coefficient for every (layer, scheme), one for every change of arithmetic between neighbours, and a constant.
+
+    `shares[i]` is layer i's guessed part of a uniform plan's noise; it sums to 1.
+    """
+
+    def __init__(self, space: Space, table: LayerTable, shares: Sequence[float]) -> None:
+        self._space = space
+        self._column = {
+            (layer, scheme): number
+            for number, (layer, scheme) in enumerate(
+                (layer, scheme) for layer, options in enumerate(space.options) for scheme in options
+            )
+        }
+        self._size = len(self._column) + 2
+        self._arithmetic = {name: _arithmetic(name) for name in space.schemes}
+        params = [layer.params for layer in table.layers]
+        macs = [layer.macs for layer in table.layers]
+        self._shares: dict[Quantity, list[float]] = {
+            "noise": list(shares),
+            "dissimilarity": list(shares),
+            "disagreement": list(shares),
+            "bytes": [count / sum(params) for count in params],
+            "cost": [count / max(sum(macs), 1) for count in macs],
+        }
+        self.coefficients: dict[Quantity, Vector] = {}
+
+    def features(self, schemes: Schemes) -> Vector:
+        row = np.zeros(self._size)
+        for layer, scheme in enumerate(schemes):
+            row[self._column[layer, scheme]] = 1.0
+        kinds = [self._arithmetic[scheme] for scheme in schemes]
+        row[-2] = sum(a != b for a, b in pairwise(kinds))
+        row[-1] = 1.0
+        return row
+
+    def fit(self, measured: Mapping[Schemes, Measures]) -> None:
+        """Least squares with a prior: each uniform plan's value, shared among its layers."""
+        found = {schemes: measures.quantities() for schemes, measures in measured.items()}
+        names = {name for values in found.values() for name in values}
+        for name in sorted(names):
+            rows = [(self.features(s), values[name]) for s, values in found.items() if name in values]
+            uniform = {
+                s: found[self._space.uniform(s)].get(name)
+                for s in self._space.schemes
+                if self._space.uniform(s) in found
+            }
+            self.coefficients[name] = self._solve(name, rows, {s: v for s, v in uniform.items() if v is not None})
+
+    def _solve(self, name: Quantity, rows: list[tuple[Vector, float]], uniform: Mapping[str, float]) -> Vector:
+        typical = float(np.median([value for _, value in rows])) + 1e-12
+        prior = np.zeros(self._size)
+        for (layer, scheme), number in self._column.items():
+            prior[number] = self._shares[name][layer] * uniform.get(scheme, typical)
+        spread = prior + typical / self._size
+        spread[-2:] = typical / 10
+        known = [value * TRUST + typical * 1e-6 for _, value in rows]
+        left = np.array([row / sigma for (row, _), sigma in zip(rows, known, strict=True)])
+        right = np.array([(value - row @ prior) / sigma for (row, value), sigma in zip(rows, known, strict=True)])
+        change = np.linalg.lstsq(
+            np.vstack([left, np.diag(1 / spread)]), np.concatenate([right, np.zeros(self._size)]), rcond=None
+        )[0]
+        solved: Vector = prior + change
+        return solved
+
+    def change(self, name: Quantity, before: Schemes, after: Schemes) -> float:
+        """Estimated difference of a quantity between two plans."""
+        return float((self.features(after) - self.features(before)) @ self.coefficients[name])
+
+
+def _arithmetic(scheme_name: str) -> str:
+    scheme = parse_scheme(scheme_name, where="search")
+    return f"int{scheme.activation_bits}" if scheme.mode == "static" else "float"

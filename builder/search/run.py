@@ -1,0 +1,201 @@
+"""One search from a variant of builder.toml to a kept result; a second one with equal inputs only reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from threading import Event
+
+from builder.backends import BACKENDS
+from builder.cache import content_key, entry, locked, publishing, versions
+from builder.config import SearchSection, VariantSection
+from builder.errors import ConfigError, ConversionError, VerificationError
+from builder.pool import WorkerPool
+from builder.precision.plan import PlanFile, load_plan, resolve
+from builder.precision.scheme import parse_scheme
+from builder.project import Project
+from builder.search.cost import INSTRUCTIONS, CostMeter, InstructionCost, MacCost, harness_sha256, measure_name
+from builder.search.goal import Goal
+from builder.search.page import page
+from builder.search.result import LayerDamage, SearchResult, curve, nearest, unmet
+from builder.search.space import Space, make_space, plan_of, plan_text
+from builder.search.strategy import Damage, Search
+from builder.search.trials import PARALLEL, Exporter, Trial
+from builder.steps import Listener, Silent, SourceStep, lower_variant, plan_variant
+
+RESULT, PLAN, PAGE = "result.json", "plan.toml", "page.html"
+
+
+def find_plans(project: Project, source: SourceStep, sections: Sequence[VariantSection], listener: Listener) -> Project:
+    """The project with the plan of every searched variant. Raises VerificationError where budgets are not met."""
+    found: dict[str, PlanFile] = {}
+    for section in sections:
+        if section.search is not None:
+            folder, result = search_variant(project, source, section, listener)
+            if result.chosen is None:
+                raise VerificationError(unmet(result))
+            found[section.name] = load_plan(folder / PLAN)
+    return replace(project, found=found)
+
+
+def search_variant(
+    project: Project, source: SourceStep, section: VariantSection, listener: Listener
+) -> tuple[Path, SearchResult]:
+    """The result of a variant's search and its directory: `result.json`, `page.html` and, when budgets are met, `plan.toml`.
+
+    Raises ConfigError, ConversionError when no stock recipe can be exported, Interrupted.
+    """
+    search = section.search
+    if search is None:
+        raise ConfigError(f"variant {section.name!r} has no [variant.search] in builder.toml.")
+    backend = BACKENDS[section.backend]
+    space = make_space(
+        source.result.layers,
+        backend,
+        section.backend,
+        section.delegate,
+        search.schemes,
+        calibrated=bool(project.data.calibration),
+    )
+    cost_name = measure_name(section.backend) if search.needs_cost else None
+    key = content_key(
+        {
+            "source": source.key,
+            "section": section.model_dump(mode="json"),
+            "calibration": [file.sha256 for file in project.data.calibration],
+            "versions": versions(backend.PACKAGES),
+            "cost": [cost_name, harness_sha256()] if cost_name else None,
+        }
+    )
+    what = f"search of variant {section.name!r}"
+    with locked(f"search {key}"):
+        folder = entry("search", key)
+        cached = folder.is_dir()
+        if not cached:
+            with publishing("search", key) as work:
+                _search(project, source, section, search, space, cost_name, work, listener, what)
+    listener.done(what, cached=cached)
+    return folder, SearchResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
+
+
+def _search(
+    project: Project,
+    source: SourceStep,
+    section: VariantSection,
+    budgets: SearchSection,
+    space: Space,
+    cost_name: str | None,
+    work: Path,
+    listener: Listener,
+    what: str,
+) -> None:
+    goal = Goal.of(budgets)
+
+    def told(count: int, best: Trial | None) -> None:
+        so_far = f"best {best.measures.describe()}" if best and best.measures else "none measured"
+        short = "" if best and best.measures and goal.met(best.measures) else " (budgets not met yet)"
+        listener.stage(what, f"trial {count} of at most {budgets.max_trials}; {so_far}{short}")
+
+    stop = Event()
+    told(0, None)
+    with WorkerPool(PARALLEL) as pool:
+        cost = _cost_meter(project, source, section, cost_name, pool, stop, listener, what)
+        exporter = Exporter(project, source, section, cost, pool, stop)
+        search = Search(
+            space=space,
+            table=source.result.layers,
+            goal=goal,
+            measure=exporter.measure,
+            max_trials=budgets.max_trials,
+            told=told,
+        )
+        search.run()
+    best = search.best()
+    if best is None:
+        raise ConversionError(f"{what} measured nothing: {search.trials[0].failure}")
+    met = best.measures is not None and goal.met(best.measures)
+    plan = _plan(source, section, search, best) if met else None
+    small, good = (None, None) if met else nearest(search.trials, goal)
+    result = SearchResult(
+        variant=section.name,
+        backend=section.backend,
+        delegate=section.delegate,
+        budgets=budgets,
+        cost=cost_name,
+        layers=space.names,
+        chosen=best.number if met else None,
+        nearest_small=small,
+        nearest_good=good,
+        curve=curve(search.trials, goal),
+        damage=tuple(LayerDamage(**asdict(d), noise_per_byte=d.noise_per_byte) for d in search.damages),
+        trials=tuple(search.trials),
+        plan=plan,
+    )
+    pictures = {t.number: p for t in search.trials if (p := exporter.picture(t.schemes)) is not None}
+    references = source.result.golden_references
+    reference = (
+        next((source.folder / t.file for t in references[0] if t.encoding == "png"), None) if references else None
+    )
+    (work / RESULT).write_text(result.model_dump_json(indent=1), encoding="utf-8")
+    (work / PAGE).write_text(page(result, pictures, reference), encoding="utf-8")
+    if plan is not None:
+        (work / PLAN).write_text(plan, encoding="utf-8")
+        _same(source, work / PLAN, best)
+
+
+def _cost_meter(
+    project: Project,
+    source: SourceStep,
+    section: VariantSection,
+    name: str | None,
+    pool: WorkerPool,
+    stop: Event,
+    listener: Listener,
+    what: str,
+) -> CostMeter | None:
+    if name is None:
+        return None
+    if name != INSTRUCTIONS:
+        return MacCost(layers=source.result.layers, name=name)
+    listener.stage(what, "cost of fp32")
+    floats = VariantSection(backend=section.backend, delegate=section.delegate, id=section.name, scheme="fp32")
+    plan = plan_variant(project, source, floats)
+    meter = InstructionCost(project=project, source=source)
+    meter.base = meter.instructions(lower_variant(project, source, floats, plan, Silent(), stop, pool.run))
+    return meter
+
+
+def _plan(source: SourceStep, section: VariantSection, search: Search, best: Trial) -> str:
+    """The plan as a file, with the reason beside every layer that is kept above the common scheme."""
+    plan = plan_of(search.space.names, best.schemes)
+    bits = {name: parse_scheme(name, where="plan").weight_bits for name in search.space.schemes}
+    common = plan.rule[0].scheme
+    by_layer: dict[str, Damage] = {name: d for d in search.damages for name in d.layers}
+    place = {name: number + 1 for number, d in enumerate(search.damages) for name in d.layers}
+    why: dict[str, str] = {}
+    for rule in plan.rule[1:]:
+        name = (rule.match or "").replace("\\", "")
+        damage = by_layer.get(name)
+        if damage is None or damage.noise <= 0:
+            continue
+        kept = "kept high" if bits[rule.scheme] > bits[common] else "set apart"
+        with_others = " with its neighbours" if len(damage.layers) > 1 else ""
+        why[rule.match or ""] = (
+            f"{kept}: {damage.psnr_db:.1f} dB when{with_others} alone in {damage.low}, "
+            f"place {place[name]} of {len(search.damages)} by damage per byte saved"
+        )
+    budgets = section.search.model_dump(exclude_none=True, exclude={"max_trials"}) if section.search else {}
+    title = [
+        f"Found by 'builder search' for variant {section.name}: {best.measures.describe() if best.measures else ''}.",
+        f"Budgets: {', '.join(f'{name} = {value}' for name, value in budgets.items())}; trial {best.number} of {len(search.trials)}.",
+    ]
+    return plan_text(plan, title, why)
+
+
+def _same(source: SourceStep, path: Path, best: Trial) -> None:
+    """The written plan gives every layer what the trial had."""
+    resolved = resolve(load_plan(path), source.result.layers, where=path.name)
+    got = tuple(resolved.scheme(name).name for name in source.result.layers.names())
+    if got != best.schemes:
+        raise VerificationError("the plan that was found cannot be written as rules; report this with the model.")

@@ -1,0 +1,105 @@
+"""What may be chosen: the schemes of each layer, the uniform plans, and a mix of schemes as rules that a person reads."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from builder.backends.base import Backend
+from builder.errors import ConfigError
+from builder.precision.layers import LayerTable
+from builder.precision.plan import PlanFile, Rule
+from builder.precision.scheme import parse_scheme
+
+Schemes = tuple[str, ...]
+"""One scheme for each layer, in the order of the layer table."""
+
+# Tried where [variant.search] names none: those that a runtime of the backend executes as they stand.
+DEFAULT_SCHEMES: dict[str, tuple[str, ...]] = {
+    "tflite": ("fp32", "fp16", "weight_only_wi8_afp32", "dynamic_wi8_afp32", "static_wi8_ai8", "static_wi8_ai16", "weight_only_wi4_afp32"),
+    "coreml": ("fp32", "fp16", "weight_only_wi8_afp32", "weight_only_wi4_afp32", "palettized_w8", "palettized_w6", "palettized_w4"),
+    "executorch": ("fp32", "fp16", "weight_only_wi8_afp32", "dynamic_wi8_afp32", "static_wi8_ai8"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """`options[i]` are the schemes that layer i can have on this backend, in the order of `schemes`."""
+
+    names: tuple[str, ...]
+    schemes: tuple[str, ...]
+    options: tuple[tuple[str, ...], ...]
+
+    def uniform(self, scheme: str) -> Schemes:
+        """Every layer in this scheme; a layer that cannot have it gets the next narrower one that it can."""
+        return tuple(self._near(options, scheme) for options in self.options)
+
+    def _near(self, options: tuple[str, ...], scheme: str) -> str:
+        if scheme in options:
+            return scheme
+        bits = parse_scheme(scheme, where="search").weight_bits
+        return min(options, key=lambda o: abs(parse_scheme(o, where="search").weight_bits - bits))
+
+    def uniforms(self) -> dict[str, Schemes]:
+        """The stock recipes by name, without those that only repeat another."""
+        found: dict[str, Schemes] = {}
+        for scheme in self.schemes:
+            plan = self.uniform(scheme)
+            if plan not in found.values():
+                found[scheme] = plan
+        return found
+
+
+def make_space(
+    table: LayerTable,
+    backend: Backend,
+    backend_name: str,
+    delegate: str,
+    schemes: Sequence[str] | None,
+    *,
+    calibrated: bool,
+) -> Space:
+    """Raises ConfigError for a scheme that does not exist or cannot be tried, and for a layer with no scheme left."""
+    named = tuple(dict.fromkeys(schemes or DEFAULT_SCHEMES[backend_name]))
+    known = {name: parse_scheme(name, where="'schemes' in [variant.search]") for name in named}
+    refused = [name for name, scheme in known.items() if scheme.needs_calibration and not calibrated]
+    if schemes and refused:
+        raise ConfigError(
+            f"'schemes' in [variant.search] names {refused[0]}, which needs calibration data; set 'calibration' in [data]."
+        )
+    usable = tuple(name for name in named if name not in refused)
+    options = []
+    for layer in table.layers:
+        mine = tuple(name for name in usable if backend.unsupported(layer, known[name], delegate) is None)
+        if not mine:
+            raise ConfigError(
+                f"layer {layer.name!r} can have none of the schemes {', '.join(usable)}; add fp32 to 'schemes' in [variant.search]."
+            )
+        options.append(mine)
+    used = {name for mine in options for name in mine}
+    return Space(names=tuple(table.names()), schemes=tuple(n for n in usable if n in used), options=tuple(options))
+
+
+def plan_of(names: Sequence[str], schemes: Schemes) -> PlanFile:
+    """The commonest scheme for all, then a rule for every layer that differs."""
+    common = Counter(schemes).most_common(1)[0][0]
+    special = tuple(
+        Rule(match=re.escape(name), scheme=scheme)
+        for name, scheme in zip(names, schemes, strict=True)
+        if scheme != common
+    )
+    return PlanFile(rule=(Rule(match=".*", scheme=common), *special))
+
+
+def plan_text(plan: PlanFile, title: Sequence[str], why: Mapping[str, str]) -> str:
+    """plan.toml with a rule a line; `why` is the comment of a rule by its pattern."""
+    lines = [f"# {line}" if line else "#" for line in title]
+    lines += [f"on_unsupported = {json.dumps(plan.on_unsupported)}", "rule = ["]
+    for rule in plan.rule:
+        entry = f"  {{ match = '{rule.match}', scheme = {json.dumps(rule.scheme)} }},"
+        comment = why.get(rule.match or "")
+        lines.append(f"{entry}  # {comment}" if comment else entry)
+    return "\n".join([*lines, "]", ""])

@@ -1,0 +1,256 @@
+"""`builder search` through the command line: real exports of a small network, kept, resumed, and judged as measured."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from builder.backends import BACKENDS
+from builder.bundle import Bundle
+from builder.pool import WorkerPool
+from builder.project import open_project
+from builder.search.cost import INSTRUCTIONS
+from builder.search.goal import Goal, Measures
+from builder.search.result import SearchResult
+from builder.search.space import Schemes, make_space
+from builder.search.strategy import Search
+from builder.search.trials import PARALLEL, Exporter
+from builder.steps import Silent, export_source
+from tests.builder.projects import make_project
+
+LIMIT_S = 600.0
+CHOICES = ("fp16", "dynamic_wi8_afp32", "static_wi8_ai8")
+
+
+def searched(folder: Path, budgets: str) -> Path:
+    """The small project with one searched variant in place of its own."""
+    make_project(folder)
+    set_budgets(folder, budgets)
+    return folder
+
+
+def set_budgets(folder: Path, budgets: str) -> None:
+    head = (folder / "builder.toml").read_text(encoding="utf-8").split("[[variant]]")[0]
+    variant = f'[[variant]]\nbackend = "tflite"\ndelegate = "xnnpack"\nid = "found"\n[variant.search]\n{budgets}\n'
+    (folder / "builder.toml").write_text(head + variant, encoding="utf-8")
+
+
+def builder(cache: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "builder", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        env={**os.environ, "EDGEBUNDLE_CACHE": str(cache)},
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    budgets = 'objective = "psnr"\nmax_bytes = "3.3 KB"\nmax_trials = 24'
+    return searched(tmp_path_factory.mktemp("searched") / "project", budgets)
+
+
+@pytest.fixture(scope="module")
+def found(cache: Path, project: Path) -> SearchResult:
+    """The result as data; the files lie beside the project."""
+    done = builder(cache, "search", project, "-o", project.parent / "plan.toml", "--json")
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads(done.stdout)
+    return SearchResult.model_validate(result)
+
+
+def test_the_plan_meets_its_budgets_and_no_trial_that_does_is_better(found: SearchResult) -> None:
+    """The chosen trial is within the bytes, and the best in PSNR of all that are, stock recipes included."""
+    assert found.chosen is not None
+    best = found.measures(found.chosen)
+    assert best.bytes <= 3300
+    within = [t.measures.psnr_db for t in found.trials if t.measures is not None and t.measures.bytes <= 3300]
+    assert best.psnr_db == max(within)
+    assert {"every layer fp32", "every layer dynamic_wi8_afp32"} <= {t.what for t in found.trials}
+    assert found.chosen in found.curve
+    assert {name for damage in found.damage for name in damage.layers} == {"head", "dw", "pw", "tail"}
+
+
+def test_the_found_plan_by_hand_gives_the_very_file_that_was_measured(
+    found: SearchResult, project: Path, tmp_path: Path
+) -> None:
+    """A cold conversion elsewhere with plan.toml has the bytes and the quality of the trial, and the schemes it says."""
+    by_hand = tmp_path / "project"
+    shutil.copytree(project, by_hand)
+    shutil.copyfile(project.parent / "plan.toml", by_hand / "plan.toml")
+    head = (by_hand / "builder.toml").read_text().split("[[variant]]")[0]
+    (by_hand / "builder.toml").write_text(
+        head + '[[variant]]\nbackend = "tflite"\ndelegate = "xnnpack"\nplan = "plan.toml"\n'
+    )
+    done = builder(tmp_path / "cache", "convert", by_hand, "-o", tmp_path / "bundle")
+    assert done.returncode == 0, done.stderr
+    (variant,) = Bundle.open(tmp_path / "bundle").manifest.variants
+    assert found.chosen is not None
+    best = found.measures(found.chosen)
+    assert (variant.bytes, variant.quality.psnr_db_worst) == (best.bytes, best.psnr_db)
+    assert tuple(layer.realised for layer in variant.layers) == found.trial(found.chosen).schemes
+
+
+def test_a_second_search_and_a_conversion_only_read_the_result(
+    cache: Path, found: SearchResult, project: Path, tmp_path: Path
+) -> None:
+    """Equal inputs give the same files without a single export; `convert` makes the searched variant from them."""
+    before = sorted((cache / "variant").iterdir())
+    done = builder(cache, "search", project, "-o", tmp_path / "plan.toml")
+    assert done.returncode == 0, done.stderr
+    assert "unchanged" in done.stderr
+    for suffix in (".toml", ".json", ".html"):
+        first = (project.parent / "plan.toml").with_suffix(suffix).read_bytes()
+        assert (tmp_path / "plan.toml").with_suffix(suffix).read_bytes() == first
+    done = builder(cache, "convert", project, "-o", tmp_path / "bundle")
+    assert done.returncode == 0, done.stderr
+    assert sorted((cache / "variant").iterdir()) == before
+    (variant,) = Bundle.open(tmp_path / "bundle").manifest.variants
+    assert variant.id == "found"
+    assert found.chosen is not None
+    assert variant.bytes == found.measures(found.chosen).bytes
+
+
+def test_the_page_stands_alone_with_a_plot_and_pictures(found: SearchResult, project: Path) -> None:
+    """No address outside the file, one dot a trial, the pictures embedded, and every trial in the table."""
+    text = (project.parent / "plan.html").read_text(encoding="utf-8")
+    assert "http" not in text
+    assert text.count("<circle") == len([t for t in found.trials if t.measures is not None])
+    assert text.count("data:image/png;base64,") >= 3
+    assert "the source model" in text
+
+
+def test_budgets_that_no_plan_meets_are_exit_5_with_the_nearest_on_each_side(
+    cache: Path, found: SearchResult, project: Path, tmp_path: Path
+) -> None:
+    """The sentence names the budgets and both neighbours; data and page are written, a plan is not."""
+    folder = tmp_path / "project"
+    shutil.copytree(project, folder)
+    set_budgets(folder, 'objective = "bytes"\nmin_psnr_db = 100\nmax_bytes = 3200\nmax_trials = 10')
+    done = builder(cache, "search", folder, "-o", tmp_path / "plan.toml")
+    assert done.returncode == 5, done.stderr
+    assert "min_psnr_db = 100" in done.stderr
+    assert "small enough is trial" in done.stderr
+    assert "good enough is trial" in done.stderr
+    assert sorted(p.name for p in tmp_path.glob("plan.*")) == ["plan.html", "plan.json"]
+    kept = SearchResult.model_validate_json((tmp_path / "plan.json").read_text())
+    assert kept.nearest_small is not None
+    assert kept.nearest_good is not None
+    assert kept.measures(kept.nearest_small).bytes <= 3200
+    assert kept.measures(kept.nearest_good).psnr_db >= 100
+    done = builder(cache, "convert", folder, "-o", tmp_path / "bundle")
+    assert done.returncode == 5, done.stderr
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_plan_written_by_hand_is_not_overwritten(cache: Path, project: Path, tmp_path: Path) -> None:
+    """A file that a search did not write is refused before anything runs."""
+    (tmp_path / "plan.toml").write_text("# mine\n")
+    done = builder(cache, "search", project, "-o", tmp_path / "plan.toml")
+    assert done.returncode == 2
+    assert "was not written by a search" in done.stderr
+    assert (tmp_path / "plan.toml").read_text() == "# mine\n"
+
+
+def test_cost_is_counted_on_arm64_and_kept_within_its_budget(cache: Path, project: Path, tmp_path: Path) -> None:
+    """With max_cost every plan that is judged was executed by the arm64 runtime; fp32 costs 1."""
+    folder = tmp_path / "project"
+    shutil.copytree(project, folder)
+    set_budgets(folder, 'objective = "psnr"\nmax_cost = 0.97\nschemes = ["fp32", "static_wi8_ai8"]\nmax_trials = 10')
+    done = builder(cache, "search", folder, "--json")
+    assert done.returncode == 0, done.stderr
+    result = SearchResult.model_validate(json.loads(done.stdout)[0])
+    assert result.cost == INSTRUCTIONS
+    costs = {t.what: t.measures.cost for t in result.trials if t.measures is not None}
+    assert costs["every layer fp32"] == 1.0
+    assert result.chosen is not None
+    chosen = result.measures(result.chosen)
+    assert chosen.cost is not None
+    assert chosen.cost <= 0.97
+
+
+def test_an_interrupted_search_ends_at_once_and_the_next_one_goes_on(
+    cache: Path, found: SearchResult, project: Path, tmp_path: Path
+) -> None:
+    """Ctrl-C is exit 130 without output; what was measured by then is not measured again, and the plan is the same."""
+    own = tmp_path / "cache"
+    words = [sys.executable, "-m", "builder", "search", str(project), "-o", str(tmp_path / "plan.toml")]
+    process = subprocess.Popen(
+        words, env={**os.environ, "EDGEBUNDLE_CACHE": str(own)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while len(trials_in(own)) < 4:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in stderr
+    assert list(tmp_path.glob("plan*")) == []
+    kept = trials_in(own)
+    done = builder(own, "search", project, "-o", tmp_path / "plan.toml")
+    assert done.returncode == 0, done.stderr
+    assert kept.items() <= trials_in(own).items()
+    assert (tmp_path / "plan.toml").read_bytes() == (project.parent / "plan.toml").read_bytes()
+
+
+def trials_in(cache: Path) -> dict[str, int]:
+    """Kept exports and when each was made."""
+    folder = cache / "variant"
+    if not folder.is_dir():
+        return {}
+    return {p.name: p.stat().st_mtime_ns for p in folder.iterdir() if not p.name.startswith(".")}
+
+
+def test_all_81_plans_of_four_layers_hold_none_that_is_half_a_db_better(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every plan is exported and measured once; at several sizes the search finds the best of them within 0.5 dB."""
+    monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
+    project = open_project(searched(tmp_path / "project", 'objective = "psnr"\nmax_bytes = 3300'))
+    source = export_source(project, Silent())
+    table = source.result.layers
+    space = make_space(table, BACKENDS["tflite"], "tflite", "xnnpack", CHOICES, calibrated=True)
+    plans = list(itertools.product(*space.options))
+    with WorkerPool(PARALLEL) as pool:
+        exporter = Exporter(project, source, project.config.variant[0], None, pool, Event())
+        measured = dict(zip(plans, exporter.measure(plans), strict=True))
+    assert len(plans) == 81
+    assert all(isinstance(found, Measures) for found in measured.values())
+
+    def look_up(wanted: Sequence[Schemes], *, with_cost: bool = True) -> list[Measures | str]:
+        return [measured[plan] for plan in wanted]
+
+    sizes = sorted({found.bytes for found in measured.values() if isinstance(found, Measures)})
+    for size in sizes[1 :: max(1, len(sizes) // 6)]:
+        goal = Goal(objective="noise", limits={"bytes": float(size)})
+        search = Search(
+            space=space, table=table, goal=goal, measure=look_up, max_trials=24, told=lambda count, best: None
+        )
+        search.run()
+        best = search.best()
+        assert best is not None
+        assert best.measures is not None
+        assert len(search.trials) <= 24
+        optimum = min((m for m in measured.values() if isinstance(m, Measures)), key=goal.rank)
+        assert goal.met(best.measures)
+        assert best.measures.psnr_db >= optimum.psnr_db - 0.5

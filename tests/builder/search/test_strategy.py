@@ -1,0 +1,144 @@
+"""The strategy against exhaustive enumeration, on invented networks whose layers disturb one another."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from builder.precision.layers import Layer, LayerTable
+from builder.search.goal import Goal, Measures
+from builder.search.space import Schemes, Space
+from builder.search.strategy import Search
+
+SCHEMES = ("fp32", "weight_only_wi8_afp32", "static_wi8_ai8")
+LAYERS = 6
+ORIGINS = {"uniform", "one layer lowered", "search"}
+
+
+class Invented:
+    """Every plan of 6 layers x 3 schemes: noise with interactions between neighbours, bytes with a price for conversions."""
+
+    def __init__(self, seed: int) -> None:
+        random = np.random.default_rng(seed)
+        params = random.integers(100, 4000, LAYERS)
+        self.table = LayerTable(
+            layers=tuple(
+                Layer(name=f"layer{n}", op="conv2d", weight=f"layer{n}.weight", bias=None, weight_shape=(int(p), 1, 1, 1),
+                      params=int(p), macs=int(p) * 100, uses=1)
+                for n, p in enumerate(params)
+            )
+        )  # fmt: skip
+        noise = (
+            10 ** random.uniform(-6, -3, (LAYERS, 1))
+            * np.array([[1e-9, 0.05, 1.0]])
+            * random.uniform(0.3, 3, (LAYERS, 3))
+        )
+        together = random.uniform(0.8, 1.4, LAYERS - 1)
+        self.space = Space(
+            names=tuple(self.table.names()), schemes=SCHEMES, options=tuple(SCHEMES for _ in range(LAYERS))
+        )
+        self.all: dict[Schemes, Measures] = {}
+        for plan in itertools.product(SCHEMES, repeat=LAYERS):
+            chosen = [SCHEMES.index(scheme) for scheme in plan]
+            power = sum(noise[n, c] for n, c in enumerate(chosen))
+            size = 2000 + sum(int(p) * (4, 1, 1)[c] for p, c in zip(params, chosen, strict=True))
+            for n, (a, b) in enumerate(itertools.pairwise(chosen)):
+                if a == b == 2:
+                    power *= together[n]
+                if (a == 2) != (b == 2):
+                    size += 120
+            cost = sum((1.0, 1.05, 0.45)[c] for c in chosen) / LAYERS
+            self.all[plan] = Measures(
+                psnr_db=round(-10 * float(np.log10(power)), 2), psnr_db_mean=0.0, ssim=None, ssim_mean=None, top1=None, bytes=size, cost=cost
+            )  # fmt: skip
+        self.asked: list[Schemes] = []
+
+    def measure(self, plans: Sequence[Schemes], *, with_cost: bool = True) -> list[Measures | str]:
+        self.asked += plans
+        return [self.all[p] if with_cost else self.all[p].model_copy(update={"cost": None}) for p in plans]
+
+    def search(self, goal: Goal) -> Search:
+        made = Search(
+            space=self.space, table=self.table, goal=goal, measure=self.measure, max_trials=60, told=lambda count, best: None
+        )  # fmt: skip
+        made.run()
+        return made
+
+    def optimum(self, goal: Goal) -> Measures:
+        return min(self.all.values(), key=goal.rank)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_plan_is_within_half_a_db_of_the_best_of_all_plans(seed: int) -> None:
+    """Best quality under bytes, and under bytes and cost, with 60 trials of 729 plans."""
+    net = Invented(seed)
+    largest = net.all[("fp32",) * LAYERS].bytes
+    for limits in ({"bytes": 0.5 * largest}, {"bytes": 0.7 * largest, "cost": 0.8}):
+        goal = Goal(objective="noise", limits=limits)  # type: ignore[arg-type]
+        search = net.search(goal)
+        best = search.best()
+        assert best is not None
+        assert best.measures is not None
+        assert len(search.trials) <= 60
+        assert goal.met(best.measures)
+        assert best.measures.psnr_db >= net.optimum(goal).psnr_db - 0.5
+        assert {trial.origin for trial in search.trials} == ORIGINS
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_smallest_plan_that_is_good_enough(seed: int) -> None:
+    """The fewest bytes at a given quality, within two percent of the fewest possible."""
+    net = Invented(seed)
+    goal = Goal(objective="bytes", limits={"noise": 10**-4.0})
+    best = net.search(goal).best()
+    assert best is not None
+    assert best.measures is not None
+    assert best.measures.psnr_db >= 40
+    assert best.measures.bytes <= net.optimum(goal).bytes * 1.02
+
+
+def test_the_result_is_never_worse_than_a_stock_recipe_at_its_own_budgets() -> None:
+    """Bytes and cost of each uniform plan as the budget give at least its quality."""
+    net = Invented(3)
+    for scheme in SCHEMES:
+        stock = net.all[(scheme,) * LAYERS]
+        assert stock.cost is not None
+        best = net.search(Goal(objective="noise", limits={"bytes": float(stock.bytes), "cost": stock.cost})).best()
+        assert best is not None
+        assert best.measures is not None
+        assert best.measures.psnr_db >= stock.psnr_db
+
+
+def test_equal_inputs_give_equal_trials() -> None:
+    """Nothing is random: two searches ask for the same plans in the same order."""
+    goal = Goal(objective="noise", limits={"bytes": 12_000.0})
+    first, second = Invented(5), Invented(5)
+    first.search(goal)
+    second.search(goal)
+    assert first.asked == second.asked
+
+
+def test_a_failed_trial_is_kept_with_its_reason_and_the_search_goes_on() -> None:
+    """A plan that cannot be exported costs one trial, is never chosen, and is not asked for again."""
+    net = Invented(1)
+    goal = Goal(objective="noise", limits={"bytes": 12_000.0})
+    whole = net.search(goal).best()
+    assert whole is not None
+    again = Invented(1)
+
+    def measure(plans: Sequence[Schemes], *, with_cost: bool = True) -> list[Measures | str]:
+        found = again.measure(plans, with_cost=with_cost)
+        return ["the converter crashed" if p == whole.schemes else m for p, m in zip(plans, found, strict=True)]
+
+    search = Search(
+        space=again.space, table=again.table, goal=goal, measure=measure, max_trials=60, told=lambda count, best: None
+    )  # fmt: skip
+    search.run()
+    best = search.best()
+    assert best is not None
+    assert best.schemes != whole.schemes
+    assert [t.failure for t in search.trials if t.schemes == whole.schemes] == ["the converter crashed"]
+    assert again.asked.count(whole.schemes) == 1
