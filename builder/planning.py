@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.backends import BACKENDS
-from builder.backends.base import Backend
 from builder.config import BackendName
 from builder.pipeline import choose_variants
 from builder.precision.layers import Layer
 from builder.precision.plan import ResolvedPlan, resolve
 from builder.project import open_project
 from builder.steps import Listener, export_source
-from builder.support import outcome
+from builder.support import Outcome, outcomes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,16 +65,16 @@ def plan_config(
             names += [name for name in BACKENDS if name != section.backend]  # type: ignore[misc]
         for name in names:
             delegate = section.delegate if name == section.backend else BACKENDS[name].DELEGATES[0]
-            rows = tuple(_planned(layer, resolved, BACKENDS[name], delegate) for layer in layers.layers)
+            found = outcomes(resolved, layers, BACKENDS[name], delegate)
+            rows = tuple(_planned(layer, resolved, found[layer.name]) for layer in layers.layers)
             same = name == section.backend
             title = section.name if same else f"{section.name} on {name} ({delegate})"
             planned.append(PlannedVariant(id=title, backend=name, what_if=not same, layers=rows))
     return tuple(planned)
 
 
-def _planned(layer: Layer, plan: ResolvedPlan, backend: Backend, delegate: str) -> PlannedLayer:
+def _planned(layer: Layer, plan: ResolvedPlan, found: Outcome) -> PlannedLayer:
     requested = plan.scheme(layer.name)
-    found = outcome(layer, plan, backend, delegate)
     return PlannedLayer(
         layer=layer.name,
         op=layer.op,

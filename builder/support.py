@@ -28,17 +28,38 @@ class Outcome:
     reason: str | None = None
 
 
-def outcome(layer: Layer, plan: ResolvedPlan, backend: Backend, delegate: str) -> Outcome:
-    """What a backend makes of a layer's scheme: as asked, the first fallback of the plan that it has, or nothing."""
-    wanted = plan.scheme(layer.name)
-    reason = backend.unsupported(layer, wanted, delegate)
-    if reason is None:
-        return Outcome(scheme=wanted)
-    for fallback in plan.fallback or ():
+def outcomes(plan: ResolvedPlan, table: LayerTable, backend: Backend, delegate: str) -> dict[str, Outcome]:
+    """What a backend makes of every layer's scheme: as asked, the first fallback of the plan that it has, or nothing.
+
+    Layers that cannot have their scheme beside the others' fall back too, one after another until all can stand together.
+    """
+    found: dict[str, Outcome] = {}
+    left: dict[str, list[Scheme]] = {}
+    for layer in table.layers:
+        wanted = plan.scheme(layer.name)
+        left[layer.name] = [scheme for scheme in plan.fallback or () if scheme != wanted]
+        found[layer.name] = Outcome(scheme=wanted)
+        if reason := backend.unsupported(layer, wanted, delegate):
+            found[layer.name] = _next(layer, left[layer.name], reason, backend, delegate)
+    while True:
+        schemes = {name: outcome.scheme for name, outcome in found.items() if outcome.scheme is not None}
+        clashing = backend.conflicts(schemes)
+        if not clashing:
+            return found
+        for name, reason in clashing.items():
+            earlier = found[name].reason
+            text = f"{earlier} The fallback {schemes[name]} fails: {reason}" if earlier else reason
+            found[name] = _next(table[name], left[name], text, backend, delegate)
+
+
+def _next(layer: Layer, left: list[Scheme], reason: str, backend: Backend, delegate: str) -> Outcome:
+    """The first of the fallbacks that are left which the backend has on the layer; those tried are taken away."""
+    while left:
+        fallback = left.pop(0)
         again = backend.unsupported(layer, fallback, delegate)
         if again is None:
             return Outcome(scheme=fallback, reason=reason)
-        reason = f"{reason} It cannot be the fallback {fallback} either: {again}"
+        reason = f"{reason} The fallback {fallback} fails: {again}"
     return Outcome(scheme=None, reason=reason)
 
 
@@ -48,12 +69,11 @@ def check_support(
     """Raises ConfigError for a layer whose scheme, and fallbacks if the plan names some, the backend cannot realise."""
     choices: dict[str, Choice] = {}
     reasons: dict[str, str] = {}
-    for layer in table.layers:
-        choice = plan.choices[layer.name]
-        found = outcome(layer, plan, backend, delegate)
+    for name, found in outcomes(plan, table, backend, delegate).items():
+        choice = plan.choices[name]
         if found.scheme is None:
-            raise ConfigError(f"{where}: layer {layer.name!r} cannot be {choice.scheme}: {found.reason}")
-        choices[layer.name] = replace(choice, scheme=found.scheme)
+            raise ConfigError(f"{where}: layer {name!r} cannot be {choice.scheme}: {found.reason}")
+        choices[name] = replace(choice, scheme=found.scheme)
         if found.reason is not None:
-            reasons[layer.name] = found.reason
+            reasons[name] = found.reason
     return SupportedPlan(requested=plan, plan=replace(plan, choices=choices), reasons=reasons)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -81,6 +81,9 @@ class Backend(Protocol):
 
     def unsupported(self, layer: Layer, scheme: Scheme, delegate: str) -> str | None:
         """Why the scheme cannot be realised on the layer and what can be done instead, or None."""
+
+    def conflicts(self, schemes: Mapping[str, Scheme]) -> dict[str, str]:
+        """Layers whose scheme cannot stand beside the others' (each realisable alone), with why and what can be done."""
 
     def lower(self, model: Model, plan: ResolvedPlan, delegate: str, calibration: Calibration, out: Path) -> Lowered:
         """Write the artifact to `out`. Deterministic. Raises ConversionError."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from builder.backends.base import Calibration, Lowered, Model, Runner, StoredLayer
@@ -40,6 +41,11 @@ def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
             f"Core ML stores fewer than {_SMALLEST_COMPRESSED} weights as they are; use fp16 or fp32 on {layer.name!r}."
         )
     return None
+
+
+def conflicts(schemes: Mapping[str, Scheme]) -> dict[str, str]:
+    """None: every layer has its scheme whatever the others have."""
+    return {}
 
 
 def lower(model: Model, plan: ResolvedPlan, delegate: str, calibration: Calibration, out: Path) -> Lowered:
@@ -82,6 +88,7 @@ def coverage(path: Path, delegate: str) -> Coverage:
     """Core ML runs every op of an ML program on some unit; which one, only a device can tell (MLComputePlan): 'predicted'."""
     from builder.backends.coreml.program import computing_ops, load_program
 
+    _known(delegate)
     ops = len(computing_ops(load_program(path)))
     return Coverage(delegate=delegate, source="predicted", delegated_ops=ops, total_ops=ops, subgraphs=1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from builder.backends.base import Calibration, Lowered, Model
+from builder.backends.executorch.schemes import conflicts
 from builder.bundle import Binding, TensorSpec
 from builder.errors import ConversionError, EdgebundleError
 from builder.precision.plan import ResolvedPlan
@@ -22,12 +23,8 @@ def convert(model: Model, plan: ResolvedPlan, calibration: Calibration) -> tuple
 
     schemes = {layer.name: plan.scheme(layer.name) for layer in model.layers.layers}
     halves = [name for name, scheme in schemes.items() if scheme.name == "fp16"]
-    if halves and len(halves) < len(schemes):
-        other = next(name for name in schemes if name not in halves)
-        raise ConversionError(
-            f"ExecuTorch computes in fp16 for the whole network or not at all, but the plan has {halves[0]!r} in fp16 and {other!r} in {schemes[other]}; "
-            f"give every layer fp16, or use fp32 on {halves[0]!r} and the others that ask for fp16."
-        )
+    for layer, reason in conflicts(schemes).items():
+        raise ConversionError(f"layer {layer!r} cannot be {schemes[layer]}: {reason}")
     try:
         if halves:
             program = in_half(model)

@@ -38,9 +38,12 @@ def quantized(model: Model, schemes: dict[str, Scheme], calibration: Calibration
 
     module: Any = model.program.module(check_guards=False)
     prepared = prepare_pt2e(module, _quantizer(schemes))
+    samples = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in model.inputs)
     if any(scheme.needs_calibration for scheme in schemes.values()):
         _observe(prepared, model, calibration)
-    samples = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in model.inputs)
+    else:
+        with torch.no_grad():
+            prepared(*samples)  # weights are observed by a run too, whatever goes in
     return torch.export.export(convert_pt2e(prepared), samples)
 
 

@@ -5,6 +5,7 @@ Reading back, running and coverage import neither torch's converters nor the qua
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from builder.backends.base import Calibration, Lowered, Model, Runner, StoredLayer
@@ -25,6 +26,11 @@ def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
 
     _known(delegate)
     return schemes.unsupported(layer, scheme)
+
+
+def conflicts(schemes: Mapping[str, Scheme]) -> dict[str, str]:
+    """None: every layer has its scheme whatever the others have."""
+    return {}
 
 
 def lower(model: Model, plan: ResolvedPlan, delegate: str, calibration: Calibration, out: Path) -> Lowered:

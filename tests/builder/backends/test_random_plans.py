@@ -1,0 +1,82 @@
+"""Seeded random plans over all schemes, on every backend: what is requested is in the file, or the refusal says what to do."""
+
+from __future__ import annotations
+
+import random
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from builder.backends import BACKENDS
+from builder.backends.base import Model
+from builder.errors import ConfigError
+from builder.precision.plan import PlanFile, Rule, resolve
+from builder.precision.scheme import SCHEMES
+from builder.support import check_support
+from tests.builder.models import Mixed, expected, picture_model, samples, seeded
+
+# The converters warn of their own and torch's deprecations; the worker's log keeps that from users.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+PLANS = 20
+
+
+@pytest.fixture(scope="module")
+def mixed() -> Model:
+    torch.set_num_threads(1)
+    return picture_model(seeded(Mixed))
+
+
+def random_plan(model: Model, seed: int) -> PlanFile:
+    """Any scheme for any layer; every other plan names fallbacks, the others refuse."""
+    draw = random.Random(seed)
+    rules = tuple(Rule(match=re.escape(name), scheme=draw.choice(list(SCHEMES))) for name in model.layers.names())
+    return PlanFile(rule=rules, on_unsupported=("weight_only_wi8_afp32", "fp16", "fp32") if seed % 2 else "error")
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("seed", range(PLANS))
+def test_a_random_plan_is_realised_as_resolved_or_refused(mixed: Model, name: str, seed: int, tmp_path: Path) -> None:
+    """No silent difference: the file holds what the resolved plan says for every layer and runs, or the plan is refused."""
+    backend = BACKENDS[name]
+    delegate = backend.DELEGATES[0]
+    resolved = resolve(random_plan(mixed, seed), mixed.layers, where="plan.toml")
+    try:
+        supported = check_support(resolved, mixed.layers, backend, delegate, where="plan.toml")
+    except ConfigError as error:
+        refusal = str(error)
+    else:
+        refusal = ""
+    if refusal:
+        assert resolved.fallback is None
+        assert re.search(r"plan\.toml: layer '\w+' cannot be \w+: .*use \w+", refusal)
+        return
+    path = tmp_path / f"a{backend.SUFFIX}"
+    lowered = backend.lower(mixed, supported.plan, delegate, lambda: samples(mixed), path)
+    wanted = {layer: choice.scheme.name for layer, choice in supported.plan.choices.items()}
+    assert backend.read_back(path, mixed) == wanted
+    fell_back = {layer for layer in wanted if wanted[layer] != resolved.scheme(layer).name}
+    assert fell_back == set(supported.reasons)
+    sample = next(samples(mixed, 1, seed=99))
+    outputs = backend.runner(path, lowered.inputs, lowered.outputs, 1)(sample)
+    for output, value in expected(mixed, sample).items():
+        assert np.abs(outputs[output] - value).mean() < 0.1
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_refusal_names_a_scheme_that_the_layer_can_have(mixed: Model, name: str, scheme: str) -> None:
+    """Whatever a backend refuses on a layer, each scheme that it says to use instead it does not refuse."""
+    backend = BACKENDS[name]
+    delegate = backend.DELEGATES[0]
+    for layer in mixed.layers.layers:
+        reason = backend.unsupported(layer, SCHEMES[scheme], delegate)
+        if reason is None:
+            continue
+        advice = [word for word in re.findall(r"\w+", reason.split("use ", 1)[1]) if word in SCHEMES]
+        assert advice, reason
+        for other in advice:
+            assert backend.unsupported(layer, SCHEMES[other], delegate) is None, (layer.name, other)
