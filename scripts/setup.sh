@@ -33,3 +33,4 @@ if [ "$(cat $stamp 2>/dev/null)" != "$wanted" ]; then
     echo "$wanted" >$stamp
 fi
 .venv/bin/python examples/efficientnet_lite0/prepare.py
+.venv/bin/python examples/anime_style/prepare.py
