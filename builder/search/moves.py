@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 BASES = 3  # how many of the best plans are changed
 STEPS = 200  # of one descent on the estimate
+KEPT = 50  # changes of one base that are looked at closely
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,7 @@ def propose(
     estimate: Estimate,
     measured: Mapping[Schemes, Measures],
     tried: set[Schemes],
+    allowed: Callable[[Schemes], bool],
     count: int,
 ) -> list[Schemes]:
     """The `count` plans that the estimate puts first among all that lie one or two changes, or a descent, from the best."""
@@ -40,14 +43,14 @@ def propose(
     found: dict[Schemes, Candidate] = {}
     for number, base in enumerate(best):
         start = measured[base].quantities()
-        for candidate in neighbours(space, goal, estimate, base, start, keep=4 * count + len(tried)):
+        for candidate in neighbours(space, goal, estimate, base, start, keep=KEPT + len(tried)):
             if candidate.schemes not in tried:
                 known = found.get(candidate.schemes)
                 found[candidate.schemes] = min(candidate, known, key=lambda c: c.rank) if known else candidate
         if number == 0 and (last := descend(space, goal, estimate, base, start)) not in tried:
             found.setdefault(last, _candidate(goal, _after(estimate, base, last, start), last))
     ordered = sorted(found.values(), key=lambda c: (c.rank, c.schemes))
-    return [candidate.schemes for candidate in ordered[:count]]
+    return list(islice((c.schemes for c in ordered if allowed(c.schemes)), count))
 
 
 def neighbours(

@@ -107,6 +107,7 @@ def _search(
             table=source.result.layers,
             goal=goal,
             measure=exporter.measure,
+            allowed=exporter.allowed,
             max_trials=budgets.max_trials,
             told=told,
         )
@@ -179,10 +180,10 @@ def _plan(source: SourceStep, section: VariantSection, search: Search, best: Tri
         damage = by_layer.get(name)
         if damage is None or damage.noise <= 0:
             continue
-        kept = "kept high" if bits[rule.scheme] > bits[common] else "set apart"
-        with_others = " with its neighbours" if len(damage.layers) > 1 else ""
+        kept = "lowered" if bits[rule.scheme] < bits[common] else "kept high"
+        group = f"{', '.join(damage.layers)} alone" if len(damage.layers) > 1 else "it alone"
         why[rule.match or ""] = (
-            f"{kept}: {damage.psnr_db:.1f} dB when{with_others} alone in {damage.low}, "
+            f"{kept}: {damage.psnr_db:.1f} dB with {group} in {damage.low}, "
             f"place {place[name]} of {len(search.damages)} by damage per byte saved"
         )
     budgets = section.search.model_dump(exclude_none=True, exclude={"max_trials"}) if section.search else {}

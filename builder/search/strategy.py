@@ -17,7 +17,8 @@ from builder.search.moves import propose
 from builder.search.space import Schemes, Space
 from builder.search.trials import PARALLEL, Origin, Trial
 
-PATIENCE = 8  # pairs of trials without a better plan, after which the search ends
+PATIENCE = 8  # pairs of trials without a clearly better plan, after which the search ends
+CLEARLY = 0.02  # smaller gains (0.1 dB) are kept but do not prolong the search
 DAMAGE_PART = 0.4  # of the trials at most are spent on the layers' damage
 
 
@@ -44,7 +45,10 @@ class Damage:
 
 @dataclass(kw_only=True)
 class Search:
-    """`run` fills `trials` and `damages`. `told` hears every batch: trials so far and the best one."""
+    """`run` fills `trials` and `damages`. `told` hears every batch: trials so far and the best one.
+
+    `allowed` says whether the schemes of a plan can stand side by side; others are not tried.
+    """
 
     space: Space
     table: LayerTable
@@ -52,11 +56,12 @@ class Search:
     measure: Measure
     max_trials: int
     told: Callable[[int, Trial | None], None]
+    allowed: Callable[[Schemes], bool] = lambda plan: True
     trials: list[Trial] = field(default_factory=list)
     damages: list[Damage] = field(default_factory=list)
 
     def run(self) -> None:
-        uniforms = [(plan, f"every layer {name}") for name, plan in self.space.uniforms().items()]
+        uniforms = [(plan, f"every layer {name}") for name, plan in self.space.uniforms().items() if self.allowed(plan)]
         for start in range(0, len(uniforms), PARALLEL):
             self._try(uniforms[start : start + PARALLEL], "uniform")
         if not self._measured() or self._cannot_be_better():
@@ -69,11 +74,11 @@ class Search:
             before = self._best_rank()
             room = min(PARALLEL, self.max_trials - len(self.trials))
             tried = {t.schemes for t in self.trials if t.measures is None or t.schemes in measured}
-            plans = propose(self.space, self.goal, estimate, measured, tried, room)
+            plans = propose(self.space, self.goal, estimate, measured, tried, self.allowed, room)
             if not plans:
                 return
             self._try([(plan, self._difference(plan)) for plan in plans], "search")
-            idle = 0 if self._best_rank() < before else idle + 1
+            idle = 0 if _clearly(self._best_rank(), before) else idle + 1
 
     def best(self) -> Trial | None:
         """The trial that ranks first, whether it meets the limits or not; ties go to the earlier one."""
@@ -138,7 +143,7 @@ class Search:
         plans = [tuple(low.schemes[i] if i in part else high.schemes[i] for i in range(count)) for part in parts]
         shares = [1e-9] * count
         top = _measures(high)
-        new = [number for number, plan in enumerate(plans) if plan != high.schemes]
+        new = [number for number, plan in enumerate(plans) if plan != high.schemes and self.allowed(plan)]
         for start in range(0, len(new), PARALLEL):
             chosen = new[start : start + PARALLEL]
             named = [(plans[n], ", ".join(self.space.names[i] for i in parts[n])) for n in chosen]
@@ -166,6 +171,11 @@ class Search:
         whole = [t.measures for t in self.trials if t.measures is not None]
         size = measures.bytes / max(m.bytes for m in whole)
         return size + (measures.cost if measures.cost is not None else 0.0)
+
+
+def _clearly(rank: tuple[float, ...], before: tuple[float, ...]) -> bool:
+    """Whether less exceeds the limits, or as little does and the objective is clearly smaller."""
+    return rank[0] < before[0] or (rank[0] == before[0] and rank[1] < before[1] * (1 - CLEARLY))
 
 
 def _measures(trial: Trial) -> Measures:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from builder.backends import BACKENDS
 from builder.bundle import tree_bytes
 from builder.config import VariantSection
-from builder.errors import ConversionError, VerificationError
+from builder.errors import ConfigError, ConversionError, VerificationError
 from builder.pool import WorkerPool
 from builder.precision.plan import resolve
 from builder.project import Project
@@ -21,7 +21,7 @@ from builder.search.cost import CostMeter
 from builder.search.goal import Measures
 from builder.search.space import Schemes, plan_of
 from builder.steps import Silent, SourceStep, VariantStep, lower_variant
-from builder.support import check_support
+from builder.support import SupportedPlan, check_support
 
 PARALLEL = 2
 
@@ -68,12 +68,11 @@ class Exporter:
                 raise
 
     def _one(self, schemes: Schemes, *, with_cost: bool) -> Measures | str:
-        table, section = self._source.result.layers, self._section
-        where = f"a trial of variant {section.name!r}"
-        resolved = resolve(plan_of(table.names(), schemes), table, where=where)
-        supported = check_support(resolved, table, BACKENDS[section.backend], section.delegate, where=where)
+        supported = self._supported(schemes)
         try:
-            step = lower_variant(self._project, self._source, section, supported, Silent(), self._stop, self._pool.run)
+            step = lower_variant(
+                self._project, self._source, self._section, supported, Silent(), self._stop, self._pool.run
+            )
             cost = self._cost.ratio(step, schemes) if self._cost is not None and with_cost else None
         except (ConversionError, VerificationError) as error:
             return str(error)
@@ -88,6 +87,20 @@ class Exporter:
             bytes=tree_bytes(step.folder / step.result.artifact),
             cost=cost,
         )
+
+    def allowed(self, schemes: Schemes) -> bool:
+        """Whether the backend has each layer's scheme beside the others'."""
+        try:
+            self._supported(schemes)
+        except ConfigError:
+            return False
+        return True
+
+    def _supported(self, schemes: Schemes) -> SupportedPlan:
+        table, section = self._source.result.layers, self._section
+        where = f"a trial of variant {section.name!r}"
+        resolved = resolve(plan_of(table.names(), schemes), table, where=where)
+        return check_support(resolved, table, BACKENDS[section.backend], section.delegate, where=where)
 
     def picture(self, schemes: Schemes) -> Path | None:
         """The first picture that the plan's artifact gave for the first evaluation sample."""

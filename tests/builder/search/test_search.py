@@ -64,7 +64,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    budgets = 'objective = "psnr"\nmax_bytes = "3.3 KB"\nmax_trials = 24'
+    budgets = 'objective = "psnr"\nmax_bytes = "3.3 KB"\nmax_trials = 16'
     return searched(tmp_path_factory.mktemp("searched") / "project", budgets)
 
 

@@ -142,3 +142,19 @@ def test_a_failed_trial_is_kept_with_its_reason_and_the_search_goes_on() -> None
     assert best.schemes != whole.schemes
     assert [t.failure for t in search.trials if t.schemes == whole.schemes] == ["the converter crashed"]
     assert again.asked.count(whole.schemes) == 1
+
+
+def test_plans_that_a_backend_cannot_have_are_never_tried() -> None:
+    """Two layers that must share a scheme, as those of one fused operation, are only changed together."""
+    net = Invented(7)
+    search = Search(
+        space=net.space, table=net.table, goal=Goal(objective="noise", limits={"bytes": 12_000.0}), measure=net.measure,
+        max_trials=60, told=lambda count, best: None, allowed=lambda plan: plan[2] == plan[3],
+    )  # fmt: skip
+    search.run()
+    assert all(plan[2] == plan[3] for plan in net.asked)
+    best = search.best()
+    assert best is not None
+    assert best.measures is not None
+    whole = [m for plan, m in net.all.items() if plan[2] == plan[3]]
+    assert best.measures.psnr_db >= min(whole, key=search.goal.rank).psnr_db - 0.5
