@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -171,7 +172,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
     artifact = folder / f"artifact{backend.SUFFIX}"
 
     stage(folder, "lower")
-    lowered = lower(job, model, plan, lambda: read_samples(job.calibration, model.inputs), artifact)
+    lowered = lower(job, model, plan, lambda: calibration_samples(job, model, folder), artifact)
     refuse_paths_of_this_machine(artifact)
 
     stage(folder, "read back")
@@ -208,6 +209,14 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
         predicted_peak_memory_bytes=backend.peak_memory(artifact, lowered.inputs, lowered.outputs),
         golden_outputs=tuple(goldens),
     )
+
+
+def calibration_samples(job: VariantJob, model: Model, folder: Path) -> Iterator[Tensors]:
+    """The calibration samples one at a time, telling how far it is."""
+    for number, sample in enumerate(read_samples(job.calibration, model.inputs)):
+        stage(folder, f"calibrate {number + 1}/{len(job.calibration)}")
+        yield sample
+    stage(folder, "lower")
 
 
 def lower(job: VariantJob, model: Model, plan: ResolvedPlan, calibration: Calibration, artifact: Path) -> Lowered:

@@ -12,17 +12,21 @@ from typing import Literal
 from builder.errors import ConfigError
 from builder.suggest import did_you_mean
 
-Mode = Literal["float", "weight_only", "dynamic", "static", "palettized"]
+Mode = Literal["float", "weight_only", "dynamic", "static", "palettized", "sparse"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scheme:
-    """`weight_bits` of the stored weights; `activation_bits` of the arithmetic (32 and 16 are floats unless `static`)."""
+    """`weight_bits` of the stored weights; `activation_bits` of the arithmetic (32 and 16 are floats unless `static`).
+
+    `sparsity`: how many percent of the weights, the smallest, are zero and not stored; a bit for each weight says which.
+    """
 
     name: str
     mode: Mode
     weight_bits: int
     activation_bits: int
+    sparsity: int = 0
 
     @property
     def needs_calibration(self) -> bool:
@@ -30,7 +34,10 @@ class Scheme:
 
     def weight_bytes(self, shape: tuple[int, ...]) -> int:
         """Bytes of stored weights of this shape, without scales and palettes."""
-        return math.ceil(math.prod(shape) * self.weight_bits / 8)
+        weights = math.prod(shape)
+        if self.sparsity:
+            return math.ceil(weights / 8) + (weights - math.ceil(weights * self.sparsity / 100)) * self.weight_bits // 8
+        return math.ceil(weights * self.weight_bits / 8)
 
     def __str__(self) -> str:
         return self.name
@@ -50,9 +57,12 @@ SCHEMES: dict[str, Scheme] = {
         _scheme("dynamic_wi8_afp32", "dynamic", 8, 32),
         _scheme("static_wi8_ai8", "static", 8, 8),
         _scheme("static_wi8_ai16", "static", 8, 16),
+        _scheme("palettized_w1", "palettized", 1, 16),
+        _scheme("palettized_w2", "palettized", 2, 16),
         _scheme("palettized_w4", "palettized", 4, 16),
         _scheme("palettized_w6", "palettized", 6, 16),
         _scheme("palettized_w8", "palettized", 8, 16),
+        Scheme(name="sparse_50", mode="sparse", weight_bits=16, activation_bits=16, sparsity=50),
     )
 }
 

@@ -34,6 +34,7 @@ _WITHOUT = (
     "common::fuse_conv_batchnorm",
 )
 _QUANTIZE, _PALETTIZE = "compression::linear_quantize_weights", "compression::palettize_weights"
+_PRUNE = "compression::prune_weights"
 
 
 def to_mlpackage(model: Model, plan: ResolvedPlan, out: Path) -> None:
@@ -86,11 +87,12 @@ def _pipeline(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any
     """The default passes without those that lose a layer, and the compression of each layer's weights at the end.
 
     Linear weights: symmetric, one scale an output channel, unpacked to fp32 for fp32 arithmetic. Palettes: 2^bits fp16
-    values for the whole weight (see palette.py), for fp16 arithmetic.
+    values for the whole weight (see palette.py), for fp16 arithmetic. Sparse: the smallest weights zero, the others fp16.
     """
     optimize = coremltools.optimize.coreml
     quantized: dict[str, Any] = {}
     palettized: dict[str, Any] = {}
+    pruned: dict[str, Any] = {}
     for layer, placeholder in placeholders(model).items():
         scheme = schemes[layer]
         # coremltools' own threshold would leave small weights uncompressed without a word
@@ -102,9 +104,13 @@ def _pipeline(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any
             palettized[f"{placeholder}_to_fp16"] = optimize.OpPalettizerConfig(
                 mode="custom", lut_function=palettizer(scheme.weight_bits), weight_threshold=0
             )
+        elif scheme.mode == "sparse":
+            pruned[f"{placeholder}_to_fp16"] = optimize.OpMagnitudePrunerConfig(
+                target_sparsity=scheme.sparsity / 100, weight_threshold=0
+            )
     pipeline = coremltools.PassPipeline.DEFAULT
     pipeline.remove_passes(list(_WITHOUT))
-    for name, configs in ((_QUANTIZE, quantized), (_PALETTIZE, palettized)):
+    for name, configs in ((_QUANTIZE, quantized), (_PALETTIZE, palettized), (_PRUNE, pruned)):
         if configs:
             pipeline.append_pass(name)
             pipeline.set_options(name, {"config": optimize.OptimizationConfig(op_name_configs=configs)})

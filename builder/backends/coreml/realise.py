@@ -10,6 +10,7 @@ from builder.backends.base import Model, StoredLayer
 from builder.backends.coreml.match import match_layers, weight_of
 from builder.backends.coreml.program import dtype_of, load_program, operations
 from builder.errors import VerificationError
+from builder.precision.scheme import SCHEMES
 
 
 def realised(path: Path, model: Model) -> dict[str, str]:
@@ -36,6 +37,8 @@ def scheme_of(op: Any) -> str:
     kind, bits = packing(var.op)
     if kind == "palettized" and compute == "fp16":
         return f"palettized_w{bits}"
+    if kind == "sparse" and compute == "fp16" and dtype_of(var) == "fp16":
+        return f"sparse_{sparsity(var.op)}"
     if kind == "linear" and compute == "fp32":
         return f"weight_only_wi{bits}_afp32"
     return f"{kind} weights of {bits} bits, computed in {compute}"
@@ -52,9 +55,31 @@ def packing(constexpr: Any) -> tuple[str, int]:
         lut = constexpr.inputs["lut"].val
         entries = lut.shape[-2] if lut.ndim > 1 else lut.shape[0]
         return "palettized", int(math.log2(entries))
-    if name.startswith("constexpr_sparse"):
-        return "sparse", 0
+    if name == "constexpr_sparse_to_dense":
+        return "sparse", int(dtype_of(constexpr.inputs["nonzero_data"]).removeprefix("fp"))
     raise VerificationError(f"the Core ML file stores weights as {name}, which is not known here; upgrade edgebundle.")
+
+
+def sparsity(constexpr: Any) -> int:
+    """Percent of the weights that are zero: a known scheme's where the number of zeros is what pruning to it makes.
+
+    coremltools zeroes all magnitudes up to the percentile (`compress_by_magnitude`): of n weights floor((n - 1) p) + 1, and
+    more where magnitudes are equal.
+    """
+    weights = math.prod(int(size) for size in constexpr.outputs[0].shape)
+    zeros = weights - int(constexpr.inputs["nonzero_data"].val.size)
+    for known in sorted(scheme.sparsity for scheme in SCHEMES.values() if scheme.sparsity):
+        least = (weights - 1) * known // 100 + 1
+        if least <= zeros <= least + weights // 100:
+            return known
+    return round(100 * zeros / weights)
+
+
+def _stored_bytes(var: Any) -> int:
+    if var.op.op_type == "constexpr_sparse_to_dense":
+        return sum(int(var.op.inputs[part].val.nbytes) for part in ("nonzero_data", "mask"))
+    bits = packing(var.op)[1] if var.op.op_type != "const" else int(dtype_of(var).removeprefix("fp"))
+    return math.ceil(math.prod(int(size) for size in var.shape) * bits / 8)
 
 
 def stored(path: Path) -> tuple[StoredLayer, ...]:
@@ -64,14 +89,13 @@ def stored(path: Path) -> tuple[StoredLayer, ...]:
         var = weight_of(op)
         if var is not None:
             shape = tuple(int(size) for size in var.shape)
-            bits = packing(var.op)[1] if var.op.op_type != "const" else int(dtype_of(var).removeprefix("fp"))
             rows.append(
                 StoredLayer(
                     name=var.name,
                     op=op.op_type,
                     scheme=scheme_of(op),
                     weight_shape=shape,
-                    weight_bytes=math.ceil(math.prod(shape) * bits / 8),
+                    weight_bytes=_stored_bytes(var),
                 )
             )
     return tuple(rows)

@@ -44,7 +44,14 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 ROOT = Path(__file__).resolve().parents[3]
 ALL_SCHEMES = [name for name, scheme in SCHEMES.items() if scheme.mode not in ("dynamic", "static")]
 # What a small random network keeps at least; the float figures are the product's own.
-LEAST_DB = {"fp32": 100.0, "fp16": 50.0, "weight_only_wi4_afp32": 35.0, "palettized_w4": 40.0}
+LEAST_DB = {
+    "fp32": 100.0,
+    "fp16": 50.0,
+    "weight_only_wi4_afp32": 35.0,
+    "palettized_w4": 40.0,
+    "palettized_w2": 30.0,
+    "palettized_w1": 25.0,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +116,7 @@ def test_random_mixed_plans_are_realised_layer_by_layer(mixed: Model, tmp_path: 
     wanted = random_schemes(mixed, seed)
     made = make(mixed, tmp_path / "a.mlpackage", wanted)
     assert coreml.read_back(made.path, mixed) == wanted
-    assert made.psnr() > 35
+    assert made.psnr() > 25  # what palettes of one bit leave
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -119,7 +126,7 @@ def test_layers_with_equal_and_tied_weights_keep_their_own_schemes(twins: Model,
     made = make(twins, tmp_path / "a.mlpackage", wanted)
     assert coreml.read_back(made.path, twins) == wanted
     assert len(coreml.stored_layers(made.path)) == len(twins.layers.layers) + 1
-    assert made.psnr() > 35
+    assert made.psnr() > 25  # what palettes of one bit leave
 
 
 def test_equal_layers_of_one_scheme_may_share_their_weights(twins: Model, tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ def test_the_impossible_is_refused_with_an_alternative(mixed: Model) -> None:
 
 def test_fp16_on_some_layers_is_refused(mixed: Model, tmp_path: Path) -> None:
     """fp16 is for the whole network: a mix is refused before anything is written."""
-    with pytest.raises(ConversionError, match="'head' cannot be fp16: .* 'dw' has fp32; give every layer fp16"):
+    with pytest.raises(ConversionError, match=r"'head' cannot be fp16: .* 'dw' has fp32; give every layer fp16"):
         converted(mixed, tmp_path / "mix.pte", {"head": "fp16"})
     assert not (tmp_path / "mix.pte").exists()
 
