@@ -11,6 +11,7 @@ from builder.pipeline import choose_variants
 from builder.precision.layers import Layer
 from builder.precision.plan import ResolvedPlan, resolve
 from builder.project import open_project
+from builder.search import find_plans
 from builder.steps import Listener, export_source
 from builder.support import Outcome, outcomes
 
@@ -55,7 +56,9 @@ def plan_config(
     its plan. Raises ConfigError for a plan that cannot be meant; what a backend refuses is part of the result."""
     project = open_project(config)
     sections = choose_variants(project.config, (backend,) if backend else ())
-    layers = export_source(project, listener).result.layers
+    source = export_source(project, listener)
+    layers = source.result.layers
+    project = find_plans(project, source, sections, listener)
     planned = []
     for section in sections:
         plan, where = project.plan(section)

@@ -178,7 +178,10 @@ def _plan(source: SourceStep, section: VariantSection, search: Search, best: Tri
     for rule in plan.rule[1:]:
         name = (rule.match or "").replace("\\", "")
         damage = by_layer.get(name)
-        if damage is None or damage.noise <= 0:
+        if damage is None:
+            continue
+        if damage.bytes_saved <= 0 and bits[rule.scheme] > bits[common]:
+            why[rule.match or ""] = f"kept high: {damage.low} saves no byte here"
             continue
         kept = "lowered" if bits[rule.scheme] < bits[common] else "kept high"
         group = f"{', '.join(damage.layers)} alone" if len(damage.layers) > 1 else "it alone"

@@ -254,3 +254,12 @@ def test_all_81_plans_of_four_layers_hold_none_that_is_half_a_db_better(
         optimum = min((m for m in measured.values() if isinstance(m, Measures)), key=goal.rank)
         assert goal.met(best.measures)
         assert best.measures.psnr_db >= optimum.psnr_db - 0.5
+
+
+def test_plan_shows_the_layers_of_a_searched_variant(cache: Path, found: SearchResult, project: Path) -> None:
+    """`builder plan` reads the kept search and shows what each layer gets."""
+    done = builder(cache, "plan", project, "--json")
+    assert done.returncode == 0, done.stderr
+    (variant,) = json.loads(done.stdout)
+    assert found.chosen is not None
+    assert tuple(layer["scheme"] for layer in variant["layers"]) == found.trial(found.chosen).schemes
