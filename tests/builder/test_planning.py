@@ -104,3 +104,19 @@ def test_a_preset_is_converted_like_a_plan(project: Path, tmp_path: Path) -> Non
     written = tomllib.loads((tmp_path / "bundle" / "plan.toml").read_text(encoding="utf-8"))["variant"][0]
     assert written["rule"][1] == {"position": "first", "scheme": "fp16"}
     assert written["on_unsupported"] == ["weight_only_wi8_afp32", "fp16", "fp32"]
+
+
+def test_calibration_is_streamed_and_tells_how_far_it_is(project: Path, tmp_path: Path) -> None:
+    """A sample is read when it is asked for, and the stage names its number and how many there are."""
+    from builder.jobs import STAGE, VariantJob
+    from builder.worker import calibration_samples
+
+    files = tuple(sorted((project / "calibration").iterdir()))
+    job = VariantJob(
+        backend="tflite", delegate="xnnpack", source=tmp_path, rules=(), requested={}, schemes={}, reasons={},
+        calibration=(*files, tmp_path / "never read.png"), evaluation=(),
+    )  # fmt: skip
+    stream = calibration_samples(job, picture_model(seeded(Mixed)), tmp_path)
+    for number, _ in enumerate(files):
+        assert next(stream)["image"].shape == (1, 3, 32, 32)
+        assert (tmp_path / STAGE).read_text(encoding="utf-8") == f"calibrate {number + 1}/{len(files) + 1}"
