@@ -196,7 +196,8 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
     if all(choice.scheme.mode == "float" for choice in choices.values()) and quality.psnr_db_worst < FLOAT_GATE_DB:
         raise VerificationError(
             f"the artifact agrees with the source model to only {quality.psnr_db_worst} dB although all its layers are floats "
-            f"(at least {FLOAT_GATE_DB:g} dB is expected): the converter produced something else."
+            f"(at least {FLOAT_GATE_DB:g} dB is expected): the converter produced something else, or fp16, which ends at 65504, "
+            "overflowed; give one layer the scheme fp32, so that norms and activations compute in fp32 too."
         )
     return VariantResult(
         artifact=artifact.name,
