@@ -60,7 +60,9 @@ def verify_signature(apk: Path) -> None:
     print(f"\n$ {shlex.join(command)}", flush=True)
     done = subprocess.run(command, cwd=ROOT, timeout=TIME_LIMIT_S, check=False, capture_output=True, text=True)
     print(
-        "\n".join(line for line in done.stdout.splitlines() if "Verifie" in line or ("scheme" in line and "true" in line))
+        "\n".join(
+            line for line in done.stdout.splitlines() if "Verifie" in line or ("scheme" in line and "true" in line)
+        )
     )
     if done.returncode:
         sys.exit(f"apksigner does not accept {apk}: {done.stderr}")

@@ -63,9 +63,14 @@ def test_an_error_in_the_block_leaves_the_earlier_output(tmp_path: Path) -> None
     """What was there before a failed build is untouched, and nothing else remains."""
     out = tmp_path / "out"
     put(out, a="1")
-    with pytest.raises(ZeroDivisionError), replacing(out) as work:
-        (work / "a").write_text("half")
-        raise ZeroDivisionError
+
+    def break_off() -> None:
+        with replacing(out) as work:
+            (work / "a").write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        break_off()
     assert (out / "a").read_text() == "1"
     assert names(tmp_path) == {"cache", "out"}
 
@@ -125,8 +130,12 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     """ENOSPC while writing ends as an OutputError, and the earlier output stays."""
     out = tmp_path / "out"
     put(out, a="1")
-    with pytest.raises(OutputError, match="No space left on device"), replacing(out) as work:
-        (work / "link").symlink_to("/dev/full")
-        with (work / "link").open("w") as stream:
-            stream.write("x" * 10_000)
+
+    def write_to_a_full_disk() -> None:
+        with replacing(out) as work:
+            (work / "link").symlink_to("/dev/full")
+            (work / "link").write_text("x" * 10_000)
+
+    with pytest.raises(OutputError, match="No space left on device"):
+        write_to_a_full_disk()
     assert (out / "a").read_text() == "1"
