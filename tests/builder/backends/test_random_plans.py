@@ -21,7 +21,7 @@ from tests.builder.models import Mixed, expected, picture_model, samples, seeded
 # The converters warn of their own and torch's deprecations; the worker's log keeps that from users.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-PLANS = 20
+PLANS = 8
 
 
 @pytest.fixture(scope="module")
