@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from builder.jobs import FAILURE, JOB, LOG, RESULT, STAGE, Failure, Job, SourceJ
 from builder.process import ToolMemory, ToolTimeout, run_limited
 
 LAST_LINES = 8
+DISK_FULL_BYTES = 64 << 10
 
 
 def run_job(
@@ -105,6 +107,10 @@ def conclude(folder: Path, ended_well: bool, how: str, log: Path, watch: Watch) 
         for name in (JOB, STAGE, LOG):
             (folder / name).unlink(missing_ok=True)
         return text
+    if shutil.disk_usage(folder).free < DISK_FULL_BYTES:  # whatever the worker died of, it could not write
+        raise errors.OutputError(
+            f"{what} could not be made: no space is left on {folder.parent}; free some or set EDGEBUNDLE_CACHE."
+        )
     if (folder / FAILURE).is_file():
         failure = Failure.model_validate_json((folder / FAILURE).read_text(encoding="utf-8"))
         kind = getattr(errors, failure.kind)

@@ -210,6 +210,36 @@ def wait_until(condition: object, what: str, limit_s: float = 120.0) -> None:
         time.sleep(0.05)
 
 
+def test_a_worker_that_is_killed_is_exit_4_with_the_stage(tmp_path: Path, project: Path) -> None:
+    """A converter that dies (here by the kernel's out-of-memory signal) is told by signal and stage; nothing is written."""
+    own = tmp_path / "cache"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "builder", "convert", str(project), "-o", str(tmp_path / "bundle")],
+        env=environment(own), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    wait_until(lambda: workers_of(own), "a worker runs")
+    os.kill(workers_of(own)[0], signal.SIGKILL)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 4
+    assert "was ended by SIGKILL at '" in stderr
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_full_disk_under_the_cache_is_one_sentence(tmp_path: Path, project: Path) -> None:
+    """On a file system without space the build says so, exits 2 and leaves nothing; needs root for a small tmpfs."""
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(small)], check=True, timeout=60)
+    try:
+        done = builder(small / "cache", "convert", project, "-o", tmp_path / "bundle")
+    finally:
+        subprocess.run(["umount", str(small)], check=True, timeout=60)
+    assert done.returncode == 2, done.stderr
+    assert "no space is left" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "bundle").exists()
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
 def test_a_build_that_is_stopped_leaves_nothing_and_the_next_one_works(
     tmp_path: Path, project: Path, cache: Path, number: signal.Signals, code: int
