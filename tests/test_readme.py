@@ -22,6 +22,7 @@ def commands() -> list[list[str]]:
     return [shlex.split(line) for block in blocks for line in block.splitlines() if line.startswith(".venv/bin/")]
 
 
+@pytest.mark.usefixtures("adb_environment")
 def test_every_command_of_the_readme_works(tmp_path: Path) -> None:
     """All of them in order, with their outputs under a temporary directory."""
     found = commands()

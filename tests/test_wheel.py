@@ -69,6 +69,7 @@ def test_help_and_version_work_without_torch(lab: Path, tmp_path: Path, program:
     assert "0.1.0" in run(lab / program, "--version", cwd=tmp_path).stdout
 
 
+@pytest.mark.usefixtures("adb_environment")
 def test_a_lab_lists_its_devices_and_is_told_what_is_missing(lab: Path, tmp_path: Path) -> None:
     """`harness devices` answers; `builder doctor` names the extra to install and exits 3; no traceback."""
     done = run(lab / "harness", "devices", "--json", cwd=tmp_path)
