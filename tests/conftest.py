@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.emulated_phone import AdbServer
+
+# The same examples in every CI run, so that a commit passes or fails by what it changed; other runs look further.
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("free", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "free")
 
 
 @pytest.fixture(scope="session")

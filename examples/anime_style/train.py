@@ -50,6 +50,9 @@ REFINE = replace(
 # Sharpens it and adds the colours that the lines alone do not carry.
 DETAIL = replace(REFINE, steps=600, seed=7, content_weight=6.0, palette_weight=150.0)
 
+# The long phase: the same aims on larger crops, so that strokes as wide as those of the painting are seen whole.
+PAINT = replace(DETAIL, steps=1800, seed=8, crop=128, palette_weight=200.0, style_weight=25.0)
+
 if __name__ == "__main__":
     # fp16 halves the file that the repository keeps; prepare.py widens it.
     run(
@@ -57,6 +60,7 @@ if __name__ == "__main__":
         SKETCH,
         REFINE,
         DETAIL,
+        PAINT,
         style=HERE / "style.png",
         checkpoint=HERE / "anime_style_fp16.safetensors",
         dtype=torch.float16,

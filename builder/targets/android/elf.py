@@ -30,6 +30,6 @@ def read_elf(data: bytes) -> Elf:
         headers = [offset + i * size for i in range(count)]
         loaded = [at for at in headers if struct.unpack_from("<I", data, at)[0] == PT_LOAD]
         alignments = tuple(int(struct.unpack_from(align_format, data, at + align_at)[0]) for at in loaded)
-    except struct.error as error:
+    except (struct.error, OverflowError) as error:  # an offset behind the end, or one that no memory has
         raise ValueError(f"the ELF file is cut short ({error})") from error
     return Elf(bits=bits, alignments=alignments)
