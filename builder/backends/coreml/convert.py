@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.backends.base import Model
-from builder.backends.coreml.match import placeholders, weight_of
+from builder.backends.coreml.compute import precision
+from builder.backends.coreml.match import placeholders
 from builder.backends.coreml.package import write_package
 from builder.backends.coreml.palette import palettizer
 from builder.backends.coreml.program import import_coremltools
@@ -63,24 +64,11 @@ def _convert(coremltools: Any, model: Model, plan: ResolvedPlan) -> Any:
         ],
         outputs=[coremltools.TensorType(name=spec.name, dtype=_border_dtype(spec)) for spec in model.outputs],
         convert_to="mlprogram",
-        compute_precision=_precision(coremltools, model, schemes),
+        compute_precision=precision(coremltools, model, schemes),
         pass_pipeline=_pipeline(coremltools, model, schemes),
         minimum_deployment_target=_target(coremltools, list(schemes.values())),
         skip_model_load=True,
     )
-
-
-def _precision(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any:
-    """A layer computes in what its scheme says; ops of no layer (activations, norms, resizing) in fp16 only when all layers do."""
-    layer_of = {placeholder: layer for layer, placeholder in placeholders(model).items()}
-    elsewhere = bool(schemes) and all(_computes_in_fp16(scheme) for scheme in schemes.values())
-
-    def in_fp16(op: Any) -> bool:
-        var = weight_of(op)
-        layer = layer_of.get(var.name) if var is not None else None
-        return elsewhere if layer is None else _computes_in_fp16(schemes[layer])
-
-    return coremltools.transform.FP16ComputePrecision(op_selector=in_fp16)
 
 
 def _pipeline(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any:
@@ -121,10 +109,6 @@ def _target(coremltools: Any, schemes: list[Scheme]) -> Any:
     """iOS 16 holds everything but 4-bit linear weights, which came with iOS 18."""
     needs_int4 = any(scheme.mode == "weight_only" and scheme.weight_bits == 4 for scheme in schemes)
     return coremltools.target.iOS18 if needs_int4 else coremltools.target.iOS16
-
-
-def _computes_in_fp16(scheme: Scheme) -> bool:
-    return scheme.activation_bits == 16
 
 
 def _border_dtype(spec: TensorSpec) -> Any:

@@ -152,6 +152,36 @@ def test_ops_of_no_layer_compute_in_fp16_only_when_all_layers_do(mixed: Model, f
         assert types == {65568}  # FLOAT32 of Model.proto
 
 
+class Normed(nn.Module):
+    """Activations in the thousands under each of the norms that style networks use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loud = nn.Conv2d(3, 8, 3, padding=1)
+        with torch.no_grad():
+            self.loud.weight *= 3000
+        self.group = nn.GroupNorm(1, 8)
+        self.instance = nn.InstanceNorm2d(8, affine=True)
+        self.out = nn.Conv2d(16, 3, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = self.loud(image)
+        by_hand = x * torch.rsqrt((x * x).mean((1, 2, 3), keepdim=True) + 1e-5)
+        return torch.sigmoid(self.out(torch.cat([self.group(x), self.instance(x)], 1)) + 0.1 * by_hand[:, :3])
+
+
+def test_variances_stay_in_fp32_in_an_fp16_plan(tmp_path: Path) -> None:
+    """The square of an activation beyond 255 is infinite in fp16; averaged squares are therefore kept in fp32, the rest is not."""
+    model = picture_model(seeded(Normed))
+    made = make(model, tmp_path / "a.mlpackage", dict.fromkeys(model.layers.names(), "fp16"))
+    squares = [op for kind in ("square", "pow", "rsqrt") for op in made.operations(kind)]
+    assert squares
+    assert {dtype_of(op.outputs[0]) for op in squares} == {"fp32"}  # type: ignore[attr-defined]
+    assert {dtype_of(op.outputs[0]) for op in made.operations("sub") + made.operations("conv")} == {"fp16"}  # type: ignore[attr-defined]
+    assert coreml.read_back(made.path, model) == dict.fromkeys(model.layers.names(), "fp16")
+    assert made.psnr() > 45
+
+
 def test_compressed_weights_are_smaller_on_disk(tmp_path: Path) -> None:
     """Bytes follow bits: 4-bit less than 8-bit less than fp16 less than fp32, for weights that dominate."""
     model = picture_model(
