@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from builder import __version__
 from builder.errors import EdgebundleError, InputError
+from builder.suggest import did_you_mean
 
 EXIT_INTERRUPTED = 130
 BACKEND_NAMES = ("tflite", "coreml", "executorch")
@@ -34,6 +35,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message} (see '{self.prog} --help').")
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            what = "a command" if action.dest == "command" else f"a {action.dest}"
+            self.error(f"{value!r} is not {what}{did_you_mean(str(value), map(str, action.choices))}")
 
 
 def make_parser() -> Parser:

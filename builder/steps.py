@@ -17,6 +17,7 @@ from builder.bundle import Bundle, file_sha256
 from builder.cache import content_key, entry, locked, publishing, versions
 from builder.config import AndroidSection, VariantSection
 from builder.errors import ConfigError, DataError, MissingToolError
+from builder.heldout import check_held_out
 from builder.jobs import RESULT, SourceJob, SourceResult, VariantJob, VariantResult
 from builder.precision.plan import resolve
 from builder.project import Project
@@ -65,6 +66,7 @@ class VariantStep:
 
 def export_source(project: Project, listener: Listener) -> SourceStep:
     """The source model, exported and run on the evaluation data. Raises SourceError, DataError, ConversionError."""
+    hold_out(project, listener)
     key = project.source_key()
     job = SourceJob(
         config=project.config,
@@ -76,6 +78,17 @@ def export_source(project: Project, listener: Listener) -> SourceStep:
     return SourceStep(
         folder=folder, key=key, result=SourceResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
     )
+
+
+def hold_out(project: Project, listener: Listener) -> None:
+    """Nothing of the evaluation set is used for calibration; looked at once for each pair of sets. Raises DataError."""
+    sets = {"calibration": project.data.calibration, "evaluation": project.data.evaluation}
+    key = content_key({name: [file.sha256 for file in files] for name, files in sets.items()} | {"code": project.code})
+    cached = entry("heldout", key).is_dir()
+    if not cached:
+        with publishing("heldout", key):
+            check_held_out(project.data, lambda read, of: listener.stage("the data", f"compare {read}/{of}"))
+    listener.done("the data", cached=cached)
 
 
 def require_packages(project: Project, sections: Sequence[VariantSection]) -> None:

@@ -10,13 +10,15 @@ import pytest
 
 from builder.bundle import TensorSpec
 from builder.config import load_config
-from builder.data import find_data, read_sample
+from builder.data import DataFile, DataSets, find_data, read_sample
 from builder.errors import DataError
+from builder.heldout import check_held_out
 from tests.builder.projects import make_project
 
 IMAGE = TensorSpec(
     name="image", kind="image", shape=(1, 3, 32, 32), color_order="RGB", range=(0.0, 1.0), resize="center_crop"
 )
+PHOTOGRAPHS = Path(__file__).resolve().parents[2] / "examples" / "tiny_style" / "images"
 STYLE = TensorSpec(name="style", kind="vector", shape=(1, 4))
 
 
@@ -30,6 +32,43 @@ def test_one_picture_in_both_sets_is_refused_by_content(project: Path) -> None:
     shutil.copy(project / "evaluation" / "0.png", project / "calibration" / "other-name.png")
     with pytest.raises(DataError, match=r"other-name\.png is also the evaluation file 0\.png"):
         find_data(load_config(project), project)
+
+
+@pytest.mark.parametrize(("name", "scale"), [("again.jpg", 1.0), ("smaller.png", 0.5), ("other.bmp", 1.0)])
+def test_one_picture_in_both_sets_is_refused_when_it_was_saved_again(project: Path, name: str, scale: float) -> None:
+    """Another format, quality or size does not hide that a picture of the evaluation set is used for calibration."""
+    from PIL import Image
+
+    with Image.open(PHOTOGRAPHS / "evaluation" / "chelsea.jpg") as photograph:
+        photograph.save(project / "evaluation" / "cat.png")
+        smaller = photograph.resize((int(photograph.width * scale), int(photograph.height * scale)))
+        smaller.save(project / "calibration" / name)
+    data = find_data(load_config(project), project)
+    with pytest.raises(DataError, match=rf"{name} shows the same as the evaluation file cat\.png"):
+        check_held_out(data, progress=lambda read, of: None)
+
+
+def test_different_photographs_are_not_taken_for_one_another() -> None:
+    """The sets of the examples, which hold textures of like colour, pass, and every file is counted."""
+    counts: list[tuple[int, int]] = []
+    config = load_config(PHOTOGRAPHS.parent)
+    data = find_data(config, PHOTOGRAPHS.parent)
+    check_held_out(data, progress=lambda read, of: counts.append((read, of)))
+    total = len(data.calibration) + len(data.evaluation)
+    assert counts == [(n, total) for n in range(1, total + 1)]
+
+
+def test_equal_arrays_in_both_sets_are_refused(tmp_path: Path) -> None:
+    """An .npz saved again, compressed, is still the same sample; one that differs in a value is not."""
+    one, two = np.arange(8, dtype=np.float32), np.arange(8, dtype=np.float32)
+    two[3] = 9
+    np.savez(tmp_path / "held.npz", image=one)
+    np.savez_compressed(tmp_path / "same.npz", image=one)
+    np.savez(tmp_path / "other.npz", image=two)
+    held, same, other = (DataFile(path=tmp_path / f"{n}.npz", sha256=n) for n in ("held", "same", "other"))
+    check_held_out(DataSets(calibration=(other,), evaluation=(held,)), progress=lambda read, of: None)
+    with pytest.raises(DataError, match=r"same\.npz shows the same as the evaluation file held\.npz"):
+        check_held_out(DataSets(calibration=(other, same), evaluation=(held,)), progress=lambda read, of: None)
 
 
 @pytest.mark.parametrize("which", ["calibration", "evaluation"])

@@ -265,11 +265,11 @@ def test_a_build_that_is_stopped_leaves_nothing_and_the_next_one_works(
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (("convrt",), 2, "invalid choice"),
+        (("convrt",), 2, "'convrt' is not a command; did you mean 'convert'"),
         (("convert", "nowhere", "-o", "x"), 2, "does not exist"),
         (("verify", "nowhere"), 2, "does not exist"),
         (("inspect", "nowhere.tflite"), 2, "does not exist"),
-        (("package", "--target", "androd", "-o", "x"), 2, "invalid choice"),
+        (("package", "--target", "androd", "-o", "x"), 2, "'androd' is not a target; did you mean 'android'"),
         ((), 2, "usage"),
     ],
 )
