@@ -25,9 +25,9 @@ check: ## linters, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: ## the figures of this version, measured on this machine
+bench: ## the figures of this version, measured on this machine (`make bench TOPIC=spine` for one topic)
 	@scripts/setup.sh demo
-	$(BIN)/python scripts/bench.py
+	$(BIN)/python scripts/bench $(TOPIC)
 
 clean: ## remove what the commands made here (the cache stays: see `builder doctor`)
 	rm -rf dist build .coverage* .mypy_cache .pytest_cache .ruff_cache

@@ -1,61 +1,17 @@
-"""The figures this version has to reach, measured here and now, beside what a user would run instead, as ratios.
-
-Nothing is judged by time in the tests; this table is where time and size are looked at. Runs in about ten minutes.
-"""
+"""The main job: quality, size, time and sameness of what it makes, beside the converters' own defaults."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from bench.table import ROOT, Row, best_of, run
 
-ROOT = Path(__file__).resolve().parent.parent
-BIN = Path(sys.executable).parent
 EXAMPLE = ROOT / "examples" / "tiny_style"
-LIMIT_S = 3600.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One figure: what was asked, what was measured, and the same for the usual way where there is one."""
-
-    what: str
-    figure: str
-    measured: str
-    reached: bool
-    instead: str = ""
-
-
-def run(*words: str | Path, cache: Path | None = None) -> tuple[float, subprocess.CompletedProcess[str]]:
-    """Seconds and result of one command of ours; a failure ends the benchmark with its message."""
-    environment = {**os.environ, **({"EDGEBUNDLE_CACHE": str(cache)} if cache else {})}
-    start = time.perf_counter()
-    done = subprocess.run(
-        [str(BIN / str(words[0])), *map(str, words[1:])],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(f"{' '.join(map(str, words))} failed with {done.returncode}:\n{done.stderr}")
-    return time.perf_counter() - start, done
-
-
-def best_of(count: int, *words: str | Path, cache: Path | None = None) -> float:
-    return min(run(*words, cache=cache)[0] for _ in range(count))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -167,7 +123,8 @@ def plan_change(cache: Path, work: Path) -> Row:
     )
 
 
-def main() -> None:
+def measure() -> list[Row]:
+    """The figures of the main job; about ten minutes."""
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as folder:
         work = Path(folder)
@@ -223,17 +180,4 @@ def main() -> None:
                 instead=f"bare python {bare:.2f} s: {seconds / bare:.1f}x",
             )
         )
-    show(rows)
-
-
-def show(rows: list[Row]) -> None:
-    table = Table(title="edgebundle: figures", box=None, title_justify="left", header_style="bold", pad_edge=False)
-    for column in ("what", "figure", "measured", "reached", "what a user would run instead"):
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(row.what, row.figure, row.measured, "yes" if row.reached else "NO", row.instead)
-    Console(width=None if sys.stdout.isatty() else 180, highlight=False).print(table)
-
-
-if __name__ == "__main__":
-    main()
+    return rows
