@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.table import show  # noqa: E402
+from bench.table import show
 
 # Each is a module beside this one with `measure() -> list[Row]`.
 TOPICS = ("spine",)
