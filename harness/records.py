@@ -66,13 +66,17 @@ class DeviceInfo(Frozen):
 
 
 class Conditions(Frozen):
-    """State of the device at one moment. Temperatures in degrees Celsius, clocks in MHz by CPU, battery in percent."""
+    """State of the device at one moment. Temperatures in degrees Celsius, clocks in MHz by CPU, battery in percent.
+
+    `clocks_mhz` is what each CPU runs at, `clock_limits_mhz` the highest that it may take now: throttling lowers it.
+    """
 
     temperature_c: Reading
     thermal_status: Reading
     battery_percent: Reading
     charging: TextReading
     clocks_mhz: tuple[Reading, ...] = ()
+    clock_limits_mhz: tuple[Reading, ...] = ()
 
 
 class Sample(Frozen):
@@ -107,11 +111,15 @@ class Run(Frozen):
 
     `metric` names what the run is judged by: `latency` on hardware, `instructions` under QEMU, where wall time means
     nothing and `latency_ns` stays empty. `simulated` is the label that every output must carry for such devices.
+    `session` names the session that measured it and `round` its turn there: a session measures each variant once a round, so
+    runs of one round are neighbours in time. `input_sha256` is the hash of what was put in.
     """
 
     schema_: Literal[1] = Field(default=1, alias="schema")
     id: str
     started_at: str
+    session: str | None = None
+    round: int | None = None
     model_name: str
     bundle_sha256: str
     variant: str
@@ -126,6 +134,7 @@ class Run(Frozen):
     delegate_executed: TextReading
     threads: int
     protocol: ProtocolInfo
+    input_sha256: str | None = None
     conditions_start: Conditions
     conditions_end: Conditions
     metric: Literal["latency", "instructions"]
