@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from builder.bundle import Bundle
     from builder.search import SearchResult
-    from builder.targets.base import PackageResult
+    from builder.targets.base import PackageOptions, PackageResult
     from builder.verify import Verification
 
 __version__ = "0.1.0"
@@ -39,13 +39,23 @@ def search(config: str | Path = "builder.toml", *, out: str | Path | None = None
 
 
 def package(
-    source: str | Path = "builder.toml", *, target: str, out: str | Path, formats: Sequence[str] = ()
+    source: str | Path = "builder.toml",
+    *,
+    target: str,
+    out: str | Path,
+    formats: Sequence[str] = (),
+    options: PackageOptions | None = None,
 ) -> PackageResult:
-    """Make the packages of a target from a builder.toml or a bundle. Raises builder.errors.EdgebundleError."""
+    """Make the packages of a target from a builder.toml or a bundle; `options` as the flags of `builder package` have them.
+
+    Raises builder.errors.EdgebundleError.
+    """
     from builder import pipeline
     from builder.steps import Silent
 
-    return pipeline.package(Path(source), target=target, formats=formats, out=Path(out), listener=Silent())
+    return pipeline.package(
+        Path(source), target=target, formats=formats, out=Path(out), listener=Silent(), options=options
+    )
 
 
 def verify(bundle: str | Path) -> Verification:

@@ -98,7 +98,22 @@ def make_parser() -> Parser:
         action="append",
         default=[],
         metavar="FORMAT",
-        help="apk or project; may be repeated; the default is both",
+        help="android: aar, apk, aab, project; may be repeated; the default suits the target",
+    )
+    package.add_argument(
+        "--runtime",
+        metavar="NAME[=FILE]",
+        help="the runtime inside the package, tflite (the default) or executorch; FILE: a local .aar of it",
+    )
+    package.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="CODE",
+        help="accept a finding of the audit and record the exception; may be repeated",
+    )
+    package.add_argument(
+        "--with-gradle", action="store_true", help="android: build by Gradle and the Android SDK in $ANDROID_HOME"
     )
     package.add_argument("-o", "--output", type=Path, required=True, metavar="DIST", help="directory of the packages")
     return parser

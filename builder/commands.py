@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder import pipeline
@@ -65,11 +66,22 @@ def precision_summary(schemes: list[str]) -> str:
 
 
 def package(arguments: Namespace) -> None:
-    from builder.targets.base import PackageResult
+    from builder.targets.base import PackageOptions, PackageResult, Runtime
 
+    name, _, file = (arguments.runtime or "").partition("=")
+    options = PackageOptions(
+        runtime=Runtime(name=name, file=Path(file) if file else None) if name else None,
+        allow=tuple(arguments.allow),
+        with_gradle=arguments.with_gradle,
+    )
     with listening(quiet=arguments.quiet) as listener:
         result = pipeline.package(
-            arguments.source, target=arguments.target, formats=arguments.format, out=arguments.output, listener=listener
+            arguments.source,
+            target=arguments.target,
+            formats=arguments.format,
+            out=arguments.output,
+            listener=listener,
+            options=options,
         )
     if arguments.json:
         print_json(result, PackageResult)

@@ -19,7 +19,7 @@ from builder.search import SearchResult, find_plans, found_files, search_variant
 from builder.steps import Listener, build_package, export_source, lower_variant, plan_variant, require_packages
 from builder.suggest import did_you_mean
 from builder.targets import TARGETS
-from builder.targets.base import PackageResult
+from builder.targets.base import PackageOptions, PackageResult
 
 WORKERS = 2  # variants lowered side by side: each takes one to two cores and up to 3.5 GB
 
@@ -34,18 +34,28 @@ def convert(config: Path, *, out: Path, backends: Sequence[str] = (), listener: 
     return Bundle.open(out)
 
 
-def package(source: Path, *, target: str, formats: Sequence[str] = (), out: Path, listener: Listener) -> PackageResult:
+def package(
+    source: Path,
+    *,
+    target: str,
+    formats: Sequence[str] = (),
+    out: Path,
+    listener: Listener,
+    options: PackageOptions | None = None,
+) -> PackageResult:
     """Make the packages of a target in the directory `out`, from a builder.toml or from a bundle."""
     if target not in TARGETS:
         raise ConfigError(f"unknown target {target!r}{did_you_mean(target, TARGETS)}")
     refuse_foreign(out)
+    options = options or PackageOptions()
+    backends = (options.runtime.name,) if options.runtime else TARGETS[target].BACKENDS
     with ExitStack() as stack:
         if is_bundle(source):
             bundle, project = stack.enter_context(opened(source)), None
         else:
             project = open_project(source)
-            bundle = make_bundle(project, choose_variants(project.config, TARGETS[target].BACKENDS), listener)
-        folder, result = build_package(bundle, project, target, tuple(formats), listener)
+            bundle = make_bundle(project, choose_variants(project.config, backends), listener)
+        folder, result = build_package(bundle, project, target, tuple(formats), options, listener)
         with replacing(out) as work:
             copy_into(folder, work)
     return PackageResult(files=tuple(out / file for file in result.files), findings=result.findings)

@@ -24,7 +24,7 @@ from builder.project import Project
 from builder.supervisor import RunJob, run_job
 from builder.support import SupportedPlan, check_support
 from builder.targets import TARGETS
-from builder.targets.base import Keystore, PackageRequest, PackageResult
+from builder.targets.base import Keystore, PackageOptions, PackageRequest, PackageResult
 
 KEYSTORE_PASSWORD = "EDGEBUNDLE_KEYSTORE_PASSWORD"
 SOURCE_PACKAGES = ("torch", "safetensors", "scikit-image")  # the extra `convert`, part of every backend's
@@ -157,7 +157,12 @@ def lower_variant(
 
 
 def build_package(
-    bundle: Bundle, project: Project | None, target_name: str, formats: tuple[str, ...], listener: Listener
+    bundle: Bundle,
+    project: Project | None,
+    target_name: str,
+    formats: tuple[str, ...],
+    options: PackageOptions,
+    listener: Listener,
 ) -> tuple[Path, PackageResult]:
     """The packages of a bundle, kept in the cache: their directory, and their files relative to it."""
     target = TARGETS[target_name]
@@ -170,6 +175,7 @@ def build_package(
             "formats": formats,
             "app": app.model_dump(mode="json"),
             "keystore": file_sha256(keystore.path) if keystore else None,
+            "options": _options_key(options),
             "code": target.sources_sha256(),
         }
     )
@@ -189,6 +195,7 @@ def build_package(
                     formats=formats or target.DEFAULT_FORMATS,
                     out=work / "files",
                     keystore=keystore,
+                    options=options,
                 )
                 result = target.package(request)
                 relative = PackageResult(
@@ -200,6 +207,14 @@ def build_package(
 
 
 _PACKAGE_RESULT = TypeAdapter(PackageResult)
+
+
+def _options_key(options: PackageOptions) -> list[object]:
+    runtime = options.runtime
+    if runtime is not None and runtime.file is not None and not runtime.file.is_file():
+        raise ConfigError(f"the runtime {runtime.file} does not exist; correct --runtime {runtime.name}=FILE.")
+    local = file_sha256(runtime.file) if runtime is not None and runtime.file is not None else None
+    return [runtime.name if runtime else None, local, sorted(options.allow), options.with_gradle]
 
 
 def find_keystore(app: AndroidSection, project: Project | None) -> Keystore | None:

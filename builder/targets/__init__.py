@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from builder.targets import android
-from builder.targets.base import Finding, Keystore, Need, PackageRequest, PackageResult, Target
+from builder.targets.base import Finding, Keystore, Need, PackageOptions, PackageRequest, PackageResult, Runtime, Target
 
 TARGETS: dict[str, Target] = {
     "android": android,
 }
 
-__all__ = ["TARGETS", "Finding", "Keystore", "Need", "PackageRequest", "PackageResult", "Target"]
+__all__ = [
+    "TARGETS",
+    "Finding",
+    "Keystore",
+    "Need",
+    "PackageOptions",
+    "PackageRequest",
+    "PackageResult",
+    "Runtime",
+    "Target",
+]

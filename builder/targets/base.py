@@ -18,6 +18,25 @@ class Keystore:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """The runtime inside a package, by the name of its backend. `file` is a local archive of it (an `.aar` for Android) to be
+    taken instead of the published one."""
+
+    name: str
+    file: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackageOptions:
+    """How to package. `allow` lists codes of findings that are accepted: they are reported as exceptions and fail nothing.
+    `with_gradle` builds by Gradle and the platform's own SDK instead of the built-in path."""
+
+    runtime: Runtime | None = None
+    allow: tuple[str, ...] = ()
+    with_gradle: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class PackageRequest:
     """What to package. `out` is a fresh, empty directory of the caller; nothing is written outside it but the cache."""
 
@@ -28,6 +47,7 @@ class PackageRequest:
     formats: tuple[str, ...]
     out: Path
     keystore: Keystore | None = None
+    options: PackageOptions = PackageOptions()
 
 
 @dataclass(frozen=True, kw_only=True)
