@@ -53,7 +53,7 @@ DETAIL = replace(REFINE, steps=600, seed=7, content_weight=6.0, palette_weight=1
 # The long phase: the same aims on larger crops, so that strokes as wide as those of the painting are seen whole.
 PAINT = replace(DETAIL, steps=1800, seed=8, crop=128, palette_weight=200.0, style_weight=25.0)
 
-# The last hour half: the colours. Lines are found by now, so the palette may weigh more than anything else.
+# The longest phase brings the colours: lines are found by now, so the palette may weigh more than anything else.
 COLOUR = replace(PAINT, steps=3600, seed=9, palette_weight=1000.0, save_every=100)
 
 if __name__ == "__main__":
