@@ -17,7 +17,7 @@ demo: ## package examples/tiny_style for Android, run it on the host and on an e
 test: ## all checks and tests
 	@scripts/setup.sh test
 	$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 check: ## linters, types, import rules
 	@$(BIN)/ruff check .
