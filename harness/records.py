@@ -99,11 +99,12 @@ class GoldenResult(Frozen):
 
 
 class ProtocolInfo(Frozen):
-    """The protocol that was followed, in numbers."""
+    """The protocol that was followed, in numbers. With `duration_s` inferences followed one another for that long."""
 
     name: str
     warmup: int
     runs: int
+    duration_s: float | None = None
 
 
 class Run(Frozen):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from harness.errors import DeviceError, MissingToolError, UsageError
 from harness.pictures import pictures_of
 from harness.records import ProtocolInfo, Run
 from harness.store import Store
-from harness.verdicts import check_golden, verdict
+from harness.verdicts import check_golden, judged
 
 if TYPE_CHECKING:
     from harness.devices.base import Tensors
@@ -125,6 +126,15 @@ def golden_inputs(bundle: Bundle, golden: Golden) -> Tensors:
         ) from error
 
 
+def tensors_sha256(tensors: Tensors) -> str:
+    """Hash of what is put in: names, shapes, types and values."""
+    digest = hashlib.sha256()
+    for name, values in sorted(tensors.items()):
+        digest.update(f"{name} {values.dtype} {values.shape}\n".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
 def measure_variant(bundle: Bundle, variant: Variant, device: Device, protocol: Protocol, store: Store | None) -> Run:
     """One run: conditions, measurement on the first golden's input, its check, conditions, verdict, record."""
     plan = protocol.counting() if device.metric == "instructions" else protocol
@@ -138,6 +148,7 @@ def measure_variant(bundle: Bundle, variant: Variant, device: Device, protocol: 
         runs=plan.runs,
         timeout_s=plan.timeout_s,
     )
+    inputs_sha256 = tensors_sha256(request.inputs)
     started = datetime.now(UTC)
     before = device.conditions()
     measured = device.measure(request)
@@ -160,6 +171,7 @@ def measure_variant(bundle: Bundle, variant: Variant, device: Device, protocol: 
         delegate_executed=measured.delegate_executed,
         threads=plan.threads,
         protocol=ProtocolInfo(name=plan.name, warmup=plan.warmup, runs=plan.runs),
+        input_sha256=inputs_sha256,
         conditions_start=before,
         conditions_end=after,
         metric=device.metric,
@@ -172,15 +184,9 @@ def measure_variant(bundle: Bundle, variant: Variant, device: Device, protocol: 
         samples=measured.samples,
         golden=result,
         golden_reason=reason,
-        verdict=verdict(
-            golden=result,
-            golden_reason=reason,
-            delegate_requested=variant.delegate,
-            delegate_executed=measured.delegate_executed,
-            metric=device.metric,
-            latency_ns=measured.latency_ns,
-        ),
+        verdict="",
     )
+    run = judged(run)
     if store is not None:
         store.append(run, pictures_of(bundle, golden, variant.id, measured.outputs))
     return run

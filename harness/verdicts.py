@@ -8,8 +8,9 @@ import numpy as np
 
 from builder.bundle import Bundle, Golden
 from builder.bundle.tensors import as_golden, golden_tensor, peak_of, psnr_db
-from harness.records import GoldenResult, TextReading
-from harness.statistics import summarize
+from harness.errors import MeasurementError, VerificationError
+from harness.records import Conditions, GoldenResult, Run
+from harness.statistics import stationarity, summarize
 
 if TYPE_CHECKING:
     from harness.devices.base import Tensors
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 MAX_DISPERSION = (
     0.10  # 1.4826 MAD / median of the warm latencies; above it neither the median nor a comparison means much
 )
-MAX_UNCERTAINTY = 0.05  # how far the 95 % interval may reach from the median; a change of level within a run widens it
+MAX_UNCERTAINTY = 0.05  # how far the 95 % interval may reach from the median
+SAME_CLOCK = 0.01  # relative; kernels round clocks to their own steps
+# the first words of what makes a run invalid though its output is right: the measurement is no measurement of the variant
+DISTURBED = ("no latencies", "throttled", "clocks changed", "not stationary")
+STATUS_NAMES = ("NONE", "LIGHT", "MODERATE", "SEVERE", "CRITICAL", "EMERGENCY", "SHUTDOWN")  # android.os.PowerManager
 
 Grade = Literal["ok", "unstable", "invalid"]
 
@@ -52,38 +57,90 @@ def check_golden(
     return result, None
 
 
-def verdict(
-    *,
-    golden: GoldenResult | None,
-    golden_reason: str | None,
-    delegate_requested: str,
-    delegate_executed: TextReading,
-    metric: Literal["latency", "instructions"],
-    latency_ns: tuple[int, ...],
-) -> str:
-    """The first thing that speaks against a run, worst first."""
+def judged(run: Run) -> Run:
+    """The run with the verdict that its own fields give; what it said before does not count."""
+    return run.model_copy(update={"verdict": verdict_of(run)})
+
+
+def verdict_of(run: Run) -> str:
+    """The first thing that speaks against a run, worst first: a wrong output, a measurement that is none, one that is poor."""
+    wrong = _wrong_output(run) or (_disturbed(run) if run.metric == "latency" else None)
+    if wrong is not None:
+        return f"invalid: {wrong}"
+    if run.golden is None:
+        return f"unstable: the output was not checked ({run.golden_reason})"
+    if run.delegate_executed.value is None:
+        return f"unstable: which delegate executed is unknown ({run.delegate_executed.reason})"
+    noise = _noise(run) if run.metric == "latency" and not sustained(run) else None
+    return "ok" if noise is None else f"unstable: {noise}"
+
+
+def sustained(run: Run) -> bool:
+    """How latency changes with heat is what such a run measures; it is not held against it."""
+    return run.protocol.duration_s is not None
+
+
+def _wrong_output(run: Run) -> str | None:
+    golden, executed = run.golden, run.delegate_executed.value
     if golden is not None and not golden.passed:
-        return f"invalid: golden {golden.id} reached {golden.psnr_db:.1f} dB, the bundle asks for {golden.min_psnr_db:.1f} dB"
-    if golden is None and golden_reason is not None and "not finite" in golden_reason:
-        return f"invalid: {golden_reason}"
-    if delegate_executed.value is not None and delegate_executed.value != delegate_requested:
-        return f"invalid: {delegate_executed.value} executed it, {delegate_requested} was asked for"
-    if golden is None:
-        return f"unstable: the output was not checked ({golden_reason})"
-    if delegate_executed.value is None:
-        return f"unstable: which delegate executed is unknown ({delegate_executed.reason})"
-    if metric == "latency":
-        if not latency_ns:
-            return "invalid: the device gave no latencies"
-        summary = summarize(latency_ns)
-        if summary.dispersion > MAX_DISPERSION:
-            return f"unstable: the warm latencies vary by {summary.dispersion:.0%} of their median (limit {MAX_DISPERSION:.0%})"
-        reach = (
-            max(summary.high - summary.median, summary.median - summary.low) / summary.median if summary.median else 0.0
-        )
-        if reach > MAX_UNCERTAINTY:
-            return f"unstable: the 95 % interval reaches {reach:.0%} from the median (limit {MAX_UNCERTAINTY:.0%})"
-    return "ok"
+        return f"golden {golden.id} reached {golden.psnr_db:.1f} dB, the bundle asks for {golden.min_psnr_db:.1f} dB"
+    if golden is None and run.golden_reason is not None and "not finite" in run.golden_reason:
+        return run.golden_reason
+    if executed is not None and executed != run.delegate_requested:
+        return f"{executed} executed it, {run.delegate_requested} was asked for"
+    return None
+
+
+def _disturbed(run: Run) -> str | None:
+    """Half a sentence beginning with a word of DISTURBED."""
+    if not run.latency_ns:
+        return "no latencies came from the device"
+    if sustained(run):
+        return None
+    hottest = throttling_status(run)
+    if hottest:
+        return f"throttled: the device told thermal status {hottest} ({STATUS_NAMES[min(hottest, 6)]})"
+    before, after = clock_ceiling(run.conditions_start), clock_ceiling(run.conditions_end)
+    if before is not None and after is not None and abs(after / before - 1) > SAME_CLOCK:
+        return f"clocks changed: their limits went from {before:.0f} to {after:.0f} MHz on average"
+    found = stationarity(run.latency_ns)
+    return None if found.stationary else f"not stationary: the latency {found.reason}"
+
+
+def throttling_status(run: Run) -> int:
+    """The highest thermal status told before, during and after a run; 0 where none was told."""
+    told = [run.conditions_start.thermal_status.value, run.conditions_end.thermal_status.value]
+    told += [sample.value for sample in run.samples if sample.unit == "status"]
+    return int(max((value for value in told if value is not None), default=0))
+
+
+def clock_ceiling(state: Conditions) -> float | None:
+    """Mean over the CPUs of the highest clock that each may take, in MHz; None where a limit is unknown."""
+    known = [limit.value for limit in state.clock_limits_mhz if limit.value is not None]
+    return sum(known) / len(known) if known and len(known) == len(state.clock_limits_mhz) else None
+
+
+def _noise(run: Run) -> str | None:
+    summary = summarize(run.latency_ns)
+    if summary.dispersion > MAX_DISPERSION:
+        return f"the warm latencies vary by {summary.dispersion:.0%} of their median (limit {MAX_DISPERSION:.0%})"
+    reach = max(summary.high - summary.median, summary.median - summary.low) / summary.median if summary.median else 0.0
+    if reach > MAX_UNCERTAINTY:
+        return f"the 95 % interval reaches {reach:.0%} from the median (limit {MAX_UNCERTAINTY:.0%})"
+    return None
+
+
+def exit_code(text: str) -> int:
+    """What a verdict means to a gate: 0 good, 5 the output is wrong or something else executed, 7 the measurement is not good enough.
+
+    An invalid run for a reason that is not known here counts as the worst.
+    """
+    word = grade(text)
+    if word == "ok":
+        return 0
+    if word == "unstable" or text.partition(":")[2].strip().startswith(DISTURBED):
+        return MeasurementError.exit_code
+    return VerificationError.exit_code
 
 
 def grade(text: str) -> Grade:

@@ -1,0 +1,145 @@
+"""A run in numbers, and the level of a variant from one run or from several rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, log, sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.statistics.change import outliers
+from harness.statistics.interval import LEVEL, checked, median_interval
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+NORMAL_MAD = 1.4826  # 1 / Phi^-1(3/4): makes the MAD of a normal distribution equal to its standard deviation
+FEWEST_ROUNDS = 3  # from here on the rounds themselves tell how much runs differ
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """Samples in numbers, in the samples' own unit; `dispersion` is 1.4826 MAD / median, without unit.
+
+    `low` and `high` are the 95 % interval of the median, by blocks of `block` samples. `outliers` counts samples far from the others;
+    they are part of every figure.
+    """
+
+    count: int
+    minimum: float
+    median: float
+    p90: float
+    p95: float
+    p99: float
+    maximum: float
+    mad: float
+    low: float
+    high: float
+    block: int
+    dispersion: float
+    outliers: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """How long one inference takes, on a logarithmic scale: its median over one run or its geometric mean over rounds.
+
+    `below` and `above` are standard errors of the logarithm towards smaller and greater values, with `freedom` degrees of freedom;
+    `rounds` is the number of runs, and `between` says that how runs differ from one another is in the errors.
+    """
+
+    log_value: float
+    below: float
+    above: float
+    freedom: float
+    rounds: int
+    between: bool
+
+    @property
+    def value(self) -> float:
+        return exp(self.log_value)
+
+    @property
+    def low(self) -> float:
+        return exp(self.log_value - quantile_of_t(self.freedom) * self.below)
+
+    @property
+    def high(self) -> float:
+        return exp(self.log_value + quantile_of_t(self.freedom) * self.above)
+
+
+def summarize(samples: ArrayLike) -> Summary:
+    """Summary of at least one finite, non-negative sample, in the order of measurement. Raises ValueError otherwise."""
+    values = checked(samples)
+    interval = median_interval(values)
+    mad = float(np.median(np.abs(values - interval.value)))
+    p90, p95, p99 = (float(q) for q in np.quantile(values, (0.90, 0.95, 0.99)))
+    return Summary(
+        count=int(values.size),
+        minimum=float(values.min()),
+        median=interval.value,
+        p90=p90,
+        p95=p95,
+        p99=p99,
+        maximum=float(values.max()),
+        mad=mad,
+        low=interval.low,
+        high=interval.high,
+        block=interval.block,
+        dispersion=NORMAL_MAD * mad / interval.value if interval.value else 0.0,
+        outliers=int(outliers(values).size),
+    )
+
+
+def level_of_samples(samples: ArrayLike) -> Level:
+    """Level of one run by its median. Raises ValueError when the median's interval reaches zero."""
+    interval = median_interval(samples)
+    if interval.low <= 0:
+        raise ValueError("a level of zero has no logarithm")
+    t = quantile_of_t(interval.freedom)
+    return Level(
+        log_value=log(interval.value),
+        below=log(interval.value / interval.low) / t,
+        above=log(interval.high / interval.value) / t,
+        freedom=interval.freedom,
+        rounds=1,
+        between=False,
+    )
+
+
+def level_of_rounds(rounds: Sequence[ArrayLike]) -> Level:
+    """Level over the runs of several rounds. From three rounds on the interval is that of the rounds' medians (Student's t of their
+    logarithms), which holds whatever makes one round differ from the next; below that it is the one within the runs.
+
+    Raises ValueError for no rounds.
+    """
+    if not rounds:
+        raise ValueError("there are no rounds")
+    if len(rounds) >= FEWEST_ROUNDS:
+        logs = np.log([float(np.median(checked(samples))) for samples in rounds])
+        error = float(np.std(logs, ddof=1)) / sqrt(len(rounds))
+        return Level(
+            log_value=float(np.mean(logs)),
+            below=error,
+            above=error,
+            freedom=len(rounds) - 1.0,
+            rounds=len(rounds),
+            between=True,
+        )
+    levels = [level_of_samples(samples) for samples in rounds]
+    return Level(
+        log_value=sum(level.log_value for level in levels) / len(levels),
+        below=sqrt(sum(level.below**2 for level in levels)) / len(levels),
+        above=sqrt(sum(level.above**2 for level in levels)) / len(levels),
+        freedom=sum(level.freedom for level in levels),
+        rounds=len(levels),
+        between=False,
+    )
+
+
+def quantile_of_t(freedom: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, (1 + LEVEL) / 2))
