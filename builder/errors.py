@@ -26,6 +26,10 @@ class SourceError(InputError):
     """The model or its checkpoint cannot be loaded as it was described."""
 
 
+class UnsupportedOperation(SourceError):
+    """The model holds an operation that no importer of ours knows, named with the nearest form that one knows."""
+
+
 class DataError(InputError):
     """A calibration or evaluation file is missing, unreadable or used twice."""
 

@@ -114,7 +114,7 @@ def conclude(folder: Path, ended_well: bool, how: str, log: Path, watch: Watch) 
     if (folder / FAILURE).is_file():
         failure = Failure.model_validate_json((folder / FAILURE).read_text(encoding="utf-8"))
         kind = getattr(errors, failure.kind)
-        raise kind(f"{what}: {failure.message}" if kind is not errors.SourceError else failure.message)
+        raise kind(f"{what}: {failure.message}" if not issubclass(kind, errors.SourceError) else failure.message)
     raise errors.ConversionError(f"{what} {how} at '{last or 'start'}'; its last lines were:\n{last_lines(log)}")
 
 
