@@ -9,14 +9,19 @@ from pathlib import Path
 from builder import cache, process
 from builder.bundle import file_sha256, tree_files
 from builder.targets.android.catalogue import Catalogue
-from builder.targets.android.host import CLASS_PATHS, compiler, maven
+from builder.targets.android.host import TOOL_PATHS, compiler, maven
 from builder.targets.android.host.maven import Wanted
 from builder.targets.mobile import mobile_root
 
 SDK = mobile_root() / "android" / "sdk" / "src"
 TEST_PATHS = {
     "junit": (Wanted(alias="junit"), Wanted(alias="json", alone=True)),
-    "host-runtime": (Wanted(alias="tflite-host", packaging="aar", alone=True),),
+    # The GPU delegate's classes are those of phones: its native library is missing here, as on a phone without one.
+    "host-runtime": (
+        Wanted(alias="tflite-host", packaging="aar", alone=True),
+        Wanted(alias="tflite-gpu", packaging="aar", alone=True),
+        Wanted(alias="tflite-gpu-api", packaging="aar", alone=True),
+    ),
     "host-native": (Wanted(alias="tflite-host-native", classifier="linux-x86_64", alone=True),),
 }
 LIMIT_S = 300.0
@@ -42,7 +47,7 @@ class CompiledTests:
 def compiled_tests() -> CompiledTests:
     """Compiled once per change of the sources, kept in the cache."""
     catalogue = Catalogue.read(mobile_root() / "android")
-    found = maven.resolve(catalogue, {**CLASS_PATHS, **TEST_PATHS})
+    found = maven.resolve(catalogue, {**TOOL_PATHS, **TEST_PATHS})
     parts = [folder / "kotlin" for folder in (SDK / "main", SDK / "tflite")]
     tests = [folder / "kotlin" for folder in (SDK / "test", SDK / "hostTest")]
     sources = [f"{p.relative_to(SDK)} {file_sha256(p)}" for root in (*parts, *tests) for p in tree_files(root)]

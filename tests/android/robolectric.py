@@ -12,7 +12,7 @@ from builder.targets.android import apkzip
 from builder.targets.android.apk import bundle_entries
 from builder.targets.android.apkzip import Entry
 from builder.targets.android.catalogue import Catalogue
-from builder.targets.android.host import CLASS_PATHS, aapt2, compiler, framework, maven
+from builder.targets.android.host import TOOL_PATHS, aapt2, compiler, framework, maven
 from builder.targets.android.host.maven import Wanted
 from builder.targets.mobile import mobile_root
 from tests.android.jvm import TEST_PATHS, compiled_tests
@@ -90,7 +90,7 @@ class CompiledApp:
 def compiled_app() -> CompiledApp:
     """Compiled once per change of the sources, kept in the cache."""
     catalogue = Catalogue.read(PROJECT)
-    found = maven.resolve(catalogue, {**CLASS_PATHS, **TEST_PATHS, **ROBOLECTRIC_PATHS})
+    found = maven.resolve(catalogue, {**TOOL_PATHS, **TEST_PATHS, **ROBOLECTRIC_PATHS})
     sdk = compiled_tests()
     sources = [p for part in ("main", "hostTest") for p in tree_files(PROJECT / "app" / "src" / part)]
     lines = [f"{p.relative_to(PROJECT)} {file_sha256(p)}" for p in sources]
@@ -107,7 +107,13 @@ def _compile(
 ) -> None:
     main = PROJECT / "app/src/main"
     framework.write_framework_apk(found["framework"][0], work / "framework.apk")
-    aapt2.write_manifest(main / "AndroidManifest.xml", NAMESPACE, work / "AndroidManifest.xml")
+    aapt2.write_manifest(
+        main / "AndroidManifest.xml",
+        NAMESPACE,
+        work / "template.xml",
+        library=PROJECT / "sdk/src/main/AndroidManifest.xml",
+    )
+    aapt2.write_named_manifest(work / "template.xml", NAMESPACE, work / "AndroidManifest.xml")
     aapt2.compile_resources(main / "res", work / "resources.zip")
     aapt2.link(
         resources=work / "resources.zip",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from builder.bundle import BUNDLE_FOLDER, Bundle, tree_files
 from builder.targets.android import apkzip, keys, signature
 from builder.targets.android.apkzip import LIBRARY_ALIGNMENT, MODEL_ALIGNMENT, OTHER_ALIGNMENT, Entry
-from builder.targets.android.host import HostApp, aapt2
+from builder.targets.android.host import NOTICES, HostApp, aapt2
 from builder.targets.base import PackageRequest
 
 
@@ -18,22 +18,38 @@ def build_apk(request: PackageRequest, bundle: Bundle, host: HostApp, out: Path)
     """Write the signed APK of this bundle to `out`. Equal requests with one RSA or EC key give equal bytes."""
     key = keys.signing_key(request.keystore)
     with tempfile.TemporaryDirectory(prefix="edgebundle-apk-") as folder:
-        linked, unsigned = Path(folder) / "linked.apk", Path(folder) / "unsigned.apk"
+        unsigned = Path(folder) / "unsigned.apk"
+        write_unsigned(request, bundle, host, unsigned)
+        signature.sign(unsigned, out, key)
+
+
+def write_unsigned(request: PackageRequest, bundle: Bundle, host: HostApp, out: Path) -> None:
+    """The APK without a signature. Equal requests give equal bytes, whatever the key."""
+    with tempfile.TemporaryDirectory(prefix="edgebundle-link-") as folder:
+        linked = Path(folder) / "linked.apk"
+        link(request, host, linked)
+        apkzip.write(out, [*_linked(linked), *code_entries(host, bundle), notices_entry(host), *bundle_entries(bundle)])
+
+
+def link(request: PackageRequest, host: HostApp, out: Path, *more: str) -> None:
+    """Resources and manifest with the request's id and versions, as an APK without code. `more` goes to aapt2."""
+    with tempfile.TemporaryDirectory(prefix="edgebundle-manifest-") as folder:
+        manifest = Path(folder) / "AndroidManifest.xml"
+        aapt2.write_named_manifest(host.manifest, request.application_id, manifest)
         aapt2.link(
             resources=host.resources,
-            manifest=host.manifest,
+            manifest=manifest,
             framework=host.framework,
-            out=linked,
+            out=out,
             versions=host.versions,
             more=[
                 *("--rename-manifest-package", request.application_id),
                 *("--version-code", str(request.version_code)),
                 *("--version-name", request.version_name),
                 *("--stable-ids", host.ids),  # the dex was compiled against these
+                *more,
             ],
         )
-        apkzip.write(unsigned, [*_linked(linked), *_code(host), *bundle_entries(bundle)])
-        signature.sign(unsigned, out, key)
 
 
 def bundle_entries(bundle: Bundle) -> Iterator[Entry]:
@@ -52,11 +68,28 @@ def _linked(apk: Path) -> Iterator[Entry]:
             yield Entry(name=name, source=archive.read(name), alignment=_alignment(name))
 
 
-def _code(host: HostApp) -> Iterator[Entry]:
+def code_entries(host: HostApp, bundle: Bundle) -> Iterator[Entry]:
+    """The dex, and the native libraries that the bundle's variants need."""
     for dex in host.dex:
         yield Entry(name=dex.name, source=dex)
+    needed = needed_libraries(host, bundle)
     for name, path in host.libraries.items():
-        yield Entry(name=name, source=path, alignment=LIBRARY_ALIGNMENT)
+        if PurePosixPath(name).name in needed:
+            yield Entry(name=name, source=path, alignment=LIBRARY_ALIGNMENT)
+
+
+def needed_libraries(host: HostApp, bundle: Bundle) -> set[str]:
+    """All of the runtime but what serves delegates that no variant asks for."""
+    delegates = {v.delegate for v in bundle.manifest.variants}
+    unneeded = {
+        lib.name for lib in host.flavour.libraries if lib.delegates and not delegates.intersection(lib.delegates)
+    }
+    return {PurePosixPath(name).name for name in host.libraries} - unneeded
+
+
+def notices_entry(host: HostApp) -> Entry:
+    """The licences of the libraries inside."""
+    return Entry(name=f"assets/{NOTICES}", source=host.notices)
 
 
 def _alignment(name: str) -> int | None:

@@ -16,6 +16,7 @@ android {
     flavorDimensions += "runtime"
     productFlavors {
         create("tflite") { dimension = "runtime" }
+        create("executorch") { dimension = "runtime" }
     }
     buildTypes {
         release {

@@ -15,6 +15,10 @@ android {
             dimension = "runtime"
             consumerProguardFile("consumer-rules-tflite.pro")
         }
+        create("executorch") {
+            dimension = "runtime"
+            consumerProguardFile("consumer-rules-executorch.pro")
+        }
     }
     compileOptions {
         sourceCompatibility = JavaVersion.VERSION_17
@@ -23,8 +27,10 @@ android {
 }
 
 dependencies {
-    "tfliteImplementation"(libs.tflite)
-    "tfliteImplementation"(libs.tflite.api)
+    "tfliteApi"(libs.litert)
+    "tfliteApi"(libs.litert.gpu)
+    "tfliteApi"(libs.litert.gpu.api)
+    "executorchApi"(libs.executorch)
     testImplementation(libs.junit)
     testImplementation(libs.json)
 }

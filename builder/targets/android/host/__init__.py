@@ -1,7 +1,7 @@
-"""The host app without a bundle, built once from the Gradle project's sources with no Gradle and no Android SDK.
+"""The host app and the SDK library without a bundle, built once from the Gradle project's sources with no Gradle and no Android SDK.
 
-Its content (dex, native libraries, compiled resources) depends on sources and versions alone, so it is kept in the cache; a
-package is made from it by adding a bundle, without Java.
+Their content (dex, classes, native libraries, compiled resources) depends on sources, versions and the runtime alone, so it is kept
+in the cache; packages are made from it by adding a bundle, without Java.
 """
 
 from __future__ import annotations
@@ -19,74 +19,98 @@ from builder.errors import VerificationError
 from builder.targets.android import tools
 from builder.targets.android.catalogue import Catalogue
 from builder.targets.android.host import aapt2, compiler, framework, maven
+from builder.targets.android.host.flavours import Flavour, flavour_of
 from builder.targets.android.host.maven import Wanted
+from builder.targets.android.licences import runtime_licences
+from builder.targets.base import Runtime
 
 ABIS = ("arm64-v8a", "x86_64")
-FLAVOUR = "tflite"
 NAMESPACE = "org.edgebundle.app"
 STEP = "android-host"
 LISTING = "host.json"
+NOTICES = "NOTICES.txt"
 
-CLASS_PATHS: dict[str, tuple[Wanted, ...]] = {
+TOOL_PATHS: dict[str, tuple[Wanted, ...]] = {
     "kotlinc": (Wanted(alias="kotlin-compiler"),),
     "stdlib": (Wanted(alias="kotlin-stdlib"),),
     "framework": (Wanted(alias="android-all", alone=True),),
     "r8": (Wanted(alias="r8", alone=True),),
-    # The pom of tensorflow-lite asks for its API as a jar, which does not exist: both are named as the AARs they are.
-    "runtime": (
-        Wanted(alias="tflite", packaging="aar", alone=True),
-        Wanted(alias="tflite-api", packaging="aar", alone=True),
-    ),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class HostApp:
-    """A complete, checked host app in the cache. `messages` is what R8 said when it was built."""
+    """A complete, checked host app in the cache. `messages` is what R8 said when it was built.
+
+    `resources` is the app's compiled resources, `sdk_classes` the library's own classes as a jar, `libraries` native libraries by
+    their name in an APK, `notices` the licences of everything that was not written here.
+    """
 
     root: Path
+    flavour: Flavour
     dex: tuple[Path, ...]
     libraries: dict[str, Path]
     resources: Path
     manifest: Path
     ids: Path
     framework: Path
+    sdk_classes: Path
+    notices: Path
     versions: dict[str, str]
     messages: str
 
 
-def prebuilt(project: Path) -> HostApp:
-    """The host app of the Gradle project, from the cache or built now.
+def prebuilt(project: Path, runtime: Runtime | None = None) -> HostApp:
+    """The host app of the Gradle project with a runtime, from the cache or built now.
 
-    Raises MissingToolError, ConversionError with the compiler's last lines, VerificationError when the cached one is damaged.
+    Raises ConfigError for an unknown runtime, MissingToolError, ConversionError with the compiler's last lines, VerificationError when
+    the cached one is damaged.
     """
+    flavour = flavour_of(runtime)
+    local = runtime.file if runtime is not None else None
     catalogue = Catalogue.read(project)
-    key = cache.content_key([_sources_sha256(project), cache.code_sha256(Path(__file__).parent)])
+    key = cache.content_key(
+        [
+            _sources_sha256(project, flavour),
+            cache.code_sha256(Path(__file__).parent),
+            flavour.backend,
+            file_sha256(local) if local else None,
+        ]
+    )
     root = cache.entry(STEP, key)
     with cache.locked(f"{STEP}-{key}"):
         if not root.exists():
             tools.require("java", "javac", "mvn", "aapt2")
             with cache.publishing(STEP, key) as work:
-                _build(project, catalogue, work)
+                _build(project, catalogue, flavour, local, work)
                 files = {p.relative_to(work).as_posix(): file_sha256(p) for p in tree_files(work)}
                 (work / LISTING).write_text(json.dumps(files, indent=1, sort_keys=True), encoding="utf-8")
     _verify(root)
     return HostApp(
         root=root,
+        flavour=flavour,
         dex=tuple(sorted(root.glob("classes*.dex"))),
         libraries={p.relative_to(root).as_posix(): p for p in tree_files(root / "lib")},
         resources=root / "resources.zip",
         manifest=root / "AndroidManifest.xml",
         ids=root / "ids.txt",
         framework=root / "framework.apk",
+        sdk_classes=root / "sdk.jar",
+        notices=root / NOTICES,
         versions=catalogue.versions,
         messages=(root / "r8.txt").read_text(encoding="utf-8"),
     )
 
 
-def _sources_sha256(project: Path) -> str:
+def runtime_paths(flavour: Flavour, local: Path | None) -> dict[str, tuple[Wanted, ...]]:
+    """What Maven resolves for a flavour; with a local archive the main library stays out."""
+    main = () if local is not None or flavour.main is None else (flavour.main,)
+    return {f"runtime-{flavour.backend}{'-local' if local else ''}": (*main, *flavour.wanted)}
+
+
+def _sources_sha256(project: Path, flavour: Flavour) -> str:
     """Hash of every file that decides the host app: the sources of both modules, their shrinker rules, and the versions."""
-    roots = [project / module / "src" / part for module in ("sdk", "app") for part in ("main", FLAVOUR)]
+    roots = [project / module / "src" / part for module in ("sdk", "app") for part in ("main", flavour.backend)]
     rules = [p for module in ("sdk", "app") for p in (project / module).glob("*.pro")]
     files = (
         [p for root in roots if root.exists() for p in tree_files(root)]
@@ -97,61 +121,70 @@ def _sources_sha256(project: Path) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _build(project: Path, catalogue: Catalogue, out: Path) -> None:
-    found = maven.resolve(catalogue, CLASS_PATHS)
+def _build(project: Path, catalogue: Catalogue, flavour: Flavour, local: Path | None, out: Path) -> None:
+    paths = runtime_paths(flavour, local)
+    found = maven.resolve(catalogue, {**TOOL_PATHS, **paths})
+    archives = [*([local] if local else []), *found[next(iter(paths))]]
     with tempfile.TemporaryDirectory(prefix="edgebundle-host-") as folder:
         work = Path(folder)
-        runtime = [maven.jar_of(archive, work) for archive in found["runtime"]]
+        runtime = [maven.jar_of(archive, work) for archive in archives]
         android = list(found["framework"])
-        resources = _resources(project, catalogue, android[0], out, work)
-        classes = [work / "sdk", work / "app"]
+        generated = _resources(project, catalogue, android[0], out, work)
         libraries = [*android, *runtime, *found["stdlib"]]
         compiler.kotlinc(
             compiler=found["kotlinc"],
-            sources=_kotlin(project / "sdk"),
+            sources=kotlin_sources(project / "sdk", flavour),
             libraries=libraries,
             module="sdk",
-            out=classes[0],
+            out=work / "sdk",
         )
         compiler.kotlinc(
             compiler=found["kotlinc"],
-            sources=[*_kotlin(project / "app"), resources],
-            libraries=[classes[0], *libraries],
+            sources=[*kotlin_sources(project / "app", flavour), generated],
+            libraries=[work / "sdk", *libraries],
             module="app",
-            out=classes[1],
+            out=work / "app",
         )
-        compiler.javac(sorted(resources.rglob("*.java")), classes[1])
-        compiler.jar(classes, work / "app.jar")
+        compiler.javac(sorted(generated.rglob("*.java")), work / "app")
+        compiler.jar([work / "sdk"], out / "sdk.jar")
+        compiler.jar([work / "app"], work / "app.jar")
         (work / "dex").mkdir()
         messages = compiler.r8(
             tool=found["r8"][0],
-            inputs=[work / "app.jar", *runtime, *found["stdlib"]],
+            inputs=[work / "app.jar", out / "sdk.jar", *runtime, *found["stdlib"]],
             libraries=[*android, tools.java_home()],  # android-all has no java.*
-            rules=[
-                *sorted((project / "sdk").glob("*.pro")),
-                *sorted((project / "app").glob("*.pro")),
-                work / "aapt2.pro",
-            ],
+            rules=[*consumer_rules(project, flavour), *sorted((project / "app").glob("*.pro")), work / "aapt2.pro"],
             min_api=catalogue.versions["minSdk"],
             out=work / "dex",
         )
         for dex in sorted((work / "dex").glob("*.dex")):
             shutil.copyfile(dex, out / dex.name)
         (out / "r8.txt").write_text(messages, encoding="utf-8")
-    for name, content in maven.native_libraries(found["runtime"], ABIS).items():
+    (out / NOTICES).write_text(runtime_licences([*archives, *found["stdlib"]]), encoding="utf-8")
+    for name, content in maven.native_libraries(archives, ABIS).items():
         target = out / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
 
 
-def _kotlin(module: Path) -> list[Path]:
-    return [folder for part in ("main", FLAVOUR) if (folder := module / "src" / part / "kotlin").exists()]
+def consumer_rules(project: Path, flavour: Flavour) -> list[Path]:
+    """What R8 must keep in an app that uses the library with this runtime."""
+    return [project / "sdk" / "consumer-rules.pro", project / "sdk" / f"consumer-rules-{flavour.backend}.pro"]
+
+
+def kotlin_sources(module: Path, flavour: Flavour) -> list[Path]:
+    return [folder for part in ("main", flavour.backend) if (folder := module / "src" / part / "kotlin").exists()]
 
 
 def _resources(project: Path, catalogue: Catalogue, android_all: Path, out: Path, work: Path) -> Path:
     """Compiled resources, manifest and resource ids into `out`; returns the folder of R.java."""
     framework.write_framework_apk(android_all, out / "framework.apk")
-    aapt2.write_manifest(project / "app/src/main/AndroidManifest.xml", NAMESPACE, out / "AndroidManifest.xml")
+    aapt2.write_manifest(
+        project / "app/src/main/AndroidManifest.xml",
+        NAMESPACE,
+        out / "AndroidManifest.xml",
+        library=project / "sdk/src/main/AndroidManifest.xml",
+    )
     aapt2.compile_resources(project / "app/src/main/res", out / "resources.zip")
     aapt2.link(
         resources=out / "resources.zip",

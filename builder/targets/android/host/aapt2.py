@@ -19,12 +19,25 @@ def compile_resources(folder: Path, out: Path) -> None:
     )
 
 
-def write_manifest(source: Path, namespace: str, out: Path) -> None:
-    """The app's manifest with the `package` that the Android Gradle plug-in would take from its build file."""
+def write_manifest(source: Path, namespace: str, out: Path, *, library: Path | None = None) -> None:
+    """The app's manifest with the `package` that the Android Gradle plug-in would take from its build file, and with what the
+    library's manifest adds to its application."""
     ElementTree.register_namespace("android", ANDROID_XML)
     tree = ElementTree.parse(source)
-    tree.getroot().set("package", namespace)
+    root = tree.getroot()
+    root.set("package", namespace)
+    if library is not None:
+        application = root.find("application")
+        added = ElementTree.parse(library).getroot().find("application")
+        if application is not None and added is not None:
+            application.extend(added)
     tree.write(out, encoding="utf-8", xml_declaration=True)
+
+
+def write_named_manifest(source: Path, application_id: str, out: Path) -> None:
+    """The manifest with the application id in the places that ask for it."""
+    text = source.read_text(encoding="utf-8")
+    out.write_text(text.replace("${applicationId}", application_id), encoding="utf-8")
 
 
 def link(
@@ -38,5 +51,6 @@ def link(
 ) -> None:
     """Link resources and manifest into `out`, an APK without code. `versions` is the catalogue's."""
     argv: list[str | Path] = ["aapt2", "link", "-o", out, "-I", framework, "--manifest", manifest]
+    argv += ["--warn-manifest-validation"]  # this aapt2 does not know uses-native-library yet
     argv += ["--min-sdk-version", versions["minSdk"], "--target-sdk-version", versions["targetSdk"], *more, resources]
     tools.run_tool(argv, what="link the app's resources", timeout_s=LIMIT_S)

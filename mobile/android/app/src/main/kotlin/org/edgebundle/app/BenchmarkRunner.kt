@@ -5,18 +5,16 @@ import android.util.Log
 import java.io.File
 import java.time.Instant
 import java.util.UUID
-import org.edgebundle.sdk.AssetBundle
-import org.edgebundle.sdk.BITMAP_READER
+import org.edgebundle.sdk.ConditionSampler
 import org.edgebundle.sdk.DeviceState
-import org.edgebundle.sdk.ENGINES
+import org.edgebundle.sdk.StyleModel
 import org.edgebundle.sdk.core.Benchmark
 import org.edgebundle.sdk.core.BundleException
-import org.edgebundle.sdk.core.Conditions
-import org.edgebundle.sdk.core.GoldenResult
 import org.edgebundle.sdk.core.ModelLoader
 import org.edgebundle.sdk.core.RunRecord
 import org.edgebundle.sdk.core.Statistics
 import org.edgebundle.sdk.core.Variant
+import org.edgebundle.sdk.core.verdict
 import org.json.JSONObject
 
 /** Measures variants inside the app and appends one run record each to a file that `adb pull` can read. */
@@ -24,20 +22,26 @@ class BenchmarkRunner(private val context: Context) {
     private val device = DeviceState(context)
 
     /** What was measured, for the screen. */
-    class Outcome(val variant: String, val medianMs: Double, val verdict: String)
+    class Outcome(val variant: String, val medianMs: Double, val p90Ms: Double, val delegate: String, val verdict: String)
 
-    /** Measures the variant of the request, or all that this app can run. [cancelled] is asked before every inference. */
-    fun run(request: BenchmarkRequest, cancelled: () -> Boolean): List<Outcome> = try {
-        val loader = ModelLoader(AssetBundle(context.assets), BITMAP_READER, ENGINES)
-        val variants = request.variant?.let { listOf(loader.manifest.variant(it)) } ?: loader.variants
-        val file = File(context.getExternalFilesDir(null) ?: context.filesDir, request.output)
-        variants.map { measure(loader, it, request, file, cancelled) }
-    } catch (error: BundleException) {
-        say("error" to error.message)
-        throw error
+    /**
+     * Measures the variant of the request, or all that this app can run, telling [done] of each. [cancelled] is asked before every
+     * inference; [hidden] says whether the app has left the foreground. Throws [BundleException].
+     */
+    fun run(request: BenchmarkRequest, cancelled: () -> Boolean, hidden: () -> Boolean = { false }, done: (Outcome) -> Unit) {
+        try {
+            val loader = StyleModel.loader(context)
+            val variants = request.variant?.let { listOf(loader.manifest.variant(it)) } ?: loader.variants
+            if (variants.isEmpty()) throw BundleException("the bundle has no variant that this app can run; it has ${loader.manifest.variants.joinToString { it.id }}.")
+            val file = File(context.getExternalFilesDir(null) ?: context.filesDir, request.output)
+            for (variant in variants) done(measure(loader, variant, request, file, cancelled, hidden))
+        } catch (error: BundleException) {
+            say("error" to error.message)
+            throw error
+        }
     }
 
-    private fun measure(loader: ModelLoader, variant: Variant, request: BenchmarkRequest, file: File, cancelled: () -> Boolean): Outcome {
+    private fun measure(loader: ModelLoader, variant: Variant, request: BenchmarkRequest, file: File, cancelled: () -> Boolean, hidden: () -> Boolean): Outcome {
         val startedAt = Instant.now().toString()
         val start = device.conditions()
         val loading = System.nanoTime()
@@ -45,7 +49,7 @@ class BenchmarkRunner(private val context: Context) {
             val loadNs = System.nanoTime() - loading
             val golden = loader.manifest.goldens.firstOrNull()
             golden?.let { loader.goldens.fill(session, it) }
-            val timings = Benchmark(request.warmup, request.runs).measure(session, cancelled)
+            val (timings, samples) = ConditionSampler(device).during { Benchmark(request.warmup, request.runs, request.seconds).measure(session, cancelled) }
             val checked = golden?.let { loader.goldens.compare(session, it) }
             val end = device.conditions()
             val record = RunRecord(
@@ -64,22 +68,13 @@ class BenchmarkRunner(private val context: Context) {
                 peakMemoryBytes = device.peakMemory(),
                 golden = checked,
                 goldenReason = if (checked == null) "the bundle carries no golden" else null,
-                verdict = verdict(checked, start, end),
+                verdict = verdict(checked, variant.delegate, session.delegateExecuted, start, end, hidden()),
+                samples = samples,
             )
             file.appendText(record.toJson() + "\n")
-            val median = Statistics(timings.latencyNs).median
-            say("id" to record.id, "variant" to variant.id, "median_ns" to median, "verdict" to record.verdict, "file" to file.path)
-            return Outcome(variant.id, median / 1e6, record.verdict)
-        }
-    }
-
-    private fun verdict(golden: GoldenResult?, start: Conditions, end: Conditions): String {
-        val before = start.thermalStatus.value
-        val after = end.thermalStatus.value
-        return when {
-            golden != null && !golden.passed -> "invalid: golden ${golden.id} fails (${golden.inWords})"
-            before != null && after != null && after > before -> "unstable: the thermal status rose from ${before.toInt()} to ${after.toInt()}"
-            else -> "ok"
+            val latencies = Statistics(timings.latencyNs)
+            say("id" to record.id, "variant" to variant.id, "median_ns" to latencies.median, "verdict" to record.verdict, "file" to file.path)
+            return Outcome(variant.id, latencies.median / 1e6, latencies.quantile(0.9) / 1e6, session.delegateExecuted.value ?: "?", record.verdict)
         }
     }
 

@@ -1,98 +1,217 @@
 package org.edgebundle.app
 
 import android.app.Activity
+import android.content.ActivityNotFoundException
 import android.content.Intent
-import android.os.Build
+import android.net.Uri
 import android.os.Bundle
+import android.os.Handler
+import android.os.Looper
+import android.provider.MediaStore
 import android.view.View
-import android.view.WindowManager
+import android.widget.AdapterView
+import android.widget.ArrayAdapter
 import android.widget.Button
+import android.widget.CheckBox
+import android.widget.SeekBar
+import android.widget.Spinner
 import android.widget.TextView
+import java.io.IOException
+import java.util.concurrent.CancellationException
 import java.util.concurrent.Executors
-import org.edgebundle.sdk.StyleModel
+import org.edgebundle.sdk.DeviceState
 import org.edgebundle.sdk.core.BundleException
 
-/** The one screen: the bundle's picture before and after; or, when started with the extras of [BenchmarkRequest], a benchmark. */
+/**
+ * The first screen: a picture before and after, the variant, and what it costs. Started with the extras of [BenchmarkRequest], it
+ * hands them to [BenchmarkActivity].
+ */
 class MainActivity : Activity() {
     internal val worker = Executors.newSingleThreadExecutor()
+    private val main = Handler(Looper.getMainLooper())
+    private val ticker = Runnable(::tick)
+    private lateinit var device: DeviceState
     private lateinit var status: TextView
+    private lateinit var state: TextView
     private lateinit var compare: CompareView
-    private lateinit var again: Button
-    private lateinit var benchmark: Button
+    private lateinit var variants: Spinner
+    private lateinit var strength: SeekBar
+    private lateinit var whole: CheckBox
+    private lateinit var live: CheckBox
+    private var studio: Studio? = null
 
     @Volatile
-    private var closed = false
+    private var visible = false
+
+    /** Each wish to render has a number; only the newest one is carried out. */
+    @Volatile
+    private var wish = 0
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
+        if (forwarded(intent)) {
+            finish()
+            return
+        }
         setContentView(R.layout.main)
-        // A screen that goes off stops the measurement.
-        window.addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
+        device = DeviceState(this)
         status = findViewById(R.id.status)
+        state = findViewById(R.id.state)
         compare = findViewById(R.id.compare)
-        again = findViewById(R.id.again)
-        benchmark = findViewById(R.id.benchmark)
-        again.setOnClickListener { demo() }
-        benchmark.setOnClickListener { measure(BenchmarkRequest(null, StyleModel.defaultThreads(), 3, 30, "runs.jsonl", Build.DEVICE, "quick")) }
-        start(intent)
+        variants = findViewById(R.id.variants)
+        strength = findViewById(R.id.strength)
+        whole = findViewById(R.id.whole)
+        live = findViewById(R.id.live)
+        findViewById<Button>(R.id.pick).setOnClickListener { ask(Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/*"), PICK) }
+        findViewById<Button>(R.id.take).setOnClickListener { take() }
+        findViewById<Button>(R.id.benchmark).setOnClickListener { startActivity(Intent(this, BenchmarkActivity::class.java)) }
+        strength.setOnSeekBarChangeListener(OnRelease { render() })
+        whole.setOnCheckedChangeListener { _, _ -> render() }
+        live.setOnCheckedChangeListener { _, _ -> render() }
+        work {
+            val opened = Studio(this)
+            show { start(opened) }
+        }
     }
 
     override fun onNewIntent(intent: Intent) {
         super.onNewIntent(intent)
-        start(intent)
+        forwarded(intent)
+    }
+
+    override fun onStart() {
+        super.onStart()
+        visible = true
+        if (!isFinishing) main.post(ticker)
+    }
+
+    /** In the background nothing is computed: the picture in progress ends, and the live mode waits. */
+    override fun onStop() {
+        visible = false
+        main.removeCallbacks(ticker)
+        studio?.cancel()
+        super.onStop()
+    }
+
+    override fun onRestart() {
+        super.onRestart()
+        if (studio != null) render()
     }
 
     override fun onDestroy() {
-        closed = true
+        worker.execute { studio?.close() }
         worker.shutdown()
         super.onDestroy()
     }
 
-    private fun start(intent: Intent) {
-        val request = try {
-            BenchmarkRequest.from(intent, StyleModel.defaultThreads(), Build.DEVICE)
-        } catch (error: IllegalArgumentException) {
-            BenchmarkRunner.say("error" to error.message)
-            status.text = error.message
-            return
+    @Deprecated("what replaces it is not part of Android itself")
+    override fun onActivityResult(request: Int, result: Int, data: Intent?) {
+        if (result != RESULT_OK) return
+        val uri = if (request == TAKE) CameraFile.uri(this) else data?.data ?: return
+        open(uri)
+    }
+
+    /** Shows the picture at [uri]. */
+    internal fun open(uri: Uri) = work {
+        val picture = try {
+            PictureLoader.load(contentResolver, uri)
+        } catch (error: IOException) {
+            show { status.text = getString(R.string.unreadable, error.message) }
+            return@work
         }
-        if (request == null) demo() else measure(request)
+        studio?.picture = picture
+        show { render() }
     }
 
-    private fun demo() = work(R.string.working) {
-        val demo = Demo.run(this)
-        val lines = listOf(getString(R.string.latency, demo.variant, demo.milliseconds)) + demo.labels + demo.messages
-        showing(lines) { compare.show(demo.before, demo.after) }
+    private fun forwarded(intent: Intent): Boolean {
+        if (!BenchmarkRequest.isIn(intent)) return false
+        startActivity(Intent(this, BenchmarkActivity::class.java).putExtras(intent))
+        return true
     }
 
-    private fun measure(request: BenchmarkRequest) = work(R.string.measuring) {
-        val outcomes = BenchmarkRunner(this).run(request) { closed }
-        showing(outcomes.map { getString(R.string.outcome, it.variant, it.medianMs, it.verdict) }) {}
+    private fun take() = ask(
+        Intent(MediaStore.ACTION_IMAGE_CAPTURE).putExtra(MediaStore.EXTRA_OUTPUT, CameraFile.uri(this)).addFlags(Intent.FLAG_GRANT_WRITE_URI_PERMISSION),
+        TAKE,
+    )
+
+    @Suppress("DEPRECATION")
+    private fun ask(intent: Intent, request: Int) = try {
+        startActivityForResult(intent, request)
+    } catch (_: ActivityNotFoundException) {
+        status.setText(R.string.no_app)
     }
 
-    private fun showing(lines: List<String>, update: () -> Unit): () -> Unit = {
-        status.text = lines.joinToString("\n")
-        update()
+    private fun start(opened: Studio) {
+        studio = opened
+        val names = listOf(getString(R.string.automatic)) + opened.variants
+        variants.adapter = ArrayAdapter(this, android.R.layout.simple_spinner_dropdown_item, names)
+        variants.onItemSelectedListener = OnSelected { render() }
+        whole.visibility = if (opened.takesWhole) View.VISIBLE else View.GONE
+        render()
     }
 
-    /** Runs [job] on the worker and what it returns on the main thread; a bundle that cannot be used is shown in words. */
-    private fun work(title: Int, job: () -> (() -> Unit)) {
-        status.setText(title)
-        setBusy(true)
-        worker.execute {
-            val update = try {
-                job()
-            } catch (error: BundleException) {
-                showing(listOf(error.message.orEmpty())) {}
-            } catch (_: InterruptedException) {
-                return@execute // the screen was closed in the middle
-            }
-            runOnUiThread {
-                update()
-                setBusy(false)
+    private fun render() {
+        val studio = studio ?: return
+        val number = ++wish
+        val variant = if (variants.selectedItemPosition <= 0) null else studio.variants[variants.selectedItemPosition - 1]
+        val share = strength.progress.toFloat() / strength.max
+        val all = whole.isChecked
+        status.setText(R.string.working)
+        work {
+            if (number != wish) return@work
+            val shown = studio.render(variant, share, all)
+            show {
+                status.text = (listOf(getString(R.string.latency, shown.variant, shown.milliseconds, shown.delegate)) + shown.labels + shown.messages).joinToString("\n")
+                compare.show(shown.before, shown.after)
+                if (live.isChecked && visible && number == wish) render()
             }
         }
     }
 
-    private fun setBusy(busy: Boolean) = listOf<View>(again, benchmark).forEach { it.isEnabled = !busy }
+    private fun tick() {
+        state.text = getString(R.string.state, device.memoryMb(), device.temperature())
+        main.postDelayed(ticker, TICK_MS)
+    }
+
+    /** Runs [job] off the main thread; a bundle that cannot be used is shown in words. */
+    private fun work(job: () -> Unit) = worker.execute {
+        try {
+            job()
+        } catch (error: BundleException) {
+            show { status.text = error.message }
+        } catch (_: CancellationException) {
+            show { status.setText(R.string.cancelled) }
+        } catch (_: OutOfMemoryError) {
+            show { status.setText(R.string.no_memory) }
+        }
+    }
+
+    private fun show(update: () -> Unit) = main.post { if (!isDestroyed) update() }
+
+    private companion object {
+        const val PICK = 1
+        const val TAKE = 2
+        const val TICK_MS = 1_000L
+    }
+}
+
+/** A slider that answers when it is let go. */
+private class OnRelease(private val act: () -> Unit) : SeekBar.OnSeekBarChangeListener {
+    override fun onProgressChanged(bar: SeekBar, progress: Int, fromUser: Boolean) = Unit
+
+    override fun onStartTrackingTouch(bar: SeekBar) = Unit
+
+    override fun onStopTrackingTouch(bar: SeekBar) = act()
+}
+
+/** A list that answers when another entry is chosen; the first answer only tells of the entry that was shown from the start. */
+private class OnSelected(private val act: () -> Unit) : AdapterView.OnItemSelectedListener {
+    private var shown = 0
+
+    override fun onItemSelected(parent: AdapterView<*>, view: View?, position: Int, id: Long) {
+        if (position != shown) act()
+        shown = position
+    }
+
+    override fun onNothingSelected(parent: AdapterView<*>) = Unit
 }

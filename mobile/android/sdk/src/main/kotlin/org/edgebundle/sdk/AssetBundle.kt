@@ -1,7 +1,8 @@
 package org.edgebundle.sdk
 
-import android.content.res.AssetManager
+import android.content.Context
 import android.graphics.BitmapFactory
+import java.io.File
 import java.io.FileInputStream
 import java.io.InputStream
 import java.nio.ByteBuffer
@@ -10,14 +11,20 @@ import org.edgebundle.sdk.core.BundleException
 import org.edgebundle.sdk.core.BundleFiles
 import org.edgebundle.sdk.core.PictureReader
 import org.edgebundle.sdk.core.Pixels
+import org.edgebundle.sdk.core.copyOnce
 
 /** The bundle in the app's assets. Files that are mapped must be stored in the package without compression. */
-class AssetBundle(private val assets: AssetManager) : BundleFiles {
+class AssetBundle(context: Context) : BundleFiles {
+    private val assets = context.assets
+    private val copies = File(context.noBackupFilesDir, FOLDER)
+
     override fun open(path: String): InputStream = assets.open("$FOLDER/$path")
 
     override fun map(path: String): ByteBuffer = assets.openFd("$FOLDER/$path").use { file ->
         FileInputStream(file.fileDescriptor).use { it.channel.map(FileChannel.MapMode.READ_ONLY, file.startOffset, file.declaredLength) }
     }
+
+    override fun file(path: String, sha256: String): File = copyOnce(map(path), File(copies, path), sha256)
 
     private companion object {
         const val FOLDER = "edgebundle"

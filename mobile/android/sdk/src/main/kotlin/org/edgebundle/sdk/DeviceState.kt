@@ -5,6 +5,7 @@ import android.content.Intent
 import android.content.IntentFilter
 import android.os.BatteryManager
 import android.os.Build
+import android.os.Debug
 import android.os.PowerManager
 import java.io.File
 import java.io.IOException
@@ -15,6 +16,8 @@ import org.edgebundle.sdk.core.TextReading
 
 /** Reads what a run record says of the phone; what cannot be read is named with its reason. */
 class DeviceState(private val context: Context) {
+    private val thermal = ThermalState(context)
+
     /** [id] is what the harness calls this device, its serial, which an app cannot read. */
     fun info(id: String) = DeviceInfo(
         kind = "android",
@@ -43,6 +46,19 @@ class DeviceState(private val context: Context) {
         val line = File("/proc/self/status").readLines().firstOrNull { it.startsWith("VmHWM:") } ?: return Reading.missing("B", "/proc/self/status has no VmHWM")
         return Reading.of(line.filter(Char::isDigit).toLong() * 1024, "B")
     }
+
+    /** Proportional set size of this process: what it takes of the phone's memory now. */
+    fun pss(): Reading = Reading.of(Debug.getPss() * 1024, "B")
+
+    /** Thermal headroom: 1.0 is where the phone throttles severely. */
+    fun headroom(): Reading = thermal.headroomNow().let { value ->
+        if (value.isNaN()) Reading.missing("headroom", "this phone does not tell its thermal headroom") else Reading.of(value, "headroom")
+    }
+
+    /** Memory and battery temperature as a screen shows them, `-` where they cannot be read. */
+    fun memoryMb(): String = "${Debug.getPss() / 1024} MB"
+
+    fun temperature(): String = conditions().temperatureC.value?.let { "$it °C" } ?: "-"
 
     private fun thermalStatus(): Reading {
         if (Build.VERSION.SDK_INT < 29) return Reading.missing("status", "Android before 10 does not tell")

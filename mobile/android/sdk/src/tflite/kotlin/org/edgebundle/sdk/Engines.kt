@@ -4,5 +4,6 @@ import org.edgebundle.sdk.core.EngineFactory
 
 /** The engines of this flavour, by backend and delegate. */
 val ENGINES: Map<String, EngineFactory> = mapOf(
-    "tflite-xnnpack" to EngineFactory(::openTflite),
+    "tflite-xnnpack" to EngineFactory(::openTfliteCpu),
+    "tflite-gpu" to EngineFactory(::openTfliteGpu),
 )

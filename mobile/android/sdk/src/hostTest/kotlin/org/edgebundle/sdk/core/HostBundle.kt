@@ -15,6 +15,8 @@ internal class DirectoryBundle(private val root: File, private val change: (Stri
     override fun open(path: String): InputStream = change(path, File(root, path).readBytes()).inputStream()
 
     override fun map(path: String): ByteBuffer = RandomAccessFile(File(root, path), "r").use { it.channel.map(FileChannel.MapMode.READ_ONLY, 0, it.length()) }
+
+    override fun file(path: String, sha256: String) = File(root, path)
 }
 
 internal val IMAGE_IO = PictureReader { stream ->

@@ -35,6 +35,7 @@ class RunRecordTest {
         golden = golden,
         goldenReason = if (golden == null) "the bundle carries no golden" else null,
         verdict = "ok",
+        samples = listOf(Sample(0.0, "temperature_c", 31.5, "degC"), Sample(1.25, "pss_bytes", 4.5e7, "B")),
     )
 
     @Test
@@ -53,9 +54,11 @@ class RunRecordTest {
     fun warmupIsNotMeasuredAndACancelledBenchmarkEnds() {
         loader.load(loader.manifest.variants[0], 1).use { session ->
             var now = 0L
-            val timings = Benchmark(warmup = 2, runs = 3) { now.also { now += 5 } }.measure(session)
+            val timings = Benchmark(warmup = 2, runs = 3, clock = { now.also { now += 5 } }).measure(session)
             assertEquals(5L to listOf(5L, 5L, 5L), timings.firstNs to timings.latencyNs)
             assertEquals(2L * 5 * (1 + 2 + 3), now)
+            val longer = Benchmark(warmup = 0, runs = 2, seconds = 35e-9, clock = { now.also { now += 5 } }).measure(session)
+            assertEquals("until the seconds are over too", 7, longer.latencyNs.size)
             assertThrows(InterruptedException::class.java) { Benchmark(0, 5).measure(session) { true } }
             assertThrows(IllegalArgumentException::class.java) { Benchmark(0, 0) }
         }

@@ -1,5 +1,6 @@
 package org.edgebundle.sdk.core
 
+import java.io.File
 import java.nio.ByteBuffer
 
 /**
@@ -16,13 +17,19 @@ interface Engine : AutoCloseable {
     val inputBytes: List<Int>
     val outputBytes: List<Int>
 
-    /** One inference. The arrays are as long as [inputBytes] and [outputBytes]. */
+    /** One inference. The arrays are as long as [inputBytes] and [outputBytes], and the same ones in every call. */
     fun run(inputs: Array<ByteBuffer>, outputs: Array<ByteBuffer>)
 }
 
-/** Loads a mapped artifact on a number of threads. Throws [BundleException] when the runtime refuses it. */
+/** A variant's file, whose hash was checked: mapped for runtimes that read memory, as a [file] for those that want a path. */
+class Artifact(val mapped: ByteBuffer, private val copy: () -> File) {
+    /** The artifact as a file of its own, made on the first call. Throws `java.io.IOException`. */
+    fun file(): File = copy()
+}
+
+/** Loads an artifact on a number of threads, reading in [RuntimeLog] what its delegate took. Throws [BundleException] when the runtime refuses it or a library is missing. */
 fun interface EngineFactory {
-    fun open(variant: Variant, artifact: ByteBuffer, threads: Int): Engine
+    fun open(variant: Variant, artifact: Artifact, threads: Int, log: RuntimeLog): Engine
 }
 
 /** Key of an engine in the table of a flavour. */

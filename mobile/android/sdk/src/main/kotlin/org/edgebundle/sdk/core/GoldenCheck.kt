@@ -37,12 +37,13 @@ class GoldenCheck(private val files: BundleFiles, private val pictures: PictureR
         val binding = Binding(spec.name, 0, "NCHW", spec.shape, Binding.FLOAT32)
         val buffer = ByteBuffer.allocateDirect(binding.bytes).order(ByteOrder.nativeOrder())
         writeValues(values(tensor), binding, buffer)
-        return Pixels(spec.width, spec.height, IntArray(spec.width * spec.height).also { PictureCodec(spec, binding).decode(buffer, it) })
+        return Pixels(spec.width, spec.height, IntArray(spec.width * spec.height).also { PictureCodec(spec, binding).decode(buffer.apply { clear() }.asFloatBuffer(), it) })
     }
 
     private fun picture(tensor: GoldenTensor): Pixels = pictures.read(files.bytes(tensor.file).inputStream())
 
-    private fun values(tensor: GoldenTensor) = floats(files.bytes(tensor.file))
+    /** The values of a golden tensor that is stored as floats, in logical order. */
+    fun values(tensor: GoldenTensor) = floats(files.bytes(tensor.file))
 
     /** The output as the golden's encoding holds it: 8-bit for `png`, so that like is compared with like. */
     private fun actual(session: Session, tensor: GoldenTensor, spec: TensorSpec): FloatArray {

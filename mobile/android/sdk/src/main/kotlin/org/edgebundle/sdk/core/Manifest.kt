@@ -8,6 +8,8 @@ class Manifest(
     /** In order of preference. */
     val variants: List<Variant>,
     val goldens: List<Golden>,
+    /** Orders measured on devices; the first that fits is taken. */
+    val rankings: List<Ranking> = emptyList(),
 ) {
     /** The variant of that id. Throws [BundleException] naming the known ones. */
     fun variant(id: String): Variant = variants.firstOrNull { it.id == id }
@@ -67,7 +69,18 @@ class Variant(
     val sha256: String,
     val inputs: List<Binding>,
     val outputs: List<Binding>,
+    /** What loading and running it takes at most, as the builder predicts. */
+    val predictedPeakMemoryBytes: Long = 0,
 )
+
+/** An order of variants that was measured on devices of one kind: their `soc`, or their `model`, as Android names them. */
+class Ranking(val soc: String?, val model: String?, val variants: List<String>) {
+    /** Whether it was measured on devices like this one. */
+    fun fits(facts: DeviceFacts) = (soc != null || model != null) && (soc == null || soc == facts.soc) && (model == null || model == facts.model)
+
+    /** Place of a variant in the order; those that were not measured come last. */
+    fun place(variant: Variant) = variants.indexOf(variant.id).let { if (it < 0) variants.size else it }
+}
 
 /** `encoding` is `png` (8-bit RGB) or `f32` (raw little-endian float32 in logical order). */
 class GoldenTensor(val name: String, val file: String, val encoding: String)

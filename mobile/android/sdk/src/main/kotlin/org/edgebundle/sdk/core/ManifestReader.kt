@@ -27,6 +27,7 @@ object ManifestReader {
             outputs = root.objects("outputs").map(::tensor),
             variants = root.objects("variants").map(::variant),
             goldens = root.objects("goldens").map(::golden),
+            rankings = if (root.isNull("rankings")) emptyList() else root.objects("rankings").map(::ranking),
         )
     } catch (error: JSONException) {
         throw BundleException("manifest.json is not a valid manifest (${error.message}); package the bundle again.", error)
@@ -68,6 +69,13 @@ object ManifestReader {
         sha256 = json.getString("sha256"),
         inputs = json.objects("inputs").map(::binding),
         outputs = json.objects("outputs").map(::binding),
+        predictedPeakMemoryBytes = json.optLong("predicted_peak_memory_bytes"),
+    )
+
+    private fun ranking(json: JSONObject) = Ranking(
+        soc = json.text("soc"),
+        model = json.text("model"),
+        variants = json.getJSONArray("variants").let { all -> List(all.length(), all::getString) },
     )
 
     private fun golden(json: JSONObject) = Golden(

@@ -3,7 +3,12 @@ package org.edgebundle.sdk.core
 import java.io.IOException
 
 /** Opens variants of a bundle: hash verified, artifact mapped, loaded in its engine, golden checked. */
-class ModelLoader(private val files: BundleFiles, pictures: PictureReader, private val engines: Map<String, EngineFactory>) {
+class ModelLoader(
+    private val files: BundleFiles,
+    pictures: PictureReader,
+    private val engines: Map<String, EngineFactory>,
+    private val log: RuntimeLog = NoRuntimeLog,
+) {
     private val manifestBytes = files.bytes(MANIFEST)
 
     /** Identity of the bundle: the hash of its manifest. */
@@ -14,51 +19,74 @@ class ModelLoader(private val files: BundleFiles, pictures: PictureReader, priva
     /** The variants that this app has an engine for, in order of preference. */
     val variants get() = manifest.variants.filter { engineKey(it) in engines }
 
+    /** The variants that this app has an engine for, in the order in which this device tries them. */
+    fun choose(facts: DeviceFacts): VariantChoice = chooseVariants(manifest, engines.keys, facts)
+
     /** Loads one variant without running it. Throws [BundleException] naming it and the reason. */
     fun load(variant: Variant, threads: Int): Session {
-        val engine = engines[engineKey(variant)]
+        val factory = engines[engineKey(variant)]
             ?: throw BundleException("variant '${variant.id}' needs ${variant.backend} with ${variant.delegate}, which this app does not carry.")
-        val artifact = try {
-            files.map(variant.file)
+        val engine = try {
+            factory.open(variant, artifact(variant), threads, log)
         } catch (error: IOException) {
-            throw BundleException("${variant.file} of variant '${variant.id}' cannot be mapped (${error.message}); package the bundle again.", error)
+            throw BundleException("${variant.file} of variant '${variant.id}' cannot be mapped or copied (${error.message}); free space, or package the bundle again.", error)
+        } catch (error: OutOfMemoryError) {
+            throw BundleException("there is not enough memory to load variant '${variant.id}' (${error.message}).", error)
         }
-        if (sha256(artifact) != variant.sha256) {
-            throw BundleException("${variant.file} of variant '${variant.id}' does not have the hash in the manifest; install the app again.")
-        }
-        val opened = engine.open(variant, artifact, threads)
         return try {
-            Session(manifest, variant, opened)
+            Session(manifest, variant, engine)
         } catch (error: BundleException) {
-            opened.close()
+            engine.close()
             throw error
+        } catch (error: OutOfMemoryError) {
+            engine.close()
+            throw BundleException("there is not enough memory for the tensors of variant '${variant.id}' (${error.message}).", error)
         }
     }
 
     /**
-     * Loads the first variant that works, telling [report] why each earlier one does not.
+     * Loads and warms up the first of [order] that works, telling [report] why each earlier one does not.
      *
      * [verified] says that a variant has passed its goldens on this device before, [passed] is told when one does.
      */
-    fun loadFirst(threads: Int, verified: (Session) -> Boolean, passed: (Session) -> Unit, report: (String) -> Unit): Session {
-        for (variant in variants) {
+    fun loadFirst(order: List<Variant>, threads: Int, verified: (Session) -> Boolean, passed: (Session) -> Unit, report: (String) -> Unit): Session {
+        for (variant in order) {
             try {
                 val session = load(variant, threads)
-                val problem = if (verified(session)) null else goldenProblem(session)
+                val problem = problem(session, verified(session))
                 if (problem == null) return session.also(passed)
                 session.close()
                 report(problem)
             } catch (error: BundleException) {
-                report(error.message.orEmpty())
+                report("${error.message.orEmpty()} The next variant is tried.")
             }
         }
         throw BundleException("no variant of the bundle works on this device; it has ${manifest.variants.joinToString { it.id }}, see the earlier messages.")
     }
 
-    private fun goldenProblem(session: Session): String? = manifest.goldens
-        .map { goldens.run(session, it) }
-        .firstOrNull { !it.passed }
-        ?.let { "variant '${session.variant.id}' fails golden '${it.id}' (${it.inWords}); the next variant is tried." }
+    private fun artifact(variant: Variant): Artifact {
+        val mapped = files.map(variant.file)
+        if (sha256(mapped) != variant.sha256) {
+            throw BundleException("${variant.file} of variant '${variant.id}' does not have the hash in the manifest; install the app again.")
+        }
+        return Artifact(mapped) { files.file(variant.file, variant.sha256) }
+    }
+
+    /** Why a loaded variant may not be used, found by running it; a run also warms it up. */
+    private fun problem(session: Session, verified: Boolean): String? = try {
+        if (verified) {
+            session.run()
+            null
+        } else {
+            manifest.goldens.map { goldens.run(session, it) }.firstOrNull { !it.passed }
+                ?.let { "variant '${session.variant.id}' fails golden '${it.id}' (${it.inWords}); the next variant is tried." }
+        }
+    } catch (error: BundleException) {
+        session.close()
+        throw error
+    } catch (error: OutOfMemoryError) {
+        "there is not enough memory to run variant '${session.variant.id}' (${error.message}); the next variant is tried."
+    }
 
     companion object {
         const val MANIFEST = "manifest.json"

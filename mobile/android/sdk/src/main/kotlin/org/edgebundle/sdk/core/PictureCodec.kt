@@ -1,6 +1,6 @@
 package org.edgebundle.sdk.core
 
-import java.nio.ByteBuffer
+import java.nio.FloatBuffer
 
 /**
  * Between pixels and the tensor of one artifact: the arithmetic of builder/bundle/tensors.py, step by step in float32.
@@ -11,10 +11,15 @@ import java.nio.ByteBuffer
 class PictureCodec(private val spec: TensorSpec, binding: Binding) {
     private val pixelCount = spec.width * spec.height
     private val values = FloatArray(pixelCount * CHANNELS)
-    private val pixelStep: Int
-    private val channelStep: Int
+    private val interleaved = binding.layout == Binding.NHWC
     private val low = (spec.range?.first ?: 0.0).toFloat()
     private val width = (spec.range?.second ?: 1.0).toFloat() - low
+    private val mean = FloatArray(CHANNELS) { (spec.mean?.get(it) ?: 0.0).toFloat() }
+    private val std = FloatArray(CHANNELS) { (spec.std?.get(it) ?: 1.0).toFloat() }
+    private val normalized = spec.mean != null && spec.std != null
+
+    /** Values are already 0..1: nothing to undo, and the arithmetic would give the same bits. */
+    private val unit = !normalized && low == 0f && width == 1f
 
     /** By channel of the model, the value of each of the 256 levels. */
     private val levels: Array<FloatArray>
@@ -23,64 +28,77 @@ class PictureCodec(private val spec: TensorSpec, binding: Binding) {
         if (!spec.isImage || spec.shape.size != 4 || spec.shape[0] != 1 || spec.shape[1] != CHANNELS || binding.dtype != Binding.FLOAT32) {
             throw BundleException("'${spec.name}' is no float32 picture of shape [1, 3, height, width]; it cannot be filled from pixels.")
         }
-        val interleaved = binding.layout == Binding.NHWC
-        pixelStep = if (interleaved) CHANNELS else 1
-        channelStep = if (interleaved) 1 else pixelCount
-        levels = Array(CHANNELS) { channel -> FloatArray(256) { level -> fromUnit(level / 255f, channel) } }
+        levels = Array(CHANNELS) { channel -> FloatArray(LEVELS) { level -> fromUnit(level / 255f, channel) } }
     }
 
     /** Writes [argb] (alpha is ignored) as the model's input into [target]. */
-    fun encode(argb: IntArray, target: ByteBuffer) {
+    fun encode(argb: IntArray, target: FloatBuffer) {
         require(argb.size == pixelCount) { "${spec.name} takes $pixelCount pixels, not ${argb.size}" }
-        for (channel in 0 until CHANNELS) {
-            val table = levels[channel]
-            val shift = shiftOf(channel)
-            var at = channel * channelStep
+        val (first, second, third) = levels
+        val firstShift = shiftOf(0)
+        val thirdShift = shiftOf(2)
+        val values = values
+        if (interleaved) {
+            var at = 0
             for (pixel in argb) {
-                values[at] = table[(pixel shr shift) and 0xff]
-                at += pixelStep
+                values[at] = first[pixel shr firstShift and BYTE]
+                values[at + 1] = second[pixel shr GREEN and BYTE]
+                values[at + 2] = third[pixel shr thirdShift and BYTE]
+                at += CHANNELS
+            }
+        } else {
+            for (i in argb.indices) {
+                val pixel = argb[i]
+                values[i] = first[pixel shr firstShift and BYTE]
+                values[pixelCount + i] = second[pixel shr GREEN and BYTE]
+                values[2 * pixelCount + i] = third[pixel shr thirdShift and BYTE]
             }
         }
         target.clear()
-        target.asFloatBuffer().put(values)
+        target.put(values)
     }
 
-    /** Reads the model's output in [source] into opaque [argb], clamped and rounded half up. */
-    fun decode(source: ByteBuffer, argb: IntArray) {
+    /** Reads the model's output in [source] into opaque [argb], clamped and rounded half up; what is not a number becomes 0. */
+    fun decode(source: FloatBuffer, argb: IntArray) {
         require(argb.size == pixelCount) { "${spec.name} gives $pixelCount pixels, not ${argb.size}" }
         source.clear()
-        source.asFloatBuffer().get(values)
-        argb.fill(OPAQUE)
-        for (channel in 0 until CHANNELS) {
-            val shift = shiftOf(channel)
-            var at = channel * channelStep
-            for (i in 0 until pixelCount) {
-                argb[i] = argb[i] or (level(values[at], channel) shl shift)
-                at += pixelStep
-            }
+        source.get(values)
+        if (!unit) toUnit()
+        val values = values
+        val firstShift = shiftOf(0)
+        val thirdShift = shiftOf(2)
+        val pixelStep = if (interleaved) CHANNELS else 1
+        val channelStep = if (interleaved) 1 else pixelCount
+        var at = 0
+        for (i in argb.indices) {
+            argb[i] = OPAQUE or (level(values[at]) shl firstShift) or (level(values[at + channelStep]) shl GREEN) or (level(values[at + 2 * channelStep]) shl thirdShift)
+            at += pixelStep
         }
     }
 
     /** The values that pixels stand for, in logical order, as goldens are compared. */
     fun logical(argb: IntArray): FloatArray = FloatArray(values.size) { i ->
         val channel = i / pixelCount
-        levels[channel][(argb[i % pixelCount] shr shiftOf(channel)) and 0xff]
+        levels[channel][(argb[i % pixelCount] shr shiftOf(channel)) and BYTE]
     }
 
-    private fun fromUnit(unit: Float, channel: Int): Float =
-        if (spec.mean != null && spec.std != null) {
-            (unit - spec.mean[channel].toFloat()) / spec.std[channel].toFloat()
-        } else {
-            low + unit * width
-        }
+    private fun fromUnit(unit: Float, channel: Int): Float = if (normalized) (unit - mean[channel]) / std[channel] else low + unit * width
 
-    private fun level(value: Float, channel: Int): Int {
-        val unit = if (spec.mean != null && spec.std != null) {
-            value * spec.std[channel].toFloat() + spec.mean[channel].toFloat()
-        } else {
-            (value - low) / width
+    /** From the model's range to 0..1, in place. */
+    private fun toUnit() {
+        for (channel in 0 until CHANNELS) {
+            var at = if (interleaved) channel else channel * pixelCount
+            val step = if (interleaved) CHANNELS else 1
+            repeat(pixelCount) {
+                values[at] = if (normalized) values[at] * std[channel] + mean[channel] else (values[at] - low) / width
+                at += step
+            }
         }
-        return ((unit * 255f).coerceIn(0f, 255f) + 0.5f).toInt()
+    }
+
+    private fun level(unit: Float): Int {
+        val scaled = unit * 255f
+        return if (scaled >= 255f) BYTE else if (scaled > 0f) (scaled + 0.5f).toInt() else 0
     }
 
     /** Bits of the ARGB pixel that hold the colour of the model's [channel]. */
@@ -88,6 +106,9 @@ class PictureCodec(private val spec: TensorSpec, binding: Binding) {
 
     private companion object {
         const val CHANNELS = 3
+        const val LEVELS = 256
+        const val BYTE = 0xff
+        const val GREEN = 8
         const val OPAQUE = 0xff shl 24
     }
 }

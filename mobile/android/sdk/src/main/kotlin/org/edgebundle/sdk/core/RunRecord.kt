@@ -45,6 +45,11 @@ class Conditions(
     val clocksMhz: List<Reading>,
 )
 
+/** One probe value over time: [seconds] after the start of the run. The names are those of the harness's probes. */
+class Sample(val seconds: Double, val probe: String, val value: Double, val unit: String) {
+    internal fun toJson() = fields("t_s" to seconds, "probe" to probe, "value" to value, "unit" to unit)
+}
+
 class GoldenResult(val id: String, val passed: Boolean, val psnrDb: Double, val maxAbsError: Double, val minPsnrDb: Double) {
     val inWords get() = String.format(Locale.ROOT, "%.1f dB, at least %.1f dB are needed", psnrDb, minPsnrDb)
 }
@@ -67,6 +72,7 @@ class RunRecord(
     val golden: GoldenResult?,
     val goldenReason: String?,
     val verdict: String,
+    val samples: List<Sample> = emptyList(),
 ) {
     /** One line of the exchange format (JSON Lines), without the line break. */
     fun toJson(): String = fields(
@@ -96,7 +102,7 @@ class RunRecord(
         "latency_ns" to JSONArray(timings.latencyNs),
         "instructions" to Reading.missing("instructions", "instructions are counted on the arm64 device only").toJson(),
         "peak_memory_bytes" to peakMemoryBytes.toJson(),
-        "samples" to JSONArray(),
+        "samples" to JSONArray(samples.map { it.toJson() }),
         "golden" to golden?.let(::golden),
         "golden_reason" to goldenReason,
         "verdict" to verdict,

@@ -2,8 +2,13 @@ package org.edgebundle.sdk.core
 
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
+import java.nio.FloatBuffer
 
-/** A loaded variant with the buffers of its tensors, addressed by the manifest's names. Used by one thread at a time. */
+/**
+ * A loaded variant with the buffers of its tensors, addressed by the manifest's names.
+ *
+ * Used by one thread at a time. Buffers are made once: filling, running and reading pictures allocates nothing of its own.
+ */
 class Session(val manifest: Manifest, val variant: Variant, private val engine: Engine) : AutoCloseable {
     val runtime get() = engine.runtime
     val runtimeVersion get() = engine.runtimeVersion
@@ -11,12 +16,17 @@ class Session(val manifest: Manifest, val variant: Variant, private val engine: 
 
     private val inputs = buffers(variant.inputs, engine.inputBytes, "input")
     private val outputs = buffers(variant.outputs, engine.outputBytes, "output")
-    private val codecs = HashMap<String, PictureCodec>()
+    private val pictures = HashMap<String, Picture>()
+
+    init {
+        for (spec in manifest.inputs) if (spec.isImage) pictures[spec.name] = picture(spec, variant.inputs, inputs)
+        for (spec in manifest.outputs) if (spec.isImage) pictures[spec.name] = picture(spec, variant.outputs, outputs)
+    }
 
     /** Fills an image input with pixels of exactly its size. */
     fun setPicture(name: String, argb: IntArray) {
-        val binding = binding(variant.inputs, name)
-        codec(spec(manifest.inputs, name), binding).encode(argb, inputs[binding.index])
+        val picture = pictures[name] ?: throw unknown(name)
+        picture.codec.encode(argb, picture.values)
     }
 
     /** Fills an input with logical values. */
@@ -29,24 +39,25 @@ class Session(val manifest: Manifest, val variant: Variant, private val engine: 
 
     /** Reads an image output into [argb]. */
     fun picture(name: String, argb: IntArray) {
-        val binding = binding(variant.outputs, name)
-        codec(spec(manifest.outputs, name), binding).decode(outputs[binding.index], argb)
+        val picture = pictures[name] ?: throw unknown(name)
+        picture.codec.decode(picture.values, argb)
     }
 
     /** An output's logical values. */
     fun values(name: String): FloatArray = binding(variant.outputs, name).let { readValues(it, outputs[it.index]) }
 
     /** The codec of an image input or output. */
-    fun codecOf(name: String): PictureCodec {
-        val output = manifest.outputs.firstOrNull { it.name == name }
-        return if (output != null) codec(output, binding(variant.outputs, name)) else codec(spec(manifest.inputs, name), binding(variant.inputs, name))
-    }
+    fun codecOf(name: String): PictureCodec = (pictures[name] ?: throw unknown(name)).codec
 
     override fun close() = engine.close()
 
-    private fun codec(spec: TensorSpec, binding: Binding) = codecs.getOrPut(spec.name) { PictureCodec(spec, binding) }
+    /** An image tensor: its arithmetic and its buffer as floats. */
+    private class Picture(val codec: PictureCodec, val values: FloatBuffer)
 
-    private fun spec(all: List<TensorSpec>, name: String) = all.firstOrNull { it.name == name } ?: throw unknown(name)
+    private fun picture(spec: TensorSpec, bindings: List<Binding>, buffers: Array<ByteBuffer>): Picture {
+        val binding = binding(bindings, spec.name)
+        return Picture(PictureCodec(spec, binding), buffers[binding.index].asFloatBuffer())
+    }
 
     private fun binding(all: List<Binding>, name: String) = all.firstOrNull { it.name == name } ?: throw unknown(name)
 

@@ -2,6 +2,7 @@ package org.edgebundle.sdk.core
 
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
+import java.nio.FloatBuffer
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
@@ -13,11 +14,11 @@ class PictureCodecTest {
     private fun binding(layout: String) =
         Binding("image", 0, layout, if (layout == "NHWC") listOf(1, 1, 2, 3) else listOf(1, 3, 1, 2), "float32")
 
-    private fun buffer() = ByteBuffer.allocateDirect(24).order(ByteOrder.nativeOrder())
+    private fun buffer() = ByteBuffer.allocateDirect(24).order(ByteOrder.nativeOrder()).asFloatBuffer()
 
-    private fun floats(buffer: ByteBuffer) = FloatArray(6).also {
+    private fun floats(buffer: FloatBuffer) = FloatArray(6).also {
         buffer.clear()
-        buffer.asFloatBuffer().get(it)
+        buffer.get(it)
     }
 
     private val pixels = intArrayOf(0xffff0033.toInt(), 0xff00ff66.toInt())
@@ -39,7 +40,7 @@ class PictureCodecTest {
     @Test
     fun valuesAreClampedAndRoundedHalfUp() {
         val source = buffer()
-        source.asFloatBuffer().put(floatArrayOf(-3f, 7f, 0.5f / 255, 1.5f / 255, 0.49f / 255, Float.NaN))
+        source.put(floatArrayOf(-3f, 7f, 0.5f / 255, 1.5f / 255, 0.49f / 255, Float.NaN))
         val argb = IntArray(2)
         PictureCodec(spec(), binding("NCHW")).decode(source, argb)
         assertArrayEquals(intArrayOf(0xff000100.toInt(), 0xffff0200.toInt()), argb)

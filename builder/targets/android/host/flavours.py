@@ -1,0 +1,77 @@
+"""The runtimes that the app can carry, by the name of their backend: sources, libraries, and what their backends execute."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder.errors import ConfigError
+from builder.suggest import did_you_mean
+from builder.targets.android.host.maven import Wanted
+from builder.targets.base import Runtime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Library:
+    """A native library of a runtime, and the delegates that need it (none: every variant does)."""
+
+    name: str
+    delegates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flavour:
+    """A runtime: `wanted` are its libraries in Maven, without the main one when that is given as a file; `published` its coordinates
+    for users who have Google's Maven or Maven Central, as aliases of the catalogue."""
+
+    backend: str
+    wanted: tuple[Wanted, ...]
+    main: Wanted | None
+    published: tuple[str, ...]
+    libraries: tuple[Library, ...]
+    delegates: tuple[str, ...]
+
+
+FLAVOURS: Mapping[str, Flavour] = {
+    "tflite": Flavour(
+        backend="tflite",
+        # The pom of tensorflow-lite asks for its API as a jar, which does not exist: all are named as the AARs they are.
+        wanted=(
+            Wanted(alias="tflite-api", packaging="aar", alone=True),
+            Wanted(alias="tflite-gpu", packaging="aar", alone=True),
+            Wanted(alias="tflite-gpu-api", packaging="aar", alone=True),
+        ),
+        main=Wanted(alias="tflite", packaging="aar", alone=True),
+        published=("litert", "litert-gpu", "litert-gpu-api"),
+        libraries=(
+            Library(name="libtensorflowlite_jni.so"),
+            Library(name="libtensorflowlite_gpu_jni.so", delegates=("gpu",)),
+        ),
+        delegates=("xnnpack", "gpu"),
+    ),
+    "executorch": Flavour(
+        backend="executorch",
+        wanted=(Wanted(alias="fbjni", packaging="aar", alone=True), Wanted(alias="nativeloader", alone=True)),
+        main=Wanted(alias="executorch", packaging="aar", alone=True),
+        published=("executorch",),
+        libraries=(Library(name="libexecutorch.so"), Library(name="libfbjni.so"), Library(name="libc++_shared.so")),
+        delegates=("xnnpack", "vulkan"),
+    ),
+}
+
+
+def flavour_of(runtime: Runtime | None) -> Flavour:
+    """The flavour that was asked for; TensorFlow Lite when none was. Raises ConfigError for an unknown name or a bad file."""
+    name = runtime.name if runtime is not None else "tflite"
+    if name not in FLAVOURS:
+        raise ConfigError(f"unknown Android runtime {name!r}{did_you_mean(name, FLAVOURS)}")
+    file = runtime.file if runtime is not None else None
+    if file is not None and (file.suffix != ".aar" or not _is_zip(file)):
+        raise ConfigError(f"the runtime {file} is not an Android library archive; give --runtime {name}=FILE.aar.")
+    return FLAVOURS[name]
+
+
+def _is_zip(file: Path) -> bool:
+    return file.is_file() and zipfile.is_zipfile(file)

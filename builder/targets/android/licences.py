@@ -1,0 +1,46 @@
+"""Licences of what a package carries: the texts inside the libraries' archives, and names where an archive has none."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+# Libraries whose archives carry no licence text, by the start of their file's name: what their poms in Maven say.
+NAMED = {
+    "kotlin-stdlib": "Apache-2.0",
+    "annotations-": "Apache-2.0",  # org.jetbrains:annotations
+    "fbjni": "Apache-2.0",
+    "nativeloader": "Apache-2.0",
+    "executorch": "BSD-3-Clause",
+    "tensorflow-lite": "Apache-2.0",
+    "litert": "Apache-2.0",
+}
+TEXTS = ("LICENSE", "LICENSE.txt", "META-INF/LICENSE", "META-INF/LICENSE.txt", "NOTICE", "META-INF/NOTICE")
+UNKNOWN = "unknown"
+
+
+def licence_of(archive: Path) -> tuple[str, str]:
+    """Name of an archive's licence, `unknown` when neither it nor our table tells, and its text when it carries one."""
+    with zipfile.ZipFile(archive) as opened:
+        names = set(opened.namelist())
+        texts = [opened.read(name).decode(errors="replace") for name in TEXTS if name in names]
+    text = "\n".join(texts)
+    named = next((licence for start, licence in NAMED.items() if archive.name.startswith(start)), None)
+    if named is None and "Apache License" in text:
+        named = "Apache-2.0"
+    return named or UNKNOWN, text
+
+
+def runtime_licences(archives: Sequence[Path]) -> str:
+    """One text for all archives: a line each with name and licence, then every different licence text once."""
+    found = [(archive.name, *licence_of(archive)) for archive in archives]
+    lines = [f"{name}: {licence}" for name, licence, _ in found]
+    texts = dict.fromkeys(text.strip() for _, _, text in found if text.strip())
+    return "\n".join(["Libraries in this app and their licences", "", *lines, ""]) + "\n\n".join(["", *texts]) + "\n"
+
+
+def listed(notices: str) -> dict[str, str]:
+    """Library -> licence, from the first lines of such a text."""
+    head = notices.split("\n\n\n", 1)[0].splitlines()[2:]
+    return dict(line.split(": ", 1) for line in head if ": " in line)

@@ -1,0 +1,110 @@
+package org.edgebundle.sdk.core
+
+import java.util.concurrent.CancellationException
+import kotlin.math.max
+import kotlin.math.min
+
+/** A picture that is read piece by piece. */
+interface PixelSource {
+    val width: Int
+    val height: Int
+
+    /** Writes the pixels of a part that lies inside the picture into [argb], row by row from its start. */
+    fun read(left: Int, top: Int, width: Int, height: Int, argb: IntArray)
+}
+
+/** Takes finished rows of a picture from the top down: [argb] holds [rows] full rows from its start. */
+fun interface RowSink {
+    fun write(top: Int, rows: Int, argb: IntArray)
+}
+
+/**
+ * Renders pictures that are larger than a model's input: tiles that overlap by [overlap] pixels, each rendered by itself, mixed
+ * linearly where they overlap, so that no seam shows. Memory is one band of tiles, whatever the height of the picture.
+ *
+ * A picture smaller than a tile is continued by its edge pixels. Networks that normalise over the whole picture (instance norm)
+ * see a tile at a time: their colours may differ between distant tiles, which a larger overlap softens.
+ */
+class Tiler(private val tileWidth: Int, private val tileHeight: Int, private val scale: Int, private val overlap: Int) {
+    private val tile = IntArray(tileWidth * tileHeight)
+    private val rendered = IntArray(tileWidth * scale * tileHeight * scale)
+
+    init {
+        require(tileWidth > 0 && tileHeight > 0 && scale > 0) { "tiles of $tileWidth x $tileHeight by $scale are not possible" }
+        require(overlap in 0..min(tileWidth, tileHeight) / 2) { "an overlap of $overlap does not fit tiles of $tileWidth x $tileHeight" }
+    }
+
+    /** How many tiles a picture takes. */
+    fun tiles(width: Int, height: Int): Int = starts(width, tileWidth).size * starts(height, tileHeight).size
+
+    /**
+     * Renders [source] into [sink]. [render] turns a tile's pixels into its output's; [cancelled] is asked before each tile
+     * and ends the work by a `CancellationException`.
+     */
+    fun run(source: PixelSource, sink: RowSink, cancelled: () -> Boolean = { false }, render: (tile: IntArray, into: IntArray) -> Unit) {
+        val columns = starts(source.width, tileWidth)
+        val rows = starts(source.height, tileHeight)
+        val bandWidth = source.width * scale
+        val band = IntArray(bandWidth * min(tileHeight, source.height) * scale)
+        for ((row, top) in rows.withIndex()) {
+            val above = if (row == 0) 0 else rows[row - 1] + tileHeight - top
+            for ((column, left) in columns.withIndex()) {
+                if (cancelled()) throw CancellationException("the picture was cancelled")
+                fill(source, left, top)
+                render(tile, rendered)
+                val before = if (column == 0) 0 else columns[column - 1] + tileWidth - left
+                merge(band, bandWidth, left, before * scale, above * scale, source)
+            }
+            val next = rows.getOrNull(row + 1) ?: source.height
+            val done = (next - top) * scale
+            sink.write(top * scale, done, band)
+            // What the next tiles overlap stays, moved to the top.
+            System.arraycopy(band, done * bandWidth, band, 0, band.size - done * bandWidth)
+        }
+    }
+
+    /** Where tiles start along one side: evenly overlapping, the last one ending at the picture's edge. */
+    private fun starts(size: Int, tile: Int): IntArray {
+        if (size <= tile) return intArrayOf(0)
+        val step = tile - overlap
+        val count = (size - tile + step - 1) / step + 1
+        return IntArray(count) { min(it * step, size - tile) }
+    }
+
+    private fun fill(source: PixelSource, left: Int, top: Int) {
+        val width = min(tileWidth, source.width)
+        val height = min(tileHeight, source.height)
+        source.read(left, top, width, height, tile)
+        if (width < tileWidth) for (y in height - 1 downTo 0) spread(y, width)
+        for (y in height until tileHeight) System.arraycopy(tile, (height - 1) * tileWidth, tile, y * tileWidth, tileWidth)
+    }
+
+    /** Moves the row [y] of a narrower picture to its place in the tile and continues it by its last pixel. */
+    private fun spread(y: Int, width: Int) {
+        System.arraycopy(tile, y * width, tile, y * tileWidth, width)
+        tile.fill(tile[y * tileWidth + width - 1], y * tileWidth + width, (y + 1) * tileWidth)
+    }
+
+    /** Mixes the rendered tile into the band: its first [before] columns and [above] rows (in output pixels) gradually. */
+    private fun merge(band: IntArray, bandWidth: Int, left: Int, before: Int, above: Int, source: PixelSource) {
+        val width = min(tileWidth, source.width) * scale
+        val height = min(tileHeight, source.height) * scale
+        for (y in 0 until height) {
+            val fromTop = ramp(y, above)
+            var from = y * tileWidth * scale
+            var to = y * bandWidth + left * scale
+            for (x in 0 until width) {
+                val weight = ramp(x, before) * fromTop / ONE
+                band[to] = if (weight == ONE) rendered[from] else Blend.pixel(band[to], rendered[from], weight)
+                from++
+                to++
+            }
+        }
+    }
+
+    private fun ramp(at: Int, length: Int): Int = if (at >= length) ONE else max(0, (2 * at + 1) * ONE / (2 * length))
+
+    private companion object {
+        const val ONE = 256
+    }
+}
