@@ -1,1 +1,45 @@
-"""Graph rewrites on the exported program, one per file, each proven equal before it is accepted."""
+"""Graph rewrites on the exported program, one a file, each proven equal on the user's own model before it is accepted.
+
+A delegate names those that it needs (`LEGALIZE` of a backend). A new rewrite is one file and one line here.
+"""
+
+from __future__ import annotations
+
+from builder.legalize import (
+    activations,
+    attention,
+    constant_folding,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    nearest_rows,
+    nearest_upsampling,
+    padding_merge,
+    pixel_shuffle,
+    reductions,
+    reflection_padding,
+    replication_padding,
+    selected_filters,
+    splits,
+    transposed_convolution,
+)
+from builder.legalize.rewriting import Rewrite
+
+REWRITES: dict[str, Rewrite] = {
+    "padding_merge": padding_merge,
+    "reflection_padding": reflection_padding,
+    "replication_padding": replication_padding,
+    "instance_norm": instance_norm,
+    "group_norm": group_norm,
+    "layer_norm": layer_norm,
+    "reductions": reductions,
+    "splits": splits,
+    "nearest_upsampling": nearest_upsampling,
+    "nearest_rows": nearest_rows,
+    "attention": attention,
+    "activations": activations,
+    "transposed_convolution": transposed_convolution,
+    "pixel_shuffle": pixel_shuffle,
+    "constant_folding": constant_folding,
+    "selected_filters": selected_filters,
+}

@@ -1,0 +1,48 @@
+"""Hard sigmoid, ELU and odd powers from the activations that delegates have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from builder.legalize.rewriting import ARITHMETIC, replaced
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.export import ExportedProgram
+
+BOUND = ARITHMETIC
+
+
+def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
+    return replaced(
+        program,
+        {
+            "aten.hardsigmoid.default": _hardsigmoid,
+            "aten.elu.default": _elu,
+            "aten.pow.Tensor_Scalar": _power,
+        },
+    )
+
+
+def _hardsigmoid(x: Tensor) -> Tensor:
+    return (x + 3.0).clamp(0.0, 6.0) * (1.0 / 6.0)
+
+
+def _elu(x: Tensor, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
+    """Clevert et al. 2016: x above zero, alpha (e^x - 1) below; the exponential never sees a positive number."""
+    import torch
+
+    if input_scale != 1.0:
+        return NotImplemented
+    below = (torch.exp(x.clamp(max=0.0)) - 1.0) * (alpha * scale)
+    above = torch.relu(x)
+    return (above if scale == 1.0 else above * scale) + below
+
+
+def _power(x: Tensor, exponent: float) -> Any:
+    import torch
+
+    if exponent in (0.5, -0.5):
+        return torch.sqrt(x) if exponent > 0 else torch.rsqrt(x)
+    return x * x if exponent == 2 else x * x * x if exponent == 3 else NotImplemented

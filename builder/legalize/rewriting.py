@@ -1,0 +1,67 @@
+"""What a rewrite is, and the way most of them work: named operators replaced by functions of other operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.export import ExportedProgram
+
+    Inputs = tuple[Tensor, ...]
+
+MOVES_DATA = 1e-6  # bound of a rewrite that only moves values: nothing but the order of a later sum may differ
+ARITHMETIC = 1e-4  # bound of a rewrite that sums in another order: float32 rounding, amplified by the norms that follow
+
+
+class Rewrite(Protocol):
+    """A module of `builder.legalize`."""
+
+    @property
+    def BOUND(self) -> float:
+        """Largest change of an output, relative to its range, that the rewrite may make."""
+
+    def apply(self, program: ExportedProgram, samples: Sequence[Inputs]) -> tuple[ExportedProgram, int]:
+        """The rewritten program and how many places were rewritten; the program itself where there is none.
+
+        `samples` are inputs of the kind that the network will see. Parameters keep their names.
+        """
+
+
+def replaced(
+    program: ExportedProgram, functions: Mapping[str, Callable[..., Any]], only: Callable[[Any], bool] | None = None
+) -> tuple[ExportedProgram, int]:
+    """Every call of the operators (`aten.group_norm.default`) replaced by what the function of that name does.
+
+    A function takes the operator's arguments and may return NotImplemented to leave a call as it is. `only` chooses nodes
+    beforehand: nothing is done where it takes none. The graph keeps the source lines of what it replaces.
+    """
+    import torch
+
+    found = [node for node in program.graph.nodes if node.op == "call_function" and str(node.target) in functions]
+    if not any(only is None or only(node) for node in found):
+        return program, 0
+    done: set[int] = set()
+    table: dict[Any, Callable[..., Any]] = {}
+    count = 0
+
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal count
+            result = function(*args, **kwargs)
+            count += result is not NotImplemented
+            return result
+
+        return call
+
+    for node in found:
+        if id(node.target) not in done:
+            done.add(id(node.target))
+            table[node.target] = counted(functions[str(node.target)])
+    with torch.no_grad():
+        rewritten: ExportedProgram = program.run_decompositions(table)
+    if not count:
+        return program, 0
+    left = sum(1 for node in rewritten.graph.nodes if node.op == "call_function" and node.target in table)
+    return rewritten, max(len(found) - left, 1)

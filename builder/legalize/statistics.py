@@ -1,0 +1,50 @@
+"""Averages in the two forms that delegates take: over the last two of four axes, and over channels as a convolution."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def spatial_mean(x: Tensor) -> Tensor:
+    """Of [N, C, H, W] over height and width, axes kept."""
+    return x.mean((2, 3), keepdim=True)
+
+
+def channel_mean(x: Tensor) -> Tensor:
+    """Of [N, C, H, W] over channels, axis kept: a 1 x 1 convolution whose weights are all 1 / C."""
+    from torch.nn.functional import conv2d
+
+    return conv2d(x, x.new_full((1, x.shape[1], 1, 1), 1.0 / x.shape[1]))
+
+
+def trailing_mean(x: Tensor, axes: int) -> Tensor:
+    """Over the last `axes` axes, kept with size 1."""
+    outer, inner = x.shape[: x.ndim - axes], x.shape[x.ndim - axes :]
+    flat = x.reshape(1, math.prod(outer), 1, math.prod(inner))
+    return spatial_mean(flat).reshape(*outer, *([1] * axes))
+
+
+def mean(x: Tensor, axes: Sequence[int]) -> Tensor | None:
+    """Over these axes, kept with size 1; None for axes that no form fits."""
+    wanted = sorted(axis % x.ndim for axis in axes)
+    if x.ndim == 4 and wanted == [1]:
+        return channel_mean(x)
+    if x.ndim == 4 and wanted == [1, 2, 3]:
+        return channel_mean(spatial_mean(x))
+    if x.ndim == 4 and wanted == [2, 3]:
+        return spatial_mean(x)
+    if wanted == list(range(x.ndim - len(wanted), x.ndim)):
+        return trailing_mean(x, len(wanted))
+    return None
+
+
+def scaled(x: Tensor, weight: Tensor | None, bias: Tensor | None, shape: Sequence[int]) -> Tensor:
+    """`x * weight + bias`, both brought to `shape`."""
+    if weight is not None:
+        x = x * weight.reshape(shape)
+    return x if bias is None else x + bias.reshape(shape)
