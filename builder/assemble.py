@@ -72,6 +72,7 @@ def write_bundle(project: Project, source: SourceStep, variants: Sequence[Varian
             version=project.config.model.version,
             licence=project.config.model.licence,
             checkpoint_sha256=project.checkpoint_sha256,
+            imported=source.result.imported,
         ),
         inputs=source.result.inputs,
         outputs=source.result.outputs,

@@ -33,8 +33,12 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+# Files that carry their weights themselves.
+WHOLE_MODELS = (".pt2", ".onnx")
+
+
 class ModelSection(Section):
-    """`source` is `module:callable` beside the file, or a .pt2; `checkpoint` a .safetensors, .pt or .pth state dict."""
+    """`source` is `module:callable` beside the file with `checkpoint` a .safetensors, .pt or .pth state dict; or a whole model."""
 
     name: FileName
     version: str = "1"
@@ -44,11 +48,14 @@ class ModelSection(Section):
 
     @model_validator(mode="after")
     def _one_kind_of_source(self) -> Self:
-        if self.source.endswith(".pt2"):
+        suffix = Path(self.source).suffix
+        if suffix in WHOLE_MODELS:
             if self.checkpoint is not None:
-                raise ValueError("a .pt2 carries its weights: remove 'checkpoint'")
+                raise ValueError(f"a {suffix} carries its weights: remove 'checkpoint'")
         elif ":" not in self.source:
-            raise ValueError(f"'source' must be 'module:callable' or a .pt2 file, not {self.source!r}")
+            raise ValueError(
+                f"'source' must be 'module:callable' or a {', '.join(WHOLE_MODELS)} file, not {self.source!r}"
+            )
         elif self.checkpoint is None:
             raise ValueError("'checkpoint' is missing: name the .safetensors, .pt or .pth file with the weights")
         elif Path(self.checkpoint).suffix not in (".safetensors", ".pt", ".pth"):

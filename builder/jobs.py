@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from builder.bundle import Binding, Coverage, Golden, GoldenTensor, LayerPrecision, Quality, TensorSpec, Variant
+from builder.bundle import Binding, Coverage, Golden, GoldenTensor, LayerPrecision, Quality, SourceAgreement, TensorSpec, Variant
 from builder.config import Config
 from builder.precision.layers import LayerTable
 from builder.precision.plan import Rule
@@ -35,6 +35,7 @@ class SourceResult(Message):
     layers: LayerTable
     golden_inputs: tuple[tuple[GoldenTensor, ...], ...]
     golden_references: tuple[tuple[GoldenTensor, ...], ...]
+    imported: SourceAgreement | None = None
 
 
 class VariantJob(Message):

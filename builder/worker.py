@@ -106,10 +106,10 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
     import numpy as np
     import torch
 
-    from builder.sources import load_model
+    from builder.sources import load_checked
 
     stage(folder, "load")
-    model = load_model(job.config, job.folder)
+    model, agreement = load_checked(job.config, job.folder, job.evaluation)
     torch.export.save(model.program, folder / PROGRAM)
     module = model.program.module()
     (folder / "reference").mkdir()
@@ -136,6 +136,7 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         layers=model.layers,
         golden_inputs=tuple(golden_inputs),
         golden_references=tuple(golden_references),
+        imported=agreement,
     )
 
 

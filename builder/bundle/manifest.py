@@ -142,11 +142,22 @@ class Golden(Frozen):
     reference: tuple[GoldenTensor, ...] = ()
 
 
+class SourceAgreement(Frozen):
+    """Agreement of an imported model (ONNX, Keras, TensorFlow) with its file's own runtime, on evaluation and random samples."""
+
+    runtime: str
+    samples: int
+    psnr_db_worst: float
+
+
 class ModelInfo(Frozen):
+    """`imported` is null where the source was a PyTorch network itself."""
+
     name: str
     version: str
     licence: str
     checkpoint_sha256: str
+    imported: SourceAgreement | None = None
 
 
 class Tool(Frozen):

@@ -3,28 +3,63 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from builder.backends.base import Model
-from builder.bundle import TensorSpec
+from builder.bundle import SourceAgreement, TensorSpec
 from builder.config import Config
+from builder.errors import SourceError
+
+if TYPE_CHECKING:
+    from builder.sources.loaded import Loaded
 
 
 def load_model(config: Config, folder: Path) -> Model:
+    """`load_checked` without evaluation data: an import is compared with its source on random samples only."""
+    return load_checked(config, folder, ())[0]
+
+
+def load_checked(
+    config: Config, folder: Path, evaluation: tuple[Path, ...]
+) -> tuple[Model, SourceAgreement | None]:
     """The source network of a builder.toml in `folder`, exported for inference, batch norms folded.
 
+    An imported one has agreed with the runtime of its own file on the evaluation files and on random samples.
     Raises SourceError for anything that is wrong with the model, its checkpoint or its declared shapes.
     """
     from builder.legalize.batch_norm import fold_batch_norms
     from builder.precision.layers import layer_table
-    from builder.sources import checkpoint, exported
+    from builder.sources import exported
+    from builder.sources.parity import gate_samples
 
-    if config.model.source.endswith(".pt2"):
-        program = exported.load(folder / config.model.source, config)
-    else:
-        program = checkpoint.load(folder, config)
-    program = fold_batch_norms(program)
+    loaded = load_source(config, folder)
+    program = fold_batch_norms(loaded.program)
     inputs, outputs = specs(config, folder, exported.output_shapes(program))
-    return Model(program=program, inputs=inputs, outputs=outputs, layers=layer_table(program))
+    check_pictures(outputs)
+    agreement = loaded.gate(program, gate_samples(evaluation, inputs), outputs) if loaded.gate is not None else None
+    return Model(program=program, inputs=inputs, outputs=outputs, layers=layer_table(program)), agreement
+
+
+def load_source(config: Config, folder: Path) -> Loaded:
+    """By the kind of file that `source` names."""
+    from builder.sources import checkpoint, exported, onnx
+    from builder.sources.loaded import Loaded
+
+    path = folder / config.model.source
+    if path.suffix == ".pt2":
+        return Loaded(program=exported.load(path, config))
+    if path.suffix == ".onnx":
+        return onnx.load(path, config)
+    return Loaded(program=checkpoint.load(folder, config))
+
+
+def check_pictures(outputs: tuple[TensorSpec, ...]) -> None:
+    """Raises SourceError for an output of kind `image` that has not the shape of one."""
+    for spec in outputs:
+        if spec.kind == "image" and (len(spec.shape) != 4 or spec.shape[1] != 3):
+            raise SourceError(
+                f"output {spec.name!r} has shape {list(spec.shape)}, which is no picture [1, 3, height, width]; set its 'kind' to \"tensor\"."
+            )
 
 
 def specs(

@@ -1,0 +1,88 @@
+"""ONNX files, opset 11 to the newest, as the same exported program that PyTorch models become.
+
+read -> bind (names, layout, shapes of builder.toml) -> simplify (onnxsim) -> import (one call a node) -> torch.export, and
+a gate that compares the result with ONNX Runtime running the file as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from builder.bundle import SourceAgreement, TensorSpec
+from builder.config import Config
+from builder.errors import SourceError
+from builder.sources.loaded import Loaded
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+    from builder.sources.parity import Tensors
+
+QUANTIZED_LEAST_DB = 20.0  # what 8 bits leave of agreement in the worst networks seen; wrong ones are below
+
+
+def load(path: Path, config: Config) -> Loaded:
+    """Raises SourceError and UnsupportedOperation, naming the input, the tensor or the node."""
+    import torch
+
+    from builder.sources.onnx.bind import bind_inputs, bind_outputs
+    from builder.sources.onnx.network import import_graph
+    from builder.sources.onnx.read import read
+    from builder.sources.onnx.runtime import Reference
+    from builder.sources.onnx.simplify import simplified
+    from builder.sources.parity import random_sample
+
+    model = read(path)
+    inputs, outputs = bind_inputs(model, config.input), bind_outputs(model, config.output)
+    reference = Reference(path, inputs, outputs)
+    specs = tuple(
+        TensorSpec(name=t.name, kind=t.kind, shape=t.shape, dtype=t.dtype, range=t.range) for t in config.input
+    )
+    sample = random_sample(specs, 0)
+    shapes = {name: value.shape for name, value in reference.raw(sample).items()}
+    for section in config.output:
+        shape = shapes[section.name]
+        if section.kind == "image" and len(shape) == 4 and shape[1] != 3 and shape[3] == 3:
+            reference.nhwc.add(section.name)
+    small = simplified(model, inputs, outputs, shapes, reference.nhwc)
+    imported = import_graph(
+        small, {value.name: torch.from_numpy(sample[b.name]) for value, b in zip(small.graph.input, inputs, strict=False)}
+    )
+    arguments = tuple(torch.from_numpy(sample[b.name]) for b in inputs)
+    try:
+        program = torch.export.export(imported.module(quantizers=False), arguments)
+    except Exception as error:  # torch.export raises what its many parts raise
+        raise SourceError(
+            f"torch.export cannot capture the import of {path}: {str(error).splitlines()[0]}; please report the model."
+        ) from error
+
+    def gate(
+        program: ExportedProgram, samples: Iterable[Tensors], output_specs: tuple[TensorSpec, ...]
+    ) -> SourceAgreement:
+        from builder.sources.onnx.gate import gate_steps
+        from builder.sources.onnx.runtime import runtime_name
+        from builder.sources.parity import agree, torch_run
+        from builder.sources.parity import gate as gate_outputs
+
+        input_specs = tuple(specs)
+        runs = torch_run(program.module(), input_specs, output_specs)
+        if not imported.quantized:
+            return gate_outputs(
+                reference, runs, samples, output_specs, runtime=runtime_name(), where=path.name
+            )
+        samples = list(samples)
+        feed = {v.name: samples[0][b.name] for v, b in zip(small.graph.input, inputs, strict=False)}
+        gate_steps(small, imported, feed)
+        rounding = torch_run(imported.module(), input_specs, output_specs)
+        agreement = gate_outputs(reference, rounding, samples, output_specs, runtime=runtime_name(), where=path.name)
+        floats = min(agree(runs(s), reference(s), output_specs) for s in samples)
+        if floats < QUANTIZED_LEAST_DB:
+            raise SourceError(
+                f"without its activations' quantization the model {path.name} agrees with itself to {floats:.1f} dB only; "
+                "bring the float model that it was quantized from."
+            )
+        return agreement
+
+    return Loaded(program=program, gate=gate)

@@ -1,0 +1,138 @@
+"""How the inputs and outputs of builder.toml meet those of an ONNX graph: by name, with NHWC pictures turned at the border."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from builder.config import InputSection, OutputSection
+from builder.errors import SourceError
+from builder.sources.onnx.names import plain
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, ValueInfoProto
+
+_DTYPES = {1: "float32", 6: "int32", 7: "int64"}
+TO_NHWC, TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundInput:
+    """`name` as builder.toml has it, `value` in the graph; `shape` is logical, `nhwc` that the graph wants channels last."""
+
+    name: str
+    value: str
+    shape: tuple[int, ...]
+    dtype: str
+    nhwc: bool
+
+    @property
+    def graph_shape(self) -> tuple[int, ...]:
+        return tuple(self.shape[i] for i in TO_NHWC) if self.nhwc else self.shape
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundOutput:
+    name: str
+    value: str
+
+
+def bind_inputs(model: ModelProto, inputs: Sequence[InputSection]) -> tuple[BoundInput, ...]:
+    """In the order of builder.toml. Raises SourceError naming both sides of what does not fit."""
+    stored = {tensor.name for tensor in model.graph.initializer}
+    values = [value for value in model.graph.input if value.name not in stored]
+    if len(values) != len(inputs):
+        raise SourceError(
+            f"the model has {len(values)} inputs ({_listed(values)}) but builder.toml names {len(inputs)}; write one [[input]] for each."
+        )
+    by_name = {plain(value.name): value for value in values}
+    if len(inputs) == 1:
+        by_name = {inputs[0].name: values[0]}
+    bound = []
+    for tensor in inputs:
+        if tensor.name not in by_name:
+            raise SourceError(
+                f"the model has no input {tensor.name!r}, its inputs are {', '.join(map(repr, by_name))}; name each [[input]] of builder.toml as the model does."
+            )
+        bound.append(_bind(model, by_name[tensor.name], tensor))
+    return tuple(bound)
+
+
+def bind_outputs(model: ModelProto, outputs: Sequence[OutputSection]) -> tuple[BoundOutput, ...]:
+    """In the order of builder.toml: by name where the model has all of the names, else by position. Raises SourceError."""
+    values = list(model.graph.output)
+    if len(values) != len(outputs):
+        raise SourceError(
+            f"the model has {len(values)} outputs ({_listed(values)}) but builder.toml names {len(outputs)}; write one [[output]] for each."
+        )
+    names = [plain(value.name) for value in values]
+    known = [tensor.name for tensor in outputs if tensor.name in names]
+    if len(known) == len(outputs):
+        return tuple(BoundOutput(name=t.name, value=values[names.index(t.name)].name) for t in outputs)
+    for tensor, name in zip(outputs, names, strict=True):
+        if tensor.name in known and tensor.name != name:
+            raise SourceError(
+                f"output {tensor.name!r} is not where the model has it, its outputs are {', '.join(names)}; name all [[output]] as the model does, or list them in its order."
+            )
+    return tuple(BoundOutput(name=t.name, value=v.name) for t, v in zip(outputs, values, strict=True))
+
+
+def _listed(values: Sequence[ValueInfoProto]) -> str:
+    return ", ".join(plain(value.name) for value in values)
+
+
+def _bind(model: ModelProto, value: ValueInfoProto, tensor: InputSection) -> BoundInput:
+    kind = value.type.tensor_type
+    if not value.type.HasField("tensor_type") or _DTYPES.get(kind.elem_type) != tensor.dtype:
+        has = _DTYPES.get(kind.elem_type, f"data type number {kind.elem_type}")
+        raise SourceError(
+            f"the model takes {has} for input {tensor.name!r} but builder.toml says {tensor.dtype}; "
+            f"{'correct its dtype' if kind.elem_type in _DTYPES else 'export it with float32, int32 or int64 inputs'}."
+        )
+    sizes: list[int | None] = [None] * len(tensor.shape)
+    if kind.HasField("shape"):
+        sizes = [d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in kind.shape.dim]
+    straight = BoundInput(name=tensor.name, value=value.name, shape=tensor.shape, dtype=tensor.dtype, nhwc=False)
+    turned = BoundInput(name=tensor.name, value=value.name, shape=tensor.shape, dtype=tensor.dtype, nhwc=True)
+    fitting = [b for b in ((straight, turned) if len(tensor.shape) == 4 else (straight,)) if _fits(sizes, b.graph_shape)]
+    if len(fitting) == 2 and straight.graph_shape != turned.graph_shape:
+        fitting = [b for b in fitting if _runs(model, b)] or fitting
+        if len(fitting) == 2:
+            raise SourceError(
+                f"whether the model takes input {tensor.name!r} as NCHW or NHWC cannot be told from its shape; export it with a fixed number of channels."
+            )
+    if not fitting:
+        has = ", ".join("?" if size is None else str(size) for size in sizes)
+        raise SourceError(
+            f"the model takes [{has}] for input {tensor.name!r} but builder.toml says {list(tensor.shape)}; correct 'shape' (an NHWC model is described as NCHW)."
+        )
+    return fitting[0]
+
+
+def _fits(sizes: Sequence[int | None], shape: Sequence[int]) -> bool:
+    return len(sizes) == len(shape) and all(a is None or a == b for a, b in zip(sizes, shape, strict=True))
+
+
+def _runs(model: ModelProto, bound: BoundInput) -> bool:
+    """Whether the shapes of the graph can be inferred with this input's shape."""
+    import onnx
+
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    set_shape(copy, bound)
+    try:
+        onnx.shape_inference.infer_shapes(copy, strict_mode=True, data_prop=True)
+    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
+        return False
+    return True
+
+
+def set_shape(model: ModelProto, bound: BoundInput) -> None:
+    """Write the concrete shape into the graph's input."""
+    for value in model.graph.input:
+        if value.name == bound.value:
+            shape = value.type.tensor_type.shape
+            del shape.dim[:]
+            for size in bound.graph_shape:
+                shape.dim.add().dim_value = size

@@ -1,0 +1,51 @@
+"""Names of layers and stored tensors, as torch modules can have them, from what exporters leave in an ONNX file.
+
+Priority: the module path that the dynamo exporter writes into a node's metadata, an initializer `X.weight`, the node's path
+(`/block/conv/Conv` of the TorchScript exporter, `StatefulPartitionedCall/net/conv/BiasAdd` of tf2onnx).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+
+NAME_SCOPES = "pkg.torch.onnx.name_scopes"
+_CALLS = re.compile(r"(Stateful)?PartitionedCall(_\d+)?")
+
+
+def layer_name(op: str, node: str, scopes: str | None, weights: Sequence[str]) -> str:
+    """The dotted name of a node's layer; `weights` are the initializers it takes, `scopes` the dynamo exporter's metadata."""
+    if scopes is not None and (path := _innermost(scopes)):
+        return path
+    for weight in weights:
+        owner, _, role = weight.rpartition(".")
+        if owner and role in ("weight", "bias"):
+            return owner
+    parts = [part for part in node.split("/") if part and not _CALLS.fullmatch(part)]
+    if len(parts) > 1:
+        return ".".join(parts[:-1])  # the last part is the operation
+    return parts[0] if parts else op.lower()
+
+
+def _innermost(scopes: str) -> str:
+    """The path of the module that a node stands in: the last but one of the list, the last is the node's own."""
+    try:
+        found = ast.literal_eval(scopes)
+    except (ValueError, SyntaxError):
+        return ""
+    if not isinstance(found, list) or len(found) < 2:
+        return ""
+    return str(found[-2])
+
+
+def dotted(name: str) -> str:
+    """A name as torch can store a tensor under: `/a/b:0` is `a.b`, parts are never empty."""
+    parts = [re.sub(r"[^0-9A-Za-z_]", "_", part) for part in re.split(r"[/.]+", re.sub(r":\d+$", "", name)) if part]
+    return ".".join(parts) or "constant"
+
+
+def plain(name: str) -> str:
+    """The name of an input or output as builder.toml can have it: `input.1` is `input_1`, `image:0` is `image`."""
+    word = re.sub(r"\W", "_", re.sub(r":\d+$", "", name))
+    return f"_{word}" if word[:1].isdigit() else word

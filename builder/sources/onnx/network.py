@@ -1,0 +1,259 @@
+"""From a checked, simplified ONNX graph to a torch module whose parameters are named by its layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from builder.errors import SourceError
+from builder.sources.onnx.graph import Call, Node, Operand, Values, Weight
+from builder.sources.onnx.names import NAME_SCOPES, dotted, layer_name
+from builder.sources.onnx.ops import import_node
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+    from torch import Tensor
+    from torch.nn import Module
+
+_LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One call: values by name in, values by name out. Operands are names of values or of stored tensors, None if omitted."""
+
+    node: str
+    op: str
+    call: Call
+    operands: tuple[str | None, ...]
+    outputs: tuple[str, ...]
+    layer: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """The graph as steps. `stored` gives the parameter name of every stored tensor's value name, `tensors` the tensors."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    steps: tuple[Step, ...]
+    stored: Mapping[str, str]
+    tensors: Mapping[str, Tensor]
+
+    @property
+    def quantized(self) -> bool:
+        return any(step.call.quantizer for step in self.steps)
+
+    def module(self, *, quantizers: bool = True) -> Module:
+        """A torch module that runs the steps; without `quantizers` what they round stays as it is."""
+        return _network(self, quantizers)
+
+
+def import_graph(model: ModelProto, samples: Mapping[str, Tensor]) -> Imported:
+    """Import every node, running it once on `samples` (by graph input) to know all shapes; what needs no input is folded.
+
+    Raises UnsupportedOperation, and SourceError naming the node that rejects the samples' shapes.
+    """
+    import torch
+
+    builder = _Builder(model, samples)
+    with torch.no_grad():
+        for number, node in enumerate(model.graph.node):
+            builder.add(node, number)
+    return builder.finish()
+
+
+class _Builder:
+    def __init__(self, model: ModelProto, samples: Mapping[str, Tensor]) -> None:
+        from builder.sources.onnx.read import opset_of
+
+        self.values = Values(samples=dict(samples))
+        self.opset = opset_of(model)
+        for tensor in model.graph.initializer:
+            self.values.constants[tensor.name] = to_torch(tensor)
+        self.inputs = tuple(samples)
+        self.outputs = tuple(value.name for value in model.graph.output)
+        self.steps: list[Step] = []
+        self.stored: dict[str, str] = {}  # value name -> parameter name
+        self.tensors: dict[str, Tensor] = {}  # parameter name -> tensor
+        self.layers: dict[str, str] = {}  # layer name -> the initializer of its weight
+
+    def add(self, proto: NodeProto, number: int) -> None:
+        node = Node(
+            op=proto.op_type,
+            name=proto.name or f"{proto.op_type}_{number}",
+            inputs=tuple(proto.input),
+            outputs=tuple(proto.output),
+            attributes={a.name: _attribute(a) for a in proto.attribute},
+            opset=self.opset,
+            values=self.values,
+        )
+        call = import_node(node)
+        folded = all(not isinstance(o, str) or o in self.values.constants for o in call.operands)
+        values = [self._value(operand) for operand in call.operands]
+        try:
+            result = call.function(*values)
+        except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
+            shapes = ", ".join(str(list(v.shape)) for v in values if v is not None)
+            raise SourceError(
+                f"node {node.name!r} ({node.op}) rejects inputs of shapes {shapes}: {str(error).splitlines()[0]}; "
+                "correct 'shape' of the inputs in builder.toml, or the exported graph."
+            ) from error
+        results = list(result) if isinstance(result, tuple | list) else [result]
+        target = self.values.constants if folded else self.values.samples
+        target.update({name: value for name, value in zip(node.outputs, results, strict=False) if name})
+        self.values.producers.update(dict.fromkeys(node.outputs, node.op))
+        if not folded:
+            self._step(node, call, _metadata(proto))
+
+    def _value(self, operand: Operand) -> Tensor | None:
+        if operand is None:
+            return None
+        return operand.value if isinstance(operand, Weight) else self.values.tensor(operand)
+
+    def _step(self, node: Node, call: Call, scopes: str | None) -> None:
+        weights = [o.origin for o in call.operands if isinstance(o, Weight) and o.origin is not None]
+        weights += [o for o in call.operands if isinstance(o, str) and o in self.values.constants]
+        has_weight = any(isinstance(o, Weight) and o.role == "weight" for o in call.operands)
+        name = dotted(layer_name(node.op, node.name, scopes, weights))
+        if has_weight:
+            name = self._layer(name, weights, node)
+        self.steps.append(
+            Step(
+                node=node.name,
+                op=node.op,
+                call=call,
+                operands=tuple(self._operand(o, name, has_weight) for o in call.operands),
+                outputs=tuple(node.outputs),
+                layer=has_weight and node.op in _LAYERS,
+            )
+        )
+
+    def _layer(self, name: str, weights: Sequence[str], node: Node) -> str:
+        """A name that no other layer has; the same weights again are the same layer."""
+        first = f"{node.op} {weights[0] if weights else node.name}"
+        unique, count = name, 1
+        while self.layers.get(unique, first) != first:
+            count += 1
+            unique = f"{name}_{count}"
+        self.layers[unique] = first
+        return unique
+
+    def _operand(self, operand: Operand, name: str, layer: bool) -> str | None:
+        if operand is None:
+            return None
+        if isinstance(operand, str):
+            if operand in self.values.constants and operand not in self.stored:
+                self._store(operand, dotted(operand), self.values.constants[operand])
+            return operand
+        if layer and operand.role in ("weight", "bias", "running_mean", "running_var"):
+            key, path = f"{name}.{operand.role} of {operand.origin}", f"{name}.{operand.role}"
+        else:
+            key, path = f"{name}:{operand.role}:{len(self.tensors)}", f"{name}_{operand.role}"
+        if key not in self.stored:
+            self._store(key, path, operand.value)
+        return key
+
+    def _store(self, key: str, path: str, value: Tensor) -> None:
+        import torch
+
+        if value.is_floating_point() and bool(torch.isnan(value).any()):
+            raise SourceError(f"the model has NaN values in {path!r}; export it from an earlier checkpoint.")
+        unique, count = path, 1
+        while unique in self.tensors:
+            count += 1
+            unique = f"{path}_{count}"
+        self.stored[key] = unique
+        self.tensors[unique] = value.contiguous()
+
+    def finish(self) -> Imported:
+        for name in self.outputs:
+            if name in self.values.constants or name in self.inputs:
+                raise SourceError(f"the output {name!r} does not depend on the inputs by any operation; export the model again.")
+        return Imported(
+            inputs=self.inputs,
+            outputs=self.outputs,
+            steps=tuple(self.steps),
+            stored=self.stored,
+            tensors=self.tensors,
+        )
+
+
+def to_torch(tensor: object) -> Tensor:
+    """A TensorProto as a torch tensor of its own memory. Raises SourceError for one whose data do not fill its shape."""
+    import torch
+    from onnx import numpy_helper
+
+    name = getattr(tensor, "name", "")
+    try:
+        array = numpy_helper.to_array(tensor)
+        return torch.from_numpy(array.copy()) if array.dtype.name != "bfloat16" else torch.from_numpy(array.astype("float32"))
+    except (ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise SourceError(f"the stored tensor {name!r} cannot be read ({str(error).splitlines()[0]}); export it again.") from error
+
+
+def _attribute(attribute: Any) -> Any:
+    import onnx
+
+    value = onnx.helper.get_attribute_value(attribute)
+    return to_torch(value) if isinstance(value, onnx.TensorProto) else value
+
+
+def _metadata(node: NodeProto) -> str | None:
+    return next((entry.value for entry in node.metadata_props if entry.key == NAME_SCOPES), None)
+
+
+def _network(imported: Imported, quantizers: bool) -> Module:
+    import torch
+    from torch import nn
+
+    class Network(nn.Module):
+        """The steps in order, over values by name."""
+
+        def forward(self, *inputs: Tensor) -> Any:
+            values: dict[str, Any] = dict(zip(imported.inputs, inputs, strict=True))
+            for step in imported.steps:
+                operands = [None if o is None else values[o] if o in values else _get(self, paths[o]) for o in step.operands]
+                function = step.call.function
+                if not quantizers and step.call.float_function is not None:
+                    function = step.call.float_function
+                result = function(*operands)
+                results = result if isinstance(result, tuple | list) else (result,)
+                values.update(zip(step.outputs, results, strict=False))
+            found = tuple(values[name] for name in imported.outputs)
+            return found[0] if len(found) == 1 else found
+
+    network = Network()
+    paths = {key: _place(network, path, imported.tensors[path]) for key, path in imported.stored.items()}
+    assert isinstance(network, torch.nn.Module)
+    return network.eval()
+
+
+def _place(root: Module, path: str, value: Tensor) -> str:
+    """Register a tensor under a dotted name; a part that torch's modules use themselves gets an underscore."""
+    from torch import nn
+
+    owner, parts = root, path.split(".")
+    placed = []
+    for part in parts[:-1]:
+        while hasattr(owner, part) and part not in dict(owner.named_children()):
+            part += "_"
+        if part not in dict(owner.named_children()):
+            owner.add_module(part, nn.Module())
+        owner = owner.get_submodule(part)
+        placed.append(part)
+    last = parts[-1]
+    while hasattr(owner, last):
+        last += "_"
+    if value.is_floating_point():
+        owner.register_parameter(last, nn.Parameter(value, requires_grad=False))
+    else:
+        owner.register_buffer(last, value)
+    return ".".join((*placed, last))
+
+
+def _get(root: Module, path: str) -> Tensor:
+    owner, _, name = path.rpartition(".")
+    found: Tensor = getattr(root.get_submodule(owner), name)
+    return found

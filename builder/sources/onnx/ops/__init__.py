@@ -1,0 +1,42 @@
+"""What every ONNX operation becomes, grouped by kind; an operation that is in no group is refused."""
+
+from __future__ import annotations
+
+import difflib
+
+from builder.sources.onnx.graph import Call, Importer, Node
+from builder.sources.onnx.ops import conv, elementwise, matmul, norm, pooling, quantize, resize, shape
+
+OPS: dict[str, Importer] = {
+    **conv.OPS,
+    **elementwise.OPS,
+    **matmul.OPS,
+    **norm.OPS,
+    **pooling.OPS,
+    **quantize.OPS,
+    **resize.OPS,
+    **shape.OPS,
+}
+
+_INSTEAD = {
+    "QLinearConv": "save the quantized model in the QDQ format (QuantFormat.QDQ)",
+    "QLinearMatMul": "save the quantized model in the QDQ format (QuantFormat.QDQ)",
+    "ConvInteger": "quantize it statically in the QDQ format, or bring the float model",
+    "MatMulInteger": "quantize it statically in the QDQ format, or bring the float model",
+    "DynamicQuantizeLinear": "quantize it statically in the QDQ format, or bring the float model",
+    "GridSample": "resample with Resize",
+    "NonMaxSuppression": "end the model before it and do it in the app",
+    "TopK": "end the model before it and do it in the app",
+    "LSTM": "use a network without recurrence",
+    "GRU": "use a network without recurrence",
+}
+
+
+def import_node(node: Node) -> Call:
+    """The call that a node becomes. Raises UnsupportedOperation naming the node and what to do."""
+    importer = OPS.get(node.op)
+    if importer is None:
+        near = difflib.get_close_matches(node.op, OPS, n=1, cutoff=0.6)
+        nearest = f"the nearest operation that is supported is {near[0]}" if near else "build it of convolutions, matrix products and elementwise operations"
+        raise node.refuse("has no importer", _INSTEAD.get(node.op, nearest))
+    return importer(node)

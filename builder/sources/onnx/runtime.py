@@ -1,0 +1,82 @@
+"""ONNX Runtime as the reference of an import: the file as it is, and every value inside a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from builder.errors import SourceError
+from builder.sources.onnx.bind import TO_NCHW, TO_NHWC, BoundInput, BoundOutput
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from onnx import ModelProto
+
+    Array = NDArray[np.generic]
+    Tensors = dict[str, Array]
+
+AT_ONCE = 64  # inner values that one run gives: they are held in memory together
+
+
+def runtime_name() -> str:
+    import onnxruntime
+
+    return f"ONNX Runtime {onnxruntime.__version__}"
+
+
+class Reference:
+    """The file in ONNX Runtime, without optimization: what it says, not what a fused kernel makes of it.
+
+    Logical tensors by the names of builder.toml in and out.
+    """
+
+    def __init__(self, path: Path, inputs: Sequence[BoundInput], outputs: Sequence[BoundOutput]) -> None:
+        self._session = _session(path)
+        self._inputs, self._outputs = inputs, outputs
+        self.nhwc: set[str] = set()
+
+    def __call__(self, sample: Tensors) -> Tensors:
+        values = self.raw(sample)
+        return {name: value.transpose(TO_NCHW) if name in self.nhwc else value for name, value in values.items()}
+
+    def raw(self, sample: Tensors) -> Tensors:
+        """Outputs in the layout of the graph. Raises SourceError when the runtime rejects the shapes."""
+        feed = {b.value: sample[b.name].transpose(TO_NHWC) if b.nhwc else sample[b.name] for b in self._inputs}
+        try:
+            found = self._session.run([b.value for b in self._outputs], feed)
+        except Exception as error:  # the runtime's errors have no common base but this
+            raise SourceError(
+                f"ONNX Runtime rejects inputs of the shapes in builder.toml: {str(error).splitlines()[0]}; correct 'shape' of the inputs."
+            ) from error
+        return {b.name: np.asarray(value) for b, value in zip(self._outputs, found, strict=True)}
+
+
+def _session(model: Path | bytes) -> object:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 2
+    try:
+        return onnxruntime.InferenceSession(
+            str(model) if isinstance(model, Path) else model, options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # the runtime's errors have no common base but this
+        raise SourceError(f"ONNX Runtime cannot load the model: {str(error).splitlines()[0]}; export it again.") from error
+
+
+def inner_values(model: ModelProto, feed: Mapping[str, Array], names: Sequence[str]) -> Tensors:
+    """Values inside a graph, by name. Few at once, as all of a large picture's would not fit."""
+    import onnx
+
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    present = {value.name for value in copy.graph.output}
+    copy.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in present)
+    session = _session(copy.SerializeToString())
+    found = session.run(list(names), dict(feed))  # type: ignore[attr-defined]
+    return dict(zip(names, found, strict=True))

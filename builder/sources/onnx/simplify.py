@@ -1,0 +1,120 @@
+"""Concrete shapes, folded constants and NCHW borders: what is left of a graph when its input shapes are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from builder.errors import SourceError
+from builder.sources.onnx.bind import TO_NCHW, TO_NHWC, BoundInput, BoundOutput, set_shape
+from builder.sources.onnx.read import refuse_control_flow
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto
+
+
+def simplified(
+    model: ModelProto,
+    inputs: Sequence[BoundInput],
+    outputs: Sequence[BoundOutput],
+    output_shapes: Mapping[str, Sequence[int]],
+    nhwc_outputs: set[str],
+) -> ModelProto:
+    """A copy whose graph has exactly these inputs and outputs in this order, NCHW.
+
+    `output_shapes` are the graph's own, by the names of builder.toml. Raises SourceError, UnsupportedOperation.
+    """
+    import onnx
+    import onnxsim
+
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for bound in inputs:
+        set_shape(copy, bound)
+    del copy.graph.value_info[:]  # shapes that were written for other input sizes
+    _turn_inputs(copy.graph, inputs)
+    _turn_outputs(copy.graph, outputs, output_shapes, nhwc_outputs)
+    try:
+        # Without its optimizer: names of nodes and initializers are names of layers.
+        small, _ = onnxsim.simplify(copy, perform_optimization=False, certify=False)
+    except Exception as error:  # onnxsim raises what its C++ core throws
+        text = str(error).strip().splitlines()
+        raise SourceError(
+            f"onnxsim cannot simplify the model with the shapes of builder.toml: {text[0] if text else type(error).__name__}; "
+            "correct 'shape' of the inputs, or export the model again."
+        ) from error
+    refuse_control_flow(small.graph)
+    return merge_transposes(small)
+
+
+def _turn_inputs(graph: GraphProto, inputs: Sequence[BoundInput]) -> None:
+    """Inputs in the order of builder.toml, by its names, each NHWC one followed by a Transpose."""
+    import onnx
+
+    taken = {name for node in graph.node for name in (*node.input, *node.output)} | {t.name for t in graph.initializer}
+    kinds = {value.name: value.type.tensor_type.elem_type for value in graph.input}
+    made, values = [], []
+    for bound in inputs:
+        if not bound.nhwc:
+            values.append(onnx.helper.make_tensor_value_info(bound.value, kinds[bound.value], bound.shape))
+            continue
+        name = f"{bound.value}_nchw"
+        while name in taken:
+            name += "_"
+        values.append(onnx.helper.make_tensor_value_info(name, kinds[bound.value], bound.shape))
+        made.append(onnx.helper.make_node("Transpose", [name], [bound.value], name=f"{name}_to_nhwc", perm=TO_NHWC))
+    stored = {tensor.name for tensor in graph.initializer}
+    kept = [onnx.ValueInfoProto.FromString(v.SerializeToString()) for v in graph.input if v.name in stored]
+    nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in graph.node]
+    del graph.input[:]
+    del graph.node[:]
+    graph.input.extend((*values, *kept))
+    graph.node.extend((*made, *nodes))
+
+
+def _turn_outputs(
+    graph: GraphProto, outputs: Sequence[BoundOutput], shapes: Mapping[str, Sequence[int]], nhwc: set[str]
+) -> None:
+    import onnx
+
+    kinds = {value.name: value.type.tensor_type.elem_type for value in graph.output}
+    del graph.output[:]
+    for bound in outputs:
+        name, shape = bound.value, list(shapes[bound.name])
+        if bound.name in nhwc:
+            shape = [shape[i] for i in TO_NCHW]
+            name = f"{bound.value}_nchw"
+            graph.node.append(
+                onnx.helper.make_node("Transpose", [bound.value], [name], name=f"{name}_from_nhwc", perm=TO_NCHW)
+            )
+        graph.output.append(onnx.helper.make_tensor_value_info(name, kinds[bound.value], shape))
+
+
+def merge_transposes(model: ModelProto) -> ModelProto:
+    """A Transpose of a Transpose is one, and none where they undo each other: the borders meet the graph's own here."""
+    graph = model.graph
+    made = {output: node for node in graph.node for output in node.output}
+    for node in graph.node:
+        before = made.get(node.input[0]) if node.op_type == "Transpose" else None
+        if before is None or before.op_type != "Transpose":
+            continue
+        first, second = _order(before), _order(node)
+        if first is None or second is None:
+            continue
+        merged = [first[i] for i in second]
+        node.input[0] = before.input[0]
+        del node.attribute[:]
+        if merged == sorted(merged):
+            node.op_type = "Identity"
+        else:
+            attribute = node.attribute.add()
+            attribute.name, attribute.type = "perm", 7  # INTS
+            attribute.ints.extend(merged)
+    used = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
+    for node in [n for n in graph.node if n.op_type == "Transpose" and n.output[0] not in used]:
+        graph.node.remove(node)
+    return model
+
+
+def _order(node: object) -> list[int] | None:
+    return next((list(a.ints) for a in node.attribute if a.name == "perm"), None)  # type: ignore[attr-defined]
