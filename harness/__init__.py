@@ -48,11 +48,16 @@ def measure(
                 kept.close()
 
 
-def compare(base: str, new: str) -> tuple[Comparison, ...]:
-    """Latest runs of two stores (path or URL) against one another. Raises UsageError and StoreError."""
-    from harness.comparison import compare_runs
+def compare(base: str, new: str | None = None) -> tuple[Comparison, ...]:
+    """Last measurements of two stores (path or URL) against one another; of one store, its variants against the first.
+
+    Raises UsageError and StoreError.
+    """
+    from harness.comparison import compare_runs, compare_variants
     from harness.store import stored_runs
 
+    if new is None:
+        return compare_variants(stored_runs(base))
     return compare_runs(stored_runs(base), stored_runs(new))
 
 

@@ -85,7 +85,7 @@ def show(args: argparse.Namespace) -> int:
 
 def check(args: argparse.Namespace) -> int:
     """Latest run of each variant on each device; an invalid one (5) is worse than an unstable one (7)."""
-    from harness.report.model import latest
+    from harness.selection import latest
     from harness.store import stored_runs
     from harness.verdicts import grade
 

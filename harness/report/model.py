@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.records import Run
+from harness.selection import latest
 from harness.statistics import Summary, summarize
 from harness.store import Store
 
@@ -56,14 +57,6 @@ def load_report(store: Store) -> Report:
     ]
     shown = sum(len(chapter.entries) + chapter.left_out for chapter in chapters)
     return Report(chapters=tuple(chapters), left_out=len(runs) - shown)
-
-
-def latest(runs: list[Run]) -> list[Run]:
-    """The last run of each variant on each device, in the order in which variant and device first appeared."""
-    chosen: dict[tuple[str, str, str], Run] = {}
-    for run in runs:
-        chosen[(run.variant, run.device.kind, run.device.id)] = run
-    return list(chosen.values())
 
 
 def summary_of(run: Run) -> Summary | None:

@@ -13,10 +13,9 @@ from harness.statistics.change import outliers
 from harness.statistics.interval import LEVEL, checked, median_interval
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 NORMAL_MAD = 1.4826  # 1 / Phi^-1(3/4): makes the MAD of a normal distribution equal to its standard deviation
-FEWEST_ROUNDS = 3  # from here on the rounds themselves tell how much runs differ
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,33 +109,31 @@ def level_of_samples(samples: ArrayLike) -> Level:
 
 
 def level_of_rounds(rounds: Sequence[ArrayLike]) -> Level:
-    """Level over the runs of several rounds. From three rounds on the interval is that of the rounds' medians (Student's t of their
-    logarithms), which holds whatever makes one round differ from the next; below that it is the one within the runs.
-
-    Raises ValueError for no rounds.
+    """Level over several rounds. Its interval is that of the rounds' medians (Student's t of their logarithms), which holds whatever
+    makes one round differ from the next; of a single round it is the one within the run. Raises ValueError for no rounds.
     """
-    if not rounds:
-        raise ValueError("there are no rounds")
-    if len(rounds) >= FEWEST_ROUNDS:
-        logs = np.log([float(np.median(checked(samples))) for samples in rounds])
-        error = float(np.std(logs, ddof=1)) / sqrt(len(rounds))
-        return Level(
-            log_value=float(np.mean(logs)),
-            below=error,
-            above=error,
-            freedom=len(rounds) - 1.0,
-            rounds=len(rounds),
-            between=True,
-        )
-    levels = [level_of_samples(samples) for samples in rounds]
+    if len(rounds) == 1:
+        return level_of_samples(rounds[0])
+    logs = log_medians(rounds)
+    error = float(np.std(logs, ddof=1)) / sqrt(logs.size)
     return Level(
-        log_value=sum(level.log_value for level in levels) / len(levels),
-        below=sqrt(sum(level.below**2 for level in levels)) / len(levels),
-        above=sqrt(sum(level.above**2 for level in levels)) / len(levels),
-        freedom=sum(level.freedom for level in levels),
-        rounds=len(levels),
-        between=False,
+        log_value=float(np.mean(logs)),
+        below=error,
+        above=error,
+        freedom=logs.size - 1.0,
+        rounds=logs.size,
+        between=True,
     )
+
+
+def log_medians(rounds: Sequence[ArrayLike]) -> NDArray[np.float64]:
+    """Logarithms of the medians of rounds. Raises ValueError for no rounds and for a median of zero."""
+    medians = np.array([float(np.median(checked(samples))) for samples in rounds])
+    if medians.size == 0:
+        raise ValueError("there are no rounds")
+    if medians.min() <= 0:
+        raise ValueError("a level of zero has no logarithm")
+    return np.asarray(np.log(medians))
 
 
 def quantile_of_t(freedom: float) -> float:

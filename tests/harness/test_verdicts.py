@@ -7,24 +7,30 @@ from typing import Any
 import pytest
 
 from builder.bundle import Bundle
-from harness.records import GoldenResult, TextReading
-from harness.verdicts import check_golden, grade, verdict
+from harness.records import Conditions, GoldenResult, ProtocolInfo, Reading, Sample, TextReading
+from harness.verdicts import check_golden, exit_code, grade, verdict_of
+from tests.harness.runs import conditions, make_run
 from tests.harness.small_bundle import converted
 
-STEADY = tuple(1_000_000 + index % 5 for index in range(30))
+STEADY = tuple(1_000_000 + index * 7 % 5 for index in range(30))
 PASSED = GoldenResult(id="0", passed=True, psnr_db=60, max_abs_error=0, min_psnr_db=45)
 
 
 def judged(**changes: Any) -> str:
-    fields: dict[str, Any] = {
-        "golden": PASSED,
-        "golden_reason": None,
-        "delegate_requested": "xnnpack",
-        "delegate_executed": TextReading(value="xnnpack"),
-        "metric": "latency",
-        "latency_ns": STEADY,
-    }
-    return verdict(**{**fields, **changes})
+    return verdict_of(make_run(**{"latency_ns": STEADY, "golden": PASSED, **changes}))
+
+
+def heated(status: float) -> Conditions:
+    return conditions().model_copy(update={"thermal_status": Reading(value=status, unit="status")})
+
+
+def clocked(*limits: float) -> Conditions:
+    readings = tuple(Reading(value=limit, unit="MHz") for limit in limits)
+    return conditions().model_copy(update={"clock_limits_mhz": readings})
+
+
+SUSTAINED = ProtocolInfo(name="sustained", warmup=0, runs=0, duration_s=1800)
+STEP = (1_000_000,) * 100 + (1_200_000,) * 60
 
 
 @pytest.mark.parametrize(
@@ -46,7 +52,24 @@ def judged(**changes: Any) -> str:
             {"golden": None, "golden_reason": "output x holds values that are not finite"},
             "invalid: output x holds values that are not finite",
         ),
-        ({"latency_ns": ()}, "invalid: the device gave no latencies"),
+        ({"latency_ns": ()}, "invalid: no latencies came from the device"),
+        ({"conditions_end": heated(2)}, "invalid: throttled: the device told thermal status 2 (MODERATE)"),
+        (
+            {"samples": (Sample(t_s=3.0, probe="thermal_status", value=1, unit="status"),)},
+            "invalid: throttled: the device told thermal status 1 (LIGHT)",
+        ),
+        (
+            {"conditions_start": clocked(2000, 2400), "conditions_end": clocked(2000, 1200)},
+            "invalid: clocks changed: their limits went from 2200 to 1600 MHz on average",
+        ),
+        ({"conditions_start": clocked(2000), "conditions_end": clocked(2000)}, "ok"),
+        ({"latency_ns": STEP}, "invalid: not stationary: the latency changed by +20% at sample 101"),
+        (
+            {"latency_ns": tuple(1_000_000 + 2000 * index for index in range(200))},
+            "invalid: not stationary: the latency drifted by +33% of its median over the run",
+        ),
+        ({"latency_ns": STEP, "protocol": SUSTAINED, "conditions_end": heated(3)}, "ok"),
+        ({"latency_ns": (), "protocol": SUSTAINED}, "invalid: no latencies came from the device"),
     ],
 )
 def test_verdict(changes: dict[str, Any], expected: str) -> None:
@@ -57,17 +80,31 @@ def test_verdict(changes: dict[str, Any], expected: str) -> None:
 def test_noise_is_unstable() -> None:
     """Samples that vary too much are named with the figure and the limit."""
     assert (
-        judged(latency_ns=tuple(range(1_000_000, 2_000_000, 25_000)))
+        judged(latency_ns=tuple(1_000_000 + 25_000 * (index * 17 % 40) for index in range(40)))
         == "unstable: the warm latencies vary by 25% of their median (limit 10%)"
     )
 
 
-def test_a_change_of_level_within_a_run_is_unstable() -> None:
-    """Sixteen samples at one level and fourteen at another have a small MAD, and an interval that shows it."""
-    assert (
-        judged(latency_ns=(218_000,) * 16 + (300_000,) * 14)
-        == "unstable: the 95 % interval reaches 38% from the median (limit 5%)"
-    )
+def test_two_levels_in_turn_are_unstable() -> None:
+    """Samples that alternate between two levels have no one median: the interval shows it."""
+    assert judged(latency_ns=(218_000, 300_000) * 40).startswith("unstable: the ")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("ok", 0),
+        ("unstable: noise", 7),
+        ("invalid: throttled: status 2", 7),
+        ("invalid: not stationary: the latency drifted", 7),
+        ("invalid: cpu executed it", 5),
+        ("invalid: something of another program", 5),
+        ("fine", 5),
+    ],
+)
+def test_a_wrong_output_and_a_poor_measurement_have_codes_of_their_own(text: str, code: int) -> None:
+    """5 says that the artifact is wrong, 7 that one has to measure again; what is not known is the worse."""
+    assert exit_code(text) == code
 
 
 def test_values_that_are_not_finite_never_pass(small_bundle: Any) -> None:

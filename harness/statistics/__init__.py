@@ -1,0 +1,31 @@
+"""Pure statistics of measured samples. Nothing here knows of devices, files or records, and the same arguments give the same result.
+
+Latencies of one run are neighbours in time: what disturbs one sample disturbs the next. Every interval here counts that in.
+"""
+
+from __future__ import annotations
+
+from harness.statistics.change import Shift, Stationarity, outliers, stationarity
+from harness.statistics.interval import Interval, block_length, median_interval
+from harness.statistics.ratio import Ratio, holm, paired_ratio, ratio_of_rounds, ratio_of_runs
+from harness.statistics.summary import Level, Summary, level_of_rounds, level_of_samples, summarize
+
+__all__ = [
+    "Interval",
+    "Level",
+    "Ratio",
+    "Shift",
+    "Stationarity",
+    "Summary",
+    "block_length",
+    "holm",
+    "level_of_rounds",
+    "level_of_samples",
+    "median_interval",
+    "outliers",
+    "paired_ratio",
+    "ratio_of_rounds",
+    "ratio_of_runs",
+    "stationarity",
+    "summarize",
+]
