@@ -19,7 +19,7 @@ EXAMPLES = """examples:
   harness run dist/bundle -d host -d arm64 --protocol standard -o runs.sqlite
   harness report runs.sqlite -o report.html
   harness compare before.sqlite after.sqlite
-  harness check runs.sqlite
+  harness check runs.sqlite --baseline before.sqlite --max-regression 3%
 
 exit codes: 0 done, 2 bad input or usage, 3 a tool is missing, 5 an output is wrong or a run is invalid,
 6 a device failed, 7 a measurement is not good enough, 130 interrupted
@@ -109,8 +109,12 @@ def build_parser() -> Parser:
     show = command("show", "show the runs of a store as a table", "harness show runs.sqlite")
     check = command(
         "check",
-        "fail when a run's output is wrong (5) or its measurement is not good enough (7)",
+        "fail when an output is wrong or a variant became slower (5) or a measurement is not good enough (7)",
         "harness check runs.sqlite",
+    )
+    check.add_argument("--baseline", metavar="RUNS", help="also fail (5) when a variant is slower than in these runs")
+    check.add_argument(
+        "--max-regression", metavar="PERCENT", help="the slow-down against --baseline that still passes, e.g. 3%%"
     )
     report = command(
         "report", "write a report of the latest runs", "harness report runs.sqlite -o report.html", json=False
@@ -119,11 +123,20 @@ def build_parser() -> Parser:
         reader.add_argument("runs", metavar="RUNS", help="what 'harness run -o' wrote")
     report.add_argument("-o", "--output", metavar="FILE", help="default: report.html, or stdout for the other formats")
     report.add_argument(
-        "--format", choices=["html", "json", "markdown", "jsonl"], default="html", help="jsonl exports all records"
+        "--format",
+        choices=["html", "json", "markdown", "junit", "jsonl"],
+        default="html",
+        help="junit is for CI servers; jsonl exports all records",
     )
-    compare = command("compare", "compare the latest runs of two stores", "harness compare before.sqlite after.sqlite")
+    compare = command(
+        "compare",
+        "compare the last measurements of two stores, or the variants of one",
+        "harness compare before.sqlite after.sqlite",
+    )
     compare.add_argument("base", metavar="BASE", help="runs before the change")
-    compare.add_argument("new", metavar="NEW", help="runs after it")
+    compare.add_argument(
+        "new", metavar="NEW", nargs="?", help="runs after it; without it variants of BASE are compared"
+    )
     for name, made in commands.choices.items():
         options = [option for action in made._actions for option in action.option_strings]
         made.set_defaults(parser=made, options=options, command=name)

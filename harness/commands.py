@@ -13,6 +13,7 @@ from harness.console import Progress, print_json, print_runs, record, say, stdou
 from harness.errors import DeviceError, MeasurementError, MissingToolError, UsageError, VerificationError
 
 if TYPE_CHECKING:
+    from harness.gate import Decision
     from harness.records import Run
     from harness.session import SessionResult
 
@@ -84,34 +85,70 @@ def show(args: argparse.Namespace) -> int:
 
 
 def check(args: argparse.Namespace) -> int:
-    """Latest run of each variant on each device; an invalid one (5) is worse than an unstable one (7)."""
+    """Latest run of each variant on each device; a wrong output (5) is worse than a poor measurement (7). Then the baseline, if given."""
+    from harness.gate import fraction
     from harness.selection import latest
     from harness.store import stored_runs
-    from harness.verdicts import grade
+    from harness.verdicts import exit_code, grade
 
-    runs = latest(stored_runs(args.runs))
+    if (args.baseline is None) != (args.max_regression is None):
+        missing = "--baseline RUNS" if args.baseline is None else "--max-regression PERCENT, e.g. 3%"
+        raise UsageError(f"a check against a baseline needs both: add {missing}.")
+    limit = None if args.max_regression is None else fraction(args.max_regression)
+    every = stored_runs(args.runs)
+    runs = latest(every)
     if not runs:
         raise UsageError(
             f"{args.runs} holds no runs to check; measure with 'harness run BUNDLE -d host -o {args.runs}'."
         )
+    decisions: tuple[Decision, ...] = ()
+    if limit is not None:
+        from harness.comparison import compare_runs
+        from harness.gate import decide
+
+        decisions = decide(compare_runs(stored_runs(args.baseline), every), limit)
     if args.json:
-        print_json(
-            {
-                "runs": [
-                    {"variant": r.variant, "device": r.device.id, "verdict": r.verdict, "grade": grade(r.verdict)}
-                    for r in runs
-                ]
-            }
-        )
+        from harness.report.comparison import decision_json
+
+        shown = [
+            {"variant": r.variant, "device": r.device.id, "verdict": r.verdict, "grade": grade(r.verdict)} for r in runs
+        ]
+        print_json({"runs": shown} | ({"baseline": decision_json(decisions)} if limit is not None else {}))
     else:
         print_runs(runs)
-    _fail_on_invalid(runs)
-    unstable = [entry for entry in runs if grade(entry.verdict) == "unstable"]
-    if unstable:
+        if decisions:
+            from harness.report.comparison import decision_table
+
+            stdout_console().print(decision_table(decisions))
+    codes = [exit_code(entry.verdict) for entry in runs]
+    if VerificationError.exit_code in codes:
+        first = runs[codes.index(VerificationError.exit_code)]
+        raise VerificationError(
+            f"{codes.count(VerificationError.exit_code)} of {len(runs)} runs are invalid; the first, {first.variant}: {first.verdict}."
+        )
+    _fail_on_regression(decisions, args)
+    if any(codes):
+        first = runs[next(index for index, code in enumerate(codes) if code)]
         raise MeasurementError(
-            f"{len(unstable)} of {len(runs)} runs are not good enough; the first, {unstable[0].variant}: {unstable[0].verdict}."
+            f"{sum(map(bool, codes))} of {len(runs)} runs are not good enough; the first, {first.variant}: {first.verdict}."
         )
     return 0
+
+
+def _fail_on_regression(decisions: tuple[Decision, ...], args: argparse.Namespace) -> None:
+    """5 for a regression; 7 where the measurement cannot tell, which includes what may not be compared."""
+    slower = [entry for entry in decisions if entry.outcome == "regression"]
+    if slower:
+        raise VerificationError(
+            f"{len(slower)} of {len(decisions)} comparisons are slower than {args.max_regression} allows; "
+            f"the first, {slower[0].comparison.variant} on {slower[0].comparison.device}: {slower[0].why}."
+        )
+    open_ = [entry for entry in decisions if entry.outcome != "within"]
+    if open_:
+        raise MeasurementError(
+            f"{len(open_)} of {len(decisions)} comparisons with {args.baseline} could not be decided; "
+            f"the first, {open_[0].comparison.variant} on {open_[0].comparison.device}, is {open_[0].outcome}: {open_[0].why}."
+        )
 
 
 def compare(args: argparse.Namespace) -> int:
@@ -125,16 +162,13 @@ def compare(args: argparse.Namespace) -> int:
     else:
         stdout_console().print(comparison_table(found))
     refused = [entry for entry in found if entry.refused is not None]
+    stores = f"no runs of {args.base} and {args.new}" if args.new else f"no two variants of {args.base}"
     if len(refused) == len(found) and any(
         grade(run.verdict) != "ok" for entry in refused for run in (entry.base, entry.new)
     ):
-        raise MeasurementError(
-            f"no runs of {args.base} and {args.new} may be compared; the first, {refused[0].variant}: {refused[0].refused}."
-        )
+        raise MeasurementError(f"{stores} may be compared; the first, {refused[0].variant}: {refused[0].refused}.")
     if len(refused) == len(found):
-        raise UsageError(
-            f"no runs of {args.base} and {args.new} may be compared; measure both with the same device and protocol."
-        )
+        raise UsageError(f"{stores} may be compared; measure both with the same device and protocol.")
     return 0
 
 
@@ -171,12 +205,13 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 
 def _fail_on_invalid(runs: list[Run]) -> None:
-    from harness.verdicts import grade
+    """A wrong output fails a session; a poor measurement is for 'harness check' to judge."""
+    from harness.verdicts import exit_code
 
-    invalid = [entry for entry in runs if grade(entry.verdict) == "invalid"]
-    if invalid:
+    wrong = [entry for entry in runs if exit_code(entry.verdict) == VerificationError.exit_code]
+    if wrong:
         raise VerificationError(
-            f"{len(invalid)} of {len(runs)} runs are invalid; the first, {invalid[0].variant}: {invalid[0].verdict}."
+            f"{len(wrong)} of {len(runs)} runs are invalid; the first, {wrong[0].variant}: {wrong[0].verdict}."
         )
 
 

@@ -12,6 +12,9 @@ from harness.report.text import DASH, headline
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from harness.gate import Decision
+
+OUTCOMES = {"within": "green", "regression": "red", "not precise enough": "yellow", "not comparable": "yellow"}
 COLOURS = {"faster": "green", "fewer instructions": "green", "slower": "red", "more instructions": "red"}
 
 
@@ -22,14 +25,15 @@ def comparison_table(found: tuple[Comparison, ...]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("variant", "device"):
         table.add_column(heading, overflow="fold")
-    for heading in ("base", "new", "new / base", "95 % interval"):
+    for heading in ("base", "new", "new / base", "95 % interval", "p (Holm)"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", overflow="fold")
     for entry in found:
         label = escape(entry.device) + (f"\n[dim]{escape(entry.new.simulated)}[/dim]" if entry.new.simulated else "")
         colour = COLOURS.get(entry.verdict.partition(" (")[0], "yellow" if entry.refused else "default")
+        name = entry.variant if entry.variant == entry.against else f"{entry.variant} against {entry.against}"
         table.add_row(
-            escape(entry.variant),
+            escape(name),
             label,
             headline(entry.base, summary_of(entry.base)),
             headline(entry.new, summary_of(entry.new)),
@@ -39,21 +43,24 @@ def comparison_table(found: tuple[Comparison, ...]) -> Table:
             else "exact"
             if entry.instructions
             else "",
-            f"[{colour}]{escape(entry.verdict)}[/{colour}]",
+            p_value(entry.ratio.p_adjusted) if entry.ratio else "",
+            f"[{colour}]{escape(verdict_text(entry))}[/{colour}]",
         )
     return table
 
 
-def comparison_json(found: tuple[Comparison, ...]) -> dict[str, object]:
+def comparison_json(found: tuple[Comparison, ...]) -> dict[str, list[dict[str, object]]]:
     return {
         "comparisons": [
             {
                 "variant": entry.variant,
+                "against": entry.against,
                 "device": entry.device,
                 "base": entry.base.id,
                 "new": entry.new.id,
                 "simulated": entry.new.simulated,
                 "refused": entry.refused,
+                "left_out": list(entry.left_out),
                 "ratio": asdict(entry.ratio) if entry.ratio else None,
                 "instructions": entry.instructions,
                 "verdict": entry.verdict,
@@ -61,6 +68,41 @@ def comparison_json(found: tuple[Comparison, ...]) -> dict[str, object]:
             for entry in found
         ]
     }
+
+
+def verdict_text(entry: Comparison) -> str:
+    """The verdict with what it rests on."""
+    basis = f", {entry.ratio.rounds} {entry.ratio.basis}" if entry.ratio and entry.ratio.basis != "one run" else ""
+    left = f"; {len(entry.left_out)} run{'s' if len(entry.left_out) > 1 else ''} left out" if entry.left_out else ""
+    return entry.verdict + basis + ("" if entry.refused else left)
+
+
+def decision_table(found: tuple[Decision, ...]) -> Table:
+    """What the gate made of each comparison."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("variant", "device", "against the baseline", "why"):
+        table.add_column(heading, overflow="fold")
+    for entry in found:
+        colour = OUTCOMES[entry.outcome]
+        label = escape(entry.comparison.device)
+        if entry.comparison.new.simulated:
+            label += f"\n[dim]{escape(entry.comparison.new.simulated)}[/dim]"
+        table.add_row(
+            escape(entry.comparison.variant), label, f"[{colour}]{entry.outcome}[/{colour}]", escape(entry.why)
+        )
+    return table
+
+
+def decision_json(found: tuple[Decision, ...]) -> list[dict[str, object]]:
+    entries = comparison_json(tuple(entry.comparison for entry in found))["comparisons"]
+    return [{**shown, "outcome": entry.outcome, "why": entry.why} for shown, entry in zip(entries, found, strict=True)]
+
+
+def p_value(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _ratio(entry: Comparison) -> str:

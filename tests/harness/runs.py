@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from harness.records import Conditions, DeviceInfo, GoldenResult, ProtocolInfo, Reading, Run, TextReading
 
 
@@ -68,3 +70,19 @@ def counted_run(count: int, **changes: Any) -> Run:
         **changes,
     }
     return make_run(**fields)
+
+
+def noisy(seed: int, factor: float = 1.0, count: int = 60) -> tuple[int, ...]:
+    """Latencies about 5 ms with 1 % noise, each run with an offset of its own of 1 %."""
+    random = np.random.default_rng(seed)
+    level = 5e6 * factor * np.exp(random.normal(0, 0.01))
+    return tuple(int(value) for value in level * np.exp(random.normal(0, 0.01, count)))
+
+
+def rounds(seed: int, count: int = 6, factor: float = 1.0, session: str = "s", **changes: Any) -> list[Run]:
+    return [
+        make_run(
+            id=f"{session}-{seed}-{turn}", session=session, round=turn, latency_ns=noisy(seed + turn, factor), **changes
+        )
+        for turn in range(count)
+    ]

@@ -14,7 +14,7 @@ import pytest
 
 from harness.records import Run
 from harness.store import open_store
-from tests.harness.runs import counted_run, make_run
+from tests.harness.runs import counted_run, make_run, rounds
 
 ROOT = Path(__file__).parents[2]
 
@@ -138,6 +138,66 @@ def test_check_is_a_gate(runs: tuple[Run, ...], code: int, message: str, tmp_pat
     done = harness("check", stored(tmp_path / "runs.sqlite", *runs))
     assert done.returncode == code
     assert message in done.stderr
+
+
+def test_check_against_a_baseline(tmp_path: Path) -> None:
+    """0 for no slow-down, 5 for one beyond the limit, 7 where the runs cannot tell or may not be compared; --json says which."""
+    base = stored(tmp_path / "base.sqlite", *rounds(0))
+    limit = ("--baseline", base, "--max-regression", "3%")
+    same = harness("check", stored(tmp_path / "same.sqlite", *rounds(50, session="t")), *limit, "--json")
+    assert same.returncode == 0, same.stderr
+    assert [entry["outcome"] for entry in json.loads(same.stdout)["baseline"]] == ["within"]
+    slow = harness("check", stored(tmp_path / "slow.sqlite", *rounds(80, factor=1.08, session="t")), *limit)
+    assert slow.returncode == 5
+    assert "1 of 1 comparisons are slower than 3% allows" in slow.stderr
+    assert "regression" in slow.stdout
+    allowed = harness("check", tmp_path / "slow.sqlite", "--baseline", base, "--max-regression", "12%")
+    assert allowed.returncode == 0, allowed.stderr
+    single = harness(
+        "check", stored(tmp_path / "one.sqlite", make_run()), "--baseline", tmp_path / "one.sqlite", *limit[2:]
+    )
+    assert single.returncode == 7
+    assert "from one run a side" in single.stderr
+    other = harness("check", stored(tmp_path / "other.sqlite", *rounds(0, session="t", threads=4)), *limit)
+    assert other.returncode == 7
+    assert "is not comparable: different threads: 2 and 4" in other.stderr
+    fewer = harness("check", stored(tmp_path / "fewer.sqlite", counted_run(110)), "--baseline", base, *limit[2:])
+    assert fewer.returncode == 7
+    assert "not comparable: different device" in fewer.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--baseline", "x.sqlite"), "add --max-regression PERCENT"),
+        (("--max-regression", "3%"), "add --baseline RUNS"),
+        (("--baseline", "x.sqlite", "--max-regression", "0.03"), "'0.03' is not a limit for a slow-down"),
+        (("--baseline", "x.sqlite", "--max-regression", "-1%"), "expected one argument"),
+        (("--baseline", "x.sqlite", "--max-regression", "0%"), "'0%' is not a limit"),
+        (("--baseline", "x.sqlite", "--max-regression", "3%"), "x.sqlite does not exist"),
+        (("--baseline", "empty.sqlite", "--max-regression", "3%"), "BASE holds no runs"),
+    ],
+)
+def test_a_check_that_cannot_be_made_is_one_sentence(words: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    """Half of the options, a limit that is none, and a baseline that is missing or empty."""
+    stored(tmp_path / "runs.sqlite", make_run())
+    stored(tmp_path / "empty.sqlite")
+    done = harness("check", "runs.sqlite", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_compare_of_one_store_is_between_its_variants(tmp_path: Path) -> None:
+    """Without NEW the variants of a device are held against the first, paired by round."""
+    runs = [*rounds(0, variant="a"), *rounds(0, factor=1.05, variant="b", variant_sha256="c" * 64)]
+    done = harness("compare", stored(tmp_path / "runs.sqlite", *runs))
+    assert done.returncode == 0, done.stderr
+    assert "b against a" in done.stdout
+    assert "slower, 6 paired rounds" in done.stdout
+    alone = harness("compare", stored(tmp_path / "alone.sqlite", make_run()))
+    assert alone.returncode == 2
+    assert "no device has runs of two variants" in alone.stderr
 
 
 def test_compare_says_what_may_not_be_compared(tmp_path: Path) -> None:

@@ -4,31 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 
 from harness.comparison import compare_runs, compare_variants
 from harness.errors import UsageError
 from harness.records import ProtocolInfo, Reading, Run, TextReading
-from tests.harness.runs import conditions, counted_run, device, make_run
+from tests.harness.runs import conditions, counted_run, device, make_run, noisy, rounds
 
 SLOW = tuple(5_600_000 + 1000 * (index % 7) for index in range(30))
-
-
-def noisy(seed: int, factor: float = 1.0, count: int = 60) -> tuple[int, ...]:
-    """Latencies about 5 ms with 1 % noise, each run with an offset of its own of 1 %."""
-    random = np.random.default_rng(seed)
-    level = 5e6 * factor * np.exp(random.normal(0, 0.01))
-    return tuple(int(value) for value in level * np.exp(random.normal(0, 0.01, count)))
-
-
-def rounds(seed: int, count: int = 6, factor: float = 1.0, session: str = "s", **changes: Any) -> list[Run]:
-    return [
-        make_run(
-            id=f"{session}-{seed}-{turn}", session=session, round=turn, latency_ns=noisy(seed + turn, factor), **changes
-        )
-        for turn in range(count)
-    ]
 
 
 def test_slower_faster_and_the_same() -> None:
