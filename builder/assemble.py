@@ -110,6 +110,8 @@ VARIANT_FIELDS = (
     "coverage",
     "minimum_runtime",
     "predicted_peak_memory_bytes",
+    "legalized",
+    "tiling",
 )
 
 

@@ -168,8 +168,17 @@ class SearchSection(Section):
         return self.objective == "cost" or self.max_cost is not None
 
 
+class LegalizeSection(Section):
+    """`off`: rewrites of the graph that are not to be made (docs/legalization.md lists them)."""
+
+    off: tuple[str, ...] = ()
+
+
 class VariantSection(Section):
-    """One artifact: backend x delegate x (`plan` file or `preset:NAME`, one `scheme` for all layers, or a `search` for a plan)."""
+    """One artifact: backend x delegate x (`plan` file or `preset:NAME`, one `scheme` for all layers, or a `search` for a plan).
+
+    `require_coverage`: the part of the multiply-accumulates, 0..1, that the delegate must take.
+    """
 
     backend: BackendName
     delegate: str
@@ -177,6 +186,7 @@ class VariantSection(Section):
     plan: str | None = None
     scheme: str | None = None
     search: SearchSection | None = None
+    require_coverage: float | None = Field(default=None, gt=0, le=1)
 
     @model_validator(mode="after")
     def _known_delegate_and_one_plan(self) -> Self:
@@ -224,6 +234,7 @@ class Config(Section):
     output: tuple[OutputSection, ...] = Field(min_length=1)
     data: DataSection
     variant: tuple[VariantSection, ...] = Field(min_length=1)
+    legalize: LegalizeSection = LegalizeSection()
     package: PackageSection = PackageSection()
     limits: LimitsSection = LimitsSection()
 

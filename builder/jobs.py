@@ -7,7 +7,19 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from builder.bundle import Binding, Coverage, Golden, GoldenTensor, LayerPrecision, Quality, SourceAgreement, TensorSpec, Variant
+from builder.bundle import (
+    Binding,
+    Coverage,
+    Golden,
+    GoldenTensor,
+    LayerPrecision,
+    Legalization,
+    Quality,
+    SourceAgreement,
+    TensorSpec,
+    Tiling,
+    Variant,
+)
 from builder.config import Config
 from builder.precision.layers import LayerTable
 from builder.precision.plan import Rule
@@ -51,6 +63,8 @@ class VariantJob(Message):
     reasons: dict[str, str]
     calibration: tuple[Path, ...]
     evaluation: tuple[Path, ...]
+    rewrites: tuple[str, ...] = ()
+    require_coverage: float | None = None
 
 
 class VariantResult(Message):
@@ -64,6 +78,8 @@ class VariantResult(Message):
     coverage: Coverage
     minimum_runtime: str
     predicted_peak_memory_bytes: int
+    legalized: tuple[Legalization, ...]
+    tiling: Tiling | None = None
     golden_outputs: tuple[tuple[GoldenTensor, ...], ...]
 
 

@@ -19,6 +19,7 @@ from builder.config import AndroidSection, VariantSection
 from builder.errors import ConfigError, DataError, MissingToolError
 from builder.heldout import check_held_out
 from builder.jobs import RESULT, SourceJob, SourceResult, VariantJob, VariantResult
+from builder.legalization import chosen
 from builder.precision.plan import resolve
 from builder.project import Project
 from builder.supervisor import RunJob, run_job
@@ -138,6 +139,8 @@ def lower_variant(
         reasons=plan.reasons,
         calibration=tuple(file.path for file in calibration),
         evaluation=tuple(file.path for file in project.data.evaluation),
+        rewrites=chosen(section.backend, section.delegate, project.config.legalize.off),
+        require_coverage=section.require_coverage,
     )
     key = content_key(
         {

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 
 from builder.backends import BACKENDS
 from builder.backends.base import Calibration, Lowered, Model
-from builder.bundle import GoldenTensor, LayerPrecision, TensorSpec, tree_files
+from builder.bundle import GoldenTensor, LayerPrecision, Legalization, TensorSpec, tree_files
 from builder.bundle.tensors import as_golden, golden_tensor, peak_of, psnr_db, tensor_to_pixels, write_picture
+from builder.coverage import require_coverage
 from builder.data import read_sample, read_samples
 from builder.errors import EdgebundleError, VerificationError
 from builder.jobs import (
@@ -38,6 +39,7 @@ from builder.jobs import (
     VerifyJob,
     VerifyResult,
 )
+from builder.legalization import legalized
 from builder.precision.plan import Choice, ResolvedPlan
 from builder.precision.scheme import parse_scheme
 from builder.quality.metrics import QualityMeter
@@ -52,7 +54,9 @@ FLOAT_GATE_DB = 40.0
 
 SERVE = "--serve"
 # The fp32 TFLite file of the last source: it takes seconds to make, and every plan starts from it.
-_FLOAT_FILE: dict[Path, tuple[bytes, Lowered]] = {}
+_FLOAT_FILE: dict[tuple[Path, tuple[str, ...]], tuple[bytes, Lowered]] = {}
+# The last source with the rewrites of a delegate made and proven, which takes seconds too.
+_LEGALIZED: dict[tuple[Path, tuple[str, ...]], tuple[Model, tuple[Legalization, ...]]] = {}
 
 
 def main(word: str) -> int:
@@ -174,6 +178,9 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
     plan = ResolvedPlan(rules=job.rules, choices=choices, fallback=None)
     artifact = folder / f"artifact{backend.SUFFIX}"
 
+    stage(folder, "legalize")
+    model, rewrites = legalized_once(job, model)
+
     stage(folder, "lower")
     lowered = lower(job, model, plan, lambda: calibration_samples(job, model, folder), artifact)
     refuse_paths_of_this_machine(artifact)
@@ -202,17 +209,29 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
             f"(at least {FLOAT_GATE_DB:g} dB is expected): the converter produced something else, or fp16, which ends at 65504, "
             "overflowed; give one layer the scheme fp32, so that norms and activations compute in fp32 too."
         )
+    coverage = backend.coverage(artifact, job.delegate)
+    require_coverage(coverage, job.require_coverage)
     return VariantResult(
         artifact=artifact.name,
         inputs=lowered.inputs,
         outputs=lowered.outputs,
         layers=layers,
         quality=quality,
-        coverage=backend.coverage(artifact, job.delegate),
+        coverage=coverage,
         minimum_runtime=backend.minimum_runtime(artifact),
         predicted_peak_memory_bytes=backend.peak_memory(artifact, lowered.inputs, lowered.outputs),
         golden_outputs=tuple(goldens),
+        legalized=rewrites,
     )
+
+
+def legalized_once(job: VariantJob, model: Model) -> tuple[Model, tuple[Legalization, ...]]:
+    """The model with the job's rewrites, from an earlier job of this process where it had the same."""
+    key = (job.source, job.rewrites)
+    if key not in _LEGALIZED:
+        _LEGALIZED.clear()
+        _LEGALIZED[key] = legalized(model, job.rewrites, job.evaluation)
+    return _LEGALIZED[key]
 
 
 def calibration_samples(job: VariantJob, model: Model, folder: Path) -> Iterator[Tensors]:
@@ -231,10 +250,11 @@ def lower(job: VariantJob, model: Model, plan: ResolvedPlan, calibration: Calibr
     from builder.backends.tflite.convert import to_float_file
     from builder.backends.tflite.realise import realise
 
-    if job.source not in _FLOAT_FILE:
+    key = (job.source, job.rewrites)
+    if key not in _FLOAT_FILE:
         _FLOAT_FILE.clear()
-        _FLOAT_FILE[job.source] = to_float_file(model)
-    float_file, lowered = _FLOAT_FILE[job.source]
+        _FLOAT_FILE[key] = to_float_file(model)
+    float_file, lowered = _FLOAT_FILE[key]
     artifact.write_bytes(realise(float_file, model, plan, lowered, calibration))
     return lowered
 

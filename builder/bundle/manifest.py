@@ -89,7 +89,10 @@ class Quality(Frozen):
 
 
 class Coverage(Frozen):
-    """How much of an artifact its delegate takes; `source` says whether the file or a published op table told us."""
+    """How much of an artifact its delegate takes; `source` says whether the file or a published op table told us.
+
+    `left` names what it does not take, where known with the layer, the line of the source and what would help.
+    """
 
     delegate: str
     source: Literal["file", "runtime", "predicted"]
@@ -97,6 +100,36 @@ class Coverage(Frozen):
     total_ops: int
     subgraphs: int
     left: tuple[str, ...] = ()
+    delegated_macs: int | None = None
+    total_macs: int | None = None
+
+    @property
+    def mac_share(self) -> float | None:
+        """Part of the multiply-accumulates that the delegate takes, 0..1; None where they were not counted."""
+        if self.delegated_macs is None or self.total_macs is None:
+            return None
+        return self.delegated_macs / self.total_macs if self.total_macs else 1.0
+
+
+class Legalization(Frozen):
+    """A rewrite of the source graph that this variant was made with: in how many places, and the largest change of an output
+    that it made on random noise and evaluation samples, relative to the output's range, with the bound that it had to keep."""
+
+    rewrite: str
+    places: int
+    max_error: float
+    bound: float
+
+
+class Tiling(Frozen):
+    """Whether a larger picture may be made of tiles. `overlap` source pixels on each side of a tile make the seams vanish, and
+    tiles start at multiples of `multiple`; `scale` is the output's size over the input's. `reason` says why it may not."""
+
+    allowed: bool
+    overlap: int | None = None
+    multiple: int | None = None
+    scale: float | None = None
+    reason: str | None = None
 
 
 class Variant(Frozen):
@@ -115,6 +148,8 @@ class Variant(Frozen):
     coverage: Coverage
     minimum_runtime: str
     predicted_peak_memory_bytes: int
+    legalized: tuple[Legalization, ...] = ()
+    tiling: Tiling | None = None
 
 
 class GoldenTensor(Frozen):

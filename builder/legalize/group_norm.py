@@ -39,6 +39,7 @@ def _group_norm(
 
 def _group_mean(x: Tensor, groups: int) -> Tensor:
     """Of [N, C, 1, 1] over each group, as [N, 1, 1, 1] for one group and repeated for every channel otherwise."""
+    import torch
     from torch.nn.functional import conv2d
 
     channels = x.shape[1]
@@ -46,5 +47,5 @@ def _group_mean(x: Tensor, groups: int) -> Tensor:
         return channel_mean(x)
     if groups == channels:
         return x
-    means = conv2d(x, x.new_full((groups, channels // groups, 1, 1), groups / channels), groups=groups)
-    return conv2d(means, x.new_ones((channels, 1, 1, 1)), groups=groups)
+    means = conv2d(x, torch.full((groups, channels // groups, 1, 1), groups / channels, dtype=x.dtype), groups=groups)
+    return conv2d(means, torch.ones((channels, 1, 1, 1), dtype=x.dtype), groups=groups)

@@ -36,10 +36,11 @@ def _layer_norm(
 
 
 def _mean(x: Tensor, axes: int) -> Tensor:
+    import torch
     from torch.nn.functional import linear
 
     if axes == 1:
-        return linear(x, x.new_full((1, x.shape[-1]), 1.0 / x.shape[-1]))
+        return linear(x, torch.full((1, x.shape[-1]), 1.0 / x.shape[-1], dtype=x.dtype))
     result = mean(x, range(x.ndim - axes, x.ndim))
     assert result is not None  # trailing axes always have a form
     return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,24 +31,22 @@ def legalize(
     names: Sequence[str],
     rewrites: Mapping[str, Rewrite],
     *,
-    off: Collection[str] = (),
-    pictures: Sequence[Inputs] = (),
+    samples: Sequence[Inputs] = (),
 ) -> tuple[ExportedProgram, tuple[Applied, ...]]:
-    """The program after these rewrites in order, without those switched off, and what they did.
+    """The program after these rewrites in order, and what they did.
 
-    After each one all outputs on a random input and on `pictures` are compared with those before it.
+    After each one all outputs on a random input and on `samples` are compared with those before it.
     Raises VerificationError for a rewrite that moves an output more than its bound.
     """
-    samples = [random_inputs(program, pictures), *pictures]
-    before = [outputs_of(program, inputs) for inputs in samples]
+    samples = [random_inputs(program, samples), *samples]
+    before: list[list[Tensor]] = []
     applied = []
     for name in names:
-        if name in off:
-            continue
         rewrite = rewrites[name]
         rewritten, places = rewrite.apply(program, samples)
         if not places:
             continue
+        before = before or [outputs_of(program, inputs) for inputs in samples]
         after = [outputs_of(rewritten, inputs) for inputs in samples]
         error = max(largest_change(old, new) for old, new in zip(before, after, strict=True))
         if not error <= rewrite.BOUND:

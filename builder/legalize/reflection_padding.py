@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, replaced
+from builder.legalize.rewriting import MOVES_DATA, joined, replaced
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,8 +32,6 @@ def _pad(x: Tensor, widths: Sequence[int], mode: str = "constant", value: float 
 
 def _reflect(x: Tensor, widths: Sequence[int]) -> Any:
     """`widths` as torch takes them: (before, after) from the last axis on. The border itself is not repeated."""
-    import torch
-
     if any(width < 0 for width in widths):
         return NotImplemented
     for place in range(len(widths) // 2):
@@ -41,5 +39,7 @@ def _reflect(x: Tensor, widths: Sequence[int]) -> Any:
         size = x.shape[axis]
         head = [x.narrow(axis, index, 1) for index in range(before, 0, -1)]
         tail = [x.narrow(axis, size - 1 - index, 1) for index in range(1, after + 1)]
-        x = torch.cat([*head, x, *tail], dim=axis) if head or tail else x
+        for part in (head, tail):  # the picture itself is copied in one last, wide step
+            part[:] = [joined(part, axis)] if len(part) > 1 else part
+        x = joined([*head, x, *tail], axis) if head or tail else x
     return x

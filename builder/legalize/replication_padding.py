@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, replaced
+from builder.legalize.rewriting import MOVES_DATA, joined, replaced
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,12 +32,12 @@ def _pad(x: Tensor, widths: Sequence[int], mode: str = "constant", value: float 
 
 def _repeat(x: Tensor, widths: Sequence[int]) -> Any:
     """`widths` as torch takes them: (before, after) from the last axis on."""
-    import torch
-
     if any(width < 0 for width in widths):
         return NotImplemented
     for place in range(len(widths) // 2):
         axis, before, after = x.ndim - 1 - place, widths[2 * place], widths[2 * place + 1]
         first, last = x.narrow(axis, 0, 1), x.narrow(axis, x.shape[axis] - 1, 1)
-        x = torch.cat([first] * before + [x] + [last] * after, dim=axis) if before or after else x
+        head = [joined([first] * before, axis)] if before > 1 else [first] * before
+        tail = [joined([last] * after, axis)] if after > 1 else [last] * after
+        x = joined([*head, x, *tail], axis) if head or tail else x
     return x

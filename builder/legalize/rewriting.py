@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     Inputs = tuple[Tensor, ...]
 
 MOVES_DATA = 1e-6  # bound of a rewrite that only moves values: nothing but the order of a later sum may differ
+WIDEST = 5  # xnn_define_concatenate5
 ARITHMETIC = 1e-4  # bound of a rewrite that sums in another order: float32 rounding, amplified by the norms that follow
 
 
@@ -27,6 +28,16 @@ class Rewrite(Protocol):
 
         `samples` are inputs of the kind that the network will see. Parameters keep their names.
         """
+
+
+def joined(parts: Sequence[Tensor], axis: int) -> Tensor:
+    """Concatenation by steps of at most five tensors: XNNPACK has no wider one."""
+    import torch
+
+    while len(parts) > WIDEST:
+        groups = [parts[start : start + WIDEST] for start in range(0, len(parts), WIDEST)]
+        parts = [group[0] if len(group) == 1 else torch.cat(list(group), dim=axis) for group in groups]
+    return torch.cat(list(parts), dim=axis)
 
 
 def replaced(

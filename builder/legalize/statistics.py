@@ -17,9 +17,10 @@ def spatial_mean(x: Tensor) -> Tensor:
 
 def channel_mean(x: Tensor) -> Tensor:
     """Of [N, C, H, W] over channels, axis kept: a 1 x 1 convolution whose weights are all 1 / C."""
+    import torch
     from torch.nn.functional import conv2d
 
-    return conv2d(x, x.new_full((1, x.shape[1], 1, 1), 1.0 / x.shape[1]))
+    return conv2d(x, torch.full((1, x.shape[1], 1, 1), 1.0 / x.shape[1], dtype=x.dtype))
 
 
 def trailing_mean(x: Tensor, axes: int) -> Tensor:

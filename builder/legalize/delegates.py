@@ -1,0 +1,59 @@
+"""Which rewrites each delegate needs, in order: those for operators that it does not take, and that were measured to help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_XNNPACK_PTE = (
+    "padding_merge",
+    "reflection_padding",
+    "replication_padding",
+    "instance_norm",
+    "group_norm",
+    "layer_norm",
+    "attention",
+    "splits",
+    "reductions",
+    "activations",
+    "nearest_upsampling",
+    "constant_folding",
+    "selected_filters",
+)
+# The TFLite converter has forms for means, splits and layer norms that XNNPACK takes; what it makes of paddings and nearest
+# resizing XNNPACK does not take, and its norms turn the picture to channels first and back.
+_XNNPACK_TFLITE = (
+    "padding_merge",
+    "reflection_padding",
+    "replication_padding",
+    "instance_norm",
+    "group_norm",
+    "attention",
+    "activations",
+    "nearest_rows",
+    "transposed_convolution",
+    "pixel_shuffle",
+    "constant_folding",
+    "selected_filters",
+)
+# The GPU delegate takes mirror padding and nearest resizing itself, and no tensor of more than four axes.
+_GPU_TFLITE = (
+    "padding_merge",
+    "instance_norm",
+    "group_norm",
+    "attention",
+    "activations",
+    "transposed_convolution",
+    "constant_folding",
+    "selected_filters",
+)
+
+NEEDED: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("executorch", "xnnpack"): _XNNPACK_PTE,
+    ("tflite", "xnnpack"): _XNNPACK_TFLITE,
+    ("tflite", "gpu"): _GPU_TFLITE,
+}
+"""(backend, delegate) -> names; a pair that is not here needs none: Core ML takes every operator of the corpus as it is."""
+
+
+def needed(backend: str, delegate: str) -> tuple[str, ...]:
+    return NEEDED.get((backend, delegate), ())
