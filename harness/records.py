@@ -88,6 +88,13 @@ class Sample(Frozen):
     unit: str
 
 
+class OpDevice(Frozen):
+    """Where a runtime that plans by op (Core ML) says that it executes one: `cpu`, `gpu` or `neural engine`."""
+
+    op: str
+    device: str
+
+
 class GoldenResult(Frozen):
     """Comparison of the device's output with a golden of the bundle."""
 
@@ -113,7 +120,8 @@ class Run(Frozen):
     `metric` names what the run is judged by: `latency` on hardware, `instructions` under QEMU, where wall time means
     nothing and `latency_ns` stays empty. `simulated` is the label that every output must carry for such devices.
     `session` names the session that measured it and `round` its turn there: a session measures each variant once a round, so
-    runs of one round are neighbours in time. `input_sha256` is the hash of what was put in.
+    runs of one round are neighbours in time. `input_sha256` is the hash of what was put in. `compile_ns` is what a runtime that
+    compiles a model for its device (Core ML) takes before loading it, `op_devices` where it plans each op.
     """
 
     schema_: Literal[1] = Field(default=1, alias="schema")
@@ -140,11 +148,13 @@ class Run(Frozen):
     conditions_end: Conditions
     metric: Literal["latency", "instructions"]
     simulated: str | None = None
+    compile_ns: Reading | None = None
     load_ns: Reading
     first_ns: Reading
     latency_ns: tuple[Nanoseconds, ...] = ()
     instructions: Reading
     peak_memory_bytes: Reading
+    op_devices: tuple[OpDevice, ...] = ()
     samples: tuple[Sample, ...] = ()
     golden: GoldenResult | None = None
     golden_reason: str | None = None

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 from builder.bundle import Variant
-from harness.records import Conditions, DeviceInfo, Reading, Sample, TextReading
+from harness.records import Conditions, DeviceInfo, OpDevice, Reading, Sample, TextReading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +48,8 @@ class Measured:
     peak_memory_bytes: Reading
     outputs: Tensors
     samples: tuple[Sample, ...] = field(default=())
+    compile_ns: Reading | None = None
+    op_devices: tuple[OpDevice, ...] = ()
 
 
 class Device(Protocol):
