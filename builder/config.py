@@ -178,6 +178,8 @@ class VariantSection(Section):
     """One artifact: backend x delegate x (`plan` file or `preset:NAME`, one `scheme` for all layers, or a `search` for a plan).
 
     `require_coverage`: the part of the multiply-accumulates, 0..1, that the delegate must take.
+    Core ML alone: `io = "images"` gives the file image inputs and outputs that scale pixels themselves, instead of tensors that
+    the app fills; `deployment_target` is the oldest iOS that must load it.
     """
 
     backend: BackendName
@@ -187,6 +189,8 @@ class VariantSection(Section):
     scheme: str | None = None
     search: SearchSection | None = None
     require_coverage: float | None = Field(default=None, gt=0, le=1)
+    io: Literal["tensors", "images"] = "tensors"
+    deployment_target: Literal["iOS16", "iOS17", "iOS18"] | None = None
 
     @model_validator(mode="after")
     def _known_delegate_and_one_plan(self) -> Self:
@@ -197,6 +201,8 @@ class VariantSection(Section):
             )
         if sum(way is not None for way in (self.plan, self.scheme, self.search)) != 1:
             raise ValueError("a variant needs one of 'plan', 'scheme' and [variant.search]")
+        if self.backend != "coreml" and (self.io != "tensors" or self.deployment_target is not None):
+            raise ValueError(f"'io' and 'deployment_target' are for Core ML, not for {self.backend}: remove them")
         return self
 
     @property
@@ -215,8 +221,21 @@ class AndroidSection(Section):
     keystore: str | None = None
 
 
+class IosSection(Section):
+    """`team`: the Apple team that signs (an empty one is chosen in Xcode). `app`: an .app or .ipa built before, which the formats
+    `app` and `ipa` take where there is no Xcode."""
+
+    bundle_identifier: str
+    version: str = "1.0"
+    build: int = Field(default=1, ge=1, le=2_100_000_000)
+    deployment_target: str = "16.0"
+    team: str = Field(default="", pattern=r"^([A-Z0-9]{10})?$")
+    app: str | None = None
+
+
 class PackageSection(Section):
     android: AndroidSection | None = None
+    ios: IosSection | None = None
 
 
 class LimitsSection(Section):
