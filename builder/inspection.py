@@ -70,10 +70,10 @@ def _bundle(path: Path, bundle: Bundle) -> Inspection:
     if path.suffix not in PACKAGES:
         return Inspection(kind="bundle", path=str(path), bytes=tree_bytes(path), manifest=bundle.manifest)
     findings: tuple[Finding, ...] = ()
-    if path.suffix == ".apk":
-        from builder.targets.android.audit import audit_apk
+    if path.suffix in (".apk", ".aar", ".aab"):
+        from builder.targets.android.audit import audit
 
-        findings = tuple(audit_apk(path))
+        findings = audit(path)
     return Inspection(
         kind="package", path=str(path), bytes=path.stat().st_size, manifest=bundle.manifest, findings=findings
     )

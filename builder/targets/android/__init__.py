@@ -1,4 +1,4 @@
-"""Android: a signed APK with the sample and benchmark app, and the Gradle project, both from one source tree."""
+"""Android: a library for app teams, a signed app, an app bundle for the store and the Gradle project, all from one source tree."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ import tempfile
 from pathlib import Path
 
 from builder import cache
-from builder.bundle import file_sha256, tree_files
+from builder.bundle import Bundle, file_sha256, tree_files
 from builder.errors import ConfigError, VerificationError
 from builder.suggest import did_you_mean
-from builder.targets.android import tools
+from builder.targets.android import gradle, tools
+from builder.targets.android.aab import build_aab
+from builder.targets.android.aar import build_aar
 from builder.targets.android.apk import build_apk
-from builder.targets.android.audit import audit_apk
-from builder.targets.android.host import prebuilt
+from builder.targets.android.audit import audit, with_exceptions
+from builder.targets.android.host import HostApp, prebuilt
+from builder.targets.android.host.flavours import FLAVOURS, Flavour, flavour_of
 from builder.targets.android.project import BUILT, write_project
 from builder.targets.base import Finding, Need, PackageRequest, PackageResult
 from builder.targets.mobile import mobile_root
 from builder.targets.subset import subset
 
-FORMATS: tuple[str, ...] = ("apk", "project")
-DEFAULT_FORMATS: tuple[str, ...] = ("apk", "project")
-BACKENDS: tuple[str, ...] = (
-    "tflite",
-)  # the runtimes that the host app carries; a flavour for another runtime adds its backend here
+FORMATS: tuple[str, ...] = ("aar", "apk", "aab", "project")
+DEFAULT_FORMATS: tuple[str, ...] = ("aar", "apk", "project")
+BACKENDS: tuple[str, ...] = ("tflite",)  # of the runtime that is taken when none is asked for
 
 # Java package names: https://developer.android.com/build/configure-app-module, "Set the application ID"
 APPLICATION_ID = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+")
@@ -34,7 +35,7 @@ __all__ = ["BACKENDS", "DEFAULT_FORMATS", "FORMATS", "doctor", "package", "sourc
 
 def doctor() -> list[Need]:
     """What packaging for Android needs on this machine, and what is there."""
-    return tools.needs()
+    return [*tools.needs(), *gradle.needs()]
 
 
 def sources_sha256() -> str:
@@ -48,35 +49,78 @@ def sources_sha256() -> str:
 def package(request: PackageRequest) -> PackageResult:
     """Make the requested formats in `request.out` and audit them.
 
-    Raises ConfigError for a bad application id, format or keystore, MissingToolError, ConversionError, and VerificationError when
-    the audit finds an error: such a package is not handed over.
+    Raises ConfigError for a bad application id, format, runtime or keystore, MissingToolError, ConversionError, and VerificationError
+    when the audit finds an error that was not allowed: such a package is not handed over.
     """
     _check(request)
     project = mobile_root() / "android"
-    name = request.bundle.manifest.model.name
-    files: list[Path] = []
-    findings: list[Finding] = []
+    flavour = flavour_of(request.options.runtime)
     with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
-        bundle = subset(request.bundle, BACKENDS, Path(folder))
-        if "apk" in request.formats:
-            tools.require("aapt2")
-            apk = request.out / f"{name}.apk"
-            build_apk(request, bundle, prebuilt(project), apk)
-            files.append(apk)
-            findings += audit_apk(apk, application_id=request.application_id)
-        if "project" in request.formats:
-            files.append(request.out / f"{name}-android")
-            write_project(request, bundle, project, files[-1])
+        bundle = subset(request.bundle, (flavour.backend,), Path(folder))
+        _check_delegates(bundle, flavour)
+        build = _by_gradle if request.options.with_gradle else _built_in
+        files, audited = build(request, bundle, flavour, project)
         left_out = sorted({v.id for v in request.bundle.manifest.variants} - {v.id for v in bundle.manifest.variants})
+    findings = [finding for path in audited for finding in _audited(path, request)]
     if left_out:
-        message = (
-            f"leaves out {', '.join(left_out)}: the Android app carries the runtime of {', '.join(BACKENDS)} only."
+        message = f"leaves out {', '.join(left_out)}: it carries the runtime of {flavour.backend} only; --runtime takes another."
+        findings.append(
+            Finding(level="info", code="left-out", file=request.bundle.manifest.model.name, message=message)
         )
-        findings.append(Finding(level="info", code="left-out", file=name, message=message))
     for finding in findings:
         if finding.level == "error":
             raise VerificationError(f"{finding.file} {finding.message}")
     return PackageResult(files=tuple(files), findings=tuple(findings))
+
+
+def _audited(path: Path, request: PackageRequest) -> tuple[Finding, ...]:
+    """The gate: our own checks, which start no Java; `builder inspect` asks Android's verifier too."""
+    application_id = None if path.suffix == ".aar" else request.application_id
+    return with_exceptions(audit(path, application_id=application_id, second_opinion=False), request.options.allow)
+
+
+def _built_in(
+    request: PackageRequest, bundle: Bundle, flavour: Flavour, project: Path
+) -> tuple[list[Path], list[Path]]:
+    """Made with no Android SDK: the files to hand over, and those to audit."""
+    name = request.bundle.manifest.model.name
+    files: list[Path] = []
+    audited: list[Path] = []
+    host: HostApp | None = None
+    if set(request.formats) - {"project"}:
+        tools.require("aapt2")
+        host = prebuilt(project, request.options.runtime)
+    if host is not None and "aar" in request.formats:
+        files.append(request.out / f"{name}-maven")
+        audited.append(build_aar(request, bundle, host, project, files[-1]))
+    if host is not None and "apk" in request.formats:
+        files.append(request.out / f"{name}.apk")
+        build_apk(request, bundle, host, files[-1])
+        audited.append(files[-1])
+    if host is not None and "aab" in request.formats:
+        files.append(request.out / f"{name}.aab")
+        build_aab(request, bundle, host, project, files[-1])
+        audited.append(files[-1])
+    if "project" in request.formats:
+        files.append(request.out / f"{name}-android")
+        write_project(request, bundle, project, files[-1])
+    return files, audited
+
+
+def _by_gradle(
+    request: PackageRequest, bundle: Bundle, flavour: Flavour, project: Path
+) -> tuple[list[Path], list[Path]]:
+    """Made by Gradle and the Android SDK, from the very project that is handed over."""
+    name = request.bundle.manifest.model.name
+    with tempfile.TemporaryDirectory(prefix="edgebundle-gradle-") as folder:
+        sources = Path(folder) / "project"
+        write_project(request, bundle, project, sources)
+        files = gradle.build(request, flavour, sources, request.out, name)
+    audited = [path for path in files if path.is_file()]
+    if "project" in request.formats:
+        files.append(request.out / f"{name}-android")
+        write_project(request, bundle, project, files[-1])
+    return files, audited
 
 
 def _check(request: PackageRequest) -> None:
@@ -92,3 +136,14 @@ def _check(request: PackageRequest) -> None:
     for name in request.formats:
         if name not in FORMATS:
             raise ConfigError(f"unknown Android format {name!r}{did_you_mean(name, FORMATS)}")
+
+
+def _check_delegates(bundle: Bundle, flavour: Flavour) -> None:
+    """Every variant can be executed by the flavour's runtime."""
+    for variant in bundle.manifest.variants:
+        if variant.delegate not in flavour.delegates:
+            others = ", ".join(name for name, other in FLAVOURS.items() if variant.delegate in other.delegates)
+            raise ConfigError(
+                f"variant {variant.id} is for {variant.delegate}, which {flavour.backend} on Android does not have (it has "
+                f"{', '.join(flavour.delegates)}{f'; {others} has it' if others else ''}); change its delegate or leave it out."
+            )

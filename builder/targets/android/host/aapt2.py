@@ -42,7 +42,7 @@ def write_named_manifest(source: Path, application_id: str, out: Path) -> None:
 
 def link(
     *,
-    resources: Path,
+    resources: Path | None,
     manifest: Path,
     framework: Path,
     out: Path,
@@ -52,5 +52,6 @@ def link(
     """Link resources and manifest into `out`, an APK without code. `versions` is the catalogue's."""
     argv: list[str | Path] = ["aapt2", "link", "-o", out, "-I", framework, "--manifest", manifest]
     argv += ["--warn-manifest-validation"]  # this aapt2 does not know uses-native-library yet
-    argv += ["--min-sdk-version", versions["minSdk"], "--target-sdk-version", versions["targetSdk"], *more, resources]
+    argv += ["--min-sdk-version", versions["minSdk"], "--target-sdk-version", versions["targetSdk"], *more]
+    argv += [resources] if resources is not None else []
     tools.run_tool(argv, what="link the app's resources", timeout_s=LIMIT_S)

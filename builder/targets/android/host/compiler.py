@@ -50,9 +50,12 @@ def javac(sources: Sequence[Path], out: Path) -> None:
 
 
 def jar(folders: Sequence[Path], out: Path) -> None:
-    """Class files of these folders as a jar with sorted names and fixed times."""
+    """Class files of these folders, and what Kotlin says of their top-level functions, as a jar with sorted names and fixed times."""
     classes = sorted(
-        (path.relative_to(folder).as_posix(), path) for folder in folders for path in folder.rglob("*.class")
+        (path.relative_to(folder).as_posix(), path)
+        for folder in folders
+        for pattern in ("*.class", "*.kotlin_module")
+        for path in folder.rglob(pattern)
     )
     with zipfile.ZipFile(out, "w") as archive:
         for name, path in classes:

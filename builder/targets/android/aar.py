@@ -1,0 +1,104 @@
+"""The SDK library with a bundle in its assets, as an AAR in a local Maven repository: what an app team adds by one line."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from builder.bundle import Bundle
+from builder.errors import ConfigError
+from builder.targets.android import apkzip
+from builder.targets.android.apk import bundle_entries, notices_entry
+from builder.targets.android.apkzip import OTHER_ALIGNMENT, Entry
+from builder.targets.android.catalogue import Catalogue, Library
+from builder.targets.android.host import HostApp, consumer_rules
+from builder.targets.base import PackageRequest
+
+NAMESPACE = "org.edgebundle.sdk"
+ARTIFACT = re.compile(r"[A-Za-z0-9_.-]+")
+CHECKSUMS = ("md5", "sha1", "sha256", "sha512")  # what Maven and Gradle look for beside a file
+
+
+def build_aar(request: PackageRequest, bundle: Bundle, host: HostApp, project: Path, out: Path) -> Path:
+    """Write the repository to the folder `out`; returns the `.aar` in it. Equal requests give equal bytes. Needs no Java."""
+    group, artifact, version = coordinates(request)
+    folder = out.joinpath(*group.split("."), artifact, version)
+    folder.mkdir(parents=True)
+    aar = folder / f"{artifact}-{version}.aar"
+    apkzip.write(aar, _entries(request, bundle, host, project))
+    pom = folder / f"{artifact}-{version}.pom"
+    pom.write_text(_pom(request, host, Catalogue.read(project)), encoding="utf-8")
+    for file in (aar, pom):
+        for name in CHECKSUMS:
+            digest = hashlib.new(name, file.read_bytes()).hexdigest()
+            file.with_name(f"{file.name}.{name}").write_text(digest, encoding="ascii")
+    return aar
+
+
+def coordinates(request: PackageRequest) -> tuple[str, str, str]:
+    """Group, name and version of the library: the application id, the model's name, the version name."""
+    name = request.bundle.manifest.model.name
+    if not ARTIFACT.fullmatch(name):
+        raise ConfigError(
+            f"the model name '{name}' cannot name a Maven artifact; use letters, digits and . _ - for 'name' in [model], or leave out --format aar."
+        )
+    return request.application_id, name, request.version_name
+
+
+def _entries(request: PackageRequest, bundle: Bundle, host: HostApp, project: Path) -> Iterator[Entry]:
+    yield Entry(name="AndroidManifest.xml", source=_manifest(host, project).encode())
+    yield Entry(name="classes.jar", source=_classes(host), alignment=OTHER_ALIGNMENT)
+    yield Entry(name="R.txt", source=b"")
+    rules = "\n".join(path.read_text(encoding="utf-8") for path in consumer_rules(project, host.flavour))
+    yield Entry(name="proguard.txt", source=rules.encode())
+    metadata = f"aarFormatVersion=1.0\naarMetadataVersion=1.0\nminCompileSdk={host.versions['minSdk']}\n"
+    yield Entry(name="META-INF/com/android/build/gradle/aar-metadata.properties", source=metadata.encode())
+    yield notices_entry(host)
+    yield from bundle_entries(bundle)
+
+
+def _classes(host: HostApp) -> bytes:
+    """The library's classes; the archive is written anew so that equal classes are equal bytes whatever made the jar."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(host.sdk_classes) as source, zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in sorted(source.namelist()):
+            target.writestr(zipfile.ZipInfo(name, apkzip.FIXED_TIME), source.read(name), zipfile.ZIP_DEFLATED, 9)
+    return content.getvalue()
+
+
+def _manifest(host: HostApp, project: Path) -> str:
+    """The library's manifest with the namespace and the oldest Android that it runs on."""
+    text = (project / "sdk/src/main/AndroidManifest.xml").read_text(encoding="utf-8")
+    return text.replace(
+        'xmlns:android="http://schemas.android.com/apk/res/android">',
+        f'xmlns:android="http://schemas.android.com/apk/res/android"\n    package="{NAMESPACE}">\n'
+        f'    <uses-sdk android:minSdkVersion="{host.versions["minSdk"]}" />',
+        1,
+    )
+
+
+def _pom(request: PackageRequest, host: HostApp, catalogue: Catalogue) -> str:
+    group, artifact, version = coordinates(request)
+    runtimes = "".join(_dependency(catalogue.libraries[alias], "aar") for alias in host.flavour.published)
+    licences = "".join(
+        f"<license><name>{escape(name)}</name></license>"
+        for name in dict.fromkeys((*request.bundle.manifest.licences, "Apache-2.0"))
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<project xmlns="http://maven.apache.org/POM/4.0.0">\n  <modelVersion>4.0.0</modelVersion>\n'
+        f"  <groupId>{escape(group)}</groupId>\n  <artifactId>{escape(artifact)}</artifactId>\n  <version>{escape(version)}</version>\n"
+        f"  <packaging>aar</packaging>\n  <licenses>{licences}</licenses>\n"
+        f"  <dependencies>{runtimes}{_dependency(catalogue.libraries['kotlin-stdlib'], 'jar')}</dependencies>\n</project>\n"
+    )
+
+
+def _dependency(library: Library, packaging: str) -> str:
+    return (
+        f"<dependency><groupId>{escape(library.group)}</groupId><artifactId>{escape(library.artifact)}</artifactId>"
+        f"<version>{escape(library.version)}</version><type>{packaging}</type><scope>compile</scope></dependency>"
+    )

@@ -1,0 +1,76 @@
+"""Building by Gradle and the Android SDK, where a machine has them: the ordinary route of Android developers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from builder import process
+from builder.errors import ConversionError, MissingToolError
+from builder.targets.android import tools
+from builder.targets.android.host.flavours import Flavour
+from builder.targets.base import Need, PackageRequest
+
+LIMIT_S = 3600.0  # a first run downloads Gradle's plug-ins
+VARIABLE = "ANDROID_HOME"
+TASKS = {"aar": ":sdk:assemble{0}Release", "apk": ":app:assemble{0}Release", "aab": ":app:bundle{0}Release"}
+MADE = {
+    "aar": "sdk/build/outputs/aar/*.aar",
+    "apk": "app/build/outputs/apk/*/release/*.apk",
+    "aab": "app/build/outputs/bundle/*/*.aab",
+}
+
+
+def sdk() -> Path | None:
+    """The Android SDK that `ANDROID_HOME` names, when it is there."""
+    root = os.environ.get(VARIABLE)
+    return Path(root) if root and (Path(root) / "platforms").is_dir() else None
+
+
+def needs() -> list[Need]:
+    """The optional route and why it would not be taken: the built-in one needs neither."""
+    found = sdk()
+    gradle = process.find("gradle")
+    return [
+        Need(
+            name="Android SDK (for --with-gradle; without it the built-in path is used)",
+            found=found is not None,
+            version=found.name if found else None,
+            install=f"install Android Studio and set {VARIABLE}",
+            required=False,
+        ),
+        Need(
+            name="gradle (for --with-gradle)",
+            found=gradle is not None,
+            version="on PATH" if gradle else None,
+            install="install Gradle 9.1 or newer",
+            required=False,
+        ),
+    ]
+
+
+def build(request: PackageRequest, flavour: Flavour, project: Path, out: Path, name: str) -> list[Path]:
+    """Run Gradle in `project` and take over what it made. Raises MissingToolError without SDK or Gradle, ConversionError."""
+    if sdk() is None:
+        raise MissingToolError(
+            f"--with-gradle needs the Android SDK, but {VARIABLE} names none; set it, or leave out --with-gradle: the built-in path needs no SDK."
+        )
+    if process.find("gradle") is None:
+        raise MissingToolError("--with-gradle needs Gradle, which is not on PATH; install Gradle 9.1 or newer.")
+    wanted = [name for name in request.formats if name in TASKS]
+    argv: list[str | Path] = ["gradle", "--console=plain", "-p", project]
+    argv += [TASKS[name].format(flavour.backend.capitalize()) for name in wanted]
+    tools.run_tool(argv, what="build the Android project by Gradle", timeout_s=LIMIT_S)
+    return [_taken(project, MADE[kind], out / f"{name}.{kind}") for kind in wanted]
+
+
+def _taken(project: Path, pattern: str, target: Path) -> Path:
+    made: Sequence[Path] = sorted(project.glob(pattern))
+    if len(made) != 1:
+        raise ConversionError(
+            f"Gradle made {len(made)} files like {pattern} instead of one; build the project by hand to see why."
+        )
+    shutil.copyfile(made[0], target)
+    return target
