@@ -21,7 +21,7 @@ from builder.backends import BACKENDS
 from builder.backends.base import Calibration, Lowered, Model
 from builder.bundle import GoldenTensor, LayerPrecision, Legalization, TensorSpec, tree_files
 from builder.bundle.tensors import as_golden, golden_tensor, peak_of, psnr_db, tensor_to_pixels, write_picture
-from builder.coverage import require_coverage
+from builder.coverage import explained, require_coverage
 from builder.data import read_sample, read_samples
 from builder.errors import EdgebundleError, VerificationError
 from builder.jobs import (
@@ -179,6 +179,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
     artifact = folder / f"artifact{backend.SUFFIX}"
 
     stage(folder, "legalize")
+    source_program = model.program
     model, rewrites = legalized_once(job, model)
 
     stage(folder, "lower")
@@ -209,7 +210,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
             f"(at least {FLOAT_GATE_DB:g} dB is expected): the converter produced something else, or fp16, which ends at 65504, "
             "overflowed; give one layer the scheme fp32, so that norms and activations compute in fp32 too."
         )
-    coverage = backend.coverage(artifact, job.delegate)
+    coverage = explained(backend.coverage(artifact, job.delegate), lowered.origins, source_program)
     require_coverage(coverage, job.require_coverage)
     return VariantResult(
         artifact=artifact.name,

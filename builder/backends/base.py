@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from builder.backends.origins import Origin
 from builder.bundle import Binding, Coverage, TensorSpec
 from builder.precision.layers import Layer, LayerTable
 from builder.precision.plan import ResolvedPlan
@@ -41,10 +42,12 @@ Calibration = Callable[[], Iterator["Tensors"]]
 
 @dataclass(frozen=True, kw_only=True)
 class Lowered:
-    """What lowering tells beside the file: how the artifact's own tensors map to the logical ones."""
+    """What lowering tells beside the file: how the artifact's own tensors map to the logical ones, and where the operators come
+    from that the delegate left, in order of execution, if the converter knows."""
 
     inputs: tuple[Binding, ...]
     outputs: tuple[Binding, ...]
+    origins: tuple[Origin, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from builder.legalize import (
     reductions,
     reflection_padding,
     replication_padding,
+    scalars,
     selected_filters,
     splits,
     transposed_convolution,
@@ -26,6 +27,7 @@ from builder.legalize import (
 from builder.legalize.rewriting import Rewrite
 
 REWRITES: dict[str, Rewrite] = {
+    "scalars": scalars,
     "padding_merge": padding_merge,
     "reflection_padding": reflection_padding,
     "replication_padding": replication_padding,

@@ -50,7 +50,11 @@ def _attention(
     scores = scores * factor
     scores = scores if mask is None else scores + mask
     result = _bmm(torch.softmax(scores, dim=-1), value)
-    return NotImplemented if result is None else result
+    if result is None:
+        return NotImplemented
+    if result.ndim == 4:  # the operator's own strides, on which a view after it may rely
+        return result.transpose(1, 2).contiguous().transpose(1, 2)
+    return result
 
 
 def _product(first: Tensor, second: Tensor) -> Any:

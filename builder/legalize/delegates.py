@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _XNNPACK_PTE = (
+    "scalars",
     "padding_merge",
     "reflection_padding",
     "replication_padding",

@@ -75,8 +75,9 @@ def _length(x: Tensor, order: float = 2, axes: Sequence[int] | None = None, keep
     return NotImplemented if total is NotImplemented else torch.sqrt(total)
 
 
-def _count(x: Tensor, axes: Sequence[int]) -> int:
-    return math.prod(x.shape[axis] for axis in axes)
+def _count(x: Tensor, axes: Sequence[int]) -> float:
+    """A float: a product with an integer goes through a tensor of integers."""
+    return float(math.prod(x.shape[axis] for axis in axes))
 
 
 def _kept(x: Tensor, result: Tensor | None, axes: Sequence[int], keepdim: bool) -> Any:

@@ -53,8 +53,6 @@ def replaced(
     found = [node for node in program.graph.nodes if node.op == "call_function" and str(node.target) in functions]
     if not any(only is None or only(node) for node in found):
         return program, 0
-    done: set[int] = set()
-    table: dict[Any, Callable[..., Any]] = {}
     count = 0
 
     def counted(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,13 +64,21 @@ def replaced(
 
         return call
 
-    for node in found:
-        if id(node.target) not in done:
-            done.add(id(node.target))
-            table[node.target] = counted(functions[str(node.target)])
+    # All of them, found or not: torch itself makes `split_with_sizes` of `chunk` on the way.
+    table = {_operator(name): counted(function) for name, function in functions.items()}
     with torch.no_grad():
         rewritten: ExportedProgram = program.run_decompositions(table)
     if not count:
         return program, 0
     left = sum(1 for node in rewritten.graph.nodes if node.op == "call_function" and node.target in table)
     return rewritten, max(len(found) - left, 1)
+
+
+def _operator(name: str) -> Any:
+    """`torch.ops.aten.pad.default` of "aten.pad.default"."""
+    import torch
+
+    found: Any = torch.ops
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found

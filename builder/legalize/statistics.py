@@ -33,6 +33,8 @@ def trailing_mean(x: Tensor, axes: int) -> Tensor:
 def mean(x: Tensor, axes: Sequence[int]) -> Tensor | None:
     """Over these axes, kept with size 1; None for axes that no form fits."""
     wanted = sorted(axis % x.ndim for axis in axes)
+    while wanted and wanted[-1] + 1 < x.ndim and x.shape[wanted[-1] + 1] == 1:
+        wanted.append(wanted[-1] + 1)  # an axis of size one may be averaged too
     if x.ndim == 4 and wanted == [1]:
         return channel_mean(x)
     if x.ndim == 4 and wanted == [1, 2, 3]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.backends.base import Calibration, Lowered, Model
 from builder.backends.executorch.schemes import conflicts
+from builder.backends.origins import Origin, origins
 from builder.bundle import Binding, TensorSpec
 from builder.errors import ConversionError, EdgebundleError
 from builder.precision.plan import ResolvedPlan
@@ -34,7 +35,7 @@ def convert(model: Model, plan: ResolvedPlan, calibration: Calibration) -> tuple
             )
         else:
             program = model.program
-        content = _lower(program)
+        content, left = _lower(program)
     except EdgebundleError:
         raise
     except Exception as error:  # the converter raises whatever its passes raise; the worker's log has the rest
@@ -43,18 +44,20 @@ def convert(model: Model, plan: ResolvedPlan, calibration: Calibration) -> tuple
         raise ConversionError(
             f"ExecuTorch cannot convert the model ({reason}); replace the operation it names."
         ) from error
-    return content, Lowered(inputs=_bindings(model.inputs), outputs=_bindings(model.outputs))
+    return content, Lowered(inputs=_bindings(model.inputs), outputs=_bindings(model.outputs), origins=left)
 
 
-def _lower(program: ExportedProgram) -> bytes:
+def _lower(program: ExportedProgram) -> tuple[bytes, tuple[Origin, ...]]:
+    """The file, and where the operators come from that XNNPACK does not take."""
     import torch
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import ExecutorchBackendConfig, to_edge_transform_and_lower
 
     with torch.no_grad():
         edge: Any = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
+    left = tuple(origins(edge.exported_program().graph))
     made: Any = edge.to_executorch(ExecutorchBackendConfig(segment_alignment=_SEGMENT_ALIGNMENT))
-    return bytes(made.buffer)
+    return bytes(made.buffer), left
 
 
 def _bindings(specs: tuple[TensorSpec, ...]) -> tuple[Binding, ...]:

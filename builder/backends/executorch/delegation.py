@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from builder.backends.executorch.macs import graph_macs, kernel_macs
 from builder.backends.executorch.pte import Program
 from builder.backends.executorch.xnnpack import Graph
 from builder.bundle import Coverage
@@ -17,6 +18,8 @@ def xnnpack_coverage(program: Program, graphs: tuple[Graph, ...]) -> Coverage:
     left = tuple(
         f"{step.kernel} @{number}" for number, step in enumerate(program.instructions) if step.kernel is not None
     )
+    by_delegate = {graph.delegate: graph_macs(graph) for graph in graphs}
+    taken = sum(by_delegate.get(step.delegate, 0) for step in program.instructions if step.delegate is not None)
     return Coverage(
         delegate="xnnpack",
         source="file",
@@ -24,4 +27,6 @@ def xnnpack_coverage(program: Program, graphs: tuple[Graph, ...]) -> Coverage:
         total_ops=delegated + len(left),
         subgraphs=sum(step.delegate in sizes for step in program.instructions),
         left=left,
+        delegated_macs=taken,
+        total_macs=taken + sum(kernel_macs(program, step) for step in program.instructions if step.kernel is not None),
     )

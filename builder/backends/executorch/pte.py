@@ -72,6 +72,7 @@ class Program:
     delegates: tuple[Delegate, ...]
     constants: dict[int, Constant]
     dtypes: dict[int, str]
+    shapes: dict[int, tuple[int, ...]]
     named: dict[str, Bytes]
     arenas: tuple[int, ...]
 
@@ -109,6 +110,7 @@ def load(path: Path) -> Program:
         delegates=tuple(Delegate(id=found.id, payload=_payload(found, raw, segments)) for found in plan.delegates),
         constants=_constants(tensors, raw, segments),
         dtypes={number: _dtype(tensor) for number, tensor in tensors.items()},
+        shapes={number: tuple(int(size) for size in tensor.sizes) for number, tensor in tensors.items()},
         named={entry.key: segments[entry.segment_index] for entry in raw.named_data or []},
         arenas=tuple(int(size) for size in plan.non_const_buffer_sizes[1:]),
     )

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.backends.tflite.flatbuffer import load_model
-from builder.backends.tflite.graph import Graph, read_graph
+from builder.backends.tflite.graph import ACTIVATION, Graph, Op, read_graph
+from builder.backends.tflite.macs import op_macs
 from builder.bundle import Binding, Coverage
 from builder.bundle.tensors import from_artifact, to_artifact
 from builder.errors import MissingToolError, VerificationError
@@ -55,7 +56,8 @@ def xnnpack_coverage(path: Path) -> Coverage:
     taken: set[int] = set()
     for node in delegates:
         taken |= _inside(graph, [int(i) for i in node["inputs"]], [int(i) for i in node["outputs"]])
-    left = tuple(f"{op.name} {graph.tensors[op.outputs[0]].name}" for op in graph.ops if op.index not in taken)
+    left = tuple(_describe(graph, op) for op in graph.ops if op.index not in taken)
+    macs = {op.index: op_macs(graph, op) for op in graph.ops}
     return Coverage(
         delegate="xnnpack",
         source="runtime",
@@ -63,7 +65,26 @@ def xnnpack_coverage(path: Path) -> Coverage:
         total_ops=len(graph.ops),
         subgraphs=len(delegates),
         left=left,
+        delegated_macs=sum(macs[index] for index in taken),
+        total_macs=sum(macs.values()),
     )
+
+
+def _describe(graph: Graph, op: Op) -> str:
+    """`MIRROR_PAD mirror_pad_3 after block_a.0`: the nearest layer before it, by the name that its output has in the file."""
+    producers = graph.producers()
+    todo, seen = [op], {op.index}
+    while todo:
+        current = todo.pop(0)
+        for index in current.inputs:
+            before = producers.get(index)
+            if before is None or before.index in seen:
+                continue
+            if before.name in ACTIVATION:
+                return f"{op.name} {graph.tensors[op.outputs[0]].name} after {graph.tensors[before.outputs[0]].name}"
+            seen.add(before.index)
+            todo.append(before)
+    return f"{op.name} {graph.tensors[op.outputs[0]].name}"
 
 
 def _inside(graph: Graph, inputs: list[int], outputs: list[int]) -> set[int]:

@@ -48,6 +48,14 @@ def clip(a: Arguments) -> Result:
     return a.tensor("x").clamp(a.number("alpha"), a.number("beta"))
 
 
+def thresholded_relu(a: Arguments) -> Result:
+    """x from `alpha` on, 0 below (MIL: activation.thresholded_relu)."""
+    import torch
+
+    x = a.tensor("x")
+    return torch.where(x >= a.number("alpha"), x, torch.zeros_like(x))
+
+
 def relu6(a: Arguments) -> Result:
     return a.tensor("x").clamp(0, 6)
 

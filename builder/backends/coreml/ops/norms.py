@@ -24,6 +24,12 @@ def reduction(function: str) -> Callable[[Arguments], Result]:
     return reduce
 
 
+def l2_norm(a: Arguments) -> Result:
+    x = a.tensor("x")
+    axes = a.ints("axes") if a.has("axes") else list(range(x.ndim))
+    return (x * x).sum(dim=axes, keepdim=a.flag("keep_dims")).sqrt()
+
+
 def argmax(a: Arguments) -> Result:
     return a.tensor("x").argmax(a.integer("axis"), keepdim=a.flag("keep_dims"))
 

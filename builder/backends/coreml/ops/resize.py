@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from builder.backends.coreml.ops.arguments import Result
 
 
+ROUNDING = 1e-6  # of a factor stored as float32
+
+
 def upsample_nearest(a: Arguments) -> Result:
     x = a.tensor("x")
-    _whole_factors(a, x)
+    _exact_factors(a, x)
     return _to_declared_size(a, x, "nearest", align_corners=None)
 
 
@@ -25,7 +28,7 @@ def upsample_bilinear(a: Arguments) -> Result:
         raise a.refused("its own choice of pixel centres")
     x = a.tensor("x")
     if not aligned:
-        _whole_factors(a, x)
+        _exact_factors(a, x)
     return _to_declared_size(a, x, "bilinear", align_corners=aligned)
 
 
@@ -49,8 +52,8 @@ def _to_declared_size(a: Arguments, x: torch.Tensor, mode: str, *, align_corners
     return F.interpolate(x, size=a.shape[-2:], mode=mode, align_corners=align_corners)
 
 
-def _whole_factors(a: Arguments, x: torch.Tensor) -> None:
-    """Sizes stand for the factors only where these are whole: otherwise the samples lie elsewhere."""
+def _exact_factors(a: Arguments, x: torch.Tensor) -> None:
+    """Sizes stand for the factors only where these give them exactly: otherwise the samples lie elsewhere."""
     for axis, name in ((-2, "scale_factor_height"), (-1, "scale_factor_width")):
-        if a.number(name) * x.shape[axis] != a.shape[axis]:
+        if abs(a.number(name) * x.shape[axis] - a.shape[axis]) > ROUNDING * a.shape[axis]:
             raise a.refused(f"a {name} of {a.number(name):g} on {x.shape[axis]} pixels")
