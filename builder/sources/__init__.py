@@ -19,9 +19,7 @@ def load_model(config: Config, folder: Path) -> Model:
     return load_checked(config, folder, ())[0]
 
 
-def load_checked(
-    config: Config, folder: Path, evaluation: tuple[Path, ...]
-) -> tuple[Model, SourceAgreement | None]:
+def load_checked(config: Config, folder: Path, evaluation: tuple[Path, ...]) -> tuple[Model, SourceAgreement | None]:
     """The source network of a builder.toml in `folder`, exported for inference, batch norms folded.
 
     An imported one has agreed with the runtime of its own file on the evaluation files and on random samples.

@@ -46,6 +46,8 @@ def gate(
     worst, count = float("inf"), 0
     for sample in samples:
         want = reference(sample)
+        if not all(np.isfinite(value).all() for value in want.values() if value.dtype.kind == "f"):
+            continue  # out of the network's range: random samples may be
         agreement = agree(imported(sample), want, outputs)
         if agreement < ENOUGH_DB:
             floor = min(agree(reference(_moved(sample, seed)), want, outputs) for seed in range(3))
@@ -55,6 +57,10 @@ def gate(
                     "required; it is not used: please report the model."
                 )
         worst, count = min(worst, agreement), count + 1
+    if not count:
+        raise SourceError(
+            f"{runtime} gives NaN or infinite values for {where} on every sample; no artifact of it can be right."
+        )
     return SourceAgreement(runtime=runtime, samples=count, psnr_db_worst=round(worst, 2))
 
 

@@ -48,7 +48,8 @@ def load(path: Path, config: Config) -> Loaded:
             reference.nhwc.add(section.name)
     small = simplified(model, inputs, outputs, shapes, reference.nhwc)
     imported = import_graph(
-        small, {value.name: torch.from_numpy(sample[b.name]) for value, b in zip(small.graph.input, inputs, strict=False)}
+        small,
+        {value.name: torch.from_numpy(sample[b.name]) for value, b in zip(small.graph.input, inputs, strict=False)},
     )
     arguments = tuple(torch.from_numpy(sample[b.name]) for b in inputs)
     try:
@@ -69,9 +70,7 @@ def load(path: Path, config: Config) -> Loaded:
         input_specs = tuple(specs)
         runs = torch_run(program.module(), input_specs, output_specs)
         if not imported.quantized:
-            return gate_outputs(
-                reference, runs, samples, output_specs, runtime=runtime_name(), where=path.name
-            )
+            return gate_outputs(reference, runs, samples, output_specs, runtime=runtime_name(), where=path.name)
         samples = list(samples)
         feed = {v.name: samples[0][b.name] for v, b in zip(small.graph.input, inputs, strict=False)}
         gate_steps(small, imported, feed)

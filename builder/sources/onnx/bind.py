@@ -95,7 +95,9 @@ def _bind(model: ModelProto, value: ValueInfoProto, tensor: InputSection) -> Bou
         sizes = [d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in kind.shape.dim]
     straight = BoundInput(name=tensor.name, value=value.name, shape=tensor.shape, dtype=tensor.dtype, nhwc=False)
     turned = BoundInput(name=tensor.name, value=value.name, shape=tensor.shape, dtype=tensor.dtype, nhwc=True)
-    fitting = [b for b in ((straight, turned) if len(tensor.shape) == 4 else (straight,)) if _fits(sizes, b.graph_shape)]
+    fitting = [
+        b for b in ((straight, turned) if len(tensor.shape) == 4 else (straight,)) if _fits(sizes, b.graph_shape)
+    ]
     if len(fitting) == 2 and straight.graph_shape != turned.graph_shape:
         fitting = [b for b in fitting if _runs(model, b)] or fitting
         if len(fitting) == 2:

@@ -46,7 +46,9 @@ def _gate_step(step: Step, imported: Imported, values: dict[str, Array]) -> None
         result = step.call.function(*operands)
     results: Sequence[Tensor] = result if isinstance(result, tuple | list) else (result,)
     for name, got in zip(step.outputs, results, strict=False):
-        if name and not _agrees(got.numpy(), values[name], quantizer=step.call.quantizer and step.op == "QuantizeLinear"):
+        if name and not _agrees(
+            got.numpy(), values[name], quantizer=step.call.quantizer and step.op == "QuantizeLinear"
+        ):
             raise SourceError(
                 f"node {step.node!r} ({step.op}) is imported wrongly: given {runtime_name()}'s own inputs, {name!r} differs; "
                 "the import is not used: please report the model."

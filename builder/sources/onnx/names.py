@@ -1,7 +1,8 @@
 """Names of layers and stored tensors, as torch modules can have them, from what exporters leave in an ONNX file.
 
-Priority: the module path that the dynamo exporter writes into a node's metadata, an initializer `X.weight`, the node's path
-(`/block/conv/Conv` of the TorchScript exporter, `StatefulPartitionedCall/net/conv/BiasAdd` of tf2onnx).
+Priority: an initializer `X.weight` or `X.bias`; the module path that the dynamo exporter writes into a node's metadata (of a
+batch norm, where it folded one into a convolution); the node's path (`/block/conv/Conv` of the TorchScript exporter,
+`StatefulPartitionedCall/net/conv/BiasAdd` of tf2onnx).
 """
 
 from __future__ import annotations
@@ -16,16 +17,21 @@ _CALLS = re.compile(r"(Stateful)?PartitionedCall(_\d+)?")
 
 def layer_name(op: str, node: str, scopes: str | None, weights: Sequence[str]) -> str:
     """The dotted name of a node's layer; `weights` are the initializers it takes, `scopes` the dynamo exporter's metadata."""
-    if scopes is not None and (path := _innermost(scopes)):
-        return path
     for weight in weights:
         owner, _, role = weight.rpartition(".")
         if owner and role in ("weight", "bias"):
             return owner
+    if scopes is not None and (path := _innermost(scopes)):
+        return path
     parts = [part for part in node.split("/") if part and not _CALLS.fullmatch(part)]
-    if len(parts) > 1:
-        return ".".join(parts[:-1])  # the last part is the operation
-    return parts[0] if parts else op.lower()
+    if len(parts) < 2:
+        return parts[0] if parts else op.lower()
+    path: list[str] = []
+    for part in parts[:-1]:  # the last part is the operation
+        if path and part.startswith(f"{path[-1]}."):  # a ModuleList's name is repeated by its members
+            path.pop()
+        path.append(part)
+    return ".".join(path)
 
 
 def _innermost(scopes: str) -> str:

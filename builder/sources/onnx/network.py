@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError
@@ -77,9 +77,13 @@ class _Builder:
         self.steps: list[Step] = []
         self.stored: dict[str, str] = {}  # value name -> parameter name
         self.tensors: dict[str, Tensor] = {}  # parameter name -> tensor
+        self.absorbed: set[str] = set()  # outputs of additions that became the bias of a layer
+        self.additions = _bias_additions(model)
         self.layers: dict[str, str] = {}  # layer name -> the initializer of its weight
 
     def add(self, proto: NodeProto, number: int) -> None:
+        if proto.output[0] in self.absorbed:
+            return
         node = Node(
             op=proto.op_type,
             name=proto.name or f"{proto.op_type}_{number}",
@@ -89,7 +93,7 @@ class _Builder:
             opset=self.opset,
             values=self.values,
         )
-        call = import_node(node)
+        node, call = self._with_bias(node, import_node(node))
         folded = all(not isinstance(o, str) or o in self.values.constants for o in call.operands)
         values = [self._value(operand) for operand in call.operands]
         try:
@@ -106,6 +110,20 @@ class _Builder:
         self.values.producers.update(dict.fromkeys(node.outputs, node.op))
         if not folded:
             self._step(node, call, _metadata(proto))
+
+    def _with_bias(self, node: Node, call: Call) -> tuple[Node, Call]:
+        """A linear layer whose only use is the addition of a stored vector has it as its bias, and gives what that gave."""
+        addition = self.additions.get(node.outputs[0])
+        last = call.operands[-1] if call.operands else None
+        if node.op != "MatMul" or addition is None or not isinstance(last, Weight):
+            return node, call
+        output, name = addition
+        vector = self.values.constants.get(name)
+        if vector is None or vector.shape != last.value.shape[:1]:
+            return node, call
+        self.absorbed.add(output)
+        bias = Weight(role="bias", value=vector, origin=name)
+        return replace(node, outputs=(output,)), replace(call, operands=(*call.operands, bias))
 
     def _value(self, operand: Operand) -> Tensor | None:
         if operand is None:
@@ -170,7 +188,9 @@ class _Builder:
     def finish(self) -> Imported:
         for name in self.outputs:
             if name in self.values.constants or name in self.inputs:
-                raise SourceError(f"the output {name!r} does not depend on the inputs by any operation; export the model again.")
+                raise SourceError(
+                    f"the output {name!r} does not depend on the inputs by any operation; export the model again."
+                )
         return Imported(
             inputs=self.inputs,
             outputs=self.outputs,
@@ -178,6 +198,22 @@ class _Builder:
             stored=self.stored,
             tensors=self.tensors,
         )
+
+
+def _bias_additions(model: ModelProto) -> dict[str, tuple[str, str]]:
+    """By a value that is used once, in an Add: the Add's output, and what is added."""
+    uses: dict[str, list[NodeProto]] = {value.name: [] for value in model.graph.output}
+    outputs = set(uses)
+    for node in model.graph.node:
+        for name in node.input:
+            uses.setdefault(name, []).append(node)
+    found = {}
+    for name, users in uses.items():
+        if name not in outputs and len(users) == 1 and users[0].op_type == "Add":
+            other = next((other for other in users[0].input if other != name), None)
+            if other is not None:
+                found[name] = (users[0].output[0], other)
+    return found
 
 
 def to_torch(tensor: object) -> Tensor:
@@ -188,9 +224,15 @@ def to_torch(tensor: object) -> Tensor:
     name = getattr(tensor, "name", "")
     try:
         array = numpy_helper.to_array(tensor)
-        return torch.from_numpy(array.copy()) if array.dtype.name != "bfloat16" else torch.from_numpy(array.astype("float32"))
+        return (
+            torch.from_numpy(array.copy())
+            if array.dtype.name != "bfloat16"
+            else torch.from_numpy(array.astype("float32"))
+        )
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
-        raise SourceError(f"the stored tensor {name!r} cannot be read ({str(error).splitlines()[0]}); export it again.") from error
+        raise SourceError(
+            f"the stored tensor {name!r} cannot be read ({str(error).splitlines()[0]}); export it again."
+        ) from error
 
 
 def _attribute(attribute: Any) -> Any:
@@ -214,7 +256,9 @@ def _network(imported: Imported, quantizers: bool) -> Module:
         def forward(self, *inputs: Tensor) -> Any:
             values: dict[str, Any] = dict(zip(imported.inputs, inputs, strict=True))
             for step in imported.steps:
-                operands = [None if o is None else values[o] if o in values else _get(self, paths[o]) for o in step.operands]
+                operands = [
+                    None if o is None else values[o] if o in values else _get(self, paths[o]) for o in step.operands
+                ]
                 function = step.call.function
                 if not quantizers and step.call.float_function is not None:
                     function = step.call.float_function

@@ -37,7 +37,9 @@ def read(path: Path) -> ModelProto:
     try:
         model = onnx.load(path, load_external_data=False)
     except (DecodeError, RuntimeError, ValueError) as error:  # RuntimeError: protobuf's for broken nesting
-        raise SourceError(f"the model {path} is no ONNX file or is cut off ({_line(error)}); export it again.") from error
+        raise SourceError(
+            f"the model {path} is no ONNX file or is cut off ({_line(error)}); export it again."
+        ) from error
     if not model.HasField("graph") or not model.graph.node:
         raise SourceError(f"the model {path} is cut off: it holds no graph; export it again.")
     _check_opset(model, path)
@@ -75,7 +77,11 @@ def _load_external_data(model: ModelProto, path: Path) -> None:
     folder = path.resolve().parent
     external = [t for t in _tensors(model.graph) if t.data_location == onnx.TensorProto.EXTERNAL]
     external += [
-        t for f in model.functions for n in f.node for t in _node_tensors(n) if t.data_location == onnx.TensorProto.EXTERNAL
+        t
+        for f in model.functions
+        for n in f.node
+        for t in _node_tensors(n)
+        if t.data_location == onnx.TensorProto.EXTERNAL
     ]
     for tensor in external:
         keys = {entry.key: entry.value for entry in tensor.external_data}
@@ -99,7 +105,9 @@ def _load_external_data(model: ModelProto, path: Path) -> None:
         try:
             offset, length = int(keys.get("offset", 0)), int(keys.get("length", 0))
         except ValueError as error:
-            raise SourceError(f"the model {path} states no place of {tensor.name!r} in {place!r}; export it again.") from error
+            raise SourceError(
+                f"the model {path} states no place of {tensor.name!r} in {place!r}; export it again."
+            ) from error
         if offset < 0 or length < 0 or offset + length > file.stat().st_size:
             raise SourceError(
                 f"the external data {place!r} of the model {path} is cut off: {tensor.name!r} lies beyond its end; copy it again."
@@ -107,7 +115,9 @@ def _load_external_data(model: ModelProto, path: Path) -> None:
     try:
         onnx.load_external_data_for_model(model, str(folder))
     except (onnx.checker.ValidationError, OSError, ValueError, RuntimeError) as error:
-        raise SourceError(f"the external data of the model {path} cannot be read ({_line(error)}); copy it again.") from error
+        raise SourceError(
+            f"the external data of the model {path} cannot be read ({_line(error)}); copy it again."
+        ) from error
 
 
 def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
@@ -141,7 +151,9 @@ def _inlined(model: ModelProto, path: Path) -> ModelProto:
     try:
         return inliner.inline_local_functions(model)
     except (RuntimeError, ValueError) as error:
-        raise SourceError(f"the functions of the model {path} cannot be inlined ({_line(error)}); export it without.") from error
+        raise SourceError(
+            f"the functions of the model {path} cannot be inlined ({_line(error)}); export it without."
+        ) from error
 
 
 def _check_nodes(model: ModelProto, path: Path) -> None:
@@ -199,7 +211,10 @@ def sort_nodes(graph: GraphProto, path: Path) -> None:
     known |= {sparse.values.name for sparse in graph.sparse_initializer}
     if "" in [value.name for value in (*graph.input, *graph.output)]:
         raise SourceError(f"an input or output of the model {path} has no name; export it again.")
-    for names, what in (([v.name for v in graph.input], "inputs"), ([t.name for t in graph.initializer], "initializers")):
+    for names, what in (
+        ([v.name for v in graph.input], "inputs"),
+        ([t.name for t in graph.initializer], "initializers"),
+    ):
         if twice := next((n for n in names if names.count(n) > 1), None):
             raise SourceError(f"two {what} of the model {path} are named {twice!r}; export it again.")
     made: dict[str, int] = {}

@@ -66,7 +66,9 @@ def _session(model: Path | bytes) -> object:
             str(model) if isinstance(model, Path) else model, options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # the runtime's errors have no common base but this
-        raise SourceError(f"ONNX Runtime cannot load the model: {str(error).splitlines()[0]}; export it again.") from error
+        raise SourceError(
+            f"ONNX Runtime cannot load the model: {str(error).splitlines()[0]}; export it again."
+        ) from error
 
 
 def inner_values(model: ModelProto, feed: Mapping[str, Array], names: Sequence[str]) -> Tensors:

@@ -44,7 +44,16 @@ def simplified(
             "correct 'shape' of the inputs, or export the model again."
         ) from error
     refuse_control_flow(small.graph)
+    _restore_metadata(small.graph, model.graph)
     return merge_transposes(small)
+
+
+def _restore_metadata(small: GraphProto, original: GraphProto) -> None:
+    """onnxsim drops the nodes' metadata, in which the dynamo exporter keeps the names of modules."""
+    known = {output: node.metadata_props for node in original.node for output in node.output if output}
+    for node in small.node:
+        if not node.metadata_props:
+            node.metadata_props.extend(next((known[o] for o in node.output if o in known), ()))
 
 
 def _turn_inputs(graph: GraphProto, inputs: Sequence[BoundInput]) -> None:

@@ -37,6 +37,10 @@ def import_node(node: Node) -> Call:
     importer = OPS.get(node.op)
     if importer is None:
         near = difflib.get_close_matches(node.op, OPS, n=1, cutoff=0.6)
-        nearest = f"the nearest operation that is supported is {near[0]}" if near else "build it of convolutions, matrix products and elementwise operations"
+        nearest = (
+            f"the nearest operation that is supported is {near[0]}"
+            if near
+            else "build it of convolutions, matrix products and elementwise operations"
+        )
         raise node.refuse("has no importer", _INSTEAD.get(node.op, nearest))
     return importer(node)

@@ -31,7 +31,9 @@ def _gemm(node: Node) -> Call:
     left, turned = bool(node.integer("transA", 0)), bool(node.integer("transB", 0))
     right, added = node.constant(1), node.constant(2)
     columns = node.shape(1)[0] if turned else node.shape(1)[1]
-    by_column = not node.has(2) or (added is not None and added.numel() in (1, columns) and (added.ndim < 2 or added.shape[0] == 1))
+    by_column = not node.has(2) or (
+        added is not None and added.numel() in (1, columns) and (added.ndim < 2 or added.shape[0] == 1)
+    )
     if right is not None and not left and by_column:
         matrix = right if turned else right.T.contiguous()
         weight = Weight(role="weight", value=matrix if alpha == 1 else matrix * alpha, origin=node.inputs[1])
@@ -61,7 +63,9 @@ def _attention(node: Node) -> Call:
     import torch
 
     if len([name for name in node.outputs if name]) > 1 or any(node.has(number) for number in (4, 5, 6)):
-        raise node.refuse("keeps a cache of keys and values, or gives its scores", "export it with its first output only")
+        raise node.refuse(
+            "keeps a cache of keys and values, or gives its scores", "export it with its first output only"
+        )
     if node.real("softcap", 0.0):
         raise node.refuse("caps its scores", "export it without softcap")
     packed = node.rank() == 3

@@ -51,9 +51,7 @@ def _group_norm(node: Node) -> Call:
             weight, bias = (v.repeat_interleave(channels // groups) for v in (weight, bias))
         return functional.group_norm(x, groups, weight, bias, eps)
 
-    return Call(
-        function=normalise, operands=(node.inputs[0], node.weight(1, "weight"), node.weight(2, "bias"))
-    )
+    return Call(function=normalise, operands=(node.inputs[0], node.weight(1, "weight"), node.weight(2, "bias")))
 
 
 def _layer_norm(node: Node) -> Call:
@@ -68,9 +66,7 @@ def _layer_norm(node: Node) -> Call:
         flat = [None if v is None else v.expand(over) for v in (weight, bias)]
         return functional.layer_norm(x, over, flat[0], flat[1], eps)
 
-    return Call(
-        function=normalise, operands=(node.inputs[0], node.weight(1, "weight"), node.weight(2, "bias"))
-    )
+    return Call(function=normalise, operands=(node.inputs[0], node.weight(1, "weight"), node.weight(2, "bias")))
 
 
 def _rms_norm(node: Node) -> Call:
@@ -116,7 +112,7 @@ def _reduce(function: Callable[[Tensor, list[int], bool], Tensor]) -> Importer:
         axes = node.integers("axes") if "axes" in node.attributes else node.ints_of(1, "axes")
         keep = bool(node.integer("keepdims", 1))
         if not axes and node.integer("noop_with_empty_axes", 0):
-            return plain(node, lambda x: x, 1)
+            return plain(node, lambda x: function(x.unsqueeze(-1), [-1], False), 1)  # of every element by itself
         over = [node.axis(a) for a in axes] if axes else list(range(node.rank()))
         return plain(node, lambda x: function(x, over, keep), 1)
 

@@ -17,7 +17,9 @@ def _area(node: Node) -> tuple[Window, tuple[int, ...]]:
     if len(spatial) not in (1, 2):
         raise node.refuse(f"is over {len(spatial)} spatial axes", "use one or two")
     area = window(node, node.integers("kernel_shape"), spatial)
-    if node.text("auto_pad", "NOTSET") != "NOTSET" or not node.integer("ceil_mode", 0):
+    if any(d != 1 for d in area.dilations) and node.text("auto_pad", "NOTSET").startswith("SAME"):
+        raise node.refuse("has dilations and auto_pad, which runtimes read differently", "state its pads")
+    if node.text("auto_pad", "NOTSET").startswith("SAME") or not node.integer("ceil_mode", 0):
         return area, (0,) * len(spatial)
     beyond = []
     for size, stride, reach, begin, end in zip(spatial, area.strides, area.reach, area.begin, area.end, strict=True):
@@ -38,7 +40,9 @@ def _max_pool(node: Node) -> Call:
     function = functional.max_pool1d if len(area.kernel) == 1 else functional.max_pool2d
     dtype = node.values.tensor(node.inputs[0]).dtype
     lowest = float("-inf") if dtype.is_floating_point else torch.iinfo(dtype).min
-    native = area.symmetric and not any(beyond) and all(2 * p <= k for p, k in zip(area.begin, area.kernel, strict=True))
+    native = (
+        area.symmetric and not any(beyond) and all(2 * p <= k for p, k in zip(area.begin, area.kernel, strict=True))
+    )
 
     def pool(x: Tensor) -> Tensor:
         if native:
@@ -60,11 +64,11 @@ def _average_pool(node: Node) -> Call:
     include = bool(node.integer("count_include_pad", 0))
     function = functional.avg_pool1d if len(area.kernel) == 1 else functional.avg_pool2d
     end = [e + b for e, b in zip(area.end, beyond, strict=True)]
-    native = area.symmetric and not any(beyond) and all(2 * p <= k for p, k in zip(area.begin, area.kernel, strict=True))
+    native = (
+        area.symmetric and not any(beyond) and all(2 * p <= k for p, k in zip(area.begin, area.kernel, strict=True))
+    )
     if native:
-        return plain(
-            node, lambda x: function(x, area.kernel, area.strides, area.begin, count_include_pad=include), 1
-        )
+        return plain(node, lambda x: function(x, area.kernel, area.strides, area.begin, count_include_pad=include), 1)
     counted = torch.ones((1, 1, *node.shape()[2:]))
     if include:  # the stated padding counts, what ceil_mode adds does not
         counted = pad_spatial(counted, area.begin, area.end, 1.0)

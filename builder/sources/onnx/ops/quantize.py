@@ -14,7 +14,12 @@ from builder.sources.onnx.graph import Call, Importer, Node
 if TYPE_CHECKING:
     from torch import Tensor
 
-_LIMITS = {"torch.uint8": (0, 255), "torch.int8": (-128, 127), "torch.uint16": (0, 65535), "torch.int16": (-32768, 32767)}
+_LIMITS = {
+    "torch.uint8": (0, 255),
+    "torch.int8": (-128, 127),
+    "torch.uint16": (0, 65535),
+    "torch.int16": (-32768, 32767),
+}
 # An activation before a quantizer shows that none was taken away in its favour; so do values that have a grid already.
 _BOUNDED = {
     "Clip", "Concat", "DequantizeLinear", "Elu", "Flatten", "Gelu", "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "MaxPool",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from builder.sources.onnx.graph import Call, Importer, Node, Weight, plain
 
 if TYPE_CHECKING:
@@ -55,9 +57,7 @@ def _target(node: Node) -> tuple[list[float], list[int]]:
     return scales, [math.floor(size * scale) for size, scale in zip(shape, scales, strict=True)]
 
 
-def _interpolate(
-    node: Node, mode: str, coordinates: str, rounding: str, scales: list[float], sizes: list[int]
-) -> Call:
+def _interpolate(node: Node, mode: str, coordinates: str, rounding: str, scales: list[float], sizes: list[int]) -> Call:
     from torch.nn import functional
 
     shape = node.shape()
@@ -97,18 +97,22 @@ _REPEATING = (
 
 
 def source_position(x: int, coordinates: str, scale: float, before: int, after: int) -> float:
-    """Where in the input the output's element x lies; formulas of the operator's specification."""
+    """Where in the input the output's element x lies; formulas of the operator's specification.
+
+    In float32, as ONNX Runtime has it: half-way positions round by its last bit.
+    """
+    one, half = np.float32, np.float32(0.5)
     if coordinates == "asymmetric":
-        return x / scale
+        return float(one(x) / one(scale))
     if coordinates == "align_corners":
-        return 0.0 if after == 1 else x * (before - 1) / (after - 1)
+        return 0.0 if after == 1 else float(one(x) * one(before - 1) / one(after - 1))
     if coordinates == "pytorch_half_pixel" and after == 1:
         return 0.0
+    position = (one(x) + half) / one(scale) - half
     if coordinates == "half_pixel_symmetric":
-        exact = before * scale
-        centre = before / 2
-        return centre * (1 - after / exact) + (x + 0.5) / scale - 0.5
-    return (x + 0.5) / scale - 0.5
+        adjustment = one(after) / (one(before) * one(scale))
+        position += one(before) / one(2) * (one(1) - adjustment)
+    return float(position)
 
 
 def _by_index(

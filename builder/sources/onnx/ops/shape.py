@@ -99,12 +99,10 @@ def _slice(node: Node) -> Call:
     index = [slice(None)] * len(shape)
     backwards: dict[int, Weight] = {}
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        found = slice(start, end, step).indices(shape[axis])
+        chosen = range(*_limits(start, end, step, shape[axis]), step)
         if step > 0:
-            index[axis] = slice(found[0], max(found[1], found[0]), step)
+            index[axis] = slice(chosen.start, max(chosen.stop, chosen.start), step)
         else:
-            end = -(1 << 62) if end < -shape[axis] else end
-            chosen = range(shape[axis])[slice(start, None if end == -(1 << 62) else end, step)]
             backwards[axis] = Weight(role=f"index{axis}", value=torch.tensor(list(chosen), dtype=torch.int64))
     forwards = tuple(index)
 
@@ -116,6 +114,14 @@ def _slice(node: Node) -> Call:
         return x
 
     return Call(function=cut, operands=(node.inputs[0], *backwards.values()))
+
+
+def _limits(start: int, end: int, step: int, size: int) -> tuple[int, int]:
+    """Start and end counted from the front and clamped, which differs by the direction."""
+    start, end = (value + size if value < 0 else value for value in (start, end))
+    if step > 0:
+        return min(max(start, 0), size), min(max(end, 0), size)
+    return min(max(start, 0), size - 1), min(max(end, -1), size - 1)
 
 
 def _gather(node: Node) -> Call:
@@ -262,7 +268,9 @@ def _pad(node: Node) -> Call:
         return plain(node, lambda x: functional.pad(x, amounts, value=value), 1)
     spatial = rank - 2
     if rank not in (3, 4, 5) or min(padded) < 2 or any(amount < 0 for pair in pairs.values() for amount in pair):
-        raise node.refuse(f"pads {mode} over axes {padded}", "pad the spatial axes of a picture only, by positive amounts")
+        raise node.refuse(
+            f"pads {mode} over axes {padded}", "pad the spatial axes of a picture only, by positive amounts"
+        )
     amounts = [amount for axis in range(rank - 1, rank - 1 - spatial, -1) for amount in pairs[axis]]
     return plain(node, lambda x: functional.pad(x, amounts, mode=known[mode]), 1)
 
