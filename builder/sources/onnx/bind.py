@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,13 +49,14 @@ def bind_inputs(model: ModelProto, inputs: Sequence[InputSection]) -> tuple[Boun
     by_name = {plain(value.name): value for value in values}
     if len(inputs) == 1:
         by_name = {inputs[0].name: values[0]}
+    sections = {by_name[tensor.name].name: tensor for tensor in inputs if tensor.name in by_name}
     bound = []
     for tensor in inputs:
         if tensor.name not in by_name:
             raise SourceError(
                 f"the model has no input {tensor.name!r}, its inputs are {', '.join(map(repr, by_name))}; name each [[input]] of builder.toml as the model does."
             )
-        bound.append(_bind(model, by_name[tensor.name], tensor))
+        bound.append(_bind(model, by_name[tensor.name], tensor, sections))
     return tuple(bound)
 
 
@@ -82,7 +83,10 @@ def _listed(values: Sequence[ValueInfoProto]) -> str:
     return ", ".join(plain(value.name) for value in values)
 
 
-def _bind(model: ModelProto, value: ValueInfoProto, tensor: InputSection) -> BoundInput:
+def _bind(
+    model: ModelProto, value: ValueInfoProto, tensor: InputSection, inputs: Mapping[str, InputSection]
+) -> BoundInput:
+    """`inputs` are all by the graph's names."""
     kind = value.type.tensor_type
     if not value.type.HasField("tensor_type") or _DTYPES.get(kind.elem_type) != tensor.dtype:
         has = _DTYPES.get(kind.elem_type, f"data type number {kind.elem_type}")
@@ -99,7 +103,7 @@ def _bind(model: ModelProto, value: ValueInfoProto, tensor: InputSection) -> Bou
         b for b in ((straight, turned) if len(tensor.shape) == 4 else (straight,)) if _fits(sizes, b.graph_shape)
     ]
     if len(fitting) == 2 and straight.graph_shape != turned.graph_shape:
-        fitting = [b for b in fitting if _runs(model, b)] or fitting
+        fitting = [b for b in fitting if _takes(model, b, inputs)] or fitting
         if len(fitting) == 2:
             raise SourceError(
                 f"whether the model takes input {tensor.name!r} as NCHW or NHWC cannot be told from its shape; export it with a fixed number of channels."
@@ -116,18 +120,14 @@ def _fits(sizes: Sequence[int | None], shape: Sequence[int]) -> bool:
     return len(sizes) == len(shape) and all(a is None or a == b for a, b in zip(sizes, shape, strict=True))
 
 
-def _runs(model: ModelProto, bound: BoundInput) -> bool:
-    """Whether the shapes of the graph can be inferred with this input's shape."""
-    import onnx
+def _takes(model: ModelProto, bound: BoundInput, inputs: Mapping[str, InputSection]) -> bool:
+    """Whether ONNX Runtime runs the model with this input so, and the others as builder.toml has them."""
+    import numpy as np
 
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    set_shape(copy, bound)
-    try:
-        onnx.shape_inference.infer_shapes(copy, strict_mode=True, data_prop=True)
-    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
-        return False
-    return True
+    from builder.sources.onnx.runtime import runs
+
+    feed = {name: np.zeros(tensor.shape, tensor.dtype) for name, tensor in inputs.items()}
+    return runs(model, {**feed, bound.value: np.zeros(bound.graph_shape, bound.dtype)})
 
 
 def set_shape(model: ModelProto, bound: BoundInput) -> None:

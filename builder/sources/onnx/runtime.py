@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,13 +28,15 @@ def runtime_name() -> str:
 
 
 class Reference:
-    """The file in ONNX Runtime, without optimization: what it says, not what a fused kernel makes of it.
+    """The file in ONNX Runtime, by default without optimization: what it says, not what a fused kernel makes of it.
 
-    Logical tensors by the names of builder.toml in and out.
+    Logical tensors by the names of builder.toml in and out; `nhwc` are outputs to turn.
     """
 
-    def __init__(self, path: Path, inputs: Sequence[BoundInput], outputs: Sequence[BoundOutput]) -> None:
-        self._session = _session(path)
+    def __init__(
+        self, path: Path, inputs: Sequence[BoundInput], outputs: Sequence[BoundOutput], *, optimized: bool = False
+    ) -> None:
+        self._session = _session(path, optimized=optimized)
         self._inputs, self._outputs = inputs, outputs
         self.nhwc: set[str] = set()
 
@@ -54,11 +56,12 @@ class Reference:
         return {b.name: np.asarray(value) for b, value in zip(self._outputs, found, strict=True)}
 
 
-def _session(model: Path | bytes) -> object:
+def _session(model: Path | bytes, *, optimized: bool = False) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    levels = onnxruntime.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimized else levels.ORT_DISABLE_ALL
     options.log_severity_level = 4
     options.intra_op_num_threads = 2
     try:
@@ -80,5 +83,43 @@ def inner_values(model: ModelProto, feed: Mapping[str, Array], names: Sequence[s
     present = {value.name for value in copy.graph.output}
     copy.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in present)
     session = _session(copy.SerializeToString())
-    found = session.run(list(names), dict(feed))  # type: ignore[attr-defined]
+    found = session.run(list(names), dict(feed))
     return dict(zip(names, found, strict=True))
+
+
+def jittered(
+    model: ModelProto, names: Sequence[str], outputs: Sequence[str], seed: int
+) -> Callable[[Tensors], Tensors]:
+    """A simplified graph whose stored floats are each moved by at most their last bit: what no import can be nearer than.
+
+    Input noise alone does not show this in a quantized network, whose first quantizer swallows it. `names` and `outputs`
+    are those of builder.toml in the order of the graph's.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    generator = np.random.default_rng(seed)
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for tensor in copy.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT:
+            value = numpy_helper.to_array(tensor)
+            towards = generator.choice(np.array([-np.inf, np.inf], np.float32), value.shape)
+            tensor.CopyFrom(numpy_helper.from_array(np.nextafter(value, towards), tensor.name))
+    session = _session(copy.SerializeToString())
+    values = [value.name for value in copy.graph.input]
+
+    def run(sample: Tensors) -> Tensors:
+        found = session.run(None, {value: sample[name] for value, name in zip(values, names, strict=False)})
+        return dict(zip(outputs, found, strict=True))
+
+    return run
+
+
+def runs(model: ModelProto, feed: Mapping[str, Array]) -> bool:
+    """Whether a graph takes inputs of these shapes."""
+    try:
+        _session(model.SerializeToString()).run(None, dict(feed))
+    except Exception:  # the runtime's errors have no common base but this; that it fails is the answer
+        return False
+    return True
