@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch.fx import Graph, Node
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in')
-_OTHERS = ("/site-packages/", "/torch/", "<eval_with_key>", "/builder/sources/", "/builder/legalize/")
+_OTHERS = ("/site-packages/", "/torch/", "<eval_with_key>", f"{Path(__file__).parents[1]}/")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Hard sigmoid, ELU and odd powers from the activations that delegates have."""
+"""Hard sigmoid, ELU, SELU and odd powers from the activations that delegates have."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
         {
             "aten.hardsigmoid.default": _hardsigmoid,
             "aten.elu.default": _elu,
+            "aten.selu.default": _selu,
             "aten.pow.Tensor_Scalar": _power,
         },
     )
@@ -38,6 +39,11 @@ def _elu(x: Tensor, alpha: float = 1.0, scale: float = 1.0, input_scale: float =
     below = (torch.exp(x.clamp(max=0.0)) - 1.0) * (alpha * scale)
     above = torch.relu(x)
     return (above if scale == 1.0 else above * scale) + below
+
+
+def _selu(x: Tensor) -> Any:
+    """Klambauer et al. 2017: ELU with constants under which activations normalise themselves."""
+    return _elu(x, alpha=1.6732632423543772, scale=1.0507009873554805)
 
 
 def _power(x: Tensor, exponent: float) -> Any:

@@ -24,6 +24,8 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
             "aten.sum.dim_IntList": _sum,
             "aten.var.dim": _var_dim,
             "aten.var.correction": _var,
+            "aten.std.dim": _std_dim,
+            "aten.std.correction": _std,
             "aten.linalg_vector_norm.default": _length,
         },
         only=lambda node: not _is_plain(node),
@@ -66,6 +68,17 @@ def _var(x: Tensor, axes: Sequence[int] | None = None, *, correction: float | No
     squares = mean(centred * centred, wanted)
     divisor = count - (1 if correction is None else correction)
     return NotImplemented if squares is None or divisor <= 0 else _kept(x, squares * (count / divisor), wanted, keepdim)
+
+
+def _std_dim(x: Tensor, axes: Sequence[int] | None, unbiased: bool = True, keepdim: bool = False) -> Any:
+    return _std(x, axes, correction=1 if unbiased else 0, keepdim=keepdim)
+
+
+def _std(x: Tensor, axes: Sequence[int] | None = None, *, correction: float | None = 1, keepdim: bool = False) -> Any:
+    import torch
+
+    variance = _var(x, axes, correction=correction, keepdim=keepdim)
+    return NotImplemented if variance is NotImplemented else torch.sqrt(variance)
 
 
 def _length(x: Tensor, order: float = 2, axes: Sequence[int] | None = None, keepdim: bool = False, **_: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, joined, replaced
+from builder.legalize.rewriting import MOVES_DATA, WIDEST, joined, replaced
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,15 +31,29 @@ def _pad(x: Tensor, widths: Sequence[int], mode: str = "constant", value: float 
 
 
 def _reflect(x: Tensor, widths: Sequence[int]) -> Any:
-    """`widths` as torch takes them: (before, after) from the last axis on. The border itself is not repeated."""
+    """`widths` as torch takes them: (before, after) from the last axis on. The border itself is not repeated.
+
+    A few rows, then a few columns, and so on in turn: a converter joins concatenations of one axis that follow one another,
+    and delegates take no wide ones.
+    """
     if any(width < 0 for width in widths):
         return NotImplemented
-    for place in range(len(widths) // 2):
-        axis, before, after = x.ndim - 1 - place, widths[2 * place], widths[2 * place + 1]
-        size = x.shape[axis]
-        head = [x.narrow(axis, index, 1) for index in range(before, 0, -1)]
-        tail = [x.narrow(axis, size - 1 - index, 1) for index in range(1, after + 1)]
-        for part in (head, tail):  # the picture itself is copied in one last, wide step
-            part[:] = [joined(part, axis)] if len(part) > 1 else part
-        x = joined([*head, x, *tail], axis) if head or tail else x
+    axes = {x.ndim - 1 - place: (widths[2 * place], widths[2 * place + 1]) for place in range(len(widths) // 2)}
+    sizes = {axis: x.shape[axis] for axis in axes}
+    before, after = dict.fromkeys(axes, 0), dict.fromkeys(axes, 0)
+    while any((before[axis], after[axis]) != axes[axis] for axis in axes):
+        for ahead in (True, False):
+            for axis, (head, tail) in axes.items():
+                done, wanted = (before[axis], head) if ahead else (after[axis], tail)
+                new = range(done + 1, min(wanted, done + WIDEST - 1) + 1)
+                if not new:
+                    continue
+                first = before[axis]  # where the picture itself begins
+                if ahead:
+                    x = joined([*(x.narrow(axis, first + index, 1) for index in reversed(new)), x], axis)
+                    before[axis] += len(new)
+                else:
+                    last = first + sizes[axis] - 1
+                    x = joined([x, *(x.narrow(axis, last - index, 1) for index in new)], axis)
+                    after[axis] += len(new)
     return x

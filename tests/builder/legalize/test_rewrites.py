@@ -1,0 +1,197 @@
+"""Each rewrite: it makes of a small network one that computes the same from the operators that it promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from builder.errors import VerificationError
+from builder.legalize import REWRITES, rewriting
+from builder.legalize.delegates import NEEDED
+from builder.legalize.legalizer import largest_change, legalize, outputs_of, random_inputs
+
+# torch's own, from within export and decomposition
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+
+PICTURE = (1, 6, 10, 8)
+
+
+class Does(nn.Module):
+    """A function between two convolutions, whose names must survive."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.head, self.function, self.tail = nn.Conv2d(6, 6, 1), function, nn.Conv2d(6, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.tail(self.function(self.head(x)))
+
+
+SCALE = torch.linspace(0.5, 1.5, 6)
+BANK = torch.randn(3, 6, 6, 3, 3, generator=torch.Generator().manual_seed(1))
+KERNEL = torch.randn(6, 6, 3, 3, generator=torch.Generator().manual_seed(2))
+
+# rewrite -> functions it takes, and the operators that must be gone (by a part of their names)
+CASES: dict[str, tuple[tuple[Callable[[Tensor], Tensor], ...], tuple[str, ...]]] = {
+    "reflection_padding": (
+        (lambda x: F.pad(x, (3, 1, 0, 2), "reflect"), lambda x: F.pad(x, (7, 7, 7, 7), "reflect")),
+        ("aten.pad",),
+    ),
+    "replication_padding": ((lambda x: F.pad(x, (2, 7, 1, 0), "replicate"),), ("aten.pad",)),
+    "padding_merge": ((lambda x: F.conv2d(F.pad(x, (1, 1, 2, 2)), KERNEL),), ("aten.pad",)),
+    "instance_norm": (
+        (lambda x: F.instance_norm(x), lambda x: F.instance_norm(x, weight=SCALE, bias=SCALE - 1)),
+        ("instance_norm",),
+    ),
+    "group_norm": (
+        tuple(lambda x, g=g: F.group_norm(x, g, SCALE, SCALE - 1) for g in (1, 2, 3, 6)),
+        ("group_norm",),
+    ),
+    "layer_norm": (
+        (
+            lambda x: F.layer_norm(x, (8,), SCALE.new_ones(8), SCALE.new_zeros(8)),
+            lambda x: F.layer_norm(x, (6, 10, 8)),
+        ),
+        ("layer_norm",),
+    ),
+    "reductions": (
+        (
+            lambda x: x - x.mean(1, keepdim=True),
+            lambda x: x - x.mean((1, 2, 3), keepdim=True),
+            lambda x: x + x.flatten(2).mean(2)[:, :, None, None],
+            lambda x: x * x.sum(3, keepdim=True).sum(2, keepdim=True),
+            lambda x: x / x.var((2, 3), keepdim=True),
+            lambda x: x * x.flatten(2).std(2, unbiased=False)[:, :, None, None],
+            lambda x: F.normalize(x, dim=1),
+        ),
+        ("aten.sum", "aten.var", "vector_norm"),
+    ),
+    "splits": (
+        (
+            lambda x: torch.cat(x.chunk(2, 1)[::-1], 1),
+            lambda x: torch.cat(torch.split(x, (1, 5), 1)[::-1], 1),
+            lambda x: torch.stack(x.unbind(1)[::-1], 1),
+            lambda x: torch.roll(x, (3, -1), (2, 3)),
+            lambda x: x * x.select(1, -1)[:, None],
+        ),
+        ("aten.split", "aten.chunk", "aten.unbind", "aten.select", "aten.roll"),
+    ),
+    "nearest_upsampling": (
+        (lambda x: F.interpolate(x, scale_factor=2.0), lambda x: F.interpolate(x, size=(30, 8))),
+        ("upsample",),
+    ),
+    "nearest_rows": (
+        (lambda x: F.interpolate(x, scale_factor=2.0), lambda x: F.interpolate(x, size=(10, 24))),
+        ("upsample",),
+    ),
+    "attention": (
+        (
+            lambda x: F.scaled_dot_product_attention(x, x, x).transpose(1, 2).reshape(1, 10, 48).view(1, 6, 10, 8),
+            lambda x: x @ (x.transpose(2, 3) @ x),
+        ),
+        ("dot_product", "aten.matmul"),
+    ),
+    "activations": (
+        (F.hardsigmoid, F.elu, F.selu, lambda x: x.abs() ** 0.5, lambda x: x**3, lambda x: (x * x + 1) ** -0.5),
+        ("aten.elu", "hardsigmoid", "aten.pow"),
+    ),
+    "transposed_convolution": (
+        (
+            lambda x: F.conv_transpose2d(x, KERNEL, stride=2, padding=1, output_padding=1),
+            lambda x: F.conv_transpose2d(x, KERNEL, SCALE, padding=1),
+        ),
+        (),
+    ),
+    "pixel_shuffle": (
+        (
+            lambda x: F.pixel_unshuffle(F.pixel_shuffle(x.repeat(1, 4, 1, 1), 2), 2)[:, ::4],
+            lambda x: F.pixel_shuffle(F.pixel_unshuffle(x, 2), 2),
+        ),
+        ("pixel_",),
+    ),
+    "selected_filters": (
+        (lambda x: F.conv2d(x, BANK[(x.sum() * 0).long()], padding=1, stride=1),),
+        (),
+    ),
+    "scalars": ((lambda x: (x + 2) / 3, lambda x: x / x.mean(1, keepdim=True).expand_as(x)), ("aten.expand",)),
+    "constant_folding": ((lambda x: x * (SCALE.exp() + 1).view(1, 6, 1, 1),), ("aten.exp",)),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [(name, number) for name, (functions, _) in CASES.items() for number in range(len(functions))]
+)
+def test_a_rewrite_computes_the_same_from_other_operators(name: str, number: int) -> None:
+    """Outputs agree within the rewrite's own bound, layers keep their names, and the operators it is for are gone."""
+    functions, gone = CASES[name]
+    sample = (torch.rand(PICTURE, generator=torch.Generator().manual_seed(3)),)
+    program = torch.export.export(Does(functions[number]).eval(), sample)
+    rewritten, places = REWRITES[name].apply(program, [sample])
+    assert places >= 1
+    assert largest_change(outputs_of(program, sample), outputs_of(rewritten, sample)) <= REWRITES[name].BOUND
+    assert {"head.weight", "tail.weight"} <= set(rewritten.graph_signature.inputs_to_parameters.values())
+    left = [str(node.target) for node in rewritten.graph.nodes if node.op == "call_function"]
+    assert not [target for target in left if any(part in target for part in gone)]
+
+
+def test_every_rewrite_has_a_case_and_every_delegate_names_known_ones() -> None:
+    """Nothing is chosen that is not there, and nothing is there that is not tried."""
+    assert set(CASES) == set(REWRITES)
+    assert {name for names in NEEDED.values() for name in names} <= set(REWRITES)
+
+
+@pytest.mark.parametrize("name", sorted(REWRITES))
+def test_a_network_without_its_operators_is_left_as_it_is(name: str) -> None:
+    """Zero places, and the very same program."""
+    sample = (torch.rand(PICTURE),)
+    program = torch.export.export(Does(torch.relu).eval(), sample)
+    assert REWRITES[name].apply(program, [sample]) == (program, 0)
+
+
+def test_a_rewrite_that_moves_the_output_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence names the rewrite, how far it moves, and the line that switches it off."""
+
+    class Wrong:
+        BOUND = 1e-4
+
+        def apply(self, program, samples):  # type: ignore[no-untyped-def]
+            return rewriting.replaced(program, {"aten.relu.default": lambda x: x.clamp(min=0.01)})
+
+    program = torch.export.export(Does(torch.relu).eval(), (torch.rand(PICTURE),))
+    with pytest.raises(
+        VerificationError, match=r"the rewrite 'wrong' moves .* more than its bound of 0.0001; .*off = \[\"wrong\"\]"
+    ):
+        legalize(program, ["wrong"], {"wrong": Wrong()})
+
+
+def test_source_lines_survive(tmp_path: object) -> None:
+    """What a rewrite makes still says which line of the user's source it stands for."""
+    from builder.backends.origins import origins
+
+    program = torch.export.export(Does(lambda x: F.instance_norm(x)).eval(), random_inputs_of(PICTURE))
+    rewritten, _ = REWRITES["instance_norm"].apply(program, [])
+    lines = {origin.line for origin in origins(rewritten.graph)}
+    assert all(line is not None and line.startswith("test_rewrites.py line ") for line in lines)
+
+
+def random_inputs_of(shape: tuple[int, ...]) -> tuple[Tensor, ...]:
+    return (torch.rand(shape),)
+
+
+def test_random_inputs_stay_in_the_range_of_real_ones() -> None:
+    """Noise as bright as the pictures, and indices that are valid."""
+
+    class Two(nn.Module):
+        def forward(self, x: Tensor, index: Tensor) -> Tensor:
+            return x + index
+
+    like = (torch.rand(1, 3, 4, 4) * 2 - 1, torch.tensor([2]))
+    program = torch.export.export(Two(), like)
+    noise, index = random_inputs(program, [like])
+    assert like[0].min() <= noise.min() < 0 < noise.max() <= like[0].max()
+    assert torch.equal(index, like[1])
