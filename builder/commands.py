@@ -128,9 +128,10 @@ def doctor(arguments: Namespace) -> None:
     else:
         rows = table("what edgebundle needs", "for", "what", "found", "to add it")
         for finding in findings:
-            add_row(rows, finding.part, finding.name, finding.version or "missing", finding.cure)
+            cure = finding.cure if finding.required or not finding.cure else f"(optional) {finding.cure}"
+            add_row(rows, finding.part, finding.name, finding.version or "missing", cure)
         results.print(rows)
-    missing = [finding for finding in findings if finding.cure]
+    missing = [finding for finding in findings if finding.cure and finding.required]
     if missing:
         raise MissingToolError(
             f"{len(missing)} of {len(findings)} needs are not met, first {missing[0].name}: {missing[0].cure}."

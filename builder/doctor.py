@@ -12,12 +12,13 @@ from builder.targets import TARGETS
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that a part of the product needs; `cure` is the command that adds it, empty when it is there."""
+    """One thing that a part of the product needs, or (not `required`) can use; `cure` is the command that adds it, empty when it is there."""
 
     part: str
     name: str
     version: str | None
     cure: str
+    required: bool = True
 
 
 def examine() -> tuple[Finding, ...]:
@@ -45,6 +46,7 @@ def examine() -> tuple[Finding, ...]:
                     name=need.name,
                     version=need.version if need.found else None,
                     cure="" if need.found else need.install,
+                    required=need.required,
                 )
             )
     return tuple(findings)

@@ -29,7 +29,7 @@ def test_kotlin_tests_pass(test_data: Path) -> None:
     """All JUnit tests of the SDK pass: manifest, codec bit for bit, real TensorFlow Lite inference, fallback, records."""
     output = (test_data / "out" / "junit.txt").read_text(encoding="utf-8")
     assert (found := re.search(r"OK \((\d+) tests\)", output)) is not None, output[-4000:]
-    assert int(found[1]) >= 32
+    assert int(found[1]) >= 60
 
 
 def test_app_records_are_run_records(test_data: Path) -> None:

@@ -7,7 +7,9 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from builder import process
 from builder.bundle import Bundle
+from builder.errors import ConversionError
 from builder.targets.android import apkzip, jarsign, keys, tools
 from builder.targets.android.apk import bundle_entries, code_entries, link, notices_entry
 from builder.targets.android.apkzip import Entry
@@ -75,7 +77,16 @@ def bundletool(project: Path, *words: str) -> str:
     tools.require("java", "mvn")
     jars = maven.resolve(Catalogue.read(project), {"bundletool": (Wanted(alias="bundletool"),)})["bundletool"]
     argv: list[str | Path] = ["java", *compiler.JVM, "-cp", compiler.class_path(jars), MAIN, *words]
-    return tools.run_tool(argv, what=f"run bundletool {words[0]}", timeout_s=LIMIT_S).stdout
+    try:
+        done = process.run(argv, timeout_s=LIMIT_S, check=False)
+    except process.ToolError as error:
+        raise ConversionError(f"could not run bundletool {words[0]}: {error}") from error
+    if done.returncode:  # the sentence stands before a long stack
+        said = next(
+            (line for line in (done.stderr + done.stdout).splitlines() if "Error: " in line), done.last_lines(2)
+        )
+        raise ConversionError(f"bundletool {words[0]} refuses the app bundle: {said.partition('Error: ')[2] or said}")
+    return done.stdout
 
 
 def _linked(apk: Path) -> Iterator[Entry]:
@@ -99,8 +110,8 @@ def _pack_manifest(request: PackageRequest, host: HostApp, work: Path) -> Entry:
         manifest=source,
         framework=host.framework,
         out=work / "pack.apk",
-        versions=host.versions,
-        more=["--proto-format", "--version-code", str(request.version_code)],
+        versions=None,  # a pack may not name any
+        more=["--proto-format"],
     )
     with zipfile.ZipFile(work / "pack.apk") as archive:
         return Entry(name="manifest/AndroidManifest.xml", source=archive.read("AndroidManifest.xml"))

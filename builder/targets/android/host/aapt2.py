@@ -46,12 +46,14 @@ def link(
     manifest: Path,
     framework: Path,
     out: Path,
-    versions: dict[str, str],
+    versions: dict[str, str] | None,
     more: Sequence[str | Path] = (),
 ) -> None:
-    """Link resources and manifest into `out`, an APK without code. `versions` is the catalogue's."""
+    """Link resources and manifest into `out`, an APK without code. `versions` is the catalogue's; None names no SDK levels."""
     argv: list[str | Path] = ["aapt2", "link", "-o", out, "-I", framework, "--manifest", manifest]
     argv += ["--warn-manifest-validation"]  # this aapt2 does not know uses-native-library yet
-    argv += ["--min-sdk-version", versions["minSdk"], "--target-sdk-version", versions["targetSdk"], *more]
+    if versions is not None:
+        argv += ["--min-sdk-version", versions["minSdk"], "--target-sdk-version", versions["targetSdk"]]
+    argv += more
     argv += [resources] if resources is not None else []
     tools.run_tool(argv, what="link the app's resources", timeout_s=LIMIT_S)

@@ -1,6 +1,7 @@
 package org.edgebundle.sdk.core
 
 import java.io.File
+import java.nio.ByteBuffer
 import org.edgebundle.sdk.ENGINES
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
@@ -100,5 +101,36 @@ class ModelLoaderTest {
         assertEquals(listOf("tflite-second"), other.variants.map { it.id })
         val message = assertThrows(BundleException::class.java) { other.load(other.manifest.variants[0], 1) }.message.orEmpty()
         assertTrue(message, "executorch" in message)
+    }
+
+    @Test
+    fun aPhoneWithoutTheGpuLibraryTakesTheNextVariant() {
+        val messages = ArrayList<String>()
+        val gpu = loaderOf { it.getJSONArray("variants").getJSONObject(0).put("delegate", "gpu") }
+        first(gpu, messages).use { assertEquals("tflite-second", it.variant.id) }
+        assertTrue(messages.single(), "library of TensorFlow Lite for gpu is missing" in messages.single() && "next variant" in messages.single())
+    }
+
+    @Test
+    fun aTruncatedAssetIsNoticed() {
+        val messages = ArrayList<String>()
+        val cut = object : BundleFiles by DirectoryBundle(root) {
+            override fun map(path: String): ByteBuffer = DirectoryBundle(root).map(path).apply { limit(capacity() / 2) }.slice()
+        }
+        val loader = ModelLoader(cut, IMAGE_IO, ENGINES)
+        assertThrows(BundleException::class.java) { first(loader, messages) }
+        assertTrue(messages.first(), "does not have the hash" in messages.first())
+    }
+
+    @Test
+    fun tooLittleMemoryForAVariantIsSaidAndTheNextIsTaken() {
+        val messages = ArrayList<String>()
+        val real = ENGINES.getValue("tflite-xnnpack")
+        val tight = mapOf("tflite-xnnpack" to EngineFactory { variant, artifact, threads, log ->
+            if (variant.id == "tflite-first") throw OutOfMemoryError("1234 bytes")
+            real.open(variant, artifact, threads, log)
+        })
+        first(ModelLoader(DirectoryBundle(root), IMAGE_IO, tight), messages).use { assertEquals("tflite-second", it.variant.id) }
+        assertTrue(messages.single(), "not enough memory to load variant 'tflite-first'" in messages.single())
     }
 }

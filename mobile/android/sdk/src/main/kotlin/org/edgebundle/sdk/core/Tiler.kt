@@ -20,7 +20,7 @@ fun interface RowSink {
 
 /**
  * Renders pictures that are larger than a model's input: tiles that overlap by [overlap] pixels, each rendered by itself, mixed
- * linearly where they overlap, so that no seam shows. Memory is one band of tiles, whatever the height of the picture.
+ * linearly where they overlap, so that no seam shows. Memory is two bands of tiles, whatever the height of the picture.
  *
  * A picture smaller than a tile is continued by its edge pixels. Networks that normalise over the whole picture (instance norm)
  * see a tile at a time: their colours may differ between distant tiles, which a larger overlap softens.
@@ -46,6 +46,7 @@ class Tiler(private val tileWidth: Int, private val tileHeight: Int, private val
         val rows = starts(source.height, tileHeight)
         val bandWidth = source.width * scale
         val band = IntArray(bandWidth * min(tileHeight, source.height) * scale)
+        val fresh = IntArray(band.size)
         for ((row, top) in rows.withIndex()) {
             val above = if (row == 0) 0 else rows[row - 1] + tileHeight - top
             for ((column, left) in columns.withIndex()) {
@@ -53,8 +54,9 @@ class Tiler(private val tileWidth: Int, private val tileHeight: Int, private val
                 fill(source, left, top)
                 render(tile, rendered)
                 val before = if (column == 0) 0 else columns[column - 1] + tileWidth - left
-                merge(band, bandWidth, left, before * scale, above * scale, source)
+                beside(fresh, bandWidth, left * scale, before * scale)
             }
+            below(band, fresh, bandWidth, above * scale)
             val next = rows.getOrNull(row + 1) ?: source.height
             val done = (next - top) * scale
             sink.write(top * scale, done, band)
@@ -85,19 +87,30 @@ class Tiler(private val tileWidth: Int, private val tileHeight: Int, private val
         tile.fill(tile[y * tileWidth + width - 1], y * tileWidth + width, (y + 1) * tileWidth)
     }
 
-    /** Mixes the rendered tile into the band: its first [before] columns and [above] rows (in output pixels) gradually. */
-    private fun merge(band: IntArray, bandWidth: Int, left: Int, before: Int, above: Int, source: PixelSource) {
-        val width = min(tileWidth, source.width) * scale
-        val height = min(tileHeight, source.height) * scale
-        for (y in 0 until height) {
-            val fromTop = ramp(y, above)
+    /** Puts the rendered tile into its band, its first [before] columns mixed gradually with the tile on its left. */
+    private fun beside(band: IntArray, bandWidth: Int, left: Int, before: Int) {
+        val width = min(tileWidth * scale, bandWidth)
+        for (y in 0 until band.size / bandWidth) {
             var from = y * tileWidth * scale
-            var to = y * bandWidth + left * scale
+            var to = y * bandWidth + left
             for (x in 0 until width) {
-                val weight = ramp(x, before) * fromTop / ONE
+                val weight = ramp(x, before)
                 band[to] = if (weight == ONE) rendered[from] else Blend.pixel(band[to], rendered[from], weight)
                 from++
                 to++
+            }
+        }
+    }
+
+    /** Puts a whole band over the one before, its first [above] rows mixed gradually with what they overlap. */
+    private fun below(band: IntArray, fresh: IntArray, bandWidth: Int, above: Int) {
+        for (y in 0 until band.size / bandWidth) {
+            val weight = ramp(y, above)
+            val row = y * bandWidth
+            if (weight == ONE) {
+                System.arraycopy(fresh, row, band, row, bandWidth)
+            } else {
+                for (at in row until row + bandWidth) band[at] = Blend.pixel(band[at], fresh[at], weight)
             }
         }
     }

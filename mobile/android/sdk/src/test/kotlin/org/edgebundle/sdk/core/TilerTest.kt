@@ -1,0 +1,104 @@
+package org.edgebundle.sdk.core
+
+import java.util.concurrent.CancellationException
+import kotlin.math.abs
+import org.junit.Assert.assertArrayEquals
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
+import org.junit.Test
+
+class TilerTest {
+    private class Source(override val width: Int, override val height: Int, val pixel: (x: Int, y: Int) -> Int) : PixelSource {
+        override fun read(left: Int, top: Int, width: Int, height: Int, argb: IntArray) {
+            check(left >= 0 && top >= 0 && left + width <= this.width && top + height <= this.height)
+            for (y in 0 until height) for (x in 0 until width) argb[y * width + x] = pixel(left + x, top + y)
+        }
+    }
+
+    private class Sink(val width: Int, val height: Int) : RowSink {
+        val argb = IntArray(width * height)
+        var next = 0
+
+        override fun write(top: Int, rows: Int, argb: IntArray) {
+            assertEquals("rows come from the top down, each once", next, top)
+            argb.copyInto(this.argb, top * width, 0, rows * width)
+            next += rows
+        }
+    }
+
+    private fun opaque(level: Int) = (0xff shl 24) or (level shl 16) or (level shl 8) or level
+
+    private fun noise(x: Int, y: Int) = (0xff shl 24) or ((x * 7919 + y * 104729) and 0xffffff)
+
+    private fun run(tiler: Tiler, source: Source, scale: Int = 1, render: (IntArray, IntArray) -> Unit) =
+        Sink(source.width * scale, source.height * scale).also {
+            tiler.run(source, it, render = render)
+            assertEquals("every row was written", it.height, it.next)
+        }
+
+    @Test
+    fun aNetworkThatChangesNothingGivesThePictureItself() {
+        for ((width, height) in listOf(1 to 1, 5 to 40, 16 to 16, 17 to 16, 16 to 17, 100 to 33, 63 to 64, 31 to 90)) {
+            for (overlap in listOf(0, 1, 2, 8)) {
+                val source = Source(width, height, ::noise)
+                val sink = run(Tiler(16, 16, 1, overlap), source) { tile, into -> tile.copyInto(into) }
+                assertArrayEquals("$width x $height, overlap $overlap", IntArray(width * height) { noise(it % width, it / width) }, sink.argb)
+            }
+        }
+    }
+
+    @Test
+    fun aNetworkThatEnlargesKeepsEveryPixelInItsPlace() {
+        val source = Source(37, 21, ::noise)
+        val sink = run(Tiler(12, 8, 2, 3), source, scale = 2) { tile, into ->
+            for (i in into.indices) into[i] = tile[i / 24 / 2 * 12 + i % 24 / 2]
+        }
+        for (y in 0 until 42) for (x in 0 until 74) assertEquals("$x,$y", noise(x / 2, y / 2), sink.argb[y * 74 + x])
+    }
+
+    @Test
+    fun tilesOfDifferentBrightnessMeetWithoutASeam() {
+        var count = 0
+        val sink = run(Tiler(32, 32, 1, 16), Source(100, 100) { _, _ -> opaque(0) }) { _, into -> into.fill(opaque(if (count++ % 2 == 0) 60 else 180)) }
+        var worst = 0
+        for (y in 0 until 100) for (x in 1 until 100) worst = maxOf(worst, abs((sink.argb[y * 100 + x] and 255) - (sink.argb[y * 100 + x - 1] and 255)))
+        for (y in 1 until 100) for (x in 0 until 100) worst = maxOf(worst, abs((sink.argb[y * 100 + x] and 255) - (sink.argb[(y - 1) * 100 + x] and 255)))
+        assertTrue("a step of $worst levels", worst <= 120 / 16 + 2)
+    }
+
+    @Test
+    fun theNumberOfTilesIsKnownBefore() {
+        var rendered = 0
+        val tiler = Tiler(16, 16, 1, 4)
+        run(tiler, Source(50, 20, ::noise)) { tile, into ->
+            rendered++
+            tile.copyInto(into)
+        }
+        assertEquals(rendered, tiler.tiles(50, 20))
+        assertEquals(1, tiler.tiles(3, 3))
+    }
+
+    @Test
+    fun cancellingEndsBeforeTheNextTile() {
+        var rendered = 0
+        val tiler = Tiler(8, 8, 1, 2)
+        assertThrows(CancellationException::class.java) { tiler.run(Source(64, 64, ::noise), { _, _, _ -> }, { rendered == 3 }) { _, _ -> rendered++ } }
+        assertEquals(3, rendered)
+    }
+
+    @Test
+    fun whatCannotBeTiledIsRefused() {
+        assertThrows(IllegalArgumentException::class.java) { Tiler(8, 8, 1, 5) }
+        assertThrows(IllegalArgumentException::class.java) { Tiler(0, 8, 1, 0) }
+    }
+
+    @Test
+    fun aPictureFitsTheMemoryThatIsFree() {
+        assertEquals(PictureSize(4000, 3000), PictureSize(8000, 6000).within(12_000_000))
+        assertEquals(PictureSize(10, 10), PictureSize(10, 10).within(100))
+        assertEquals(1, PictureSize(100_000, 1).within(10).height)
+        assertTrue(affordablePixels(0) >= 256 * 256)
+        assertEquals(1_000_000L, affordablePixels(16_000_000))
+    }
+}
