@@ -22,7 +22,8 @@ from builder.bundle import (
 )
 from builder.config import Config
 from builder.precision.layers import LayerTable
-from builder.precision.plan import Rule
+from builder.precision.plan import Between, Rule
+from builder.precision.ranges import CalibrationSettings
 
 
 class Message(BaseModel):
@@ -51,7 +52,10 @@ class SourceResult(Message):
 
 
 class VariantJob(Message):
-    """Lower one variant, read it back, run it on the evaluation data. `requested` and `schemes` are by layer."""
+    """Lower one variant, read it back, run it on the evaluation data. `requested` and `schemes` are by layer.
+
+    `observed_key` is the content key of what calibration sees.
+    """
 
     job: Literal["variant"] = "variant"
     backend: str
@@ -61,6 +65,9 @@ class VariantJob(Message):
     requested: dict[str, str]
     schemes: dict[str, str]
     reasons: dict[str, str]
+    between: Between
+    calibration_settings: CalibrationSettings
+    observed_key: str
     calibration: tuple[Path, ...]
     evaluation: tuple[Path, ...]
     rewrites: tuple[str, ...] = ()

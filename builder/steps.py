@@ -21,6 +21,7 @@ from builder.heldout import check_held_out
 from builder.jobs import RESULT, SourceJob, SourceResult, VariantJob, VariantResult
 from builder.legalization import chosen
 from builder.precision.plan import resolve
+from builder.precision.ranges import CalibrationSettings
 from builder.project import Project
 from builder.supervisor import RunJob, run_job
 from builder.support import SupportedPlan, check_support
@@ -127,8 +128,20 @@ def lower_variant(
     calibration = project.data.calibration if plan.plan.needs_calibration else ()
     if plan.plan.needs_calibration and not calibration:
         raise DataError(
-            f"variant {section.name!r} has static schemes, which need calibration data; set 'calibration' in [data] of builder.toml."
+            f"variant {section.name!r} has static schemes or corrected biases, which need calibration data; set 'calibration' in [data] of builder.toml."
         )
+    settings = (
+        plan.plan.calibration if plan.plan.has_integers or plan.plan.between != "float" else CalibrationSettings()
+    )
+    rewrites = chosen(section.backend, section.delegate, project.config.legalize.off)
+    observed = {
+        "source": source.key,
+        "backend": section.backend,
+        "rewrites": rewrites,
+        "equalize": settings.equalize,
+        "calibration": [file.sha256 for file in calibration],
+        "versions": versions(backend.PACKAGES),
+    }
     job = VariantJob(
         backend=section.backend,
         delegate=section.delegate,
@@ -137,9 +150,12 @@ def lower_variant(
         requested={name: choice.scheme.name for name, choice in plan.requested.choices.items()},
         schemes={name: choice.scheme.name for name, choice in plan.plan.choices.items()},
         reasons=plan.reasons,
+        between=plan.plan.between,
+        calibration_settings=settings,
+        observed_key=content_key(observed),
         calibration=tuple(file.path for file in calibration),
         evaluation=tuple(file.path for file in project.data.evaluation),
-        rewrites=chosen(section.backend, section.delegate, project.config.legalize.off),
+        rewrites=rewrites,
         require_coverage=section.require_coverage,
     )
     key = content_key(

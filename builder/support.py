@@ -76,4 +76,12 @@ def check_support(
         choices[name] = replace(choice, scheme=found.scheme)
         if found.reason is not None:
             reasons[name] = found.reason
-    return SupportedPlan(requested=plan, plan=replace(plan, choices=choices), reasons=reasons)
+    between = plan.between
+    if between not in backend.BETWEEN:
+        if plan.fallback is None:
+            raise ConfigError(
+                f"{where}: between = {between!r} is not something that this backend has; it has {' and '.join(backend.BETWEEN)}. "
+                "Change it, or set on_unsupported, by which the operations between the layers stay floats."
+            )
+        between = "float"
+    return SupportedPlan(requested=plan, plan=replace(plan, choices=choices, between=between), reasons=reasons)

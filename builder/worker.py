@@ -13,16 +13,15 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.backends import BACKENDS
-from builder.backends.base import Calibration, Lowered, Model
+from builder.backends.base import Model
 from builder.bundle import GoldenTensor, LayerPrecision, Legalization, TensorSpec, tree_files
 from builder.bundle.tensors import as_golden, golden_tensor, peak_of, psnr_db, tensor_to_pixels, write_picture
 from builder.coverage import explained, require_coverage
-from builder.data import read_sample, read_samples
+from builder.data import read_sample
 from builder.errors import EdgebundleError, VerificationError
 from builder.jobs import (
     FAILURE,
@@ -40,6 +39,7 @@ from builder.jobs import (
     VerifyResult,
 )
 from builder.legalization import legalized
+from builder.lowering import lower, prepared
 from builder.precision.plan import Choice, ResolvedPlan
 from builder.precision.scheme import parse_scheme
 from builder.quality.metrics import QualityMeter
@@ -53,8 +53,6 @@ SHORTEST_PLACE = 10
 FLOAT_GATE_DB = 40.0
 
 SERVE = "--serve"
-# The fp32 TFLite file of the last source: it takes seconds to make, and every plan starts from it.
-_FLOAT_FILE: dict[tuple[Path, tuple[str, ...]], tuple[bytes, Lowered]] = {}
 # The last source with the rewrites of a delegate made and proven, which takes seconds too.
 _LEGALIZED: dict[tuple[Path, tuple[str, ...]], tuple[Model, tuple[Legalization, ...]]] = {}
 
@@ -175,19 +173,26 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
     backend = BACKENDS[job.backend]
     model, source = load_source(job.source)
     choices = {layer: Choice(scheme=parse_scheme(name, where="plan"), rule=-1) for layer, name in job.schemes.items()}
-    plan = ResolvedPlan(rules=job.rules, choices=choices, fallback=None)
+    plan = ResolvedPlan(
+        rules=job.rules, choices=choices, fallback=None, between=job.between, calibration=job.calibration_settings
+    )
     artifact = folder / f"artifact{backend.SUFFIX}"
 
     stage(folder, "legalize")
     source_program = model.program
     model, rewrites = legalized_once(job, model)
 
+    def tell(text: str) -> None:
+        stage(folder, text)
+
+    model = prepared(model, plan, job, tell)
     stage(folder, "lower")
-    lowered = lower(job, model, plan, lambda: calibration_samples(job, model, folder), artifact)
+    lowered = lower(job, model, plan, artifact, tell)
     refuse_paths_of_this_machine(artifact)
 
     stage(folder, "read back")
     layers = compare_with_request(backend.read_back(artifact, model), job, model)
+    compare_between(backend.read_between(artifact), job)
 
     stage(folder, "run")
     runner = backend.runner(artifact, lowered.inputs, lowered.outputs, os.cpu_count() or 1)
@@ -204,7 +209,8 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
         raise VerificationError(
             f"the artifact gives NaN, infinite or unrelated values ({quality.psnr_db_worst} dB on the worst sample); try another plan."
         )
-    if all(choice.scheme.mode == "float" for choice in choices.values()) and quality.psnr_db_worst < FLOAT_GATE_DB:
+    floats = plan.between == "float" and all(choice.scheme.mode == "float" for choice in choices.values())
+    if floats and quality.psnr_db_worst < FLOAT_GATE_DB:
         raise VerificationError(
             f"the artifact agrees with the source model to only {quality.psnr_db_worst} dB although all its layers are floats "
             f"(at least {FLOAT_GATE_DB:g} dB is expected): the converter produced something else, or fp16, which ends at 65504, "
@@ -233,31 +239,6 @@ def legalized_once(job: VariantJob, model: Model) -> tuple[Model, tuple[Legaliza
         _LEGALIZED.clear()
         _LEGALIZED[key] = legalized(model, job.rewrites, job.evaluation)
     return _LEGALIZED[key]
-
-
-def calibration_samples(job: VariantJob, model: Model, folder: Path) -> Iterator[Tensors]:
-    """The calibration samples one at a time, telling how far it is."""
-    for number, sample in enumerate(read_samples(job.calibration, model.inputs)):
-        stage(folder, f"calibrate {number + 1}/{len(job.calibration)}")
-        yield sample
-    stage(folder, "lower")
-
-
-def lower(job: VariantJob, model: Model, plan: ResolvedPlan, calibration: Calibration, artifact: Path) -> Lowered:
-    """The backend's own `lower`, but for TFLite with the fp32 file of an earlier job of this process."""
-    backend = BACKENDS[job.backend]
-    if job.backend != "tflite" or job.delegate not in backend.DELEGATES:
-        return backend.lower(model, plan, job.delegate, calibration, artifact)
-    from builder.backends.tflite.convert import to_float_file
-    from builder.backends.tflite.realise import realise
-
-    key = (job.source, job.rewrites)
-    if key not in _FLOAT_FILE:
-        _FLOAT_FILE.clear()
-        _FLOAT_FILE[key] = to_float_file(model)
-    float_file, lowered = _FLOAT_FILE[key]
-    artifact.write_bytes(realise(float_file, model, plan, lowered, calibration))
-    return lowered
 
 
 def run_verify(job: VerifyJob, folder: Path) -> VerifyResult:
@@ -300,6 +281,15 @@ def compare_with_request(realised: dict[str, str], job: VariantJob, model: Model
             )
         )
     return tuple(rows)
+
+
+def compare_between(realised: str, job: VariantJob) -> None:
+    """Raises VerificationError where the operations between the layers are not what was asked for."""
+    if realised != job.between:
+        raise VerificationError(
+            f"the operations between the layers were asked for as {job.between} but the {job.backend} file has them as "
+            f"{realised}; set between = {realised!r} in the plan."
+        )
 
 
 def read_reference(source: Path, number: int) -> Tensors:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 from builder.backends.origins import Origin
 from builder.bundle import Binding, Coverage, TensorSpec
 from builder.precision.layers import Layer, LayerTable
-from builder.precision.plan import ResolvedPlan
+from builder.precision.plan import Between, ResolvedPlan
+from builder.precision.ranges import Observation, Observed
 from builder.precision.scheme import Scheme
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class Model:
         return values
 
 
-Calibration = Callable[[], Iterator["Tensors"]]
-"""Calibration samples, streamed anew at each call."""
+Seen = Callable[[], Observed]
+"""What was observed over the calibration samples; asked for by plans that need it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,13 +83,23 @@ class Backend(Protocol):
     def PACKAGES(self) -> tuple[str, ...]:
         """Distributions whose versions decide the bytes of the artifact."""
 
+    @property
+    def BETWEEN(self) -> tuple[Between, ...]:
+        """What the operations that are no layers can compute in."""
+
     def unsupported(self, layer: Layer, scheme: Scheme, delegate: str) -> str | None:
         """Why the scheme cannot be realised on the layer and what can be done instead, or None."""
 
     def conflicts(self, schemes: Mapping[str, Scheme]) -> dict[str, str]:
         """Layers whose scheme cannot stand beside the others' (each realisable alone), with why and what can be done."""
 
-    def lower(self, model: Model, plan: ResolvedPlan, delegate: str, calibration: Calibration, out: Path) -> Lowered:
+    def observe(self, model: Model, samples: Iterable[Tensors]) -> dict[str, Observation]:
+        """The activations that a plan may quantize, over samples that are taken one at a time.
+
+        Names are the backend's own. Raises ConversionError without samples.
+        """
+
+    def lower(self, model: Model, plan: ResolvedPlan, delegate: str, seen: Seen, out: Path) -> Lowered:
         """Write the artifact to `out`. Deterministic. Raises ConversionError."""
 
     def read_back(self, path: Path, model: Model) -> dict[str, str]:
@@ -96,6 +107,9 @@ class Backend(Protocol):
 
         Raises VerificationError for a layer that is not found in the file.
         """
+
+    def read_between(self, path: Path) -> str:
+        """What the operations that are no layers compute in, from the file alone: one of BETWEEN, or a description."""
 
     def stored_layers(self, path: Path) -> tuple[StoredLayer, ...]:
         """Every op with weights, from the file alone, for a person who has nothing but the file."""

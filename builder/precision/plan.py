@@ -14,10 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from builder.config import describe
 from builder.errors import ConfigError
 from builder.precision.layers import Layer, LayerOp, LayerTable
+from builder.precision.ranges import PLAIN, CalibrationSettings
 from builder.precision.scheme import Scheme, parse_scheme
 from builder.suggest import did_you_mean
 
 Position = Literal["first", "last", "depthwise", "norm"]
+Between = Literal["float", "static_wi8_ai8"]
 
 
 class Rule(BaseModel):
@@ -54,11 +56,14 @@ class Rule(BaseModel):
 
 class PlanFile(BaseModel):
     """plan.toml. `on_unsupported` is `error`, or what a layer gets where a backend cannot realise the scheme asked for:
-    one scheme, or several of which the first that the backend can realise is taken."""
+    one scheme, or several of which the first that the backend can realise is taken. `between`: what the operations that
+    are no layers compute in, such as additions, resizing and norms: floats, or on TFLite 8-bit integers where it has them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     on_unsupported: str | Annotated[tuple[str, ...], Field(min_length=1)] = "error"
+    between: Between = "float"
+    calibration: CalibrationSettings = PLAIN
     rule: tuple[Rule, ...] = Field(min_length=1)
 
     @property
@@ -84,6 +89,8 @@ class ResolvedPlan:
     rules: tuple[Rule, ...]
     choices: dict[str, Choice]
     fallback: tuple[Scheme, ...] | None
+    between: Between = "float"
+    calibration: CalibrationSettings = PLAIN
 
     def scheme(self, layer: str) -> Scheme:
         return self.choices[layer].scheme
@@ -96,7 +103,16 @@ class ResolvedPlan:
 
     @property
     def needs_calibration(self) -> bool:
-        return any(choice.scheme.needs_calibration for choice in self.choices.values())
+        """Whether activations must be observed: for their ranges, or for the means that biases are corrected by."""
+        return (
+            self.between != "float"
+            or any(choice.scheme.needs_calibration for choice in self.choices.values())
+            or (self.calibration.correct_biases and self.has_integers)
+        )
+
+    @property
+    def has_integers(self) -> bool:
+        return any(choice.scheme.has_integers for choice in self.choices.values())
 
 
 def uniform_plan(scheme: str) -> PlanFile:
@@ -131,7 +147,13 @@ def resolve(plan: PlanFile, table: LayerTable, *, where: str) -> ResolvedPlan:
         for name in select(rule, table, where=label):
             choices[name] = Choice(scheme=scheme, rule=number)
     fallback = tuple(parse_scheme(name, where=f"{where}, on_unsupported") for name in plan.fallbacks)
-    return ResolvedPlan(rules=plan.rule, choices=choices, fallback=fallback or None)
+    return ResolvedPlan(
+        rules=plan.rule,
+        choices=choices,
+        fallback=fallback or None,
+        between=plan.between,
+        calibration=plan.calibration,
+    )
 
 
 def select(rule: Rule, table: LayerTable, *, where: str) -> list[str]:

@@ -32,6 +32,11 @@ class Scheme:
     def needs_calibration(self) -> bool:
         return self.mode == "static"
 
+    @property
+    def has_integers(self) -> bool:
+        """Whether weights are stored as integers on an even grid."""
+        return self.mode in ("weight_only", "dynamic", "static")
+
     def weight_bytes(self, shape: tuple[int, ...]) -> int:
         """Bytes of stored weights of this shape, without scales and palettes."""
         weights = math.prod(shape)

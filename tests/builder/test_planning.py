@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ from builder.config import VariantSection
 from builder.errors import ConfigError
 from builder.precision.plan import load_plan, resolve
 from builder.precision.presets import plan_path, preset_names
+from builder.precision.ranges import PLAIN, CalibrationSettings
 from builder.support import check_support
-from tests.builder.models import Mixed, picture_model, seeded
+from tests.builder.models import Mixed, picture_model, plan_of, seeded
 from tests.builder.projects import edit, make_project
 
 
@@ -54,7 +56,7 @@ def test_every_backend_has_a_way_for_every_preset(name: str, backend: str, tmp_p
 
 def test_presets_are_known_by_name_and_name_their_variant(tmp_path: Path) -> None:
     """The four presets exist, a wrong name is told the near one, and the variant is named after the preset."""
-    assert preset_names() == ["fp16", "int8-convs", "int8-weights", "key-layers-fp16"]
+    assert preset_names() == ["fp16", "int8-all", "int8-convs", "int8-weights", "key-layers-fp16"]
     with pytest.raises(ConfigError, match="did you mean 'int8-convs'"):
         plan_path("preset:int8-conv", tmp_path)
     assert VariantSection(backend="tflite", delegate="xnnpack", plan="preset:fp16").name == "tflite-xnnpack-fp16"
@@ -108,15 +110,44 @@ def test_a_preset_is_converted_like_a_plan(project: Path, tmp_path: Path) -> Non
 
 def test_calibration_is_streamed_and_tells_how_far_it_is(project: Path, tmp_path: Path) -> None:
     """A sample is read when it is asked for, and the stage names its number and how many there are."""
-    from builder.jobs import STAGE, VariantJob
-    from builder.worker import calibration_samples
+    from builder.jobs import VariantJob
+    from builder.lowering import counted
 
     files = tuple(sorted((project / "calibration").iterdir()))
     job = VariantJob(
         backend="tflite", delegate="xnnpack", source=tmp_path, rules=(), requested={}, schemes={}, reasons={},
-        calibration=(*files, tmp_path / "never read.png"), evaluation=(),
+        between="float", calibration_settings=PLAIN, observed_key="", evaluation=(),
+        calibration=(*files, tmp_path / "never read.png"),
     )  # fmt: skip
-    stream = calibration_samples(job, picture_model(seeded(Mixed)), tmp_path)
+    told: list[str] = []
+    stream = counted(job, picture_model(seeded(Mixed)), told.append)
     for number, _ in enumerate(files):
         assert next(stream)["image"].shape == (1, 3, 32, 32)
-        assert (tmp_path / STAGE).read_text(encoding="utf-8") == f"calibrate {number + 1}/{len(files) + 1}"
+        assert told[-1] == f"calibrate {number + 1}/{len(files) + 1}"
+
+
+@pytest.mark.filterwarnings("ignore")  # deprecations inside torch.export
+def test_two_plans_calibrate_once(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What calibration saw is kept by content: another plan of the same network and samples reads it."""
+    from builder.jobs import VariantJob
+    from builder.lowering import prepared
+
+    monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
+
+    model = picture_model(seeded(Mixed))
+    files = tuple(sorted((project / "calibration").iterdir()))
+    job = VariantJob(
+        backend="executorch", delegate="xnnpack", source=tmp_path, rules=(), requested={}, schemes={}, reasons={},
+        between="float", calibration_settings=CalibrationSettings(correct_biases=True), observed_key="once", evaluation=(),
+        calibration=files,
+    )  # fmt: skip
+    told: list[str] = []
+    for scheme in ("dynamic_wi8_afp32", "static_wi8_ai8"):
+        plan = replace(plan_of(dict.fromkeys(model.layers.names(), scheme)), calibration=job.calibration_settings)
+        before = {name: tensor.clone() for name, tensor in model.program.state_dict.items()}
+        changed = prepared(model, plan, job, told.append).program.state_dict
+        assert {n for n, t in before.items() if not t.equal(changed[n])} >= {"head.bias", "tail.bias", "squeeze.bias"}
+        assert all(tensor.equal(model.program.state_dict[name]) for name, tensor in before.items())
+    assert [text for text in told if text.startswith("calibrate")] == [
+        f"calibrate {n}/{len(files)}" for n in range(1, len(files) + 1)
+    ]

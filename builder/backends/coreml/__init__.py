@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from builder.backends.base import Calibration, Lowered, Model, Runner, StoredLayer
+from builder.backends.base import Lowered, Model, Runner, Seen, StoredLayer
 from builder.bundle import Binding, Coverage, TensorSpec, tree_bytes
 from builder.errors import InputError
 from builder.precision.layers import Layer
-from builder.precision.plan import ResolvedPlan
+from builder.precision.plan import Between, ResolvedPlan
+from builder.precision.ranges import Observation
 from builder.precision.scheme import Scheme
+
+if TYPE_CHECKING:
+    from builder.backends.base import Tensors
 
 SUFFIX = ".mlpackage"
 DELEGATES: tuple[str, ...] = ("all", "cpu_and_gpu", "cpu_and_ne")
+BETWEEN: tuple[Between, ...] = ("float",)
 PACKAGES: tuple[str, ...] = ("coremltools", "torch", "numpy")
 
 _SMALLEST_COMPRESSED = (
@@ -48,7 +54,14 @@ def conflicts(schemes: Mapping[str, Scheme]) -> dict[str, str]:
     return {}
 
 
-def lower(model: Model, plan: ResolvedPlan, delegate: str, calibration: Calibration, out: Path) -> Lowered:
+def observe(model: Model, samples: Iterable[Tensors]) -> dict[str, Observation]:
+    """Inputs and outputs of all layers, by name of the program's nodes. Raises ConversionError without samples."""
+    from builder.precision.activations import observe_program
+
+    return observe_program(model.program, [spec.name for spec in model.inputs], samples)
+
+
+def lower(model: Model, plan: ResolvedPlan, delegate: str, seen: Seen, out: Path) -> Lowered:
     """Write the .mlpackage. Equal inputs give equal bytes. Raises ConversionError."""
     from builder.backends.coreml.convert import to_mlpackage
 
@@ -75,6 +88,11 @@ def read_back(path: Path, model: Model) -> dict[str, str]:
     from builder.backends.coreml.realise import realised
 
     return realised(path, model)
+
+
+def read_between(path: Path) -> str:
+    """Floats: nothing here makes them anything else."""
+    return "float"
 
 
 def stored_layers(path: Path) -> tuple[StoredLayer, ...]:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.backends.base import Calibration, Lowered, Model, Runner, StoredLayer
+from builder.backends.base import Lowered, Model, Runner, Seen, StoredLayer
 from builder.bundle import Binding, Coverage
 from builder.errors import InputError
 from builder.precision.layers import Layer
-from builder.precision.plan import ResolvedPlan
+from builder.precision.plan import Between, ResolvedPlan
+from builder.precision.ranges import Observation
 from builder.precision.scheme import Scheme
 
 if TYPE_CHECKING:
+    from builder.backends.base import Tensors
     from builder.backends.executorch.ops import WeightedOp
 
 SUFFIX = ".pte"
 DELEGATES = ("xnnpack",)
+BETWEEN: tuple[Between, ...] = ("float",)
 PACKAGES = ("executorch", "torchao", "torch", "flatbuffers", "numpy")
 
 
@@ -36,12 +39,19 @@ def conflicts(schemes: Mapping[str, Scheme]) -> dict[str, str]:
     return conflicts(schemes)
 
 
-def lower(model: Model, plan: ResolvedPlan, delegate: str, calibration: Calibration, out: Path) -> Lowered:
+def observe(model: Model, samples: Iterable[Tensors]) -> dict[str, Observation]:
+    """Inputs and outputs of all layers, by name of the program's nodes. Raises ConversionError without samples."""
+    from builder.precision.activations import observe_program
+
+    return observe_program(model.program, [spec.name for spec in model.inputs], samples)
+
+
+def lower(model: Model, plan: ResolvedPlan, delegate: str, seen: Seen, out: Path) -> Lowered:
     """Write the artifact to `out`. Equal inputs give equal bytes. Raises ConversionError."""
     from builder.backends.executorch.convert import convert
 
     _known(delegate)
-    content, lowered = convert(model, plan, calibration)
+    content, lowered = convert(model, plan, seen)
     out.write_bytes(content)
     return lowered
 
@@ -52,6 +62,11 @@ def read_back(path: Path, model: Model) -> dict[str, str]:
     from builder.backends.executorch.schemes import agreed
 
     return {layer: agreed(op.scheme for op in ops) for layer, ops in find_layers(_ops(path), model).items()}
+
+
+def read_between(path: Path) -> str:
+    """Floats: nothing here makes them anything else."""
+    return "float"
 
 
 def stored_layers(path: Path) -> tuple[StoredLayer, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.base import Calibration, Lowered, Model
+from builder.backends.base import Lowered, Model, Seen
 from builder.backends.executorch.schemes import conflicts
 from builder.backends.origins import Origin, origins
 from builder.bundle import Binding, TensorSpec
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _SEGMENT_ALIGNMENT = 16  # what XNNPACK asks of constants; ExecuTorch's default of 128 pads every small weight
 
 
-def convert(model: Model, plan: ResolvedPlan, calibration: Calibration) -> tuple[bytes, Lowered]:
+def convert(model: Model, plan: ResolvedPlan, seen: Seen) -> tuple[bytes, Lowered]:
     """The file's bytes and its bindings. Raises ConversionError."""
     from builder.backends.executorch.half import in_half
     from builder.backends.executorch.quantize import quantized
@@ -30,9 +30,7 @@ def convert(model: Model, plan: ResolvedPlan, calibration: Calibration) -> tuple
         if halves:
             program = in_half(model)
         elif any(scheme.mode != "float" for scheme in schemes.values()):
-            program = quantized(
-                model, {layer.weight: schemes[layer.name] for layer in model.layers.layers}, calibration
-            )
+            program = quantized(model, plan, seen() if plan.needs_calibration else {})
         else:
             program = model.program
         content, left = _lower(program)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.base import Calibration, Model
-from builder.errors import ConversionError
+from builder.backends.base import Model
+from builder.precision.activations import CALLS, layer_output
+from builder.precision.plan import ResolvedPlan
+from builder.precision.ranges import CalibrationSettings, Observation, Observed, check_observed, chosen_range
 from builder.precision.scheme import Scheme
 
 if TYPE_CHECKING:
@@ -18,74 +20,39 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import GraphModule, Node
 
-_CALLS = ("aten.conv2d.default", "aten.conv2d.padding", "aten.conv_transpose2d.input", "aten.linear.default")
-_FUSED = (
-    "aten.relu.default",
-    "aten.relu_.default",
-    "aten.hardtanh.default",
-    "aten.hardtanh_.default",
-    "aten.relu6.default",
-    "aten.relu6_.default",
-)
+_SMALLEST_STEP = 1e-6
 # A channel's scale is at least its layer's largest divided by this: a bias in units of a vanishing scale would overflow 32 bits.
 _SCALE_SPREAD = 2.0**12
 
 
-def quantized(model: Model, schemes: dict[str, Scheme], calibration: Calibration) -> ExportedProgram:
-    """The program with quantize and dequantize around the layers, whose schemes are by their weight's key. Raises ConversionError."""
+def quantized(model: Model, plan: ResolvedPlan, observed: Observed) -> ExportedProgram:
+    """The program with quantize and dequantize around the layers as the plan says. Raises ConversionError."""
     import torch
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     module: Any = model.program.module(check_guards=False)
-    prepared = prepare_pt2e(module, _quantizer(schemes))
+    prepared = prepare_pt2e(module, _quantizer(model, plan, observed))
     samples = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in model.inputs)
-    if any(scheme.needs_calibration for scheme in schemes.values()):
-        _observe(prepared, model, calibration)
-    else:
-        with torch.no_grad():
-            prepared(*samples)  # weights are observed by a run too, whatever goes in
+    with torch.no_grad():
+        prepared(*samples)  # weights are observed by a run, whatever goes in; activations have their ranges
     return torch.export.export(convert_pt2e(prepared), samples)
 
 
-def _observe(prepared: Any, model: Model, calibration: Calibration) -> None:
-    """Run the calibration samples, one at a time. Raises ConversionError without samples and for a range that is not finite."""
-    import torch
-
-    count = 0
-    with torch.no_grad():
-        for sample in calibration():
-            prepared(*(torch.from_numpy(sample[spec.name]) for spec in model.inputs))
-            count += 1
-    if not count:
-        raise ConversionError(
-            "the plan quantizes activations, which needs samples to observe: set 'calibration' in [data] of builder.toml."
-        )
-    for node in prepared.graph.nodes:
-        if node.op == "call_module" and str(node.target).startswith("activation_post_process"):
-            observer = prepared.get_submodule(str(node.target))
-            edges = [
-                edge
-                for edge in (getattr(observer, "min_val", None), getattr(observer, "max_val", None))
-                if edge is not None
-            ]
-            if not all(bool(torch.isfinite(edge).all()) for edge in edges):
-                raise ConversionError(
-                    f"calibration drives {node.args[0].name!r} to a range that is not finite; remove the sample that does, or keep the layer in fp32."
-                )
-
-
-def _quantizer(schemes: dict[str, Scheme]) -> Any:
+def _quantizer(model: Model, plan: ResolvedPlan, observed: Observed) -> Any:
     from torchao.quantization.pt2e.quantizer import Quantizer
+
+    layers = {layer.weight: layer for layer in model.layers.layers}
 
     class LayerQuantizer(Quantizer):  # type: ignore[misc]
         """Annotates the calls of the layers that have an integer scheme."""
 
         def annotate(self, model: GraphModule) -> GraphModule:
             for node in model.graph.nodes:
-                if node.op == "call_function" and str(node.target) in _CALLS:
-                    scheme = schemes.get(str(node.args[1].target))
-                    if scheme is not None and scheme.mode != "float":
-                        _annotate(model, node, scheme)
+                if node.op == "call_function" and str(node.target) in CALLS:
+                    layer = layers.get(str(node.args[1].target))
+                    scheme = plan.scheme(layer.name) if layer is not None else None
+                    if layer is not None and scheme is not None and scheme.mode != "float":
+                        _annotate(model, node, scheme, layer.name, plan.calibration, observed)
             return model
 
         def validate(self, model: GraphModule) -> None:
@@ -94,43 +61,63 @@ def _quantizer(schemes: dict[str, Scheme]) -> Any:
     return LayerQuantizer()
 
 
-def _annotate(model: GraphModule, call: Node, scheme: Scheme) -> None:
+def _annotate(
+    model: GraphModule, call: Node, scheme: Scheme, layer: str, settings: CalibrationSettings, observed: Observed
+) -> None:
     """Input and weights at the call, the output after the activation that XNNPACK computes with it."""
     from torchao.quantization.pt2e.quantizer import QuantizationAnnotation
     from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
     source: Any = call.args[0]
     weight: Any = call.args[1]
-    activation = _activation_spec(dynamic=scheme.mode == "dynamic")
-    inputs = {source: activation, weight: _weight_spec(model, call, weight)}
+    weights = _weight_spec(model, call, weight)
     if scheme.mode == "dynamic":
+        inputs = {source: _dynamic_spec(), weight: weights}
         call.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(input_qspec_map=inputs, _annotated=True)
         return
-    last = call
-    users = list(call.users)
-    if len(users) == 1 and str(users[0].target) in _FUSED:
-        last = users[0]
+    last = layer_output(call)
+    before, after = (
+        _static_spec(observed.get(node.name), layer, what, settings)
+        for node, what in ((source, "input"), (last, "output"))
+    )
     call.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(
-        input_qspec_map=inputs, output_qspec=activation if last is call else None, _annotated=True
+        input_qspec_map={source: before, weight: weights}, output_qspec=after if last is call else None, _annotated=True
     )
     if last is not call:
-        last.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(output_qspec=activation, _annotated=True)
+        last.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(output_qspec=after, _annotated=True)
 
 
-def _activation_spec(*, dynamic: bool) -> Any:
-    """8 bits for a tensor, with a zero point: observed over the calibration samples, or at run time."""
+def _static_spec(seen: Observation | None, layer: str, what: str, settings: CalibrationSettings) -> Any:
+    """8 bits for a tensor, with a zero point, for the range that was chosen. Raises ConversionError where there is none."""
     import torch
-    from torchao.quantization.pt2e import MinMaxObserver, PlaceholderObserver
+    from torchao.quantization.pt2e.quantizer import FixedQParamsQuantizationSpec
+
+    seen = check_observed(seen, layer, what)
+    low, high = chosen_range(seen, settings, bits=8, symmetric=False)
+    scale = max((high - low) / 255, _SMALLEST_STEP)
+    return FixedQParamsQuantizationSpec(
+        dtype=torch.int8,
+        scale=scale,
+        zero_point=max(-128, min(127, round(-128 - low / scale))),
+        quant_min=-128,
+        quant_max=127,
+        qscheme=torch.per_tensor_affine,
+    )
+
+
+def _dynamic_spec() -> Any:
+    """8 bits for a tensor, with a zero point, for the range that a run sees."""
+    import torch
+    from torchao.quantization.pt2e import PlaceholderObserver
     from torchao.quantization.pt2e.quantizer import QuantizationSpec
 
-    observer = PlaceholderObserver.with_args(eps=2**-12) if dynamic else MinMaxObserver.with_args(eps=1e-6)
     return QuantizationSpec(
         dtype=torch.int8,
         quant_min=-128,
         quant_max=127,
         qscheme=torch.per_tensor_affine,
-        is_dynamic=dynamic,
-        observer_or_fake_quant_ctr=observer,
+        is_dynamic=True,
+        observer_or_fake_quant_ctr=PlaceholderObserver.with_args(eps=2**-12),
     )
 
 

@@ -5,18 +5,24 @@ Reading back, running and coverage import neither torch's converters nor the qua
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from builder.backends.base import Calibration, Lowered, Model, Runner, StoredLayer
+from builder.backends.base import Lowered, Model, Runner, Seen, StoredLayer
 from builder.bundle import Binding, Coverage
 from builder.errors import InputError
 from builder.precision.layers import Layer
-from builder.precision.plan import ResolvedPlan
+from builder.precision.plan import Between, ResolvedPlan
+from builder.precision.ranges import Observation
 from builder.precision.scheme import Scheme
+
+if TYPE_CHECKING:
+    from builder.backends.base import Tensors
 
 SUFFIX = ".tflite"
 DELEGATES = ("xnnpack",)
+BETWEEN: tuple[Between, ...] = ("float", "static_wi8_ai8")
 PACKAGES = ("litert-torch", "litert-converter", "ai-edge-quantizer", "ai-edge-litert", "flatbuffers", "torch", "numpy")
 
 
@@ -33,14 +39,23 @@ def conflicts(schemes: Mapping[str, Scheme]) -> dict[str, str]:
     return {}
 
 
-def lower(model: Model, plan: ResolvedPlan, delegate: str, calibration: Calibration, out: Path) -> Lowered:
+def observe(model: Model, samples: Iterable[Tensors]) -> dict[str, Observation]:
+    """Every activation of the fp32 file, by tensor name. Raises ConversionError without samples."""
+    from builder.backends.tflite.activations import observe_file
+    from builder.backends.tflite.convert import to_float_file
+
+    float_file, lowered = to_float_file(model)
+    return observe_file(float_file, lowered, samples)
+
+
+def lower(model: Model, plan: ResolvedPlan, delegate: str, seen: Seen, out: Path) -> Lowered:
     """Write the artifact to `out`. Equal inputs give equal bytes. Raises ConversionError."""
     from builder.backends.tflite.convert import to_float_file
     from builder.backends.tflite.realise import realise
 
     _known(delegate)
     float_file, lowered = to_float_file(model)
-    out.write_bytes(realise(float_file, model, plan, lowered, calibration))
+    out.write_bytes(realise(float_file, model, plan, seen))
     return lowered
 
 
@@ -53,6 +68,15 @@ def read_back(path: Path, model: Model) -> dict[str, str]:
 
     graph = read_graph(load_model(path))
     return {layer: realised(graph, uses) for layer, uses in find_layers(graph, model).items()}
+
+
+def read_between(path: Path) -> str:
+    """Whether the operations that are no layers compute in 8-bit integers where they have them."""
+    from builder.backends.tflite import schemes
+    from builder.backends.tflite.flatbuffer import load_model
+    from builder.backends.tflite.graph import read_graph
+
+    return schemes.between(read_graph(load_model(path)))
 
 
 def stored_layers(path: Path) -> tuple[StoredLayer, ...]:

@@ -1,6 +1,6 @@
-"""Biases of statically quantized layers that do not fit their integers: the quantizer lets them overflow in silence.
+"""Biases: corrected for what rounding the weights does to the mean, and widened where they do not fit their integers.
 
-A bias is stored in steps of (input step x weight step). A channel whose weights are almost zero while its bias is not, which
+The quantizer lets the latter overflow in silence. A bias is stored in steps of (input step x weight step). A channel whose weights are almost zero while its bias is not, which
 trained networks do have after batch norm folding (the stem of EfficientNet-Lite0), gets such a small weight step that the
 bias exceeds 32 bits. A larger weight step for that channel cures it; what its weights lose is below the bias's own rounding.
 """
@@ -10,8 +10,13 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from builder.backends.base import Model
 from builder.backends.tflite.constants import real
+from builder.backends.tflite.flatbuffer import read_model, write_model
 from builder.backends.tflite.graph import ACTIVATION, BIAS, WEIGHT, Graph, Op, Tensor, read_graph
+from builder.backends.tflite.match import find_layers
+from builder.precision.plan import ResolvedPlan
+from builder.precision.ranges import Observed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +44,28 @@ def fit_biases(model: Any, before: Graph) -> None:
             ops,
             [(before.tensors[o.inputs[WEIGHT]], before.tensors[o.inputs[BIAS[o.name]]]) for o in floats],
         )
+
+
+def correct_biases(float_file: bytes, model: Model, plan: ResolvedPlan, observed: Observed) -> bytes:
+    """The float file with `bias_change` added to the bias of every layer whose weights the plan rounds to integers."""
+    from builder.precision.biases import bias_change
+
+    written = read_model(float_file)
+    graph = read_graph(written)
+    for name, uses in find_layers(graph, model).items():
+        layer = model.layers[name]
+        for use in uses:
+            place = BIAS[use.op.name]
+            seen = observed.get(graph.tensors[use.op.inputs[ACTIVATION[use.op.name]]].name)
+            means = seen.channel_means() if seen is not None and seen.usable else None
+            index = use.op.inputs[place] if len(use.op.inputs) > place else -1
+            if means is None or index < 0 or graph.tensors[index].data is None:
+                continue
+            change = bias_change(model.weight(layer), layer, plan.scheme(name), means)
+            if change is not None:
+                values = (real(graph.tensors[index]) + change).astype("<f4")
+                _replace(written, written.subgraphs[0].tensors[index], values)
+    return write_model(written)
 
 
 def _bias(graph: Graph, op: Op) -> Tensor | None:
@@ -81,10 +108,14 @@ def _fit(model: Any, graph: Graph, weights: Tensor, ops: list[Op], floats: list[
 
 
 def _store(model: Any, tensor: Any, codes: NDArray[np.generic], steps: NDArray[np.float32]) -> None:
+    tensor.quantization.scale = steps
+    _replace(model, tensor, codes)
+
+
+def _replace(model: Any, tensor: Any, values: NDArray[np.generic]) -> None:
     """Give a tensor a constant of its own: others may share the former one."""
     import numpy as np
     from ai_edge_litert import schema_py_generated as schema
 
-    tensor.quantization.scale = steps
     tensor.buffer = len(model.buffers)
-    model.buffers.append(schema.BufferT(data=np.frombuffer(codes.tobytes(), np.uint8)))
+    model.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))

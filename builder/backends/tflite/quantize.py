@@ -7,11 +7,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.base import Calibration, Lowered
-from builder.backends.tflite.convert import SIGNATURE
 from builder.backends.tflite.graph import ACTIVATION, Graph
-from builder.bundle.tensors import to_artifact
 from builder.errors import ConversionError
+from builder.precision.plan import ResolvedPlan
+from builder.precision.ranges import CalibrationSettings, Observed, check_observed, chosen_range
 from builder.precision.scheme import SCHEMES, Scheme
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     Ranges = dict[str, dict[str, NDArray[np.generic]]]  # tensor name -> {"min": ..., "max": ...}
 
+_CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 # The tool's names of the ops that layers become.
 _TOOL_OP = {
     "CONV_2D": "CONV_2D",
@@ -30,18 +30,19 @@ _TOOL_OP = {
 
 
 def quantize(
-    content: bytes, graph: Graph, schemes: Mapping[int, Scheme], lowered: Lowered, calibration: Calibration
+    content: bytes, graph: Graph, schemes: Mapping[int, Scheme], plan: ResolvedPlan, observed: Observed
 ) -> bytes:
-    """The fp32 file `content` with each op of `schemes` (op index -> scheme) in its scheme. Raises ConversionError."""
+    """The fp32 file `content` with each op of `schemes` (op index -> scheme) in its scheme, and the others as the plan's
+    `between` says. Raises ConversionError."""
     from ai_edge_quantizer import quantizer
 
     chosen = {index: scheme for index, scheme in schemes.items() if scheme.name != "fp32"}
-    if not chosen:
+    if not chosen and plan.between == "float":
         return content
-    static = [index for index, scheme in chosen.items() if scheme.needs_calibration]
-    ranges = _calibrate(content, lowered, calibration) if static else None
-    if ranges is not None:
-        _check_ranges(graph, static, ranges)
+    for index, scheme in chosen.items():
+        if scheme.needs_calibration:
+            _check(graph, index, observed)
+    ranges = _ranges(graph, chosen, plan.calibration, observed)
     tool = quantizer.Quantizer(content)
     rules: dict[tuple[str, str], list[str]] = defaultdict(list)
     for index, scheme in sorted(chosen.items()):
@@ -52,6 +53,9 @@ def quantize(
         for (scheme_name, op_name), outputs in sorted(rules.items()):
             config, algorithm = _settings(by_name[scheme_name], op_name)
             tool.update_quantization_recipe(_exactly(outputs), _operation(op_name), config, algorithm)
+        if plan.between != "float":
+            for operation, config, algorithm in _between(graph):
+                tool.update_quantization_recipe(".*", operation, config, algorithm)
         result = tool.quantize(ranges, enable_progress_report=False, enable_progress_bar=False).quantized_model
     except (ValueError, RuntimeError, KeyError, TypeError, NotImplementedError) as error:
         raise ConversionError(
@@ -107,50 +111,56 @@ def _config(activations: Any, weights: Any, arithmetic: str) -> Any:
     )
 
 
-def _calibrate(content: bytes, lowered: Lowered, calibration: Calibration) -> Ranges:
-    """Smallest and largest value of every layer's activations over all samples, streamed one at a time.
+def _between(graph: Graph) -> list[tuple[Any, Any, Any]]:
+    """Settings of every operation of the graph that is no layer and that the tool computes in 8 bits."""
+    from ai_edge_quantizer import algorithm_manager, qtyping
 
-    All layers are observed whatever the plan: the tool needs the ranges of a quantized layer's neighbours too.
-    Raises ConversionError without samples.
+    found = []
+    for name in sorted({op.name for op in graph.ops} - set(ACTIVATION)):
+        if name not in qtyping.TFLOperationName.__members__.values() or name in _CONVERSIONS:
+            continue
+        operation = qtyping.TFLOperationName(name)
+        config, algorithm = _settings(SCHEMES["static_wi8_ai8"], name)
+        if algorithm_manager.is_op_registered(algorithm, operation):
+            found.append((operation, config, algorithm))
+    return found
+
+
+def _ranges(
+    graph: Graph, schemes: Mapping[int, Scheme], settings: CalibrationSettings, observed: Observed
+) -> Ranges | None:
+    """The range of every activation, for as many bits as the ops beside it take; None where nothing was observed.
+
+    Ranges of all are given whatever the plan: the tool needs those of a quantized layer's neighbours too.
     """
-    from ai_edge_quantizer import calibrator, recipe_manager
-    from ai_edge_quantizer.utils import qsv_utils
-
-    every = recipe_manager.RecipeManager()
-    for op_name in ACTIVATION:
-        config, algorithm = _settings(SCHEMES["static_wi8_ai8"], op_name)
-        every.add_quantization_config(".*", _operation(op_name), config, algorithm)
-    observer = calibrator.Calibrator(content, num_threads=1, qsv_update_func=qsv_utils.min_max_update)
-    samples = 0
-    for sample in calibration():
-        data = {binding.name: to_artifact(sample[binding.name], binding) for binding in lowered.inputs}
-        observer.calibrate({SIGNATURE: [data]}, every)
-        samples += 1
-    if not samples:
-        raise ConversionError(
-            "the plan quantizes activations, which needs samples to observe: set 'calibration' in [data] of builder.toml."
-        )
-    ranges: Ranges = observer.get_model_qsvs()
-    return ranges
-
-
-def _check_ranges(graph: Graph, static: list[int], ranges: Ranges) -> None:
-    """Raises ConversionError naming the layer whose input or output was never anything but zero, or not finite."""
     import numpy as np
 
-    for index in static:
-        op = graph.ops[index]
-        layer = graph.tensors[op.outputs[0]].name
-        for what, tensor in (("input", op.inputs[ACTIVATION[op.name]]), ("output", op.outputs[0])):
-            found = ranges.get(graph.tensors[tensor].name, {})  # the tool leaves out a tensor without finite values
-            edges = [float(np.asarray(found.get(edge, np.nan)).reshape(-1)[0]) for edge in ("min", "max")]
-            if not np.isfinite(edges).all():
-                seen = "values that are not finite"
-            elif not any(edges):
-                seen = "nothing but zero"
-            else:
-                continue
-            raise ConversionError(
-                f"calibration saw {seen} at the {what} of layer {layer!r}; use samples that exercise it, or ask for "
-                "weight_only_wi8_afp32 there."
-            )
+    sixteen = {
+        graph.tensors[tensor].name
+        for index, scheme in schemes.items()
+        if scheme.mode == "static" and scheme.activation_bits == 16
+        for tensor in _activations(graph, index)
+    }
+    found: Ranges = {}
+    for tensor in graph.tensors:
+        seen = observed.get(tensor.name)
+        if seen is None or not seen.usable:
+            continue
+        bits = 16 if tensor.name in sixteen else 8
+        edges = chosen_range(seen, settings, bits=bits, symmetric=bits == 16)
+        low, high = (np.full([1] * len(tensor.shape), edge, np.float32) for edge in edges)
+        found[tensor.name] = {"min": low, "max": high}
+    return found or None
+
+
+def _activations(graph: Graph, index: int) -> tuple[int, int]:
+    """The tensors that a layer's op reads and writes."""
+    op = graph.ops[index]
+    return op.inputs[ACTIVATION[op.name]], op.outputs[0]
+
+
+def _check(graph: Graph, index: int, observed: Observed) -> None:
+    """Raises ConversionError naming the layer whose input or output was never anything but zero, or not finite."""
+    layer = graph.tensors[graph.ops[index].outputs[0]].name
+    for what, tensor in zip(("input", "output"), _activations(graph, index), strict=True):
+        check_observed(observed.get(graph.tensors[tensor].name), layer, what)

@@ -1,9 +1,9 @@
-"""A plan made real on the named fp32 file: quantize, repair, shrink, and state the versions."""
+"""A plan made real on the named fp32 file: correct, quantize, repair, shrink, and state the versions."""
 
 from __future__ import annotations
 
-from builder.backends.base import Calibration, Lowered, Model
-from builder.backends.tflite.biases import fit_biases
+from builder.backends.base import Model, Seen
+from builder.backends.tflite.biases import correct_biases, fit_biases
 from builder.backends.tflite.flatbuffer import read_model, slim, write_model
 from builder.backends.tflite.graph import read_graph
 from builder.backends.tflite.match import find_layers
@@ -12,11 +12,15 @@ from builder.backends.tflite.versions import state_versions
 from builder.precision.plan import ResolvedPlan
 
 
-def realise(float_file: bytes, model: Model, plan: ResolvedPlan, lowered: Lowered, calibration: Calibration) -> bytes:
+def realise(float_file: bytes, model: Model, plan: ResolvedPlan, seen: Seen) -> bytes:
     """The artifact of `plan`, from the file that `to_float_file` gave. Raises ConversionError."""
+    observed = seen() if plan.needs_calibration else {}
+    if plan.calibration.correct_biases and plan.has_integers:
+        float_file = correct_biases(float_file, model, plan, observed)
     graph = read_graph(read_model(float_file))
-    schemes = {use.op.index: plan.scheme(layer) for layer, uses in find_layers(graph, model).items() for use in uses}
-    finished = read_model(quantize(float_file, graph, schemes, lowered, calibration))
+    layers = find_layers(graph, model)
+    schemes = {use.op.index: plan.scheme(layer) for layer, uses in layers.items() for use in uses}
+    finished = read_model(quantize(float_file, graph, schemes, plan, observed))
     fit_biases(finished, graph)
     slim(finished)
     state_versions(finished)

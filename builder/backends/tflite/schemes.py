@@ -64,6 +64,20 @@ def _realised(graph: Graph, use: Use) -> str:
     return f"weights {weights}, activations {source} to {result}"
 
 
+def between(graph: Graph) -> str:
+    """`static_wi8_ai8` where an operation that is no layer takes and gives 8-bit integers, `float` where none does.
+
+    An operation without an 8-bit kernel stays float in both.
+    """
+    for op in graph.ops:
+        if op.name in (*ACTIVATION, "QUANTIZE", "DEQUANTIZE"):
+            continue
+        kinds = {graph.tensors[index].dtype for index in (*op.inputs[:1], *op.outputs[:1]) if index >= 0}
+        if kinds == {"INT8"}:
+            return "static_wi8_ai8"
+    return "float"
+
+
 def stored_layers(graph: Graph, uses: Iterable[Use]) -> tuple[StoredLayer, ...]:
     """Every op with weights in order of execution, as the file has it. Weights that two ops share are counted at both."""
     return tuple(

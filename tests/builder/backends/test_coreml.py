@@ -77,7 +77,7 @@ def make(model: Model, path: Path, schemes: dict[str, str]) -> Made:
     """The named layers with the named schemes, all others in fp32."""
     torch.set_num_threads(1)
     plan = plan_of(dict.fromkeys(model.layers.names(), "fp32") | schemes)
-    return Made(path=path, lowered=coreml.lower(model, plan, "all", lambda: iter(()), path), model=model)
+    return Made(path=path, lowered=coreml.lower(model, plan, "all", dict, path), model=model)
 
 
 @pytest.fixture(scope="module")
@@ -382,7 +382,7 @@ from builder.backends import coreml
 from tests.builder.models import Mixed, picture_model, plan_of, seeded
 model = picture_model(seeded(Mixed))
 schemes = dict.fromkeys(model.layers.names(), "fp16") | {"head": "palettized_w4", "pw": "weight_only_wi4_afp32"}
-coreml.lower(model, plan_of(schemes), "all", lambda: iter(()), Path(sys.argv[1]))
+coreml.lower(model, plan_of(schemes), "all", dict, Path(sys.argv[1]))
 """
 
 

@@ -179,7 +179,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Ran]:
         model = export(network, (TensorSpec(name="x", kind="tensor", shape=shape),), outputs)
         path = tmp_path_factory.mktemp("ops") / f"{count}.mlpackage"
         plan = plan_of(dict.fromkeys(model.layers.names(), "fp32"))
-        lowered = coreml.lower(model, plan, "all", lambda: iter(()), path)
+        lowered = coreml.lower(model, plan, "all", dict, path)
         sample = {"x": np.random.default_rng(2).random(shape, np.float32)}
         actual = coreml.runner(path, lowered.inputs, lowered.outputs, 1)(sample)
         wanted = expected(model, sample)

@@ -69,7 +69,9 @@ def converted(model: Model, path: Path, schemes: dict[str, str]) -> Converted:
     """The model lowered with the named layers' schemes and fp32 for the others."""
     plan = plan_of(dict.fromkeys(model.layers.names(), "fp32") | schemes)
     return Converted(
-        model=model, path=path, lowered=executorch.lower(model, plan, "xnnpack", lambda: samples(model), path)
+        model=model,
+        path=path,
+        lowered=executorch.lower(model, plan, "xnnpack", lambda: executorch.observe(model, samples(model)), path),
     )
 
 
@@ -203,15 +205,17 @@ def test_static_schemes_need_samples(mixed: Model, tmp_path: Path) -> None:
     """Without calibration samples a static scheme is refused, naming the setting."""
     plan = plan_of(dict.fromkeys(mixed.layers.names(), "static_wi8_ai8"))
     with pytest.raises(ConversionError, match="set 'calibration' in"):
-        executorch.lower(mixed, plan, "xnnpack", lambda: iter(()), tmp_path / "none.pte")
+        executorch.lower(mixed, plan, "xnnpack", lambda: executorch.observe(mixed, ()), tmp_path / "none.pte")
 
 
 def test_ranges_must_be_finite(mixed: Model, tmp_path: Path) -> None:
     """A calibration sample with an infinity is refused."""
     plan = plan_of(dict.fromkeys(mixed.layers.names(), "static_wi8_ai8"))
     infinite = {"image": np.full((1, 3, 32, 32), np.inf, np.float32)}
-    with pytest.raises(ConversionError, match="range that is not finite"):
-        executorch.lower(mixed, plan, "xnnpack", lambda: iter([infinite]), tmp_path / "none.pte")
+    with pytest.raises(
+        ConversionError, match="calibration saw values that are not finite at the input of layer 'head'"
+    ):
+        executorch.lower(mixed, plan, "xnnpack", lambda: executorch.observe(mixed, [infinite]), tmp_path / "none.pte")
 
 
 def test_a_layer_that_is_absent_is_named(fp32: Converted) -> None:

@@ -55,7 +55,7 @@ def test_a_random_plan_is_realised_as_resolved_or_refused(mixed: Model, name: st
         assert re.search(r"plan\.toml: layer '\w+' cannot be \w+: .*use \w+", refusal)
         return
     path = tmp_path / f"a{backend.SUFFIX}"
-    lowered = backend.lower(mixed, supported.plan, delegate, lambda: samples(mixed), path)
+    lowered = backend.lower(mixed, supported.plan, delegate, lambda: backend.observe(mixed, samples(mixed)), path)
     wanted = {layer: choice.scheme.name for layer, choice in supported.plan.choices.items()}
     assert backend.read_back(path, mixed) == wanted
     fell_back = {layer for layer in wanted if wanted[layer] != resolved.scheme(layer).name}

@@ -14,6 +14,7 @@ import torch
 
 from builder.backends import tflite
 from builder.backends.base import Lowered, Model
+from builder.backends.tflite.activations import observe_file
 from builder.backends.tflite.convert import to_float_file
 from builder.backends.tflite.flatbuffer import load_model, read_model
 from builder.backends.tflite.graph import ACTIVATION, BIAS, WEIGHT, Graph, read_graph
@@ -56,7 +57,9 @@ class Converted:
     def write(self, path: Path, schemes: dict[str, str]) -> Path:
         """The artifact in which the named layers have the named schemes and all others are fp32."""
         plan = plan_of(dict.fromkeys(self.model.layers.names(), "fp32") | schemes)
-        path.write_bytes(realise(self.file, self.model, plan, self.lowered, lambda: samples(self.model)))
+        path.write_bytes(
+            realise(self.file, self.model, plan, lambda: observe_file(self.file, self.lowered, samples(self.model)))
+        )
         return path
 
     def psnr(self, path: Path) -> float:
@@ -207,7 +210,7 @@ def test_a_static_plan_without_samples_says_what_to_set(mixed: Converted) -> Non
     """No calibration data is an error that names the key of builder.toml."""
     plan = plan_of(dict.fromkeys(mixed.model.layers.names(), "static_wi8_ai8"))
     with pytest.raises(ConversionError, match="calibration"):
-        realise(mixed.file, mixed.model, plan, mixed.lowered, lambda: iter(()))
+        realise(mixed.file, mixed.model, plan, lambda: observe_file(mixed.file, mixed.lowered, ()))
 
 
 def test_samples_that_leave_a_layer_at_zero_are_refused_by_the_layers_name(mixed: Converted) -> None:
@@ -215,7 +218,7 @@ def test_samples_that_leave_a_layer_at_zero_are_refused_by_the_layers_name(mixed
     plan = plan_of(dict.fromkeys(mixed.model.layers.names(), "fp32") | {"head": "static_wi8_ai8"})
     black = {"image": np.zeros((1, 3, SIZE, SIZE), np.float32)}
     with pytest.raises(ConversionError, match=r"nothing but zero at the input of layer 'head'"):
-        realise(mixed.file, mixed.model, plan, mixed.lowered, lambda: iter([black]))
+        realise(mixed.file, mixed.model, plan, lambda: observe_file(mixed.file, mixed.lowered, [black]))
 
 
 @pytest.mark.parametrize("scheme", ["static_wi8_ai8", "static_wi8_ai16"])
@@ -305,7 +308,7 @@ from builder.backends import tflite
 from tests.builder.backends.test_tflite import MIXTURE
 from tests.builder.models import Mixed, picture_model, plan_of, samples, seeded
 model = picture_model(seeded(Mixed))
-tflite.lower(model, plan_of(MIXTURE), "xnnpack", lambda: samples(model), Path(sys.argv[1]))
+tflite.lower(model, plan_of(MIXTURE), "xnnpack", lambda: tflite.observe(model, samples(model)), Path(sys.argv[1]))
 """
 MIXTURE = {
     "head": "fp16",
@@ -351,5 +354,11 @@ def test_what_the_converter_cannot_do_is_a_conversion_error(tmp_path: Path) -> N
     """The converter's own failure is one sentence, and no file is left."""
     model = picture_model(seeded(Odd))
     with pytest.raises(ConversionError, match="litert-torch cannot convert"):
-        tflite.lower(model, plan_of({"up": "fp32"}), "xnnpack", lambda: samples(model), tmp_path / "a.tflite")
+        tflite.lower(
+            model,
+            plan_of({"up": "fp32"}),
+            "xnnpack",
+            lambda: tflite.observe(model, samples(model)),
+            tmp_path / "a.tflite",
+        )
     assert list(tmp_path.iterdir()) == []

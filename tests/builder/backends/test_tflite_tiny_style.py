@@ -8,6 +8,7 @@ import pytest
 
 from builder.backends import tflite
 from builder.backends.base import Lowered, Model
+from builder.backends.tflite.activations import observe_file
 from builder.backends.tflite.convert import to_float_file
 from builder.backends.tflite.realise import realise
 from builder.bundle.tensors import peak_of, psnr_db
@@ -46,11 +47,9 @@ def worst_psnr(tiny: Converted, path: Path) -> float:
 
 def test_fp32_agrees_with_pytorch_to_100_db_on_every_evaluation_picture(tiny: Converted, tmp_path: Path) -> None:
     """Float32 differs from the source only by the order of its sums."""
-    model, _, file, lowered = tiny
+    model, _, file, _ = tiny
     path = tmp_path / "fp32.tflite"
-    path.write_bytes(
-        realise(file, model, resolve(uniform_plan("fp32"), model.layers, where="test"), lowered, lambda: iter(()))
-    )
+    path.write_bytes(realise(file, model, resolve(uniform_plan("fp32"), model.layers, where="test"), dict))
     assert worst_psnr(tiny, path) >= 100
     assert tflite.coverage(path, "xnnpack").left == ()
 
@@ -61,7 +60,9 @@ def test_the_int8_artifact_of_the_examples_plan_is_small_and_recognisable(tiny: 
     plan = resolve(load_plan(FOLDER / "plan.toml"), model.layers, where="plan.toml")
     path = tmp_path / "int8.tflite"
     pictures = tuple(picture.path for picture in data.calibration)
-    path.write_bytes(realise(file, model, plan, lowered, lambda: read_samples(pictures, model.inputs)))
+    path.write_bytes(
+        realise(file, model, plan, lambda: observe_file(file, lowered, read_samples(pictures, model.inputs)))
+    )
     assert path.stat().st_size <= INT8_BYTES
     assert tflite.read_back(path, model) == dict.fromkeys(model.layers.names(), "static_wi8_ai8")
     assert tflite.coverage(path, "xnnpack").left == ()

@@ -1,0 +1,95 @@
+"""What a variant's worker does before the file exists: weights equalized, activations observed, the plan lowered.
+
+What several plans share is made once: observations are kept by content, and for TFLite the fp32 file stays in the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from builder.backends import BACKENDS
+from builder.backends.base import Lowered, Model
+from builder.cache import entry, locked, publishing
+from builder.data import read_samples
+from builder.jobs import VariantJob
+from builder.precision.biases import corrected
+from builder.precision.equalize import equalized
+from builder.precision.plan import ResolvedPlan
+from builder.precision.ranges import Observed, load_observed, save_observed
+
+if TYPE_CHECKING:
+    from builder.backends.base import Tensors
+
+OBSERVED = "observed.npz"
+# The fp32 TFLite files of the last source, with its channels equalized and not: it takes seconds to make, and every plan starts from it.
+_FLOAT_FILE: dict[tuple[Path, tuple[str, ...], bool], tuple[bytes, Lowered]] = {}
+
+
+def prepared(model: Model, plan: ResolvedPlan, job: VariantJob, tell: Callable[[str], None]) -> Model:
+    """The model with its channels equalized and its biases corrected where the plan asks for it."""
+    if plan.calibration.equalize:
+        model = replace(model, program=equalized(model.program))
+    # The fp32 TFLite file is corrected instead: converting another one for every plan would take seconds each.
+    if plan.calibration.correct_biases and plan.has_integers and job.backend != "tflite":
+        seen = _observed(job, model, tell)
+        model = replace(model, program=corrected(model.program, model.layers, plan, seen))
+    return model
+
+
+def lower(job: VariantJob, model: Model, plan: ResolvedPlan, artifact: Path, tell: Callable[[str], None]) -> Lowered:
+    """The backend's own `lower`, but for TFLite with the fp32 file of an earlier job of this process."""
+    backend = BACKENDS[job.backend]
+
+    def seen() -> Observed:
+        return _observed(job, model, tell)
+
+    if job.backend != "tflite" or job.delegate not in backend.DELEGATES:
+        return backend.lower(model, plan, job.delegate, seen, artifact)
+    from builder.backends.tflite.realise import realise
+
+    float_file, lowered = _float_file(job, model)
+    artifact.write_bytes(realise(float_file, model, plan, seen))
+    return lowered
+
+
+def _float_file(job: VariantJob, model: Model) -> tuple[bytes, Lowered]:
+    from builder.backends.tflite.convert import to_float_file
+
+    key = (job.source, job.rewrites, job.calibration_settings.equalize)
+    if key not in _FLOAT_FILE:
+        for other in [other for other in _FLOAT_FILE if other[:2] != key[:2]]:
+            del _FLOAT_FILE[other]
+        _FLOAT_FILE[key] = to_float_file(model)
+    return _FLOAT_FILE[key]
+
+
+def _observed(job: VariantJob, model: Model, tell: Callable[[str], None]) -> Observed:
+    """What calibration sees, from an earlier job where one has seen the same. Workers wait for one another here."""
+    key = job.observed_key
+    tell("wait for the calibration of another variant")
+    with locked(f"observed {key}"):
+        kept = entry("observed", key) / OBSERVED
+        if not kept.is_file():
+            with publishing("observed", key) as work:
+                save_observed(_observe(job, model, counted(job, model, tell)), work / OBSERVED)
+    tell("lower")
+    return load_observed(kept)
+
+
+def _observe(job: VariantJob, model: Model, samples: Iterator[Tensors]) -> Observed:
+    if job.backend != "tflite":
+        return BACKENDS[job.backend].observe(model, samples)
+    from builder.backends.tflite.activations import observe_file
+
+    float_file, lowered = _float_file(job, model)
+    return observe_file(float_file, lowered, samples)
+
+
+def counted(job: VariantJob, model: Model, tell: Callable[[str], None]) -> Iterator[Tensors]:
+    """The calibration samples one at a time, telling how far it is."""
+    for number, sample in enumerate(read_samples(job.calibration, model.inputs)):
+        tell(f"calibrate {number + 1}/{len(job.calibration)}")
+        yield sample
