@@ -11,10 +11,11 @@ from harness.report.text import device_label
 from harness.selection import Group, groups
 from harness.statistics import Ratio, holm, paired_ratio, ratio_of_rounds, ratio_of_runs
 from harness.statistics.ratio import FEWEST_PAIRS
-from harness.verdicts import clock_ceiling, grade, sustained
+from harness.verdicts import clock_ceiling, grade
 
 TEMPERATURE_BAND_C = 5.0  # at the start of a run: the width of a band that cool-down by temperature keeps easily
 SAME_CLOCK = 0.01
+
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
@@ -61,8 +62,9 @@ def compare_runs(base: Iterable[Run], new: Iterable[Run]) -> tuple[Comparison, .
     for group in after:
         same_variant = [candidate for candidate in before if candidate.variant == group.variant]
         same_device = [candidate for candidate in same_variant if candidate.device == group.device]
+        same_kind = [candidate for candidate in same_device if candidate.sustained == group.sustained]
         if same_variant:
-            found.append(compare_groups((same_device or same_variant)[0], group))
+            found.append(compare_groups((same_kind or same_device or same_variant)[0], group))
     if not found:
         raise UsageError(f"BASE and NEW share no variant: {_variants(before)} there, {_variants(after)} here.")
     return corrected(found)
@@ -71,10 +73,10 @@ def compare_runs(base: Iterable[Run], new: Iterable[Run]) -> tuple[Comparison, .
 def compare_variants(runs: Iterable[Run]) -> tuple[Comparison, ...]:
     """On each device, every variant of one store against the first. Raises UsageError where no device has two."""
     found = []
-    first: dict[tuple[str, str, str], Group] = {}
+    first: dict[tuple[object, ...], Group] = {}
     for group in groups(runs):
         # a device whose runs are counts and one whose runs are times are never the same row
-        base = first.setdefault((*group.device, group.last.model_name), group)
+        base = first.setdefault((group.device, group.sustained, group.last.model_name), group)
         if base is not group:
             found.append(compare_groups(base, group))
     if not found:
@@ -123,7 +125,9 @@ def compare_groups(base: Group, new: Group) -> Comparison:
 
 
 def _ratio(base: list[Run], new: list[Run]) -> Ratio:
-    rounds = [{(run.session, run.round): run.latency_ns for run in side if run.round is not None} for side in (base, new)]
+    rounds = [
+        {(run.session, run.round): run.latency_ns for run in side if run.round is not None} for side in (base, new)
+    ]
     both = [key for key in rounds[0] if key in rounds[1] and key[0] is not None]
     if len(both) >= FEWEST_PAIRS:
         return paired_ratio([rounds[0][key] for key in both], [rounds[1][key] for key in both])
@@ -174,7 +178,7 @@ def _different_state(base: Run, new: Run) -> str | None:
 
 
 def _protocol(run: Run) -> str:
-    if sustained(run):
+    if run.protocol.sustained:
         return f"{run.protocol.name} ({run.protocol.duration_s:g} s)"
     return f"{run.protocol.name} ({run.protocol.warmup} + {run.protocol.runs} runs)"
 

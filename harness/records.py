@@ -113,6 +113,11 @@ class ProtocolInfo(Frozen):
     runs: int
     duration_s: float | None = None
 
+    @property
+    def sustained(self) -> bool:
+        """How latency changes with heat is what such runs measure."""
+        return self.duration_s is not None
+
 
 class Run(Frozen):
     """One measurement of one variant on one device with all its conditions. Durations in nanoseconds.
@@ -167,6 +172,14 @@ class Run(Frozen):
 
 def parse_run(line: str, *, where: str) -> Run:
     """Run from one line of JSON. Raises StoreError naming `where` and the field that is wrong."""
+    try:
+        return Run.model_validate_json(line)
+    except ValidationError:
+        return _explained(line, where)
+
+
+def _explained(line: str, where: str) -> Run:
+    """What is wrong with a line, told as far as it can be; JSON that only Python reads is read here too."""
     try:
         raw = json.loads(line)
     except (ValueError, RecursionError) as error:

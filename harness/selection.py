@@ -21,6 +21,7 @@ class Group:
 
     variant: str
     device: tuple[str, str]
+    sustained: bool
     runs: tuple[Run, ...]
 
     @property
@@ -29,8 +30,8 @@ class Group:
 
 
 def latest(runs: Iterable[Run]) -> list[Run]:
-    """The last run of each variant on each device, in the order in which variant and device first appeared."""
-    chosen: dict[tuple[str, str, str], Run] = {}
+    """The last run of each variant on each device, lasting load apart, in the order in which variant and device first appeared."""
+    chosen: dict[tuple[str, tuple[str, str], bool], Run] = {}
     for run in runs:
         chosen[_place(run)] = run
     return list(chosen.values())
@@ -38,13 +39,16 @@ def latest(runs: Iterable[Run]) -> list[Run]:
 
 def groups(runs: Iterable[Run]) -> list[Group]:
     """The last measurement of each variant on each device, in the order in which variant and device first appeared."""
-    collected: dict[tuple[str, str, str], list[Run]] = {}
+    collected: dict[tuple[str, tuple[str, str], bool], list[Run]] = {}
     for run in runs:
         kept = collected.setdefault(_place(run), [])
         if kept and not _same_measurement(kept[-1], run):
             kept.clear()
         kept.append(run)
-    return [Group(variant=place[0], device=place[1:], runs=_last_rounds(kept)) for place, kept in collected.items()]
+    return [
+        Group(variant=variant, device=device, sustained=sustained, runs=_last_rounds(kept))
+        for (variant, device, sustained), kept in collected.items()
+    ]
 
 
 def _last_rounds(runs: list[Run]) -> tuple[Run, ...]:
@@ -53,8 +57,9 @@ def _last_rounds(runs: list[Run]) -> tuple[Run, ...]:
     return tuple(rounds if len(rounds) > 1 else runs[-MOST_ROUNDS:])
 
 
-def _place(run: Run) -> tuple[str, str, str]:
-    return run.variant, run.device.kind, run.device.id
+def _place(run: Run) -> tuple[str, tuple[str, str], bool]:
+    """Runs over minutes do not replace the others, nor the others them."""
+    return run.variant, (run.device.kind, run.device.id), run.protocol.sustained
 
 
 def _same_measurement(first: Run, second: Run) -> bool:

@@ -71,13 +71,8 @@ def verdict_of(run: Run) -> str:
         return f"unstable: the output was not checked ({run.golden_reason})"
     if run.delegate_executed.value is None:
         return f"unstable: which delegate executed is unknown ({run.delegate_executed.reason})"
-    noise = _noise(run) if run.metric == "latency" and not sustained(run) else None
+    noise = _noise(run) if run.metric == "latency" and not run.protocol.sustained else None
     return "ok" if noise is None else f"unstable: {noise}"
-
-
-def sustained(run: Run) -> bool:
-    """How latency changes with heat is what such a run measures; it is not held against it."""
-    return run.protocol.duration_s is not None
 
 
 def _wrong_output(run: Run) -> str | None:
@@ -95,7 +90,7 @@ def _disturbed(run: Run) -> str | None:
     """Half a sentence beginning with a word of DISTURBED."""
     if not run.latency_ns:
         return "no latencies came from the device"
-    if sustained(run):
+    if run.protocol.sustained:
         return None
     hottest = throttling_status(run)
     if hottest:

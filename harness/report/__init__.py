@@ -1,4 +1,4 @@
-"""Reports: the records of a store as a terminal table, JSON, Markdown, or one self-contained HTML file."""
+"""Reports: the records of a store as a terminal table, JSON, Markdown, JUnit XML, or one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ FORMATS: dict[str, str] = {
     "html": "harness.report.html",
     "json": "harness.report.jsonform",
     "markdown": "harness.report.markdown",
+    "junit": "harness.report.junit",
 }
 
 

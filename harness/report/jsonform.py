@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from harness.report.model import Report
+from harness.report.model import Entry, Report
+from harness.statistics import Level
+from harness.throttling import energy_per_inference, throttling
 
 
 def render(report: Report) -> str:
@@ -15,6 +17,9 @@ def render(report: Report) -> str:
             {
                 "record": entry.run.model_dump(mode="json", by_alias=True),
                 "latency_ns": None if entry.summary is None else asdict(entry.summary),
+                "rounds": entry.rounds,
+                "level": None if entry.level is None else _level(entry.level),
+                "lasting": _lasting(entry),
                 "quality": None if entry.variant is None else entry.variant.quality.model_dump(mode="json"),
             }
             for entry in report.entries
@@ -22,3 +27,21 @@ def render(report: Report) -> str:
         "left_out": report.left_out + sum(chapter.left_out for chapter in report.chapters),
     }
     return json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _level(level: Level) -> dict[str, object]:
+    return {"value_ns": level.value, "low_ns": level.low, "high_ns": level.high, "over_rounds": level.between}
+
+
+def _lasting(entry: Entry) -> dict[str, object] | None:
+    """Throughput of a run over minutes, in inferences per second."""
+    found = throttling(entry.run) if entry.run.protocol.sustained else None
+    if found is None:
+        return None
+    return {
+        "first_minute": found.first_minute,
+        "last_minute": found.last_minute,
+        "peak": found.peak,
+        "throttled_after_s": found.throttled_after_s,
+        "energy_per_inference": energy_per_inference(entry.run).model_dump(mode="json"),
+    }

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from harness.report.model import Chapter, Entry, Report
-from harness.report.text import DASH, decibel, device_label, golden_text, headline, interval, milliseconds, size
+from harness.report.text import (
+    DASH,
+    decibel,
+    device_label,
+    golden_text,
+    headline,
+    interval,
+    milliseconds,
+    significant,
+    size,
+)
+from harness.throttling import ranking
 
 
 def render(report: Report) -> str:
@@ -22,23 +33,48 @@ def _chapter(chapter: Chapter) -> str:
         "| variant | device | size | PSNR worst | median | 95 % interval | p90 | golden | verdict |",
         "|---|---|--:|--:|--:|--:|--:|---|---|",
     ]
-    return "\n".join([*lines, *(_row(entry) for entry in chapter.entries), ""])
+    rows = [_row(entry) for entry in chapter.entries if not entry.run.protocol.sustained]
+    return "\n".join([*lines, *rows, *_lasting(chapter), ""])
 
 
 def _row(entry: Entry) -> str:
-    run, summary = entry.run, entry.summary
+    run, summary, level = entry.run, entry.summary, entry.level
     cells = (
         run.variant,
         device_label(run) + (f" ({run.simulated})" if run.simulated else ""),
         size(run.variant_bytes),
         decibel(entry.variant.quality.psnr_db_worst) if entry.variant else DASH,
-        headline(run, summary),
-        interval(summary.low, summary.high) if summary else DASH,
+        milliseconds(level.value) if level and level.between else headline(run, summary),
+        _interval(entry),
         milliseconds(summary.p90) if summary else DASH,
         golden_text(run),
         run.verdict,
     )
     return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+
+
+def _interval(entry: Entry) -> str:
+    if entry.level is not None and entry.level.between:
+        return f"{interval(entry.level.low, entry.level.high)}, {entry.level.rounds} rounds"
+    return interval(entry.summary.low, entry.summary.high) if entry.summary else DASH
+
+
+def _lasting(chapter: Chapter) -> list[str]:
+    """Who is fast at first and who after the heat."""
+    ranked = ranking(entry.run for entry in chapter.entries if entry.run.protocol.sustained)
+    if not ranked:
+        return []
+    lines = ["", "| under lasting load | device | minute 1 | last minute | sustained / peak |", "|---|---|--:|--:|--:|"]
+    for run, shown in ranked:
+        cells = (
+            run.variant,
+            device_label(run) + (f" ({run.simulated})" if run.simulated else ""),
+            f"{significant(shown.first_minute)} / s",
+            f"{significant(shown.last_minute)} / s",
+            f"{shown.sustained_ratio:.0%}",
+        )
+        lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+    return lines
 
 
 def _cell(text: str) -> str:

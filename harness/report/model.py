@@ -2,38 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from harness.records import Run
-from harness.selection import latest
-from harness.statistics import Summary, summarize
+from harness.report.text import device_label
+from harness.selection import Group, groups
+from harness.statistics import Level, Summary, level_of_rounds, level_of_summary, summarize
 from harness.store import Store
+from harness.verdicts import grade
 
 if TYPE_CHECKING:
     from builder.bundle import Manifest, Variant
     from harness.pictures import Picture
 
+MOST_DETAILED = 40  # runs shown one by one with plots and pictures; every run is in the tables
+
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A run with its summary (latency runs only), the manifest's facts and its pictures, where the store has them."""
+    """The last measurement of a variant on a device: its last run (the last good one where there is one), with its summary for latency
+    runs, the level over its good rounds, the manifest's facts, and, where it is shown in detail, its pictures."""
 
     run: Run
+    rounds: int
     summary: Summary | None
+    level: Level | None
     variant: Variant | None
     pictures: tuple[Picture, ...]
+    detailed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """One run of the history: when it started, the median of its latencies in ns, and its grade."""
+
+    started_at: str
+    median_ns: float
+    grade: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chapter:
-    """One bundle: the latest run of each variant on each device. `left_out` counts the earlier runs of the same."""
+    """One bundle: the last measurement of each variant on each device. `left_out` counts the earlier runs of the same.
+
+    `history` has all runs of the model, earlier builds included: device -> variant -> runs in order.
+    """
 
     model_name: str
     bundle_sha256: str
     manifest: Manifest | None
     entries: tuple[Entry, ...]
     left_out: int
+    history: dict[str, dict[str, list[Past]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +74,16 @@ class Report:
 
 
 def load_report(store: Store) -> Report:
-    """Choose what to show: of each model the bundle measured last, of each variant on each device the latest run."""
+    """Choose what to show: of each model the bundle measured last, of each variant on each device the last measurement."""
     runs = list(store.runs())
-    newest = {run.model_name: run.bundle_sha256 for run in runs}  # runs are in order of time, so the last one stays
-    chapters = [
-        _chapter(store, name, digest, [r for r in runs if r.bundle_sha256 == digest]) for name, digest in newest.items()
-    ]
-    shown = sum(len(chapter.entries) + chapter.left_out for chapter in chapters)
+    by_model: dict[str, list[Run]] = {}
+    for run in runs:
+        by_model.setdefault(run.model_name, []).append(run)
+    chapters = []
+    for name, every in by_model.items():
+        newest = every[-1].bundle_sha256  # runs are in order of time
+        chapters.append(_chapter(store, name, [run for run in every if run.bundle_sha256 == newest], every))
+    shown = sum(sum(entry.rounds for entry in chapter.entries) + chapter.left_out for chapter in chapters)
     return Report(chapters=tuple(chapters), left_out=len(runs) - shown)
 
 
@@ -63,17 +91,72 @@ def summary_of(run: Run) -> Summary | None:
     return summarize(run.latency_ns) if run.metric == "latency" and run.latency_ns else None
 
 
-def _chapter(store: Store, name: str, digest: str, runs: list[Run]) -> Chapter:
+def _chapter(store: Store, name: str, runs: list[Run], every: list[Run]) -> Chapter:
+    digest = runs[-1].bundle_sha256
     manifest = store.manifest(digest)
     facts = {variant.id: variant for variant in manifest.variants} if manifest else {}
-    chosen = latest(runs)
+    chosen = groups(runs)
     if manifest:  # the bundle's order of preference is the order people think in
         order = {variant.id: index for index, variant in enumerate(manifest.variants)}
-        chosen.sort(key=lambda run: order.get(run.variant, len(order)))
+        chosen.sort(key=lambda group: order.get(group.variant, len(order)))
+    detailed = _detailed(chosen)
     entries = tuple(
-        Entry(run=run, summary=summary_of(run), variant=facts.get(run.variant), pictures=store.pictures(run.id))
-        for run in chosen
+        _entry(store, group, facts.get(group.variant), (group.variant, group.device, group.sustained) in detailed)
+        for group in chosen
     )
     return Chapter(
-        model_name=name, bundle_sha256=digest, manifest=manifest, entries=entries, left_out=len(runs) - len(chosen)
+        model_name=name,
+        bundle_sha256=digest,
+        manifest=manifest,
+        entries=entries,
+        left_out=len(runs) - sum(entry.rounds for entry in entries),
+        history=_history(every),
     )
+
+
+def _entry(store: Store, group: Group, variant: Variant | None, detailed: bool) -> Entry:
+    good = [run for run in group.runs if grade(run.verdict) == "ok"]
+    run = good[-1] if good else group.last
+    summary = summary_of(run)
+    return Entry(
+        run=run,
+        rounds=len(group.runs),
+        summary=summary,
+        level=_level(good, summary),
+        variant=variant,
+        pictures=store.pictures(run.id) if detailed else (),
+        detailed=detailed,
+    )
+
+
+def _level(good: list[Run], summary: Summary | None) -> Level | None:
+    """Over the good rounds, or of the one run that is shown; None where there are no latencies, or none above zero."""
+    if summary is None or summary.low <= 0:
+        return None
+    rounds = [run.latency_ns for run in good if run.latency_ns and all(run.latency_ns)]
+    return level_of_rounds(rounds) if len(rounds) > 1 else level_of_summary(summary)
+
+
+def _detailed(chosen: list[Group]) -> set[tuple[str, tuple[str, str], bool]]:
+    """As many as the page can hold, every variant in turn, so that none is left out for another's many devices."""
+    by_variant: dict[str, list[Group]] = {}
+    for group in chosen:
+        by_variant.setdefault(group.variant, []).append(group)
+    turns = (group for turn in zip_longest(*by_variant.values()) for group in turn if group is not None)
+    return {
+        (group.variant, group.device, group.sustained) for _, group in zip(range(MOST_DETAILED), turns, strict=False)
+    }
+
+
+def _history(runs: Iterable[Run]) -> dict[str, dict[str, list[Past]]]:
+    """Devices and variants that were measured at two moments or more."""
+    found: dict[str, dict[str, list[Past]]] = {}
+    for run in runs:
+        if run.metric == "latency" and run.latency_ns and not run.protocol.sustained:
+            past = Past(started_at=run.started_at, median_ns=float(np.median(run.latency_ns)), grade=grade(run.verdict))
+            found.setdefault(device_label(run), {}).setdefault(run.variant, []).append(past)
+    several = {
+        device: {variant: past for variant, past in variants.items() if len({entry.started_at for entry in past}) > 1}
+        for device, variants in found.items()
+    }
+    return {device: variants for device, variants in several.items() if variants}

@@ -1,166 +1,145 @@
-"""Plots of latencies as inline SVG. Colours are CSS variables of the page, so that light and dark both work."""
+"""Plots of latencies: the samples of one run, and the distributions of the variants of one device."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from harness.report import svg
+from harness.report.svg import Scale
+from harness.report.text import significant
+from harness.statistics import Summary, outliers, stationarity
 
-# matplotlib needs real colours; each stands for one CSS variable and is replaced in the finished SVG
-INK, FAINT, ACCENT, WARM = "#010101", "#020202", "#030303", "#040404"
-VARIABLES = {INK: "var(--ink)", FAINT: "var(--line)", ACCENT: "var(--accent)", WARM: "var(--warm)"}
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LEFT, RIGHT = 64.0, svg.WIDTH - 8
+MOST_POINTS = (
+    600  # of a plot: beyond it, stretches show their least, middle and greatest sample, so that no extreme is lost
+)
+BINS = 36
 
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """Latencies of one run, in the order in which they were measured."""
+    """Latencies of one run, in the order in which they were measured, with their summary."""
 
     label: str
     latency_ns: tuple[int, ...]
+    summary: Summary
+    grade: str = "ok"
 
 
 def run_plot(series: Series) -> str:
-    """Every sample twice: in the order of measurement, where drift shows, and as a distribution with its quartiles."""
-    figure = _figure(10.2, 2.2)
-    order, spread = figure.subplots(1, 2, width_ratios=(3, 2), sharey=True)
-    values = np.asarray(series.latency_ns) / 1e6
-    order.plot(
-        np.arange(1, values.size + 1),
-        values,
-        linestyle="none",
-        marker="o",
-        markersize=2.6,
-        color=ACCENT,
-        alpha=0.7,
-        markeredgewidth=0,
-    )
-    order.axhline(float(np.median(values)), color=WARM, linewidth=1)
-    order.set_xlabel("sample, in order")
-    order.set_ylabel("ms")
-    spread.plot(
-        _scatter(values.size) * 0.32,
-        values,
-        linestyle="none",
-        marker="o",
-        markersize=2.6,
-        color=ACCENT,
-        alpha=0.45,
-        markeredgewidth=0,
-    )
-    _box(spread, values, position=0.75, vertical=True)
-    spread.set_xlim(-0.5, 1.2)
-    spread.set_xticks([0, 0.75], ["all samples", "quartiles"])
-    spread.tick_params(axis="x", length=0)
-    order.set_ylim(bottom=0, top=_reach([values]))
-    return _svg(figure, [series], f"Latencies of {series.label}: every sample in order, and their distribution")
+    """Every sample in the order of measurement, where drift and changes show, and beside it how they are distributed."""
+    values = np.asarray(series.latency_ns, np.float64) / 1e6
+    height = 216.0
+    y = _close_scale(values, height - 42, 22)
+    x = Scale(low=0.5, high=values.size + 0.5, first=LEFT, last=690)
+    far = set(outliers(values).tolist())
+    shown = _thinned(values)
+    summary = series.summary
+    parts = [
+        svg.left_axis(y, Scale(low=0, high=1, first=LEFT, last=RIGHT), "ms"),
+        svg.box(x.first, y(summary.high / 1e6), x.last - x.first, y(summary.low / 1e6) - y(summary.high / 1e6), "band"),
+        svg.line(x.first, y(summary.median / 1e6), x.last, y(summary.median / 1e6), "median"),
+        svg.dots([(x(i + 1), y(values[i])) for i in shown if i not in far], "dots"),
+        svg.dots([(x(i + 1), y(values[i])) for i in shown if i in far], "dots far"),
+        svg.bottom_axis(x, y.first, "sample, in order of measurement"),
+    ]
+    found = stationarity(values)
+    if not found.stationary:
+        for shift in found.shifts:
+            parts.append(svg.line(x(shift.at + 0.5), y.last, x(shift.at + 0.5), y.first, "shift"))
+    parts += _histogram(values, y, Scale(low=0, high=1, first=730, last=RIGHT - 70))
+    parts += _marks(summary, y, 730, RIGHT - 66)
+    return svg.picture(height, parts, f"Latencies of {series.label}: every sample in order, and their distribution")
 
 
 def overview_plot(all_series: list[Series]) -> str:
-    """The variants of one device on one axis: all samples, and a box from the first to the third quartile."""
-    figure = _figure(10.2, 0.6 + 0.55 * len(all_series))
-    axes = figure.subplots()
-    everything = []
-    for row, series in enumerate(all_series):
-        values = np.asarray(series.latency_ns) / 1e6
-        everything.append(values)
-        axes.plot(
-            values,
-            row + 0.2 + _scatter(values.size) * 0.16,
-            linestyle="none",
-            marker="o",
-            markersize=2.6,
-            color=ACCENT,
-            alpha=0.45,
-            markeredgewidth=0,
-        )
-        _box(axes, values, position=row - 0.2, vertical=False)
-    axes.set_yticks(range(len(all_series)), [series.label for series in all_series], parse_math=False)
-    axes.set_ylim(len(all_series) - 0.5, -0.5)
-    axes.set_xlabel("latency, ms")
-    axes.set_xlim(left=0, right=_reach(everything))
-    axes.grid(axis="x", color=FAINT, linewidth=0.6)
-    axes.grid(axis="y", visible=False)
-    axes.tick_params(axis="y", length=0)
-    return _svg(figure, all_series, "Latencies of all variants on one axis")
+    """The variants of one device on one axis: a box from the first to the third quartile, whiskers from 5 to 95 %, the median and
+    its interval."""
+    row, top = 34.0, 8.0
+    names = max(len(series.label) for series in all_series)
+    left = min(330.0, 24 + 7.4 * names)
+    height = top + row * len(all_series) + 40
+    highest = max(series.summary.p99 for series in all_series) / 1e6
+    x = Scale(low=0, high=1.04 * highest, first=left, last=RIGHT - 70)
+    bottom = top + row * len(all_series)
+    parts = [svg.line(x(tick), top, x(tick), bottom, "grid") for tick in x.ticks(8)]
+    for index, series in enumerate(all_series):
+        middle = top + row * (index + 0.5)
+        values = np.asarray(series.latency_ns, np.float64) / 1e6
+        low, first, third, high = (float(q) for q in np.quantile(values, (0.05, 0.25, 0.75, 0.95)))
+        summary = series.summary
+        faint = "" if series.grade == "ok" else " faint"
+        parts += [
+            svg.text(left - 12, middle + 4, svg.short(series.label, 40), anchor="end"),
+            svg.line(x(low), middle, x(high), middle, "whisker" + faint),
+            svg.box(x(first), middle - 7, x(third) - x(first), 14, "quartiles" + faint),
+            svg.box(x(summary.low / 1e6), middle - 3, x(summary.high / 1e6) - x(summary.low / 1e6), 6, "certain"),
+            svg.line(x(summary.median / 1e6), middle - 10, x(summary.median / 1e6), middle + 10, "median strong"),
+            svg.text(
+                max(x(high), x(summary.median / 1e6)) + 8,
+                middle + 4,
+                f"{significant(summary.median / 1e6)} ms",
+                kind="tick",
+            ),
+        ]
+    parts.append(svg.bottom_axis(x, bottom, "latency, ms"))
+    return svg.picture(height, parts, "Latencies of all variants on one axis")
 
 
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _box(axes: Axes, values: np.ndarray[Any, np.dtype[np.float64]], *, position: float, vertical: bool) -> None:
-    axes.boxplot(
-        values,
-        positions=[position],
-        widths=0.28,
-        orientation="vertical" if vertical else "horizontal",
-        whis=(5, 95),
-        showfliers=False,
-        manage_ticks=False,
-        boxprops={"color": INK, "linewidth": 1},
-        whiskerprops={"color": INK, "linewidth": 1},
-        capprops={"color": INK, "linewidth": 1},
-        medianprops={"color": WARM, "linewidth": 2},
+def _close_scale(values: NDArray[np.float64], first: float, last: float) -> Scale:
+    """From the least to the greatest sample, and not closer than a tenth of the median, so that small noise stays small."""
+    low, high = float(values.min()), float(values.max())
+    span = max(high - low, 0.1 * float(np.median(values)))
+    middle = (low + high) / 2
+    return Scale(
+        low=max(0.0, min(low, middle - span / 2) - 0.1 * span),
+        high=max(high, middle + span / 2) + 0.1 * span,
+        first=first,
+        last=last,
     )
 
 
-def _reach(everything: list[np.ndarray[Any, np.dtype[np.float64]]]) -> float:
-    """Axes start at zero and hold every sample: nothing is cut off, and twice as high is twice as slow."""
-    return 1.08 * max(float(values.max()) for values in everything)
+def _histogram(values: NDArray[np.float64], y: Scale, x: Scale) -> list[str]:
+    """Counts by latency, turned so that it shares the axis of the samples."""
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        return [svg.line(x.first, y(low), x.last, y(low), "bars one")]
+    counts, edges = np.histogram(values, bins=min(BINS, max(6, values.size // 4)), range=(low, high))
+    full = (x.last - x.first) / counts.max()
+    return [
+        svg.box(x.first, y(edges[i + 1]), full * count, max(y(edges[i]) - y(edges[i + 1]) - 0.6, 0.6), "bars")
+        for i, count in enumerate(counts)
+        if count
+    ]
 
 
-def _scatter(count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Sideways places between -1 and 1 that look random and are always the same (golden-ratio sequence)."""
-    return np.asarray((np.arange(count) * 0.6180339887498949) % 1 * 2 - 1)
+def _marks(summary: Summary, y: Scale, left: float, right: float) -> list[str]:
+    """Median, p90 and p99 across the distribution; a name that would hide the one before is left out."""
+    parts, last = [], float("inf")
+    for name, value, kind in (
+        ("p50", summary.median, "median"),
+        ("p90", summary.p90, "mark"),
+        ("p99", summary.p99, "mark"),
+    ):
+        at = y(value / 1e6)
+        parts.append(svg.line(left, at, right, at, kind))
+        if last - at >= 13:
+            parts.append(svg.text(right + 4, at + 4, f"{name} {significant(value / 1e6)}", kind="tick"))
+            last = at
+    return parts
 
 
-def _svg(figure: Figure, data: list[Series], label: str) -> str:
-    """Inline SVG without a fixed size, with text as text, so that it takes the page's font and can be read aloud."""
-    import matplotlib
-
-    for axes in figure.axes:
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-        for side in ("left", "bottom"):
-            axes.spines[side].set_color(FAINT)
-        axes.tick_params(colors=INK, labelsize=9, color=FAINT)
-        axes.xaxis.label.set(color=INK, size=9)
-        axes.yaxis.label.set(color=INK, size=9)
-        axes.set_facecolor("none")
-    figure.patch.set_visible(False)
-    salt = hashlib.sha256(
-        repr(data).encode()
-    ).hexdigest()  # ids are the same for the same data, and no two plots share one
-    buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt, "svg.id": None}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    for colour, variable in VARIABLES.items():
-        text = text.replace(colour, variable)
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", text)
-    # ids of groups repeat from plot to plot and nothing refers to them; clip paths and markers keep their salted ids
-    text = re.sub(r'<g id="[a-zA-Z_]+\d*">', "<g>", text)
-    head = re.compile(r"<svg[^>]*?viewBox=\"([^\"]+)\"[^>]*>")
-    return head.sub(
-        lambda found: f'<svg class="plot" viewBox="{found.group(1)}" role="img" aria-label="{_attribute(label)}">',
-        text,
-        count=1,
-    ).strip()
-
-
-def _attribute(text: str) -> str:
-    from html import escape
-
-    return escape(text, quote=True)
+def _thinned(values: NDArray[np.float64]) -> list[int]:
+    if values.size <= MOST_POINTS:
+        return list(range(values.size))
+    chosen: set[int] = set()
+    for stretch in np.array_split(np.arange(values.size), MOST_POINTS // 3):
+        order = stretch[np.argsort(values[stretch], kind="stable")]
+        chosen.update((int(order[0]), int(order[order.size // 2]), int(order[-1])))
+    return sorted(chosen)

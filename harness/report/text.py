@@ -39,6 +39,15 @@ def instructions(value: float) -> str:
     return f"{value / 1e6:,.3f} M"
 
 
+def joules(value: float) -> str:
+    return f"{significant(value)} J" if value >= 1 else f"{significant(value * 1e3)} mJ"
+
+
+def moment(iso: str) -> str:
+    """`2026-01-02T03:04:05.678+00:00` as `2026-01-02 03:04 UTC`."""
+    return f"{iso[:10]} {iso[11:16]} UTC"
+
+
 def reading(entry: Reading) -> str:
     """A reading with its unit, or a dash; the reason is shown beside it by whoever has the room."""
     if entry.value is None:
@@ -50,6 +59,8 @@ def reading(entry: Reading) -> str:
         return f"{entry.value:,.0f} instructions"
     if entry.unit == "B":
         return size(entry.value)
+    if entry.unit == "J":
+        return joules(entry.value)
     return f"{entry.value:g} {shown}".strip()
 
 

@@ -61,13 +61,75 @@ class Card:
     device: str
     grade: str
     headline: str
-    interval: str
-    golden: str
     statistics: tuple[Fact, ...]
     facts: tuple[Fact, ...]
     plot: str | None
     conditions: tuple[ConditionRow, ...]
     comparisons: tuple[Comparison, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A variant on a device in a table; `anchor` is None where the run is not shown in detail. `share` is its latency as a part of the
+    slowest good one's on the device."""
+
+    variant: str
+    anchor: str | None
+    size: str
+    quality: str
+    result: str
+    share: float | None
+    interval: str
+    tail: str
+    memory: str
+    energy: str
+    golden: str
+    grade: str
+    verdict: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceTable:
+    """All variants of one device. `metric` is `latency` or `instructions`."""
+
+    anchor: str
+    device: str
+    about: str
+    simulated: str | None
+    metric: str
+    counts: dict[str, int]
+    fastest: str
+    rows: tuple[Row, ...]
+    plot: str | None
+    history: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rank:
+    """A variant under lasting load: throughput and place in the first and in the last minute."""
+
+    variant: str
+    anchor: str | None
+    first: str
+    first_place: int
+    last: str
+    last_place: int
+    ratio: str
+    throttled: str
+    hottest: str
+    energy: Fact
+    grade: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endurance:
+    """The ranking of the runs over minutes of one device."""
+
+    device: str
+    simulated: str | None
+    minutes: str
+    changed: bool
+    ranks: tuple[Rank, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +143,7 @@ class Section:
     precision: str
     fallbacks: int
     cards: tuple[Card, ...]
+    measured: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +155,10 @@ class Page:
     input_text: str
     when: str
     counts: dict[str, int]
-    overviews: tuple[tuple[str, str], ...]
+    devices: tuple[DeviceTable, ...]
+    endurance: tuple[Endurance, ...]
     sections: tuple[Section, ...]
+    unmeasured: tuple[Section, ...]
 
 
 class Gallery:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from harness.statistics.change import Shift, Stationarity, outliers, stationarity
 from harness.statistics.interval import Interval, block_length, median_interval
 from harness.statistics.ratio import Ratio, holm, paired_ratio, ratio_of_rounds, ratio_of_runs
-from harness.statistics.summary import Level, Summary, level_of_rounds, level_of_samples, summarize
+from harness.statistics.summary import Level, Summary, level_of_rounds, level_of_samples, level_of_summary, summarize
 
 __all__ = [
     "Interval",
@@ -21,6 +21,7 @@ __all__ = [
     "holm",
     "level_of_rounds",
     "level_of_samples",
+    "level_of_summary",
     "median_interval",
     "outliers",
     "paired_ratio",

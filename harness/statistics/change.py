@@ -99,12 +99,11 @@ def _shift(values: NDArray[np.float64]) -> Shift | None:
     (Dehling, Fried, Garcia & Wendler 2015, Change-point detection under dependence based on two-sample U-statistics).
     """
     from scipy.special import kolmogorov
-    from scipy.stats import rankdata
 
     n = values.size
     if n < 2 * SHORTEST or values.min() == values.max():
         return None
-    ranks = rankdata(values) / n
+    ranks = _ranks(values) / n
     sums = np.abs(np.cumsum(ranks - ranks.mean()))[SHORTEST - 1 : n - SHORTEST]
     at = int(np.argmax(sums)) + SHORTEST
     # the deviation within each side: a real change would otherwise hide behind the spread that it makes
@@ -114,6 +113,17 @@ def _shift(values: NDArray[np.float64]) -> Shift | None:
     if p >= SIGNIFICANCE:
         return None
     return Shift(at=at, before=float(np.median(values[:at])), after=float(np.median(values[at:])), p=p)
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks from 1; ties share the mean of theirs."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    sizes = np.diff(np.append(starts, values.size))
+    ranks = np.empty(values.size)
+    ranks[order] = np.repeat(starts + (sizes + 1) / 2, sizes)
+    return ranks
 
 
 def _drift(values: NDArray[np.float64]) -> float:

@@ -46,7 +46,7 @@ def quantile_interval(samples: ArrayLike, probability: float) -> Interval:
     values = checked(samples)
     ordered = np.sort(values)
     n = values.size
-    value = float(np.quantile(ordered, probability))
+    value = quantile_of(ordered, probability)
     below = (values <= value).astype(np.float64)
     block = block_length(below)
     freedom = max(1.0, n / block - 1)
@@ -62,6 +62,14 @@ def quantile_interval(samples: ArrayLike, probability: float) -> Interval:
         block=block,
         freedom=freedom,
     )
+
+
+def quantile_of(ordered: NDArray[np.float64], probability: float) -> float:
+    """Quantile of sorted samples, linear between order statistics (Hyndman & Fan 1996, type 7, as numpy's)."""
+    at = (ordered.size - 1) * probability
+    below = int(at)
+    above = min(below + 1, ordered.size - 1)
+    return float(ordered[below] + (ordered[above] - ordered[below]) * (at - below))
 
 
 def long_run_variance(series: NDArray[np.float64], block: int) -> float:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.statistics.change import outliers
-from harness.statistics.interval import LEVEL, checked, median_interval
+from harness.statistics.interval import LEVEL, checked, median_interval, quantile_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -37,6 +37,7 @@ class Summary:
     low: float
     high: float
     block: int
+    freedom: float
     dispersion: float
     outliers: int
 
@@ -74,19 +75,21 @@ def summarize(samples: ArrayLike) -> Summary:
     values = checked(samples)
     interval = median_interval(values)
     mad = float(np.median(np.abs(values - interval.value)))
-    p90, p95, p99 = (float(q) for q in np.quantile(values, (0.90, 0.95, 0.99)))
+    ordered = np.sort(values)
+    p90, p95, p99 = (quantile_of(ordered, probability) for probability in (0.90, 0.95, 0.99))
     return Summary(
         count=int(values.size),
-        minimum=float(values.min()),
+        minimum=float(ordered[0]),
         median=interval.value,
         p90=p90,
         p95=p95,
         p99=p99,
-        maximum=float(values.max()),
+        maximum=float(ordered[-1]),
         mad=mad,
         low=interval.low,
         high=interval.high,
         block=interval.block,
+        freedom=interval.freedom,
         dispersion=NORMAL_MAD * mad / interval.value if interval.value else 0.0,
         outliers=int(outliers(values).size),
     )
@@ -94,15 +97,24 @@ def summarize(samples: ArrayLike) -> Summary:
 
 def level_of_samples(samples: ArrayLike) -> Level:
     """Level of one run by its median. Raises ValueError when the median's interval reaches zero."""
-    interval = median_interval(samples)
-    if interval.low <= 0:
+    found = median_interval(samples)
+    return _level(found.value, found.low, found.high, found.freedom)
+
+
+def level_of_summary(summary: Summary) -> Level:
+    """The same from the run's summary."""
+    return _level(summary.median, summary.low, summary.high, summary.freedom)
+
+
+def _level(value: float, low: float, high: float, freedom: float) -> Level:
+    if low <= 0:
         raise ValueError("a level of zero has no logarithm")
-    t = quantile_of_t(interval.freedom)
+    t = quantile_of_t(freedom)
     return Level(
-        log_value=log(interval.value),
-        below=log(interval.value / interval.low) / t,
-        above=log(interval.high / interval.value) / t,
-        freedom=interval.freedom,
+        log_value=log(value),
+        below=log(value / low) / t,
+        above=log(high / value) / t,
+        freedom=freedom,
         rounds=1,
         between=False,
     )

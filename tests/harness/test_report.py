@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -11,16 +12,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from junitparser import JUnitXml
 from PIL import Image
 
 from builder.bundle import parse_manifest
 from harness.pictures import difference, source_variant
-from harness.records import Run
+from harness.records import Run, TextReading
 from harness.report import make_report
 from harness.report.text import milliseconds, significant, size
 from harness.statistics import summarize
 from harness.store import open_store
-from tests.harness.runs import counted_run, device, make_run
+from harness.verdicts import judged
+from tests.harness.phone_model import PhoneModel, session, sustained_run
+from tests.harness.runs import conditions, counted_run, device, make_run
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -152,7 +156,7 @@ def test_only_the_latest_build_and_run_are_shown_and_the_rest_is_counted(tmp_pat
     store = open_store(str(tmp_path / "runs.sqlite"), create=True)
     store.append(make_run(id="old build", bundle_sha256="a" * 64))
     for number in range(3):
-        store.append(make_run(id=f"run {number}"))
+        store.append(make_run(id=f"run {number}", variant_sha256=str(number) * 64))
     page = make_report(store, "html")
     store.close()
     assert "run 2" in page
@@ -160,6 +164,104 @@ def test_only_the_latest_build_and_run_are_shown_and_the_rest_is_counted(tmp_pat
     assert "old build" not in page
     assert "2 earlier runs" in page
     assert "1 run of earlier builds" in page
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of a lab: two phones, five days, rounds, a run that is invalid, and runs over minutes that change the ranking."""
+    path = tmp_path_factory.mktemp("lab") / "lab.sqlite"
+    store = open_store(str(path), create=True)
+    levels = {"fast": 5e6, "even": 6e6}
+    for number, phone in enumerate(("R5CT", "3A04")):
+        for day in range(5):
+            model = PhoneModel(seed=10 * number + day)
+            made = session(
+                model, levels, 3, 40, name=f"{phone}{day}", device=device("android", phone), bundle_sha256=f"{day}" * 64
+            )
+            for run in made:
+                changes = {"started_at": f"2026-03-0{day + 1}T03:04:05+00:00", "variant_sha256": f"{run.variant}{day}"}
+                store.append(judged(run.model_copy(update=changes)))
+    lost = make_run(id="lost", variant="wrong", device=device("android", "3A04"), bundle_sha256="4" * 64)
+    store.append(judged(lost.model_copy(update={"delegate_executed": TextReading(value="cpu")})))
+    phone = device("android", "R5CT")
+    for variant, level, heat in (("fast", 40e6, 34.0), ("even", 46e6, 12.0)):
+        lasting = sustained_run(
+            3, level, 12, heat, variant=variant, id=f"long {variant}", device=phone, bundle_sha256="4" * 64
+        )
+        off = conditions(30.0).model_copy(update={"charging": TextReading(value="discharging")})
+        store.append(judged(lasting.model_copy(update={"conditions_start": off, "conditions_end": off})))
+    store.close()
+    return path
+
+
+def test_a_lab_sees_heat_history_and_ranking(lab: Path, tmp_path: Path) -> None:
+    """The page of a lab's store has a table and history for each phone, the throttling curves, energy, and both rankings."""
+    store = open_store(str(lab))
+    page = make_report(store, "html")
+    store.close()
+    assert "The ranking of minute 1 is not the ranking of the last minute." in page
+    assert page.count("Median latency of every run over time") == 2
+    assert page.count("Throughput, temperature and clocks over time of") == 2
+    assert re.search(r"fast</a></th>.*?1 → 2", page, re.S)
+    assert "3 rounds" in page
+    assert re.search(r"energy per inference</dt><dd>\d+ mJ", page)
+    assert "invalid: cpu executed it, xnnpack was asked for" in page
+    (tmp_path / "lab.html").write_text(page, encoding="utf-8")
+    done = chromium(tmp_path / "lab.html", tmp_path / "profile", "--dump-dom")
+    assert "CONSOLE" not in done.stderr.decode(errors="replace")
+
+
+def test_every_format_tells_of_lasting_load(lab: Path) -> None:
+    """JSON has throughput and energy of the runs over minutes, Markdown a table of them, and all formats the verdicts."""
+    store = open_store(str(lab))
+    document = json.loads(make_report(store, "json"))
+    lasting = {run["record"]["variant"]: run["lasting"] for run in document["runs"] if run["lasting"]}
+    markdown, junit = make_report(store, "markdown"), make_report(store, "junit")
+    store.close()
+    assert lasting["fast"]["throttled_after_s"] is not None
+    assert lasting["even"]["throttled_after_s"] is None
+    assert 0.01 < lasting["fast"]["energy_per_inference"]["value"] < 1
+    assert any(run["level"]["over_rounds"] for run in document["runs"])
+    assert "| under lasting load |" in markdown
+    assert "cpu executed it" in markdown
+    assert "cpu executed it" in junit
+
+
+def test_junit_is_read_by_another_program(lab: Path) -> None:
+    """junitparser finds a suite for each device, a failure for what is invalid, and a skip for what is unstable."""
+    store = open_store(str(lab), create=True)
+    store.append(
+        make_run(
+            id="shaky",
+            variant="shaky \x01 <x>",
+            device=device("android", "3A04"),
+            bundle_sha256="4" * 64,
+            verdict="unstable: y",
+        )
+    )
+    suites = list(JUnitXml.fromstring(make_report(store, "junit").encode()))
+    store.close()
+    assert [suite.name for suite in suites] == ["android:R5CT", "android:3A04"]
+    assert (suites[1].tests, suites[1].failures, suites[1].skipped) == (4, 1, 1)
+    cases = {case.name: case for case in suites[1]}
+    assert cases["wrong"].result[0].message == "invalid: cpu executed it, xnnpack was asked for"
+    assert cases["shaky \ufffd <x>"].is_skipped
+
+
+def test_many_runs_fit_on_one_page(tmp_path: Path) -> None:
+    """A store of 800 variants and devices gives every run a row, details to forty of them, and stays small."""
+    path = tmp_path / "runs.jsonl"
+    records = [
+        make_run(id=str(number), variant=f"v{number % 20}", device=device("android", f"P{number // 20}")).to_json()
+        for number in range(800)
+    ]
+    path.write_text("\n".join(records), encoding="utf-8")
+    store = open_store(str(path))
+    page = make_report(store, "html")
+    assert page.count('<article class="card"') == 40
+    assert page.count('<tr><th scope="row">') >= 800
+    assert "2 of 40 devices in detail" in page
+    assert len(page) < 1_000_000
 
 
 def test_an_empty_store_has_a_page(tmp_path: Path) -> None:

@@ -174,10 +174,10 @@ def test_outliers_are_flagged_and_kept() -> None:
 def test_a_million_samples_take_two_seconds_at_most() -> None:
     """Summaries and the search for changes scale by sorting, not by resampling."""
     samples = np.random.default_rng(0).gamma(9.0, 1e6, 1_000_000)
-    start = time.perf_counter()
+    start = time.process_time()
     summarize(samples)
     stationarity(samples)
-    assert time.perf_counter() - start <= 2
+    assert time.process_time() - start <= 2
 
 
 @settings(max_examples=30)

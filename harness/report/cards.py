@@ -1,0 +1,147 @@
+"""One run in detail: its statistics, its samples, what it was measured under, and its pictures."""
+
+from __future__ import annotations
+
+from harness.pictures import Picture, difference, png_bytes, png_pixels
+from harness.records import Reading, Run, TextReading
+from harness.report import text
+from harness.report.curves import throttling_plot
+from harness.report.model import Entry
+from harness.report.plots import Series, run_plot
+from harness.report.view import Card, Comparison, ConditionRow, Fact, Gallery
+from harness.statistics import Summary
+from harness.throttling import energy_per_inference, throttling
+from harness.verdicts import grade
+
+
+def card(entry: Entry, anchor: str, gallery: Gallery) -> Card:
+    run, summary = entry.run, entry.summary
+    plot = None
+    if summary is not None:
+        label = f"{run.variant} on {text.device_label(run)}"
+        lasting = throttling(run) if run.protocol.sustained else None
+        if lasting is not None:
+            plot = throttling_plot(run, lasting)
+        else:
+            plot = run_plot(Series(label=label, latency_ns=run.latency_ns, summary=summary))
+    return Card(
+        anchor=anchor,
+        run=run,
+        device=text.device_label(run),
+        grade=grade(run.verdict),
+        headline=text.headline(run, summary),
+        statistics=_statistics(entry, summary) if summary is not None else (),
+        facts=_run_facts(run),
+        plot=plot,
+        conditions=_conditions(run),
+        comparisons=_comparisons(entry, gallery),
+    )
+
+
+def _statistics(entry: Entry, summary: Summary) -> tuple[Fact, ...]:
+    facts = [
+        Fact(name="median", value=text.milliseconds(summary.median)),
+        Fact(name="95 % interval", value=text.interval(summary.low, summary.high)),
+        Fact(name="p90", value=text.milliseconds(summary.p90)),
+        Fact(name="p95", value=text.milliseconds(summary.p95)),
+        Fact(name="p99", value=text.milliseconds(summary.p99)),
+        Fact(name="MAD", value=text.milliseconds(summary.mad)),
+        Fact(name="samples", value=f"{summary.count}, {summary.outliers} far out"),
+    ]
+    if entry.level is not None and entry.level.between:
+        over = f"{text.milliseconds(entry.level.value)} ({text.interval(entry.level.low, entry.level.high)})"
+        facts.append(Fact(name=f"over {entry.level.rounds} rounds", value=over))
+    return tuple(facts)
+
+
+def _run_facts(run: Run) -> tuple[Fact, ...]:
+    at_start = {sample.probe: sample.value for sample in reversed(run.samples)}
+    before = at_start.get("memory_before_load")
+    memory = _reading("peak memory", run.peak_memory_bytes)
+    if before is not None and memory.reason is None:
+        memory = Fact(name="peak memory", value=f"{memory.value}, {text.size(before)} of it before loading")
+    protocol = f"{run.protocol.name}: {run.protocol.warmup} warm-up, {run.protocol.runs} measured, {run.threads} thread{'s' if run.threads > 1 else ''}"
+    facts = [
+        _text("model", run.device.model),
+        _text("processor", run.device.soc),
+        _text("system", run.device.os),
+        _text("build", run.device.build),
+        _text("ABI", run.device.abi),
+        Fact(name="runtime", value=f"{run.runtime} {run.runtime_version} ({run.mode})"),
+        Fact(name="delegate asked for", value=run.delegate_requested),
+        _text("delegate that executed", run.delegate_executed),
+        Fact(name="protocol", value=protocol),
+    ]
+    if run.metric == "latency":
+        facts += [_reading("load", run.load_ns), _reading("first inference", run.first_ns)]
+    else:
+        facts.append(_reading("instructions per inference", run.instructions))
+    facts += [memory, _reading("energy per inference", energy_per_inference(run))]
+    if "load_average" in at_start:
+        facts.append(
+            Fact(name="other load at the start", value=f"{at_start['load_average']:.1f} programs wanted to run")
+        )
+    golden = Fact(name="golden", value=text.golden_text(run), reason=run.golden_reason)
+    if run.golden is not None:
+        golden = Fact(
+            name="golden",
+            value=f"{text.golden_text(run)}; at least {run.golden.min_psnr_db:g} dB asked, largest error {run.golden.max_abs_error:.3g}",
+        )
+    return (*facts, golden, Fact(name="started", value=text.moment(run.started_at)), Fact(name="run", value=run.id))
+
+
+def _conditions(run: Run) -> tuple[ConditionRow, ...]:
+    start, end = run.conditions_start, run.conditions_end
+    rows = [
+        ConditionRow(name="temperature", start=_reading("", start.temperature_c), end=_reading("", end.temperature_c)),
+        ConditionRow(
+            name="thermal status", start=_reading("", start.thermal_status), end=_reading("", end.thermal_status)
+        ),
+        ConditionRow(name="battery", start=_reading("", start.battery_percent), end=_reading("", end.battery_percent)),
+        ConditionRow(name="charging", start=_text("", start.charging), end=_text("", end.charging)),
+        ConditionRow(name="CPU clocks", start=_clocks(start.clocks_mhz), end=_clocks(end.clocks_mhz)),
+    ]
+    if start.clock_limits_mhz or end.clock_limits_mhz:
+        limits = (_clocks(start.clock_limits_mhz), _clocks(end.clock_limits_mhz))
+        rows.append(ConditionRow(name="limits of the clocks", start=limits[0], end=limits[1]))
+    return tuple(rows)
+
+
+def _clocks(clocks: tuple[Reading, ...]) -> Fact:
+    known = [f"{clock.value:.0f}" for clock in clocks if clock.value is not None]
+    if not known:
+        return Fact(name="", value=text.DASH, reason=clocks[0].reason if clocks else "the device gave no clocks")
+    return Fact(name="", value=" ".join(known) + " MHz")
+
+
+def _reading(name: str, entry: Reading) -> Fact:
+    return Fact(name=name, value=text.reading(entry), reason=entry.reason)
+
+
+def _text(name: str, entry: TextReading) -> Fact:
+    return Fact(name=name, value=text.text(entry), reason=entry.reason)
+
+
+def _comparisons(entry: Entry, gallery: Gallery) -> tuple[Comparison, ...]:
+    def of(role: str) -> dict[str, Picture]:
+        return {picture.name: picture for picture in entry.pictures if picture.role == role}
+
+    inputs, source, expected, outputs = of("input"), of("source"), of("expected"), of("output")
+    before = next(iter(inputs.values()), None)
+    found = []
+    for name in outputs.keys() & (source.keys() | expected.keys()):
+        wanted, title = (source[name], "source model") if name in source else (expected[name], "expected")
+        apart, gain = difference(png_pixels(wanted.png), png_pixels(outputs[name].png))
+        caption = f"difference of the two, amplified {gain}{text.TIMES}"
+        if not apart.any():
+            caption = "difference of the two: none, every pixel is equal"
+        found.append(
+            Comparison(
+                name=name,
+                before=gallery.show(before.png, "before") if before else None,
+                wanted=gallery.show(wanted.png, title),
+                output=gallery.show(outputs[name].png, "device output"),
+                difference=gallery.show(png_bytes(apart), caption),
+            )
+        )
+    return tuple(sorted(found, key=lambda comparison: comparison.name))

@@ -1,0 +1,138 @@
+"""Plots over time: throughput, temperature and clocks of one run on one axis, and the medians of a device's history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from harness.records import Run
+from harness.report import svg
+from harness.report.svg import Scale
+from harness.throttling import Curve, Throttling, curves
+
+LEFT, RIGHT = 64.0, svg.WIDTH - 150
+PANEL, GAP = 128.0, 34.0
+MOST_CURVES = 8  # of a panel; phones have dozens of zones and a clock for each core
+MOST_POINTS = 400
+COLOURS = 8  # of the page's palette
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """Medians of one variant over the history of a device: (seconds since 1970, ms, grade)."""
+
+    label: str
+    points: tuple[tuple[float, float, str], ...]
+
+
+def throttling_plot(run: Run, shown: Throttling) -> str:
+    """Throughput, temperatures and clocks on one time axis; the thermal status as shades behind the throughput."""
+    panels: list[tuple[str, tuple[Curve, ...], bool]] = [("inferences / s", (shown.throughput,), True)]
+    for unit, title in (("degC", "°C"), ("MHz", "MHz")):
+        found = _distinct(curves(run, unit))
+        if found:
+            panels.append((title, found, unit == "MHz"))
+    end = max(max(curve.t_s) for _, group, _ in panels for curve in group) / 60
+    x = Scale(low=0, high=end, first=LEFT, last=RIGHT)
+    height = len(panels) * (PANEL + GAP) + 36
+    parts = []
+    for index, (title, group, from_zero) in enumerate(panels):
+        top = 24 + index * (PANEL + GAP)
+        values = [value for curve in group for value in curve.values]
+        low, high = (0.0 if from_zero else min(values)), max(values)
+        margin = 0.08 * (high - low) or 1.0
+        y = Scale(low=low if from_zero else low - margin, high=high + margin, first=top + PANEL, last=top)
+        parts.append(svg.left_axis(y, x, title))
+        if index == 0:
+            parts += _states(run, x, y)
+            parts.append(svg.line(x.first, y(0.9 * shown.peak), x.last, y(0.9 * shown.peak), "mark"))
+            parts.append(svg.text(RIGHT + 8, y(0.9 * shown.peak) + 4, "90 % of the peak", kind="tick"))
+            if shown.throttled_after_s is not None:
+                at = x(shown.throttled_after_s / 60)
+                parts.append(svg.line(at, y.last, at, y.first, "shift"))
+        last = -1e9
+        for number, curve in enumerate(sorted(group, key=lambda curve: -curve.values[-1])):
+            parts.append(
+                svg.polyline([(x(t / 60), y(value)) for t, value in _thinned(curve)], f"line c{number % COLOURS}")
+            )
+            if index:
+                last = max(y(curve.values[-1]), last + 14)
+                parts.append(svg.text(RIGHT + 8, last + 4, curve.name, kind=f"name c{number % COLOURS}"))
+        parts.append(svg.line(x.first, y.first, x.last, y.first, "axis"))
+    parts.append(svg.bottom_axis(x, 24 + len(panels) * (PANEL + GAP) - GAP, "minutes since the start", about=10))
+    return svg.picture(height, parts, f"Throughput, temperature and clocks over time of {run.variant}")
+
+
+def history_plot(traces: Sequence[Trace]) -> str:
+    """Median of every run over the calendar, a line for each variant; runs that are not ok are hollow and not joined."""
+    height, right = 250.0, svg.WIDTH - 230
+    moments = [moment for trace in traces for moment, _, _ in trace.points]
+    highest = max(value for trace in traces for _, value, _ in trace.points)
+    first, last = min(moments), max(moments)
+    x = Scale(low=first, high=last if last > first else first + 1, first=LEFT, last=right)
+    y = Scale(low=0, high=1.08 * highest, first=height - 40, last=24)
+    parts = [svg.left_axis(y, x, "ms"), svg.line(x.first, y.first, x.last, y.first, "axis")]
+    count = 5
+    for number in range(count + 1):
+        moment = first + (last - first) * number / count
+        parts.append(svg.text(x(moment), y.first + 18, _date(moment, last - first), anchor="middle", kind="tick"))
+    under = -1e9
+    order = sorted(range(len(traces)), key=lambda index: -traces[index].points[-1][1])
+    for index in order:
+        trace, colour = traces[index], f"c{index % COLOURS}"
+        good = [(x(moment), y(value)) for moment, value, grade in trace.points if grade == "ok"]
+        if len(good) > 1:
+            parts.append(svg.polyline(good, f"line {colour}"))
+        parts.append(svg.dots(good, f"dots {colour}"))
+        parts.append(svg.dots([(x(m), y(v)) for m, v, grade in trace.points if grade != "ok"], f"dots far {colour}"))
+        under = max(y(trace.points[-1][1]), under + 15)
+        parts.append(svg.text(right + 10, under + 4, svg.short(trace.label, 32), kind=f"name {colour}"))
+    return svg.picture(height, parts, "Median latency of every run over time")
+
+
+def _states(run: Run, x: Scale, y: Scale) -> list[str]:
+    """Shades where the device told a thermal status above 0."""
+    parts = []
+    for curve in curves(run, "status"):
+        start = 0
+        for index in range(1, len(curve.values) + 1):
+            value = curve.values[start]
+            if index < len(curve.values) and curve.values[index] == value:
+                continue
+            if value >= 1:
+                end = curve.t_s[index] / 60 if index < len(curve.t_s) else x.high
+                left, right = x(curve.t_s[start] / 60), x(min(end, x.high))
+                parts.append(svg.box(left, y.last, right - left, y.first - y.last, f"heat h{min(int(value), 4)}"))
+            start = index
+    return parts
+
+
+def _distinct(found: tuple[Curve, ...]) -> tuple[Curve, ...]:
+    """Curves that differ; of cores that share a clock one stands for all. The ones that move most, if there are too many."""
+    kept: dict[tuple[float, ...], list[Curve]] = {}
+    for curve in found:
+        kept.setdefault(curve.values, []).append(curve)
+    merged = [
+        Curve(name=_common([curve.name for curve in same]), unit=same[0].unit, t_s=same[0].t_s, values=same[0].values)
+        for same in kept.values()
+    ]
+    merged.sort(key=lambda curve: min(curve.values) - max(curve.values))
+    return tuple(merged[:MOST_CURVES])
+
+
+def _common(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} \u2013 {names[-1]}"
+
+
+def _thinned(curve: Curve) -> list[tuple[float, float]]:
+    points = list(zip(curve.t_s, curve.values, strict=True))
+    step = -(-len(points) // MOST_POINTS)
+    return points[::step] + ([points[-1]] if (len(points) - 1) % step else [])
+
+
+def _date(moment: float, span: float) -> str:
+    from datetime import UTC
+
+    when = datetime.fromtimestamp(moment, UTC)
+    return f"{when:%H:%M}" if span < 2 * 86_400 else f"{when:%d %b}" if span < 300 * 86_400 else f"{when:%b %Y}"

@@ -1,0 +1,92 @@
+"""The table of one device: every variant that ran on it, their distributions, and what earlier runs gave."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from harness.report import text
+from harness.report.curves import Trace, history_plot
+from harness.report.model import Entry, Past
+from harness.report.plots import Series, overview_plot
+from harness.report.view import DeviceTable, Row
+from harness.throttling import energy_per_inference
+from harness.verdicts import grade
+
+MOST_PLOTTED = 24  # variants in one plot, of the fastest; the table has all
+MOST_TRACES = 10
+
+
+def device_table(
+    device: str, entries: list[Entry], history: dict[str, list[Past]], anchor: str, cards: dict[str, str]
+) -> DeviceTable:
+    """`cards` says where a run (by its id) is shown in detail."""
+    run = entries[0].run
+    info = run.device
+    good = [entry for entry in entries if grade(entry.run.verdict) == "ok" and entry.level is not None]
+    slowest = max((entry.level.value for entry in good if entry.level is not None), default=0.0)
+    fastest = min(good, key=lambda entry: entry.level.value if entry.level else 0.0, default=None)
+    series = [
+        Series(
+            label=entry.run.variant,
+            latency_ns=entry.run.latency_ns,
+            summary=entry.summary,
+            grade=grade(entry.run.verdict),
+        )
+        for entry in sorted(entries, key=lambda entry: entry.summary.median if entry.summary else 0.0)
+        if entry.summary is not None
+    ]
+    about = [part.value for part in (info.model, info.soc, info.os) if part.value]
+    words: list[str] = [grade(entry.run.verdict) for entry in entries]
+    return DeviceTable(
+        anchor=anchor,
+        device=device,
+        about=", ".join(dict.fromkeys(about)),
+        simulated=run.simulated,
+        metric=run.metric,
+        counts={word: words.count(word) for word in ("ok", "unstable", "invalid")},
+        fastest=f"{fastest.run.variant}, {text.milliseconds(fastest.level.value)}" if fastest and fastest.level else "",
+        rows=tuple(_row(entry, slowest, cards.get(entry.run.id)) for entry in entries),
+        plot=overview_plot(series[:MOST_PLOTTED]) if len(series) > 1 else None,
+        history=_history(history),
+    )
+
+
+def _row(entry: Entry, slowest: float, anchor: str | None) -> Row:
+    run, summary, level = entry.run, entry.summary, entry.level
+    word = grade(run.verdict)
+    result = text.headline(run, summary)
+    interval = text.interval(summary.low, summary.high) if summary else text.DASH
+    if level is not None and level.between:
+        result = text.milliseconds(level.value)
+        interval = f"{text.interval(level.low, level.high)}, {level.rounds} rounds"
+    energy = energy_per_inference(run)
+    return Row(
+        variant=run.variant,
+        anchor=anchor,
+        size=text.size(run.variant_bytes),
+        quality=text.decibel(entry.variant.quality.psnr_db_worst) if entry.variant else text.DASH,
+        result=result,
+        share=level.value / slowest if level is not None and slowest and word == "ok" else None,
+        interval=interval,
+        tail=text.milliseconds(summary.p90) if summary else text.DASH,
+        memory=text.reading(run.peak_memory_bytes),
+        energy=text.reading(energy) if energy.value is not None else text.DASH,
+        golden=text.golden_text(run),
+        grade=word,
+        verdict=run.verdict,
+    )
+
+
+def _history(history: dict[str, list[Past]]) -> str | None:
+    traces = [
+        Trace(
+            label=variant,
+            points=tuple(
+                (datetime.fromisoformat(entry.started_at).timestamp(), entry.median_ns / 1e6, entry.grade)
+                for entry in past
+            ),
+        )
+        for variant, past in history.items()
+    ]
+    traces.sort(key=lambda trace: -len(trace.points))
+    return history_plot(traces[:MOST_TRACES]) if traces else None
