@@ -45,7 +45,9 @@ class WorkerPool:
         alive: Service | None = None
         try:
             if service is None:
-                service = Service([sys.executable, "-m", "builder.worker", "--serve"], log=log)
+                service = Service(
+                    [sys.executable, "-m", "builder.worker", "--serve"], log=log, env={"TMPDIR": self._logs.name}
+                )
             with watch.limits_told():
                 answer = service.ask(
                     str(folder), timeout_s=limits.time_s, memory_bytes=int(limits.memory_gb * 1e9), poll=watch

@@ -105,8 +105,11 @@ def run_limited(
     memory_bytes: int,
     poll: Callable[[], None],
     poll_s: float = 0.1,
+    env: Mapping[str, str] | None = None,
 ) -> int:
     """Run a program with output to `log`, calling `poll` while it runs; its exit status, negative for a signal.
+
+    `env` is added to the present environment.
 
     Its resident memory, with that of all it started, may not exceed `memory_bytes`. Raises ToolTimeout, ToolMemory.
     (An address-space limit would not do: converters map far more than they use.)
@@ -119,6 +122,7 @@ def run_limited(
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
+            env={**os.environ, **env} if env else None,
             start_new_session=True,
         )
     deadline = time.monotonic() + timeout_s
@@ -147,13 +151,14 @@ class Service:
     After an error it is dead, and so is all that it started.
     """
 
-    def __init__(self, argv: Sequence[str | Path], *, log: Path) -> None:
+    def __init__(self, argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None) -> None:
         with log.open("wb") as stream:
             self._process = subprocess.Popen(
                 [str(word) for word in argv],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,
+                env={**os.environ, **env} if env else None,
                 start_new_session=True,
                 bufsize=0,
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,13 +37,15 @@ def run_job(
     """
     (folder / JOB).write_text(Job(job=job).model_dump_json(), encoding="utf-8")
     watch = Watch(folder=folder, what=what, on_stage=on_stage, stop=stop)
-    with watch.limits_told():
+    # Converters leave files in the temporary directory when they are killed: this one goes with the job.
+    with tempfile.TemporaryDirectory(prefix="edgebundle-worker-") as temporary, watch.limits_told():
         status = run_limited(
             [sys.executable, "-m", "builder.worker", folder],
             log=folder / LOG,
             timeout_s=limits.time_s,
             memory_bytes=int(limits.memory_gb * 1e9),
             poll=watch,
+            env={"TMPDIR": temporary},
         )
     how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
     return conclude(folder, status == 0, how, folder / LOG, watch)

@@ -212,10 +212,11 @@ def wait_until(condition: object, what: str, limit_s: float = 120.0) -> None:
 
 def test_a_worker_that_is_killed_is_exit_4_with_the_stage(tmp_path: Path, project: Path) -> None:
     """A converter that dies (here by the kernel's out-of-memory signal) is told by signal and stage; nothing is written."""
-    own = tmp_path / "cache"
+    own, temporary = tmp_path / "cache", tmp_path / "temporary"
+    temporary.mkdir()
     process = subprocess.Popen(
         [sys.executable, "-m", "builder", "convert", str(project), "-o", str(tmp_path / "bundle")],
-        env=environment(own), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**environment(own), "TMPDIR": str(temporary)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     wait_until(lambda: workers_of(own), "a worker runs")
     os.kill(workers_of(own)[0], signal.SIGKILL)
@@ -223,6 +224,7 @@ def test_a_worker_that_is_killed_is_exit_4_with_the_stage(tmp_path: Path, projec
     assert process.returncode == 4
     assert "was ended by SIGKILL at '" in stderr
     assert not (tmp_path / "bundle").exists()
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_full_disk_under_the_cache_is_one_sentence(tmp_path: Path, project: Path) -> None:
