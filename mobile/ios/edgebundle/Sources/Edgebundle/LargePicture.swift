@@ -1,0 +1,51 @@
+#if canImport(CoreML) && canImport(CoreGraphics)
+    @preconcurrency import CoreGraphics
+    import Foundation
+
+    /// A picture of any size through a network of a fixed size, tile by tile.
+    struct LargePicture {
+        private let source: Pixels
+        private let input: TensorSpec
+        private let scale: Int
+
+        /// Reads the picture, reduced when memory asks for it. Throws `BundleError` for networks that cannot work in tiles.
+        init(_ image: CGImage, input: TensorSpec, output: TensorSpec, freeBytes: Int?) throws {
+            scale = output.width / input.width
+            guard scale >= 1, output.width == scale * input.width, output.height == scale * input.height else {
+                throw BundleError(
+                    "a network from \(input.width) x \(input.height) to \(output.width) x \(output.height) pixels cannot work in tiles; use stylize.")
+            }
+            self.input = input
+            var (width, height) = (image.width, image.height)
+            if let freeBytes { (width, height) = sizeWithin(width: width, height: height, limit: affordablePixels(freeBytes: freeBytes) / (scale * scale)) }
+            source = try PictureIO.scaled(image, width: width, height: height)
+        }
+
+        func render(
+            strength: Float, progress: (_ done: Int, _ tiles: Int) -> Void, tile: (_ pixels: [UInt32], _ into: inout [UInt32]) throws -> Void
+        ) throws -> CGImage {
+            let tiler = Tiler(tileWidth: input.width, tileHeight: input.height, scale: scale, overlap: min(input.width, input.height) / 8)
+            let tiles = tiler.tiles(width: source.width, height: source.height)
+            var (done, result) = (0, [UInt32]())
+            result.reserveCapacity(source.argb.count * scale * scale)
+            try tiler.run(
+                source,
+                check: { try Task.checkCancellation() },
+                render: { pixels, into in
+                    try tile(pixels, &into)
+                    if strength < 1 { Blend.mix(enlarged(pixels), Blend.weight(strength), into: &into) }
+                    done += 1
+                    progress(done, tiles)
+                },
+                write: { _, _, rows in result += rows })
+            return try PictureIO.image(Pixels(width: source.width * scale, height: source.height * scale, argb: result))
+        }
+
+        /// A tile's pixels at the size of what the network gives.
+        private func enlarged(_ pixels: [UInt32]) -> [UInt32] {
+            if scale == 1 { return pixels }
+            let width = input.width * scale
+            return (0..<pixels.count * scale * scale).map { pixels[$0 / width / scale * input.width + $0 % width / scale] }
+        }
+    }
+#endif

@@ -1,0 +1,25 @@
+/// Mixtures of pictures, pixel by pixel in 8-bit arithmetic; results are opaque.
+public enum Blend {
+    public static let one: UInt32 = 256
+
+    /// A strength 0..1 as the integer weight that `mix` takes.
+    public static func weight(_ strength: Float) -> UInt32 {
+        precondition((0...1).contains(strength), "a strength is between 0 and 1, not \(strength)")
+        return UInt32(strength * Float(one) + 0.5)
+    }
+
+    /// One pixel: weight 0 gives `base`, 256 gives `over`. Two channels are computed in one word.
+    @inline(__always)
+    public static func pixel(_ base: UInt32, _ over: UInt32, _ weight: UInt32) -> UInt32 {
+        let rest = one &- weight
+        let odd = ((base & 0xff00ff) &* rest &+ (over & 0xff00ff) &* weight &+ 0x800080) &>> 8 & 0xff00ff
+        let even = ((base & 0xff00) &>> 8) &* rest &+ ((over & 0xff00) &>> 8) &* weight &+ 0x80 & 0xff00
+        return 0xff00_0000 | odd | even
+    }
+
+    /// `over` at `weight` onto `base`, in place. Both have the same size.
+    public static func mix(_ base: [UInt32], _ weight: UInt32, into over: inout [UInt32]) {
+        precondition(base.count == over.count, "pictures of \(base.count) and \(over.count) pixels cannot be mixed")
+        for i in over.indices { over[i] = pixel(base[i], over[i], weight) }
+    }
+}

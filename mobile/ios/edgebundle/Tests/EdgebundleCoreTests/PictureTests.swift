@@ -1,0 +1,163 @@
+import Foundation
+import XCTest
+
+@testable import EdgebundleCore
+
+private struct Vector: Decodable {
+    struct Part: Decodable {
+        struct V: Decodable { let inputs: [Binding] }
+        let inputs: [TensorSpec]
+        let variants: [V]
+    }
+    let manifest: Part
+    let pixels: [Int32]
+    let tensor_bits: [Int32]
+    let output_bits: [Int32]
+    let output_pixels: [Int32]
+}
+
+final class PictureTests: XCTestCase {
+    /// Every vector that Python wrote comes out the same to the bit, in both directions. The same files are read by Kotlin.
+    func testAgreesWithPythonToTheBit() throws {
+        let files = try FileManager.default.contentsOfDirectory(at: testData("vectors"), includingPropertiesForKeys: nil)
+        XCTAssertEqual(files.count, 12)
+        for file in files {
+            let vector = try JSONDecoder().decode(Vector.self, from: Data(contentsOf: file))
+            let (spec, binding) = (vector.manifest.inputs[0], vector.manifest.variants[0].inputs[0])
+            let codec = try PictureCodec(spec, binding)
+            let buffer = try TensorBuffer(binding)
+            vector.pixels.map { UInt32(bitPattern: $0) }.withUnsafeBufferPointer { codec.encode($0, into: buffer) }
+            XCTAssertEqual(buffer.floats.map { Int32(bitPattern: $0.bitPattern) }, vector.tensor_bits, file.lastPathComponent)
+            for (at, bits) in vector.output_bits.enumerated() { buffer.floats[at] = Float(bitPattern: UInt32(bitPattern: bits)) }
+            var pixels = [UInt32](repeating: 0, count: vector.pixels.count)
+            pixels.withUnsafeMutableBufferPointer { codec.decode(buffer, into: $0) }
+            XCTAssertEqual(pixels.map { Int32(bitPattern: $0) }, vector.output_pixels, file.lastPathComponent)
+        }
+    }
+
+    /// A golden picture goes through the codec and back to the same bytes.
+    func testGoldenPicturesSurvive() throws {
+        let loader = try ModelLoader(root: testData("bundle"), reader: rawReader, engines: [:])
+        let golden = loader.manifest.goldens[0].inputs[0]
+        let pixels = try loader.goldens.picture(golden)
+        let spec = loader.manifest.inputs[0]
+        let binding = Binding(name: "x", index: 0, layout: .nhwc, shape: [1, spec.height, spec.width, 3], dtype: "float32")
+        let (codec, buffer) = (try PictureCodec(spec, binding), try TensorBuffer(binding))
+        var back = [UInt32](repeating: 0, count: pixels.argb.count)
+        pixels.argb.withUnsafeBufferPointer { codec.encode($0, into: buffer) }
+        back.withUnsafeMutableBufferPointer { codec.decode(buffer, into: $0) }
+        XCTAssertEqual(back, pixels.argb)
+    }
+
+    /// What is not a number becomes 0, what is beyond the range its end.
+    func testClampsWhatIsOutOfRange() throws {
+        let spec = try manifest(manifestText(width: 1, height: 2)).inputs[0]
+        let binding = Binding(name: "image", index: 0, layout: .nchw, shape: [1, 3, 2, 1], dtype: "float32")
+        let (codec, buffer) = (try PictureCodec(spec, binding), try TensorBuffer(binding))
+        for (at, value) in [Float.nan, .infinity, -.infinity, 2, -1, 0.5].enumerated() { buffer.floats[at] = value }
+        var pixels: [UInt32] = [0, 0]
+        pixels.withUnsafeMutableBufferPointer { codec.decode(buffer, into: $0) }
+        XCTAssertEqual(pixels, [0xff00_0000, 0xffff_ff80])
+    }
+
+    /// An artifact that takes pictures itself is given the pixels as they are.
+    func testImageBordersHoldPixels() throws {
+        let spec = try manifest(manifestText(width: 2, height: 1)).inputs[0]
+        let binding = Binding(name: "image", index: 0, layout: .image, shape: [1, 3, 1, 2], dtype: "float32")
+        let (codec, buffer) = (try PictureCodec(spec, binding), try TensorBuffer(binding))
+        let pixels: [UInt32] = [0x0012_3456, 0xff65_4321]
+        pixels.withUnsafeBufferPointer { codec.encode($0, into: buffer) }
+        XCTAssertEqual(Array(buffer.bytes.prefix(4)), [0x56, 0x34, 0x12, 0xff])  // BGRA in memory
+        var back: [UInt32] = [0, 0]
+        back.withUnsafeMutableBufferPointer { codec.decode(buffer, into: $0) }
+        XCTAssertEqual(back, [0xff12_3456, 0xff65_4321])
+    }
+
+    /// The centred part of the model's proportions is shown, or all of it.
+    func testCrops() throws {
+        let spec = try manifest(manifestText(width: 4, height: 4)).inputs[0]
+        XCTAssertEqual(crop(width: 100, height: 50, for: spec), Crop(left: 25, top: 0, width: 50, height: 50))
+        XCTAssertEqual(crop(width: 3, height: 100, for: spec), Crop(left: 0, top: 48, width: 3, height: 3))
+    }
+
+    /// Tiles of a network that changes nothing give the picture itself, for every size, and every row once.
+    func testTilesLeaveNoSeam() throws {
+        struct Source: PixelSource {
+            let width: Int
+            let height: Int
+            func pixel(_ x: Int, _ y: Int) -> UInt32 { 0xff00_0000 | UInt32((x * 7 + y * 13) & 0xff) << 16 | UInt32(x & 0xff) << 8 | UInt32(y & 0xff) }
+            func read(left: Int, top: Int, width: Int, height: Int, into argb: inout [UInt32]) {
+                for y in 0..<height { for x in 0..<width { argb[y * width + x] = pixel(left + x, top + y) } }
+            }
+        }
+        for (width, height) in [(8, 8), (9, 8), (30, 21), (3, 2), (5, 40), (64, 3)] {
+            let source = Source(width: width, height: height)
+            let tiler = Tiler(tileWidth: 8, tileHeight: 8, scale: 1, overlap: 3)
+            var result: [UInt32] = []
+            var count = 0
+            try tiler.run(source, render: { tile, into in into = tile; count += 1 }, write: { top, rows, argb in
+                XCTAssertEqual(top * width, result.count)
+                XCTAssertEqual(rows * width, argb.count)
+                result += argb
+            })
+            XCTAssertEqual(count, tiler.tiles(width: width, height: height))
+            XCTAssertEqual(result, (0..<width * height).map { source.pixel($0 % width, $0 / width) }, "\(width) x \(height)")
+        }
+    }
+
+    /// A cancelled picture ends before its next tile.
+    func testTilingCanBeCancelled() {
+        struct Blank: PixelSource {
+            let width = 32
+            let height = 32
+            func read(left: Int, top: Int, width: Int, height: Int, into argb: inout [UInt32]) {}
+        }
+        var tiles = 0
+        let tiler = Tiler(tileWidth: 8, tileHeight: 8, scale: 2, overlap: 0)
+        XCTAssertThrowsError(
+            try tiler.run(Blank(), check: { if tiles == 3 { throw CancellationError() } }, render: { _, _ in tiles += 1 }, write: { _, _, _ in }))
+        XCTAssertEqual(tiles, 3)
+    }
+
+    /// Weights 0 and 256 give the pictures themselves, the half the rounded mean.
+    func testBlends() {
+        XCTAssertEqual(Blend.pixel(0xff10_2030, 0xff90_a0b0, 0), 0xff10_2030)
+        XCTAssertEqual(Blend.pixel(0xff10_2030, 0xff90_a0b0, 256), 0xff90_a0b0)
+        XCTAssertEqual(Blend.pixel(0xff10_2030, 0xff90_a0b0, Blend.weight(0.5)), 0xff50_6070)
+    }
+
+    /// A frame like the key frame is styled as it was, one that shows something else is left alone.
+    func testMixesFrames() {
+        var mixer = FrameMixer(pixelCount: 2)
+        mixer.key([0xff10_1010, 0xff10_1010], styled: [0xff40_1010, 0xff40_1010])
+        XCTAssertEqual(mixer.mix([0xff10_1010, 0xfff0_f0f0]), [0xff40_1010, 0xfff0_f0f0])
+    }
+
+    /// A frame is averaged to the model's size, row padding and all, or repeated where it is smaller.
+    func testFitsFrames() {
+        let rows: [[UInt32]] = [[0xff00_0010, 0xff00_0030, 0xff64_0000, 0xff64_0000, 7], [0xff00_0010, 0xff00_0031, 0xff64_0000, 0xff64_0000, 7]]
+        var small: [UInt32] = [0, 0]
+        rows.flatMap { $0 }.withUnsafeBytes { bytes in
+            FrameFitter.fit(bytes.baseAddress!, bytesPerRow: 20, part: Crop(left: 0, top: 0, width: 4, height: 2), width: 2, height: 1, into: &small)
+        }
+        XCTAssertEqual(small, [0xff00_0020, 0xff64_0000])
+        var large = [UInt32](repeating: 0, count: 4)
+        rows[0].withUnsafeBytes { bytes in
+            FrameFitter.fit(bytes.baseAddress!, bytesPerRow: 20, part: Crop(left: 1, top: 0, width: 2, height: 1), width: 4, height: 1, into: &large)
+        }
+        XCTAssertEqual(large, [0xff00_0030, 0xff00_0030, 0xff64_0000, 0xff64_0000])
+    }
+
+    /// The pace follows the network's time and the heat.
+    func testGovernsFrames() {
+        var governor = FrameGovernor()
+        XCTAssertEqual(governor.pace, FramePace(every: 1, divisor: 1))
+        governor.frameAfter(33_000_000)
+        governor.networkTook(50_000_000)
+        XCTAssertEqual(governor.pace, FramePace(every: 2, divisor: 1))
+        governor.isAt(.fair)
+        XCTAssertEqual(governor.pace, FramePace(every: 4, divisor: 1))
+        governor.isAt(.critical)
+        XCTAssertEqual(governor.pace, FramePace(every: 8, divisor: 2))
+    }
+}

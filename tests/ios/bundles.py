@@ -1,0 +1,50 @@
+"""A real Core ML bundle for tests: the network of tests/builder/projects.py, converted by the product, kept in its cache."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from builder.bundle import Bundle, TensorSpec
+from builder.pipeline import choose_variants, make_bundle
+from builder.project import open_project
+from builder.steps import Silent
+from tests.builder.projects import CONFIG, make_project
+
+SIZE = 32
+IMAGE = TensorSpec(
+    name="image", kind="image", shape=(1, 3, SIZE, SIZE), color_order="RGB", range=(0.0, 1.0), resize="center_crop"
+)
+COREML_CONFIG = (
+    CONFIG.partition("[[variant]]")[0]
+    + """
+[[variant]]
+backend = "coreml"
+delegate = "all"
+scheme = "fp16"
+
+[[variant]]
+backend = "coreml"
+delegate = "all"
+scheme = "fp32"
+
+[package.ios]
+bundle_identifier = "org.example.small"
+"""
+)
+
+
+def coreml_project(folder: Path, config: str = COREML_CONFIG) -> Path:
+    """A project with Core ML variants and settings for iOS; the same inputs, and so the same cached steps, every time."""
+    make_project(folder)
+    (folder / "builder.toml").write_text(config, encoding="utf-8")
+    return folder
+
+
+@cache
+def coreml_bundle() -> Bundle:
+    """The bundle of that project, in the builder's cache."""
+    with tempfile.TemporaryDirectory() as folder:
+        project = open_project(coreml_project(Path(folder)))
+        return make_bundle(project, choose_variants(project.config, ()), Silent())
