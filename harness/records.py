@@ -196,11 +196,22 @@ def _explained(line: str, where: str) -> Run:
 
 
 def read_jsonl(path: Path) -> Iterator[Run]:
-    """Runs of a JSON Lines file, in order; blank lines are ignored. Raises StoreError."""
+    """Runs of a JSON Lines file, in order; blank lines are ignored, and so is what a killed writer left of a line. Raises StoreError."""
     try:
-        with path.open(encoding="utf-8") as stream:
+        with path.open(encoding="utf-8", errors="surrogateescape") as stream:
             for number, line in enumerate(stream, 1):
-                if line.strip():
+                if line.strip() and not _torn(line):
                     yield parse_run(line, where=f"{path} line {number}")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise StoreError(f"{path} cannot be read ({error}); give a JSON Lines file of run records.") from error
+
+
+def _torn(line: str) -> bool:
+    """The beginning of a record whose append never returned: it opens as ours do, and the JSON ends in the middle."""
+    if not line.startswith('{"schema":') or line.rstrip().endswith("}"):
+        return False
+    try:
+        json.loads(line)
+    except ValueError:
+        return True
+    return False

@@ -1,7 +1,8 @@
-"""A JSON Lines file as a store: records only, one a line, appended with one write and synced."""
+"""A JSON Lines file as a store: records only, one a line, appended under a lock and synced."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,12 +27,11 @@ class JsonLinesStore:
     def append(self, run: Run, pictures: tuple[Picture, ...] = ()) -> None:
         try:
             with self.path.open("ab+") as stream:
+                fcntl.flock(stream, fcntl.LOCK_EX)
                 line = run.to_json().encode() + b"\n"
-                if stream.tell() and not self._ends_line(stream.fileno()):
-                    line = (
-                        b"\n" + line
-                    )  # a writer was killed in the middle of its line: ours must not become part of it
-                stream.write(line)
+                torn = stream.seek(0, os.SEEK_END) and not self._ends_line(stream.fileno())
+                # a writer was killed in the middle of its line: ours must not become part of it
+                stream.write(b"\n" + line if torn else line)
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,14 @@ from harness.errors import MissingToolError, StoreError
 from harness.records import Run, parse_run
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Connection, MetaData
+    from sqlalchemy import URL, Connection, MetaData, Table
 
     from builder.bundle import Manifest
     from harness.pictures import Picture
 
-LOCK_WAIT_S = 10.0  # how long an append waits for another writer
+LOCK_WAIT_S = 10.0  # how long an append waits for another writer, and an opening for the server
+CREATING = 7_340_021  # any number of our own: the advisory lock under which PostgreSQL's tables are made
+PACKAGES = {"psycopg": "'edgebundle[postgres]'"}
 LAYOUT = 1  # of the tables; the records inside carry a schema of their own
 
 
@@ -65,28 +67,45 @@ class SqlStore:
     """Each append is one transaction: a run is there with its pictures, or it is not there at all."""
 
     def __init__(self, url: str | URL, *, create: bool, lock_wait_s: float = LOCK_WAIT_S) -> None:
-        from sqlalchemy import create_engine, event, inspect, make_url
+        from sqlalchemy import create_engine, event, make_url
         from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
         self._tables = _tables()
         try:
             parsed = make_url(url)
+            if parsed.drivername in ("postgresql", "postgres"):  # as other programs write it
+                parsed = parsed.set(drivername="postgresql+psycopg")
             sqlite = parsed.get_backend_name() == "sqlite"
             self.name = (parsed.database or str(parsed)) if sqlite else parsed.render_as_string(hide_password=True)
-            self._engine = create_engine(parsed, connect_args={"timeout": lock_wait_s} if sqlite else {})
+            # a server that was started anew between two appends is met with a new connection
+            self._engine = create_engine(
+                parsed, pool_pre_ping=not sqlite, connect_args=_patience(parsed.get_backend_name(), lock_wait_s)
+            )
         except (ArgumentError, NoSuchModuleError) as error:
             raise StoreError(
                 f"{url!r} is not a database URL ({error}); write a file name or e.g. postgresql+psycopg://HOST/NAME."
             ) from error
         except ModuleNotFoundError as error:
             raise MissingToolError(
-                f"this database needs the Python package {error.name}: pip install {error.name}."
+                f"this database needs the Python package {error.name}: pip install {PACKAGES.get(str(error.name), error.name)}."
             ) from error
         if sqlite:
             event.listen(self._engine, "connect", _sqlite_pragmas)
+        try:
+            self._prepare(create=create)
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self, *, create: bool) -> None:
+        """Make the tables, or see that they are there, and read the layout's number."""
+        from sqlalchemy import inspect
+
         with self._guard():
             if create:
                 with self._writing() as connection:
+                    if connection.dialect.name == "postgresql":
+                        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({CREATING})")
                     self._tables.create_all(connection)
                     layout = self._tables.tables["layout"]
                     if connection.execute(layout.select()).first() is None:
@@ -104,28 +123,19 @@ class SqlStore:
             )
 
     def append(self, run: Run, pictures: tuple[Picture, ...] = ()) -> None:
-        from sqlalchemy import select
-
         table, links, records = (self._tables.tables[name] for name in ("pictures", "run_pictures", "runs"))
         with self._guard(), self._writing() as connection:
             connection.execute(records.insert(), {"id": run.id, "record": run.to_json()})
             for picture in pictures:
                 digest = hashlib.sha256(picture.png).hexdigest()
-                if connection.execute(select(table.c.sha256).where(table.c.sha256 == digest)).first() is None:
-                    connection.execute(table.insert(), {"sha256": digest, "png": picture.png})
+                _insert_if_new(connection, table, {"sha256": digest, "png": picture.png})
                 row = {"run_id": run.id, "role": picture.role, "name": picture.name, "sha256": digest}
                 connection.execute(links.insert(), row)
 
     def put_manifest(self, bundle_sha256: str, manifest: Manifest) -> None:
-        from sqlalchemy import select
-
-        table = self._tables.tables["manifests"]
+        row = {"bundle_sha256": bundle_sha256, "manifest": manifest.to_json()}
         with self._guard(), self._writing() as connection:
-            if (
-                connection.execute(select(table.c.bundle_sha256).where(table.c.bundle_sha256 == bundle_sha256)).first()
-                is None
-            ):
-                connection.execute(table.insert(), {"bundle_sha256": bundle_sha256, "manifest": manifest.to_json()})
+            _insert_if_new(connection, self._tables.tables["manifests"], row)
 
     def runs(self) -> Iterator[Run]:
         from sqlalchemy import select
@@ -180,8 +190,8 @@ class SqlStore:
         try:
             yield
         except DatabaseError as error:
-            reason = str(error.orig)
-            if "locked" in reason:
+            reason = " ".join(str(error.orig).split())
+            if "locked" in reason or "lock timeout" in reason:
                 raise StoreError(
                     f"{self.name} is locked by another program; wait for it to end, or write elsewhere with -o."
                 ) from error
@@ -192,6 +202,29 @@ class SqlStore:
             raise StoreError(f"{self.name} cannot be used ({reason}); check the path and its permissions.") from error
         except SQLAlchemyError as error:
             raise StoreError(f"{self.name} cannot be used ({error}).") from error
+
+
+def _patience(database: str, wait_s: float) -> dict[str, Any]:
+    """Limits of waiting, in each driver's words."""
+    if database == "sqlite":
+        return {"timeout": wait_s}
+    if database == "postgresql":
+        return {"connect_timeout": max(2, int(wait_s)), "options": f"-c lock_timeout={int(wait_s * 1000)}"}
+    return {}
+
+
+def _insert_if_new(connection: Connection, table: Table, row: dict[str, Any]) -> None:
+    """Insert unless the primary key is there, also when another writer is inserting it at this moment."""
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    dialects: dict[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+    insert = dialects.get(connection.dialect.name)
+    if insert is not None:
+        connection.execute(insert(table).values(row).on_conflict_do_nothing())
+        return
+    key = table.primary_key.columns[0]
+    if connection.execute(table.select().where(key == row[key.name])).first() is None:
+        connection.execute(table.insert(), row)
 
 
 def _sqlite_pragmas(connection: Any, record: object) -> None:

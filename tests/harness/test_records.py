@@ -96,5 +96,5 @@ def test_a_file_that_is_no_text_is_one_sentence(tmp_path: Path) -> None:
     """Bytes that are not UTF-8 are a StoreError that names the file."""
     path = tmp_path / "runs.jsonl"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(StoreError, match=r"runs\.jsonl cannot be read"):
+    with pytest.raises(StoreError, match=r"runs\.jsonl line 1 is not a JSON object"):
         list(read_jsonl(path))
