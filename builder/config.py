@@ -33,8 +33,24 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-# Files that carry their weights themselves.
-WHOLE_MODELS = (".pt2", ".onnx")
+SourceKind = Literal["factory", "exported", "torchscript", "onnx", "keras", "tensorflow"]
+# Files that carry their weights themselves, by suffix; a directory is a TensorFlow SavedModel.
+WHOLE_MODELS: dict[str, SourceKind] = {
+    ".pt2": "exported", ".onnx": "onnx", ".keras": "keras", ".h5": "keras", ".ts": "torchscript", ".pt": "torchscript",
+}  # fmt: skip
+# Packages that decide what an import gives.
+IMPORT_PACKAGES: dict[SourceKind, tuple[str, ...]] = {
+    "onnx": ("onnx", "onnxruntime", "onnxsim"),
+    "keras": ("keras", "h5py", "onnx", "onnxruntime", "onnxsim"),
+    "tensorflow": ("onnx", "onnxruntime", "onnxsim"),
+}
+
+
+def source_kind(source: str) -> SourceKind:
+    """By its suffix; `module:callable` is a factory, a name without a suffix a SavedModel's directory."""
+    if ":" in source:
+        return "factory"
+    return WHOLE_MODELS.get(Path(source).suffix, "tensorflow")
 
 
 class ModelSection(Section):
@@ -48,14 +64,14 @@ class ModelSection(Section):
 
     @model_validator(mode="after")
     def _one_kind_of_source(self) -> Self:
-        suffix = Path(self.source).suffix
-        if suffix in WHOLE_MODELS:
+        if ":" not in self.source:
+            suffix = Path(self.source.rstrip("/")).suffix
+            if suffix and suffix not in WHOLE_MODELS:
+                raise ValueError(
+                    f"'source' must be 'module:callable', a {', '.join(WHOLE_MODELS)} file or the directory of a SavedModel, not {self.source!r}"
+                )
             if self.checkpoint is not None:
-                raise ValueError(f"a {suffix} carries its weights: remove 'checkpoint'")
-        elif ":" not in self.source:
-            raise ValueError(
-                f"'source' must be 'module:callable' or a {', '.join(WHOLE_MODELS)} file, not {self.source!r}"
-            )
+                raise ValueError(f"{self.source!r} carries its weights: remove 'checkpoint'")
         elif self.checkpoint is None:
             raise ValueError("'checkpoint' is missing: name the .safetensors, .pt or .pth file with the weights")
         elif Path(self.checkpoint).suffix not in (".safetensors", ".pt", ".pth"):

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from builder.bundle import file_sha256
 from builder.cache import code_sha256, content_key, versions
-from builder.config import Config, VariantSection, load_config
+from builder.config import IMPORT_PACKAGES, Config, VariantSection, load_config, source_kind
 from builder.data import DataSets, find_data
 from builder.errors import ConfigError, SourceError
+from builder.model_files import model_sha256
 from builder.precision.plan import PlanFile, load_plan, uniform_plan
 from builder.precision.presets import PREFIX, plan_path
 
@@ -54,7 +55,9 @@ class Project:
                 "sources": sources,
                 "labels": labels,
                 "evaluation": [file.sha256 for file in self.data.evaluation],
-                "versions": versions(("torch", "numpy", "pillow")),
+                "versions": versions(
+                    ("torch", "numpy", "pillow", *IMPORT_PACKAGES.get(source_kind(self.config.model.source), ()))
+                ),
                 "code": self.code,
             }
         )
@@ -65,13 +68,13 @@ def open_project(path: Path) -> Project:
     config = load_config(path)
     folder = (path if path.is_dir() else path.parent).resolve()
     weights = folder / (config.model.checkpoint or config.model.source)
-    if not weights.is_file():
+    if not weights.exists():
         key = "checkpoint" if config.model.checkpoint else "source"
         raise SourceError(f"{weights} does not exist; correct '{key}' in builder.toml.")
     return Project(
         config=config,
         folder=folder,
         data=find_data(config, folder),
-        checkpoint_sha256=file_sha256(weights),
+        checkpoint_sha256=model_sha256(weights),
         code=code_sha256(Path(__file__).parent),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from builder.backends.base import Model
 from builder.bundle import SourceAgreement, TensorSpec
-from builder.config import Config
+from builder.config import Config, source_kind
 from builder.errors import SourceError
 
 if TYPE_CHECKING:
@@ -40,15 +40,19 @@ def load_checked(config: Config, folder: Path, evaluation: tuple[Path, ...]) -> 
 
 def load_source(config: Config, folder: Path) -> Loaded:
     """By the kind of file that `source` names."""
-    from builder.sources import checkpoint, exported, onnx
+    from builder.sources import checkpoint, exported, keras, onnx, tensorflow, torchscript
     from builder.sources.loaded import Loaded
 
-    path = folder / config.model.source
-    if path.suffix == ".pt2":
+    path, kind = folder / config.model.source, source_kind(config.model.source)
+    if kind == "factory":
+        return Loaded(program=checkpoint.load(folder, config))
+    if kind == "exported":
         return Loaded(program=exported.load(path, config))
-    if path.suffix == ".onnx":
+    if kind == "torchscript":
+        return torchscript.load(path, config)
+    if kind == "onnx":
         return onnx.load(path, config)
-    return Loaded(program=checkpoint.load(folder, config))
+    return keras.load(path, config) if kind == "keras" else tensorflow.load(path, config)
 
 
 def check_pictures(outputs: tuple[TensorSpec, ...]) -> None:

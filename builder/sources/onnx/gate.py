@@ -13,7 +13,7 @@ import numpy as np
 
 from builder.bundle.tensors import psnr_db
 from builder.errors import SourceError
-from builder.sources.onnx.network import Imported, Step
+from builder.sources.network import Imported, Step
 from builder.sources.onnx.runtime import AT_ONCE, inner_values, runtime_name
 
 if TYPE_CHECKING:

@@ -7,38 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import UnsupportedOperation
+from builder.sources.network import Call, Function, Operand, Weight
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-Function = Callable[..., Any]
-"""A call's arithmetic: tensors in the order of its operands (None for an omitted one) -> a tensor, or a tuple of them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Weight:
-    """An operand that is a stored tensor of its own: `role` is `weight` or `bias` of the node's layer, else the constant's use.
-
-    `origin` is the initializer it was made of where there is one, so that tied weights stay one parameter.
-    """
-
-    role: str
-    value: Tensor
-    origin: str | None = None
-
-
-Operand = str | Weight | None
-"""A value by name, a stored tensor, or an omitted optional input."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """What a node becomes. `quantizer`: it only rounds to a grid, and `float_function` is what it is without the grid."""
-
-    function: Function
-    operands: tuple[Operand, ...]
-    quantizer: bool = False
-    float_function: Function | None = None
 
 
 @dataclass(kw_only=True)

@@ -3,51 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError
-from builder.sources.onnx.graph import Call, Node, Operand, Values, Weight
+from builder.sources.network import Call, Imported, Operand, Step, Weight
+from builder.sources.onnx.graph import Node, Values
 from builder.sources.onnx.names import NAME_SCOPES, dotted, layer_name
 from builder.sources.onnx.ops import import_node
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
     from torch import Tensor
-    from torch.nn import Module
-
-_LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One call: values by name in, values by name out. Operands are names of values or of stored tensors, None if omitted."""
-
-    node: str
-    op: str
-    call: Call
-    operands: tuple[str | None, ...]
-    outputs: tuple[str, ...]
-    layer: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Imported:
-    """The graph as steps. `stored` gives the parameter name of every stored tensor's value name, `tensors` the tensors."""
-
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    steps: tuple[Step, ...]
-    stored: Mapping[str, str]
-    tensors: Mapping[str, Tensor]
-
-    @property
-    def quantized(self) -> bool:
-        return any(step.call.quantizer for step in self.steps)
-
-    def module(self, *, quantizers: bool = True) -> Module:
-        """A torch module that runs the steps; without `quantizers` what they round stays as it is."""
-        return _network(self, quantizers)
 
 
 def import_graph(model: ModelProto, samples: Mapping[str, Tensor]) -> Imported:
@@ -144,7 +111,6 @@ class _Builder:
                 call=call,
                 operands=tuple(self._operand(o, name, has_weight) for o in call.operands),
                 outputs=tuple(node.outputs),
-                layer=has_weight and node.op in _LAYERS,
             )
         )
 
@@ -244,60 +210,3 @@ def _attribute(attribute: Any) -> Any:
 
 def _metadata(node: NodeProto) -> str | None:
     return next((entry.value for entry in node.metadata_props if entry.key == NAME_SCOPES), None)
-
-
-def _network(imported: Imported, quantizers: bool) -> Module:
-    import torch
-    from torch import nn
-
-    class Network(nn.Module):
-        """The steps in order, over values by name."""
-
-        def forward(self, *inputs: Tensor) -> Any:
-            values: dict[str, Any] = dict(zip(imported.inputs, inputs, strict=True))
-            for step in imported.steps:
-                operands = [
-                    None if o is None else values[o] if o in values else _get(self, paths[o]) for o in step.operands
-                ]
-                function = step.call.function
-                if not quantizers and step.call.float_function is not None:
-                    function = step.call.float_function
-                result = function(*operands)
-                results = result if isinstance(result, tuple | list) else (result,)
-                values.update(zip(step.outputs, results, strict=False))
-            found = tuple(values[name] for name in imported.outputs)
-            return found[0] if len(found) == 1 else found
-
-    network = Network()
-    paths = {key: _place(network, path, imported.tensors[path]) for key, path in imported.stored.items()}
-    assert isinstance(network, torch.nn.Module)
-    return network.eval()
-
-
-def _place(root: Module, path: str, value: Tensor) -> str:
-    """Register a tensor under a dotted name; a part that torch's modules use themselves gets an underscore."""
-    from torch import nn
-
-    owner, parts = root, path.split(".")
-    placed = []
-    for part in parts[:-1]:
-        while hasattr(owner, part) and part not in dict(owner.named_children()):
-            part += "_"
-        if part not in dict(owner.named_children()):
-            owner.add_module(part, nn.Module())
-        owner = owner.get_submodule(part)
-        placed.append(part)
-    last = parts[-1]
-    while hasattr(owner, last):
-        last += "_"
-    if value.is_floating_point():
-        owner.register_parameter(last, nn.Parameter(value, requires_grad=False))
-    else:
-        owner.register_buffer(last, value)
-    return ".".join((*placed, last))
-
-
-def _get(root: Module, path: str) -> Tensor:
-    owner, _, name = path.rpartition(".")
-    found: Tensor = getattr(root.get_submodule(owner), name)
-    return found

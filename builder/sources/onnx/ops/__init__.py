@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 
-from builder.sources.onnx.graph import Call, Importer, Node
+from builder.sources.network import Call
+from builder.sources.onnx.graph import Importer, Node
 from builder.sources.onnx.ops import conv, elementwise, matmul, norm, pooling, quantize, resize, shape
 
 OPS: dict[str, Importer] = {

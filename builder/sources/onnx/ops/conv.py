@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from builder.sources.onnx.graph import Call, Importer, Node
+from builder.sources.network import Call
+from builder.sources.onnx.graph import Importer, Node
 from builder.sources.onnx.ops.windows import pad_spatial, window
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial, reduce
 
-from builder.sources.onnx.graph import Call, Function, Importer, Node, Weight, plain
+from builder.sources.network import Call, Function, Weight
+from builder.sources.onnx.graph import Importer, Node, plain
 
 
 def _unary(name: str) -> Importer:

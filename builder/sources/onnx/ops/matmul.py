@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from builder.sources.onnx.graph import Call, Importer, Node, Weight, plain
+from builder.sources.network import Call, Weight
+from builder.sources.onnx.graph import Importer, Node, plain
 
 if TYPE_CHECKING:
     from torch import Tensor

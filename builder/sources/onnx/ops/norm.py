@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from builder.sources.onnx.graph import Call, Importer, Node, plain
+from builder.sources.network import Call
+from builder.sources.onnx.graph import Importer, Node, plain
 
 if TYPE_CHECKING:
     from torch import Tensor

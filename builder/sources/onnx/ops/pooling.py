@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from builder.sources.onnx.graph import Call, Importer, Node, Weight, plain
+from builder.sources.network import Call, Weight
+from builder.sources.onnx.graph import Importer, Node, plain
 from builder.sources.onnx.ops.windows import Window, pad_spatial, window
 
 if TYPE_CHECKING:

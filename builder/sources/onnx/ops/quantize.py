@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from builder.sources.onnx.graph import Call, Importer, Node
+from builder.sources.network import Call
+from builder.sources.onnx.graph import Importer, Node
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from builder.sources.onnx.graph import Call, Importer, Node, Weight, plain
+from builder.sources.network import Call, Weight
+from builder.sources.onnx.graph import Importer, Node, plain
 
 if TYPE_CHECKING:
     from torch import Tensor

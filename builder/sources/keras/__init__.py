@@ -1,0 +1,202 @@
+"""Keras 3 files (`.keras`, `.h5`) without TensorFlow: rebuilt as NCHW torch steps by layer name.
+
+Keras 2 files, which Keras 3 reads wrongly or not at all, go the way of SavedModels. The gate compares the result with the
+Keras model itself, run by Keras on its torch backend.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from builder.bundle import SourceAgreement, TensorSpec
+from builder.config import Config, InputSection
+from builder.errors import MissingToolError, SourceError, UnsupportedOperation
+from builder.sources.loaded import Loaded
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+    from builder.sources.parity import Tensors
+
+
+def load(path: Path, config: Config) -> Loaded:
+    """Raises SourceError, UnsupportedOperation naming the layer, and MissingToolError where Keras is not installed."""
+    import torch
+
+    from builder.sources.keras.rebuild import TO_NCHW, TO_NHWC, rebuild
+    from builder.sources.parity import random_sample, torch_run
+    from builder.sources.parity import gate as gate_outputs
+
+    facts = inspect(path)
+    refuse_lambdas(facts.config, path)
+    if facts.version.startswith("2."):
+        from builder.sources import tensorflow
+
+        return tensorflow.load(path, config)
+    keras = import_keras()
+    model = read(keras, path)
+    order = bind(model, config, path)
+    specs = tuple(
+        TensorSpec(name=t.name, kind=t.kind, shape=t.shape, dtype=t.dtype, range=t.range) for t in config.input
+    )
+    sample = random_sample(specs, 0)
+    imported, islands = rebuild(model, [torch.from_numpy(sample[name]) for name in order])
+    imported = replace(imported, inputs=tuple(imported.inputs[order.index(spec.name)] for spec in specs))
+    try:
+        program = torch.export.export(imported.module(), tuple(torch.from_numpy(sample[spec.name]) for spec in specs))
+    except Exception as error:  # torch.export raises what its many parts raise
+        raise UnsupportedOperation(
+            f"torch.export cannot capture the Keras model {path}: {_line(error)}; its layers {', '.join(islands) or 'all known'} run as Keras "
+            "has them: use layers that are supported, or export the model to ONNX."
+        ) from error
+
+    def gate(program: ExportedProgram, samples: Iterable[Tensors], outputs: tuple[TensorSpec, ...]) -> SourceAgreement:
+        def reference(sample: Tensors) -> Tensors:
+            tensors = [torch.from_numpy(sample[name]) for name in order]
+            with torch.no_grad():
+                raw = model([t.permute(TO_NHWC) if t.ndim == 4 else t for t in tensors], training=False)
+            values = [y.permute(TO_NCHW) if y.ndim == 4 else y for y in keras.tree.flatten(raw)]
+            return {spec.name: y.detach().numpy() for spec, y in zip(outputs, values, strict=True)}
+
+        where = f"{path.name} (run as they are: {', '.join(islands)})" if islands else path.name
+        runtime = f"Keras {keras.__version__} (torch)"
+        return gate_outputs(
+            reference, torch_run(program.module(), specs, outputs), samples, outputs, runtime=runtime, where=where
+        )
+
+    return Loaded(program=program, gate=gate)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a file says of itself without Keras: the version that wrote it, and the model's configuration."""
+
+    version: str
+    config: Any
+
+
+def inspect(path: Path) -> Facts:
+    """Raises SourceError for what is no Keras model."""
+    if not path.is_file():
+        raise SourceError(f"the model {path} does not exist; correct 'source' in builder.toml.")
+    try:
+        if path.suffix == ".keras":
+            with zipfile.ZipFile(path) as archive:
+                version = str(json.loads(archive.read("metadata.json"))["keras_version"])
+                return Facts(version, json.loads(archive.read("config.json")))
+        return _inspect_h5(path)
+    except (zipfile.BadZipFile, KeyError, OSError, ValueError, EOFError, RuntimeError) as error:
+        raise SourceError(
+            f"the model {path} is damaged or no whole Keras model ({_line(error)}); save it again with model.save."
+        ) from error
+
+
+def _inspect_h5(path: Path) -> Facts:
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingToolError("a Keras model needs h5py: pip install 'edgebundle[keras]'.") from error
+    with h5py.File(path, "r") as file:
+        if "model_config" not in file.attrs:
+            raise ValueError("it holds weights only")
+        return Facts(_text(file.attrs.get("keras_version", "2.0")), json.loads(_text(file.attrs["model_config"])))
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def refuse_lambdas(config: Any, path: Path) -> None:
+    """A Lambda layer is stored Python code. Raises SourceError naming it."""
+    todo = [config]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, dict):
+            if part.get("class_name") in ("Lambda", "__lambda__"):
+                name = (
+                    part.get("config", {}).get("name", "lambda") if isinstance(part.get("config"), dict) else "lambda"
+                )
+                raise SourceError(
+                    f"the model {path} has the Lambda layer {name!r}, which is stored code and never run; replace it by layers or keras.ops."
+                )
+            todo += part.values()
+        elif isinstance(part, list):
+            todo += part
+
+
+def import_keras() -> Any:
+    """Keras on its torch backend. Raises MissingToolError."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    try:
+        import keras
+    except ImportError as error:
+        raise MissingToolError("a Keras model needs keras: pip install 'edgebundle[keras]'.") from error
+    if keras.backend.backend() != "torch" or "tensorflow" in sys.modules:
+        raise SourceError("Keras was loaded with another backend before; unset KERAS_BACKEND.")
+    return keras
+
+
+def read(keras: Any, path: Path) -> Any:
+    """The model with `safe_mode`, its weights frozen. Raises SourceError."""
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises what its layers' from_config raise
+        raise SourceError(
+            f"Keras {keras.__version__} cannot load the model {path}: {_line(error)}; custom layers have to be replaced by Keras's own or by keras.ops."
+        ) from error
+    model.trainable = False
+    for variable in model.variables:
+        variable.value.requires_grad_(False)
+    return model
+
+
+def bind(model: Any, config: Config, path: Path) -> list[str]:
+    """Names of builder.toml in the order of the model's inputs. Raises SourceError for what does not fit."""
+    import keras
+
+    from builder.sources.onnx.names import plain
+
+    inputs = keras.tree.flatten(model.inputs)
+    if len(inputs) != len(config.input):
+        raise SourceError(
+            f"the model {path} has {len(inputs)} inputs but builder.toml names {len(config.input)}; write one [[input]] for each."
+        )
+    if len(keras.tree.flatten(model.outputs)) != len(config.output):
+        raise SourceError(
+            f"the model {path} has {len(keras.tree.flatten(model.outputs))} outputs but builder.toml names {len(config.output)}; write one [[output]] for each."
+        )
+    names = [config.input[0].name] if len(inputs) == 1 else [plain(tensor.name) for tensor in inputs]
+    sections = {tensor.name: tensor for tensor in config.input}
+    for name, tensor in zip(names, inputs, strict=True):
+        if name not in sections:
+            raise SourceError(
+                f"the model has an input {name!r} that builder.toml does not name; its inputs are {', '.join(names)}."
+            )
+        _check(sections[name], tuple(tensor.shape), str(tensor.dtype))
+    return names
+
+
+def _check(section: InputSection, has: Sequence[int | None], dtype: str) -> None:
+    shape = section.shape
+    wanted = (shape[0], *shape[2:], shape[1]) if len(shape) == 4 else shape
+    if len(has) != len(wanted) or any(a is not None and a != b for a, b in zip(has, wanted, strict=True)):
+        listed = ", ".join("?" if size is None else str(size) for size in has)
+        raise SourceError(
+            f"the model takes [{listed}] (channels last) for input {section.name!r} but builder.toml says {list(shape)} (channels first); correct 'shape'."
+        )
+    if dtype != section.dtype:
+        raise SourceError(
+            f"the model takes {dtype} for input {section.name!r} but builder.toml says {section.dtype}; correct 'dtype'."
+        )
+
+
+def _line(error: Exception) -> str:
+    text = [line for line in str(error).strip().splitlines() if line.strip()]
+    return text[0] if text else type(error).__name__

@@ -1,0 +1,115 @@
+"""TorchScript archives (`.pt`, `.ts`) where torch can turn them into an exported program; gated by the archive itself.
+
+torch.jit.load interprets TorchScript's own code, never Python or pickles of other kinds: an archive without TorchScript
+code is refused before it is opened.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from builder.bundle import SourceAgreement, TensorSpec
+from builder.config import Config
+from builder.errors import SourceError, UnsupportedOperation
+from builder.sources.loaded import Loaded
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+    from torch.fx import GraphModule
+
+    from builder.sources.parity import Tensors
+
+
+def load(path: Path, config: Config) -> Loaded:
+    """Raises SourceError, and UnsupportedOperation where torch cannot convert the archive."""
+    import torch
+    from torch._export.converter import TS2EPConverter
+
+    from builder.sources.exported import check_outputs
+    from builder.sources.parity import gate as gate_outputs
+    from builder.sources.parity import random_sample, torch_run
+
+    require_torchscript(path)
+    try:
+        script: Any = torch.jit.load(path, map_location="cpu").eval()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise SourceError(
+            f"the TorchScript model {path} cannot be loaded by torch {torch.__version__} ({_line(error)}); save it again with this version."
+        ) from error
+    specs = tuple(
+        TensorSpec(name=t.name, kind=t.kind, shape=t.shape, dtype=t.dtype, range=t.range) for t in config.input
+    )
+    sample = random_sample(specs, 0)
+    arguments = tuple(torch.from_numpy(sample[spec.name]) for spec in specs)
+    try:
+        with torch.no_grad():
+            outputs = script(*arguments)
+    except RuntimeError as error:
+        raise SourceError(
+            f"the TorchScript model {path} rejects inputs of the shapes in builder.toml: {_line(error)}; correct 'shape' of the inputs."
+        ) from error
+    check_outputs(outputs, config)
+    try:
+        # Twice: what the converter gives has open sizes.
+        module = TS2EPConverter(script, arguments, {}).convert().module()
+        name_convolutions(module)
+        program = torch.export.export(module, arguments)
+    except Exception as error:  # the converter raises what its many parts raise
+        raise UnsupportedOperation(
+            f"torch cannot convert the TorchScript model {path} ({_line(error)}); trace it instead of scripting it, or bring the Python "
+            "network as 'module:callable' with a checkpoint."
+        ) from error
+
+    def gate(program: ExportedProgram, samples: Iterable[Tensors], outputs: tuple[TensorSpec, ...]) -> SourceAgreement:
+        return gate_outputs(
+            torch_run(script, specs, outputs), torch_run(program.module(), specs, outputs), samples, outputs,
+            runtime=f"TorchScript {torch.__version__}", where=path.name,
+        )  # fmt: skip
+
+    return Loaded(program=program, gate=gate)
+
+
+def name_convolutions(module: GraphModule) -> None:
+    """TorchScript has one operator for all convolutions; what all others of us know are those of torch.nn.functional."""
+    import torch
+
+    aten = torch.ops.aten
+    for node in list(module.graph.nodes):
+        if node.op != "call_function" or node.target is not aten.convolution.default:
+            continue
+        x, weight, bias, stride, padding, dilation, transposed, extra, groups = node.args
+        if len(stride) != 2:
+            continue
+        node.target = aten.conv_transpose2d.input if transposed else aten.conv2d.default
+        node.args = (
+            (x, weight, bias, stride, padding, extra, groups, dilation)
+            if transposed
+            else (x, weight, bias, stride, padding, dilation, groups)
+        )
+    module.recompile()
+
+
+def require_torchscript(path: Path) -> None:
+    """Raises SourceError for a missing or damaged file, and for a checkpoint, which holds no TorchScript code."""
+    if not path.is_file():
+        raise SourceError(f"the model {path} does not exist; correct 'source' in builder.toml.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError) as error:
+        raise SourceError(
+            f"the model {path} is no TorchScript archive ({error}); write it with torch.jit.save, or name a checkpoint as 'checkpoint' beside "
+            "'source = \"module:callable\"'."
+        ) from error
+    if not any(name.split("/")[1:2] == ["code"] and name.endswith(".py") for name in names):
+        raise SourceError(
+            f"{path} holds weights but no TorchScript code, and pickled code is never run; name it as 'checkpoint' beside 'source = \"module:callable\"'."
+        )
+
+
+def _line(error: Exception) -> str:
+    text = [line for line in str(error).strip().splitlines() if line.strip()]
+    return text[0] if text else type(error).__name__
