@@ -48,6 +48,7 @@ class SourceResult(Message):
     layers: LayerTable
     golden_inputs: tuple[tuple[GoldenTensor, ...], ...]
     golden_references: tuple[tuple[GoldenTensor, ...], ...]
+    tiling: Tiling
     imported: SourceAgreement | None = None
 
 

@@ -9,6 +9,7 @@ A converter that crashes takes only this process with it; what it prints goes to
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import threading
 import time
@@ -21,8 +22,9 @@ from builder.backends.base import Model
 from builder.bundle import GoldenTensor, LayerPrecision, Legalization, TensorSpec, tree_files
 from builder.bundle.tensors import as_golden, golden_tensor, peak_of, psnr_db, tensor_to_pixels, write_picture
 from builder.coverage import explained, require_coverage
+from builder.culprit import name_culprit
 from builder.data import read_sample
-from builder.errors import EdgebundleError, VerificationError
+from builder.errors import ConversionError, EdgebundleError, VerificationError
 from builder.jobs import (
     FAILURE,
     JOB,
@@ -43,6 +45,8 @@ from builder.lowering import lower, prepared
 from builder.precision.plan import Choice, ResolvedPlan
 from builder.precision.scheme import parse_scheme
 from builder.quality.metrics import QualityMeter
+from builder.refusals import refuse_what_no_file_holds
+from builder.tiling import tiling_facts
 
 if TYPE_CHECKING:
     from builder.backends.base import Tensors
@@ -112,6 +116,7 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
 
     stage(folder, "load")
     model, agreement = load_checked(job.config, job.folder, job.evaluation)
+    refuse_what_no_file_holds(model.program)
     torch.export.save(model.program, folder / PROGRAM)
     module = model.program.module()
     (folder / "reference").mkdir()
@@ -132,6 +137,9 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         if number < job.goldens:
             golden_inputs.append(write_golden(folder, f"golden-{number}.input", sample, model.inputs))
             golden_references.append(write_golden(folder, f"golden-{number}.reference", outputs, model.outputs))
+    stage(folder, "tiles against the whole")
+    first = read_sample(job.evaluation[0], model.inputs) if job.evaluation else {}
+    tiling = tiling_facts(model.program, model.inputs, model.outputs, first.get(model.inputs[0].name))  # type: ignore[arg-type]
     return SourceResult(
         inputs=model.inputs,
         outputs=model.outputs,
@@ -139,6 +147,7 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         golden_inputs=tuple(golden_inputs),
         golden_references=tuple(golden_references),
         imported=agreement,
+        tiling=tiling,
     )
 
 
@@ -187,7 +196,14 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
 
     model = prepared(model, plan, job, tell)
     stage(folder, "lower")
-    lowered = lower(job, model, plan, artifact, tell)
+    try:
+        lowered = lower(job, model, plan, artifact, tell)
+    except ConversionError as error:
+        stage(folder, "look for the operator that does not convert")
+        found = name_culprit(model.program, lambda alone: lower_alone(job, alone, folder))
+        if found is None:
+            raise
+        raise ConversionError(f"{str(error).rstrip('.')}: {found}.") from error
     refuse_paths_of_this_machine(artifact)
 
     stage(folder, "read back")
@@ -229,7 +245,19 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
         predicted_peak_memory_bytes=backend.peak_memory(artifact, lowered.inputs, lowered.outputs),
         golden_outputs=tuple(goldens),
         legalized=rewrites,
+        tiling=source.tiling,
     )
+
+
+def lower_alone(job: VariantJob, model: Model, folder: Path) -> None:
+    """A network of one operator in floats, by the same converter. Raises ConversionError."""
+    backend = BACKENDS[job.backend]
+    choices = {layer: Choice(scheme=parse_scheme("fp32", where="plan"), rule=-1) for layer in model.layers.names()}
+    out = folder / f"alone{backend.SUFFIX}"
+    try:
+        backend.lower(model, ResolvedPlan(rules=(), choices=choices, fallback=None), job.delegate, dict, out)
+    finally:
+        shutil.rmtree(out, ignore_errors=True) if out.is_dir() else out.unlink(missing_ok=True)
 
 
 def legalized_once(job: VariantJob, model: Model) -> tuple[Model, tuple[Legalization, ...]]:
