@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from builder.targets import android
+from builder.targets import android, ios
 from builder.targets.base import Finding, Keystore, Need, PackageOptions, PackageRequest, PackageResult, Runtime, Target
 
 TARGETS: dict[str, Target] = {
     "android": android,
+    "ios": ios,
 }
 
 __all__ = [

@@ -38,7 +38,10 @@ class PackageOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class PackageRequest:
-    """What to package. `out` is a fresh, empty directory of the caller; nothing is written outside it but the cache."""
+    """What to package. `out` is a fresh, empty directory of the caller; nothing is written outside it but the cache.
+
+    For iOS alone: the oldest system that the app is installed on, the team that signs it, and an .app or .ipa built before.
+    """
 
     bundle: Bundle
     application_id: str
@@ -47,6 +50,9 @@ class PackageRequest:
     formats: tuple[str, ...]
     out: Path
     keystore: Keystore | None = None
+    deployment_target: str = "16.0"
+    team: str = ""
+    app: Path | None = None
     options: PackageOptions = PackageOptions()
 
 

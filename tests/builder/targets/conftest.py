@@ -24,7 +24,7 @@ def request_for(bundle: Bundle, out: Path, **changes: object) -> PackageRequest:
         "application_id": "org.example.small",
         "version_name": "1.2",
         "version_code": 7,
-        "formats": ("apk", "project"),
+        "formats": ("aar", "apk", "project"),
         "out": out,
     }
     return PackageRequest(**{**fields, **changes})  # type: ignore[arg-type]
@@ -33,6 +33,12 @@ def request_for(bundle: Bundle, out: Path, **changes: object) -> PackageRequest:
 @pytest.fixture(scope="session")
 def packaged(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> PackageResult:
     return TARGETS["android"].package(request_for(bundle, tmp_path_factory.mktemp("package") / "out"))
+
+
+@pytest.fixture(scope="session")
+def aar(packaged: PackageResult) -> Path:
+    repository = next(path for path in packaged.files if path.name.endswith("-maven"))
+    return next(repository.rglob("*.aar"))
 
 
 @pytest.fixture(scope="session")

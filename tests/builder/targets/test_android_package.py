@@ -16,7 +16,7 @@ from builder.bundle import Bundle, opened
 from builder.errors import ConfigError, MissingToolError, VerificationError
 from builder.targets import TARGETS, PackageResult
 from builder.targets.android.apkzip import data_offset
-from builder.targets.android.audit import audit_apk
+from builder.targets.android.audit import audit
 from builder.targets.android.host import prebuilt
 from builder.targets.android.signature_check import check_signatures
 from builder.targets.mobile import mobile_root
@@ -27,6 +27,10 @@ ANDROID = TARGETS["android"]
 
 def tool(*argv: str | Path, check: bool = True) -> process.Completed:
     return process.run(argv, timeout_s=60, check=check)
+
+
+def tree_of(apk: Path) -> str:
+    return tool("aapt2", "dump", "xmltree", "--file", "AndroidManifest.xml", apk).stdout
 
 
 def test_apksigner_verifies_v2_and_v3(apk: Path) -> None:
@@ -48,17 +52,19 @@ def test_manifest_and_resources_are_readable(apk: Path) -> None:
     badging = tool("aapt2", "dump", "badging", apk).stdout
     assert "package: name='org.example.small' versionCode='7' versionName='1.2'" in badging
     assert "launchable-activity: name='org.edgebundle.app.MainActivity'" in badging
+    assert "uses-native-library-not-required:'libOpenCL.so'" in badging or "libOpenCL.so" in tree_of(apk)
     assert "application-debuggable" not in badging
     assert "uses-permission" not in badging
-    tree = tool("aapt2", "dump", "xmltree", "--file", "AndroidManifest.xml", apk).stdout
+    tree = tree_of(apk)
     assert "E: profileable" in tree
+    assert '"org.example.small.camera"' in tree
     strings = tool("aapt2", "dump", "strings", apk).stdout
     assert "Benchmark" in strings
     assert "性能测试" in strings
 
 
 def test_models_and_libraries_can_be_mapped(apk: Path) -> None:
-    """Models and libraries are stored, aligned, there for both ABIs; names are sorted; no dex beyond 150 KB."""
+    """Models and libraries are stored, aligned, there for both ABIs and none too many; names are sorted; the dex is small."""
     with zipfile.ZipFile(apk) as archive:
         names = archive.namelist()
         by_name = {info.filename: info for info in archive.infolist()}
@@ -70,7 +76,8 @@ def test_models_and_libraries_can_be_mapped(apk: Path) -> None:
         info = by_name[f"lib/{abi}/libtensorflowlite_jni.so"]
         assert info.compress_type == zipfile.ZIP_STORED
         assert data_offset(apk, info) % 16384 == 0
-    assert by_name["classes.dex"].file_size <= 150_000
+    assert by_name["classes.dex"].file_size <= 200_000  # 48,000 of it are the runtime's own classes
+    assert "lib/arm64-v8a/libtensorflowlite_gpu_jni.so" not in by_name  # no variant asks for the GPU
     assert "assets/edgebundle/variants/small.pte" not in names
 
 
@@ -100,7 +107,7 @@ def test_bundle_inside_is_consistent(apk: Path) -> None:
 
 def test_findings_say_what_to_know(packaged: PackageResult) -> None:
     """The report names the 4 KB pages of the runtime with their cure, the debug key, and the variant left out."""
-    by_code = {f.code: f for f in packaged.findings}
+    by_code = {f.code: f for f in reversed(packaged.findings)}
     assert "com.google.ai.edge.litert:litert 1.4.0" in by_code["elf-alignment"].message
     assert by_code["elf-alignment"].level == "warning"
     assert by_code["debug-key"].level == "warning"
@@ -110,7 +117,7 @@ def test_findings_say_what_to_know(packaged: PackageResult) -> None:
 
 def test_project_carries_bundle_and_id(packaged: PackageResult, bundle: Bundle) -> None:
     """The Gradle project has the bundle in the app's assets, the application id, and all its build files."""
-    project = next(path for path in packaged.files if path.is_dir())
+    project = next(path for path in packaged.files if path.name.endswith("-android"))
     assets = project / "app/src/main/assets/edgebundle"
     assert Bundle.open(assets).manifest.variants[0] == bundle.manifest.variants[0]
     properties = (project / "gradle.properties").read_text(encoding="utf-8")
@@ -139,7 +146,7 @@ def test_audit_refuses_a_repacked_apk(apk: Path, tmp_path: Path) -> None:
         for name in source.namelist():
             if "x86_64" not in name:
                 target.writestr(name, source.read(name))
-    codes = {f.code for f in audit_apk(repacked, application_id="org.example.other") if f.level == "error"}
+    codes = {f.code for f in audit(repacked, application_id="org.example.other") if f.level == "error"}
     assert codes >= {"compressed", "model-compressed", "abi", "signature", "application-id"}
 
 
@@ -171,8 +178,10 @@ def test_missing_tools_name_the_command(bundle: Bundle, tmp_path: Path, monkeypa
 def test_doctor_finds_the_tools() -> None:
     """All tools are here, with their versions and the command that would add them."""
     needs = {need.name: need for need in ANDROID.doctor()}
-    assert set(needs) == {"java", "javac", "mvn", "aapt2", "apksigner"}
-    assert all(need.found and need.version for need in needs.values())
+    programs = {"java", "javac", "mvn", "aapt2", "apksigner"}
+    assert set(needs) > programs
+    assert all(needs[name].found and needs[name].version for name in programs)
+    assert not any(need.required for name, need in needs.items() if name not in programs)  # the Gradle route
     assert needs["aapt2"].install == "apt-get install --no-install-recommends aapt"
 
 

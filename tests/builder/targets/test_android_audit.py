@@ -1,0 +1,211 @@
+"""The audit, on packages that were made wrong on purpose: each fault is found, named, and by default not handed over."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from builder.bundle import Bundle
+from builder.errors import BundleError, VerificationError
+from builder.inspection import inspect_path
+from builder.steps import Silent
+from builder.targets import TARGETS, PackageOptions
+from builder.targets.android.audit import audit, op_versions
+from builder.targets.android.host import prebuilt
+from builder.targets.mobile import mobile_root
+from tests.builder.targets.conftest import request_for
+
+Edit = Callable[[str, bytes], bytes | None]
+
+
+def rewritten(apk: Path, out: Path, edit: Edit, extra: dict[str, bytes] | None = None) -> Path:
+    """The archive again, with entries changed or left out (None) and others added."""
+    with zipfile.ZipFile(apk) as source, zipfile.ZipFile(out, "w") as target:
+        for info in source.infolist():
+            if (content := edit(info.filename, source.read(info))) is not None:
+                target.writestr(zipfile.ZipInfo(info.filename), content, info.compress_type)
+        for name, content in (extra or {}).items():
+            target.writestr(name, content)
+    return out
+
+
+def errors(path: Path) -> dict[str, str]:
+    return {f.code: f.message for f in audit(path, second_opinion=False) if f.level == "error"}
+
+
+def keep(name: str, content: bytes) -> bytes:
+    return content
+
+
+def test_an_abi_that_android_does_not_know(apk: Path, tmp_path: Path) -> None:
+    """A library for an ABI that no phone has is an error that names it."""
+    changed = rewritten(apk, tmp_path / "x.apk", keep, {"lib/arm64-v9/libx.so": b"\x7fELF"})
+    assert "'arm64-v9'" in errors(changed)["unknown-abi"]
+
+
+def test_a_missing_delegate_library(apk: Path, tmp_path: Path) -> None:
+    """A variant for the GPU without the GPU's library is told with both ABIs."""
+
+    def for_gpu(name: str, content: bytes) -> bytes:
+        return content.replace(b'"xnnpack"', b'"gpu"', 1) if name.endswith("edgebundle/manifest.json") else content
+
+    found = errors(rewritten(apk, tmp_path / "x.apk", for_gpu))
+    assert "lacks libtensorflowlite_gpu_jni.so for arm64-v8a, x86_64" in found["delegate-library"]
+
+
+def test_a_library_for_one_abi_only(apk: Path, tmp_path: Path) -> None:
+    """A package without x86_64 says so, for the ABI and for each variant."""
+    changed = rewritten(apk, tmp_path / "x.apk", lambda name, content: None if "x86_64" in name else content)
+    assert {"abi", "delegate-library"} <= errors(changed).keys()
+
+
+def test_a_truncated_or_changed_model(apk: Path, tmp_path: Path) -> None:
+    """A model of another size, and one of the right size with another byte, are both found."""
+    model = "assets/edgebundle/variants/first.tflite"
+    cut = rewritten(apk, tmp_path / "cut.apk", lambda n, c: c[:-100] if n == model else c)
+    assert "instead of" in errors(cut)["model-size"]
+    turned = rewritten(apk, tmp_path / "turned.apk", lambda n, c: c[:-1] + bytes([c[-1] ^ 1]) if n == model else c)
+    assert "another hash" in errors(turned)["model-hash"]
+    assert "model-missing" in errors(rewritten(apk, tmp_path / "gone.apk", lambda n, c: None if n == model else c))
+
+
+def test_paths_of_the_machine_are_found(apk: Path, tmp_path: Path) -> None:
+    """A path of a home directory in a text inside is an error."""
+    changed = rewritten(apk, tmp_path / "x.apk", keep, {"assets/notes.txt": b"made in /home/somebody/projects/app"})
+    assert "/home/somebody/projects/app" in errors(changed)["machine-path"]
+
+
+def test_a_name_that_leaves_the_archive(apk: Path, tmp_path: Path) -> None:
+    """A `../` name is an error of the audit, and no bundle is opened from such a package."""
+    changed = rewritten(apk, tmp_path / "x.apk", keep, {"assets/edgebundle/../../evil": b"x"})
+    assert "leaves the archive" in errors(changed)["entry-name"]
+    with pytest.raises(BundleError, match="leaves the bundle"):
+        inspect_path(changed, Silent())
+
+
+@pytest.mark.parametrize("claimed", [10 << 30, 200 << 20])
+def test_a_bomb_of_zeros_is_not_unpacked(apk: Path, tmp_path: Path, claimed: int) -> None:
+    """An entry that claims 10 GB, and one packed a thousand times smaller than itself, end the audit before they are read."""
+    bomb = rewritten(apk, tmp_path / "bomb.apk", keep, {"assets/zeros": bytes(1000)})
+    data = bytearray(bomb.read_bytes())
+    at = data.rfind(b"assets/zeros") - 46  # its entry of the central directory: the sizes it claims
+    struct.pack_into("<I", data, at + 24, min(claimed, 0xFFFFFFFE))
+    if claimed > 0xFFFFFFFE:  # a second such entry makes the sum
+        data = bytearray(data)
+        other = data.find(b"PK\x01\x02")
+        struct.pack_into("<I", data, other + 24, 0xFFFFFFFE)
+        third = data.find(b"PK\x01\x02", other + 4)
+        struct.pack_into("<I", data, third + 24, 0xFFFFFFFE)
+    bomb.write_bytes(data)
+    assert errors(bomb).keys() == {"zip-bomb"}
+
+
+def test_a_newer_schema_inside_is_told(apk: Path, tmp_path: Path) -> None:
+    """A bundle of a newer schema in a package is an error that says to upgrade."""
+
+    def newer(name: str, content: bytes) -> bytes:
+        return content.replace(b'"schema": 1', b'"schema": 2', 1) if name.endswith("manifest.json") else content
+
+    assert "reads up to 1; upgrade" in errors(rewritten(apk, tmp_path / "x.apk", newer))["bundle"]
+
+
+def test_what_is_no_archive(tmp_path: Path) -> None:
+    """A file that is no zip, an empty one and a cut one are one sentence each."""
+    for name, content in {"text": b"hello", "empty": b"", "cut": b"PK\x03\x04" + bytes(40)}.items():
+        path = tmp_path / f"{name}.apk"
+        path.write_bytes(content)
+        assert errors(path).keys() == {"zip"}
+
+
+def test_an_operator_that_the_runtime_does_not_execute(apk: Path, tmp_path: Path) -> None:
+    """A model that asks for a newer version of an operator than the packaged library registers is refused by name."""
+    model = "assets/edgebundle/variants/first.tflite"
+    with zipfile.ZipFile(apk) as archive:
+        content = bytearray(archive.read(model))
+    codes = sorted(op_versions.operator_codes(bytes(content)))
+    assert op_versions.refused(bytes(content), "2.16.1") == []
+    at, version = version_field(bytes(content))
+    struct.pack_into("<i", content, at, version + 50)
+    assert len(sorted(op_versions.operator_codes(bytes(content)))) == len(codes)
+    changed = rewritten(apk, tmp_path / "x.apk", lambda n, c: bytes(content) if n == model else c)
+    assert f"version {version + 50}, of which it knows" in errors(changed)["op-version"]
+
+
+def version_field(model: bytes) -> tuple[int, int]:
+    """Where an operator code states its version, and that version, for one that states any."""
+    vector = op_versions._offset(model, op_versions._field(model, op_versions._offset(model, 0), 1) or 0)
+    for i in range(struct.unpack_from("<I", model, vector)[0]):
+        table = op_versions._offset(model, vector + 4 + 4 * i)
+        if (at := op_versions._field(model, table, op_versions.CODE_VERSION)) is not None:
+            return at, struct.unpack_from("<i", model, at)[0]
+    raise AssertionError("no operator code states a version")
+
+
+def test_operator_codes_are_those_of_the_schema(apk: Path) -> None:
+    """Our reader of operator codes agrees with the schema's own Python code."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    with zipfile.ZipFile(apk) as archive:
+        content = archive.read("assets/edgebundle/variants/first.tflite")
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    wanted = sorted((max(c.builtinCode, c.deprecatedBuiltinCode), c.version) for c in model.operatorCodes)
+    assert sorted((code, version) for code, _, version in op_versions.operator_codes(content)) == wanted
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200))
+def test_damaged_models_never_crash_the_reader(content: bytes) -> None:
+    """Any bytes after the identifier are read or refused by ValueError, nothing else."""
+    try:
+        list(op_versions.operator_codes(content[:4] + op_versions.IDENTIFIER + content[4:]))
+    except ValueError:
+        return
+
+
+def test_the_table_belongs_to_the_packaged_library() -> None:
+    """The library that we package is the very file whose op resolver the table was read from."""
+    library = prebuilt(mobile_root() / "android").libraries["lib/x86_64/libtensorflowlite_jni.so"].read_bytes()
+    version = op_versions.runtime_version(library)
+    assert version is not None
+    assert hashlib.sha256(library).hexdigest() == op_versions.READ_FROM[version]
+    table = {name: (first, last) for name, first, last in op_versions.TABLES[version].values()}
+    # As builder/backends/tflite/versions.py has them: version 12 and 6 came with runtimes after this one.
+    assert table["FULLY_CONNECTED"] == (1, 11)
+    assert table["DEQUANTIZE"] == (1, 5)
+
+
+def test_a_fault_is_not_handed_over_unless_it_is_allowed(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gate refuses a package with an error; --allow records it as an exception instead."""
+    monkeypatch.setitem(op_versions.TABLES, "2.16.1", {})  # type: ignore[index]  # a runtime that knows nothing
+    with pytest.raises(VerificationError, match="cannot execute variant tflite-first"):
+        TARGETS["android"].package(request_for(bundle, tmp_path / "a", formats=("apk",)))
+    options = PackageOptions(allow=("op-version", "elf-alignment"))
+    result = TARGETS["android"].package(request_for(bundle, tmp_path / "b", formats=("apk",), options=options))
+    allowed = [f for f in result.findings if f.code in ("op-version", "elf-alignment")]
+    assert allowed
+    assert all(f.level == "info" and f.message.startswith("(allowed by --allow ") for f in allowed)
+
+
+def test_inspect_reads_all_three(apk: Path, aar: Path) -> None:
+    """builder inspect audits an APK with Android's verifier too, and a library."""
+    codes = {f.code for f in inspect_path(apk, Silent()).findings}
+    assert codes >= {"apksigner", "licences", "size", "size-abi", "op-versions", "application", "signed", "runtime"}
+    codes = {f.code for f in inspect_path(aar, Silent()).findings}
+    assert codes >= {"licences", "size", "application"}
+    assert "signature" not in codes
+
+
+def test_licences_of_everything_inside(apk: Path) -> None:
+    """The report names the licence of the model and of every library in the package."""
+    (licences,) = (f.message for f in audit(apk, second_opinion=False) if f.code == "licences")
+    for name in ("model small: Apache-2.0", "tensorflow-lite-2.16.1.aar: Apache-2.0", "kotlin-stdlib"):
+        assert name in licences

@@ -1,0 +1,195 @@
+"""The library, the app bundle and the flavours beside the APK: what is in them, and that equal requests give equal bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import xml.etree.ElementTree as ElementTree
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from builder import process
+from builder.bundle import Bundle, opened
+from builder.errors import ConfigError, ConversionError, MissingToolError
+from builder.targets import TARGETS, PackageOptions, PackageResult, Runtime
+from builder.targets.android import aab, apk
+from builder.targets.android.host import prebuilt
+from builder.targets.mobile import mobile_root
+from builder.targets.subset import subset
+from tests.android.executorch_aar import executorch_aar
+from tests.builder.targets.conftest import request_for
+
+ANDROID = TARGETS["android"]
+POM = "{http://maven.apache.org/POM/4.0.0}"
+
+
+def test_defaults_are_library_app_and_project() -> None:
+    """Without --format an app team gets what it adds, what it tries, and what it opens."""
+    assert ANDROID.DEFAULT_FORMATS == ("aar", "apk", "project")
+
+
+def test_library_is_complete(aar: Path) -> None:
+    """The AAR has classes, shrinker rules, the OpenCL entries, the minimum SDK and the bundle with its models stored."""
+    with zipfile.ZipFile(aar) as archive:
+        names = set(archive.namelist())
+        manifest = archive.read("AndroidManifest.xml").decode()
+        rules = archive.read("proguard.txt").decode()
+        model = archive.getinfo("assets/edgebundle/variants/first.tflite")
+    assert {"classes.jar", "R.txt", "META-INF/com/android/build/gradle/aar-metadata.properties"} <= names
+    assert "assets/NOTICES.txt" in names
+    assert 'android:minSdkVersion="26"' in manifest
+    assert 'package="org.edgebundle.sdk"' in manifest
+    assert "libOpenCL.so" in manifest
+    assert "-keep class org.tensorflow.lite" in rules
+    assert model.compress_type == zipfile.ZIP_STORED
+    with opened(aar) as inside:
+        assert [v.id for v in inside.manifest.variants] == ["tflite-first", "tflite-second"]
+
+
+def test_pom_names_what_an_app_needs(aar: Path) -> None:
+    """The pom lies where Maven looks, with checksums, and names the runtimes of today."""
+    assert aar.parent.as_posix().endswith("small-maven/org/example/small/small/1.2")
+    pom = aar.with_suffix(".pom")
+    root = ElementTree.fromstring(pom.read_text(encoding="utf-8"))
+    assert [root.findtext(POM + field) for field in ("groupId", "artifactId", "version", "packaging")] == [
+        "org.example.small",
+        "small",
+        "1.2",
+        "aar",
+    ]
+    artifacts = {d.findtext(POM + "artifactId") for d in root.iter(POM + "dependency")}
+    assert artifacts == {"litert", "litert-gpu", "litert-gpu-api", "kotlin-stdlib"}
+    for file in (aar, pom):
+        assert file.with_name(file.name + ".sha1").read_text() == hashlib.sha1(file.read_bytes()).hexdigest()
+
+
+def test_a_model_name_that_no_repository_takes(bundle: Bundle, tmp_path: Path) -> None:
+    """A model whose name cannot be an artifact's is told so."""
+    model = bundle.manifest.model.model_copy(update={"name": "klein & fein"})
+    other = Bundle(bundle.root, bundle.manifest.model_copy(update={"model": model}))
+    with pytest.raises(ConfigError, match="cannot name a Maven artifact"):
+        ANDROID.package(request_for(other, tmp_path / "out", formats=("aar",)))
+
+
+def test_unsigned_packages_are_byte_identical(bundle: Bundle, tmp_path: Path) -> None:
+    """Two builds of the library and of the app are equal before signing."""
+    project = mobile_root() / "android"
+    host, request = prebuilt(project), request_for(bundle, tmp_path / "out")
+    small = subset(bundle, ("tflite",), tmp_path / "bundle")
+    for name in "ab":
+        apk.write_unsigned(request, small, host, tmp_path / f"{name}.apk")
+    assert (tmp_path / "a.apk").read_bytes() == (tmp_path / "b.apk").read_bytes()
+    first, second = (ANDROID.package(request_for(bundle, tmp_path / n, formats=("aar",))).files[0] for n in "ab")
+    contents = [{p.relative_to(f): p.read_bytes() for p in f.rglob("*") if p.is_file()} for f in (first, second)]
+    assert contents[0] == contents[1]
+
+
+@pytest.fixture(scope="module")
+def app_bundle(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> PackageResult:
+    """An app bundle whose models are large enough for a pack of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aab, "LARGE", 1)
+        return ANDROID.package(request_for(bundle, tmp_path_factory.mktemp("aab") / "out", formats=("aab",)))
+
+
+def test_large_models_travel_in_an_install_time_pack(app_bundle: PackageResult) -> None:
+    """bundletool accepts the app bundle; models are in the asset pack, the rest of the bundle in the base module."""
+    with zipfile.ZipFile(app_bundle.files[0]) as archive:
+        names = archive.namelist()
+    assert "models/assets/edgebundle/variants/first.tflite" in names
+    assert "models/manifest/AndroidManifest.xml" in names
+    assert "base/assets/edgebundle/manifest.json" in names
+    assert not [name for name in names if name.startswith("base/assets/edgebundle/variants/")]
+    assert {f.code for f in app_bundle.findings} >= {"op-versions", "application", "signed", "debug-key"}
+    assert not [f for f in app_bundle.findings if f.level == "error"]
+
+
+def test_jarsigner_verifies_the_app_bundle(app_bundle: PackageResult, tmp_path: Path) -> None:
+    """The JDK's own verifier accepts our JAR signature, and refuses a changed entry as our second check does."""
+    from builder.targets.android.jarsign_check import check_jar
+
+    signed = app_bundle.files[0]
+    text = process.run(["jarsigner", "-verify", signed], timeout_s=60).stdout
+    assert "jar verified" in text
+    assert check_jar(signed).problem is None
+    changed = tmp_path / "changed.aab"
+    with zipfile.ZipFile(signed) as source, zipfile.ZipFile(changed, "w") as target:
+        for name in source.namelist():
+            extra = b"x" if name == "base/dex/classes.dex" else b""
+            target.writestr(name, source.read(name) + extra)
+    assert process.run(["jarsigner", "-verify", changed], timeout_s=60, check=False).returncode != 0
+    assert check_jar(changed).problem == "base/dex/classes.dex was changed after it was signed"
+
+
+def test_bundletools_refusal_is_one_sentence(tmp_path: Path) -> None:
+    """bundletool's refusal of what is no app bundle is one sentence."""
+    broken = tmp_path / "broken.aab"
+    with zipfile.ZipFile(broken, "w") as archive:
+        archive.writestr("base/nothing", "")
+    with pytest.raises(ConversionError, match="bundletool validate refuses the app bundle"):
+        aab.bundletool(mobile_root() / "android", "validate", f"--bundle={broken}")
+
+
+def test_executorch_flavour(bundle: Bundle, tmp_path: Path) -> None:
+    """With a local archive of ExecuTorch the app carries its runtime, its variant and nothing of TensorFlow Lite."""
+    options = PackageOptions(runtime=Runtime(name="executorch", file=executorch_aar()))
+    result = ANDROID.package(request_for(bundle, tmp_path / "out", formats=("apk",), options=options))
+    with zipfile.ZipFile(result.files[0]) as archive:
+        names = set(archive.namelist())
+    assert "assets/edgebundle/variants/small.pte" in names
+    for abi in ("arm64-v8a", "x86_64"):
+        libraries = {Path(n).name for n in names if n.startswith(f"lib/{abi}/")}
+        assert libraries == {"libexecutorch.so", "libfbjni.so", "libc++_shared.so"}
+    assert not [f for f in result.findings if f.level == "error" or f.code == "elf-alignment"]
+    assert prebuilt(mobile_root() / "android", options.runtime).messages == ""
+
+
+def test_a_variant_that_the_runtime_does_not_have(bundle: Bundle, tmp_path: Path) -> None:
+    """A delegate that the flavour lacks is refused before anything is built, with what it has."""
+    first = bundle.manifest.variants[0].model_copy(update={"delegate": "vulkan"})
+    variants = (first, *bundle.manifest.variants[1:])
+    other = Bundle(bundle.root, bundle.manifest.model_copy(update={"variants": variants}))
+    with pytest.raises(ConfigError, match=r"for vulkan, which tflite on Android does not have \(it has xnnpack, gpu"):
+        ANDROID.package(request_for(other, tmp_path / "out", formats=("apk",)))
+
+
+@pytest.mark.parametrize(
+    ("runtime", "said"),
+    [
+        (Runtime(name="tflight"), "did you mean 'tflite'"),
+        (Runtime(name="executorch", file=Path(__file__)), "is not an Android library archive"),
+        (Runtime(name="executorch", file=Path("absent.aar")), "is not an Android library archive"),
+    ],
+)
+def test_bad_runtime(bundle: Bundle, tmp_path: Path, runtime: Runtime, said: str) -> None:
+    """An unknown runtime names the near one; a file that is none is refused."""
+    with pytest.raises(ConfigError, match=said):
+        ANDROID.package(request_for(bundle, tmp_path / "out", options=PackageOptions(runtime=runtime)))
+
+
+def test_gradle_route_says_what_is_missing(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--with-gradle without the Android SDK, and with it but without Gradle, names the thing and the other way."""
+    monkeypatch.delenv("ANDROID_HOME", raising=False)
+    options = PackageOptions(with_gradle=True)
+    with pytest.raises(MissingToolError, match="the built-in path needs no SDK"):
+        ANDROID.package(request_for(bundle, tmp_path / "a", formats=("apk",), options=options))
+    (tmp_path / "sdk" / "platforms").mkdir(parents=True)
+    monkeypatch.setenv("ANDROID_HOME", str(tmp_path / "sdk"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingToolError, match="needs Gradle"):
+        ANDROID.package(request_for(bundle, tmp_path / "b", formats=("apk",), options=options))
+
+
+def test_gradle_catalogue_names_the_runtimes_of_today() -> None:
+    """The Gradle project takes LiteRT from Google and ExecuTorch from PyTorch, pinned in the one catalogue."""
+    from builder.targets.android.catalogue import Catalogue
+
+    libraries = Catalogue.read(mobile_root() / "android").libraries
+    assert (libraries["litert"].group, libraries["executorch"].artifact) == (
+        "com.google.ai.edge.litert",
+        "executorch-android",
+    )
+    build = (mobile_root() / "android/sdk/build.gradle.kts").read_text(encoding="utf-8")
+    assert '"tfliteApi"(libs.litert)' in build
+    assert '"executorchApi"(libs.executorch)' in build
