@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,10 +39,18 @@ class CompiledTests:
 
     def run(self, data: Path) -> process.Completed:
         """Run all tests with real TensorFlow Lite; the Android framework is not on the class path."""
-        argv: list[str | Path] = ["java", *compiler.JVM, f"-Djava.library.path={self.native}"]
+        return self._java(data, compiler.JVM, self.names, check=False)
+
+    def run_overhead(self, data: Path) -> process.Completed:
+        """Run the measurement of the library's own cost alone, on the JVM's default compilers."""
+        names = [name for name in self.names if name.endswith(".OverheadTest")]
+        return self._java(data, (), names, check=True)
+
+    def _java(self, data: Path, options: Sequence[str], names: Sequence[str], *, check: bool) -> process.Completed:
+        argv: list[str | Path] = ["java", *options, f"-Djava.library.path={self.native}"]
         argv += [f"-Dedgebundle.testdata={data}", "-Djava.awt.headless=true"]
         argv += ["-cp", compiler.class_path([*self.classes, *self.libraries]), "org.junit.runner.JUnitCore"]
-        return process.run([*argv, *self.names], timeout_s=LIMIT_S, check=False)
+        return process.run([*argv, *names], timeout_s=LIMIT_S, check=check)
 
 
 def compiled_tests() -> CompiledTests:

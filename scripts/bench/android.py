@@ -1,0 +1,139 @@
+"""Android packages: how long they take, how large the app's code is, what the library costs around an inference, sameness."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+from bench.table import BIN, ROOT, Row, run
+
+sys.path.insert(0, str(ROOT))
+
+EXAMPLE = ROOT / "examples" / "tiny_style"
+
+
+def package_rows(work: Path) -> list[Row]:
+    """Packaging with the host app prebuilt and nothing of this bundle in the cache; Java is not on the path."""
+    bundle = work / "bundle"
+    run("builder", "convert", EXAMPLE, "--backend", "tflite", "-o", bundle)
+    run("builder", "package", bundle, "--target", "android", "--format", "apk", "--format", "aar", "-o", work / "first")
+    tools = work / "bin"  # all that packaging may start
+    tools.mkdir()
+    (tools / "aapt2").symlink_to(shutil.which("aapt2") or "/nowhere")
+    cache = work / "cache"
+    cache.mkdir()
+    shared = Path(os.environ.get("EDGEBUNDLE_CACHE") or Path.home() / ".cache" / "edgebundle")
+    for name in ("android-host", "keys"):
+        (cache / name).symlink_to(shared / name)
+    best = {name: min(timed(bundle, name, work, tools, cache) for _ in range(3)) for name in ("apk", "aar")}
+    return [
+        Row(
+            what=f"builder package --format {name}, tiny_style, host app prebuilt, no Java on the path",
+            figure="<= 5 s",
+            measured=f"{seconds:.2f} s",
+            reached=seconds <= 5,
+        )
+        for name, seconds in best.items()
+    ]
+
+
+def timed(bundle: Path, name: str, work: Path, tools: Path, cache: Path) -> float:
+    shutil.rmtree(cache / "package", ignore_errors=True)
+    argv = [
+        str(BIN / "builder"),
+        "package",
+        str(bundle),
+        "--target",
+        "android",
+        "--format",
+        name,
+        "-o",
+        str(work / name),
+    ]
+    start = time.perf_counter()
+    environment = {**os.environ, "PATH": str(tools), "EDGEBUNDLE_CACHE": str(cache)}
+    subprocess.run(argv, env=environment, check=True, capture_output=True, timeout=300)
+    return time.perf_counter() - start
+
+
+def code_row(work: Path) -> Row:
+    """The app's dex less what R8 makes of the runtime's own classes under the same rules."""
+    from builder.targets.android import tools
+    from builder.targets.android.catalogue import Catalogue
+    from builder.targets.android.host import TOOL_PATHS, compiler, consumer_rules, maven, prebuilt, runtime_paths
+    from builder.targets.mobile import mobile_root
+
+    project = mobile_root() / "android"
+    host = prebuilt(project)
+    found = maven.resolve(Catalogue.read(project), {**TOOL_PATHS, **runtime_paths(host.flavour, None)})
+    (work / "runtime").mkdir()
+    compiler.r8(
+        tool=found["r8"][0],
+        inputs=[maven.jar_of(archive, work) for archive in found["runtime-tflite"]],
+        libraries=[*found["framework"], tools.java_home()],
+        rules=consumer_rules(project, host.flavour),
+        min_api=host.versions["minSdk"],
+        out=work / "runtime",
+    )
+    runtime = sum(p.stat().st_size for p in (work / "runtime").glob("*.dex"))
+    ours = sum(p.stat().st_size for p in host.dex) - runtime
+    return Row(
+        what="the app's code in the dex, with the library and what it uses of Kotlin, without runtimes",
+        figure="<= 150 KB",
+        measured=f"{ours / 1000:.0f} KB (and {runtime / 1000:.0f} KB of TensorFlow Lite's Java)",
+        reached=ours <= 150_000,
+    )
+
+
+def overhead_rows(work: Path) -> list[Row]:
+    """The library's own JVM measurement: 60 warm frames of 512x512, pixels to tensor and back, with the JIT as it is on servers."""
+    from tests.android.jvm import compiled_tests
+
+    data = work / "jvm"
+    (data / "out").mkdir(parents=True)
+    compiled_tests().run_overhead(data)
+    figures = json.loads((data / "out" / "overhead.json").read_text(encoding="utf-8"))
+    return [
+        Row(
+            what=f"SDK around an inference, 512x512, {layout}: pre- and post-processing of a frame",
+            figure="<= 3 ms, 0 bytes allocated",
+            measured=f"{found['median_ms']:.2f} ms (90 % within {found['p90_ms']:.2f}), {found['bytes_per_frame']} bytes",
+            reached=found["median_ms"] <= 3 and found["bytes_per_frame"] == 0,
+        )
+        for layout, found in figures.items()
+    ]
+
+
+def same_row(work: Path) -> Row:
+    """Two builds, from two processes, compared before their signatures."""
+    entries = []
+    for name in ("first", "second"):
+        if name == "second":
+            arguments = ("--target", "android", "--format", "apk", "--format", "aar", "-o", work / name)
+            run("builder", "package", work / "bundle", *arguments, cache=work / "cache")
+        apk = next((work / name).glob("*.apk"))
+        aar = next((work / name).rglob("*.aar"))
+        with zipfile.ZipFile(apk) as archive:
+            listed = [(info.filename, info.header_offset, archive.read(info)) for info in archive.infolist()]
+        entries.append((listed, aar.read_bytes()))
+    same = entries[0] == entries[1]
+    return Row(
+        what="two builds of the APK (before its signature) and of the AAR",
+        figure="byte-identical",
+        measured="identical" if same else "different",
+        reached=same,
+    )
+
+
+def measure() -> list[Row]:
+    """The figures of the Android target; about two minutes with a warm cache."""
+    with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as folder:
+        work = Path(folder)
+        return [*package_rows(work), code_row(work), *overhead_rows(work), same_row(work)]
