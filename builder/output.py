@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -76,11 +77,13 @@ def remove_leftovers(out: Path) -> None:
 
 
 def copy_into(source: Path, target: Path) -> None:
-    """Copy the files of a directory (or one file) with plain modes."""
+    """Copy the files of a directory (or one file) with plain modes; what is executable stays so."""
     for path in tree_files(source):
         to = target / path.relative_to(source) if source.is_dir() else target
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, to)
+        if os.access(path, os.X_OK):
+            to.chmod(0o755)
 
 
 def _escape(name: str) -> str:

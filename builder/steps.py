@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import Protocol
@@ -13,9 +13,9 @@ from typing import Protocol
 from pydantic import TypeAdapter
 
 from builder.backends import BACKENDS
-from builder.bundle import Bundle, file_sha256
+from builder.bundle import Bundle, file_sha256, tree_sha256
 from builder.cache import content_key, entry, locked, publishing, versions
-from builder.config import AndroidSection, VariantSection
+from builder.config import AndroidSection, IosSection, VariantSection
 from builder.errors import ConfigError, DataError, MissingToolError
 from builder.heldout import check_held_out
 from builder.jobs import RESULT, SourceJob, SourceResult, VariantJob, VariantResult
@@ -185,8 +185,9 @@ def build_package(
 ) -> tuple[Path, PackageResult]:
     """The packages of a bundle, kept in the cache: their directory, and their files relative to it."""
     target = TARGETS[target_name]
-    app = app_settings(bundle, project)
-    keystore = find_keystore(app, project)
+    app = ios_settings(bundle, project) if target_name == "ios" else app_settings(bundle, project)
+    keystore = find_keystore(app, project) if isinstance(app, AndroidSection) else None
+    prebuilt = project.folder / app.app if project and isinstance(app, IosSection) and app.app else None
     key = content_key(
         {
             "bundle": bundle.sha256,
@@ -194,6 +195,7 @@ def build_package(
             "formats": formats,
             "app": app.model_dump(mode="json"),
             "keystore": file_sha256(keystore.path) if keystore else None,
+            "prebuilt": tree_sha256(prebuilt) if prebuilt and prebuilt.exists() else None,
             "options": _options_key(options),
             "code": target.sources_sha256(),
         }
@@ -206,14 +208,12 @@ def build_package(
             listener.stage(what, "build")
             with publishing("package", key) as work:
                 (work / "files").mkdir()
-                request = PackageRequest(
-                    bundle=bundle,
-                    application_id=app.application_id,
-                    version_name=app.version_name,
-                    version_code=app.version_code,
+                request = replace(
+                    requested(bundle, app),
                     formats=formats or target.DEFAULT_FORMATS,
                     out=work / "files",
                     keystore=keystore,
+                    app=prebuilt,
                     options=options,
                 )
                 result = target.package(request)
@@ -252,8 +252,42 @@ def app_settings(bundle: Bundle, project: Project | None) -> AndroidSection:
     """[package.android] of builder.toml, or an id made from the model's name for a bundle that comes without one."""
     if project is not None and project.config.package.android is not None:
         return project.config.package.android
+    return AndroidSection(application_id=sample_identifier(bundle))
+
+
+def requested(bundle: Bundle, app: AndroidSection | IosSection) -> PackageRequest:
+    """The request that a section of builder.toml makes; whoever packages adds formats and places."""
+    if isinstance(app, IosSection):
+        return PackageRequest(
+            bundle=bundle,
+            application_id=app.bundle_identifier,
+            version_name=app.version,
+            version_code=app.build,
+            formats=(),
+            out=Path(),
+            deployment_target=app.deployment_target,
+            team=app.team,
+        )
+    return PackageRequest(
+        bundle=bundle,
+        application_id=app.application_id,
+        version_name=app.version_name,
+        version_code=app.version_code,
+        formats=(),
+        out=Path(),
+    )
+
+
+def ios_settings(bundle: Bundle, project: Project | None) -> IosSection:
+    """[package.ios] of builder.toml, or an identifier made from the model's name for a bundle that comes without one."""
+    if project is not None and project.config.package.ios is not None:
+        return project.config.package.ios
+    return IosSection(bundle_identifier=sample_identifier(bundle))
+
+
+def sample_identifier(bundle: Bundle) -> str:
     word = re.sub(r"[^a-z0-9]", "", bundle.manifest.model.name.lower())
-    return AndroidSection(application_id=f"org.edgebundle.sample.{word if word[:1].isalpha() else f'm{word}'}")
+    return f"org.edgebundle.sample.{word if word[:1].isalpha() else f'm{word}'}"
 
 
 def _cached(

@@ -1,0 +1,106 @@
+"""What a finished app holds, read from the app itself: identity, machine code, system, signature, bundle."""
+
+from __future__ import annotations
+
+import re
+import struct
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from builder.bundle import BUNDLE_FOLDER, Bundle, BundleError
+from builder.errors import ConfigError
+from builder.targets.base import Finding
+from builder.targets.ios.app import opened_app, read_info
+
+Level = Literal["error", "warning", "info"]
+MACH_O_64 = 0xFEEDFACF
+FAT = 0xCAFEBABE
+ARM64 = 0x0100000C
+LC_BUILD_VERSION = 0x32
+PLATFORMS = {1: "macOS", 2: "iOS", 6: "Mac Catalyst", 7: "the iOS simulator"}
+SIGN = "codesign --force --sign 'Apple Development' --entitlements FILE APP, with a provisioning profile in APP/embedded.mobileprovision"
+
+
+def audit_ipa(path: Path, *, identifier: str | None = None) -> list[Finding]:
+    """Findings of an .ipa; one that cannot be opened is an error among them."""
+    with tempfile.TemporaryDirectory(prefix="edgebundle-audit-") as folder:
+        try:
+            app = opened_app(path, Path(folder))
+        except ConfigError as error:
+            return [Finding(level="error", code="app", file=path.name, message=str(error))]
+        return [_named(finding, path.name) for finding in audit_app(app, identifier=identifier)]
+
+
+def audit_app(app: Path, *, identifier: str | None = None) -> list[Finding]:
+    """Findings of an .app directory; `identifier` is the bundle identifier that it should have."""
+    findings: list[Finding] = []
+
+    def add(level: Level, code: str, message: str) -> None:
+        findings.append(Finding(level=level, code=code, file=app.name, message=message))
+
+    info = read_info(app)
+    found = str(info.get("CFBundleIdentifier"))
+    if identifier is not None and found != identifier:
+        add("error", "identifier", f"has the bundle identifier {found}, not {identifier}.")
+    add("info", "app", f"is {found} {info.get('CFBundleShortVersionString')} ({info.get('CFBundleVersion')}).")
+    executable = app / str(info.get("CFBundleExecutable"))
+    for level, message in machine_code(executable.read_bytes()[:65536]):
+        add(level, "machine-code", message)
+    if not (app / "_CodeSignature").is_dir():
+        add("warning", "unsigned", f"is not signed, and no device installs it as it is; sign it on a Mac: {SIGN}.")
+    for level, code, message in _bundle(app, str(info.get("MinimumOSVersion", ""))):
+        add(level, code, message)
+    return findings
+
+
+def machine_code(head: bytes) -> list[tuple[Level, str]]:
+    """What the start of an executable says: level and message."""
+    if len(head) < 32:
+        return [("error", "has an executable that is empty.")]
+    if struct.unpack(">I", head[:4])[0] == FAT:
+        return [("info", "has machine code for several processors.")]
+    magic, processor = struct.unpack("<II", head[:8])
+    if magic != MACH_O_64:
+        return [("error", "has an executable that is no machine code of Apple's (Mach-O).")]
+    if processor != ARM64:
+        return [
+            ("error", f"has machine code for processor {processor:#x}, not for arm64: it was built for a simulator.")
+        ]
+    platform = _platform(head)
+    if platform is not None and platform != 2:
+        return [("error", f"was built for {PLATFORMS.get(platform, f'platform {platform}')}, not for iOS devices.")]
+    return [("info", "has machine code for arm64.")]
+
+
+def _platform(head: bytes) -> int | None:
+    """Platform of the load command LC_BUILD_VERSION (mach-o/loader.h), None where there is none."""
+    count, at = struct.unpack("<I", head[16:20])[0], 32
+    for _ in range(count):
+        if at + 12 > len(head):
+            return None
+        command, size, platform = struct.unpack("<III", head[at : at + 12])
+        if command == LC_BUILD_VERSION:
+            return int(platform)
+        at += max(size, 8)
+    return None
+
+
+def _bundle(app: Path, minimum: str) -> list[tuple[Level, str, str]]:
+    try:
+        manifest = Bundle.open(app / BUNDLE_FOLDER).manifest
+    except BundleError as error:
+        return [("error", "bundle", f"carries no good bundle: {error}")]
+    found: list[tuple[Level, str, str]] = [
+        ("info", "bundle", f"carries {manifest.model.name} with {', '.join(v.id for v in manifest.variants)}.")
+    ]
+    for variant in manifest.variants:
+        needed = re.fullmatch(r"iOS (\d+)", variant.minimum_runtime)
+        if needed is not None and minimum and int(needed[1]) > int(minimum.partition(".")[0]):
+            message = f"is installed from iOS {minimum} on, but its variant {variant.id} needs {variant.minimum_runtime}: older phones take another variant."
+            found.append(("warning", "deployment-target", message))
+    return found
+
+
+def _named(finding: Finding, name: str) -> Finding:
+    return Finding(level=finding.level, code=finding.code, file=name, message=finding.message)

@@ -1,0 +1,151 @@
+"""The objects of our Xcode project: one app, its sources as a synchronized folder, the SDK as a local package, the bundle as a folder.
+
+The bundle is a folder reference outside of the synchronized folder: Xcode copies it as it is, and neither compiles its models nor
+renames them nor generates classes.
+"""
+
+from __future__ import annotations
+
+from builder.targets.base import PackageRequest
+from builder.targets.ios.pbxproj import Objects, Value, identifier, project_text
+
+NAME = (
+    "Edgebundle"  # of project, target, scheme and product: fixed, so that no name of a model meets a shell or a linker
+)
+SOURCES, SDK = "App", "sdk"
+_XCODE = "1600"
+_PHASE: dict[str, Value] = {"buildActionMask": "2147483647", "runOnlyForDeploymentPostprocessing": "0"}
+TARGET_ID = identifier("PBXNativeTarget", NAME)
+
+
+def project_objects(request: PackageRequest, folders: tuple[str, ...]) -> str:
+    """`project.pbxproj` for an app whose resources are these folders beside the project."""
+    objects = Objects()
+    product = objects.add(
+        "PBXFileReference",
+        "product",
+        explicitFileType="wrapper.application",
+        includeInIndex="0",
+        path=f"{NAME}.app",
+        sourceTree="BUILT_PRODUCTS_DIR",
+    )
+    sources = objects.add("PBXFileSystemSynchronizedRootGroup", SOURCES, path=SOURCES, sourceTree="<group>")
+    folder_ids = [
+        objects.add("PBXFileReference", folder, lastKnownFileType="folder", path=folder, sourceTree="<group>")
+        for folder in folders
+    ]
+    plists = [
+        objects.add("PBXFileReference", name, lastKnownFileType=kind, path=name, sourceTree="<group>")
+        for name, kind in (("Info.plist", "text.plist.xml"), (f"{NAME}.entitlements", "text.plist.entitlements"))
+    ]
+    products = objects.add("PBXGroup", "Products", children=[product], name="Products", sourceTree="<group>")
+    main = objects.add("PBXGroup", "main", children=[sources, *folder_ids, *plists, products], sourceTree="<group>")
+    package = objects.add("XCLocalSwiftPackageReference", SDK, relativePath=SDK)
+    library = objects.add("XCSwiftPackageProductDependency", NAME, productName=NAME)
+    linked = objects.add("PBXBuildFile", f"{NAME} in Frameworks", productRef=library)
+    copied = [
+        objects.add("PBXBuildFile", f"{folder} in Resources", fileRef=key)
+        for folder, key in zip(folders, folder_ids, strict=True)
+    ]
+    phases: list[Value] = [
+        objects.add("PBXSourcesBuildPhase", NAME, files=[], **_PHASE),
+        objects.add("PBXFrameworksBuildPhase", NAME, files=[linked], **_PHASE),
+        objects.add("PBXResourcesBuildPhase", NAME, files=[*copied], **_PHASE),
+    ]
+    target = objects.add(
+        "PBXNativeTarget",
+        NAME,
+        buildConfigurationList=_configurations(objects, "target", _target_settings(request), {}, {}),
+        buildPhases=phases,
+        buildRules=[],
+        dependencies=[],
+        fileSystemSynchronizedGroups=[sources],
+        name=NAME,
+        packageProductDependencies=[library],
+        productName=NAME,
+        productReference=product,
+        productType="com.apple.product-type.application",
+    )
+    root = objects.add(
+        "PBXProject",
+        NAME,
+        attributes={
+            "BuildIndependentTargetsInParallel": "1",
+            "LastSwiftUpdateCheck": _XCODE,
+            "LastUpgradeCheck": _XCODE,
+            "TargetAttributes": {target: {"CreatedOnToolsVersion": "16.0"}},
+        },
+        buildConfigurationList=_configurations(objects, "project", _project_settings(request), _DEBUG, _RELEASE),
+        developmentRegion="en",
+        hasScannedForEncodings="0",
+        knownRegions=["en", "zh-Hans", "Base"],
+        mainGroup=main,
+        minimizedProjectReferenceProxies="1",
+        packageReferences=[package],
+        preferredProjectObjectVersion="77",
+        productRefGroup=products,
+        projectDirPath="",
+        projectRoot="",
+        targets=[target],
+    )
+    return project_text(objects, root)
+
+
+_DEBUG: dict[str, Value] = {
+    "DEBUG_INFORMATION_FORMAT": "dwarf",
+    "ENABLE_TESTABILITY": "YES",
+    "ONLY_ACTIVE_ARCH": "YES",
+    "SWIFT_ACTIVE_COMPILATION_CONDITIONS": "DEBUG $(inherited)",
+    "SWIFT_OPTIMIZATION_LEVEL": "-Onone",
+}
+_RELEASE: dict[str, Value] = {
+    "DEBUG_INFORMATION_FORMAT": "dwarf-with-dsym",
+    "SWIFT_COMPILATION_MODE": "wholemodule",
+    "VALIDATE_PRODUCT": "YES",
+}
+
+
+def _project_settings(request: PackageRequest) -> dict[str, Value]:
+    return {
+        "ALWAYS_SEARCH_USER_PATHS": "NO",
+        "CLANG_ENABLE_MODULES": "YES",
+        "ENABLE_USER_SCRIPT_SANDBOXING": "YES",
+        "IPHONEOS_DEPLOYMENT_TARGET": request.deployment_target,
+        "SDKROOT": "iphoneos",
+        "SWIFT_VERSION": "6.0",
+    }
+
+
+def _target_settings(request: PackageRequest) -> dict[str, Value]:
+    return {
+        "ASSETCATALOG_COMPILER_APPICON_NAME": "AppIcon",
+        "ASSETCATALOG_COMPILER_GLOBAL_ACCENT_COLOR_NAME": "AccentColor",
+        "CODE_SIGN_ENTITLEMENTS": f"{NAME}.entitlements",
+        "CODE_SIGN_STYLE": "Automatic",
+        "CURRENT_PROJECT_VERSION": str(request.version_code),
+        "DEVELOPMENT_TEAM": request.team,
+        "GENERATE_INFOPLIST_FILE": "NO",
+        "INFOPLIST_FILE": "Info.plist",
+        "LD_RUNPATH_SEARCH_PATHS": ["$(inherited)", "@executable_path/Frameworks"],
+        "MARKETING_VERSION": request.version_name,
+        "PRODUCT_BUNDLE_IDENTIFIER": request.application_id,
+        "PRODUCT_NAME": "$(TARGET_NAME)",
+        "SUPPORTED_PLATFORMS": "iphoneos iphonesimulator",
+        "TARGETED_DEVICE_FAMILY": "1,2",
+    }
+
+
+def _configurations(
+    objects: Objects, owner: str, common: dict[str, Value], debug: dict[str, Value], release: dict[str, Value]
+) -> str:
+    made: list[Value] = [
+        objects.add("XCBuildConfiguration", f"{owner} {name}", buildSettings={**common, **own}, name=name)
+        for name, own in (("Debug", debug), ("Release", release))
+    ]
+    return objects.add(
+        "XCConfigurationList",
+        owner,
+        buildConfigurations=made,
+        defaultConfigurationIsVisible="0",
+        defaultConfigurationName="Release",
+    )

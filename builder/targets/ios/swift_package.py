@@ -1,0 +1,57 @@
+"""The Swift package that an app developer adds: the SDK, and with `resources` a bundle inside of it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from builder.bundle import BUNDLE_FOLDER, Bundle, tree_files
+
+TARGETS = ("EdgebundleCore", "Edgebundle")
+
+MANIFEST = """// swift-tools-version: 6.0
+// Made by edgebundle. Add this directory to an app (File > Add Package Dependencies > Add Local), then:
+//     import Edgebundle
+//     let model = try await StyleModel.open()
+//     let image = try await model.stylize(cgImage)
+import PackageDescription
+
+let package = Package(
+    name: "edgebundle",
+    platforms: [.iOS("{deployment_target}"), .macOS(.v13)],
+    products: [
+        .library(name: "Edgebundle", targets: ["Edgebundle"]),
+        .library(name: "EdgebundleCore", targets: ["EdgebundleCore"]),
+    ],
+    targets: [
+        .target(name: "EdgebundleCore"),
+        .target(name: "Edgebundle", dependencies: ["EdgebundleCore"]{resources}),
+    ],
+    swiftLanguageModes: [.v6]
+)
+"""
+# `.copy` keeps the folder as it is: models are neither compiled nor renamed.
+RESOURCES = f""", resources: [.copy("Resources/{BUNDLE_FOLDER}")], swiftSettings: [.define("EDGEBUNDLE_RESOURCES")]"""
+
+
+def write_package(bundle: Bundle, sources: Path, out: Path, deployment_target: str) -> None:
+    """The SDK with the bundle as resources, and beside it the opt-in package for ExecuTorch."""
+    copy_sdk(sources / "edgebundle", out / "edgebundle", deployment_target, resources=True)
+    copy_bundle(bundle, out / "edgebundle" / "Sources" / "Edgebundle" / "Resources" / BUNDLE_FOLDER)
+    shutil.copytree(sources / "executorch", out / "executorch", ignore=shutil.ignore_patterns(".build"))
+
+
+def copy_sdk(sources: Path, out: Path, deployment_target: str, *, resources: bool) -> None:
+    """The SDK's sources without its tests, under a manifest of this deployment target."""
+    for name in TARGETS:
+        shutil.copytree(sources / "Sources" / name, out / "Sources" / name)
+    text = MANIFEST.format(deployment_target=deployment_target, resources=RESOURCES if resources else "")
+    (out / "Package.swift").write_text(text, encoding="utf-8")
+
+
+def copy_bundle(bundle: Bundle, out: Path) -> None:
+    """The bundle's files with plain modes: what coremltools writes is readable by its writer only."""
+    for path in tree_files(bundle.root):
+        target = out / path.relative_to(bundle.root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
