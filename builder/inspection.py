@@ -74,6 +74,10 @@ def _bundle(path: Path, bundle: Bundle) -> Inspection:
         from builder.targets.android.audit import audit
 
         findings = audit(path)
+    if path.suffix == ".ipa":
+        from builder.targets.ios.audit import audit_ipa
+
+        findings = tuple(audit_ipa(path))
     return Inspection(
         kind="package", path=str(path), bytes=path.stat().st_size, manifest=bundle.manifest, findings=findings
     )
