@@ -113,9 +113,20 @@ def verify(arguments: Namespace) -> None:
         "own golden dB>",
         "source model dB>",
         "run by",
+        "tiles of large pictures",
+        "seam>",
     )
     for check in verification.checks:
-        add_row(rows, check.variant, check.golden, f"{check.psnr_db:.1f}", f"{check.source_psnr_db:.1f}", check.runtime)
+        add_row(
+            rows,
+            check.variant,
+            check.golden,
+            f"{check.psnr_db:.1f}",
+            f"{check.source_psnr_db:.1f}",
+            check.runtime,
+            check.tiles,
+            "-" if check.seam_error is None else f"{check.seam_error:.1g}",
+        )
     results.print(rows)
 
 

@@ -108,6 +108,7 @@ class VerifyResult(Message):
     runtime: str
     psnr_db: float
     source_psnr_db: float
+    seam_error: float | None = None
 
 
 class Failure(Message):

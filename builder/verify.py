@@ -12,12 +12,17 @@ from builder.errors import VerificationError
 from builder.jobs import VerifyJob, VerifyResult
 from builder.steps import Listener
 from builder.supervisor import run_job
+from builder.tiling import SEAM
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
     """One variant on one golden. `psnr_db` against the stored output of this very artifact, `source_psnr_db` against the
-    source model's; both are limited to about 59 dB by the 8 bits of a golden picture."""
+    source model's; both are limited to about 59 dB by the 8 bits of a golden picture.
+
+    `seam_error`: how much two grids of tiles over a larger picture differ, relative to the output's range, where tiles are
+    allowed; `tiles` says their size, overlap and predicted memory, or why they are not.
+    """
 
     variant: str
     golden: str
@@ -25,6 +30,8 @@ class Check:
     psnr_db: float
     min_psnr_db: float
     source_psnr_db: float
+    seam_error: float | None = None
+    tiles: str = ""
 
     @property
     def passed(self) -> bool:
@@ -53,6 +60,12 @@ def verify_bundle(path: Path, listener: Listener) -> Verification:
                 f"variant {worst.variant!r} agrees with its golden {worst.golden} to {worst.psnr_db} dB only, "
                 f"{worst.min_psnr_db:g} dB is required, run by {worst.runtime}; rebuild the bundle with these tool versions."
             )
+        for check in checks:
+            if check.seam_error is not None and not check.seam_error <= SEAM:
+                raise VerificationError(
+                    f"variant {check.variant!r} makes tiles that differ at their seams by {check.seam_error:g} of the output's range, "
+                    "more than 1/255; rebuild the bundle with these tool versions."
+                )
         return Verification(model=bundle.manifest.model.name, bundle_sha256=bundle.sha256, checks=checks)
 
 
@@ -81,4 +94,16 @@ def _check(bundle: Bundle, variant: Variant, golden: Golden, listener: Listener)
         psnr_db=result.psnr_db,
         min_psnr_db=expected.min_psnr_db,
         source_psnr_db=result.source_psnr_db,
+        seam_error=result.seam_error,
+        tiles=_tiles(variant),
     )
+
+
+def _tiles(variant: Variant) -> str:
+    if variant.tiling is None:
+        return ""
+    if not variant.tiling.allowed:
+        return f"no: {variant.tiling.reason}"
+    shape = variant.inputs[0].shape
+    high, wide = shape[1:3] if variant.inputs[0].layout == "NHWC" else shape[2:4]
+    return f"{high} x {wide}, overlap {variant.tiling.overlap}, {variant.predicted_peak_memory_bytes / 1e6:.0f} MB each"

@@ -46,10 +46,13 @@ from builder.precision.plan import Choice, ResolvedPlan
 from builder.precision.scheme import parse_scheme
 from builder.quality.metrics import QualityMeter
 from builder.refusals import refuse_what_no_file_holds
-from builder.tiling import tiling_facts
+from builder.tiling import enlarged, run_tiled, tiling_facts
 
 if TYPE_CHECKING:
-    from builder.backends.base import Tensors
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from builder.backends.base import Runner, Tensors
 
 SHORTEST_PLACE = 10
 
@@ -286,7 +289,33 @@ def run_verify(job: VerifyJob, folder: Path) -> VerifyResult:
             want = golden_tensor(job.root, tensor, spec)
             psnrs.append(psnr_db(as_golden(outputs[spec.name], spec, tensor.encoding), want, peak_of(spec, want)))
         worst[what] = round(min(psnrs), 2)
-    return VerifyResult(runtime=backend.runtime_name(), psnr_db=worst["golden"], source_psnr_db=worst["source"])
+    return VerifyResult(
+        runtime=backend.runtime_name(),
+        psnr_db=worst["golden"],
+        source_psnr_db=worst["source"],
+        seam_error=seam_error(job, runner, inputs),
+    )
+
+
+def seam_error(job: VerifyJob, runner: Runner, inputs: Tensors) -> float | None:
+    """How much two grids of tiles over a larger picture differ, relative to the output's range; None where tiles are not allowed."""
+    import numpy as np
+
+    tiling = job.variant.tiling
+    if tiling is None or not tiling.allowed:
+        return None
+    source, result = job.inputs[0], job.outputs[0]
+    picture = np.asarray(inputs[source.name], np.float32)
+    large, tile = enlarged(picture, tiling.multiple or 1), (picture.shape[2], picture.shape[3])
+
+    def run(part: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(runner({source.name: part})[result.name], np.float32)
+
+    multiple = tiling.multiple or 1
+    shift = max(min(tile) // 4 // multiple, 1) * multiple
+    first, second = (run_tiled(run, large, tile, tiling, shift=offset) for offset in (0, shift))
+    span = result.range[1] - result.range[0] if result.range else float(first.max() - first.min()) or 1.0
+    return float(f"{np.abs(first - second).max() / span:.2g}")
 
 
 def compare_with_request(realised: dict[str, str], job: VariantJob, model: Model) -> tuple[LayerPrecision, ...]:
