@@ -17,7 +17,7 @@ from builder.suggest import did_you_mean
 
 EXIT_INTERRUPTED = 130
 BACKEND_NAMES = ("tflite", "coreml", "executorch")
-TARGET_NAMES = ("android",)
+TARGET_NAMES = ("android", "ios")
 
 EXAMPLES = """\
 examples:
@@ -98,7 +98,7 @@ def make_parser() -> Parser:
         action="append",
         default=[],
         metavar="FORMAT",
-        help="android: aar, apk, aab, project; may be repeated; the default suits the target",
+        help="android: aar, apk, aab, project; ios: package, project, app, ipa; may be repeated; the default suits the target",
     )
     package.add_argument(
         "--runtime",
