@@ -37,6 +37,10 @@ class DeviceError(HarnessError):
     exit_code = 6
 
 
+class DeviceLost(DeviceError):
+    """A device dropped out, restarts, asks for authorization or is full: another try may find it well again."""
+
+
 class MeasurementError(HarnessError):
     """A measurement is not good enough to be used."""
 
