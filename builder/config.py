@@ -163,7 +163,7 @@ class SearchSection(Section):
     max_bytes: Annotated[int | str, AfterValidator(_size)] | None = None
     max_cost: float | None = Field(default=None, gt=0)
     schemes: tuple[str, ...] | None = Field(default=None, min_length=2)
-    max_trials: int = Field(default=60, ge=10, le=10_000)
+    max_trials: int = Field(default=40, ge=10, le=10_000)
 
     @model_validator(mode="after")
     def _a_trade_to_make(self) -> Self:
@@ -194,6 +194,7 @@ class VariantSection(Section):
     """One artifact: backend x delegate x (`plan` file or `preset:NAME`, one `scheme` for all layers, or a `search` for a plan).
 
     `require_coverage`: the part of the multiply-accumulates, 0..1, that the delegate must take.
+    `size`: the side of the square pictures that it takes, instead of the input's `shape`; `sizes`: one such variant of each.
     Core ML alone: `io = "images"` gives the file image inputs and outputs that scale pixels themselves, instead of tensors that
     the app fills; `deployment_target` is the oldest iOS that must load it.
     """
@@ -205,6 +206,8 @@ class VariantSection(Section):
     scheme: str | None = None
     search: SearchSection | None = None
     require_coverage: float | None = Field(default=None, gt=0, le=1)
+    sizes: tuple[int, ...] | None = Field(default=None, min_length=1)
+    size: int | None = Field(default=None, ge=8, le=8192)
     io: Literal["tensors", "images"] = "tensors"
     deployment_target: Literal["iOS16", "iOS17", "iOS18"] | None = None
 
@@ -217,6 +220,16 @@ class VariantSection(Section):
             )
         if sum(way is not None for way in (self.plan, self.scheme, self.search)) != 1:
             raise ValueError("a variant needs one of 'plan', 'scheme' and [variant.search]")
+        if self.size is not None and self.sizes is not None:
+            raise ValueError("a variant has either 'size' or 'sizes'")
+        if self.search is not None and (self.size is not None or self.sizes is not None):
+            raise ValueError(
+                "a search is made at the input's own shape: remove 'size' and 'sizes', and use the plan it finds"
+            )
+        if self.sizes is not None and (
+            len(set(self.sizes)) != len(self.sizes) or not all(8 <= s <= 8192 for s in self.sizes)
+        ):
+            raise ValueError("'sizes' must be different sides between 8 and 8192 pixels")
         if self.backend != "coreml" and (self.io != "tensors" or self.deployment_target is not None):
             raise ValueError(f"'io' and 'deployment_target' are for Core ML, not for {self.backend}: remove them")
         return self
@@ -225,7 +238,7 @@ class VariantSection(Section):
     def name(self) -> str:
         """Its id in the bundle: as given, or backend-delegate-scheme."""
         way = self.scheme or Path((self.plan or "search").removeprefix("preset:")).stem
-        return self.id or f"{self.backend}-{self.delegate}-{way}"
+        return self.id or f"{self.backend}-{self.delegate}-{way}" + (f"-{self.size}" if self.size else "")
 
 
 class AndroidSection(Section):

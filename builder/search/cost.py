@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event, Lock
 from typing import Protocol
 
 from builder import process
 from builder.assemble import write_bundle
 from builder.cache import code_sha256, content_key, entry, locked, publishing
-from builder.errors import ConversionError, VerificationError
+from builder.errors import ConversionError, Interrupted, VerificationError
 from builder.precision.layers import LayerTable
 from builder.precision.plan import uniform_plan
 from builder.precision.scheme import parse_scheme
@@ -23,8 +26,10 @@ from builder.steps import SourceStep, VariantStep
 
 DEVICE = "arm64"
 RUNNABLE = ("tflite", "executorch")
-MEASURE_S = 600.0
+MEASURE_S = 3600.0
 DEVICES_S = 60.0
+RUNS = "runs.jsonl"
+UNSTABLE = 7  # the harness' exit code for a measurement that is not good enough; counts do not vary
 INSTRUCTIONS = "arm64 NEON instructions counted under QEMU"
 WEIGHTED_MACS = "MACs weighted by the width of their arithmetic"
 
@@ -57,16 +62,33 @@ def _width(name: str) -> float:
 
 @dataclass(kw_only=True)
 class InstructionCost:
-    """One inference of the artifact as the arm64 runtime executes it, counted by `harness run -d arm64`; kept by content."""
+    """One inference of the artifact as the arm64 runtime executes it, counted by `harness run -d arm64`; kept by content.
+
+    `floats` makes the fp32 artifact, whose count is the unit; emulated float arithmetic takes the longest of all, so that
+    counting begins in the background with the first plan that is asked about.
+    """
 
     project: Project
     source: SourceStep
-    base: float = 0.0
+    floats: Callable[[], VariantStep]
+    stop: Event
     name: str = INSTRUCTIONS
+    _base: Future[float] | None = None
+    _guard: Lock = field(default_factory=Lock)
 
     def ratio(self, step: VariantStep, schemes: Schemes) -> float:
         """Raises VerificationError where the arm64 runtime refuses the artifact or gives another output."""
-        return round(self.instructions(step) / self.base, 4)
+        base = self._started()
+        own = self.instructions(step)
+        return round(own / base.result(), 4)
+
+    def _started(self) -> Future[float]:
+        with self._guard:
+            if self._base is None:
+                threads = ThreadPoolExecutor(1)
+                self._base = threads.submit(lambda: self.instructions(self.floats()))
+                threads.shutdown(wait=False)
+            return self._base
 
     def instructions(self, step: VariantStep) -> float:
         key = content_key({"variant": step.key, "source": self.source.key, "harness": harness_sha256()})
@@ -77,6 +99,10 @@ class InstructionCost:
                     (work / kept.name).write_text(json.dumps(self._count(step)), encoding="utf-8")
             return float(json.loads(kept.read_text(encoding="utf-8")))
 
+    def _hear(self) -> None:
+        if self.stop.is_set():
+            raise Interrupted("the count of instructions was stopped.")
+
     def _count(self, step: VariantStep) -> float:
         # The plan's text in the bundle plays no part in the count.
         project = replace(self.project, found={step.section.name: uniform_plan("fp32")})
@@ -84,15 +110,29 @@ class InstructionCost:
             folder = Path(name)
             (folder / "bundle").mkdir()
             write_bundle(project, self.source, [step], folder / "bundle")
-            run: list[str | Path] = ["run", folder / "bundle", "-d", DEVICE, "-o", folder / "runs.jsonl", "--json"]
+            # The protocol is named for its time limit: a large network takes minutes under QEMU.
+            run = ["run", folder / "bundle", "-d", DEVICE, "-o", folder / RUNS, "--protocol", "standard", "-q"]
+            log = folder / "log.txt"
+            limits = self.project.config.limits
             try:
-                done = process.run([sys.executable, "-m", "harness", *run], timeout_s=MEASURE_S, check=False)
-                runs = json.loads(done.stdout)["runs"]
-                value, golden = runs[0]["instructions"]["value"], runs[0]["golden"]
-            except (process.ToolError, ValueError, KeyError, IndexError, TypeError) as error:
-                raise ConversionError(f"'harness run -d {DEVICE}' gave no count ({error}).") from error
+                status = process.run_limited(
+                    [sys.executable, "-m", "harness", *run],
+                    log=log,
+                    timeout_s=MEASURE_S,
+                    memory_bytes=int(limits.memory_gb * 1e9),
+                    poll=self._hear,
+                )
+                record = json.loads((folder / RUNS).read_text(encoding="utf-8").splitlines()[-1])
+                value, golden = record["instructions"]["value"], record["golden"]
+            except (process.ToolError, OSError, ValueError, KeyError, IndexError, TypeError) as error:
+                told = log.read_text(encoding="utf-8", errors="replace").splitlines()[-3:] if log.is_file() else []
+                raise ConversionError(
+                    f"'harness run -d {DEVICE}' gave no count ({'; '.join(told) or error})."
+                ) from error
+        if status not in (0, UNSTABLE):
+            raise VerificationError(f"'harness run -d {DEVICE}' ended with {status}: {record['verdict']}.")
         if value is None:
-            raise VerificationError(f"{DEVICE} does not run the artifact: {runs[0]['verdict']}.")
+            raise VerificationError(f"{DEVICE} does not run the artifact: {record['verdict']}.")
         if golden is not None and not golden["passed"]:
             raise VerificationError(
                 f"{DEVICE} gives another output than this machine ({golden['psnr_db']} dB, at least {golden['min_psnr_db']} dB is expected)."

@@ -5,7 +5,7 @@ It only orders what is tried next; what counts is always measured on the exporte
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ import numpy as np
 from builder.precision.layers import LayerTable
 from builder.precision.scheme import parse_scheme
 from builder.search.goal import Measures, Quantity
-from builder.search.space import Schemes, Space
+from builder.search.space import Choice, Space
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,8 +24,20 @@ if TYPE_CHECKING:
 TRUST = 0.05  # a measurement is fitted as if it were exact to this share; schemes side by side are not quite additive
 
 
+# Instructions relative to fp32 where nothing was counted yet: XNNPACK's kernels on arm64, and reference kernels for int16.
+GUESSED_COST = {"float": 1.0, "int8": 0.6, "int16": 2.5, "dynamic": 1.2}
+_SETTINGS: tuple[Callable[[Choice], bool], ...] = (
+    lambda choice: choice.between != "float",
+    lambda choice: choice.settings.ranges == "percentile",
+    lambda choice: choice.settings.ranges == "mse",
+    lambda choice: choice.settings.correct_biases,
+    lambda choice: choice.settings.equalize,
+)
+
+
 class Estimate:
-    """One coefficient for every (layer, scheme), one for every change of arithmetic between neighbours, and a constant.
+    """One coefficient for every (layer, scheme), one for each setting, one for every change of arithmetic between
+    neighbours, and a constant.
 
     `shares[i]` is layer i's guessed part of a uniform plan's noise; it sums to 1.
     """
@@ -35,11 +47,11 @@ class Estimate:
         self._column = {
             (layer, scheme): number
             for number, (layer, scheme) in enumerate(
-                (layer, scheme) for layer, options in enumerate(space.options) for scheme in options
+                (layer, scheme) for layer, options in enumerate(space.options) for scheme in (*options, *space.whole)
             )
         }
-        self._size = len(self._column) + 2
-        self._arithmetic = {name: _arithmetic(name) for name in space.schemes}
+        self._size = len(self._column) + len(_SETTINGS) + 2
+        self._arithmetic = {name: _arithmetic(name) for name in (*space.schemes, *space.whole)}
         params = [layer.params for layer in table.layers]
         macs = [layer.macs for layer in table.layers]
         self._shares: dict[Quantity, list[float]] = {
@@ -51,8 +63,11 @@ class Estimate:
         }
         self.coefficients: dict[Quantity, Vector] = {}
 
-    def features(self, schemes: Schemes) -> Vector:
+    def features(self, choice: Choice) -> Vector:
         row = np.zeros(self._size)
+        schemes = choice.schemes
+        first = len(self._column)
+        row[first : first + len(_SETTINGS)] = [asked(choice) for asked in _SETTINGS]
         for layer, scheme in enumerate(schemes):
             row[self._column[layer, scheme]] = 1.0
         kinds = [self._arithmetic[scheme] for scheme in schemes]
@@ -60,25 +75,25 @@ class Estimate:
         row[-1] = 1.0
         return row
 
-    def fit(self, measured: Mapping[Schemes, Measures]) -> None:
+    def fit(self, measured: Mapping[Choice, Measures]) -> None:
         """Least squares with a prior: each uniform plan's value, shared among its layers."""
         found = {schemes: measures.quantities() for schemes, measures in measured.items()}
         names = {name for values in found.values() for name in values}
         for name in sorted(names):
             rows = [(self.features(s), values[name]) for s, values in found.items() if name in values]
-            uniform = {
-                s: found[self._space.uniform(s)].get(name)
-                for s in self._space.schemes
-                if self._space.uniform(s) in found
-            }
-            self.coefficients[name] = self._solve(name, rows, {s: v for s, v in uniform.items() if v is not None})
+            plain = {s: Choice(schemes=self._space.uniform(s)) for s in self._space.schemes}
+            uniform = {s: found[choice].get(name) for s, choice in plain.items() if choice in found}
+            known = {s: v for s, v in uniform.items() if v is not None}
+            if name == "cost":
+                known = {**{s: guessed_cost(s) for s in self._space.schemes}, **known}
+            self.coefficients[name] = self._solve(name, rows, known)
 
     def _solve(self, name: Quantity, rows: list[tuple[Vector, float]], uniform: Mapping[str, float]) -> Vector:
         typical = float(np.median([value for _, value in rows])) + 1e-12
         prior = np.zeros(self._size)
         for (layer, scheme), number in self._column.items():
             prior[number] = self._shares[name][layer] * uniform.get(scheme, typical)
-        spread = prior + typical / self._size
+        spread = np.abs(prior) + typical / self._size
         spread[-2:] = typical / 10
         known = [value * TRUST + typical * 1e-6 for _, value in rows]
         left = np.array([row / sigma for (row, _), sigma in zip(rows, known, strict=True)])
@@ -89,7 +104,11 @@ class Estimate:
         solved: Vector = prior + change
         return solved
 
-    def change(self, name: Quantity, before: Schemes, after: Schemes) -> float:
+    def value(self, name: Quantity, choice: Choice) -> float:
+        """Estimated quantity of a plan."""
+        return float(self.features(choice) @ self.coefficients[name])
+
+    def change(self, name: Quantity, before: Choice, after: Choice) -> float:
         """Estimated difference of a quantity between two plans."""
         return float((self.features(after) - self.features(before)) @ self.coefficients[name])
 
@@ -97,3 +116,9 @@ class Estimate:
 def _arithmetic(scheme_name: str) -> str:
     scheme = parse_scheme(scheme_name, where="search")
     return f"int{scheme.activation_bits}" if scheme.mode == "static" else "float"
+
+
+def guessed_cost(scheme_name: str) -> float:
+    """Cost of a network in this scheme, relative to fp32, before anything was counted."""
+    dynamic = parse_scheme(scheme_name, where="search").mode == "dynamic"
+    return GUESSED_COST["dynamic" if dynamic else _arithmetic(scheme_name)]

@@ -11,7 +11,7 @@ import numpy as np
 
 from builder.search.estimate import Estimate
 from builder.search.goal import LEAST_NOISE, Goal, Measures, Quantity
-from builder.search.space import Schemes, Space
+from builder.search.space import Choice, Schemes, Space
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,47 +26,50 @@ class Candidate:
     """A plan that was not measured, with its place in the order: what exceeds the limits, then the objective."""
 
     rank: tuple[float, float, float]
-    schemes: Schemes
+    choice: Choice
 
 
 def propose(
     space: Space,
     goal: Goal,
     estimate: Estimate,
-    measured: Mapping[Schemes, Measures],
-    tried: set[Schemes],
+    measured: Mapping[Choice, Measures],
+    tried: set[Choice],
     allowed: Callable[[Schemes], bool],
     count: int,
-) -> list[Schemes]:
-    """The `count` plans that the estimate puts first among all that lie one or two changes, or a descent, from the best."""
-    best = sorted(measured, key=lambda s: (goal.rank(measured[s]), s))[:BASES]
-    found: dict[Schemes, Candidate] = {}
+) -> list[Choice]:
+    """The `count` plans that the estimate puts first among all that lie one or two changes, or a descent, from the best.
+
+    They keep the settings of the plan that they come from.
+    """
+    best = sorted(measured, key=lambda c: (goal.rank(measured[c]), c.order()))[:BASES]
+    found: dict[Choice, Candidate] = {}
     for number, base in enumerate(best):
         start = measured[base].quantities()
         for candidate in neighbours(space, goal, estimate, base, start, keep=KEPT + len(tried)):
-            if candidate.schemes not in tried:
-                known = found.get(candidate.schemes)
-                found[candidate.schemes] = min(candidate, known, key=lambda c: c.rank) if known else candidate
+            if candidate.choice not in tried:
+                known = found.get(candidate.choice)
+                found[candidate.choice] = min(candidate, known, key=lambda c: c.rank) if known else candidate
         if number == 0 and (last := descend(space, goal, estimate, base, start)) not in tried:
             found.setdefault(last, _candidate(goal, _after(estimate, base, last, start), last))
-    ordered = sorted(found.values(), key=lambda c: (c.rank, c.schemes))
-    return list(islice((c.schemes for c in ordered if allowed(c.schemes)), count))
+    ordered = sorted(found.values(), key=lambda c: (c.rank, c.choice.order()))
+    return list(islice((c.choice for c in ordered if allowed(c.choice.schemes)), count))
 
 
 def neighbours(
-    space: Space, goal: Goal, estimate: Estimate, base: Schemes, start: Mapping[Quantity, float], keep: int
+    space: Space, goal: Goal, estimate: Estimate, base: Choice, start: Mapping[Quantity, float], keep: int
 ) -> list[Candidate]:
     """The first `keep` plans with one layer, two layers, or a run of layers changed."""
-    singles = _singles(space, base)
-    runs = _runs(space, base)
+    singles = _singles(space, base.schemes)
+    runs = _runs(space, base.schemes)
     names = [name for name in start if name in estimate.coefficients]
     origin = estimate.features(base)
-    rows = np.array([estimate.features(plan) - origin for plan in (*singles, *runs)])
+    rows = np.array([estimate.features(base.with_schemes(plan)) - origin for plan in (*singles, *runs)])
     if not len(rows):
         return []
     changes = {name: rows @ estimate.coefficients[name] for name in names}
     first, second = np.triu_indices(len(singles), k=1)
-    layers = np.array([_changed(base, plan) for plan in singles])
+    layers = np.array([_changed(base.schemes, plan) for plan in singles])
     apart = layers[first] != layers[second]
     first, second = first[apart], second[apart]
     values = {name: start[name] + np.concatenate([c, c[first] + c[second]]) for name, c in changes.items()}
@@ -77,12 +80,13 @@ def neighbours(
             plan = (*singles, *runs)[index]
         else:
             pair = index - len(rows)
-            plan = _joined(base, singles[first[pair]], singles[second[pair]])
-        found.append(_candidate(goal, {name: float(v[index]) for name, v in values.items()}, plan))
+            plan = _joined(base.schemes, singles[first[pair]], singles[second[pair]])
+        quantities = {name: float(v[index]) for name, v in values.items()}
+        found.append(_candidate(goal, quantities, base.with_schemes(plan)))
     return found
 
 
-def descend(space: Space, goal: Goal, estimate: Estimate, base: Schemes, start: Mapping[Quantity, float]) -> Schemes:
+def descend(space: Space, goal: Goal, estimate: Estimate, base: Choice, start: Mapping[Quantity, float]) -> Choice:
     """Where the best change, made again and again, leads on the estimate."""
     here, values = base, dict(start)
     rank = _candidate(goal, values, base).rank
@@ -90,12 +94,12 @@ def descend(space: Space, goal: Goal, estimate: Estimate, base: Schemes, start: 
         following = neighbours(space, goal, estimate, here, values, keep=1)
         if not following or following[0].rank >= rank:
             break
-        values = _after(estimate, here, following[0].schemes, values)
-        here, rank = following[0].schemes, following[0].rank
+        values = _after(estimate, here, following[0].choice, values)
+        here, rank = following[0].choice, following[0].rank
     return here
 
 
-def _after(estimate: Estimate, base: Schemes, plan: Schemes, start: Mapping[Quantity, float]) -> dict[Quantity, float]:
+def _after(estimate: Estimate, base: Choice, plan: Choice, start: Mapping[Quantity, float]) -> dict[Quantity, float]:
     return {name: start[name] + estimate.change(name, base, plan) for name in start if name in estimate.coefficients}
 
 
@@ -106,9 +110,9 @@ def _order(goal: Goal, values: Mapping[Quantity, NDArray[np.float64]]) -> NDArra
     return order
 
 
-def _candidate(goal: Goal, values: Mapping[Quantity, float], schemes: Schemes) -> Candidate:
+def _candidate(goal: Goal, values: Mapping[Quantity, float], choice: Choice) -> Candidate:
     held = {**values, "noise": max(values["noise"], LEAST_NOISE)}
-    return Candidate(rank=(float(goal.excess(held)), held[goal.objective], held["noise"]), schemes=schemes)
+    return Candidate(rank=(float(goal.excess(held)), held[goal.objective], held["noise"]), choice=choice)
 
 
 def _singles(space: Space, base: Schemes) -> list[Schemes]:

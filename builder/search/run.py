@@ -100,18 +100,25 @@ def _search(
     stop = Event()
     told(0, None)
     with WorkerPool(PARALLEL) as pool:
-        cost = _cost_meter(project, source, section, cost_name, pool, stop, listener, what)
-        exporter = Exporter(project, source, section, cost, pool, stop)
+        cost = _cost_meter(project, source, section, cost_name, pool, stop)
+        exporter = Exporter(project, source, section, cost, pool.run, stop)
+        calibrated = bool(project.data.calibration)
         search = Search(
             space=space,
             table=source.result.layers,
             goal=goal,
             measure=exporter.measure,
             allowed=exporter.allowed,
+            count=exporter.count if cost is not None else None,
+            tune=calibrated,
+            between=calibrated and "static_wi8_ai8" in BACKENDS[section.backend].BETWEEN,
             max_trials=budgets.max_trials,
             told=told,
         )
-        search.run()
+        try:
+            search.run()
+        finally:
+            stop.set()  # a count that goes on in the background
     best = search.best()
     if best is None:
         raise ConversionError(f"{what} measured nothing: {search.trials[0].failure}")
@@ -133,7 +140,7 @@ def _search(
         trials=tuple(search.trials),
         plan=plan,
     )
-    pictures = {t.number: p for t in search.trials if (p := exporter.picture(t.schemes)) is not None}
+    pictures = {t.number: p for t in search.trials if (p := exporter.picture(t.choice)) is not None}
     references = source.result.golden_references
     reference = (
         next((source.folder / t.file for t in references[0] if t.encoding == "png"), None) if references else None
@@ -152,24 +159,24 @@ def _cost_meter(
     name: str | None,
     pool: WorkerPool,
     stop: Event,
-    listener: Listener,
-    what: str,
 ) -> CostMeter | None:
     if name is None:
         return None
     if name != INSTRUCTIONS:
         return MacCost(layers=source.result.layers, name=name)
-    listener.stage(what, "cost of fp32")
     floats = VariantSection(backend=section.backend, delegate=section.delegate, id=section.name, scheme="fp32")
     plan = plan_variant(project, source, floats)
-    meter = InstructionCost(project=project, source=source)
-    meter.base = meter.instructions(lower_variant(project, source, floats, plan, Silent(), stop, pool.run))
-    return meter
+    return InstructionCost(
+        project=project,
+        source=source,
+        stop=stop,
+        floats=lambda: lower_variant(project, source, floats, plan, Silent(), stop, pool.run),
+    )
 
 
 def _plan(source: SourceStep, section: VariantSection, search: Search, best: Trial) -> str:
     """The plan as a file, with the reason beside every layer that is kept above the common scheme."""
-    plan = plan_of(search.space.names, best.schemes)
+    plan = plan_of(search.space.names, best.choice)
     bits = {name: parse_scheme(name, where="plan").weight_bits for name in search.space.schemes}
     common = plan.rule[0].scheme
     by_layer: dict[str, Damage] = {name: d for d in search.damages for name in d.layers}
@@ -201,5 +208,5 @@ def _same(source: SourceStep, path: Path, best: Trial) -> None:
     """The written plan gives every layer what the trial had."""
     resolved = resolve(load_plan(path), source.result.layers, where=path.name)
     got = tuple(resolved.scheme(name).name for name in source.result.layers.names())
-    if got != best.schemes:
+    if (got, resolved.calibration, resolved.between) != (best.schemes, best.settings, best.between):
         raise VerificationError("the plan that was found cannot be written as rules; report this with the model.")

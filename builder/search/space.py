@@ -6,16 +6,46 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from builder.backends.base import Backend
 from builder.errors import ConfigError
 from builder.precision.layers import LayerTable
-from builder.precision.plan import PlanFile, Rule
-from builder.precision.scheme import parse_scheme
+from builder.precision.plan import Between, PlanFile, Rule
+from builder.precision.ranges import PLAIN, CalibrationSettings
+from builder.precision.scheme import Scheme, parse_scheme
 
 Schemes = tuple[str, ...]
 """One scheme for each layer, in the order of the layer table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """All that a search decides: a scheme for each layer, how ranges are set, and what lies between the layers."""
+
+    schemes: Schemes
+    settings: CalibrationSettings = PLAIN
+    between: Between = "float"
+
+    def with_schemes(self, schemes: Schemes) -> Choice:
+        return replace(self, schemes=schemes)
+
+    @property
+    def has_static(self) -> bool:
+        return self.between != "float" or any(_scheme(name).needs_calibration for name in self.schemes)
+
+    @property
+    def has_integers(self) -> bool:
+        return self.between != "float" or any(_scheme(name).has_integers for name in self.schemes)
+
+    def order(self) -> tuple[Schemes, str, str]:
+        """For a fixed order among equals."""
+        return self.schemes, str(self.settings), self.between
+
+
+def _scheme(name: str) -> Scheme:
+    return parse_scheme(name, where="search")
+
 
 # Tried where [variant.search] names none: those that a runtime of the backend executes as they stand.
 DEFAULT_SCHEMES: dict[str, tuple[str, ...]] = {
@@ -27,14 +57,20 @@ DEFAULT_SCHEMES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """`options[i]` are the schemes that layer i can have on this backend, in the order of `schemes`."""
+    """`options[i]` are the schemes that layer i can have on this backend, in the order of `schemes`.
+
+    `whole` are those that the backend has for all layers or for none; they are among no layer's options.
+    """
 
     names: tuple[str, ...]
     schemes: tuple[str, ...]
     options: tuple[tuple[str, ...], ...]
+    whole: tuple[str, ...] = ()
 
     def uniform(self, scheme: str) -> Schemes:
         """Every layer in this scheme; a layer that cannot have it gets the next narrower one that it can."""
+        if scheme in self.whole:
+            return (scheme,) * len(self.names)
         return tuple(self._near(options, scheme) for options in self.options)
 
     def _near(self, options: tuple[str, ...], scheme: str) -> str:
@@ -46,7 +82,7 @@ class Space:
     def uniforms(self) -> dict[str, Schemes]:
         """The stock recipes by name, without those that only repeat another."""
         found: dict[str, Schemes] = {}
-        for scheme in self.schemes:
+        for scheme in (*self.schemes, *self.whole):
             plan = self.uniform(scheme)
             if plan not in found.values():
                 found[scheme] = plan
@@ -70,7 +106,9 @@ def make_space(
         raise ConfigError(
             f"'schemes' in [variant.search] names {refused[0]}, which needs calibration data; set 'calibration' in [data]."
         )
-    usable = tuple(name for name in named if name not in refused)
+    calibratable = tuple(name for name in named if name not in refused)
+    whole = _whole(table, backend, delegate, {name: known[name] for name in calibratable})
+    usable = tuple(name for name in calibratable if name not in whole)
     options = []
     for layer in table.layers:
         mine = tuple(name for name in usable if backend.unsupported(layer, known[name], delegate) is None)
@@ -80,24 +118,47 @@ def make_space(
             )
         options.append(mine)
     used = {name for mine in options for name in mine}
-    return Space(names=tuple(table.names()), schemes=tuple(n for n in usable if n in used), options=tuple(options))
+    return Space(
+        names=tuple(table.names()), schemes=tuple(n for n in usable if n in used), options=tuple(options), whole=whole
+    )
 
 
-def plan_of(names: Sequence[str], schemes: Schemes) -> PlanFile:
+def _whole(table: LayerTable, backend: Backend, delegate: str, known: Mapping[str, Scheme]) -> tuple[str, ...]:
+    """Schemes that the backend has on every layer, and refuses on one layer beside any other scheme on the rest."""
+    names = table.names()
+    found = []
+    for name, scheme in known.items():
+        if len(names) < 2 or any(backend.unsupported(layer, scheme, delegate) for layer in table.layers):
+            continue
+        mixes = [{names[0]: scheme} | dict.fromkeys(names[1:], other) for other in known.values() if other != scheme]
+        if mixes and all(backend.conflicts(mix) for mix in mixes):
+            found.append(name)
+    return tuple(found) if len(found) < len(known) else ()
+
+
+def plan_of(names: Sequence[str], choice: Choice) -> PlanFile:
     """The commonest scheme for all, then a rule for every layer that differs."""
+    schemes = choice.schemes
     common = Counter(schemes).most_common(1)[0][0]
     special = tuple(
         Rule(match=re.escape(name), scheme=scheme)
         for name, scheme in zip(names, schemes, strict=True)
         if scheme != common
     )
-    return PlanFile(rule=(Rule(match=".*", scheme=common), *special))
+    return PlanFile(
+        rule=(Rule(match=".*", scheme=common), *special), between=choice.between, calibration=choice.settings
+    )
 
 
 def plan_text(plan: PlanFile, title: Sequence[str], why: Mapping[str, str]) -> str:
     """plan.toml with a rule a line; `why` is the comment of a rule by its pattern."""
     lines = [f"# {line}" if line else "#" for line in title]
-    lines += [f"on_unsupported = {json.dumps(plan.on_unsupported)}", "rule = ["]
+    lines += [f"on_unsupported = {json.dumps(plan.on_unsupported)}"]
+    if plan.between != "float":
+        lines += [f"between = {json.dumps(plan.between)}"]
+    if settings := plan.calibration.model_dump(exclude_defaults=True):
+        lines += [f"calibration = {{ {', '.join(f'{key} = {json.dumps(value)}' for key, value in settings.items())} }}"]
+    lines += ["rule = ["]
     for rule in plan.rule:
         entry = f"  {{ match = '{rule.match}', scheme = {json.dumps(rule.scheme)} }},"
         comment = why.get(rule.match or "")

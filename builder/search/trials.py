@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,18 +14,20 @@ from builder.backends import BACKENDS
 from builder.bundle import tree_bytes
 from builder.config import VariantSection
 from builder.errors import ConfigError, ConversionError, VerificationError
-from builder.pool import WorkerPool
-from builder.precision.plan import resolve
+from builder.precision.plan import Between, resolve
+from builder.precision.ranges import PLAIN, CalibrationSettings
 from builder.project import Project
 from builder.search.cost import CostMeter
 from builder.search.goal import Measures
-from builder.search.space import Schemes, plan_of
+from builder.search.space import Choice, Schemes, plan_of
 from builder.steps import Silent, SourceStep, VariantStep, lower_variant
+from builder.supervisor import RunJob
 from builder.support import SupportedPlan, check_support
 
 PARALLEL = 2
+Result = TypeVar("Result")
 
-Origin = Literal["uniform", "one layer lowered", "search"]
+Origin = Literal["uniform", "settings", "one layer lowered", "search"]
 
 
 class Trial(BaseModel):
@@ -37,8 +39,14 @@ class Trial(BaseModel):
     origin: Origin
     what: str
     schemes: tuple[str, ...]
+    settings: CalibrationSettings = PLAIN
+    between: Between = "float"
     measures: Measures | None
     failure: str | None
+
+    @property
+    def choice(self) -> Choice:
+        return Choice(schemes=self.schemes, settings=self.settings, between=self.between)
 
 
 class Exporter:
@@ -50,33 +58,45 @@ class Exporter:
         source: SourceStep,
         section: VariantSection,
         cost: CostMeter | None,
-        pool: WorkerPool,
+        run: RunJob,
         stop: Event,
     ) -> None:
         self._project, self._source, self._section = project, source, section
-        self._cost, self._pool, self._stop = cost, pool, stop
-        self.steps: dict[Schemes, VariantStep] = {}
+        self._cost, self._run, self._stop = cost, run, stop
+        self.steps: dict[Choice, VariantStep] = {}
 
-    def measure(self, plans: Sequence[Schemes], *, with_cost: bool = True) -> list[Measures | str]:
+    def measure(self, plans: Sequence[Choice]) -> list[Measures | str]:
         """Measures, or the failure's sentence, of every plan in order. Raises Interrupted."""
+        return self._each(self._one, plans)
+
+    def count(self, plans: Sequence[Choice]) -> list[float | str]:
+        """Cost, or the failure's sentence, of plans that were measured. Raises Interrupted."""
+        return self._each(self._count, plans)
+
+    def _each(self, work: Callable[[Choice], Result], plans: Sequence[Choice]) -> list[Result]:
         with ThreadPoolExecutor(PARALLEL) as threads:
             try:
-                return list(threads.map(lambda plan: self._one(plan, with_cost=with_cost), plans))
+                return list(threads.map(work, plans))
             except BaseException:  # Ctrl-C: the others end now
                 self._stop.set()
                 threads.shutdown(cancel_futures=True)
                 raise
 
-    def _one(self, schemes: Schemes, *, with_cost: bool) -> Measures | str:
-        supported = self._supported(schemes)
+    def _count(self, choice: Choice) -> float | str:
+        if self._cost is None:
+            return "no budget asks for cost"
         try:
-            step = lower_variant(
-                self._project, self._source, self._section, supported, Silent(), self._stop, self._pool.run
-            )
-            cost = self._cost.ratio(step, schemes) if self._cost is not None and with_cost else None
+            return self._cost.ratio(self.steps[choice], choice.schemes)
         except (ConversionError, VerificationError) as error:
             return str(error)
-        self.steps[schemes] = step
+
+    def _one(self, choice: Choice) -> Measures | str:
+        supported = self._supported(choice)
+        try:
+            step = lower_variant(self._project, self._source, self._section, supported, Silent(), self._stop, self._run)
+        except (ConversionError, VerificationError) as error:
+            return str(error)
+        self.steps[choice] = step
         quality = step.result.quality
         return Measures(
             psnr_db=quality.psnr_db_worst,
@@ -85,26 +105,26 @@ class Exporter:
             ssim_mean=quality.ssim_mean,
             top1=quality.top1_agreement,
             bytes=tree_bytes(step.folder / step.result.artifact),
-            cost=cost,
+            cost=None,
         )
 
     def allowed(self, schemes: Schemes) -> bool:
         """Whether the backend has each layer's scheme beside the others'."""
         try:
-            self._supported(schemes)
+            self._supported(Choice(schemes=schemes))
         except ConfigError:
             return False
         return True
 
-    def _supported(self, schemes: Schemes) -> SupportedPlan:
+    def _supported(self, choice: Choice) -> SupportedPlan:
         table, section = self._source.result.layers, self._section
         where = f"a trial of variant {section.name!r}"
-        resolved = resolve(plan_of(table.names(), schemes), table, where=where)
+        resolved = resolve(plan_of(table.names(), choice), table, where=where)
         return check_support(resolved, table, BACKENDS[section.backend], section.delegate, where=where)
 
-    def picture(self, schemes: Schemes) -> Path | None:
+    def picture(self, choice: Choice) -> Path | None:
         """The first picture that the plan's artifact gave for the first evaluation sample."""
-        step = self.steps.get(schemes)
+        step = self.steps.get(choice)
         if step is None:
             return None
         goldens = step.result.golden_outputs

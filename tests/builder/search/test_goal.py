@@ -9,10 +9,11 @@ import pytest
 from builder.config import SearchSection
 from builder.precision.layers import Layer, LayerTable
 from builder.precision.plan import load_plan, resolve
+from builder.precision.ranges import CalibrationSettings
 from builder.search.cost import WEIGHTED_MACS, MacCost, measure_name
 from builder.search.goal import Goal, Measures
 from builder.search.result import curve, nearest
-from builder.search.space import plan_of, plan_text
+from builder.search.space import Choice, plan_of, plan_text
 from builder.search.trials import Trial
 
 NAMES = ("head", "blocks.0.dw", "tail")
@@ -68,9 +69,12 @@ def test_macs_are_weighted_by_the_width_of_their_arithmetic() -> None:
 def test_a_found_plan_reads_back_as_it_was_with_a_rule_a_line(tmp_path: Path) -> None:
     """Dots in names match only themselves, and the reasons stand beside their rules."""
     schemes = ("fp16", "static_wi8_ai8", "static_wi8_ai8")
-    text = plan_text(plan_of(NAMES, schemes), ["Found."], {"head": "kept high: why"})
+    settings = CalibrationSettings(ranges="mse", correct_biases=True)
+    choice = Choice(schemes=schemes, settings=settings, between="static_wi8_ai8")
+    text = plan_text(plan_of(NAMES, choice), ["Found."], {"head": "kept high: why"})
     (tmp_path / "plan.toml").write_text(text)
     resolved = resolve(load_plan(tmp_path / "plan.toml"), TABLE, where="plan.toml")
     assert tuple(resolved.scheme(name).name for name in NAMES) == schemes
+    assert (resolved.calibration, resolved.between) == (settings, "static_wi8_ai8")
     assert "{ match = 'head', scheme = \"fp16\" },  # kept high: why" in text
     assert [line.count("match") for line in text.splitlines()].count(1) == 2

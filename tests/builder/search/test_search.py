@@ -23,7 +23,7 @@ from builder.project import open_project
 from builder.search.cost import INSTRUCTIONS
 from builder.search.goal import Goal, Measures
 from builder.search.result import SearchResult
-from builder.search.space import Schemes, make_space
+from builder.search.space import Choice, make_space
 from builder.search.strategy import Search
 from builder.search.trials import PARALLEL, Exporter
 from builder.steps import Silent, export_source
@@ -232,13 +232,13 @@ def test_all_81_plans_of_four_layers_hold_none_that_is_half_a_db_better(
     space = make_space(table, BACKENDS["tflite"], "tflite", "xnnpack", CHOICES, calibrated=True)
     plans = list(itertools.product(*space.options))
     with WorkerPool(PARALLEL) as pool:
-        exporter = Exporter(project, source, project.config.variant[0], None, pool, Event())
-        measured = dict(zip(plans, exporter.measure(plans), strict=True))
+        exporter = Exporter(project, source, project.config.variant[0], None, pool.run, Event())
+        measured = dict(zip(plans, exporter.measure([Choice(schemes=plan) for plan in plans]), strict=True))
     assert len(plans) == 81
     assert all(isinstance(found, Measures) for found in measured.values())
 
-    def look_up(wanted: Sequence[Schemes], *, with_cost: bool = True) -> list[Measures | str]:
-        return [measured[plan] for plan in wanted]
+    def look_up(wanted: Sequence[Choice]) -> list[Measures | str]:
+        return [measured[plan.schemes] for plan in wanted]
 
     sizes = sorted({found.bytes for found in measured.values() if isinstance(found, Measures)})
     for size in sizes[1 :: max(1, len(sizes) // 6)]:
