@@ -34,7 +34,7 @@ def write(folder: Path, text: str) -> Path:
         ("range = [0.0, 1.0]\n\n[[output]]", "range = [1.0, 0.0]\n\n[[output]]", "'range' must be [low, high]"),
         ('checkpoint = "small.safetensors"', "", "'checkpoint' is missing"),
         ('checkpoint = "small.safetensors"', 'checkpoint = "small.bin"', "must be a .safetensors, .pt or .pth"),
-        ('source = "model:create"', 'source = "model"', "'module:callable' or a .pt2"),
+        ('source = "model:create"', 'source = "model.bin"', "'source' must be 'module:callable', a .pt2"),
         ('name = "out"', 'name = "image"', "two inputs or outputs are named 'image'"),
         ('name = "small"', 'name = "../small"', "cannot be used as a file name"),
         ('evaluation = "evaluation/*"', "", "'data.evaluation' is missing"),

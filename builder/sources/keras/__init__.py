@@ -31,8 +31,8 @@ def load(path: Path, config: Config) -> Loaded:
     import torch
 
     from builder.sources.keras.rebuild import TO_NCHW, TO_NHWC, rebuild
-    from builder.sources.parity import random_sample, torch_run
     from builder.sources.parity import gate as gate_outputs
+    from builder.sources.parity import random_sample, torch_run
 
     facts = inspect(path)
     refuse_lambdas(facts.config, path)

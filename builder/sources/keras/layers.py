@@ -15,7 +15,7 @@ Rebuild = Callable[[Any, str, Sequence[str], Sequence[tuple[int, ...]]], Call | 
 """Layer, its dotted name, its inputs' names and NCHW shapes -> a call, or None for a form that is not rebuilt."""
 
 _ACTIVATIONS = {
-    "elu": "elu", "gelu": "gelu", "hard_sigmoid": "hardsigmoid", "hard_swish": "hardswish", "linear": "", "relu": "relu",
+    "elu": "elu", "gelu": "gelu", "hard_sigmoid": "hardsigmoid", "hard_silu": "hardswish", "hard_swish": "hardswish", "linear": "", "relu": "relu",
     "relu6": "relu6", "selu": "selu", "sigmoid": "sigmoid", "silu": "silu", "softplus": "softplus", "swish": "silu",
     "tanh": "tanh", "mish": "mish",
 }  # fmt: skip
@@ -220,6 +220,12 @@ def _leaky_relu(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[t
     )
 
 
+def _elu(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
+    from torch.nn import functional
+
+    return Call(function=partial(functional.elu, alpha=float(layer.alpha)), operands=(inputs[0],))
+
+
 def _prelu(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
     from torch.nn import functional
 
@@ -328,7 +334,7 @@ def _global_pooling(kind: str) -> Rebuild:
 LAYERS: dict[str, Rebuild] = {
     "Activation": _activation, "Add": _merge("add"), "Average": _average, "AveragePooling2D": _pooling("average"),
     "BatchNormalization": _batch_norm, "Concatenate": _concatenate, "Conv2D": _conv, "Conv2DTranspose": _transposed,
-    "Cropping2D": _cropping, "Dense": _dense, "DepthwiseConv2D": _depthwise, "Dropout": _identity, "GaussianDropout": _identity,
+    "Cropping2D": _cropping, "Dense": _dense, "DepthwiseConv2D": _depthwise, "Dropout": _identity, "ELU": _elu, "GaussianDropout": _identity,
     "GaussianNoise": _identity, "GlobalAveragePooling2D": _global_pooling("average"), "GlobalMaxPooling2D": _global_pooling("max"),
     "GroupNormalization": _group_norm, "Identity": _identity, "LeakyReLU": _leaky_relu, "MaxPooling2D": _pooling("max"),
     "Maximum": _merge("maximum"), "Minimum": _merge("minimum"), "Multiply": _merge("mul"), "PReLU": _prelu, "ReLU": _relu,
