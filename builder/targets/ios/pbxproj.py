@@ -23,7 +23,7 @@ class Objects:
 
     by_id: dict[str, dict[str, Value]] = field(default_factory=dict)
 
-    def add(self, isa: str, name: str, **fields: Value) -> str:
+    def add(self, isa: str, name: str, /, **fields: Value) -> str:
         """Add an object; `name` tells it from others of its kind. Raises ValueError for a name that is taken."""
         key = identifier(isa, name)
         if key in self.by_id:

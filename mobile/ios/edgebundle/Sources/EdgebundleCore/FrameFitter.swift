@@ -24,7 +24,9 @@ public enum FrameFitter {
                 }
                 let count = UInt32((bottom - top) * (right - left))
                 let half = count / 2
-                argb[y * width + x] = 0xff00_0000 | (red + half) / count << 16 | (green + half) / count << 8 | (blue + half) / count
+                // in parentheses: Swift shifts before it divides
+                let (r, g, b) = ((red + half) / count, (green + half) / count, (blue + half) / count)
+                argb[y * width + x] = 0xff00_0000 | r << 16 | g << 8 | b
             }
         }
     }

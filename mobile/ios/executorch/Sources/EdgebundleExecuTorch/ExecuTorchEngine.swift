@@ -45,7 +45,7 @@
                 guard let tensor: Tensor<Float> = value.tensor(), case let scalars = tensor.scalars(), scalars.count == output.binding.count else {
                     throw BundleError("ExecuTorch gives no float32 tensor of shape \(output.binding.shape) for '\(output.binding.name)'; package the bundle again.")
                 }
-                output.floats.update(fromContentsOf: scalars)
+                _ = output.floats.update(fromContentsOf: scalars)
             }
         }
     }
