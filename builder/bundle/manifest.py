@@ -200,8 +200,16 @@ class Tool(Frozen):
     version: str
 
 
+class Ranking(Frozen):
+    """An order of variants that was measured on devices of one kind: their `soc`, or their `model`, as Android and iOS name them."""
+
+    soc: str | None = None
+    model: str | None = None
+    variants: tuple[str, ...]
+
+
 class Manifest(Frozen):
-    """`manifest.json`: variants are in order of preference."""
+    """`manifest.json`: variants are in order of preference; on a device that one of the `rankings` was measured on, in its order."""
 
     schema_: Literal[1]
     model: ModelInfo
@@ -212,6 +220,7 @@ class Manifest(Frozen):
     files: tuple[FileHash, ...]
     tools: tuple[Tool, ...]
     licences: tuple[str, ...]
+    rankings: tuple[Ranking, ...] = ()
 
     model_config = ConfigDict(
         frozen=True,
