@@ -106,6 +106,19 @@ def build_parser() -> Parser:
         metavar="RUNS",
         help="where records go: FILE.sqlite, FILE.jsonl or a database URL",
     )
+    run.add_argument(
+        "--cluster", metavar="ADDRESS", help="measure on the workers of this Dask scheduler, see 'harness worker'"
+    )
+    worker = command(
+        "worker",
+        "offer the devices of this machine to the sessions of a Dask scheduler",
+        "harness worker tcp://lab:8786 -d android:R5CT10XYZ",
+        json=False,
+    )
+    worker.add_argument("scheduler", metavar="ADDRESS", help="of the scheduler, as 'dask scheduler' prints it")
+    worker.add_argument(
+        "-d", "--device", action="append", metavar="KIND[:ID]", help="may be repeated (default: all that are ready)"
+    )
     show = command("show", "show the runs of a store as a table", "harness show runs.sqlite")
     check = command(
         "check",

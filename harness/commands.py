@@ -53,7 +53,12 @@ def run(args: argparse.Namespace) -> int:
         store = open_store(args.output, create=True)
         try:
             with Progress(args) as on_step:
-                result = run_session(bundle, args.device, protocol, store, on_step)
+                if args.cluster is not None:
+                    from harness.cluster import run_on_cluster
+
+                    result = run_on_cluster(bundle, args.device, protocol, store, args.cluster, on_step)
+                else:
+                    result = run_session(bundle, args.device, protocol, store, on_step)
         finally:
             store.close()
     _show_result(args, result)
@@ -194,6 +199,24 @@ def report(args: argparse.Namespace) -> int:
     return 0
 
 
+def worker(args: argparse.Namespace) -> int:
+    from harness.cluster import serve
+    from harness.devices import device_kind, find_devices
+
+    for name in args.device or ():
+        device_kind(name.partition(":")[0])
+    ready = [
+        f"{line.kind}:{line.id}" if line.kind == "android" else line.kind
+        for line in find_devices()
+        if line.state == "ready"
+    ]
+    offered = list(dict.fromkeys(args.device or [name for name in ready if name != "replay"]))
+    if not offered:
+        raise UsageError("no device is ready here; see 'harness devices', or name one with -d.")
+    serve(args.scheduler, offered, lambda address: say(args, f"{address} offers {', '.join(offered)}; Ctrl-C ends it"))
+    return 0
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "devices": devices,
     "run": run,
@@ -201,6 +224,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "check": check,
     "compare": compare,
     "report": report,
+    "worker": worker,
 }
 
 
