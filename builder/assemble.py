@@ -38,8 +38,10 @@ from builder.steps import SourceStep, VariantStep
 GOLDEN_MIN_PSNR_DB = {"float": 40.0, "quantized": 28.0}
 
 
-def assemble_bundle(project: Project, source: SourceStep, variants: Sequence[VariantStep]) -> Bundle:
-    """The bundle of these variants, kept in the cache and opened from there (so its hashes are checked)."""
+def assemble_bundle(
+    project: Project, source: SourceStep, variants: Sequence[VariantStep], sources: Sequence[SourceStep]
+) -> Bundle:
+    """The bundle of these variants, each made from the source of its size in `sources`; `source` is the input's own. Kept in the cache and opened from there (so its hashes are checked)."""
     key = content_key(
         {
             "model": project.config.model.model_dump(mode="json"),
@@ -53,14 +55,17 @@ def assemble_bundle(project: Project, source: SourceStep, variants: Sequence[Var
     with locked(f"bundle {key}"):
         if not entry("bundle", key).is_dir():
             with publishing("bundle", key) as work:
-                write_bundle(project, source, variants, work)
+                write_bundle(project, source, variants, sources, work)
     return Bundle.open(entry("bundle", key))
 
 
-def write_bundle(project: Project, source: SourceStep, variants: Sequence[VariantStep], root: Path) -> Bundle:
+def write_bundle(
+    project: Project, source: SourceStep, variants: Sequence[VariantStep], sources: Sequence[SourceStep], root: Path
+) -> Bundle:
     """Fill the empty directory `root`."""
     described = tuple(_variant(step, root) for step in variants)
-    goldens = _goldens(source, variants, root)
+    (root / "golden").mkdir()
+    goldens = tuple(golden for made in _distinct(sources) for golden in _goldens(made, variants, sources, root))
     (root / "plan.toml").write_text(_plans(project, variants), encoding="utf-8")
     packages = sorted(
         {"torch", "numpy", "edgebundle", *(p for step in variants for p in BACKENDS[step.section.backend].PACKAGES)}
@@ -115,14 +120,24 @@ VARIANT_FIELDS = (
 )
 
 
-def _goldens(source: SourceStep, variants: Sequence[VariantStep], root: Path) -> tuple[Golden, ...]:
-    (root / "golden").mkdir()
+def _distinct(sources: Sequence[SourceStep]) -> list[SourceStep]:
+    """Each source once, in order of first use."""
+    return list({made.key: made for made in sources}.values())
+
+
+def _goldens(
+    source: SourceStep, variants: Sequence[VariantStep], sources: Sequence[SourceStep], root: Path
+) -> tuple[Golden, ...]:
+    """The goldens of one size, with what the variants of that size give for them."""
     goldens = []
+    mine = [step for step, made in zip(variants, sources, strict=True) if made.key == source.key]
+    size = mine[0].section.size
+    suffix = f"-{size}" if size else ""
     for number, (inputs, reference) in enumerate(
         zip(source.result.golden_inputs, source.result.golden_references, strict=True)
     ):
         expected = []
-        for step in variants:
+        for step in mine:
             outputs = step.result.golden_outputs[number]
             renamed = tuple(
                 _copy_golden(step.folder, root, tensor, f"{number}.{step.section.name}") for tensor in outputs
@@ -132,10 +147,10 @@ def _goldens(source: SourceStep, variants: Sequence[VariantStep], root: Path) ->
             expected.append(GoldenOutputs(variant=step.section.name, tensors=renamed, min_psnr_db=least))
         goldens.append(
             Golden(
-                id=str(number),
-                inputs=tuple(_copy_golden(source.folder, root, tensor, f"{number}.input") for tensor in inputs),
+                id=f"{number}{suffix}",
+                inputs=tuple(_copy_golden(source.folder, root, tensor, f"{number}{suffix}.input") for tensor in inputs),
                 reference=tuple(
-                    _copy_golden(source.folder, root, tensor, f"{number}.reference") for tensor in reference
+                    _copy_golden(source.folder, root, tensor, f"{number}{suffix}.reference") for tensor in reference
                 ),
                 expected=tuple(expected),
             )

@@ -16,6 +16,7 @@ from builder.errors import ConfigError
 from builder.output import copy_into, refuse_foreign, replacing
 from builder.project import Project, open_project
 from builder.search import SearchResult, find_plans, found_files, search_variant, write_found
+from builder.sizes import expanded, of_size
 from builder.steps import Listener, build_package, export_source, lower_variant, plan_variant, require_packages
 from builder.suggest import did_you_mean
 from builder.targets import TARGETS
@@ -85,19 +86,26 @@ def search(config: Path, *, out: Path | None, listener: Listener) -> tuple[Searc
 def make_bundle(project: Project, sections: Sequence[VariantSection], listener: Listener) -> Bundle:
     """The bundle of these variants, in the cache: every plan is checked before the first converter starts."""
     require_packages(project, sections)
+    sections = expanded(sections)
     source = export_source(project, listener)
     project = find_plans(project, source, sections, listener)
-    plans = [plan_variant(project, source, section) for section in sections]
+    by_size = {None: source} | {
+        size: export_source(of_size(project, size), listener)
+        for size in {section.size: None for section in sections}
+        if size
+    }
+    sources = [by_size[section.size] for section in sections]
+    plans = [plan_variant(project, made, section) for made, section in zip(sources, sections, strict=True)]
     stop = Event()
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
-            lower = partial(lower_variant, project, source, listener=listener, stop=stop)
-            variants = list(pool.map(lower, sections, plans))
+            lower = partial(lower_variant, project, listener=listener, stop=stop)
+            variants = list(pool.map(lower, sources, sections, plans))
         except BaseException:  # one failed, or Ctrl-C: the others end now, not after minutes
             stop.set()
             pool.shutdown(cancel_futures=True)
             raise
-    return assemble_bundle(project, source, variants)
+    return assemble_bundle(project, source, variants, sources)
 
 
 def choose_variants(config: Config, backends: Sequence[str]) -> tuple[VariantSection, ...]:

@@ -10,6 +10,7 @@ from builder.bundle import Bundle, Golden, Variant, opened
 from builder.config import LimitsSection
 from builder.errors import VerificationError
 from builder.jobs import VerifyJob, VerifyResult
+from builder.sizes import specs_of
 from builder.steps import Listener
 from builder.supervisor import run_job
 from builder.tiling import SEAM
@@ -51,7 +52,7 @@ def verify_bundle(path: Path, listener: Listener) -> Verification:
         checks = tuple(
             _check(bundle, variant, golden, listener)
             for variant in bundle.manifest.variants
-            for golden in bundle.manifest.goldens
+            for golden in _goldens(bundle, variant)
         )
         failed = [check for check in checks if not check.passed]
         if failed:
@@ -69,18 +70,24 @@ def verify_bundle(path: Path, listener: Listener) -> Verification:
         return Verification(model=bundle.manifest.model.name, bundle_sha256=bundle.sha256, checks=checks)
 
 
+def _goldens(bundle: Bundle, variant: Variant) -> list[Golden]:
+    """The goldens of the variant's picture size. Raises VerificationError where there is none."""
+    found = [golden for golden in bundle.manifest.goldens if any(e.variant == variant.id for e in golden.expected)]
+    if not found:
+        raise VerificationError(f"no golden has an output for variant {variant.id!r}; rebuild the bundle.")
+    return found
+
+
 def _check(bundle: Bundle, variant: Variant, golden: Golden, listener: Listener) -> Check:
     what = f"variant {variant.id!r}"
-    expected = next((e for e in golden.expected if e.variant == variant.id), None)
-    if expected is None:
-        raise VerificationError(f"golden {golden.id} has no output for {what}; rebuild the bundle.")
+    expected = next(e for e in golden.expected if e.variant == variant.id)
     with tempfile.TemporaryDirectory(prefix="edgebundle-verify-") as folder:
         job = VerifyJob(
             root=bundle.root.absolute(),
             variant=variant,
             golden=golden,
-            inputs=bundle.manifest.inputs,
-            outputs=bundle.manifest.outputs,
+            inputs=specs_of(bundle.manifest.inputs, variant.inputs),
+            outputs=specs_of(bundle.manifest.outputs, variant.outputs),
         )
         text = run_job(
             job, Path(folder), what=what, limits=LimitsSection(), on_stage=lambda stage: listener.stage(what, stage)
