@@ -34,7 +34,7 @@ def test_app_tests_pass(out: Path) -> None:
     """The activity stylizes the golden picture, measures on request, answers bad requests, in English and Chinese."""
     output = (out / "junit.txt").read_text(encoding="utf-8")
     assert (found := re.search(r"OK \((\d+) tests\)", output)) is not None, output[-6000:]
-    assert int(found[1]) >= 8
+    assert int(found[1]) >= 30
 
 
 def test_benchmark_record_is_a_run_record(out: Path, bundle: Bundle) -> None:
@@ -49,13 +49,24 @@ def test_benchmark_record_is_a_run_record(out: Path, bundle: Bundle) -> None:
     assert run.delegate_executed.reason
     assert run.load_ns.value
     assert run.conditions_start.clocks_mhz
+    assert "thermal_status" in {sample.probe for sample in run.samples}
+    assert "pss_bytes" not in {sample.probe for sample in run.samples}  # unknown here, so it is not 0
 
 
-@pytest.mark.parametrize("name", ["screen-en.png", "screen-zh.png", "screen-benchmark.png"])
-def test_screens_are_drawn(out: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("screen-en.png", (822, 1782)),
+        ("screen-zh.png", (822, 1782)),
+        ("screen-whole.png", (822, 1782)),
+        ("screen-benchmark.png", (822, 1782)),
+        ("screen-night.png", (1782, 822)),
+    ],
+)
+def test_screens_are_drawn(out: Path, name: str, size: tuple[int, int]) -> None:
     """The screens are of phone size and not empty."""
     with Image.open(out / name) as image:
-        assert image.size == (822, 1782)
+        assert image.size == size
         colours = image.convert("RGB").getcolors(1 << 24)
     assert colours is not None
     assert len(colours) > 10

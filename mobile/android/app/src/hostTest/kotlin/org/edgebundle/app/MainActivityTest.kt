@@ -11,6 +11,7 @@ import android.widget.TextView
 import java.io.ByteArrayInputStream
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
+import org.junit.Assert.assertSame
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -74,6 +75,20 @@ class MainActivityTest {
         settle(activity.worker)
         assertTrue(status(activity), status(activity).startsWith("tflite-first: "))
         screenshot(activity.window.decorView, "screen-whole.png")
+    }
+
+    @Test
+    fun aTurnedPhoneKeepsThePicture() {
+        val controller = start()
+        val activity = controller.get().also { settle(it.worker) }
+        val uri = Uri.parse("content://pictures/3")
+        shadowOf(activity.contentResolver).registerInputStreamSupplier(uri) { APP.assets.open("edgebundle/golden/0-stylized.png") }
+        activity.open(uri)
+        settle(activity.worker)
+        val kept = activity.onRetainNonConfigurationInstance()
+        controller.recreate()
+        settle(controller.get().worker)
+        assertSame(kept, controller.get().onRetainNonConfigurationInstance())
     }
 
     @Test

@@ -3,6 +3,7 @@ package org.edgebundle.app
 import android.app.Activity
 import android.content.ActivityNotFoundException
 import android.content.Intent
+import android.graphics.Bitmap
 import android.net.Uri
 import android.os.Bundle
 import android.os.Handler
@@ -68,11 +69,16 @@ class MainActivity : Activity() {
         strength.setOnSeekBarChangeListener(OnRelease { render() })
         whole.setOnCheckedChangeListener { _, _ -> render() }
         live.setOnCheckedChangeListener { _, _ -> render() }
+        val kept = lastNonConfigurationInstance as Bitmap?
         work {
             val opened = Studio(this)
+            kept?.let { opened.picture = it }
             show { start(opened) }
         }
     }
+
+    /** The chosen picture stays when the phone is turned. */
+    override fun onRetainNonConfigurationInstance(): Any? = studio?.picture
 
     override fun onNewIntent(intent: Intent) {
         super.onNewIntent(intent)

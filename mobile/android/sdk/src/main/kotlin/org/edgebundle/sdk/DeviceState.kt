@@ -48,7 +48,10 @@ class DeviceState(private val context: Context) {
     }
 
     /** Proportional set size of this process: what it takes of the phone's memory now. */
-    fun pss(): Reading = Reading.of(Debug.getPss() * 1024, "B")
+    fun pss(): Reading = when (val kilobytes = Debug.getPss()) {
+        0L -> Reading.missing("B", "the system does not tell this process's size")
+        else -> Reading.of(kilobytes * 1024, "B")
+    }
 
     /** Thermal headroom: 1.0 is where the phone throttles severely. */
     fun headroom(): Reading = thermal.headroomNow().let { value ->
@@ -56,7 +59,7 @@ class DeviceState(private val context: Context) {
     }
 
     /** Memory and battery temperature as a screen shows them, `-` where they cannot be read. */
-    fun memoryMb(): String = "${Debug.getPss() / 1024} MB"
+    fun memoryMb(): String = pss().value?.let { "${(it / (1 shl 20)).toInt()} MB" } ?: "-"
 
     fun temperature(): String = conditions().temperatureC.value?.let { "$it °C" } ?: "-"
 

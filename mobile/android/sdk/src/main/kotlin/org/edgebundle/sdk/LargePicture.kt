@@ -6,13 +6,15 @@ import org.edgebundle.sdk.core.PictureSize
 import org.edgebundle.sdk.core.PixelSource
 import org.edgebundle.sdk.core.TensorSpec
 import org.edgebundle.sdk.core.Tiler
+import org.edgebundle.sdk.core.Tiling
 import org.edgebundle.sdk.core.affordablePixels
 
 /** Pictures of any size through a network of a fixed size, tile by tile. [freeMemory] tells how many bytes are free, where that is known. */
-internal class LargePicture(private val input: TensorSpec, output: TensorSpec, private val freeMemory: () -> Long?) {
+internal class LargePicture(private val input: TensorSpec, output: TensorSpec, private val tiling: Tiling?, private val freeMemory: () -> Long?) {
     private val scale = output.width / input.width
 
     init {
+        if (tiling?.allowed == false) throw BundleException("this network cannot work in tiles (${tiling.reason}); use stylize.")
         if (scale < 1 || output.width != scale * input.width || output.height != scale * input.height) {
             throw BundleException("a network from ${input.width} x ${input.height} to ${output.width} x ${output.height} pixels cannot work in tiles; use stylize.")
         }
@@ -37,7 +39,7 @@ internal class LargePicture(private val input: TensorSpec, output: TensorSpec, p
         try {
             readable(bitmap) { whole ->
                 val source = if (size.width == whole.width && size.height == whole.height) whole else Bitmap.createScaledBitmap(whole, size.width, size.height, true)
-                val tiler = Tiler(input.width, input.height, scale, minOf(input.width, input.height) / OVERLAP)
+                val tiler = tiler()
                 val tiles = tiler.tiles(size.width, size.height)
                 var done = 0
                 tiler.run(BitmapSource(source), { top, rows, argb -> result.setPixels(argb, 0, result.width, 0, top, result.width, rows) }, cancelled) { pixels, into ->
@@ -53,6 +55,14 @@ internal class LargePicture(private val input: TensorSpec, output: TensorSpec, p
         }
     }
 
+    /** By the facts of the bundle where it has them; otherwise tiles overlap by an eighth of their shorter side. */
+    private fun tiler(): Tiler {
+        val shorter = minOf(input.width, input.height)
+        val margin = tiling?.overlap ?: return Tiler(input.width, input.height, scale, shorter / OVERLAP)
+        if (4 * margin > shorter) throw BundleException("this network needs $margin pixels around each tile, too much for its ${input.width} x ${input.height}; use stylize.")
+        return Tiler(input.width, input.height, scale, 2 * margin, margin, tiling.multiple ?: 1)
+    }
+
     private class BitmapSource(private val bitmap: Bitmap) : PixelSource {
         override val width get() = bitmap.width
         override val height get() = bitmap.height
@@ -61,7 +71,6 @@ internal class LargePicture(private val input: TensorSpec, output: TensorSpec, p
     }
 
     private companion object {
-        /** Tiles overlap by an eighth of their shorter side. */
         const val OVERLAP = 8
     }
 }

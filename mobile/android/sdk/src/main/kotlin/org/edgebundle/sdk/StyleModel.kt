@@ -43,9 +43,9 @@ class StyleModel private constructor(private val session: Session, loader: Model
         setDefaults(loader)
     }
 
-    /** The variant in use, the delegate that its runtime reports, and the size of the pictures that [stylize] gives. */
+    /** The variant in use, the delegate that its runtime reports (not confirmed where it does not), and the size of the pictures that [stylize] gives. */
     val variant: String get() = session.variant.id
-    val delegate: String get() = session.delegateExecuted.value ?: "${session.variant.delegate}, not confirmed: ${session.delegateExecuted.reason}"
+    val delegate: String get() = session.delegateExecuted.value ?: "${session.variant.delegate}, not confirmed"
     val outputWidth get() = output.width
     val outputHeight get() = output.height
 
@@ -85,7 +85,7 @@ class StyleModel private constructor(private val session: Session, loader: Model
     @Synchronized
     fun stylizeLarge(bitmap: Bitmap, strength: Float = 1f, progress: (done: Int, tiles: Int) -> Unit = { _, _ -> }): Bitmap {
         begin()
-        return LargePicture(input, output, memory).render(bitmap, { cancelled }, progress) { tile, into ->
+        return LargePicture(input, output, session.variant.tiling, memory).render(bitmap, { cancelled }, progress) { tile, into ->
             render(tile, into)
             if (strength < 1f) Blend.mix(original.scaled(tile), into, Blend.weight(strength), into)
         }

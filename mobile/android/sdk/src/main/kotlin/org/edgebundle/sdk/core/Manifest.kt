@@ -71,7 +71,12 @@ class Variant(
     val outputs: List<Binding>,
     /** What loading and running it takes at most, as the builder predicts. */
     val predictedPeakMemoryBytes: Long = 0,
+    /** Whether and how a larger picture may be made of tiles; `null` in bundles that do not say. */
+    val tiling: Tiling? = null,
 )
+
+/** `overlap` source pixels on each side of a tile make seams vanish, tiles start at multiples of `multiple`; `reason` says why not. */
+class Tiling(val allowed: Boolean, val overlap: Int?, val multiple: Int?, val reason: String?)
 
 /** An order of variants that was measured on devices of one kind: their `soc`, or their `model`, as Android names them. */
 class Ranking(val soc: String?, val model: String?, val variants: List<String>) {

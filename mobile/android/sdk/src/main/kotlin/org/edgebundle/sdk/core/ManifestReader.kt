@@ -70,6 +70,14 @@ object ManifestReader {
         inputs = json.objects("inputs").map(::binding),
         outputs = json.objects("outputs").map(::binding),
         predictedPeakMemoryBytes = json.optLong("predicted_peak_memory_bytes"),
+        tiling = json.optJSONObject("tiling")?.let(::tiling),
+    )
+
+    private fun tiling(json: JSONObject) = Tiling(
+        allowed = json.getBoolean("allowed"),
+        overlap = if (json.isNull("overlap")) null else json.getInt("overlap"),
+        multiple = if (json.isNull("multiple")) null else json.getInt("multiple"),
+        reason = json.text("reason"),
     )
 
     private fun ranking(json: JSONObject) = Ranking(

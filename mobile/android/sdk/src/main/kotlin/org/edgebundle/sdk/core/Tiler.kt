@@ -20,17 +20,26 @@ fun interface RowSink {
 
 /**
  * Renders pictures that are larger than a model's input: tiles that overlap by [overlap] pixels, each rendered by itself, mixed
- * linearly where they overlap, so that no seam shows. Memory is two bands of tiles, whatever the height of the picture.
+ * linearly where they overlap but for the outermost [margin] pixels, whose surroundings the network did not see, so that no seam shows. Memory is two bands of tiles, whatever the height of the picture.
  *
  * A picture smaller than a tile is continued by its edge pixels. Networks that normalise over the whole picture (instance norm)
  * see a tile at a time: their colours may differ between distant tiles, which a larger overlap softens.
  */
-class Tiler(private val tileWidth: Int, private val tileHeight: Int, private val scale: Int, private val overlap: Int) {
+class Tiler(
+    private val tileWidth: Int,
+    private val tileHeight: Int,
+    private val scale: Int,
+    private val overlap: Int,
+    private val margin: Int = 0,
+    private val multiple: Int = 1,
+) {
     private val tile = IntArray(tileWidth * tileHeight)
     private val rendered = IntArray(tileWidth * scale * tileHeight * scale)
 
     init {
         require(tileWidth > 0 && tileHeight > 0 && scale > 0) { "tiles of $tileWidth x $tileHeight by $scale are not possible" }
+        require(multiple in 1..min(tileWidth, tileHeight) / 2 || multiple == 1) { "tiles of $tileWidth x $tileHeight cannot start at multiples of $multiple" }
+        require(2 * margin <= overlap) { "an overlap of $overlap has no room for margins of $margin" }
         require(overlap in 0..min(tileWidth, tileHeight) / 2) { "an overlap of $overlap does not fit tiles of $tileWidth x $tileHeight" }
     }
 
@@ -65,17 +74,17 @@ class Tiler(private val tileWidth: Int, private val tileHeight: Int, private val
         }
     }
 
-    /** Where tiles start along one side: evenly overlapping, the last one ending at the picture's edge. */
+    /** Where tiles start along one side, at multiples of [multiple]; the last one ends at the picture's edge or just behind it. */
     private fun starts(size: Int, tile: Int): IntArray {
         if (size <= tile) return intArrayOf(0)
-        val step = tile - overlap
-        val count = (size - tile + step - 1) / step + 1
-        return IntArray(count) { min(it * step, size - tile) }
+        val step = (tile - overlap) / multiple * multiple
+        val last = (size - tile + multiple - 1) / multiple * multiple
+        return IntArray((last + step - 1) / step + 1) { min(it * step, last) }
     }
 
     private fun fill(source: PixelSource, left: Int, top: Int) {
-        val width = min(tileWidth, source.width)
-        val height = min(tileHeight, source.height)
+        val width = min(tileWidth, source.width - left)
+        val height = min(tileHeight, source.height - top)
         source.read(left, top, width, height, tile)
         if (width < tileWidth) for (y in height - 1 downTo 0) spread(y, width)
         for (y in height until tileHeight) System.arraycopy(tile, (height - 1) * tileWidth, tile, y * tileWidth, tileWidth)
@@ -89,7 +98,7 @@ class Tiler(private val tileWidth: Int, private val tileHeight: Int, private val
 
     /** Puts the rendered tile into its band, its first [before] columns mixed gradually with the tile on its left. */
     private fun beside(band: IntArray, bandWidth: Int, left: Int, before: Int) {
-        val width = min(tileWidth * scale, bandWidth)
+        val width = min(tileWidth * scale, bandWidth - left)
         for (y in 0 until band.size / bandWidth) {
             var from = y * tileWidth * scale
             var to = y * bandWidth + left
@@ -115,7 +124,13 @@ class Tiler(private val tileWidth: Int, private val tileHeight: Int, private val
         }
     }
 
-    private fun ramp(at: Int, length: Int): Int = if (at >= length) ONE else max(0, (2 * at + 1) * ONE / (2 * length))
+    /** Weight of a tile at its pixel [at] of [length] that it shares: 0 in the first margin, then rising, whole in the last one. */
+    private fun ramp(at: Int, length: Int): Int {
+        if (at >= length) return ONE
+        val rising = length - 2 * margin * scale
+        val into = at - margin * scale
+        return if (into < 0) 0 else if (into >= rising) ONE else max(0, (2 * into + 1) * ONE / (2 * rising))
+    }
 
     private companion object {
         const val ONE = 256

@@ -68,6 +68,30 @@ class TilerTest {
     }
 
     @Test
+    fun marginsAreThrownAwayAndTilesStartAtMultiples() {
+        // A network that is wrong in the outermost 2 pixels of a tile, where that is not the picture's own edge.
+        for ((width, height) in listOf(16 to 16, 40 to 33, 61 to 90)) {
+            val lefts = ArrayList<Int>()
+            val source = object : PixelSource {
+                override val width = width
+                override val height = height
+
+                override fun read(left: Int, top: Int, width: Int, height: Int, argb: IntArray) {
+                    lefts += left
+                    for (y in 0 until height) for (x in 0 until width) {
+                        val edge = (x < 2 && left > 0) || (y < 2 && top > 0) || (x >= 14 && left + 16 < this.width) || (y >= 14 && top + 16 < this.height)
+                        argb[y * width + x] = if (edge) opaque(0) else noise(left + x, top + y)
+                    }
+                }
+            }
+            val sink = Sink(width, height)
+            Tiler(16, 16, 1, overlap = 4, margin = 2, multiple = 4).run(source, sink) { tile, into -> tile.copyInto(into) }
+            assertArrayEquals("$width x $height", IntArray(width * height) { noise(it % width, it / width) }, sink.argb)
+            assertTrue(lefts.all { it % 4 == 0 })
+        }
+    }
+
+    @Test
     fun theNumberOfTilesIsKnownBefore() {
         var rendered = 0
         val tiler = Tiler(16, 16, 1, 4)
