@@ -51,6 +51,11 @@ class Terminal:
             if not self.quiet:
                 messages.print(f"  {step}: {how}")
 
+    def warn(self, text: str) -> None:
+        with self.guard:
+            if not self.quiet:
+                messages.print(Text(f"warning: {text}"))
+
 
 @contextmanager
 def listening(*, quiet: bool) -> Iterator[Terminal]:

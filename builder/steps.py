@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from pydantic import TypeAdapter
 from builder.backends import BACKENDS
 from builder.bundle import Bundle, file_sha256, tree_sha256
 from builder.cache import content_key, entry, locked, publishing, versions
+from builder.conditions import uncovered
 from builder.config import AndroidSection, IosSection, VariantSection
 from builder.errors import ConfigError, DataError, MissingToolError
 from builder.heldout import check_held_out
@@ -30,6 +32,7 @@ from builder.targets.base import Keystore, PackageOptions, PackageRequest, Packa
 
 KEYSTORE_PASSWORD = "EDGEBUNDLE_KEYSTORE_PASSWORD"
 SOURCE_PACKAGES = ("torch", "safetensors", "scikit-image")  # the extra `convert`, part of every backend's
+WARNINGS = "warnings.json"
 GOLDENS = 1  # evaluation samples that travel with the bundle
 
 
@@ -40,6 +43,8 @@ class Listener(Protocol):
 
     def done(self, step: str, *, cached: bool) -> None: ...
 
+    def warn(self, text: str) -> None: ...
+
 
 class Silent:
     """A listener that hears nothing, for use from Python."""
@@ -48,6 +53,9 @@ class Silent:
         pass
 
     def done(self, step: str, *, cached: bool) -> None:
+        pass
+
+    def warn(self, text: str) -> None:
         pass
 
 
@@ -83,13 +91,23 @@ def export_source(project: Project, listener: Listener) -> SourceStep:
 
 
 def hold_out(project: Project, listener: Listener) -> None:
-    """Nothing of the evaluation set is used for calibration; looked at once for each pair of sets. Raises DataError."""
+    """Nothing of the evaluation set is used for calibration; looked at once for each pair of sets. Raises DataError.
+
+    Warns of values of condition inputs that calibration leaves out.
+    """
     sets = {"calibration": project.data.calibration, "evaluation": project.data.evaluation}
-    key = content_key({name: [file.sha256 for file in files] for name, files in sets.items()} | {"code": project.code})
+    inputs = project.config.input
+    key = content_key(
+        {name: [file.sha256 for file in files] for name, files in sets.items()}
+        | {"code": project.code, "inputs": [section.model_dump(mode="json") for section in inputs]}
+    )
     cached = entry("heldout", key).is_dir()
     if not cached:
-        with publishing("heldout", key):
+        with publishing("heldout", key) as work:
             check_held_out(project.data, lambda read, of: listener.stage("the data", f"compare {read}/{of}"))
+            (work / WARNINGS).write_text(json.dumps(uncovered(project.data, inputs)), encoding="utf-8")
+    for text in json.loads((entry("heldout", key) / WARNINGS).read_text(encoding="utf-8")):
+        listener.warn(text)
     listener.done("the data", cached=cached)
 
 

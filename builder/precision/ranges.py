@@ -160,7 +160,7 @@ def chosen_range(
 def _centres(seen: Observation) -> NDArray[np.float64]:
     import numpy as np
 
-    return ((np.arange(BINS) + 0.5) * (2 / BINS) - 1) * seen.reach
+    return np.asarray(((np.arange(BINS) + 0.5) * (2 / BINS) - 1) * seen.reach, np.float64)
 
 
 def _percentile(seen: Observation, share: float, low: float, high: float) -> tuple[float, float]:
