@@ -17,6 +17,7 @@ from builder.suggest import did_you_mean
 
 EXIT_INTERRUPTED = 130
 BACKEND_NAMES = ("tflite", "coreml", "executorch")
+EXPORT_NAMES = ("onnx", "torchscript", "tensorrt")
 TARGET_NAMES = ("android", "ios")
 
 EXAMPLES = """\
@@ -86,6 +87,15 @@ def make_parser() -> Parser:
         "--backend", choices=BACKEND_NAMES, action="append", default=[], help="only this backend; may be repeated"
     )
     convert.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="directory of the bundle")
+    export = add(
+        "export", "write the source model for other runtimes: ONNX, TorchScript, or ONNX with TensorRT's command"
+    )
+    export.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
+    export.add_argument(
+        "--format", choices=EXPORT_NAMES, action="append", required=True, help="what to write; may be repeated"
+    )
+    export.add_argument("--dynamic", action="store_true", help="leave the height and width of pictures open")
+    export.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="directory of the files")
     verify = add(
         "verify", "run every variant of a bundle in its own runtime on the golden pictures, and check every hash"
     )

@@ -261,12 +261,43 @@ def inspect(arguments: Namespace) -> None:
         )
 
 
+def export(arguments: Namespace) -> None:
+    from builder.jobs import ExportResult
+
+    with listening(quiet=arguments.quiet) as listener:
+        found = pipeline.export(
+            arguments.config,
+            formats=arguments.format,
+            dynamic=arguments.dynamic,
+            out=arguments.output,
+            listener=listener,
+        )
+    if arguments.json:
+        print_json(found, tuple[ExportResult, ...])
+        return
+    rows = table("exports", "format", "file", "worst dB>", "samples>", "run by")
+    for result in found:
+        for file in result.files:
+            agreement = result.agreement
+            add_row(
+                rows,
+                result.format,
+                file.file,
+                f"{agreement.psnr_db_worst:.1f}",
+                str(agreement.samples),
+                agreement.runtime,
+            )
+    results.print(rows)
+    print_line(f"exports: {arguments.output}")
+
+
 COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "doctor": doctor,
     "inspect": inspect,
     "plan": plan,
     "search": search,
     "convert": convert,
+    "export": export,
     "verify": verify,
     "package": package,
 }

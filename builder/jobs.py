@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from builder.bundle import (
     Binding,
     Coverage,
+    FileHash,
     Golden,
     GoldenTensor,
     LayerPrecision,
@@ -111,6 +112,27 @@ class VerifyResult(Message):
     seam_error: float | None = None
 
 
+class ExportJob(Message):
+    """Write the files of one export format (`exports.FORMATS`) of the source step in `source`."""
+
+    job: Literal["export"] = "export"
+    format: str
+    dynamic: bool
+    source: Path
+    config: Config
+    folder: Path
+    evaluation: tuple[Path, ...]
+
+
+class ExportResult(Message):
+    """Beside it: the files in `files/`."""
+
+    format: str
+    dynamic: bool
+    files: tuple[FileHash, ...]
+    agreement: SourceAgreement
+
+
 class Failure(Message):
     """A typed error of the worker: the class name in `builder.errors` and its sentence."""
 
@@ -121,7 +143,7 @@ class Failure(Message):
 class Job(Message):
     """The file a worker is started with."""
 
-    job: Annotated[SourceJob | VariantJob | VerifyJob, Field(discriminator="job")]
+    job: Annotated[SourceJob | VariantJob | VerifyJob | ExportJob, Field(discriminator="job")]
 
 
 JOB, RESULT, FAILURE, STAGE, LOG = "job.json", "result.json", "failure.json", "stage", "log.txt"

@@ -9,15 +9,27 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
+from pydantic import TypeAdapter
+
 from builder.assemble import assemble_bundle
 from builder.bundle import MANIFEST, Bundle, opened
 from builder.config import Config, VariantSection
 from builder.errors import ConfigError
+from builder.exports import DYNAMIC, FORMATS
+from builder.jobs import ExportResult
 from builder.output import copy_into, refuse_foreign, replacing
 from builder.project import Project, open_project
 from builder.search import SearchResult, find_plans, found_files, search_variant, write_found
 from builder.sizes import expanded, of_size
-from builder.steps import Listener, build_package, export_source, lower_variant, plan_variant, require_packages
+from builder.steps import (
+    Listener,
+    build_package,
+    export_file,
+    export_source,
+    lower_variant,
+    plan_variant,
+    require_packages,
+)
 from builder.suggest import did_you_mean
 from builder.targets import TARGETS
 from builder.targets.base import PackageOptions, PackageResult
@@ -60,6 +72,34 @@ def package(
         with replacing(out) as work:
             copy_into(folder, work)
     return PackageResult(files=tuple(out / file for file in result.files), findings=result.findings)
+
+
+def export(
+    config: Path, *, formats: Sequence[str], dynamic: bool = False, out: Path, listener: Listener
+) -> tuple[ExportResult, ...]:
+    """Files of the source model for other runtimes in the directory `out`, with `exports.json`: what each is and its agreement."""
+    for name in formats:
+        if name not in FORMATS:
+            raise ConfigError(f"unknown export format {name!r}{did_you_mean(name, FORMATS)}")
+        if dynamic and name not in DYNAMIC:
+            raise ConfigError(
+                f"the format {name!r} has fixed sizes; leave out --dynamic, or export {' or '.join(DYNAMIC)}."
+            )
+    project = open_project(config)
+    refuse_foreign(out)
+    source = export_source(project, listener)
+    results = []
+    with replacing(out) as work:
+        for name in dict.fromkeys(formats):
+            folder, result = export_file(project, source, name, dynamic, listener)
+            copy_into(folder, work)
+            results.append(result)
+        (work / EXPORTS).write_bytes(_EXPORTS.dump_json(tuple(results), indent=1) + b"\n")
+    return tuple(results)
+
+
+EXPORTS = "exports.json"
+_EXPORTS = TypeAdapter(tuple[ExportResult, ...])
 
 
 def search(config: Path, *, out: Path | None, listener: Listener) -> tuple[SearchResult, ...]:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from builder.config import LimitsSection
-from builder.jobs import JOB, Job, SourceJob, VariantJob, VerifyJob
+from builder.jobs import JOB, ExportJob, Job, SourceJob, VariantJob, VerifyJob
 from builder.process import Service, ToolFailed
 from builder.supervisor import Watch, conclude
 
@@ -29,7 +29,7 @@ class WorkerPool:
 
     def run(
         self,
-        job: SourceJob | VariantJob | VerifyJob,
+        job: SourceJob | VariantJob | VerifyJob | ExportJob,
         folder: Path,
         *,
         what: str,

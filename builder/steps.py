@@ -19,8 +19,9 @@ from builder.cache import content_key, entry, locked, publishing, versions
 from builder.conditions import uncovered
 from builder.config import AndroidSection, IosSection, VariantSection
 from builder.errors import ConfigError, DataError, MissingToolError
+from builder.exports import PACKAGES
 from builder.heldout import check_held_out
-from builder.jobs import RESULT, SourceJob, SourceResult, VariantJob, VariantResult
+from builder.jobs import RESULT, ExportJob, ExportResult, SourceJob, SourceResult, VariantJob, VariantResult
 from builder.legalization import chosen
 from builder.precision.plan import resolve
 from builder.precision.ranges import CalibrationSettings
@@ -193,6 +194,35 @@ def lower_variant(
     )
 
 
+def export_file(
+    project: Project, source: SourceStep, format_name: str, dynamic: bool, listener: Listener
+) -> tuple[Path, ExportResult]:
+    """One export of the source model: the directory of its files, and what it is. Raises ConversionError, ConfigError, MissingToolError."""
+    missing = [name for name, version in versions(PACKAGES[format_name]).items() if version == "missing"]
+    if missing:
+        raise MissingToolError(f"the export {format_name!r} needs {missing[0]}: pip install 'edgebundle[onnx]'.")
+    job = ExportJob(
+        format=format_name,
+        dynamic=dynamic,
+        source=source.folder,
+        config=project.config,
+        folder=project.folder,
+        evaluation=tuple(file.path for file in project.data.evaluation),
+    )
+    name = project.config.model.name
+    key = content_key(
+        {
+            "source": source.key,
+            "format": format_name,
+            "dynamic": dynamic,
+            "name": name,
+            "versions": versions(PACKAGES[format_name]),
+        }
+    )
+    folder = _cached(project, "export", key, job, f"export {format_name!r}", listener)
+    return folder / "files", ExportResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
+
+
 def build_package(
     bundle: Bundle,
     project: Project | None,
@@ -312,7 +342,7 @@ def _cached(
     project: Project,
     step: str,
     key: str,
-    job: SourceJob | VariantJob,
+    job: SourceJob | VariantJob | ExportJob,
     what: str,
     listener: Listener,
     stop: Event | None = None,

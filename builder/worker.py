@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from builder.backends import BACKENDS
 from builder.backends.base import Model
-from builder.bundle import GoldenTensor, LayerPrecision, Legalization, TensorSpec, tree_files
+from builder.bundle import FileHash, GoldenTensor, LayerPrecision, Legalization, TensorSpec, file_sha256, tree_files
 from builder.bundle.tensors import as_golden, golden_tensor, peak_of, psnr_db, tensor_to_pixels, write_picture
 from builder.coverage import explained, require_coverage
 from builder.culprit import name_culprit
@@ -31,6 +31,8 @@ from builder.jobs import (
     PROGRAM,
     RESULT,
     STAGE,
+    ExportJob,
+    ExportResult,
     Failure,
     Job,
     SourceJob,
@@ -82,11 +84,13 @@ def serve() -> int:
 def work(folder: Path) -> int:
     job = Job.model_validate_json((folder / JOB).read_text(encoding="utf-8")).job
     try:
-        result: SourceResult | VariantResult | VerifyResult
+        result: SourceResult | VariantResult | VerifyResult | ExportResult
         if isinstance(job, SourceJob):
             result = run_source(job, folder)
         elif isinstance(job, VariantJob):
             result = run_variant(job, folder)
+        elif isinstance(job, ExportJob):
+            result = run_export(job, folder)
         else:
             result = run_verify(job, folder)
     except EdgebundleError as error:
@@ -151,6 +155,32 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         golden_references=tuple(golden_references),
         imported=agreement,
         tiling=tiling,
+    )
+
+
+def run_export(job: ExportJob, folder: Path) -> ExportResult:
+    from builder.exports import FORMATS, ExportRequest
+
+    stage(folder, f"export {job.format}")
+    model, _ = load_source(job.source)
+    request = ExportRequest(
+        name=job.config.model.name,
+        model=model,
+        config=job.config,
+        folder=job.folder,
+        evaluation=job.evaluation,
+        dynamic=job.dynamic,
+    )
+    files = folder / "files"
+    files.mkdir()
+    agreement = FORMATS[job.format](request, files)
+    for path in tree_files(files):
+        refuse_paths_of_this_machine(path)
+    return ExportResult(
+        format=job.format,
+        dynamic=job.dynamic,
+        files=tuple(FileHash(file=p.relative_to(files).as_posix(), sha256=file_sha256(p)) for p in tree_files(files)),
+        agreement=agreement,
     )
 
 

@@ -23,15 +23,13 @@ def load(folder: Path, config: Config) -> ExportedProgram:
     """Build, fill and export the network. Raises SourceError naming the key, the input or the user's own source line."""
     import torch
 
-    checkpoint = folder / (config.model.checkpoint or "")
-    state = read_state_dict(checkpoint)
-    module = make_module(folder, config.model.source)
-    load_into(module, state, checkpoint)
-    module.eval()
+    module = filled_module(folder, config)
     inputs = example_inputs(config)
     try:
         with torch.no_grad():
             outputs = module(*inputs)
+    except SourceError:
+        raise
     except Exception as error:
         raise SourceError(
             f"the model rejects inputs of the shapes in builder.toml ({describe_inputs(config)}): "
@@ -44,6 +42,17 @@ def load(folder: Path, config: Config) -> ExportedProgram:
         raise SourceError(
             f"torch.export cannot capture the model: {_first_line(error)}{_user_line(error, folder)}; make its forward free of data-dependent control flow."
         ) from error
+
+
+def filled_module(folder: Path, config: Config) -> Module:
+    """The eager network with its weights, in evaluation mode, called as builder.toml has its inputs and outputs."""
+    from builder.sources.binding import bound
+
+    checkpoint = folder / (config.model.checkpoint or "")
+    state = read_state_dict(checkpoint)
+    module = make_module(folder, config.model.source)
+    load_into(module, state, checkpoint)
+    return bound(module.eval(), config)
 
 
 def make_module(folder: Path, source: str) -> Module:

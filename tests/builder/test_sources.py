@@ -118,7 +118,7 @@ def test_a_plain_state_dict_in_pt_and_one_wrapped_by_a_framework_load(project: P
             "x = torch.relu(self.head(x[:, :2]))",
             "rejects inputs of the shapes in builder.toml (image [1, 3, 32, 32])",
         ),
-        ("return torch.sigmoid(self.tail(x))", "return {'y': x}", "returns dict, not tensors"),
+        ("return torch.sigmoid(self.tail(x))", "return {'y': x}", "returns no output 'out', its outputs are y"),
         ("import torch\n", "import torch\nimport nothing_of_this_name\n", "No module named 'nothing_of_this_name'"),
         (
             "return torch.sigmoid(self.tail(x))",
@@ -181,4 +181,58 @@ def test_a_truncated_pt2_is_one_sentence(project: Path, keep: float) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * keep)])
     with pytest.raises(SourceError, match=r"small\.pt2"):
+        load(project)
+
+
+NAMED = """
+import typing
+import torch
+
+class Styled(typing.NamedTuple):
+    mask: torch.Tensor
+    out: torch.Tensor
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = torch.nn.Conv2d(3, 3, 1)
+        self.mix = torch.nn.Linear(4, 3)
+
+    def forward(self, content, *, style, strength=1.0):
+        out = torch.sigmoid(self.head(content) * self.mix(style)[:, :, None, None] * strength)
+        return RETURN
+
+def create():
+    return Net()
+"""
+
+
+@pytest.mark.parametrize("returned", ["{'mask': out[:, :1], 'out': out, 'unused': out}", "Styled(out[:, :1], out)"])
+def test_inputs_are_keywords_of_forward_and_outputs_are_named(project: Path, returned: str) -> None:
+    """Inputs in another order than forward's, keyword-only ones, and outputs of a dict or a named tuple, all by name."""
+    (project / "model.py").write_text(NAMED.replace("RETURN", returned), encoding="utf-8")
+    state = {
+        "head.weight": torch.rand(3, 3, 1, 1),
+        "head.bias": torch.rand(3),
+        "mix.weight": torch.rand(3, 4),
+        "mix.bias": torch.rand(3),
+    }
+    save_file(state, project / "small.safetensors")
+    text = (project / "builder.toml").read_text(encoding="utf-8")
+    text = text.replace(
+        '[[input]]\nname = "image"',
+        '[[input]]\nname = "style"\nkind = "tensor"\nshape = [1, 4]\n\n[[input]]\nname = "content"',
+    )
+    text = text.replace("[data]", '[[output]]\nname = "mask"\nkind = "tensor"\n\n[data]')
+    (project / "builder.toml").write_text(text, encoding="utf-8")
+    model = load_model(load_config(project), project)
+    assert [spec.name for spec in model.inputs] == ["style", "content"]
+    assert [spec.shape for spec in model.outputs] == [(1, 3, 32, 32), (1, 1, 32, 32)]
+    assert model.layers.names() == ["mix", "head"] or model.layers.names() == ["head", "mix"]
+    out, mask = model.program.module()(torch.rand(1, 4), torch.rand(1, 3, 32, 32))
+    assert torch.equal(out[:, :1], mask)
+    edit(project / "builder.toml", 'name = "style"', 'name = "stile"')
+    with pytest.raises(
+        SourceError, match=r"forward has no parameter 'stile', its parameters are content, style, strength"
+    ):
         load(project)
