@@ -20,7 +20,7 @@ _XNNPACK_PTE = (
     "constant_folding",
     "selected_filters",
 )
-# The TFLite converter has forms for means, splits and layer norms that XNNPACK takes; what it makes of paddings and nearest
+# The TFLite converter has forms for means and splits that XNNPACK takes; what it makes of paddings and nearest
 # resizing XNNPACK does not take, and its norms turn the picture to channels first and back.
 _XNNPACK_TFLITE = (
     "padding_merge",
@@ -28,6 +28,7 @@ _XNNPACK_TFLITE = (
     "replication_padding",
     "instance_norm",
     "group_norm",
+    "layer_norm",
     "attention",
     "activations",
     "nearest_rows",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder.legalize.rewriting import ARITHMETIC, replaced
-from builder.legalize.statistics import mean, scaled
+from builder.legalize.statistics import mean
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,12 +27,17 @@ def _layer_norm(
     eps: float = 1e-5,
     cudnn_enable: bool = True,
 ) -> Tensor:
-    """Ba, Kiros & Hinton 2016. One axis is averaged by a linear layer of equal weights, which takes any number of axes before."""
+    """Ba, Kiros & Hinton 2016. One axis is averaged by a linear layer of equal weights, which takes any number of axes before.
+
+    The weight comes before the root: a converter that finds it just before a linear layer multiplies it into that layer's own
+    weights, which are then no longer those of the plan.
+    """
     import torch
 
     centred = x - _mean(x, len(shape))
-    y = centred * torch.rsqrt(_mean(centred * centred, len(shape)) + eps)
-    return scaled(y, weight, bias, tuple(shape))
+    root = torch.rsqrt(_mean(centred * centred, len(shape)) + eps)
+    y = (centred if weight is None else centred * weight) * root
+    return y if bias is None else y + bias
 
 
 def _mean(x: Tensor, axes: int) -> Tensor:
