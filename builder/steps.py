@@ -18,6 +18,7 @@ from builder.bundle import Bundle, file_sha256, tree_sha256
 from builder.cache import content_key, entry, locked, publishing, versions
 from builder.conditions import uncovered
 from builder.config import AndroidSection, IosSection, VariantSection
+from builder.environments import python_of
 from builder.errors import ConfigError, DataError, MissingToolError
 from builder.exports import PACKAGES
 from builder.heldout import check_held_out
@@ -26,6 +27,7 @@ from builder.legalization import chosen
 from builder.precision.plan import resolve
 from builder.precision.ranges import CalibrationSettings
 from builder.project import Project
+from builder.sources import environment_of
 from builder.supervisor import RunJob, run_job
 from builder.support import SupportedPlan, check_support
 from builder.targets import TARGETS
@@ -79,6 +81,8 @@ def export_source(project: Project, listener: Listener) -> SourceStep:
     """The source model, exported and run on the evaluation data. Raises SourceError, DataError, ConversionError."""
     hold_out(project, listener)
     key = project.source_key()
+    if not entry("source", key).is_dir() and (needed := environment_of(project.config, project.folder)) is not None:
+        python_of(needed, listener.warn)
     job = SourceJob(
         config=project.config,
         folder=project.folder,

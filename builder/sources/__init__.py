@@ -11,6 +11,7 @@ from builder.config import Config, source_kind
 from builder.errors import SourceError
 
 if TYPE_CHECKING:
+    from builder.environments import Environment
     from builder.sources.loaded import Loaded
 
 
@@ -53,6 +54,19 @@ def load_source(config: Config, folder: Path) -> Loaded:
     if kind == "onnx":
         return onnx.load(path, config)
     return keras.load(path, config) if kind == "keras" else tensorflow.load(path, config)
+
+
+def environment_of(config: Config, folder: Path) -> Environment | None:
+    """The environment of its own that this source needs, so that it is announced before a worker starts. Raises SourceError."""
+    from builder.environments import TENSORFLOW, TENSORFLOW_KERAS2
+    from builder.sources import keras
+
+    path, kind = folder / config.model.source, source_kind(config.model.source)
+    if kind == "tensorflow":
+        return TENSORFLOW
+    if kind == "keras" and keras.inspect(path).version.startswith("2."):
+        return TENSORFLOW_KERAS2
+    return None
 
 
 def check_pictures(outputs: tuple[TensorSpec, ...]) -> None:
