@@ -141,6 +141,8 @@ def incomparable(base: Run, new: Run, *, same_variant: bool = True) -> str | Non
 
     Two builds of one variant must have run in the same runtime and delegate; for two variants those are part of the choice.
     """
+    if (label := _not_representative(base, new)) is not None:
+        return label
     facts: tuple[tuple[str, Callable[[Run], object]], ...] = (
         ("device", device_label),
         ("device model", lambda run: run.device.model.value),
@@ -162,6 +164,13 @@ def incomparable(base: Run, new: Run, *, same_variant: bool = True) -> str | Non
     return _different_state(base, new) if base.metric == "latency" else None
 
 
+def _not_representative(base: Run, new: Run) -> str | None:
+    """A simulator's time is its computer's: it says nothing of a device, whatever else is equal."""
+    kinds = {run.device.kind: run.simulated for run in (base, new)}
+    label = kinds.get("ios-simulator")
+    return f"{label}, and only one side is a simulator" if label is not None and len(kinds) > 1 else None
+
+
 def _different_state(base: Run, new: Run) -> str | None:
     first, second = base.conditions_start.temperature_c, new.conditions_start.temperature_c
     if (first.value is None) != (second.value is None):
@@ -178,9 +187,10 @@ def _different_state(base: Run, new: Run) -> str | None:
 
 
 def _protocol(run: Run) -> str:
+    """Its name and what it fixes; how many samples it took until the interval was narrow enough is a result."""
     if run.protocol.sustained:
         return f"{run.protocol.name} ({run.protocol.duration_s:g} s)"
-    return f"{run.protocol.name} ({run.protocol.warmup} + {run.protocol.runs} runs)"
+    return f"{run.protocol.name} (warm-up of {run.protocol.warmup})"
 
 
 def _variants(found: list[Group]) -> str:

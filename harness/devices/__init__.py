@@ -15,6 +15,8 @@ DEVICES: dict[str, str] = {
     "host": "harness.devices.host",
     "arm64": "harness.devices.arm64",
     "android": "harness.devices.android",
+    "ios-simulator": "harness.devices.ios_simulator",
+    "ios": "harness.devices.ios_device",
     "replay": "harness.devices.replay",
 }
 

@@ -1,0 +1,244 @@
+"""The `ios-simulator` device over `xcrun simctl`: for trying things out. Its latencies are those of a Mac, and are labelled so."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.devices.base import Device, Found
+from harness.devices.ios_app import opened
+from harness.devices.xcrun import WRONG_STATE, Said, call
+from harness.errors import DeviceError, MissingToolError, UsageError
+from harness.records import DeviceInfo, Reading, TextReading
+
+KIND = "ios-simulator"
+LABEL = "simulator: not device-representative"
+RUNTIME = "com.apple.CoreSimulator.SimRuntime.iOS-"
+LIST_S, INSTALL_S, QUICK_S = 60.0, 180.0, 30.0
+BOOT_S = 240.0  # the first boot after an update of Xcode takes minutes
+SHUTDOWN_S = 60.0
+PAUSE_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulator:
+    """One entry of `simctl list`; `problem` says why it cannot be used."""
+
+    udid: str
+    name: str
+    system: str
+    state: str
+    problem: str | None
+
+
+def find() -> list[Found]:
+    try:
+        simulators = listed()
+    except (MissingToolError, DeviceError) as error:
+        return [Found(kind=KIND, id="-", description="iOS simulators", state=str(error))]
+    return [
+        Found(kind=KIND, id=s.udid, description=f"{s.name}, {s.system}, {LABEL}", state=s.problem or "ready")
+        for s in simulators
+    ]
+
+
+def open_device(device_id: str | None) -> Device:
+    """The simulator of this UDID or name; without one, the only booted one, else the first."""
+    usable = [s for s in listed() if s.problem is None]
+    if device_id is not None:
+        same = [s for s in usable if device_id in (s.udid, s.name)]
+        if not same:
+            raise DeviceError(f"there is no simulator {device_id!r} that can be used; see 'harness devices'.")
+        return opened(Simctl(same[0]))
+    if not usable:
+        raise DeviceError(
+            "there is no iOS simulator; add one in Xcode > Settings > Components and see 'harness devices'."
+        )
+    booted = [s for s in usable if s.state == "Booted"]
+    if len(booted) > 1:
+        names = ", ".join(f"-d {KIND}:{s.udid}" for s in booted)
+        raise UsageError(f"{len(booted)} simulators are booted; choose with {names}.")
+    return opened(Simctl((booted or usable)[0]))
+
+
+def listed() -> list[Simulator]:
+    """All iOS simulators, usable or not. Raises DeviceError, MissingToolError."""
+    said = call(["simctl", "list", "devices", "-j"], doing="list simulators", timeout_s=LIST_S)
+    if said.status:
+        raise DeviceError(f"simctl cannot list simulators: {said.reason}.")
+    return parse_list(said.stdout)
+
+
+def parse_list(text: str) -> list[Simulator]:
+    """`simctl list devices -j`. Raises DeviceError for anything else."""
+    try:
+        raw = json.loads(text)["devices"]
+        return [
+            Simulator(
+                udid=str(entry["udid"]),
+                name=str(entry["name"]),
+                system="iOS " + runtime.removeprefix(RUNTIME).replace("-", "."),
+                state=str(entry["state"]),
+                problem=None
+                if entry.get("isAvailable")
+                else str(entry.get("availabilityError", "it is not available")),
+            )
+            for runtime, entries in raw.items()
+            if runtime.startswith(RUNTIME)
+            for entry in entries
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DeviceError(
+            f"simctl printed no list of simulators ({error}); run 'xcrun simctl list devices -j' to see it."
+        ) from error
+
+
+class Simctl:
+    """One simulator by its UDID; its files are files of this Mac."""
+
+    simulated: str | None = LABEL
+
+    def __init__(self, simulator: Simulator, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._simulator = simulator
+        self._sleep = sleep
+
+    @property
+    def info(self) -> DeviceInfo:
+        simulator = self._simulator
+        return DeviceInfo(
+            kind=KIND,
+            id=simulator.udid,
+            model=TextReading(value=f"{simulator.name} simulator"),
+            soc=TextReading(reason="a simulator has the processor of its Mac"),
+            os=TextReading(value=simulator.system),
+            build=TextReading(reason="simctl does not tell the build"),
+            abi=TextReading(reason="a simulator has the ABI of its Mac"),
+        )
+
+    def prepare(self) -> None:
+        """Boot and wait. `bootstatus -b` may say that the state is wrong while the simulator boots: the state decides."""
+        for waited in range(int(SHUTDOWN_S / PAUSE_S)):
+            if self._state() != "Shutting Down":
+                break
+            self._sleep(PAUSE_S)
+            if waited + 1 == int(SHUTDOWN_S / PAUSE_S):
+                raise DeviceError(
+                    f"{self.info.id} has been shutting down for {SHUTDOWN_S:g} s; restart the Simulator app."
+                )
+        said = self._call("bootstatus", "-b", doing="boot", timeout_s=BOOT_S)
+        if said.status == 0:
+            return
+        if said.code == WRONG_STATE:
+            for _ in range(int(QUICK_S / PAUSE_S)):
+                if self._state() == "Booted":
+                    return
+                self._sleep(PAUSE_S)
+        if self._state() != "Booted":
+            raise self._failed(said, "boot")
+
+    def install(self, app: Path) -> None:
+        if not app.is_dir():
+            raise UsageError(
+                f"a simulator installs an .app built for it, not {app.name}; set $EDGEBUNDLE_IOS_APP to one."
+            )
+        said = self._call("install", str(app), doing="install the app", timeout_s=INSTALL_S)
+        if said.status:
+            raise self._failed(said, "install the app")
+
+    def push(self, folder: Path, name: str, identifier: str) -> None:
+        documents = self._documents(identifier)
+        target, work = documents / name, documents / f".{name}.part"
+        if target.is_dir():
+            return
+        try:
+            documents.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(work, ignore_errors=True)
+            shutil.copytree(folder, work)
+            work.rename(target)
+        except OSError as error:
+            raise DeviceError(
+                f"{self.info.id} cannot take the bundle ({error.strerror}); free space on this Mac."
+            ) from error
+
+    def pull(self, name: str, target: Path, identifier: str) -> bool:
+        source = self._documents(identifier) / name
+        if not source.is_file():
+            return False
+        shutil.copyfile(source, target)
+        return True
+
+    def remove(self, names: list[str], identifier: str) -> None:
+        documents = self._documents(identifier)
+        for name in names:
+            path = documents / name
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def launch(self, identifier: str, arguments: list[str], timeout_s: float) -> str:
+        words = ["simctl", "launch", "--console-pty", "--terminate-running-process", self._simulator.udid, identifier]
+        try:
+            said = call(
+                [*words, *arguments], doing="run the app", timeout_s=timeout_s, env={"SIMCTL_CHILD_EDGEBUNDLE": "1"}
+            )
+        except DeviceError:
+            self._call("terminate", identifier, doing="end the app", timeout_s=QUICK_S)
+            raise
+        if said.status and said.code is not None:  # a crash gives a status too, but no such error
+            raise self._failed(said, "launch the app")
+        return said.stdout
+
+    def explain(self, identifier: str) -> str:
+        words = [
+            "log",
+            "show",
+            "--style",
+            "ndjson",
+            "--last",
+            "2m",
+            "--predicate",
+            f'subsystem == "{identifier}" OR messageType == "fault"',
+        ]
+        try:
+            said = call(["simctl", "spawn", self._simulator.udid, *words], doing="show its log", timeout_s=QUICK_S)
+        except DeviceError:
+            return ""  # the log is extra knowledge about a failure that is reported anyway
+        return last_message(said.stdout)
+
+    def battery(self) -> tuple[Reading, TextReading, Reading]:
+        reason = "a simulator has no battery"
+        return Reading(unit="%", reason=reason), TextReading(reason=reason), Reading(unit="degC", reason=reason)
+
+    def _documents(self, identifier: str) -> Path:
+        said = self._call("get_app_container", identifier, "data", doing="tell the app's container", timeout_s=QUICK_S)
+        path = said.stdout.strip()
+        if said.status or not path or not Path(path).is_dir():
+            raise DeviceError(f"{self.info.id} has no app {identifier}; set $EDGEBUNDLE_IOS_APP to the app to install.")
+        return Path(path) / "Documents"
+
+    def _state(self) -> str:
+        found = next((s for s in listed() if s.udid == self._simulator.udid), None)
+        if found is None:
+            raise DeviceError(f"{self.info.id} does not exist any more; see 'harness devices'.")
+        return found.state
+
+    def _call(self, verb: str, *words: str, doing: str, timeout_s: float) -> Said:
+        return call(["simctl", verb, self._simulator.udid, *words], doing=doing, timeout_s=timeout_s)
+
+    def _failed(self, said: Said, doing: str) -> DeviceError:
+        return DeviceError(f"{self.info.id} could not {doing}: {said.reason}.")
+
+
+def last_message(text: str) -> str:
+    """The last message of `log show --style ndjson`, whose first line is no JSON."""
+    message = ""
+    for line in text.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and entry.get("eventMessage"):
+            message = " ".join(str(entry["eventMessage"]).split())[:200]
+    return message
