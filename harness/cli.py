@@ -98,13 +98,21 @@ def build_parser() -> Parser:
         metavar="KIND[:ID]",
         help=f"{', '.join(DEVICES)}; may be repeated",
     )
-    run.add_argument("--protocol", choices=list(PROTOCOLS), default="quick", help="how thoroughly (default: quick)")
+    run.add_argument(
+        "--protocol",
+        default="quick",
+        metavar="NAME|FILE.toml",
+        help=f"how thoroughly: {', '.join(PROTOCOLS)}, or one of your own (default: quick)",
+    )
     run.add_argument(
         "-o",
         "--output",
         default="runs.sqlite",
         metavar="RUNS",
         help="where records go: FILE.sqlite, FILE.jsonl or a database URL",
+    )
+    run.add_argument(
+        "--resume", action="store_true", help="go on with the last session of this bundle and protocol in the store"
     )
     run.add_argument(
         "--cluster", metavar="ADDRESS", help="measure on the workers of this Dask scheduler, see 'harness worker'"
@@ -119,6 +127,27 @@ def build_parser() -> Parser:
     worker.add_argument(
         "-d", "--device", action="append", metavar="KIND[:ID]", help="may be repeated (default: all that are ready)"
     )
+    farm = command(
+        "farm",
+        "write what a hosted farm needs to measure an app, or import what it gave back",
+        "harness farm dist/android/app.apk --format aws -o aws-job",
+        json=False,
+    )
+    farm.add_argument("package", metavar="APK", nargs="?", help="what 'builder package --target android' wrote")
+    farm.add_argument(
+        "--format",
+        choices=["aws", "firebase"],
+        default="aws",
+        help="AWS Device Farm or Firebase Test Lab (default: aws)",
+    )
+    farm.add_argument(
+        "--protocol", choices=["quick", "standard"], default="standard", help="how thoroughly (default: standard)"
+    )
+    farm.add_argument("--minutes", type=int, default=20, metavar="N", help="the longest on one device (default: 20)")
+    farm.add_argument(
+        "--import", dest="results", metavar="DIR", help="read the results that were fetched into DIR; -o is the store"
+    )
+    farm.add_argument("-o", "--output", metavar="DIR|RUNS", help="default: FORMAT-job, or runs.sqlite with --import")
     show = command("show", "show the runs of a store as a table", "harness show runs.sqlite")
     check = command(
         "check",

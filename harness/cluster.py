@@ -1,7 +1,8 @@
 """`harness run --cluster` and `harness worker`: Dask workers, each beside its phones, that measure for one session.
 
 A worker offers each of its devices as a resource of amount 1, under the name that `-d` takes, so the scheduler sends a measurement to
-where its device is, and one at a time. Records come back one by one and are appended at once.
+where its device is, and one at a time. A device is one task: its variants take turns there as in a session on one machine. What a worker
+gives back is appended at once.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from harness.store import Store
 
 CONNECT_S = 10.0
+ALL = "all variants"
 PATIENCE_S = 120.0  # how long a device may be offered by no worker before what is left of it is given up
 FETCH_S = 60.0  # of an answer with its pictures, from the worker that has it
 ASK_S = 1.0  # how often it is looked at who offers what
@@ -39,7 +41,7 @@ ASK_S = 1.0  # how often it is looked at who offers what
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a worker gives back for one variant on one device; records travel in the form that is exchanged."""
+    """What a worker gives back of one device; records travel in the form that is exchanged."""
 
     records: tuple[str, ...]
     pictures: tuple[tuple[Picture, ...], ...]
@@ -73,15 +75,14 @@ class Kept:
         return None
 
 
-def measure_one(archive: bytes, variant: str, device: str, protocol: Protocol) -> Answer:
-    """What runs on a worker: one variant of a zipped bundle on one device of this machine."""
+def measure_on(archive: bytes, device: str, protocol: Protocol) -> Answer:
+    """What runs on a worker: a session with a zipped bundle on one device of this machine."""
     kept = Kept()
     with tempfile.TemporaryDirectory(prefix="edgebundle-cluster-") as folder:
         path = Path(folder) / "bundle.zip"
         path.write_bytes(archive)
         with opened(path) as bundle:
-            alone = bundle.manifest.model_copy(update={"variants": (bundle.variant(variant),)})
-            result = run_session(Bundle(bundle.root, alone), [device], protocol, kept)
+            result = run_session(bundle, [device], protocol, kept)
     return Answer(records=tuple(kept.records), pictures=tuple(kept.pictures_of), skipped=result.skipped)
 
 
@@ -96,8 +97,8 @@ def run_on_cluster(
 ) -> SessionResult:
     """As `run_session`, on the workers of a Dask scheduler.
 
-    The measurement of a worker that dies is repeated by another that offers its device; when that cannot be, what is left of the device is
-    in the result as failed. Raises UsageError when the scheduler does not answer or a device is offered by nobody.
+    What a worker was at when it died is measured anew by another that offers the device; when that cannot be, the device is in the result
+    as failed. Raises UsageError when the scheduler does not answer or a device is offered by nobody.
     """
     with _connected(address) as client:
         _same_version(client)
@@ -111,20 +112,9 @@ def run_on_cluster(
         if store is not None:
             store.put_manifest(bundle.sha256, bundle.manifest)
         archive = _sent(client, _zipped(bundle))
-        variants = [variant.id for variant in bundle.manifest.variants]
         tasks = {
-            client.submit(
-                measure_one,
-                archive,
-                variant,
-                device,
-                protocol,
-                resources={device: 1},
-                pure=False,
-                priority=-place,
-            ): (device, variant)
+            client.submit(measure_on, archive, device, protocol, resources={device: 1}, pure=False): device
             for device in dict.fromkeys(devices)
-            for place, variant in enumerate(variants)
         }
         with client.as_current():
             return _collected(client, tasks, store, on_step, patience_s)
@@ -132,7 +122,7 @@ def run_on_cluster(
 
 def _collected(
     client: Client,
-    tasks: dict[Future, tuple[str, str]],
+    tasks: dict[Future, str],
     store: Store | None,
     on_step: Callable[[Step], None],
     patience_s: float,
@@ -140,17 +130,17 @@ def _collected(
     """Every answer as it comes, until all have come or been given up."""
     runs: list[Run] = []
     skipped: list[Skipped] = []
-    total, last_seen = len(tasks), dict.fromkeys((device for device, _ in tasks.values()), time.monotonic())
+    total, last_seen = len(tasks), dict.fromkeys(tasks.values(), time.monotonic())
     while tasks:
         for future in [future for future in tasks if future.done()]:
-            device, variant = tasks[future]
-            answer = _answer(future, device, variant)
+            device = tasks[future]
+            answer = _answer(future, device)
             if answer is None:
                 continue
             tasks.pop(future)
-            on_step(Step(device=device, variant=variant, index=total - len(tasks), total=total))
+            on_step(Step(device=device, variant=ALL, index=total - len(tasks), total=total))
             for record, pictures in zip(answer.records, answer.pictures, strict=True):
-                run = parse_run(record, where=f"the record of {variant} from the worker of {device}")
+                run = parse_run(record, where=f"a record from the worker of {device}")
                 if store is not None:
                     store.append(run, pictures)
                 runs.append(run)
@@ -159,11 +149,11 @@ def _collected(
             break
         offered, now = _offers(client), time.monotonic()
         last_seen.update({device: now for device in last_seen if device in offered})
-        for future, (device, variant) in list(tasks.items()):
+        for future, device in list(tasks.items()):
             if now - last_seen[device] > patience_s:
                 tasks.pop(future)
                 future.cancel()
-                skipped.append(_lost(device, variant, f"no worker has offered {device} for {patience_s:g} s"))
+                skipped.append(_lost(device, f"no worker has offered {device} for {patience_s:g} s"))
         _wait_for_any(tasks)
     return SessionResult(runs=tuple(runs), skipped=tuple(skipped))
 
@@ -177,7 +167,7 @@ def _sent(client: Client, archive: bytes) -> Future:
         return client.submit(bytes, archive, pure=False)
 
 
-def _answer(future: Future, device: str, variant: str) -> Answer | None:
+def _answer(future: Future, device: str) -> Answer | None:
     """The worker's answer, its failure as a skipped variant, or None when the answer died with the worker: it is measured anew."""
     from distributed import KilledWorker
     from distributed import TimeoutError as NotYet
@@ -191,18 +181,16 @@ def _answer(future: Future, device: str, variant: str) -> Answer | None:
             return None
         return found
     if isinstance(failure, KilledWorker):
-        why = _lost(device, variant, f"every worker that tried died ({failure.last_worker.address} was the last)")
+        why = _lost(device, f"every worker that tried died ({failure.last_worker.address} was the last)")
     elif isinstance(failure, HarnessError):
-        why = Skipped(device=device, variant=variant, reason=str(failure), exit_code=failure.exit_code)
+        why = Skipped(device=device, variant=ALL, reason=str(failure), exit_code=failure.exit_code)
     else:
-        why = _lost(device, variant, f"the worker failed with {type(failure).__name__}: {failure}")
+        why = _lost(device, f"the worker failed with {type(failure).__name__}: {failure}")
     return Answer(records=(), pictures=(), skipped=(why,))
 
 
-def _lost(device: str, variant: str, reason: str) -> Skipped:
-    return Skipped(
-        device=device, variant=variant, reason=f"{reason}; measure it again", exit_code=DeviceError.exit_code
-    )
+def _lost(device: str, reason: str) -> Skipped:
+    return Skipped(device=device, variant=ALL, reason=f"{reason}; measure it again", exit_code=DeviceError.exit_code)
 
 
 def _wait_for_any(tasks: Iterable[Future]) -> None:

@@ -49,8 +49,12 @@ def run(args: argparse.Namespace) -> int:
     protocol = protocol_named(args.protocol)
     for name in args.device:
         device_kind(name.partition(":")[0])  # a wrong word must not leave an empty store behind
+    if args.resume and args.cluster is not None:
+        raise UsageError(
+            "--resume goes on with a session of this machine; leave --cluster out, or start a new session."
+        )
     with opened_bundle(Path(args.bundle)) as bundle:
-        store = open_store(args.output, create=True)
+        store = open_store(args.output, create=not args.resume)
         try:
             with Progress(args) as on_step:
                 if args.cluster is not None:
@@ -58,15 +62,14 @@ def run(args: argparse.Namespace) -> int:
 
                     result = run_on_cluster(bundle, args.device, protocol, store, args.cluster, on_step)
                 else:
-                    result = run_session(bundle, args.device, protocol, store, on_step)
+                    result = run_session(bundle, args.device, protocol, store, on_step, resume=args.resume)
         finally:
             store.close()
     _show_result(args, result)
     failed = [skipped for skipped in result.skipped if skipped.failed]
     if failed:
-        kind = (
-            DeviceError if any(skipped.exit_code == DeviceError.exit_code for skipped in failed) else MissingToolError
-        )
+        kinds = (DeviceError, MissingToolError, MeasurementError)  # the first that occurs
+        kind = next(kind for kind in kinds if any(skipped.exit_code == kind.exit_code for skipped in failed))
         raise kind(
             f"{len(failed)} measurements failed; the first, {failed[0].variant} on {failed[0].device}: {failed[0].reason}"
         )
@@ -217,6 +220,37 @@ def worker(args: argparse.Namespace) -> int:
     return 0
 
 
+def farm(args: argparse.Namespace) -> int:
+    if (args.package is None) == (args.results is None):
+        raise UsageError("give either an APK (to write a farm's job) or --import DIR (to read its results).")
+    if args.results is not None:
+        return _farm_import(args)
+    from harness.farm import write_job
+
+    target = Path(args.output or f"{args.format}-job")
+    written = write_job(Path(args.package), args.format, args.protocol, args.minutes, target)
+    say(args, f"wrote {target} ({', '.join(written)}); the commands to type are in {target / 'commands.sh'}")
+    return 0
+
+
+def _farm_import(args: argparse.Namespace) -> int:
+    from harness.farm.imported import import_results
+    from harness.store import open_store
+
+    where = args.output or "runs.sqlite"
+    if not Path(args.results).is_dir():
+        raise UsageError(f"{args.results} is not a folder; give the one into which the farm's results were fetched.")
+    store = open_store(where, create=True)
+    try:
+        found = import_results(Path(args.results), store)
+    finally:
+        store.close()
+    print_runs(list(found.runs))
+    known = f", {found.known} were there already" if found.known else ""
+    say(args, f"kept {len(found.runs)} runs in {where}{known}; see them with: harness report {where}")
+    return 0
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "devices": devices,
     "run": run,
@@ -225,6 +259,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "compare": compare,
     "report": report,
     "worker": worker,
+    "farm": farm,
 }
 
 

@@ -125,7 +125,7 @@ class Run(Frozen):
     `metric` names what the run is judged by: `latency` on hardware, `instructions` under QEMU, where wall time means
     nothing and `latency_ns` stays empty. `simulated` is the label that every output must carry for such devices.
     `session` names the session that measured it and `round` its turn there: a session measures each variant once a round, so
-    runs of one round are neighbours in time. `input_sha256` is the hash of what was put in. `compile_ns` is what a runtime that
+    runs of one round are neighbours in time. `warm_up` is how many inferences were made before those that are counted. `input_sha256` is the hash of what was put in. `compile_ns` is what a runtime that
     compiles a model for its device (Core ML) takes before loading it, `op_devices` where it plans each op.
     """
 
@@ -156,6 +156,7 @@ class Run(Frozen):
     compile_ns: Reading | None = None
     load_ns: Reading
     first_ns: Reading
+    warm_up: int | None = None
     latency_ns: tuple[Nanoseconds, ...] = ()
     instructions: Reading
     peak_memory_bytes: Reading
@@ -200,13 +201,13 @@ def read_jsonl(path: Path) -> Iterator[Run]:
     try:
         with path.open(encoding="utf-8", errors="surrogateescape") as stream:
             for number, line in enumerate(stream, 1):
-                if line.strip() and not _torn(line):
+                if line.strip() and not torn(line):
                     yield parse_run(line, where=f"{path} line {number}")
     except OSError as error:
         raise StoreError(f"{path} cannot be read ({error}); give a JSON Lines file of run records.") from error
 
 
-def _torn(line: str) -> bool:
+def torn(line: str) -> bool:
     """The beginning of a record whose append never returned: it opens as ours do, and the JSON ends in the middle."""
     if not line.startswith('{"schema":') or line.rstrip().endswith("}"):
         return False

@@ -64,4 +64,4 @@ def _place(run: Run) -> tuple[str, tuple[str, str], bool]:
 
 def _same_measurement(first: Run, second: Run) -> bool:
     """Runs of one file under one protocol; what else must agree is for the comparison to say."""
-    return (first.variant_sha256, first.protocol) == (second.variant_sha256, second.protocol)
+    return (first.variant_sha256, first.protocol.name) == (second.variant_sha256, second.protocol.name)

@@ -107,7 +107,7 @@ def energy_per_inference(run: Run) -> Reading:
         told = state.charging.value
         if told is None:
             return missing(f"charging is unknown ({state.charging.reason})")
-        if told.startswith(("charging", "full", "not charging")):
+        if told.startswith(("charging", "full", "not charging", "plugged in")):
             return missing(f"the battery was not the only source ({told})")
     volts, amperes = curves(run, "V"), curves(run, "A")
     if not volts or not amperes or not run.latency_ns:

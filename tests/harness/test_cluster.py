@@ -6,15 +6,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 import harness
 from harness.cluster import run_on_cluster
-from harness.config import PROTOCOLS
+from harness.config import PROTOCOLS, Protocol
 from harness.errors import UsageError
 from harness.records import Run
 from harness.session import opened_bundle
@@ -22,6 +25,7 @@ from harness.store import open_store, stored_runs
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 120
+LONG = Protocol(name="long", warmup=5, runs=4000, threads=1, timeout_s=120)
 
 
 @contextmanager
@@ -87,44 +91,43 @@ def test_records_return_to_the_store(
     opened.close()
 
 
+def assert_busy(pid: int) -> None:
+    """Wait until the worker has started what measures, which is a process of its own."""
+    worker_process = psutil.Process(pid)
+    limit = time.monotonic() + LIMIT_S
+    while not worker_process.children(recursive=True):
+        assert time.monotonic() < limit, "the worker never began to measure"
+        os.sched_yield()
+
+
 def test_what_a_killed_worker_had_is_measured_by_another(scheduler: str, small_bundle: Path) -> None:
-    """kill -9 of the worker in the middle of a measurement: another that offers the device does it, and nothing is missing."""
+    """kill -9 of a worker in the middle of its session: another that offers the device does it anew, and nothing is missing."""
     with ExitStack() as stack:
         first = stack.enter_context(worker(scheduler, "host"))
-        killed = []
-
-        def kill_at_first(step: object) -> None:
-            if not killed:
-                killed.append(first.pid)
-                os.kill(first.pid, signal.SIGKILL)
-                stack.enter_context(worker(scheduler, "host"))
-
         bundle = stack.enter_context(opened_bundle(small_bundle))
-        result = run_on_cluster(bundle, ["host"], PROTOCOLS["standard"], None, scheduler, kill_at_first)
-    assert killed
-    assert sorted(run.variant for run in result.runs) == ["executorch-fp32", "tflite-fp32"]
-    assert [entry.variant for entry in result.skipped if entry.failed] == []
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(run_on_cluster, bundle, ["host"], LONG, None, scheduler)
+            assert_busy(first.pid)
+            os.kill(first.pid, signal.SIGKILL)
+            stack.enter_context(worker(scheduler, "host"))
+            result = asked.result(LIMIT_S)
+    assert {run.variant for run in result.runs} == {"executorch-fp32", "tflite-fp32"}
+    assert [entry for entry in result.skipped if entry.failed] == []
 
 
 def test_a_device_whose_workers_are_gone_is_quarantined(scheduler: str, small_bundle: Path) -> None:
-    """When nobody offers the device any more, what is left is failed with the reason, within the limit."""
+    """When nobody offers a device any more it is failed with the reason, within the limit."""
     with ExitStack() as stack:
         only = stack.enter_context(worker(scheduler, "host"))
         bundle = stack.enter_context(opened_bundle(small_bundle))
-        result = run_on_cluster(
-            bundle,
-            ["host"],
-            PROTOCOLS["standard"],
-            None,
-            scheduler,
-            lambda step: os.kill(only.pid, signal.SIGKILL),
-            patience_s=3,
-        )
-    failed = [entry for entry in result.skipped if entry.failed]
-    assert failed
-    assert {entry.exit_code for entry in failed} == {6}
-    assert "no worker has offered host for 3 s" in failed[0].reason
-    assert len(result.runs) + len(result.skipped) == 3
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(run_on_cluster, bundle, ["host"], LONG, None, scheduler, patience_s=3)
+            assert_busy(only.pid)
+            os.kill(only.pid, signal.SIGKILL)
+            result = asked.result(LIMIT_S)
+    assert [(entry.device, entry.exit_code) for entry in result.skipped] == [("host", 6)]
+    assert result.skipped[0].reason == "no worker has offered host for 3 s; measure it again"
+    assert result.runs == ()
 
 
 def test_what_nobody_offers_is_bad_usage(scheduler: str, small_bundle: Path) -> None:

@@ -115,7 +115,7 @@ def test_only_the_last_file_counts_and_its_earlier_runs_are_its_rounds() -> None
         ({"threads": 4}, "different threads: 2 and 4"),
         (
             {"protocol": ProtocolInfo(name="standard", warmup=20, runs=200)},
-            "different protocol: quick (5 + 30 runs) and standard (20 + 200 runs)",
+            "different protocol: quick (warm-up of 5) and standard (warm-up of 20)",
         ),
         ({"simulated": "an emulator"}, "different simulation: none and an emulator"),
         ({"delegate_executed": TextReading(value="cpu")}, "different delegate: xnnpack and cpu"),
