@@ -154,30 +154,37 @@ class SearchSection(Section):
 
     `max_bytes` is of the artifact, `max_cost` a ratio to the fp32 artifact of the same backend, `min_top1` the share of
     evaluation samples whose class stays the same. All qualities are those of the worst evaluation sample but top-1.
+    `min_perceptual` is a similarity of features (1 is equal); `lpips` names a file with LPIPS' weights to take instead.
     """
 
-    objective: Literal["psnr", "ssim", "top1", "bytes", "cost"]
+    objective: Literal["psnr", "ssim", "perceptual", "top1", "bytes", "cost"]
     min_psnr_db: float | None = Field(default=None, gt=0, lt=200)
     min_ssim: float | None = Field(default=None, gt=0, le=1)
+    min_perceptual: float | None = Field(default=None, gt=0, le=1)
     min_top1: float | None = Field(default=None, gt=0, le=1)
     max_bytes: Annotated[int | str, AfterValidator(_size)] | None = None
     max_cost: float | None = Field(default=None, gt=0)
+    lpips: str | None = None
     schemes: tuple[str, ...] | None = Field(default=None, min_length=2)
     max_trials: int = Field(default=40, ge=10, le=10_000)
 
     @model_validator(mode="after")
     def _a_trade_to_make(self) -> Self:
-        qualities = (self.min_psnr_db, self.min_ssim, self.min_top1)
+        qualities = (self.min_psnr_db, self.min_ssim, self.min_perceptual, self.min_top1)
         if self.objective in ("bytes", "cost"):
             if not any(limit is not None for limit in qualities):
                 raise ValueError(
-                    f"the objective {self.objective!r} needs a quality to keep: set 'min_psnr_db', 'min_ssim' or 'min_top1'"
+                    f"the objective {self.objective!r} needs a quality to keep: set 'min_psnr_db', 'min_ssim', 'min_perceptual' or 'min_top1'"
                 )
         elif self.max_bytes is None and self.max_cost is None:
             raise ValueError(
                 f"the objective {self.objective!r} alone is met by fp32: set 'max_bytes' or 'max_cost' as its limit"
             )
         return self
+
+    @property
+    def needs_perceptual(self) -> bool:
+        return self.objective == "perceptual" or self.min_perceptual is not None
 
     @property
     def needs_cost(self) -> bool:
@@ -303,6 +310,8 @@ class Config(Section):
         for search in (v.search for v in self.variant if v.search is not None):
             if not pictures and (search.objective == "ssim" or search.min_ssim is not None):
                 raise ValueError("a search by SSIM needs an output of kind 'image'")
+            if not pictures and search.needs_perceptual:
+                raise ValueError("a search by perceptual similarity needs an output of kind 'image'")
             if not classes and (search.objective == "top1" or search.min_top1 is not None):
                 raise ValueError("a search by top-1 agreement needs an output with 'labels'")
         return self

@@ -53,6 +53,12 @@ class SourceResult(Message):
     imported: SourceAgreement | None = None
 
 
+class PerceptualRequest(Message):
+    """That perceptual similarity is wanted: by LPIPS with the weights of this file, or by the network that is installed."""
+
+    lpips: Path | None = None
+
+
 class VariantJob(Message):
     """Lower one variant, read it back, run it on the evaluation data. `requested` and `schemes` are by layer.
 
@@ -70,6 +76,7 @@ class VariantJob(Message):
     between: Between
     calibration_settings: CalibrationSettings
     observed_key: str
+    perceptual: PerceptualRequest | None = None
     calibration: tuple[Path, ...]
     evaluation: tuple[Path, ...]
     rewrites: tuple[str, ...] = ()
@@ -90,6 +97,7 @@ class VariantResult(Message):
     legalized: tuple[Legalization, ...]
     tiling: Tiling | None = None
     golden_outputs: tuple[tuple[GoldenTensor, ...], ...]
+    perceptual: float | None = None
 
 
 class VerifyJob(Message):

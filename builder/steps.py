@@ -22,7 +22,16 @@ from builder.environments import python_of
 from builder.errors import ConfigError, DataError, MissingToolError
 from builder.exports import PACKAGES
 from builder.heldout import check_held_out
-from builder.jobs import RESULT, ExportJob, ExportResult, SourceJob, SourceResult, VariantJob, VariantResult
+from builder.jobs import (
+    RESULT,
+    ExportJob,
+    ExportResult,
+    PerceptualRequest,
+    SourceJob,
+    SourceResult,
+    VariantJob,
+    VariantResult,
+)
 from builder.legalization import chosen
 from builder.precision.plan import resolve
 from builder.precision.ranges import CalibrationSettings
@@ -142,6 +151,7 @@ def lower_variant(
     listener: Listener,
     stop: Event,
     run: RunJob = run_job,
+    perceptual: PerceptualRequest | None = None,
 ) -> VariantStep:
     """One variant: lowered, read back, run and measured by `run`; `stop` ends it from another thread.
 
@@ -176,6 +186,7 @@ def lower_variant(
         between=plan.plan.between,
         calibration_settings=settings,
         observed_key=content_key(observed),
+        perceptual=perceptual,
         calibration=tuple(file.path for file in calibration),
         evaluation=tuple(file.path for file in project.data.evaluation),
         rewrites=rewrites,
@@ -184,9 +195,10 @@ def lower_variant(
     key = content_key(
         {
             "source": source.key,
-            "job": job.model_dump(mode="json", exclude={"source", "calibration", "evaluation", "rules"}),
+            "job": job.model_dump(mode="json", exclude={"source", "calibration", "evaluation", "rules", "perceptual"}),
             "calibration": [file.sha256 for file in calibration],
             "versions": versions(backend.PACKAGES),
+            **_perceptual_key(perceptual),
         }
     )
     folder = _cached(project, "variant", key, job, f"variant {section.name!r}", listener, stop, run)
@@ -225,6 +237,12 @@ def export_file(
     )
     folder = _cached(project, "export", key, job, f"export {format_name!r}", listener)
     return folder / "files", ExportResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
+
+
+def _perceptual_key(request: PerceptualRequest | None) -> dict[str, str]:
+    if request is None:
+        return {}
+    return {"perceptual": "" if request.lpips is None else file_sha256(request.lpips)}
 
 
 def build_package(

@@ -47,6 +47,7 @@ from builder.lowering import lower, prepared
 from builder.precision.plan import Choice, ResolvedPlan
 from builder.precision.scheme import parse_scheme
 from builder.quality.metrics import QualityMeter
+from builder.quality.perceptual import Perceptual
 from builder.refusals import refuse_what_no_file_holds
 from builder.tiling import enlarged, run_tiled, tiling_facts
 
@@ -246,11 +247,16 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
     stage(folder, "run")
     runner = backend.runner(artifact, lowered.inputs, lowered.outputs, os.cpu_count() or 1)
     meter = QualityMeter(outputs=model.outputs)
+    likeness = Perceptual(job.perceptual.lpips) if job.perceptual is not None else None
+    similarities: list[float] = []
     goldens = []
     for number, path in enumerate(job.evaluation):
         stage(folder, f"evaluate {number + 1}/{len(job.evaluation)}")
         outputs = runner(read_sample(path, model.inputs))
-        meter.add(outputs, read_reference(job.source, number))
+        wanted = read_reference(job.source, number)
+        meter.add(outputs, wanted)
+        if likeness is not None:
+            similarities += [likeness(outputs[s.name], wanted[s.name], s) for s in model.outputs if s.kind == "image"]
         if number < len(source.golden_inputs):
             goldens.append(write_golden(folder, f"golden-{number}", outputs, model.outputs))
     quality = meter.result(backend.runtime_name())
@@ -277,6 +283,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
         minimum_runtime=backend.minimum_runtime(artifact),
         predicted_peak_memory_bytes=backend.peak_memory(artifact, lowered.inputs, lowered.outputs),
         golden_outputs=tuple(goldens),
+        perceptual=round(min(similarities), 5) if similarities else None,
         legalized=rewrites,
         tiling=source.tiling,
     )

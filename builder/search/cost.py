@@ -15,6 +15,7 @@ from typing import Protocol
 
 from builder import process
 from builder.assemble import write_bundle
+from builder.bundle import file_sha256, tree_files
 from builder.cache import code_sha256, content_key, entry, locked, publishing
 from builder.errors import ConversionError, Interrupted, VerificationError
 from builder.precision.layers import LayerTable
@@ -65,7 +66,7 @@ class InstructionCost:
     """One inference of the artifact as the arm64 runtime executes it, counted by `harness run -d arm64`; kept by content.
 
     `floats` makes the fp32 artifact, whose count is the unit; emulated float arithmetic takes the longest of all, so that
-    counting begins in the background with the first plan that is asked about.
+    it is counted in the background while plans are exported. A count belongs to the bytes of an artifact and to an input.
     """
 
     project: Project
@@ -78,11 +79,12 @@ class InstructionCost:
 
     def ratio(self, step: VariantStep, schemes: Schemes) -> float:
         """Raises VerificationError where the arm64 runtime refuses the artifact or gives another output."""
-        base = self._started()
+        base = self.begin()
         own = self.instructions(step)
         return round(own / base.result(), 4)
 
-    def _started(self) -> Future[float]:
+    def begin(self) -> Future[float]:
+        """The count of fp32, begun where it was not."""
         with self._guard:
             if self._base is None:
                 threads = ThreadPoolExecutor(1)
@@ -91,7 +93,10 @@ class InstructionCost:
             return self._base
 
     def instructions(self, step: VariantStep) -> float:
-        key = content_key({"variant": step.key, "source": self.source.key, "harness": harness_sha256()})
+        artifact = step.folder / step.result.artifact
+        parts = {file.relative_to(artifact).as_posix(): file_sha256(file) for file in tree_files(artifact)}
+        sample = self.project.data.evaluation[0].sha256
+        key = content_key({"artifact": parts, "sample": sample, "harness": harness_sha256()})
         with locked(f"cost {key}"):
             kept = entry("cost", key) / "instructions.json"
             if not kept.is_file():

@@ -57,6 +57,7 @@ class Estimate:
         self._shares: dict[Quantity, list[float]] = {
             "noise": list(shares),
             "dissimilarity": list(shares),
+            "distance": list(shares),
             "disagreement": list(shares),
             "bytes": [count / sum(params) for count in params],
             "cost": [count / max(sum(macs), 1) for count in macs],

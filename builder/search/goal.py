@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     Values = float | NDArray[np.float64]
 
-Quantity = Literal["noise", "dissimilarity", "disagreement", "bytes", "cost"]
-"""All to be made small: 10^(-PSNR/10), 1 - SSIM, 1 - top-1 agreement, bytes, ratio of cost."""
+Quantity = Literal["noise", "dissimilarity", "distance", "disagreement", "bytes", "cost"]
+"""All to be made small: 10^(-PSNR/10), 1 - SSIM, 1 - perceptual similarity, 1 - top-1 agreement, bytes, ratio of cost."""
 
-QUALITIES: tuple[Quantity, ...] = ("noise", "dissimilarity", "disagreement")
+QUALITIES: tuple[Quantity, ...] = ("noise", "dissimilarity", "distance", "disagreement")
 OBJECTIVES: dict[str, Quantity] = {
-    "psnr": "noise", "ssim": "dissimilarity", "top1": "disagreement", "bytes": "bytes", "cost": "cost",
+    "psnr": "noise", "ssim": "dissimilarity", "perceptual": "distance", "top1": "disagreement", "bytes": "bytes", "cost": "cost",
 }  # fmt: skip
 LEAST_NOISE = 1e-20  # 200 dB, which stands for 'equal'
 
@@ -36,6 +36,7 @@ class Measures(BaseModel):
     psnr_db_mean: float
     ssim: float | None
     ssim_mean: float | None
+    perceptual: float | None = None
     top1: float | None
     bytes: int
     cost: float | None
@@ -44,6 +45,7 @@ class Measures(BaseModel):
         found: dict[Quantity, float | None] = {
             "noise": 10 ** (-self.psnr_db / 10),
             "dissimilarity": None if self.ssim is None else 1 - self.ssim,
+            "distance": None if self.perceptual is None else 1 - self.perceptual,
             "disagreement": None if self.top1 is None else 1 - self.top1,
             "bytes": float(self.bytes),
             "cost": self.cost,
@@ -54,6 +56,7 @@ class Measures(BaseModel):
         """`41.20 dB, SSIM 0.9801, 9,804 B, cost 0.81`."""
         parts = [f"{self.psnr_db:.2f} dB"]
         parts += [f"SSIM {self.ssim:.4f}"] if self.ssim is not None else []
+        parts += [f"perceptual {self.perceptual:.4f}"] if self.perceptual is not None else []
         parts += [f"top-1 {self.top1:.3f}"] if self.top1 is not None else []
         parts += [f"{self.bytes:,} B"]
         parts += [f"cost {self.cost:.3f}"] if self.cost is not None else []
@@ -72,6 +75,7 @@ class Goal:
         limits: dict[Quantity, float | None] = {
             "noise": None if section.min_psnr_db is None else 10 ** (-section.min_psnr_db / 10),
             "dissimilarity": None if section.min_ssim is None else 1 - section.min_ssim,
+            "distance": None if section.min_perceptual is None else 1 - section.min_perceptual,
             "disagreement": None if section.min_top1 is None else 1 - section.min_top1,
             "bytes": None if section.max_bytes is None else parse_size(section.max_bytes),
             "cost": section.max_cost,

@@ -94,6 +94,7 @@ def unmet(result: SearchResult) -> str:
         for value, text in (
             (b.min_psnr_db, f"min_psnr_db = {b.min_psnr_db}"),
             (b.min_ssim, f"min_ssim = {b.min_ssim}"),
+            (b.min_perceptual, f"min_perceptual = {b.min_perceptual}"),
             (b.min_top1, f"min_top1 = {b.min_top1}"),
             (b.max_bytes, f"max_bytes = {b.max_bytes!r}"),
             (b.max_cost, f"max_cost = {b.max_cost}"),

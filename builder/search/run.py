@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event
 
 from builder.backends import BACKENDS
+from builder.bundle import file_sha256
 from builder.cache import content_key, entry, locked, publishing, versions
 from builder.config import SearchSection, VariantSection
 from builder.errors import ConfigError, ConversionError, VerificationError
@@ -15,6 +16,7 @@ from builder.pool import WorkerPool
 from builder.precision.plan import PlanFile, load_plan, resolve
 from builder.precision.scheme import parse_scheme
 from builder.project import Project
+from builder.quality.perceptual import require_packages
 from builder.search.cost import INSTRUCTIONS, CostMeter, InstructionCost, MacCost, harness_sha256, measure_name
 from builder.search.goal import Goal
 from builder.search.page import page
@@ -50,6 +52,8 @@ def search_variant(
     if search is None:
         raise ConfigError(f"variant {section.name!r} has no [variant.search] in builder.toml.")
     backend = BACKENDS[section.backend]
+    if search.needs_perceptual:
+        require_packages(project.folder / search.lpips if search.lpips else None)
     space = make_space(
         source.result.layers,
         backend,
@@ -66,6 +70,7 @@ def search_variant(
             "calibration": [file.sha256 for file in project.data.calibration],
             "versions": versions(backend.PACKAGES),
             "cost": [cost_name, harness_sha256()] if cost_name else None,
+            "lpips": file_sha256(project.folder / search.lpips) if search.needs_perceptual and search.lpips else None,
         }
     )
     what = f"search of variant {section.name!r}"
@@ -101,6 +106,8 @@ def _search(
     told(0, None)
     with WorkerPool(PARALLEL) as pool:
         cost = _cost_meter(project, source, section, cost_name, pool, stop)
+        if isinstance(cost, InstructionCost):
+            cost.begin()
         exporter = Exporter(project, source, section, cost, pool.run, stop)
         calibrated = bool(project.data.calibration)
         search = Search(

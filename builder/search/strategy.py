@@ -79,11 +79,16 @@ class Search:
             everything = Choice(schemes=self.space.uniform("static_wi8_ai8"), between="static_wi8_ai8")
             stock.append((everything, "every layer static_wi8_ai8 and all between them"))
         for start in range(0, len(stock), PARALLEL):
-            self._try(stock[start : start + PARALLEL], "uniform")
-        if not self._measured() or self._cannot_be_better():
+            self._try(stock[start : start + PARALLEL], "uniform", counted=False)
+        if not any(t.measures is not None for t in self.trials):
+            return
+        shares = None if self._cannot_be_better() else self._damage_shares()
+        self._count_contenders(0, stock=True, learn=False)
+        self.told(len(self.trials), self.best())
+        if shares is None or not self._measured() or self._cannot_be_better():
             return
         self._settle()
-        estimate = self._estimate(self._damage_shares())
+        estimate = self._estimate(shares)
         idle = 0
         while idle < PATIENCE and len(self.trials) < self.max_trials:
             estimate.fit(self._known())
@@ -167,7 +172,7 @@ class Search:
         """The best of all qualities already meets the limits, and quality is the objective."""
         whole = [t.measures for t in self.trials if t.measures is not None]
         top = min(whole, key=lambda m: m.quantities()["noise"])
-        return self.goal.objective in QUALITIES and self.goal.met(top)
+        return self.goal.objective in QUALITIES and self._judged(top) and self.goal.met(top)
 
     def _difference(self, plan: Choice) -> str:
         """What a proposed plan changes of the best one so far."""
@@ -182,7 +187,9 @@ class Search:
         changed += [str(plan.settings)] if plan.settings != best.choice.settings else []
         return f"trial {best.number} with {', '.join(changed)}"
 
-    def _try(self, plans: Sequence[tuple[Choice, str]], origin: Origin, *, learn: bool = False) -> list[Trial]:
+    def _try(
+        self, plans: Sequence[tuple[Choice, str]], origin: Origin, *, learn: bool = False, counted: bool = True
+    ) -> list[Trial]:
         """`learn`: count the cost of one of them in any case, where the estimate of costs leads nowhere better."""
         results = self.measure([choice for choice, _ in plans]) if plans else []
         first = len(self.trials)
@@ -199,7 +206,8 @@ class Search:
                     failure=found if isinstance(found, str) else None,
                 )
             )
-        self._count_contenders(first, stock=origin == "uniform", learn=learn)
+        if counted:
+            self._count_contenders(first, stock=False, learn=learn)
         self.told(len(self.trials), self.best())
         return self.trials[first:]
 
@@ -211,6 +219,7 @@ class Search:
             number
             for number in range(first, len(self.trials))
             if self.trials[number].measures is not None
+            and self.trials[number].origin != "one layer lowered"
             and ((learn and number == first) or self._contends(self.trials[number], stock=stock))
         ]
         counted = self.count([self.trials[number].choice for number in chosen]) if chosen else []
@@ -255,7 +264,11 @@ class Search:
         """Lower each layer alone, from the best uniform plan to the smallest; where there are too many, neighbours together."""
         uniforms = [t for t in self.trials if t.measures is not None and t.between == "float"]
         high = min(uniforms, key=lambda t: _measures(t).quantities()["noise"])
-        low = min(uniforms, key=lambda t: (self._size(_measures(t)), t.number))
+        costly = self.count is not None or "cost" in (*self.goal.limits, self.goal.objective)
+        low = min(
+            uniforms,
+            key=lambda t: (self._size(_measures(t)) + (self._rough_cost(t.choice) if costly else 0), t.number),
+        )
         count = len(self.space.names)
         groups = min(count, max(2, int(self.max_trials * DAMAGE_PART)))
         edges = [round(count * number / groups) for number in range(groups + 1)]
@@ -272,7 +285,7 @@ class Search:
         for start in range(0, len(new), PARALLEL):
             chosen = new[start : start + PARALLEL]
             named = [(plans[n], ", ".join(self.space.names[i] for i in parts[n])) for n in chosen]
-            for number, trial in zip(chosen, self._try(named, "one layer lowered"), strict=True):
+            for number, trial in zip(chosen, self._try(named, "one layer lowered", counted=False), strict=True):
                 if trial.measures is None:
                     continue
                 noise = max(trial.measures.quantities()["noise"] - top.quantities()["noise"], 0.0)
@@ -292,10 +305,8 @@ class Search:
         return [share / total for share in shares]
 
     def _size(self, measures: Measures) -> float:
-        """Bytes and cost together, relative to the largest uniform plan's."""
-        whole = [t.measures for t in self.trials if t.measures is not None]
-        size = measures.bytes / max(m.bytes for m in whole)
-        return size + (measures.cost if measures.cost is not None else 0.0)
+        """Bytes relative to the largest plan's."""
+        return measures.bytes / max(t.measures.bytes for t in self.trials if t.measures is not None)
 
 
 def _clearly(rank: tuple[float, ...], before: tuple[float, ...]) -> bool:

@@ -14,6 +14,7 @@ from builder.backends import BACKENDS
 from builder.bundle import tree_bytes
 from builder.config import VariantSection
 from builder.errors import ConfigError, ConversionError, VerificationError
+from builder.jobs import PerceptualRequest
 from builder.precision.plan import Between, resolve
 from builder.precision.ranges import PLAIN, CalibrationSettings
 from builder.project import Project
@@ -63,6 +64,12 @@ class Exporter:
     ) -> None:
         self._project, self._source, self._section = project, source, section
         self._cost, self._run, self._stop = cost, run, stop
+        search = section.search
+        self._perceptual = (
+            PerceptualRequest(lpips=project.folder / search.lpips if search.lpips else None)
+            if search is not None and search.needs_perceptual
+            else None
+        )
         self.steps: dict[Choice, VariantStep] = {}
 
     def measure(self, plans: Sequence[Choice]) -> list[Measures | str]:
@@ -93,7 +100,9 @@ class Exporter:
     def _one(self, choice: Choice) -> Measures | str:
         supported = self._supported(choice)
         try:
-            step = lower_variant(self._project, self._source, self._section, supported, Silent(), self._stop, self._run)
+            step = lower_variant(
+                self._project, self._source, self._section, supported, Silent(), self._stop, self._run, self._perceptual
+            )
         except (ConversionError, VerificationError) as error:
             return str(error)
         self.steps[choice] = step
@@ -103,6 +112,7 @@ class Exporter:
             psnr_db_mean=quality.psnr_db_mean,
             ssim=quality.ssim_worst,
             ssim_mean=quality.ssim_mean,
+            perceptual=step.result.perceptual,
             top1=quality.top1_agreement,
             bytes=tree_bytes(step.folder / step.result.artifact),
             cost=None,
