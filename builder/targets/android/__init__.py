@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import tempfile
 from pathlib import Path
@@ -110,17 +111,15 @@ def _built_in(
 def _by_gradle(
     request: PackageRequest, bundle: Bundle, flavour: Flavour, project: Path
 ) -> tuple[list[Path], list[Path]]:
-    """Made by Gradle and the Android SDK, from the very project that is handed over."""
+    """App and app bundle made by Gradle and the Android SDK, from the very project that is handed over; library and project as ever."""
     name = request.bundle.manifest.model.name
     with tempfile.TemporaryDirectory(prefix="edgebundle-gradle-") as folder:
         sources = Path(folder) / "project"
         write_project(request, bundle, project, sources)
-        files = gradle.build(request, flavour, sources, request.out, name)
-    audited = [path for path in files if path.is_file()]
-    if "project" in request.formats:
-        files.append(request.out / f"{name}-android")
-        write_project(request, bundle, project, files[-1])
-    return files, audited
+        made = gradle.build(request, flavour, sources, request.out, name)
+    others = dataclasses.replace(request, formats=tuple(f for f in request.formats if f not in gradle.TASKS))
+    files, audited = _built_in(others, bundle, flavour, project)
+    return [*made, *files], [*made, *audited]
 
 
 def _check(request: PackageRequest) -> None:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 from builder import process
 from builder.errors import ConversionError, MissingToolError
-from builder.targets.android import tools
+from builder.targets.android import jarsign, keys, signature, tools
 from builder.targets.android.host.flavours import Flavour
 from builder.targets.base import Need, PackageRequest
 
 LIMIT_S = 3600.0  # a first run downloads Gradle's plug-ins
 VARIABLE = "ANDROID_HOME"
-TASKS = {"aar": ":sdk:assemble{0}Release", "apk": ":app:assemble{0}Release", "aab": ":app:bundle{0}Release"}
+TASKS = {"apk": ":app:assemble{0}Release", "aab": ":app:bundle{0}Release"}
 MADE = {
-    "aar": "sdk/build/outputs/aar/*.aar",
     "apk": "app/build/outputs/apk/*/release/*.apk",
     "aab": "app/build/outputs/bundle/*/*.aab",
 }
@@ -52,25 +49,33 @@ def needs() -> list[Need]:
 
 
 def build(request: PackageRequest, flavour: Flavour, project: Path, out: Path, name: str) -> list[Path]:
-    """Run Gradle in `project` and take over what it made. Raises MissingToolError without SDK or Gradle, ConversionError."""
+    """Run Gradle in `project` and sign the app and the app bundle that it made with the request's key.
+
+    Raises MissingToolError without SDK or Gradle, ConversionError, ConfigError for a keystore that cannot be used.
+    """
+    key = keys.signing_key(request.keystore)
     if sdk() is None:
         raise MissingToolError(
             f"--with-gradle needs the Android SDK, but {VARIABLE} names none; set it, or leave out --with-gradle: the built-in path needs no SDK."
         )
     if process.find("gradle") is None:
         raise MissingToolError("--with-gradle needs Gradle, which is not on PATH; install Gradle 9.1 or newer.")
-    wanted = [name for name in request.formats if name in TASKS]
+    wanted = [kind for kind in request.formats if kind in TASKS]
     argv: list[str | Path] = ["gradle", "--console=plain", "-p", project]
-    argv += [TASKS[name].format(flavour.backend.capitalize()) for name in wanted]
-    tools.run_tool(argv, what="build the Android project by Gradle", timeout_s=LIMIT_S)
-    return [_taken(project, MADE[kind], out / f"{name}.{kind}") for kind in wanted]
+    argv += [TASKS[kind].format(flavour.backend.capitalize()) for kind in wanted]
+    if wanted:
+        tools.run_tool(argv, what="build the Android project by Gradle", timeout_s=LIMIT_S)
+    files = [out / f"{name}.{kind}" for kind in wanted]
+    for kind, file in zip(wanted, files, strict=True):
+        sign = signature.sign if kind == "apk" else jarsign.sign
+        sign(_made(project, MADE[kind]), file, key)
+    return files
 
 
-def _taken(project: Path, pattern: str, target: Path) -> Path:
-    made: Sequence[Path] = sorted(project.glob(pattern))
+def _made(project: Path, pattern: str) -> Path:
+    made = sorted(project.glob(pattern))
     if len(made) != 1:
         raise ConversionError(
             f"Gradle made {len(made)} files like {pattern} instead of one; build the project by hand to see why."
         )
-    shutil.copyfile(made[0], target)
-    return target
+    return made[0]

@@ -36,18 +36,19 @@ class Layout:
     block: dict[int, bytes]
 
 
-def sign(unsigned: Path, out: Path, key: SigningKey) -> None:
-    """Write the APK with a v2 and a v3 signature. RSA signatures and, since nonces are derived (RFC 6979), EC ones repeat exactly."""
-    with unsigned.open("rb") as source:
+def sign(apk: Path, out: Path, key: SigningKey) -> None:
+    """Write the APK with a v2 and a v3 signature, which replace those that it may have. RSA signatures and, since nonces are derived (RFC 6979), EC ones repeat exactly."""
+    with apk.open("rb") as source:
         layout = read_layout(source)
         digest = content_digest(source, layout)
         block = signing_block(digest, key)
         with out.open("wb") as target:
             source.seek(0)
-            _copy(source, target, layout.directory)
+            _copy(source, target, layout.entries_end)
             target.write(block)
+            source.seek(layout.directory)
             _copy(source, target, layout.end_record - layout.directory)
-            target.write(_end_with_directory(layout.end, layout.directory + len(block)))
+            target.write(_end_with_directory(layout.end, layout.entries_end + len(block)))
 
 
 def signing_block(digest: bytes, key: SigningKey) -> bytes:

@@ -124,6 +124,19 @@ def test_signature_at_chunk_borders(tmp_path: Path, size: int) -> None:
     assert all(r.problem for r in check_signatures(cut))
 
 
+def test_signing_again_replaces_the_signature(tmp_path: Path) -> None:
+    """An APK that another tool has signed gets our signature instead, as if it had none."""
+    unsigned = tmp_path / "unsigned.zip"
+    with zipfile.ZipFile(unsigned, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("a", (1981, 1, 1, 0, 0, 0)), b"x" * 5000)
+    private = new_key("ec")
+    other = keys.SigningKey(private=private, certificates=(certificate_of(private, "other"),))
+    signature.sign(unsigned, tmp_path / "other.apk", other)
+    signature.sign(tmp_path / "other.apk", tmp_path / "again.apk", keys.signing_key(None))
+    signature.sign(unsigned, tmp_path / "direct.apk", keys.signing_key(None))
+    assert (tmp_path / "again.apk").read_bytes() == (tmp_path / "direct.apk").read_bytes()
+
+
 def test_foreign_signature_block_is_refused(tmp_path: Path) -> None:
     """A signature taken from another file does not hold for this one."""
     files = []
