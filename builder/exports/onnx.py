@@ -33,7 +33,8 @@ def write(request: ExportRequest, out: Path) -> SourceAgreement:
     module, arguments = _module(request)
     shapes: Any = None
     if request.dynamic:
-        shapes = tuple(_open_sizes() if spec in request.pictures else None for spec in request.model.inputs)
+        # One more tuple: the network takes its inputs as *inputs.
+        shapes = (tuple(_open_sizes() if spec in request.pictures else None for spec in request.model.inputs),)
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # the exporter tells its steps
             _export(module, arguments, path, request, shapes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from builder.errors import ConversionError
 from builder.exports.request import ExportRequest
@@ -21,18 +21,16 @@ def write(request: ExportRequest, out: Path) -> SourceAgreement:
 
     model, path = request.model, out / f"{request.name}.ts"
     sample = random_sample(model.inputs, 0)
-    module = request.program.module()
+    module, jit = request.program.module(), cast(Any, torch.jit)
     try:
-        traced = torch.jit.trace(
-            module, tuple(torch.from_numpy(sample[s.name]) for s in model.inputs), check_trace=False
-        )
-        torch.jit.save(traced, path)
+        traced = jit.trace(module, tuple(torch.from_numpy(sample[s.name]) for s in model.inputs), check_trace=False)
+        jit.save(traced, path)
     except (RuntimeError, ValueError, TypeError) as error:
         raise ConversionError(
             f"torch.jit cannot trace the model: {str(error).splitlines()[0]}; export it as onnx."
         ) from error
     strip_debug(path)
-    script = torch.jit.load(path, map_location="cpu")
+    script = jit.load(path, map_location="cpu")
     return gate(
         torch_run(module, model.inputs, model.outputs), torch_run(script, model.inputs, model.outputs),
         gate_samples(request.evaluation, model.inputs), model.outputs,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from builder.bundle import SourceAgreement, TensorSpec
 from builder.config import Config
@@ -34,7 +34,7 @@ def load(path: Path, config: Config) -> Loaded:
 
     require_torchscript(path)
     try:
-        script: Any = torch.jit.load(path, map_location="cpu").eval()
+        script: Any = cast(Any, torch.jit).load(path, map_location="cpu").eval()
     except (RuntimeError, ValueError, OSError) as error:
         raise SourceError(
             f"the TorchScript model {path} cannot be loaded by torch {torch.__version__} ({_line(error)}); save it again with this version."

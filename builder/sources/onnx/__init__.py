@@ -18,7 +18,7 @@ from builder.sources.loaded import Loaded
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-    from builder.sources.parity import Tensors
+    from builder.sources.parity import Run, Tensors
 
 QUANTIZED_LEAST_DB = 20.0  # what 8 bits leave of agreement in the worst networks seen; wrong ones are below
 
@@ -78,7 +78,7 @@ def load(path: Path, config: Config) -> Loaded:
         fused = Reference(path, inputs, outputs, optimized=True)  # its integer kernels round otherwise
         fused.nhwc = reference.nhwc
         names = [b.name for b in inputs], [b.name for b in outputs]
-        again = (fused, *(jittered(small, *names, seed) for seed in range(3)))
+        again: tuple[Run, ...] = (fused, *(jittered(small, *names, seed) for seed in range(3)))
         agreement = gate_outputs(
             reference, rounding, samples, output_specs, runtime=runtime_name(), where=path.name, again=again
         )

@@ -26,12 +26,12 @@ def layer_name(op: str, node: str, scopes: str | None, weights: Sequence[str]) -
     parts = [part for part in node.split("/") if part and not _CALLS.fullmatch(part)]
     if len(parts) < 2:
         return parts[0] if parts else op.lower()
-    path: list[str] = []
+    kept: list[str] = []
     for part in parts[:-1]:  # the last part is the operation
-        if path and part.startswith(f"{path[-1]}."):  # a ModuleList's name is repeated by its members
-            path.pop()
-        path.append(part)
-    return ".".join(path)
+        if kept and part.startswith(f"{kept[-1]}."):  # a ModuleList's name is repeated by its members
+            kept.pop()
+        kept.append(part)
+    return ".".join(kept)
 
 
 def _innermost(scopes: str) -> str:

@@ -94,7 +94,7 @@ def _logical(value: NDArray[np.generic], spec: TensorSpec) -> NDArray[np.generic
 def inside(python: Path, mode: str, path: Path, folder: Path, request: str) -> dict[str, str]:
     """One call of `inside.py`. Raises SourceError with its sentence, ConversionError for any other end."""
     log = folder / "log.txt"
-    words = [python, "-I", SCRIPT, mode, path.resolve(), folder, request]
+    words: list[str | Path] = [python, "-I", SCRIPT, mode, path.resolve(), folder, request]
     try:
         status = run_limited(words, log=log, timeout_s=LIMIT_S, memory_bytes=MEMORY_BYTES, poll=lambda: None)
     except ToolError as error:

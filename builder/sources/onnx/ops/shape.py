@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from builder.sources.network import Call, Weight
 from builder.sources.onnx.graph import Importer, Node, plain
@@ -167,7 +167,7 @@ def _expand(node: Node) -> Call:
     """Unlike torch's, sizes of 1 leave the tensor's own size as it is."""
     import torch
 
-    target = torch.broadcast_shapes(node.shape(), tuple(node.ints_of(1, "shape") or []))
+    target = cast(Any, torch).broadcast_shapes(node.shape(), tuple(node.ints_of(1, "shape") or []))
     return plain(node, lambda x: x.expand(target), 1)
 
 
@@ -215,6 +215,8 @@ def _range(node: Node) -> Call:
     import torch
 
     start, limit, delta = (node.number_of(i, "limit") for i in range(3))
+    if start is None or limit is None or delta is None:
+        raise node.refuse("has no limits", "correct the exported graph")
     value = torch.arange(start, limit, delta, dtype=node.values.tensor(node.inputs[0]).dtype)
     return Call(function=lambda: value, operands=())
 

@@ -1,0 +1,122 @@
+"""`builder export`: files for other runtimes, compared with the source model and naming no machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from builder import pipeline
+from builder.config import load_config
+from builder.errors import ConfigError
+from builder.exports import FORMATS, ExportRequest
+from builder.sources import load_model
+from builder.steps import Silent
+from tests.builder.projects import edit, make_project
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_project(tmp_path_factory.mktemp("exports") / "project")
+
+
+def request_of(project: Path, *, dynamic: bool = False) -> ExportRequest:
+    config = load_config(project)
+    evaluation = tuple(sorted((project / "evaluation").iterdir()))
+    return ExportRequest(
+        name="small",
+        model=load_model(config, project),
+        config=config,
+        folder=project,
+        evaluation=evaluation,
+        dynamic=dynamic,
+    )
+
+
+def test_onnx_and_torchscript_agree_and_equal_models_give_equal_files(project: Path, tmp_path: Path) -> None:
+    """Both run in their runtimes with the names of builder.toml; made again they have the same bytes and no path of this machine."""
+    made = []
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        request = request_of(project)
+        for kind in ("onnx", "torchscript"):
+            agreement = FORMATS[kind](request, folder)
+            assert agreement.psnr_db_worst >= 100
+            assert agreement.samples == 4
+        made.append({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
+    assert list(made[0]) == ["small.onnx", "small.ts"]
+    assert made[0] == made[1]
+    here = str(Path(torch.__file__).parent).encode()
+    assert all(here not in content for content in made[0].values())
+    assert [value.name for value in onnx.load(tmp_path / "first" / "small.onnx").graph.input] == ["image"]
+    script = torch.jit.load(tmp_path / "first" / "small.ts")
+    session = onnxruntime.InferenceSession(tmp_path / "first" / "small.onnx", providers=["CPUExecutionProvider"])
+    image = np.random.default_rng(0).random((1, 3, 32, 32), np.float32)
+    np.testing.assert_allclose(
+        session.run(["out"], {"image": image})[0], script(torch.from_numpy(image)).numpy(), atol=1e-5
+    )
+
+
+def test_open_sizes_run_at_other_sizes_and_give_tensorrt_its_range(project: Path, tmp_path: Path) -> None:
+    """With --dynamic the file takes other heights and widths; trtexec's words have the range of them."""
+    agreement = FORMATS["tensorrt"](request_of(project, dynamic=True), tmp_path)
+    assert agreement.samples == 6
+    assert agreement.psnr_db_worst >= 100
+    session = onnxruntime.InferenceSession(tmp_path / "small.onnx", providers=["CPUExecutionProvider"])
+    assert session.run(None, {"image": np.zeros((1, 3, 40, 24), np.float32)})[0].shape == (1, 3, 40, 24)
+    command = (tmp_path / "small.trtexec.sh").read_text().splitlines()[-1]
+    assert command == (
+        "trtexec --onnx=small.onnx --saveEngine=small.plan --fp16 --minShapes=image:1x3x16x16 --optShapes=image:1x3x32x32 "
+        "--maxShapes=image:1x3x64x64"
+    )
+
+
+@pytest.mark.parametrize(
+    ("formats", "dynamic", "message"),
+    [
+        (["onx"], False, "unknown export format 'onx'; did you mean 'onnx'?"),
+        (["torchscript"], True, "'torchscript' has fixed sizes"),
+    ],
+)
+def test_what_cannot_be_exported_is_told(
+    project: Path, tmp_path: Path, formats: list[str], dynamic: bool, message: str
+) -> None:
+    """Unknown formats and open sizes where there are none."""
+    with pytest.raises(ConfigError) as caught:
+        pipeline.export(project, formats=formats, dynamic=dynamic, out=tmp_path / "out", listener=Silent())
+    assert message in str(caught.value)
+
+
+def test_an_exported_file_is_a_source_again_and_goes_the_whole_way(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`builder export`, then a TFLite bundle of its ONNX file, whose manifest says how well the import agrees."""
+    monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
+    pipeline.export(project, formats=["onnx"], out=tmp_path / "out", listener=Silent())
+    (entry,) = json.loads((tmp_path / "out" / "exports.json").read_text())
+    assert [file["file"] for file in entry["files"]] == ["small.onnx"]
+    imported = make_project(tmp_path / "imported")
+    (imported / "small.onnx").write_bytes((tmp_path / "out" / "small.onnx").read_bytes())
+    edit(
+        imported / "builder.toml", 'source = "model:create"\ncheckpoint = "small.safetensors"', 'source = "small.onnx"'
+    )
+    with pytest.raises(ConfigError, match="holds fixed sizes once it is imported"):
+        FORMATS["onnx"](request_of(imported, dynamic=True), tmp_path)
+    bundle = pipeline.convert(imported, out=tmp_path / "bundle", listener=Silent())
+    agreement = bundle.manifest.model.imported
+    assert agreement is not None
+    assert agreement.runtime.startswith("ONNX Runtime")
+    assert agreement.samples == 4
+    assert agreement.psnr_db_worst >= 100
+    by_id = {variant.id: variant for variant in bundle.manifest.variants}
+    assert [layer.layer for layer in by_id["tflite-xnnpack-fp32"].layers] == ["head", "dw", "pw", "tail"]
+    assert by_id["tflite-xnnpack-fp32"].quality.psnr_db_worst >= 100
+    assert {layer.realised for layer in by_id["tflite-xnnpack-plan"].layers} == {"fp16", "static_wi8_ai8"}
