@@ -51,7 +51,6 @@ TENSORFLOW_KERAS2 = Environment(
     ),
     bytes=2_340_000_000,
 )  # fmt: skip
-ONNX2TF = Environment(name="onnx2tf", packages=("onnx2tf==1.29.24",), bytes=2_610_000_000)
 
 
 def python_of(environment: Environment, announce: Callable[[str], None]) -> Path:
