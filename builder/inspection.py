@@ -9,6 +9,7 @@ from typing import Literal
 from builder.backends import BACKENDS
 from builder.backends.base import StoredLayer
 from builder.bundle import Bundle, Coverage, Manifest, opened, tree_bytes
+from builder.config import WHOLE_MODELS
 from builder.errors import InputError
 from builder.pipeline import is_bundle
 from builder.precision.layers import Layer
@@ -44,6 +45,8 @@ def inspect_path(path: Path, listener: Listener) -> Inspection:
         return _artifact(path, backend)
     if path.suffix == ".pt2":
         return Inspection(kind="model", path=str(path), bytes=path.stat().st_size, layers=_pt2_layers(path))
+    if path.suffix in WHOLE_MODELS:
+        raise InputError(f"the layers of {path} follow from its input shapes; inspect the builder.toml that names it.")
     if is_bundle(path):
         with opened(path) as bundle:
             return _bundle(path, bundle)

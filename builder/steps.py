@@ -17,7 +17,7 @@ from builder.backends import BACKENDS
 from builder.bundle import Bundle, file_sha256, tree_sha256
 from builder.cache import content_key, entry, locked, publishing, versions
 from builder.conditions import uncovered
-from builder.config import AndroidSection, IosSection, VariantSection
+from builder.config import IMPORT_PACKAGES, AndroidSection, IosSection, VariantSection, source_kind
 from builder.environments import python_of
 from builder.errors import ConfigError, DataError, MissingToolError
 from builder.exports import PACKAGES
@@ -88,6 +88,7 @@ class VariantStep:
 
 def export_source(project: Project, listener: Listener) -> SourceStep:
     """The source model, exported and run on the evaluation data. Raises SourceError, DataError, ConversionError."""
+    require_importer(project)
     hold_out(project, listener)
     key = project.source_key()
     if not entry("source", key).is_dir() and (needed := environment_of(project.config, project.folder)) is not None:
@@ -102,6 +103,18 @@ def export_source(project: Project, listener: Listener) -> SourceStep:
     return SourceStep(
         folder=folder, key=key, result=SourceResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
     )
+
+
+def require_importer(project: Project) -> None:
+    """What reads the model's file is installed. Raises MissingToolError with the command that adds it."""
+    kind = source_kind(project.config.model.source)
+    extra = "keras" if kind == "keras" else "onnx"
+    needed = ("keras", "h5py") if kind == "keras" else IMPORT_PACKAGES.get(kind, ())
+    missing = [name for name, version in versions(needed).items() if version == "missing"]
+    if missing:
+        raise MissingToolError(
+            f"the model {project.config.model.source!r} needs {missing[0]}, which is not installed: pip install 'edgebundle[{extra}]'."
+        )
 
 
 def hold_out(project: Project, listener: Listener) -> None:
