@@ -14,7 +14,7 @@ from builder.suggest import did_you_mean
 
 BackendName = Literal["tflite", "coreml", "executorch"]
 DELEGATES: dict[BackendName, tuple[str, ...]] = {
-    "tflite": ("xnnpack",),
+    "tflite": ("xnnpack", "gpu"),
     "coreml": ("all", "cpu_and_gpu", "cpu_and_ne"),
     "executorch": ("xnnpack",),
 }

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
 from bench.table import ROOT, Row
 
 sys.path.insert(0, str(ROOT))

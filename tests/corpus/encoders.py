@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, relu, scaled_dot_product_attention
@@ -84,7 +86,7 @@ class MobileUNet(nn.Module):
                 InvertedResidual(i, o, stride=2, kernel=kernel, version=version),
                 InvertedResidual(o, o, stride=1, kernel=kernel, version=version),
             )
-            for i, o in zip(widths, widths[1:], strict=False)
+            for i, o in itertools.pairwise(widths)
         )
         self.ups = nn.ModuleList(
             InvertedResidual(i + o, o, stride=1, version=version)
@@ -114,7 +116,7 @@ class DexiNed(nn.Module):
         super().__init__()
         widths = [width << n for n in range(blocks)]
         self.blocks = nn.ModuleList(DoubleConv(i, o) for i, o in zip([3, *widths], widths, strict=False))
-        self.beside = nn.ModuleList(nn.Conv2d(i, o, 1, 2) for i, o in zip(widths, widths[1:], strict=False))
+        self.beside = nn.ModuleList(nn.Conv2d(i, o, 1, 2) for i, o in itertools.pairwise(widths))
         self.pool = nn.MaxPool2d(3, 2, 1)
         self.maps = nn.ModuleList(self._map(w, n) for n, w in enumerate(widths))
         self.fuse = nn.Conv2d(blocks, 1, 1)

@@ -103,10 +103,16 @@ def stored_layers(path: Path) -> tuple[StoredLayer, ...]:
 
 
 def coverage(path: Path, delegate: str) -> Coverage:
-    """Core ML runs every op of an ML program on some unit; which one, only a device can tell (MLComputePlan): 'predicted'."""
+    """Core ML runs every op of an ML program on some unit; which one, only a device can tell (MLComputePlan): 'predicted'.
+
+    For `cpu_and_ne` what the neural engine takes, from what is published of it.
+    """
+    from builder.backends.coreml.neural_engine import predicted_coverage
     from builder.backends.coreml.program import computing_ops, load_program
 
     _known(delegate)
+    if delegate == "cpu_and_ne":
+        return predicted_coverage(path, delegate)
     ops = len(computing_ops(load_program(path)))
     return Coverage(delegate=delegate, source="predicted", delegated_ops=ops, total_ops=ops, subgraphs=1)
 

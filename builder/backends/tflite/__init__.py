@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from builder.backends.base import Tensors
 
 SUFFIX = ".tflite"
-DELEGATES = ("xnnpack",)
+DELEGATES = ("xnnpack", "gpu")
 BETWEEN: tuple[Between, ...] = ("float", "static_wi8_ai8")
 PACKAGES = ("litert-torch", "litert-converter", "ai-edge-quantizer", "ai-edge-litert", "flatbuffers", "torch", "numpy")
 
@@ -91,11 +91,12 @@ def stored_layers(path: Path) -> tuple[StoredLayer, ...]:
 
 
 def coverage(path: Path, delegate: str) -> Coverage:
-    """What the delegate takes, as the runtime on this machine decides it."""
+    """What the delegate takes: XNNPACK as the runtime on this machine decides it, the GPU delegate as its published support predicts."""
+    from builder.backends.tflite.gpu import predicted_coverage
     from builder.backends.tflite.runtime import xnnpack_coverage
 
     _known(delegate)
-    return xnnpack_coverage(path)
+    return predicted_coverage(path) if delegate == "gpu" else xnnpack_coverage(path)
 
 
 def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> Runner:

@@ -56,7 +56,7 @@ def xnnpack_coverage(path: Path) -> Coverage:
     taken: set[int] = set()
     for node in delegates:
         taken |= _inside(graph, [int(i) for i in node["inputs"]], [int(i) for i in node["outputs"]])
-    left = tuple(_describe(graph, op) for op in graph.ops if op.index not in taken)
+    left = tuple(describe(graph, op) for op in graph.ops if op.index not in taken)
     macs = {op.index: op_macs(graph, op) for op in graph.ops}
     return Coverage(
         delegate="xnnpack",
@@ -70,7 +70,7 @@ def xnnpack_coverage(path: Path) -> Coverage:
     )
 
 
-def _describe(graph: Graph, op: Op) -> str:
+def describe(graph: Graph, op: Op) -> str:
     """`MIRROR_PAD mirror_pad_3 after block_a.0`: the nearest layer before it, by the name that its output has in the file."""
     producers = graph.producers()
     todo, seen = [op], {op.index}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from builder.backends.coreml.ops.arguments import Result
 
 
-ROUNDING = 1e-6  # of a factor stored as float32
+ROUNDING = 0.01  # of a pixel: coremltools makes factors a little larger, so that the size is not cut to the one below
 
 
 def upsample_nearest(a: Arguments) -> Result:
@@ -55,5 +55,5 @@ def _to_declared_size(a: Arguments, x: torch.Tensor, mode: str, *, align_corners
 def _exact_factors(a: Arguments, x: torch.Tensor) -> None:
     """Sizes stand for the factors only where these give them exactly: otherwise the samples lie elsewhere."""
     for axis, name in ((-2, "scale_factor_height"), (-1, "scale_factor_width")):
-        if abs(a.number(name) * x.shape[axis] - a.shape[axis]) > ROUNDING * a.shape[axis]:
+        if abs(a.number(name) * x.shape[axis] - a.shape[axis]) > ROUNDING:
             raise a.refused(f"a {name} of {a.number(name):g} on {x.shape[axis]} pixels")
