@@ -29,7 +29,7 @@ def application_id(apk: Path) -> str:
 
 def _package(data: bytes) -> str:
     strings: list[str] = []
-    at = struct.unpack_from("<HHI", data, 0)[1]
+    at: int = struct.unpack_from("<HHI", data, 0)[1]
     while at < len(data):
         kind, header, size = struct.unpack_from("<HHI", data, at)
         if kind == POOL:
@@ -41,7 +41,7 @@ def _package(data: bytes) -> str:
                     place = at + header + start + index * width
                     _, attribute, value = struct.unpack_from("<III", data, place)
                     if strings[attribute] == "package":
-                        return strings[value]
+                        return str(strings[value])
         if size <= 0:
             raise ValueError("a chunk without a length")
         at += size

@@ -131,7 +131,9 @@ def _drift(values: NDArray[np.float64]) -> float:
     median = float(np.median(values))
     if values.size < 2 * SHORTEST or median == 0:
         return 0.0
-    levels = np.array([np.median(part) for part in np.array_split(values, min(BUCKETS, values.size))])
+    length = -(-values.size // BUCKETS)
+    whole = values.size // length * length
+    levels = np.median(values[:whole].reshape(-1, length), axis=1) if length > 1 else values
     first, second = np.triu_indices(levels.size, 1)
     slopes = (levels[second] - levels[first]) / (second - first)
     return float(np.median(slopes)) * (levels.size - 1) / median

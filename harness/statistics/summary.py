@@ -15,6 +15,8 @@ from harness.statistics.interval import LEVEL, checked, median_interval, quantil
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+# of the medians of neighbouring rounds of one session: they share temperature and whatever else runs; too few to be measured each time
+ROUND_CORRELATION = 0.5
 NORMAL_MAD = 1.4826  # 1 / Phi^-1(3/4): makes the MAD of a normal distribution equal to its standard deviation
 
 
@@ -121,13 +123,15 @@ def _level(value: float, low: float, high: float, freedom: float) -> Level:
 
 
 def level_of_rounds(rounds: Sequence[ArrayLike]) -> Level:
-    """Level over several rounds. Its interval is that of the rounds' medians (Student's t of their logarithms), which holds whatever
-    makes one round differ from the next; of a single round it is the one within the run. Raises ValueError for no rounds.
+    """Level over several rounds. Its interval is that of the rounds' medians (Student's t of their logarithms, for rounds of which
+    neighbours resemble one another, see `design`), which holds whatever makes one round differ from the next; of a single round it is the one within the run. Raises ValueError for no rounds.
     """
     if len(rounds) == 1:
         return level_of_samples(rounds[0])
     logs = log_medians(rounds)
-    error = float(np.std(logs, ddof=1)) / sqrt(logs.size)
+    error = sqrt(
+        float(np.sum((logs - logs.mean()) ** 2)) / (logs.size - design(logs.size)) * design(logs.size) / logs.size
+    )
     return Level(
         log_value=float(np.mean(logs)),
         below=error,
@@ -136,6 +140,14 @@ def level_of_rounds(rounds: Sequence[ArrayLike]) -> Level:
         rounds=logs.size,
         between=True,
     )
+
+
+def design(rounds: int) -> float:
+    """How many times the variance of independent rounds their mean has, when the correlation of neighbours is ROUND_CORRELATION.
+
+    1 + 2 sum (1 - j / n) r^j (Kish's design effect for an autoregressive series, as in Bayley & Hammersley 1946, J. R. Stat. Soc. 8).
+    """
+    return 1 + 2 * sum((1 - lag / rounds) * ROUND_CORRELATION**lag for lag in range(1, rounds))
 
 
 def log_medians(rounds: Sequence[ArrayLike]) -> NDArray[np.float64]:

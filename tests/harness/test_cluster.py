@@ -25,7 +25,7 @@ from harness.store import open_store, stored_runs
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 120
-LONG = Protocol(name="long", warmup=5, runs=4000, threads=1, timeout_s=120)
+LONG = Protocol(name="long", warmup=5, runs=500, threads=1, timeout_s=120)
 
 
 @contextmanager
