@@ -74,6 +74,7 @@ def make_parser() -> Parser:
     )
     search = add("search", "find the plan of every variant with [variant.search]: the best one within its budgets")
     search.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
+    search.add_argument("--cluster", metavar="ADDRESS", help="run the trials on a Dask cluster, e.g. tcp://host:8786")
     search.add_argument(
         "-o",
         "--output",

@@ -189,7 +189,7 @@ def search(arguments: Namespace) -> None:
     from builder.search import SearchResult, unmet
 
     with listening(quiet=arguments.quiet) as listener:
-        found = pipeline.search(arguments.config, out=arguments.output, listener=listener)
+        found = pipeline.search(arguments.config, out=arguments.output, listener=listener, cluster=arguments.cluster)
     if arguments.json:
         print_json(found, tuple[SearchResult, ...])
     else:

@@ -102,9 +102,12 @@ EXPORTS = "exports.json"
 _EXPORTS = TypeAdapter(tuple[ExportResult, ...])
 
 
-def search(config: Path, *, out: Path | None, listener: Listener) -> tuple[SearchResult, ...]:
+def search(
+    config: Path, *, out: Path | None, listener: Listener, cluster: str | None = None
+) -> tuple[SearchResult, ...]:
     """The search of every variant that has one; with `out` its plan, and beside it the result as data and as a page.
 
+    Trials run on the Dask cluster whose scheduler's address is `cluster`, or here.
     Several variants get `out` with their name added. Budgets that are not met leave no plan, but the data and the page.
     """
     project = open_project(config)
@@ -116,7 +119,7 @@ def search(config: Path, *, out: Path | None, listener: Listener) -> tuple[Searc
     source = export_source(project, listener)
     results = []
     for section in sections:
-        folder, result = search_variant(project, source, section, listener)
+        folder, result = search_variant(project, source, section, listener, cluster=cluster)
         if section.name in targets:
             write_found(folder, targets[section.name])
         results.append(result)

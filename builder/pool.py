@@ -23,7 +23,7 @@ class WorkerPool:
     def __init__(self, size: int) -> None:
         self._logs = tempfile.TemporaryDirectory(prefix="edgebundle-workers-")
         self._slots: SimpleQueue[tuple[int, Service | None]] = SimpleQueue()
-        self._size = size
+        self.size = size
         for number in range(size):
             self._slots.put((number, None))
 
@@ -65,7 +65,7 @@ class WorkerPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for _ in range(self._size):
+        for _ in range(self.size):
             _, service = self._slots.get()
             if service is not None:
                 service.close()

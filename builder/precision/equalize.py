@@ -71,7 +71,7 @@ def equalized(program: ExportedProgram) -> ExportedProgram:
 def _equalize(weights: dict[str, Any], parameters: dict[str, str], first: Node, second: Node) -> None:
     import torch
 
-    one, two = (parameters[node.args[1].name] for node in (first, second))  # type: ignore[union-attr]
+    one, two = (parameters[str(getattr(node.args[1], "name", ""))] for node in (first, second))
     groups = int(second.args[6]) if len(second.args) > 6 else 1  # type: ignore[arg-type]
     own = weights[one].reshape(weights[one].shape[0], -1).abs().amax(dim=1)
     taken = _by_input(weights[two], groups)
@@ -83,7 +83,8 @@ def _equalize(weights: dict[str, Any], parameters: dict[str, str], first: Node, 
     weights[one] = weights[one] / factor.reshape(-1, *[1] * (weights[one].ndim - 1))
     bias = first.args[2] if len(first.args) > 2 else None
     if bias is not None:
-        weights[parameters[bias.name]] = weights[parameters[bias.name]] / factor  # type: ignore[union-attr]
+        key = parameters[str(getattr(bias, "name", ""))]
+        weights[key] = weights[key] / factor
     outputs, each = weights[two].shape[:2]
     by_group = factor.reshape(groups, each).repeat_interleave(outputs // groups, dim=0)
     weights[two] = weights[two] * by_group.reshape(outputs, each, *[1] * (weights[two].ndim - 2))

@@ -114,14 +114,24 @@ class InstructionCost:
         with tempfile.TemporaryDirectory(prefix="edgebundle-cost-") as name:
             folder = Path(name)
             (folder / "bundle").mkdir()
-            write_bundle(project, self.source, [step], folder / "bundle")
+            write_bundle(project, self.source, [step], [self.source], folder / "bundle")
             # The protocol is named for its time limit: a large network takes minutes under QEMU.
-            run = ["run", folder / "bundle", "-d", DEVICE, "-o", folder / RUNS, "--protocol", "standard", "-q"]
+            run: list[str | Path] = [
+                "run",
+                folder / "bundle",
+                "-d",
+                DEVICE,
+                "-o",
+                folder / RUNS,
+                "--protocol",
+                "standard",
+                "-q",
+            ]
             log = folder / "log.txt"
             limits = self.project.config.limits
             try:
                 status = process.run_limited(
-                    [sys.executable, "-m", "harness", *run],
+                    [sys.executable, "-m", "harness", *map(str, run)],
                     log=log,
                     timeout_s=MEASURE_S,
                     memory_bytes=int(limits.memory_gb * 1e9),

@@ -17,6 +17,7 @@ from builder.precision.plan import PlanFile, load_plan, resolve
 from builder.precision.scheme import parse_scheme
 from builder.project import Project
 from builder.quality.perceptual import require_packages
+from builder.search.cluster import Cluster
 from builder.search.cost import INSTRUCTIONS, CostMeter, InstructionCost, MacCost, harness_sha256, measure_name
 from builder.search.goal import Goal
 from builder.search.page import page
@@ -42,9 +43,11 @@ def find_plans(project: Project, source: SourceStep, sections: Sequence[VariantS
 
 
 def search_variant(
-    project: Project, source: SourceStep, section: VariantSection, listener: Listener
+    project: Project, source: SourceStep, section: VariantSection, listener: Listener, *, cluster: str | None = None
 ) -> tuple[Path, SearchResult]:
     """The result of a variant's search and its directory: `result.json`, `page.html` and, when budgets are met, `plan.toml`.
+
+    `cluster`: address of a Dask scheduler whose workers do the trials.
 
     Raises ConfigError, ConversionError when no stock recipe can be exported, Interrupted.
     """
@@ -79,7 +82,7 @@ def search_variant(
         cached = folder.is_dir()
         if not cached:
             with publishing("search", key) as work:
-                _search(project, source, section, search, space, cost_name, work, listener, what)
+                _search(project, source, section, search, space, cost_name, work, listener, what, cluster)
     listener.done(what, cached=cached)
     return folder, SearchResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
 
@@ -94,6 +97,7 @@ def _search(
     work: Path,
     listener: Listener,
     what: str,
+    cluster: str | None,
 ) -> None:
     goal = Goal.of(budgets)
 
@@ -104,11 +108,11 @@ def _search(
 
     stop = Event()
     told(0, None)
-    with WorkerPool(PARALLEL) as pool:
+    with Cluster(cluster) if cluster else WorkerPool(PARALLEL) as pool:
         cost = _cost_meter(project, source, section, cost_name, pool, stop)
         if isinstance(cost, InstructionCost):
             cost.begin()
-        exporter = Exporter(project, source, section, cost, pool.run, stop)
+        exporter = Exporter(project, source, section, cost, pool.run, stop, pool.size)
         calibrated = bool(project.data.calibration)
         search = Search(
             space=space,
@@ -119,6 +123,7 @@ def _search(
             count=exporter.count if cost is not None else None,
             tune=calibrated,
             between=calibrated and "static_wi8_ai8" in BACKENDS[section.backend].BETWEEN,
+            parallel=pool.size,
             max_trials=budgets.max_trials,
             told=told,
         )
@@ -164,7 +169,7 @@ def _cost_meter(
     source: SourceStep,
     section: VariantSection,
     name: str | None,
-    pool: WorkerPool,
+    pool: WorkerPool | Cluster,
     stop: Event,
 ) -> CostMeter | None:
     if name is None:

@@ -70,6 +70,7 @@ class Search:
     count: Count | None = None
     tune: bool = False
     between: bool = False
+    parallel: int = PARALLEL
     trials: list[Trial] = field(default_factory=list)
     damages: list[Damage] = field(default_factory=list)
 
@@ -78,8 +79,8 @@ class Search:
         if self.between and "static_wi8_ai8" in self.space.schemes:
             everything = Choice(schemes=self.space.uniform("static_wi8_ai8"), between="static_wi8_ai8")
             stock.append((everything, "every layer static_wi8_ai8 and all between them"))
-        for start in range(0, len(stock), PARALLEL):
-            self._try(stock[start : start + PARALLEL], "uniform", counted=False)
+        for start in range(0, len(stock), self.parallel):
+            self._try(stock[start : start + self.parallel], "uniform", counted=False)
         if not any(t.measures is not None for t in self.trials):
             return
         shares = None if self._cannot_be_better() else self._damage_shares()
@@ -94,7 +95,7 @@ class Search:
             estimate.fit(self._known())
             measured = self._measured()
             before = self._best_rank()
-            room = min(PARALLEL, self.max_trials - len(self.trials))
+            room = min(self.parallel, self.max_trials - len(self.trials))
             tried = {t.choice for t in self.trials if t.measures is None or t.choice in measured or self._out(t)}
             plans = propose(self.space, self.goal, estimate, measured, tried, self.allowed, room)
             if not plans:
@@ -282,8 +283,8 @@ class Search:
         shares = [1e-9] * count
         top = _measures(high)
         new = [n for n, p in enumerate(plans) if p.schemes != high.schemes and self.allowed(p.schemes)]
-        for start in range(0, len(new), PARALLEL):
-            chosen = new[start : start + PARALLEL]
+        for start in range(0, len(new), self.parallel):
+            chosen = new[start : start + self.parallel]
             named = [(plans[n], ", ".join(self.space.names[i] for i in parts[n])) for n in chosen]
             for number, trial in zip(chosen, self._try(named, "one layer lowered", counted=False), strict=True):
                 if trial.measures is None:

@@ -51,7 +51,7 @@ class Trial(BaseModel):
 
 
 class Exporter:
-    """Measures plans of one searched variant, `PARALLEL` at a time; an earlier search's trials are only read."""
+    """Measures plans of one searched variant, some at a time; an earlier search's trials are only read."""
 
     def __init__(
         self,
@@ -61,8 +61,10 @@ class Exporter:
         cost: CostMeter | None,
         run: RunJob,
         stop: Event,
+        parallel: int = PARALLEL,
     ) -> None:
         self._project, self._source, self._section = project, source, section
+        self._parallel = parallel
         self._cost, self._run, self._stop = cost, run, stop
         search = section.search
         self._perceptual = (
@@ -81,7 +83,7 @@ class Exporter:
         return self._each(self._count, plans)
 
     def _each(self, work: Callable[[Choice], Result], plans: Sequence[Choice]) -> list[Result]:
-        with ThreadPoolExecutor(PARALLEL) as threads:
+        with ThreadPoolExecutor(self._parallel) as threads:
             try:
                 return list(threads.map(work, plans))
             except BaseException:  # Ctrl-C: the others end now
