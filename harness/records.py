@@ -69,6 +69,7 @@ class Conditions(Frozen):
     """State of the device at one moment. Temperatures in degrees Celsius, clocks in MHz by CPU, battery in percent.
 
     `clocks_mhz` is what each CPU runs at, `clock_limits_mhz` the highest that it may take now: throttling lowers it.
+    `pins` is what the harness holds still on the device, or why the device refused to.
     """
 
     temperature_c: Reading
@@ -77,6 +78,7 @@ class Conditions(Frozen):
     charging: TextReading
     clocks_mhz: tuple[Reading, ...] = ()
     clock_limits_mhz: tuple[Reading, ...] = ()
+    pins: tuple[TextReading, ...] = ()
 
 
 class Sample(Frozen):

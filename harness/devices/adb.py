@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from builder import process
-from harness.errors import DeviceError, MissingToolError
+from harness.errors import DeviceError, DeviceLost, MissingToolError
 
 LIST_S = 30.0  # the first call of the day starts adb's server
 SHELL_S = 20.0
@@ -104,7 +104,7 @@ def run_adb(argv: list[str], purpose: str) -> str:
 
 
 class Adb:
-    """One device, by its serial. All methods raise DeviceError."""
+    """One device, by its serial. All methods raise DeviceError; DeviceLost where another try may find it well again."""
 
     def __init__(self, serial: str) -> None:
         self.serial = serial
@@ -114,7 +114,7 @@ class Adb:
         try:
             return process.run([self._program, "-s", self.serial, *words], timeout_s=timeout_s, check=False)
         except process.ToolTimeout as error:
-            raise DeviceError(
+            raise DeviceLost(
                 f"{self.serial} did not {doing} within {timeout_s:g} s; check its screen and cable, then run 'adb reconnect'."
             ) from error
         except process.ToolError as error:
@@ -132,10 +132,10 @@ class Adb:
         done = self._run(["shell", line], doing=doing, timeout_s=timeout_s)
         end = END.search(done.stdout.replace("\r\n", "\n"))
         if end is None:
-            raise DeviceError(self._failure(done, doing))
+            raise DeviceLost(self._failure(done, doing))
         status = int(end.group(1))
         if status != done.returncode:
-            raise DeviceError(
+            raise DeviceLost(
                 f"{self.serial} contradicts itself: its shell ended with status {status} but reported {done.returncode} when it was "
                 f"to {doing}; restart it."
             )
@@ -162,7 +162,7 @@ class Adb:
     def _transfer(self, words: list[str], *, doing: str, size: int) -> None:
         done = self._run(words, doing=doing, timeout_s=SHELL_S + size / SLOWEST_BYTES_PER_S)
         if done.returncode:
-            raise DeviceError(self._failure(done, doing))
+            raise DeviceLost(self._failure(done, doing))
 
     def _failure(self, done: process.Completed, doing: str) -> str:
         said = " ".join((done.stderr or done.stdout).split())[-300:]

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 from filelock import FileLock, Timeout
 
+from builder import process
 from builder.bundle import Variant, file_sha256
 from harness.cache import cache_root
+from harness.config import Pins
 from harness.devices.adb import Adb, Listed, listed_devices, words
 from harness.devices.android_files import pull_verified, push_verified, remove
+from harness.devices.android_pins import pinned, repair
 from harness.devices.android_state import conditions, device_info, emulator_label, properties
 from harness.devices.base import Device, Found, Measured, Request
 from harness.devices.runner_binaries import LOADER, RUNNER, runner_bundle
@@ -31,8 +36,8 @@ from harness.devices.runner_result import (
     refusal,
     write_inputs,
 )
-from harness.errors import DeviceError, MissingToolError, UsageError
-from harness.records import Conditions, DeviceInfo, Reading
+from harness.errors import DeviceError, DeviceLost, MissingToolError, UsageError
+from harness.records import Conditions, DeviceInfo, Reading, TextReading
 
 KIND = "android"
 ABI = "arm64-v8a"
@@ -58,7 +63,7 @@ def find() -> list[Found]:
 def open_device(device_id: str | None) -> Device:
     device = chosen(listed_devices(), device_id)
     if device.problem is not None:
-        raise DeviceError(f"{device.serial} {device.problem}.")
+        raise DeviceLost(f"{device.serial} {device.problem}.")
     return Android(device.serial)
 
 
@@ -68,7 +73,7 @@ def chosen(listed: list[Listed], device_id: str | None) -> Listed:
         for device in listed:
             if device.serial == device_id:
                 return device
-        raise DeviceError(f"{device_id} is not connected; connect it and check 'harness devices'.")
+        raise DeviceLost(f"{device_id} is not connected; connect it and check 'harness devices'.")
     usable = [device for device in listed if device.problem is None]
     if len(usable) > 1:
         serials = ", ".join(f"-d {KIND}:{device.serial}" for device in usable)
@@ -90,9 +95,12 @@ class Android:
         self._properties = properties(self._adb)
         self.simulated: str | None = emulator_label(self._properties)
         self._folders: set[str] = set()
+        self._pins: tuple[TextReading, ...] = ()
         locks = cache_root() / "locks"
         locks.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(locks / f"android-{hashlib.sha256(serial.encode()).hexdigest()[:20]}.lock", timeout=0)
+        name = f"android-{hashlib.sha256(serial.encode()).hexdigest()[:20]}"
+        self._lock = FileLock(locks / f"{name}.lock", timeout=0)
+        self._journal = locks / f"{name}.pins.json"
 
     @property
     def info(self) -> DeviceInfo:
@@ -105,7 +113,17 @@ class Android:
         return refusal(variant)
 
     def conditions(self) -> Conditions:
-        return conditions(self._adb)
+        return conditions(self._adb).model_copy(update={"pins": self._pins})
+
+    @contextmanager
+    def pin(self, pins: Pins) -> Iterator[None]:
+        """Hold what `pins` names; what the phone refuses is in its conditions with the reason. Raises DeviceError."""
+        with pinned(self._adb, pins, self._journal) as held:
+            self._pins = held
+            try:
+                yield
+            finally:
+                self._pins = ()
 
     def measure(self, request: Request) -> Measured:
         variant = request.variant
@@ -151,9 +169,14 @@ class Android:
             warmup=request.warmup,
             runs=request.runs,
         )
-        printed = self._adb.shell(
-            f"cd {words(folder)} && {words(*start)}", doing="run the benchmark", timeout_s=request.timeout_s
-        )
+        try:
+            printed = self._adb.shell(
+                f"cd {words(folder)} && {words(*start)}", doing="run the benchmark", timeout_s=request.timeout_s
+            )
+        except DeviceLost as error:
+            if isinstance(error.__cause__, process.ToolTimeout):  # the variant may be too slow: the others go on
+                raise DeviceError(str(error)) from error
+            raise
         result = parse_result(printed.stdout, where=self._adb.serial)
         if printed.status:
             raise DeviceError(
@@ -172,6 +195,11 @@ class Android:
             raise DeviceError(
                 f"{self._adb.serial} is in use by another harness on this computer; wait for it or end it."
             ) from error
+        try:
+            repair(self._adb, self._journal)  # what a harness that was killed has left
+        except DeviceError:
+            self._lock.release()
+            raise
         return self
 
     def __exit__(

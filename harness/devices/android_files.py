@@ -8,7 +8,7 @@ from pathlib import Path
 
 from builder.bundle import file_sha256
 from harness.devices.adb import Adb, words
-from harness.errors import DeviceError
+from harness.errors import DeviceLost
 
 HASH_LINE = re.compile(r"^([0-9a-f]{64})  (\S+)$", re.MULTILINE)
 HASH_S = 60.0
@@ -36,7 +36,7 @@ def push_verified(adb: Adb, files: Mapping[str, Path], folder: str) -> int:
     after = remote_hashes(adb, folder, missing) if missing else {}
     for name in missing:
         if after.get(name) != wanted[name]:
-            raise DeviceError(
+            raise DeviceLost(
                 f"{adb.serial} holds {name} with other content than was sent; check its cable and storage, and run again."
             )
     return len(missing)
@@ -47,10 +47,10 @@ def pull_verified(adb: Adb, folder: str, files: Mapping[str, int], target: Path)
     there = remote_hashes(adb, folder, list(files))
     for name, size in files.items():
         if name not in there:
-            raise DeviceError(f"{adb.serial} has no {name} after the run; run again.")
+            raise DeviceLost(f"{adb.serial} has no {name} after the run; run again.")
         adb.pull(f"{folder}/{name}", target / name, size=size)
         if file_sha256(target / name) != there[name]:
-            raise DeviceError(
+            raise DeviceLost(
                 f"{name} came from {adb.serial} with other content than it has there; check its cable, and run again."
             )
 

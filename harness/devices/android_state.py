@@ -19,6 +19,8 @@ CLOCKS = (
     '[ ! -e "$c/cpufreq/scaling_cur_freq" ] || echo "${c##*/}\t$(cat "$c/cpufreq/scaling_cur_freq" 2>&1)"; done'
 )
 
+CLOCK_LIMITS = CLOCKS.replace("scaling_cur_freq", "scaling_max_freq")
+
 
 def properties(adb: Adb) -> dict[str, str]:
     return parse_properties(adb.checked_shell("getprop", doing="tell its properties"))
@@ -59,12 +61,14 @@ def conditions(adb: Adb) -> Conditions:
     thermal = adb.shell("dumpsys thermalservice", doing="tell its temperatures").stdout
     zones = adb.shell(ZONES, doing="tell its thermal zones").stdout
     clocks = adb.shell(CLOCKS, doing="tell its clocks").stdout
+    limits = adb.shell(CLOCK_LIMITS, doing="tell the limits of its clocks").stdout
     return Conditions(
         temperature_c=device_temperature(service_sensors(thermal), battery_temperature(battery), zone_sensors(zones)),
         thermal_status=thermal_status(thermal),
         battery_percent=battery_percent(battery),
         charging=charging(battery),
         clocks_mhz=clocks_mhz(clocks),
+        clock_limits_mhz=clocks_mhz(limits),
     )
 
 

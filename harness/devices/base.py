@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 from builder.bundle import Variant
+from harness.config import Pins
 from harness.records import Conditions, DeviceInfo, OpDevice, Reading, Sample, TextReading
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class Measured:
     peak_memory_bytes: Reading
     outputs: Tensors
     samples: tuple[Sample, ...] = field(default=())
+    warm_up: int | None = None  # of a device that ends its warm-up itself: inferences before those of `latency_ns`
     compile_ns: Reading | None = None
     op_devices: tuple[OpDevice, ...] = ()
 
@@ -74,6 +77,22 @@ class Device(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+@runtime_checkable
+class SelfPaced(Protocol):
+    """A device that follows the protocol by itself, so that one request is the whole measurement: the app, a recording."""
+
+    self_paced: Literal[True]
+
+
+@runtime_checkable
+class Pinnable(Protocol):
+    """A device whose clocks and screen can be held still while it is measured."""
+
+    def pin(self, pins: Pins) -> AbstractContextManager[None]:
+        """Set what `pins` names, and set it back on any end. Raises DeviceError."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,6 +58,11 @@ class EmulatedPhone:
         return self._other_services + (unknown.read_text(encoding="utf-8").splitlines() if unknown.exists() else [])
 
     @property
+    def state(self) -> dict[str, str]:
+        """Settings and modes that were set since the phone exists."""
+        return self._shell.state
+
+    @property
     def files(self) -> list[str]:
         """Paths of all files in the directory that is the shell's to write in."""
         folder = self.root / "data/local/tmp"

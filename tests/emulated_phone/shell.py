@@ -50,6 +50,22 @@ dumpsys() {
     [ -f "$PHONE_ANSWERS/dumpsys.$1" ] || { echo "Can't find service: $1" >&2; return 1; }
     "$HOST_CAT" "$PHONE_ANSWERS/dumpsys.$1"
 }
+settings() {
+    local file="$PHONE_STATE/$2.$3"
+    case "$1:$#" in
+        get:3) if [ -f "$file" ]; then "$HOST_CAT" "$file"; else echo null; fi ;;
+        put:4) printf '%s\n' "$4" > "$file" ;;
+        delete:3) rm -f "$file"; echo "Deleted 1 rows" ;;
+        *) command_not_found_handle settings "$@" ;;
+    esac
+}
+cmd() {
+    case "$1 $2" in
+        "power set-fixed-performance-mode-enabled") printf '%s\n' "$3" > "$PHONE_STATE/fixed_performance" ;;
+        "connectivity airplane-mode") printf '%s\n' "$3" > "$PHONE_STATE/airplane_mode" ;;
+        *) command_not_found_handle cmd "$@" ;;
+    esac
+}
 function ./ld-linux-aarch64.so.1 {
     [ -x ./ld-linux-aarch64.so.1 ] || { echo "/system/bin/sh: ./ld-linux-aarch64.so.1: can't execute: Permission denied" >&2; return 126; }
     "$HOST_QEMU" -cpu cortex-a76 -L "$PHONE_ROOT" ./ld-linux-aarch64.so.1 "$@"
@@ -65,9 +81,9 @@ class Shell:
     ) -> None:
         self._root, self._faults = root, faults
         self.unknown_file = work / "unknown-commands"
-        tools, replies = work / "bin", work / "answers"
-        tools.mkdir()
-        replies.mkdir()
+        tools, replies, self._state = work / "bin", work / "answers", work / "state"
+        for directory in (tools, replies, self._state):
+            directory.mkdir()
         for name in TOOLS:
             (tools / name).symlink_to(program(name))
         for name, text in answers.items():
@@ -81,9 +97,15 @@ class Shell:
             "HOST_QEMU": program("qemu-aarch64"),
             "PHONE_ROOT": str(root),
             "PHONE_ANSWERS": str(replies),
+            "PHONE_STATE": str(self._state),
             "PHONE_DENIED": "".join(f":{root}{path}:" for path in denied),
             "PHONE_UNKNOWN": str(self.unknown_file),
         }
+
+    @property
+    def state(self) -> dict[str, str]:
+        """What was set: `global.NAME`, `fixed_performance`, `airplane_mode`."""
+        return {path.name: path.read_text(encoding="utf-8").strip() for path in sorted(self._state.iterdir())}
 
     def serve(self, stream: Stream, command: str, *, framed: bool) -> None:
         """Run a command line to its end, or kill it when the host closes the stream. `framed` is shell v2. Raises EOFError."""

@@ -1,0 +1,89 @@
+"""What is held still on an Android phone while it is measured, and set back on any end.
+
+Before anything is changed, the commands that set it back are written into a journal on this computer. A process that is killed
+leaves the journal; the next one that opens the phone repairs it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from harness.config import Pins
+from harness.devices.adb import Adb, words
+from harness.errors import DeviceError
+from harness.records import TextReading
+
+FIXED, AWAKE, AIRPLANE = "fixed performance", "stay awake", "airplane mode"
+PERFORMANCE = ("cmd", "power", "set-fixed-performance-mode-enabled")
+STAY_ON = "stay_on_while_plugged_in"
+EVERY_SOURCE = "7"  # AC, USB and wireless: android.os.BatteryManager.BATTERY_PLUGGED_*
+
+
+@contextmanager
+def pinned(adb: Adb, pins: Pins, journal: Path) -> Iterator[tuple[TextReading, ...]]:
+    """Set what `pins` names; what is held, or why the phone refused to. Set back at the end, whatever happened.
+
+    Raises DeviceError, and DeviceLost for a phone that went away; the journal then stays for the next start.
+    """
+    steps = _steps(adb, pins)
+    _write(journal, [undo for _, _, undo in steps])
+    try:
+        yield tuple(_set(adb, name, command) for name, command, _ in steps)
+    except BaseException:
+        with suppress(DeviceError):  # it went away: the first error tells more, and the journal stays
+            repair(adb, journal)
+        raise
+    repair(adb, journal)
+
+
+def repair(adb: Adb, journal: Path) -> None:
+    """Set back what a journal tells, if there is one. Raises DeviceError; the journal goes only when all was set back."""
+    if not journal.exists():
+        return
+    for command in json.loads(journal.read_text(encoding="utf-8")):
+        # a phone that refused to set fixed performance refuses to end it too: there is nothing to set back then
+        adb.shell(words(*command), doing="take back a setting")
+    journal.unlink()
+
+
+def _steps(adb: Adb, pins: Pins) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """Name, command and the command that undoes it, of each pin."""
+    steps: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []
+    if pins.fixed_performance:
+        steps.append((FIXED, (*PERFORMANCE, "true"), (*PERFORMANCE, "false")))
+    if pins.stay_awake:
+        before = _setting(adb, STAY_ON)
+        back = ("delete", "global", STAY_ON) if before == "null" else ("put", "global", STAY_ON, before)
+        steps.append((AWAKE, ("settings", "put", "global", STAY_ON, EVERY_SOURCE), ("settings", *back)))
+    if pins.airplane_mode and _setting(adb, "airplane_mode_on") != "1":
+        if ":" in adb.serial or adb.serial.endswith("._tcp"):
+            raise DeviceError(
+                f"{adb.serial} is connected over the network, which airplane mode would cut; connect it by USB, or set "
+                "pins.airplane_mode = false in the protocol."
+            )
+        mode = ("cmd", "connectivity", "airplane-mode")
+        steps.append((AIRPLANE, (*mode, "enable"), (*mode, "disable")))
+    return steps
+
+
+def _setting(adb: Adb, name: str) -> str:
+    return adb.checked_shell(words("settings", "get", "global", name), doing=f"tell its setting {name}").strip()
+
+
+def _set(adb: Adb, name: str, command: tuple[str, ...]) -> TextReading:
+    result = adb.shell(words(*command), doing=f"take the setting '{name}'")
+    if result.status == 0:
+        return TextReading(value=name)
+    said = " ".join((result.stderr or result.stdout).split())[:120] or f"status {result.status}"
+    return TextReading(reason=f"{name}: the device refused ({said})")
+
+
+def _write(journal: Path, commands: list[tuple[str, ...]]) -> None:
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    aside = journal.with_suffix(f".{os.getpid()}.tmp")
+    aside.write_text(json.dumps(commands), encoding="utf-8")
+    aside.replace(journal)
