@@ -114,6 +114,7 @@ class IosApp:
     """A device behind a link; used by one harness at a time (a lock that frees itself with its process)."""
 
     metric: Literal["latency", "instructions"] = "latency"
+    self_paced: Literal[True] = True  # the app warms up and measures by itself
 
     def __init__(self, link: Link, app: App) -> None:
         self._link = link

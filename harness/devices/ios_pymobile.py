@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from harness.records import DeviceInfo, Reading, TextReading
 PROGRAM = "pymobiledevice3"
 LIST_S, QUICK_S, INSTALL_S, PUSH_S = 60.0, 60.0, 300.0, 600.0
 POLL_S = 2.0
+ROOTLESS = ("--userspace",)  # the developer services of iOS 17 and newer want a tunnel: one that needs no root
 NO_MUXER = "usbmuxd is not running; install it (apt-get install usbmuxd), or Apple Devices on Windows"
 
 
@@ -72,7 +75,7 @@ class Pymobile:
         try:
             self._run(["apps", "pull", identifier, f"Documents/{name}", str(target)], "give a file", PUSH_S)
         except DeviceError as error:
-            if any(words in str(error).lower() for words in ("no such file", "object_not_found", "not found")):
+            if "no such file" in str(error).lower():
                 return False
             raise
         return target.is_file()
@@ -83,14 +86,15 @@ class Pymobile:
 
     def launch(self, identifier: str, arguments: list[str], timeout_s: float) -> str:
         """The launch returns at once; the app's record says when it has ended, so that file is waited for."""
-        words = " ".join([identifier, *arguments])  # one argument, split at spaces there: ours have none
-        printed = self._run(["developer", "dvt", "launch", "--kill-existing", words], "launch the app", QUICK_S)
+        words = shlex.join([identifier, *arguments])  # one argument, which is split there
+        printed = self._run(["developer", "dvt", "launch", words, *ROOTLESS], "launch the app", QUICK_S)
         output = arguments[arguments.index("-edgebundle-output") + 1]
         deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            if output in self._documents(identifier):
-                return printed
-            self._sleep(POLL_S)
+        with tempfile.TemporaryDirectory(prefix="edgebundle-wait-") as folder:
+            while time.monotonic() < deadline:
+                if self.pull(output, Path(folder) / output, identifier):
+                    return printed
+                self._sleep(POLL_S)
         raise DeviceError(
             f"the app on {self._udid} gave no record within {timeout_s:g} s; look at its screen and run again."
         )
@@ -125,14 +129,13 @@ class Pymobile:
     @contextmanager
     def condition(self, profile: str) -> Iterator[None]:
         """The device behaves as if a condition held, e.g. `ThermalSerious`; cleared at the end, whatever happened."""
-        self._run(["developer", "dvt", "condition", "set", profile], f"take the condition {profile}", QUICK_S)
+        self._run(
+            ["developer", "dvt", "condition", "set", profile, *ROOTLESS], f"take the condition {profile}", QUICK_S
+        )
         try:
             yield
         finally:
-            self._run(["developer", "dvt", "condition", "clear"], "clear the condition", QUICK_S)
-
-    def _documents(self, identifier: str) -> str:
-        return self._run(["apps", "afc-ls", identifier, "Documents"], "list its files", QUICK_S)
+            self._run(["developer", "dvt", "condition", "clear", *ROOTLESS], "clear the condition", QUICK_S)
 
     def _run(self, words: list[str], doing: str, timeout_s: float) -> str:
         return _call([*words, "--udid", self._udid], doing=f"{doing} of {self._udid}", timeout_s=timeout_s)

@@ -21,6 +21,7 @@ RUNTIME = "com.apple.CoreSimulator.SimRuntime.iOS-"
 LIST_S, INSTALL_S, QUICK_S = 60.0, 180.0, 30.0
 BOOT_S = 240.0  # the first boot after an update of Xcode takes minutes
 SHUTDOWN_S = 60.0
+RACE_S = 60.0  # after `bootstatus` said that the state is wrong
 PAUSE_S = 1.0
 
 
@@ -121,24 +122,14 @@ class Simctl:
 
     def prepare(self) -> None:
         """Boot and wait. `bootstatus -b` may say that the state is wrong while the simulator boots: the state decides."""
-        for waited in range(int(SHUTDOWN_S / PAUSE_S)):
-            if self._state() != "Shutting Down":
-                break
-            self._sleep(PAUSE_S)
-            if waited + 1 == int(SHUTDOWN_S / PAUSE_S):
-                raise DeviceError(
-                    f"{self.info.id} has been shutting down for {SHUTDOWN_S:g} s; restart the Simulator app."
-                )
+        if not self._waited(lambda state: state != "Shutting Down", SHUTDOWN_S):
+            raise DeviceError(f"{self.info.id} has been shutting down for {SHUTDOWN_S:g} s; restart the Simulator app.")
         said = self._call("bootstatus", "-b", doing="boot", timeout_s=BOOT_S)
         if said.status == 0:
             return
-        if said.code == WRONG_STATE:
-            for _ in range(int(QUICK_S / PAUSE_S)):
-                if self._state() == "Booted":
-                    return
-                self._sleep(PAUSE_S)
-        if self._state() != "Booted":
-            raise self._failed(said, "boot")
+        if said.code == WRONG_STATE and self._waited(lambda state: state == "Booted", RACE_S):
+            return
+        raise self._failed(said, "boot")
 
     def install(self, app: Path) -> None:
         if not app.is_dir():
@@ -217,6 +208,15 @@ class Simctl:
         if said.status or not path or not Path(path).is_dir():
             raise DeviceError(f"{self.info.id} has no app {identifier}; set $EDGEBUNDLE_IOS_APP to the app to install.")
         return Path(path) / "Documents"
+
+    def _waited(self, wanted: Callable[[str], bool], limit_s: float) -> bool:
+        """Whether the state becomes a wanted one within a time."""
+        deadline = time.monotonic() + limit_s
+        while not wanted(self._state()):
+            if time.monotonic() > deadline:
+                return False
+            self._sleep(PAUSE_S)
+        return True
 
     def _state(self) -> str:
         found = next((s for s in listed() if s.udid == self._simulator.udid), None)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 from builder.bundle import Bundle, TensorSpec
+from builder.output import copy_into
 from builder.pipeline import choose_variants, make_bundle
 from builder.project import open_project
 from builder.steps import Silent
+from harness.cache import entry
 from tests.builder.projects import CONFIG, make_project
 
 SIZE = 32
@@ -44,7 +48,12 @@ def coreml_project(folder: Path, config: str = COREML_CONFIG) -> Path:
 
 @cache
 def coreml_bundle() -> Bundle:
-    """The bundle of that project, in the builder's cache."""
-    with tempfile.TemporaryDirectory() as folder:
-        project = open_project(coreml_project(Path(folder)))
-        return make_bundle(project, choose_variants(project.config, ()), Silent())
+    """The bundle of that project, made on first use and kept by this file's text and the converter's version."""
+    key = hashlib.sha256(Path(__file__).read_bytes() + metadata.version("coremltools").encode()).hexdigest()[:20]
+    return Bundle.open(entry(f"tests/coreml-bundle-{key}", _make))
+
+
+def _make(folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as work:
+        project = open_project(coreml_project(Path(work)))
+        copy_into(make_bundle(project, choose_variants(project.config, ()), Silent()).root, folder)
