@@ -69,6 +69,7 @@ class Conditions(Frozen):
     """State of the device at one moment. Temperatures in degrees Celsius, clocks in MHz by CPU, battery in percent.
 
     `clocks_mhz` is what each CPU runs at, `clock_limits_mhz` the highest that it may take now: throttling lowers it.
+    `battery_v` and `battery_a` are what the fuel gauge tells, the sign of the current as the vendor gives it.
     `pins` is what the harness holds still on the device, or why the device refused to.
     """
 
@@ -78,6 +79,8 @@ class Conditions(Frozen):
     charging: TextReading
     clocks_mhz: tuple[Reading, ...] = ()
     clock_limits_mhz: tuple[Reading, ...] = ()
+    battery_v: Reading | None = None
+    battery_a: Reading | None = None
     pins: tuple[TextReading, ...] = ()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from harness.devices.adb import Adb
 from harness.probes.battery import battery_percent, battery_temperature, charging
 from harness.probes.clocks import clocks_mhz
+from harness.probes.power import battery_current, battery_voltage
 from harness.probes.temperature import device_temperature, service_sensors, thermal_status, zone_sensors
 from harness.records import Conditions, DeviceInfo, TextReading
 
@@ -20,6 +21,10 @@ CLOCKS = (
 )
 
 CLOCK_LIMITS = CLOCKS.replace("scaling_cur_freq", "scaling_max_freq")
+POWER = (
+    "for s in /sys/class/power_supply/*; do for f in voltage_now current_now; do "
+    '[ ! -e "$s/$f" ] || echo "${s##*/}\t$f\t$(cat "$s/$f" 2>&1)"; done; done'
+)
 
 
 def properties(adb: Adb) -> dict[str, str]:
@@ -62,6 +67,7 @@ def conditions(adb: Adb) -> Conditions:
     zones = adb.shell(ZONES, doing="tell its thermal zones").stdout
     clocks = adb.shell(CLOCKS, doing="tell its clocks").stdout
     limits = adb.shell(CLOCK_LIMITS, doing="tell the limits of its clocks").stdout
+    power = adb.shell(POWER, doing="tell its power").stdout
     return Conditions(
         temperature_c=device_temperature(service_sensors(thermal), battery_temperature(battery), zone_sensors(zones)),
         thermal_status=thermal_status(thermal),
@@ -69,6 +75,8 @@ def conditions(adb: Adb) -> Conditions:
         charging=charging(battery),
         clocks_mhz=clocks_mhz(clocks),
         clock_limits_mhz=clocks_mhz(limits),
+        battery_v=battery_voltage(power),
+        battery_a=battery_current(power),
     )
 
 

@@ -55,6 +55,8 @@ FILES = {
     "/sys/class/thermal/thermal_zone1/temp": "-273000\n",
     "/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "1803000\n",
     "/sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq": "2802000\n",
+    "/sys/class/power_supply/battery/voltage_now": "4123000\n",
+    "/sys/class/power_supply/battery/current_now": "-412000\n",
     "/sys/devices/system/cpu/cpu0/cpufreq/scaling_max_freq": "1803000\n",
     "/sys/devices/system/cpu/cpu1/cpufreq/scaling_max_freq": "2802000\n",
 }
