@@ -1,0 +1,85 @@
+"""Core ML, SwiftUI, UIKit and ExecuTorch code against narrow stand-ins for Apple's modules, in the Swift 6 language mode."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from builder.process import Completed
+from tests.ios.swift import ROOT, Swift, build_folder, ios_sources
+
+
+def typecheck(sources: Path, work: Path) -> Completed:
+    """Type-check a copy of the iOS sources; compiled stand-ins are kept in the working directory."""
+    swift = Swift(sources, work)
+    shutil.copytree(ROOT / "tests" / "ios" / "stubs", work / "stubs", dirs_exist_ok=True)
+    shutil.copyfile(ROOT / "tests" / "ios" / "typecheck.sh", work / "typecheck.sh")
+    at = swift.work_path
+    return swift.run("sh", f"{at}/typecheck.sh", swift.source_path, f"{at}/stubs", f"{at}/out", check=False)
+
+
+@pytest.fixture(scope="module")
+def work() -> Path:
+    return build_folder("typecheck")
+
+
+def test_all_sources_are_right(work: Path) -> None:
+    """The SDK, the ExecuTorch engine and the app compile without an error or a warning, strict concurrency included."""
+    with FileLock(work / "lock", timeout=900):
+        done = typecheck(ios_sources(), work)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said[-4000:]
+    for name in ("EdgebundleCore", "Edgebundle", "EdgebundleExecuTorch", "App"):
+        assert f"{name} is right" in said
+    assert "warning:" not in said, said
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "said"),
+    [
+        (
+            "edgebundle/Sources/Edgebundle/CompiledModels.swift",
+            "MLModel.compileModel(at:",
+            "MLModel.compile(at:",
+            "compile",
+        ),
+        ("app/App/StudioView.swift", ".navigationTitle(", ".navigationHeading(", "navigationHeading"),
+        (
+            "executorch/Sources/EdgebundleExecuTorch/ExecuTorchEngine.swift",
+            "module.forward(",
+            "module.foward(",
+            "foward",
+        ),
+    ],
+)
+def test_a_misspelt_api_fails(file: str, right: str, wrong: str, said: str, work: Path, tmp_path: Path) -> None:
+    """One wrong name in Core ML, SwiftUI or ExecuTorch code is an error that names it."""
+    shutil.copytree(ios_sources(), tmp_path / "ios")
+    path = tmp_path / "ios" / file
+    text = path.read_text(encoding="utf-8")
+    assert right in text
+    path.write_text(text.replace(right, wrong), encoding="utf-8")
+    with FileLock(work / "lock", timeout=900):
+        done = typecheck(tmp_path / "ios", work)
+    assert done.returncode != 0
+    assert re.search(rf"error: .*{said}", done.stdout + done.stderr), done.stderr[-2000:]
+
+
+def test_stubs_state_their_origin() -> None:
+    """Every stand-in is named by the modules that the sources import, and its README says where it comes from."""
+    stubs = {path.stem for path in (ROOT / "tests" / "ios" / "stubs").glob("*.swift")}
+    imported = {
+        name
+        for path in ios_sources().rglob("Sources/**/*.swift")
+        for name in re.findall(r"^\s*(?:@\w+ )?import (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    } | {
+        name
+        for path in (ios_sources() / "app" / "App").glob("*.swift")
+        for name in re.findall(r"^\s*(?:@\w+ )?import (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert stubs == imported - {"Foundation", "Edgebundle", "EdgebundleCore"}
+    assert "developer.apple.com" in (ROOT / "tests" / "ios" / "stubs" / "README.md").read_text(encoding="utf-8")
