@@ -51,6 +51,16 @@ class Completed:
         return "\n".join(lines[-count:])
 
 
+_running: set[subprocess.Popen[bytes]] = set()  # what `run` waits for, in whichever thread
+
+
+def kill_running() -> None:
+    """Kill all that `run` is waiting for in other threads: Ctrl-C reaches the main thread alone."""
+    for process in tuple(_running):
+        with contextlib.suppress(ProcessLookupError):  # it ended in the meantime
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def find(program: str) -> str | None:
     """Full path of a program on PATH, or None."""
     return shutil.which(program)
@@ -81,6 +91,7 @@ def run(
         raise ToolMissing(f"{words[0]} is not installed") from error
     except OSError as error:
         raise ToolFailed(f"{words[0]} could not be started ({error})") from error
+    _running.add(process)
     try:
         out, err = process.communicate(input_bytes, timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
@@ -89,6 +100,8 @@ def run(
     except BaseException:  # Ctrl-C: nothing we started may outlive us
         kill_group(process)
         raise
+    finally:
+        _running.discard(process)
     done = Completed(
         returncode=process.returncode, stdout=out.decode(errors="replace"), stderr=err.decode(errors="replace")
     )

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from harness.config import PROTOCOLS
 from harness.devices import DEVICES
 from harness.errors import HarnessError, UsageError
+
+PROTOCOL_NAMES = ("quick", "standard", "sustained")  # of harness.config, which takes long to import
 
 EXAMPLES = """examples:
   harness devices
@@ -102,7 +103,7 @@ def build_parser() -> Parser:
         "--protocol",
         default="quick",
         metavar="NAME|FILE.toml",
-        help=f"how thoroughly: {', '.join(PROTOCOLS)}, or one of your own (default: quick)",
+        help=f"how thoroughly: {', '.join(PROTOCOL_NAMES)}, or one of your own (default: quick)",
     )
     run.add_argument(
         "-o",

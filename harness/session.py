@@ -1,34 +1,38 @@
-"""The flow of `harness run`: every device, every variant it can run, one record each, kept at once."""
+"""The flow of `harness run`: rounds over all variants on each device, one record each, kept at once."""
 
 from __future__ import annotations
 
-import hashlib
+import random
+import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.bundle import Bundle, BundleError, Golden, Variant, opened
-from builder.bundle.tensors import golden_tensor
+from builder.bundle import Bundle, BundleError, Variant, opened
+from builder.process import kill_running
+from harness.clock import Clock, WallClock
 from harness.config import Protocol
 from harness.devices import open_device
-from harness.devices.base import Device, Request
-from harness.errors import DeviceError, MissingToolError, UsageError
-from harness.pictures import pictures_of
-from harness.records import ProtocolInfo, Run
+from harness.devices.base import Device, Pinnable
+from harness.errors import DeviceError, DeviceLost, HarnessError, MeasurementError, MissingToolError, UsageError
+from harness.measurement import Turn, measure_variant
+from harness.records import Run
 from harness.store import Store
-from harness.verdicts import check_golden, judged
 
 if TYPE_CHECKING:
-    from harness.devices.base import Tensors
+    from harness.pictures import Picture
+
+BACKOFF_S = (2.0, 8.0, 30.0)  # before a device that was lost is tried again; after the last try it is quarantined
+HERE = ("host", "arm64", "replay")  # kinds that share this computer's processor: measured one after the other
 
 
 @dataclass(frozen=True, kw_only=True)
 class Skipped:
-    """A variant that a device cannot run, or could not (`exit_code` 3 or 6): the reason is never dropped."""
+    """A variant that a device cannot run, or could not (`exit_code` 3, 6 or 7): the reason is never dropped."""
 
     device: str
     variant: str
@@ -42,7 +46,7 @@ class Skipped:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """Progress: variant number `index` of `total` on a device is about to be measured."""
+    """Progress: measurement number `index` of `total` on a device is about to be made, of `variant`."""
 
     device: str
     variant: str
@@ -74,121 +78,166 @@ def run_session(
     protocol: Protocol,
     store: Store | None,
     on_step: Callable[[Step], None] = lambda step: None,
+    *,
+    resume: bool = False,
+    clock: Clock | None = None,
 ) -> SessionResult:
-    """Measure all variants of a bundle on each device (`KIND` or `KIND:ID`).
+    """Measure all variants of a bundle on each device (`KIND` or `KIND:ID`), phones side by side.
 
-    A device that fails is in the result with its reason and the next one is measured; only bad usage and a store that cannot be
-    written end the session (UsageError, StoreError). Records are appended one by one, so nothing measured is ever lost.
+    A device that fails is in the result with its reason and the others go on; only bad usage and a store that cannot be
+    written end the session (UsageError, StoreError). Records are appended one by one, so nothing measured is ever lost:
+    with `resume` the last session of the same bundle and protocol in the store goes on with what it lacks.
     """
     if not bundle.manifest.goldens:
         raise UsageError(
             "the bundle has no golden to measure on and to check against; rebuild it with 'builder convert'."
         )
-    runs: list[Run] = []
-    skipped: list[Skipped] = []
-    variants = bundle.manifest.variants
+    earlier = resumable(bundle, protocol, store) if resume else []
     if store is not None:
         store.put_manifest(bundle.sha256, bundle.manifest)
-    for name in devices:
+    session = _Session(
+        bundle=bundle,
+        protocol=protocol,
+        store=_Shared(store) if store is not None else None,
+        on_step=on_step,
+        clock=clock or WallClock(),
+        id=(earlier[0].session if earlier else None) or uuid.uuid4().hex,
+        done={(run.device.kind, run.device.id, run.variant, run.round or 0) for run in earlier},
+    )
+    lanes = _lanes(devices)
+    with ThreadPoolExecutor(max(len(lanes), 1), thread_name_prefix="device") as pool:
         try:
-            with open_device(name) as device:
-                for index, variant in enumerate(variants):
-                    on_step(Step(device=name, variant=variant.id, index=index, total=len(variants)))
-                    reason = device.unsupported(variant)
-                    if reason is not None:
-                        skipped.append(Skipped(device=name, variant=variant.id, reason=reason))
-                        continue
-                    try:
-                        runs.append(measure_variant(bundle, variant, device, protocol, store))
-                    except (DeviceError, MissingToolError) as error:
-                        skipped.append(
-                            Skipped(device=name, variant=variant.id, reason=str(error), exit_code=error.exit_code)
-                        )
-        except (DeviceError, MissingToolError) as error:  # it cannot be opened or left
-            skipped.append(Skipped(device=name, variant="all variants", reason=str(error), exit_code=error.exit_code))
-    return SessionResult(runs=tuple(runs), skipped=tuple(skipped))
+            parts = [part for lane in pool.map(session.lane, lanes) for part in lane]
+        except BaseException:  # Ctrl-C, or a store that cannot be written: all stop in the middle of what they do
+            session.stop.set()
+            kill_running()
+            raise
+    return SessionResult(
+        runs=tuple(run for part in parts for run in part.runs), skipped=tuple(s for part in parts for s in part.skipped)
+    )
 
 
-def golden_inputs(bundle: Bundle, golden: Golden) -> Tensors:
-    """What a golden puts in, by name in logical layout. Raises UsageError when it does not fit the manifest's tensors."""
-    specs = {spec.name: spec for spec in bundle.manifest.inputs}
-    names = {tensor.name for tensor in golden.inputs}
-    results = {tensor.name for expected in golden.expected for tensor in expected.tensors}
-    if names != set(specs) or not results <= {spec.name for spec in bundle.manifest.outputs}:
+def resumable(bundle: Bundle, protocol: Protocol, store: Store | None) -> list[Run]:
+    """The records of the last session of this bundle and protocol. Raises UsageError where there is none."""
+    if store is None:
+        raise UsageError("there is no store to resume a session from; name it with -o.")
+    runs = [run for run in store.runs() if run.bundle_sha256 == bundle.sha256 and run.protocol.name == protocol.name]
+    if not runs:
         raise UsageError(
-            f"golden {golden.id} does not name the tensors of its manifest; rebuild the bundle with 'builder convert'."
+            f"the store holds no session of this bundle with the protocol {protocol.name!r}; start one without --resume."
         )
-    try:
-        return {tensor.name: golden_tensor(bundle.root, tensor, specs[tensor.name]) for tensor in golden.inputs}
-    except ValueError as error:  # a file of another size than the tensor
-        raise UsageError(
-            f"golden {golden.id} does not fit its manifest ({error}); rebuild the bundle with 'builder convert'."
-        ) from error
+    return [run for run in runs if run.session == runs[-1].session]
 
 
-def tensors_sha256(tensors: Tensors) -> str:
-    """Hash of what is put in: names, shapes, types and values."""
-    digest = hashlib.sha256()
-    for name, values in sorted(tensors.items()):
-        digest.update(f"{name} {values.dtype} {values.shape}\n".encode())
-        digest.update(values.tobytes())
-    return digest.hexdigest()
+def _lanes(devices: Iterable[str]) -> list[list[str]]:
+    """Devices that may be measured at the same time, each lane one after the other."""
+    here, lanes = [], []
+    for name in dict.fromkeys(devices):
+        if name.partition(":")[0] in HERE:
+            here.append(name)
+        else:
+            lanes.append([name])
+    return [lane for lane in (here, *lanes) if lane]
 
 
-def measure_variant(bundle: Bundle, variant: Variant, device: Device, protocol: Protocol, store: Store | None) -> Run:
-    """One run: conditions, measurement on the first golden's input, its check, conditions, verdict, record."""
-    plan = protocol.counting() if device.metric == "instructions" else protocol
-    golden = bundle.manifest.goldens[0]
-    request = Request(
-        artifact=bundle.path(variant.file),
-        variant=variant,
-        inputs=golden_inputs(bundle, golden),
-        threads=plan.threads,
-        warmup=plan.warmup,
-        runs=plan.runs,
-        timeout_s=plan.timeout_s,
-    )
-    inputs_sha256 = tensors_sha256(request.inputs)
-    started = datetime.now(UTC)
-    before = device.conditions()
-    measured = device.measure(request)
-    after = device.conditions()
-    result, reason = check_golden(bundle, golden, variant.id, measured.outputs)
-    run = Run(
-        id=uuid.uuid4().hex,
-        started_at=started.isoformat(timespec="milliseconds"),
-        model_name=bundle.manifest.model.name,
-        bundle_sha256=bundle.sha256,
-        variant=variant.id,
-        variant_sha256=variant.sha256,
-        variant_bytes=variant.bytes,
-        backend=variant.backend,
-        device=device.info,
-        mode=measured.mode,
-        runtime=measured.runtime,
-        runtime_version=measured.runtime_version,
-        delegate_requested=variant.delegate,
-        delegate_executed=measured.delegate_executed,
-        threads=plan.threads,
-        protocol=ProtocolInfo(name=plan.name, warmup=plan.warmup, runs=plan.runs),
-        input_sha256=inputs_sha256,
-        conditions_start=before,
-        conditions_end=after,
-        metric=device.metric,
-        simulated=device.simulated,
-        compile_ns=measured.compile_ns,
-        load_ns=measured.load_ns,
-        first_ns=measured.first_ns,
-        latency_ns=measured.latency_ns,
-        instructions=measured.instructions,
-        peak_memory_bytes=measured.peak_memory_bytes,
-        op_devices=measured.op_devices,
-        samples=measured.samples,
-        golden=result,
-        golden_reason=reason,
-        verdict="",
-    )
-    run = judged(run)
-    if store is not None:
-        store.append(run, pictures_of(bundle, golden, variant.id, measured.outputs))
-    return run
+def turns(variants: Sequence[Variant], protocol: Protocol) -> list[tuple[int, Variant]]:
+    """Every round with every variant, the order drawn anew for each round: what drifts hits all variants alike."""
+    draw = random.Random(protocol.seed)
+    order = []
+    for number in range(protocol.rounds):
+        shuffled = list(variants)
+        if protocol.rounds > 1:
+            draw.shuffle(shuffled)
+        order += [(number, variant) for variant in shuffled]
+    return order
+
+
+class _Shared:
+    """A store that several threads append to."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._lock = store, threading.Lock()
+        self.put_manifest, self.runs, self.manifest = store.put_manifest, store.runs, store.manifest
+        self.pictures, self.close = store.pictures, store.close
+
+    def append(self, run: Run, pictures: tuple[Picture, ...] = ()) -> None:
+        with self._lock:
+            self._store.append(run, pictures)
+
+
+@dataclass(kw_only=True)
+class _Session:
+    bundle: Bundle
+    protocol: Protocol
+    store: Store | None
+    on_step: Callable[[Step], None]
+    clock: Clock
+    id: str
+    done: set[tuple[str, str, str, int]]
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def lane(self, names: list[str]) -> list[SessionResult]:
+        return [self.device(name) for name in names]
+
+    def device(self, name: str) -> SessionResult:
+        """All turns of one device; one that is lost is opened again where it stopped, after a pause, and in the end quarantined."""
+        runs: list[Run] = []
+        skipped: list[Skipped] = []
+        left = turns(self.bundle.manifest.variants, self.protocol)
+        total, pauses = len(left), list(BACKOFF_S)
+        start_c: list[float | None] = []
+        while left and not self.stop.is_set():
+            before = len(left)
+            try:
+                with ExitStack() as stack:
+                    device = stack.enter_context(open_device(name))
+                    start_c = start_c or [device.conditions().temperature_c.value]
+                    if isinstance(device, Pinnable) and self.protocol.pins.any:
+                        stack.enter_context(device.pin(self.protocol.pins))
+                    while left and not self.stop.is_set():
+                        number, variant = left[0]
+                        self.on_step(Step(device=name, variant=variant.id, index=total - len(left), total=total))
+                        self._turn(
+                            device,
+                            name,
+                            variant,
+                            Turn(session=self.id, round=number, start_c=start_c[0]),
+                            runs,
+                            skipped,
+                        )
+                        left.pop(0)
+            except DeviceLost as error:
+                pauses = list(BACKOFF_S) if len(left) < before else pauses
+                if not pauses:
+                    skipped.append(
+                        self._given_up(name, f"quarantined after {len(BACKOFF_S) + 1} tries: {error}", error)
+                    )
+                    break
+                if not self.stop.is_set():
+                    self.clock.sleep(pauses.pop(0))
+            except (DeviceError, MissingToolError) as error:  # it cannot be opened or left
+                skipped.append(self._given_up(name, str(error), error))
+                break
+        return SessionResult(runs=tuple(runs), skipped=tuple(skipped))
+
+    def _turn(
+        self, device: Device, name: str, variant: Variant, turn: Turn, runs: list[Run], skipped: list[Skipped]
+    ) -> None:
+        """One measurement, unless the device cannot, has failed on this variant before, or the store has it. Raises DeviceLost."""
+        if (device.info.kind, device.info.id, variant.id, turn.round) in self.done:
+            return
+        if any(entry.variant == variant.id for entry in skipped):
+            return
+        reason = device.unsupported(variant)
+        if reason is not None:
+            skipped.append(Skipped(device=name, variant=variant.id, reason=reason))
+            return
+        try:
+            runs.append(measure_variant(self.bundle, variant, device, self.protocol, self.store, turn, self.clock))
+        except DeviceLost:
+            raise
+        except (DeviceError, MissingToolError, MeasurementError) as error:
+            skipped.append(Skipped(device=name, variant=variant.id, reason=str(error), exit_code=error.exit_code))
+
+    def _given_up(self, name: str, reason: str, error: HarnessError) -> Skipped:
+        return Skipped(device=name, variant="all variants", reason=reason, exit_code=error.exit_code)

@@ -31,6 +31,7 @@ class Replay:
     """Each record is given back once, in the order of the file; records keep no outputs, so goldens are not checked."""
 
     metric: Literal["latency", "instructions"]
+    self_paced: Literal[True] = True
 
     def __init__(self, path: Path, records: list[Run]) -> None:
         self._path = path
@@ -71,6 +72,7 @@ class Replay:
             peak_memory_bytes=found.peak_memory_bytes,
             outputs={},
             samples=found.samples,
+            warm_up=found.protocol.warmup if found.warm_up is None else found.warm_up,
         )
 
     def __enter__(self) -> Self:

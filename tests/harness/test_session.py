@@ -13,6 +13,7 @@ from harness.errors import UsageError
 from harness.records import Run
 from harness.session import Step, opened_bundle, run_session
 from harness.store import open_store, stored_runs
+from harness.verdicts import exit_code
 from tests.harness.small_bundle import write_manifest
 
 
@@ -24,8 +25,10 @@ def test_a_run_has_everything_that_makes_it_mean_something(measured_runs: list[R
         assert run.golden.passed
         assert run.golden.psnr_db >= 45
         assert run.delegate_executed.value == run.delegate_requested == "xnnpack"
-        assert len(run.latency_ns) == run.protocol.runs == 30
-        assert run.verdict == "ok" or run.verdict.startswith("unstable: ")
+        assert 30 <= len(run.latency_ns) <= 45
+        assert run.warm_up is not None
+        assert run.warm_up + len(run.latency_ns) == 5 + 45
+        assert exit_code(run.verdict) in (0, 7)  # this computer may be busy, but the output is right
         assert run.simulated is None
     with opened_bundle(small_bundle) as bundle:
         assert {run.bundle_sha256 for run in measured_runs} == {bundle.sha256}
