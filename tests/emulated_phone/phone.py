@@ -68,6 +68,11 @@ class EmulatedPhone:
         folder = self.root / "data/local/tmp"
         return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
+    def drop(self) -> None:
+        """A loose contact: all connections break, and new ones are taken."""
+        for connection in self._connections:
+            connection.close()
+
     def vanish(self) -> None:
         """Be unplugged: the connection breaks and no new one is taken."""
         self._listener.close()
