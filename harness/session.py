@@ -6,7 +6,7 @@ import random
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,11 +106,14 @@ def run_session(
     )
     lanes = _lanes(devices)
     with ThreadPoolExecutor(max(len(lanes), 1), thread_name_prefix="device") as pool:
+        futures = [pool.submit(session.lane, lane) for lane in lanes]
         try:
-            parts = [part for lane in pool.map(session.lane, lanes) for part in lane]
+            wait(futures, return_when=FIRST_EXCEPTION)
+            parts = [part for future in futures for part in future.result()]
         except BaseException:  # Ctrl-C, or a store that cannot be written: all stop in the middle of what they do
             session.stop.set()
-            kill_running()
+            while wait(futures, timeout=0.2).not_done:
+                kill_running()
             raise
     return SessionResult(
         runs=tuple(run for part in parts for run in part.runs), skipped=tuple(s for part in parts for s in part.skipped)
