@@ -54,7 +54,9 @@ class Postgres:
             "initdb", "-D", self.root / "data", "-U", "tester", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync"
         )
         options = f"-c listen_addresses= -c unix_socket_directories={self.root} -c fsync=off"
-        self._run("pg_ctl", "start", "-w", "-D", self.root / "data", "-l", self.root / "data" / "server.log", "-o", options)
+        self._run(
+            "pg_ctl", "start", "-w", "-D", self.root / "data", "-l", self.root / "data" / "server.log", "-o", options
+        )
         return self
 
     def __exit__(
