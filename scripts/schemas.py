@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from builder.bundle import Manifest
 from builder.config import Config
 from builder.precision.plan import PlanFile
+from harness.config import Protocol
 from harness.records import Run
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "formats"
@@ -18,6 +19,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "plan.schema.json": PlanFile,
     "manifest.schema.json": Manifest,
     "run-record.schema.json": Run,
+    "protocol.schema.json": Protocol,
 }
 
 
