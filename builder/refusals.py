@@ -61,7 +61,7 @@ def _name(node: Node) -> tuple[str, str]:
     from torch._ops import HigherOrderOperator, OpOverload
 
     if isinstance(node.target, HigherOrderOperator):
-        return "higher_order", str(node.target.name())
+        return "higher_order", str(node.target._name)
     if isinstance(node.target, OpOverload):
         return node.target.namespace, node.target._schema.name.split("::")[-1]
     return "builtins", str(getattr(node.target, "__name__", node.target))

@@ -36,7 +36,7 @@ def tiling_facts(
         or picture is None
     ):
         return _not("only networks from one picture to one are made of tiles")
-    found = reach_of(program, program.graph_signature.user_inputs[:1])  # type: ignore[arg-type]
+    found = reach_of(program, program.graph_signature.user_inputs[:1])
     if isinstance(found, str):
         return _not(found)
     side = min(inputs[0].shape[2:])

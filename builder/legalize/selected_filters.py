@@ -37,7 +37,7 @@ def _has_computed_weights(node: Node) -> bool:
         return False
     weight: Any = node.args[1]
     groups = node.args[6] if len(node.args) > 6 else 1
-    return weight.op == "call_function" and groups == 1
+    return bool(weight.op == "call_function" and groups == 1)
 
 
 def _convolution(

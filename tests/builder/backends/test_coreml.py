@@ -346,8 +346,8 @@ def test_damaged_and_foreign_programs_are_errors(fp32: Made, tmp_path: Path) -> 
 
 def test_coverage_counts_the_program_and_says_that_it_is_predicted(fp32: Made) -> None:
     """No unit is claimed that only a device can tell; constants are not counted as work."""
-    found = coreml.coverage(fp32.path, "cpu_and_ne")
-    assert (found.delegate, found.source, found.left) == ("cpu_and_ne", "predicted", ())
+    found = coreml.coverage(fp32.path, "all")
+    assert (found.delegate, found.source, found.left) == ("all", "predicted", ())
     # 4 convolutions, linear, transposed one, 3 ReLU, 2 sigmoid, mean, add, mul, 2 expand_dims
     assert found.delegated_ops == found.total_ops == 16
     with pytest.raises(InputError, match="npu"):
