@@ -87,3 +87,28 @@ def test_a_fault_at_a_random_moment(
     assert all(entry.golden is not None and entry.golden.passed for entry in result.runs)
     assert phone.state == {}
     assert phone.files == []
+
+
+def test_nothing_is_polled_inside_a_timed_pass(
+    phone: EmulatedPhone, small_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the benchmark runs on the phone no other call to it is under way, lasting load included."""
+    active: list[str] = []
+    together: list[tuple[str, ...]] = []
+    run = Adb._run
+
+    def watched(self: Adb, words: Sequence[str], *, doing: str, timeout_s: float) -> Completed:
+        active.append(doing)
+        together.append(tuple(active))
+        try:
+            return run(self, words, doing=doing, timeout_s=timeout_s)
+        finally:
+            active.remove(doing)
+
+    monkeypatch.setattr(Adb, "_run", watched)
+    plan = PLAN.model_copy(update={"duration_s": 1.0})
+    with opened_bundle(small_bundle) as bundle:
+        result = run_session(bundle, [f"android:{phone.address}"], plan, None)
+    assert len(result.runs) == 2
+    assert ("run the benchmark",) in together
+    assert all(len(calls) == 1 for calls in together)
