@@ -22,17 +22,17 @@ def scheme_text() -> str:
         ET.SubElement(build, "BuildActionEntries"), "BuildActionEntry", {f"buildFor{name}": "YES" for name in actions}
     )
     _reference(entry)
-    ET.SubElement(scheme, "TestAction", buildConfiguration="Debug", shouldUseLaunchSchemeArgsEnv="YES", **_DEBUGGER)
+    ET.SubElement(scheme, "TestAction", _DEBUGGER, buildConfiguration="Debug", shouldUseLaunchSchemeArgsEnv="YES")
     launch = ET.SubElement(
         scheme,
         "LaunchAction",
+        _DEBUGGER,
         buildConfiguration="Release",
         launchStyle="0",
         useCustomWorkingDirectory="NO",
         ignoresPersistentStateOnLaunch="NO",
         debugDocumentVersioning="YES",
         allowLocationSimulation="YES",
-        **_DEBUGGER,
     )
     profile = ET.SubElement(scheme, "ProfileAction", buildConfiguration="Release", shouldUseLaunchSchemeArgsEnv="YES")
     for action in (launch, profile):
