@@ -18,6 +18,7 @@ from builder.errors import ConfigError
 from builder.exports import DYNAMIC, FORMATS
 from builder.jobs import ExportResult
 from builder.output import copy_into, refuse_foreign, replacing
+from builder.process import results_of
 from builder.project import Project, open_project
 from builder.search import SearchResult, find_plans, found_files, search_variant, write_found
 from builder.sizes import expanded, of_size
@@ -143,7 +144,8 @@ def make_bundle(project: Project, sections: Sequence[VariantSection], listener: 
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
             lower = partial(lower_variant, project, listener=listener, stop=stop)
-            variants = list(pool.map(lower, sources, sections, plans))
+            work = zip(sources, sections, plans, strict=True)
+            variants = results_of([pool.submit(lower, *each) for each in work])
         except BaseException:  # one failed, or Ctrl-C: the others end now, not after minutes
             stop.set()
             pool.shutdown(cancel_futures=True)

@@ -10,12 +10,15 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import psutil
+
+Answer = TypeVar("Answer")
 
 
 class ToolError(Exception):
@@ -59,6 +62,20 @@ def kill_running() -> None:
     for process in tuple(_running):
         with contextlib.suppress(ProcessLookupError):  # it ended in the meantime
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def results_of(futures: Sequence[Future[Answer]]) -> list[Answer]:
+    """What threads give back, in order; as soon as one fails, its error.
+
+    It looks every 0.2 s: a wait without limit sleeps through a signal that the kernel hands to another thread.
+    """
+    while True:
+        done, left = wait(futures, timeout=0.2, return_when=FIRST_EXCEPTION)
+        failed = next((future for future in futures if future in done and future.exception() is not None), None)
+        if failed is not None:
+            failed.result()
+        if not left:
+            return [future.result() for future in futures]
 
 
 def find(program: str) -> str | None:

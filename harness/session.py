@@ -6,14 +6,14 @@ import random
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.bundle import Bundle, BundleError, Variant, opened
-from builder.process import kill_running
+from builder.process import kill_running, results_of
 from harness.clock import Clock, WallClock
 from harness.config import Protocol
 from harness.devices import open_device
@@ -108,8 +108,7 @@ def run_session(
     with ThreadPoolExecutor(max(len(lanes), 1), thread_name_prefix="device") as pool:
         futures = [pool.submit(session.lane, lane) for lane in lanes]
         try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-            parts = [part for future in futures for part in future.result()]
+            parts = [part for lane in results_of(futures) for part in lane]
         except BaseException:  # Ctrl-C, or a store that cannot be written: all stop in the middle of what they do
             session.stop.set()
             while wait(futures, timeout=0.2).not_done:

@@ -17,6 +17,7 @@ from builder.errors import ConfigError, ConversionError, VerificationError
 from builder.jobs import PerceptualRequest
 from builder.precision.plan import Between, resolve
 from builder.precision.ranges import PLAIN, CalibrationSettings
+from builder.process import results_of
 from builder.project import Project
 from builder.search.cost import CostMeter
 from builder.search.goal import Measures
@@ -85,7 +86,7 @@ class Exporter:
     def _each(self, work: Callable[[Choice], Result], plans: Sequence[Choice]) -> list[Result]:
         with ThreadPoolExecutor(self._parallel) as threads:
             try:
-                return list(threads.map(work, plans))
+                return results_of([threads.submit(work, plan) for plan in plans])
             except BaseException:  # Ctrl-C: the others end now
                 self._stop.set()
                 threads.shutdown(cancel_futures=True)
