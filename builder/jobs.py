@@ -81,6 +81,8 @@ class VariantJob(Message):
     evaluation: tuple[Path, ...]
     rewrites: tuple[str, ...] = ()
     require_coverage: float | None = None
+    io: Literal["tensors", "images"] = "tensors"
+    deployment_target: str | None = None
 
 
 class VariantResult(Message):

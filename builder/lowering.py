@@ -46,6 +46,12 @@ def lower(job: VariantJob, model: Model, plan: ResolvedPlan, artifact: Path, tel
     def seen() -> Observed:
         return _observed(job, model, tell)
 
+    if job.backend == "coreml":
+        from builder.backends import coreml
+
+        return coreml.lower(
+            model, plan, job.delegate, seen, artifact, io=job.io, deployment_target=job.deployment_target
+        )
     if job.backend != "tflite" or job.delegate not in backend.DELEGATES:
         return backend.lower(model, plan, job.delegate, seen, artifact)
     from builder.backends.tflite.realise import realise

@@ -204,6 +204,8 @@ def lower_variant(
         evaluation=tuple(file.path for file in project.data.evaluation),
         rewrites=rewrites,
         require_coverage=section.require_coverage,
+        io=section.io,
+        deployment_target=section.deployment_target,
     )
     key = content_key(
         {

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from builder.backends import BACKENDS
 from builder.backends.base import Model
+from builder.backends.borders import logical
 from builder.bundle import FileHash, GoldenTensor, LayerPrecision, Legalization, TensorSpec, file_sha256, tree_files
 from builder.bundle.tensors import as_golden, golden_tensor, peak_of, psnr_db, tensor_to_pixels, write_picture
 from builder.coverage import explained, require_coverage
@@ -246,6 +247,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
 
     stage(folder, "run")
     runner = backend.runner(artifact, lowered.inputs, lowered.outputs, os.cpu_count() or 1)
+    runner = logical(runner, lowered.inputs, lowered.outputs, (*model.inputs, *model.outputs))
     meter = QualityMeter(outputs=model.outputs)
     likeness = Perceptual(job.perceptual.lpips) if job.perceptual is not None else None
     similarities: list[float] = []
@@ -316,7 +318,9 @@ def run_verify(job: VerifyJob, folder: Path) -> VerifyResult:
         tensor.name: golden_tensor(job.root, tensor, spec).astype(spec.dtype)
         for tensor, spec in zip(job.golden.inputs, job.inputs, strict=True)
     }
-    runner = backend.runner(job.root / job.variant.file, job.variant.inputs, job.variant.outputs, os.cpu_count() or 1)
+    variant = job.variant
+    runner = backend.runner(job.root / variant.file, variant.inputs, variant.outputs, os.cpu_count() or 1)
+    runner = logical(runner, variant.inputs, variant.outputs, (*job.inputs, *job.outputs))
     outputs = runner(inputs)
     expected = next(e.tensors for e in job.golden.expected if e.variant == job.variant.id)
     worst = {}

@@ -52,11 +52,15 @@ class TensorSpec(Frozen):
 
 
 class Binding(Frozen):
-    """How one logical tensor is laid out in one artifact: position in the artifact's own order, layout, shape, dtype."""
+    """How one logical tensor is laid out in one artifact: position in the artifact's own order, layout, shape, dtype.
+
+    Layout `image`: the artifact takes or gives a picture of 8 bits a channel and does the arithmetic of `TensorSpec` itself;
+    `shape` and `dtype` are then the logical tensor's.
+    """
 
     name: str
     index: int
-    layout: Literal["NCHW", "NHWC", "plain"]
+    layout: Literal["NCHW", "NHWC", "plain", "image"]
     shape: tuple[int, ...]
     dtype: Literal["float32", "float16", "int32", "int64"] = "float32"
 

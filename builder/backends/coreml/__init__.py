@@ -9,7 +9,7 @@ import math
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from builder.backends.base import Lowered, Model, Runner, Seen, StoredLayer
 from builder.bundle import Binding, Coverage, TensorSpec, tree_bytes
@@ -21,6 +21,8 @@ from builder.precision.scheme import Scheme
 
 if TYPE_CHECKING:
     from builder.backends.base import Tensors
+
+Io = Literal["tensors", "images"]
 
 SUFFIX = ".mlpackage"
 DELEGATES: tuple[str, ...] = ("all", "cpu_and_gpu", "cpu_and_ne")
@@ -61,21 +63,36 @@ def observe(model: Model, samples: Iterable[Tensors]) -> dict[str, Observation]:
     return observe_program(model.program, [spec.name for spec in model.inputs], samples)
 
 
-def lower(model: Model, plan: ResolvedPlan, delegate: str, seen: Seen, out: Path) -> Lowered:
-    """Write the .mlpackage. Equal inputs give equal bytes. Raises ConversionError."""
+def lower(
+    model: Model,
+    plan: ResolvedPlan,
+    delegate: str,
+    seen: Seen,
+    out: Path,
+    *,
+    io: Io = "tensors",
+    deployment_target: str | None = None,
+) -> Lowered:
+    """Write the .mlpackage. Equal inputs give equal bytes.
+
+    With `io = "images"` pictures go in and come out as 8-bit pixels, which the file scales itself. `deployment_target` is the oldest
+    system that must load it, `iOS17`; without one the oldest that can. Raises ConversionError, and ConfigError for a system that is
+    too old.
+    """
     from builder.backends.coreml.convert import to_mlpackage
 
     _known(delegate)
-    to_mlpackage(model, plan, out)
-    return Lowered(inputs=_bindings(model.inputs), outputs=_bindings(model.outputs))
+    to_mlpackage(model, plan, out, io=io, deployment_target=deployment_target)
+    return Lowered(inputs=_bindings(model.inputs, io), outputs=_bindings(model.outputs, io))
 
 
-def _bindings(specs: tuple[TensorSpec, ...]) -> tuple[Binding, ...]:
+def _bindings(specs: tuple[TensorSpec, ...], io: Io) -> tuple[Binding, ...]:
+    picture: Literal["image", "NCHW"] = "image" if io == "images" else "NCHW"
     return tuple(
         Binding(
             name=spec.name,
             index=index,
-            layout="NCHW" if spec.kind == "image" else "plain",
+            layout=picture if spec.kind == "image" else "plain",
             shape=spec.shape,
             dtype="int32" if spec.dtype == "int64" else spec.dtype,  # Core ML has no 64-bit integers at its borders
         )

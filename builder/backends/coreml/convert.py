@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from builder.backends.base import Model
 from builder.backends.coreml.compute import precision
+from builder.backends.coreml.images import giving_pixels, image_input, image_output
 from builder.backends.coreml.match import placeholders
 from builder.backends.coreml.package import write_package
 from builder.backends.coreml.palette import palettizer
 from builder.backends.coreml.program import import_coremltools
 from builder.backends.coreml.rewrites import for_coremltools
-from builder.errors import ConversionError, EdgebundleError
+from builder.errors import ConfigError, ConversionError, EdgebundleError
 from builder.precision.plan import ResolvedPlan
 from builder.precision.scheme import Scheme
 
@@ -34,39 +35,66 @@ _WITHOUT = (
     "common::fuse_conv_bias",
     "common::fuse_conv_batchnorm",
 )
+# What coremltools says of an op that the target has not (converters/mil/mil/ops/helper.py, `_get_version_of_op`).
+_NEEDS = re.compile(
+    r"No available version for (?P<op>\w+) in the coremltools.target.\w+ opset.* at least coremltools.target.(?P<system>iOS\d+)"
+)
 _QUANTIZE, _PALETTIZE = "compression::linear_quantize_weights", "compression::palettize_weights"
 _PRUNE = "compression::prune_weights"
 
 
-def to_mlpackage(model: Model, plan: ResolvedPlan, out: Path) -> None:
-    """Convert, compress and save. Raises ConversionError."""
+def to_mlpackage(
+    model: Model, plan: ResolvedPlan, out: Path, *, io: str = "tensors", deployment_target: str | None = None
+) -> None:
+    """Convert, compress and save. Raises ConversionError, and ConfigError for a deployment target that is too old."""
     _check_names((*model.inputs, *model.outputs))
     coremltools = import_coremltools()
+    system = deployment_target or oldest_system(plan)
+    require_system(plan, system)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            write_package(_convert(coremltools, model, plan), out)
+            write_package(_convert(coremltools, model, plan, io, system), out)
     except EdgebundleError:
         raise
     except Exception as error:  # the converter raises whatever its passes raise; the worker's log has the rest
+        if (newer := _NEEDS.search(str(error))) is not None:
+            if deployment_target is None:  # nobody asked for an older one
+                return to_mlpackage(model, plan, out, io=io, deployment_target=newer["system"])
+            raise ConfigError(
+                f"the operation {newer['op']!r} needs {newer['system']} and the variant is made for {system}; set "
+                f'deployment_target = "{newer["system"]}" on the variant in builder.toml.'
+            ) from error
         text = str(error).strip().splitlines() or [type(error).__name__]
         raise ConversionError(
             f"coremltools cannot convert the model ({type(error).__name__}: {text[0][:300]}); replace the operation it names."
         ) from error
 
 
-def _convert(coremltools: Any, model: Model, plan: ResolvedPlan) -> Any:
+def _convert(coremltools: Any, model: Model, plan: ResolvedPlan, io: str, system: str) -> Any:
     schemes = {layer.name: plan.scheme(layer.name) for layer in model.layers.layers}
+    program = for_coremltools(model.program)
+    pictures = {spec.name for spec in (*model.inputs, *model.outputs) if io == "images" and spec.kind == "image"}
+    if pictures:
+        program = giving_pixels(program, model.outputs)
     return coremltools.convert(
-        for_coremltools(model.program),
+        program,
         inputs=[
-            coremltools.TensorType(name=spec.name, shape=spec.shape, dtype=_border_dtype(spec)) for spec in model.inputs
+            image_input(coremltools, spec)
+            if spec.name in pictures
+            else coremltools.TensorType(name=spec.name, shape=spec.shape, dtype=_border_dtype(spec))
+            for spec in model.inputs
         ],
-        outputs=[coremltools.TensorType(name=spec.name, dtype=_border_dtype(spec)) for spec in model.outputs],
+        outputs=[
+            image_output(coremltools, spec)
+            if spec.name in pictures
+            else coremltools.TensorType(name=spec.name, dtype=_border_dtype(spec))
+            for spec in model.outputs
+        ],
         convert_to="mlprogram",
         compute_precision=precision(coremltools, model, schemes),
         pass_pipeline=_pipeline(coremltools, model, schemes),
-        minimum_deployment_target=_target(coremltools, list(schemes.values())),
+        minimum_deployment_target=getattr(coremltools.target, system),
         skip_model_load=True,
     )
 
@@ -105,10 +133,24 @@ def _pipeline(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any
     return pipeline
 
 
-def _target(coremltools: Any, schemes: list[Scheme]) -> Any:
+def oldest_system(plan: ResolvedPlan) -> str:
     """iOS 16 holds everything but 4-bit linear weights, which came with iOS 18."""
-    needs_int4 = any(scheme.mode == "weight_only" and scheme.weight_bits == 4 for scheme in schemes)
-    return coremltools.target.iOS18 if needs_int4 else coremltools.target.iOS16
+    return "iOS18" if _int4_layers(plan) else "iOS16"
+
+
+def require_system(plan: ResolvedPlan, system: str) -> None:
+    """Raises ConfigError when the plan needs a newer system than this."""
+    layers = _int4_layers(plan)
+    if layers and int(system.removeprefix("iOS")) < 18:
+        raise ConfigError(
+            f"layer {layers[0]!r} is asked for as {plan.scheme(layers[0]).name}, which needs iOS18, and the variant is made for {system}; "
+            'set deployment_target = "iOS18" on the variant in builder.toml, or give the layer palettized_w4.'
+        )
+
+
+def _int4_layers(plan: ResolvedPlan) -> list[str]:
+    schemes = {layer: choice.scheme for layer, choice in plan.choices.items()}
+    return [layer for layer, scheme in schemes.items() if scheme.mode == "weight_only" and scheme.weight_bits == 4]
 
 
 def _border_dtype(spec: TensorSpec) -> Any:

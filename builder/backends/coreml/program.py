@@ -13,6 +13,7 @@ from builder.errors import InputError, VerificationError
 
 # Specification version -> oldest system: coremltools/__init__.py, `_SPECIFICATION_VERSION_IOS_*`.
 _SYSTEMS = {6: "iOS 15", 7: "iOS 16", 8: "iOS 17", 9: "iOS 18", 10: "iOS 26"}
+_COLOURS = {20: "RGB", 30: "BGR"}  # FeatureTypes.proto, ImageFeatureType.ColorSpace
 _BITS = {"fp16": 16, "fp32": 32, "int32": 32, "int16": 16, "int8": 8, "uint8": 8, "bool": 8}
 
 
@@ -52,6 +53,16 @@ def load_program(path: Path) -> Any:
         raise VerificationError(
             f"{path} cannot be rebuilt from its files ({error}); its weights or its program are damaged."
         ) from error
+
+
+def colours(path: Path) -> dict[str, str]:
+    """Names of the inputs and outputs that are pictures -> `RGB`, `BGR`, or the number of another colour space."""
+    description = load_spec(path).description
+    return {
+        entry.name: _COLOURS.get(entry.type.imageType.colorSpace, str(entry.type.imageType.colorSpace))
+        for entry in (*description.input, *description.output)
+        if entry.type.WhichOneof("Type") == "imageType"
+    }
 
 
 def operations(program: Any) -> list[Any]:
