@@ -155,6 +155,7 @@ class SearchSection(Section):
     `max_bytes` is of the artifact, `max_cost` a ratio to the fp32 artifact of the same backend, `min_top1` the share of
     evaluation samples whose class stays the same. All qualities are those of the worst evaluation sample but top-1.
     `min_perceptual` is a similarity of features (1 is equal); `lpips` names a file with LPIPS' weights to take instead.
+    `device`: KIND[:ID] as in `harness devices`, whose latency is the cost; without it cost is counted arm64 instructions.
     """
 
     objective: Literal["psnr", "ssim", "perceptual", "top1", "bytes", "cost"]
@@ -164,6 +165,7 @@ class SearchSection(Section):
     min_top1: float | None = Field(default=None, gt=0, le=1)
     max_bytes: Annotated[int | str, AfterValidator(_size)] | None = None
     max_cost: float | None = Field(default=None, gt=0)
+    device: str | None = Field(default=None, min_length=1)
     lpips: str | None = None
     schemes: tuple[str, ...] | None = Field(default=None, min_length=2)
     max_trials: int = Field(default=40, ge=10, le=10_000)
@@ -180,6 +182,10 @@ class SearchSection(Section):
             raise ValueError(
                 f"the objective {self.objective!r} alone is met by fp32: set 'max_bytes' or 'max_cost' as its limit"
             )
+        if self.device is not None and not self.needs_cost:
+            raise ValueError("'device' measures cost, of which no budget speaks: set 'max_cost' or objective = 'cost'")
+        if self.lpips is not None and not self.needs_perceptual:
+            raise ValueError("'lpips' is for a perceptual budget: set 'min_perceptual' or objective = 'perceptual'")
         return self
 
     @property

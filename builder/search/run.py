@@ -18,14 +18,15 @@ from builder.precision.scheme import parse_scheme
 from builder.project import Project
 from builder.quality.perceptual import require_packages
 from builder.search.cluster import Cluster
-from builder.search.cost import INSTRUCTIONS, CostMeter, InstructionCost, MacCost, harness_sha256, measure_name
+from builder.search.cost import INSTRUCTIONS, LATENCY, CostMeter, MacCost, measure_name
 from builder.search.goal import Goal
+from builder.search.measured import ARM64, Harness, InstructionCost, LatencyCost, harness_sha256
 from builder.search.page import page
 from builder.search.result import LayerDamage, SearchResult, curve, nearest, unmet
 from builder.search.space import Space, make_space, plan_of, plan_text
 from builder.search.strategy import Damage, Search
 from builder.search.trials import PARALLEL, Exporter, Trial
-from builder.steps import Listener, Silent, SourceStep, lower_variant, plan_variant
+from builder.steps import Listener, Silent, SourceStep, VariantStep, lower_variant, plan_variant
 
 RESULT, PLAN, PAGE = "result.json", "plan.toml", "page.html"
 
@@ -65,7 +66,7 @@ def search_variant(
         search.schemes,
         calibrated=bool(project.data.calibration),
     )
-    cost_name = measure_name(section.backend) if search.needs_cost else None
+    cost_name = measure_name(section.backend, search.device) if search.needs_cost else None
     key = content_key(
         {
             "source": source.key,
@@ -174,16 +175,19 @@ def _cost_meter(
 ) -> CostMeter | None:
     if name is None:
         return None
-    if name != INSTRUCTIONS:
-        return MacCost(layers=source.result.layers, name=name)
+    if name != INSTRUCTIONS and not name.startswith(LATENCY):
+        return MacCost(layers=source.result.layers)
     floats = VariantSection(backend=section.backend, delegate=section.delegate, id=section.name, scheme="fp32")
     plan = plan_variant(project, source, floats)
-    return InstructionCost(
-        project=project,
-        source=source,
-        stop=stop,
-        floats=lambda: lower_variant(project, source, floats, plan, Silent(), stop, pool.run),
-    )
+    device = section.search.device if section.search is not None and name != INSTRUCTIONS else None
+    harness = Harness(project=project, source=source, device=device or ARM64, stop=stop)
+
+    def exported() -> VariantStep:
+        return lower_variant(project, source, floats, plan, Silent(), stop, pool.run)
+
+    if device is None:
+        return InstructionCost(harness=harness, floats=exported)
+    return LatencyCost(harness=harness, floats=exported)
 
 
 def _plan(source: SourceStep, section: VariantSection, search: Search, best: Trial) -> str:

@@ -187,6 +187,41 @@ def test_cost_is_counted_on_arm64_and_kept_within_its_budget(cache: Path, projec
     assert chosen.cost <= 0.97
 
 
+def test_latency_of_a_named_device_is_the_cost(cache: Path, project: Path, tmp_path: Path) -> None:
+    """With `device` each plan that is judged took turns with fp32 on it, by `harness run`; a second search reads the figures."""
+    folder = tmp_path / "project"
+    shutil.copytree(project, folder)
+    budgets = 'objective = "psnr"\nmax_bytes = 3300\nmax_cost = 50\nschemes = ["fp32", "static_wi8_ai8"]\nmax_trials = 10'
+    set_budgets(folder, f'{budgets}\ndevice = "host"')
+    done = builder(cache, "search", folder, "--json")
+    assert done.returncode == 0, done.stderr
+    result = SearchResult.model_validate(json.loads(done.stdout)[0])
+    assert result.cost == "latency on host"
+    assert result.chosen is not None
+    cost = result.measures(result.chosen).cost
+    assert cost is not None
+    assert 0 < cost < 50
+    assert {t.measures.cost for t in result.trials if t.measures and t.what == "every layer fp32"} == {1.0}
+    again = builder(cache, "search", folder, "--json")
+    assert again.stdout == done.stdout
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_is_exported(
+    cache: Path, project: Path, tmp_path: Path
+) -> None:
+    """One sentence with what the harness lists; and a device without a budget of cost is a line to remove."""
+    folder = tmp_path / "project"
+    shutil.copytree(project, folder)
+    set_budgets(folder, 'objective = "psnr"\nmax_cost = 0.9\ndevice = "phone"')
+    done = builder(cache, "search", folder)
+    assert done.returncode == 2
+    assert "'phone', which cannot be measured on: 'harness devices' does not list it" in done.stderr
+    set_budgets(folder, 'objective = "psnr"\nmax_bytes = 3300\ndevice = "host"')
+    done = builder(cache, "search", folder)
+    assert done.returncode == 2
+    assert "set 'max_cost' or objective = 'cost'" in done.stderr
+
+
 def test_an_interrupted_search_ends_at_once_and_the_next_one_goes_on(
     cache: Path, found: SearchResult, project: Path, tmp_path: Path
 ) -> None:
