@@ -18,13 +18,13 @@ from builder.errors import ConfigError
 from builder.exports import DYNAMIC, FORMATS
 from builder.jobs import ExportResult
 from builder.output import copy_into, refuse_foreign, replacing
+from builder.packaging import build_package
 from builder.process import results_of
 from builder.project import Project, open_project
 from builder.search import SearchResult, find_plans, found_files, search_variant, write_found
 from builder.sizes import expanded, of_size
 from builder.steps import (
     Listener,
-    build_package,
     export_file,
     export_source,
     lower_variant,
