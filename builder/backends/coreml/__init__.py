@@ -79,11 +79,14 @@ def lower(
     system that must load it, `iOS17`; without one the oldest that can. Raises ConversionError, and ConfigError for a system that is
     too old.
     """
+    from builder.backends.coreml.check import check_package
     from builder.backends.coreml.convert import to_mlpackage
 
     _known(delegate)
     to_mlpackage(model, plan, out, io=io, deployment_target=deployment_target)
-    return Lowered(inputs=_bindings(model.inputs, io), outputs=_bindings(model.outputs, io))
+    lowered = Lowered(inputs=_bindings(model.inputs, io), outputs=_bindings(model.outputs, io))
+    check_package(out, lowered.inputs, lowered.outputs, (*model.inputs, *model.outputs))
+    return lowered
 
 
 def _bindings(specs: tuple[TensorSpec, ...], io: Io) -> tuple[Binding, ...]:

@@ -17,7 +17,7 @@ from builder.backends.coreml.images import giving_pixels, image_input, image_out
 from builder.backends.coreml.match import placeholders
 from builder.backends.coreml.package import write_package
 from builder.backends.coreml.palette import palettizer
-from builder.backends.coreml.program import import_coremltools
+from builder.backends.coreml.program import NEEDS, import_coremltools
 from builder.backends.coreml.rewrites import for_coremltools
 from builder.errors import ConfigError, ConversionError, EdgebundleError
 from builder.precision.plan import ResolvedPlan
@@ -34,10 +34,6 @@ _WITHOUT = (
     "common::fuse_conv_scale",
     "common::fuse_conv_bias",
     "common::fuse_conv_batchnorm",
-)
-# What coremltools says of an op that the target has not (converters/mil/mil/ops/helper.py, `_get_version_of_op`).
-_NEEDS = re.compile(
-    r"No available version for (?P<op>\w+) in the coremltools.target.\w+ opset.* at least coremltools.target.(?P<system>iOS\d+)"
 )
 _QUANTIZE, _PALETTIZE = "compression::linear_quantize_weights", "compression::palettize_weights"
 _PRUNE = "compression::prune_weights"
@@ -58,7 +54,7 @@ def to_mlpackage(
     except EdgebundleError:
         raise
     except Exception as error:  # the converter raises whatever its passes raise; the worker's log has the rest
-        if (newer := _NEEDS.search(str(error))) is not None:
+        if (newer := NEEDS.search(str(error))) is not None:
             if deployment_target is None:  # nobody asked for an older one
                 return to_mlpackage(model, plan, out, io=io, deployment_target=newer["system"])
             raise ConfigError(

@@ -28,9 +28,11 @@ def write_package(model: Any, out: Path) -> None:
     entries = {_identifier("model", digest): _entry("model.mlmodel", "CoreML Model Specification")}
     (root,) = entries
     _write(out / MODEL, content)
-    weights = Path(model.weights_dir) if model.weights_dir else None
-    if weights is not None and weights.is_dir():
-        for file in sorted(weights.iterdir()):
+    weights = (
+        sorted(Path(model.weights_dir).iterdir()) if model.weights_dir and Path(model.weights_dir).is_dir() else []
+    )
+    if weights:  # a network without large constants has none
+        for file in weights:
             values = file.read_bytes()
             digest.update(values)
             _write(out / WEIGHTS / file.name, values)

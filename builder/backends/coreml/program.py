@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,12 @@ from builder.backends.coreml.package import MODEL, WEIGHTS
 from builder.errors import InputError, VerificationError
 
 # Specification version -> oldest system: coremltools/__init__.py, `_SPECIFICATION_VERSION_IOS_*`.
-_SYSTEMS = {6: "iOS 15", 7: "iOS 16", 8: "iOS 17", 9: "iOS 18", 10: "iOS 26"}
+SYSTEMS = {6: "iOS 15", 7: "iOS 16", 8: "iOS 17", 9: "iOS 18", 10: "iOS 26"}
 _COLOURS = {20: "RGB", 30: "BGR"}  # FeatureTypes.proto, ImageFeatureType.ColorSpace
+# What coremltools says of an op that the target has not (converters/mil/mil/ops/helper.py, `_get_version_of_op`).
+NEEDS = re.compile(
+    r"No available version for (?P<op>\w+) in the coremltools.target.\w+ opset.* at least coremltools.target.(?P<system>iOS\d+)"
+)
 _BITS = {"fp16": 16, "fp32": 32, "int32": 32, "int16": 16, "int8": 8, "uint8": 8, "bool": 8}
 
 
@@ -50,6 +55,10 @@ def load_program(path: Path) -> Any:
     try:
         return milproto.load(spec, spec.specificationVersion, str(path / WEIGHTS))
     except (ValueError, KeyError, RuntimeError, OSError, IndexError, AssertionError, NotImplementedError) as error:
+        if (found := NEEDS.search(str(error))) is not None:
+            raise VerificationError(
+                f"{path} is made for {SYSTEMS[spec.specificationVersion]} but its op {found['op']!r} needs {found['system']}; convert it again."
+            ) from error
         raise VerificationError(
             f"{path} cannot be rebuilt from its files ({error}); its weights or its program are damaged."
         ) from error
@@ -106,9 +115,9 @@ def dtype_of(value: Any) -> str:
 
 def minimum_ios(path: Path) -> str:
     version = int(load_spec(path).specificationVersion)
-    if version not in _SYSTEMS:
+    if version not in SYSTEMS:
         raise VerificationError(f"{path} has specification version {version}, which no known iOS states.")
-    return _SYSTEMS[version]
+    return SYSTEMS[version]
 
 
 def largest_live_set(program: Any) -> int:

@@ -14,6 +14,7 @@ from builder.targets.base import Finding, Need, PackageRequest, PackageResult
 from builder.targets.ios import xcode
 from builder.targets.ios.app import make_app, write_ipa
 from builder.targets.ios.audit import audit_app, audit_ipa
+from builder.targets.ios.models import check_models
 from builder.targets.ios.project import BUILT, write_project
 from builder.targets.ios.settings import check_settings
 from builder.targets.ios.swift_package import write_package
@@ -54,6 +55,7 @@ def package(request: PackageRequest) -> PackageResult:
     with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
         bundle = subset(request.bundle, BACKENDS, Path(folder))
         check_settings(request, bundle)
+        check_models(bundle)
         for name in request.formats:
             made, found = _make(name, request, bundle)
             files.append(made)
