@@ -1,0 +1,59 @@
+"""The source job: a model of any kind as one exported program, and its outputs on the evaluation data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from builder.data import read_sample
+from builder.errors import VerificationError
+from builder.jobs import PROGRAM, SourceJob, SourceResult
+from builder.refusals import refuse_what_no_file_holds
+from builder.tiling import tiling_facts
+from builder.work.folder import stage, write_golden
+
+if TYPE_CHECKING:
+    from builder.backends.base import Tensors
+
+
+def run_source(job: SourceJob, folder: Path) -> SourceResult:
+    import numpy as np
+    import torch
+
+    from builder.sources import load_checked
+
+    stage(folder, "load")
+    model, agreement = load_checked(job.config, job.folder, job.evaluation)
+    refuse_what_no_file_holds(model.program)
+    torch.export.save(model.program, folder / PROGRAM)
+    module = model.program.module()
+    (folder / "reference").mkdir()
+    golden_inputs, golden_references = [], []
+    for number, path in enumerate(job.evaluation):
+        stage(folder, f"source model on evaluation data {number + 1}/{len(job.evaluation)}")
+        sample = read_sample(path, model.inputs)
+        with torch.no_grad():
+            raw = module(*(torch.from_numpy(sample[spec.name]) for spec in model.inputs))
+        values = list(raw) if isinstance(raw, tuple | list) else [raw]
+        outputs: Tensors = {spec.name: value.numpy() for spec, value in zip(model.outputs, values, strict=True)}
+        for name, value in outputs.items():
+            if not np.isfinite(value).all():
+                raise VerificationError(
+                    f"the source model gives NaN or infinite values in {name!r} for {path.name}; no artifact of it can be right."
+                )
+        np.savez(folder / "reference" / f"{number:04d}.npz", **outputs)  # type: ignore[arg-type]
+        if number < job.goldens:
+            golden_inputs.append(write_golden(folder, f"golden-{number}.input", sample, model.inputs))
+            golden_references.append(write_golden(folder, f"golden-{number}.reference", outputs, model.outputs))
+    stage(folder, "tiles against the whole")
+    first = read_sample(job.evaluation[0], model.inputs) if job.evaluation else {}
+    tiling = tiling_facts(model.program, model.inputs, model.outputs, first.get(model.inputs[0].name))  # type: ignore[arg-type]
+    return SourceResult(
+        inputs=model.inputs,
+        outputs=model.outputs,
+        layers=model.layers,
+        golden_inputs=tuple(golden_inputs),
+        golden_references=tuple(golden_references),
+        imported=agreement,
+        tiling=tiling,
+    )
