@@ -5,6 +5,7 @@ What several plans share is made once: observations are kept by content, and for
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +23,11 @@ from builder.precision.ranges import Observed, load_observed, save_observed
 
 if TYPE_CHECKING:
     from builder.backends.base import Tensors
+    from builder.backends.coreml.half_range import Reached
 
 OBSERVED = "observed.npz"
+# How large the values around each layer of the last source get on its evaluation data; the same for every plan.
+_REACHED: dict[tuple[Path, tuple[str, ...]], dict[str, Reached]] = {}
 # The fp32 TFLite files of the last source, with its channels equalized and not: it takes seconds to make, and every plan starts from it.
 _FLOAT_FILE: dict[tuple[Path, tuple[str, ...], bool], tuple[bytes, Lowered]] = {}
 
@@ -47,11 +51,7 @@ def lower(job: VariantJob, model: Model, plan: ResolvedPlan, artifact: Path, tel
         return _observed(job, model, tell)
 
     if job.backend == "coreml":
-        from builder.backends import coreml
-
-        return coreml.lower(
-            model, plan, job.delegate, seen, artifact, io=job.io, deployment_target=job.deployment_target
-        )
+        return _lower_coreml(job, model, plan, artifact, tell)
     if job.backend != "tflite" or job.delegate not in backend.DELEGATES:
         return backend.lower(model, plan, job.delegate, seen, artifact)
     from builder.backends.tflite.realise import realise
@@ -59,6 +59,35 @@ def lower(job: VariantJob, model: Model, plan: ResolvedPlan, artifact: Path, tel
     float_file, lowered = _float_file(job, model)
     artifact.write_bytes(realise(float_file, model, plan, seen))
     return lowered
+
+
+def _lower_coreml(
+    job: VariantJob, model: Model, plan: ResolvedPlan, artifact: Path, tell: Callable[[str], None]
+) -> Lowered:
+    """The file, with layers in fp32 instead of fp16 whose values on the evaluation data are too large for it."""
+    from builder.backends import coreml
+    from builder.backends.coreml.compute import in_fp16
+    from builder.backends.coreml.half_range import reached, within_half
+
+    def made(asked: ResolvedPlan) -> Lowered:
+        return coreml.lower(
+            model, asked, job.delegate, dict, artifact, io=job.io, deployment_target=job.deployment_target
+        )
+
+    key = (job.source, job.rewrites)
+    lowered: Lowered | None = None
+    if not any(in_fp16(choice.scheme) for choice in plan.choices.values()):
+        return made(plan)
+    if key not in _REACHED:
+        lowered = made(plan)
+        tell("look for values that fp16 cannot hold")
+        _REACHED.clear()
+        _REACHED[key] = reached(artifact, model, lowered, read_samples(job.evaluation, model.inputs))
+    kept_plan, kept = within_half(plan, _REACHED[key])
+    if lowered is None or kept:
+        shutil.rmtree(artifact, ignore_errors=True)
+        lowered = made(kept_plan)
+    return replace(lowered, kept=kept)
 
 
 def _float_file(job: VariantJob, model: Model) -> tuple[bytes, Lowered]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -44,11 +44,13 @@ Seen = Callable[[], Observed]
 @dataclass(frozen=True, kw_only=True)
 class Lowered:
     """What lowering tells beside the file: how the artifact's own tensors map to the logical ones, and where the operators come
-    from that the delegate left, in order of execution, if the converter knows."""
+    from that the delegate left, in order of execution, if the converter knows. `kept` are layers that were given fp32 because
+    their values are too large for what the plan asked for, with the reason."""
 
     inputs: tuple[Binding, ...]
     outputs: tuple[Binding, ...]
     origins: tuple[Origin, ...] = ()
+    kept: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,6 +35,17 @@ def precision(coreml_tools: Any, model: Model, schemes: dict[str, Scheme]) -> An
     return coreml_tools.transform.FP16ComputePrecision(op_selector=selected)
 
 
+def variance_ops(program: Any) -> set[str]:
+    """Names of the ops of a saved program that stay in fp32 in any file."""
+    variances: set[str] = set()
+    found: set[str] = set()
+    for op in program.functions["main"].operations:
+        if _is_averaged_square(op) or _continues(op, variances):
+            variances.update(out.name for out in op.outputs)
+            found.add(op.name)
+    return found
+
+
 def in_fp16(scheme: Scheme) -> bool:
     return scheme.activation_bits == 16
 

@@ -63,8 +63,6 @@ class Interpreter:
         return {name: values[name].numpy() for name in self._outputs}
 
     def _execute(self, op: Any, values: dict[str, torch.Tensor]) -> None:
-        import torch
-
         result = OPS[op.op_type](Arguments(op, values))
         results = result if isinstance(result, list | tuple) else [result]
         declared = [tuple(int(size) for size in var.shape) for var in op.outputs]
@@ -74,7 +72,13 @@ class Interpreter:
                 f"{declared} that it declares; check this variant on a Mac."
             )
         for var, value in zip(op.outputs, results, strict=True):
-            values[var.name] = value.to(getattr(torch, _DTYPES[dtype_of(var)]))
+            values[var.name] = self.rounded(var, value)
+
+    def rounded(self, var: Any, value: torch.Tensor) -> torch.Tensor:
+        """A result as the program stores it."""
+        import torch
+
+        return value.to(getattr(torch, _DTYPES[dtype_of(var)]))
 
 
 def _constants(ops: list[Any]) -> dict[str, torch.Tensor]:

@@ -17,19 +17,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from builder.backends.base import Tensors
+    from builder.backends.coreml.interpreter import Interpreter
 
 
 class InterpreterRunner:
     """The saved program, executed op by op in torch; see `interpreter.py` for what that stands for."""
 
-    def __init__(self, path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        inputs: tuple[Binding, ...],
+        outputs: tuple[Binding, ...],
+        threads: int,
+        interpreter: Interpreter | None = None,
+    ) -> None:
         import torch
 
         from builder.backends.coreml.interpreter import Interpreter
         from builder.backends.coreml.program import colours, load_program
 
         torch.set_num_threads(threads)
-        self._interpret = Interpreter(load_program(path))
+        self._interpret = interpreter or Interpreter(load_program(path))
         self._inputs, self._outputs = inputs, outputs
         self._colours = colours(path)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from builder.backends.coreml.check import check_package
 from builder.bundle import Bundle
 from builder.cache import versions
@@ -19,8 +21,10 @@ def check_models(bundle: Bundle) -> None:
             "Core ML files are checked before they are packed, which needs coremltools: pip install 'edgebundle[coreml]'."
         )
     specs = (*bundle.manifest.inputs, *bundle.manifest.outputs)
-    for variant in models:
-        try:
-            check_package(bundle.path(variant.file), variant.inputs, variant.outputs, specs)
-        except VerificationError as error:
-            raise VerificationError(f"variant {variant.id!r}: {error}") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # coremltools' own, about the age of what it imports
+        for variant in models:
+            try:
+                check_package(bundle.path(variant.file), variant.inputs, variant.outputs, specs)
+            except VerificationError as error:
+                raise VerificationError(f"variant {variant.id!r}: {error}") from error

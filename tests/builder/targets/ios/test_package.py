@@ -1,0 +1,73 @@
+"""The Swift package, the same bytes twice, and the command."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from builder.bundle import Bundle, file_sha256, tree_bytes, tree_files, tree_sha256
+from builder.errors import VerificationError
+from builder.targets import ios
+from tests.builder.targets.ios.making import ODD, built_app, request
+
+
+def test_two_runs_give_equal_bytes(bundle: Bundle, tmp_path: Path) -> None:
+    """Package, project and an injected ipa are the same bytes twice."""
+    app = built_app(tmp_path)
+    contents = []
+    for name in ("one", "two"):
+        out = tmp_path / name
+        ios.package(request(bundle, out, "package", "project", "ipa", app=app))
+        contents.append({p.relative_to(out).as_posix(): p.read_bytes() for p in tree_files(out)})
+    assert contents[0] == contents[1]
+    assert len(contents[0]) > 40
+
+
+def test_package_carries_the_bundle(odd_bundle: Bundle, tmp_path: Path) -> None:
+    """The package has the SDK's sources, the bundle as a resource that is copied as it is, and no tests."""
+    result = ios.package(request(odd_bundle, tmp_path / ODD, "package", deployment_target="17.0"))
+    package = result.files[0] / "edgebundle"
+    text = (package / "Package.swift").read_text(encoding="utf-8")
+    assert '.iOS("17.0")' in text
+    assert '.copy("Resources/edgebundle")' in text
+    assert "EDGEBUNDLE_RESOURCES" in text
+    assert Bundle.open(package / "Sources" / "Edgebundle" / "Resources" / "edgebundle").manifest.model.name == ODD
+    assert not (package / "Tests").exists()
+    for path in tree_files(package):
+        assert path.stat().st_mode & 0o777 == 0o644, path
+    assert (result.files[0] / "executorch" / "Package.swift").is_file()
+
+
+def test_the_command_packages_a_bundle(odd_bundle: Bundle, tmp_path: Path) -> None:
+    """`builder package BUNDLE --target ios` from the command line, in directories with odd names."""
+    out = tmp_path / ODD
+    done = subprocess.run(
+        [sys.executable, "-m", "builder", "package", str(odd_bundle.root), "--target", "ios", "-o", str(out)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert {p.name for p in out.iterdir() if not p.name.startswith(".")} == {f"{ODD}-ios", f"{ODD}-swift-package"}
+
+
+def test_a_damaged_model_is_not_packed(bundle: Bundle, tmp_path: Path) -> None:
+    """A model that Core ML would refuse on the phone is refused here, even where the manifest's hashes agree with it."""
+    root = tmp_path / "bundle"
+    shutil.copytree(bundle.root, root)
+    raw = json.loads((root / "manifest.json").read_text(encoding="utf-8"))
+    variant = raw["variants"][0]
+    (root / variant["file"] / "Manifest.json").write_text("{}", encoding="utf-8")
+    variant["sha256"] = tree_sha256(root / variant["file"])
+    variant["bytes"] = tree_bytes(root / variant["file"])
+    for entry in raw["files"]:
+        entry["sha256"] = file_sha256(root / entry["file"])
+    (root / "manifest.json").write_text(json.dumps(raw), encoding="utf-8")
+    with pytest.raises(VerificationError, match=rf"variant '{variant['id']}': .*no good Manifest.json"):
+        ios.package(request(Bundle.open(root), tmp_path / "out", "package"))
