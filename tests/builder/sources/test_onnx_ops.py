@@ -11,7 +11,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from hypothesis import HealthCheck, assume, currently_in_test_context, example, given, reject, settings
+from hypothesis import HealthCheck, assume, currently_in_test_context, given, reject, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
@@ -350,10 +350,10 @@ def shapes_that_broadcast() -> st.SearchStrategy[tuple[tuple[int, ...], tuple[in
     shapes=shapes_that_broadcast(),
     stored=st.sampled_from(["none", "left", "right"]),
 )
-@example(op="PRelu", shapes=((1,), (1, 1)), stored="right")  # a slope of more dimensions than the picture
 @settings(FEW, max_examples=100)
 def test_binary(op: str, shapes: tuple[tuple[int, ...], tuple[int, ...]], stored: str) -> None:
-    """Operations of two tensors agree for all broadcasting, with either side stored."""
+    """Operations of two tensors agree for all broadcasting, with either side stored; a slope of PRelu may not widen its input."""
+    assume(op != "PRelu" or np.broadcast_shapes(*shapes) == shapes[0])
     a, b = noise(*shapes[0], seed=1, low=0.2), noise(*shapes[1], seed=2, low=0.2)
     attributes = {"fmod": 1} if op == "Mod" else {}
     if stored == "left":

@@ -154,7 +154,7 @@ def _prelu(node: Node) -> Call:
     from torch.nn import functional
 
     slope, rank = node.constant(1), node.rank()
-    if slope is not None and slope.ndim <= rank:
+    if slope is not None:
         full = (1,) * (rank - slope.ndim) + tuple(slope.shape)
         if slope.numel() == 1 or (rank > 1 and full[1] == slope.numel()):
             weight = Weight(role="weight", value=slope.reshape(-1), origin=node.inputs[1])
