@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self
 import numpy as np
 from filelock import FileLock, Timeout
 
-from builder.bundle import MANIFEST, Variant, parse_manifest
+from builder.bundle import MANIFEST, Variant
 from harness.cache import cache_root
 from harness.devices.base import Device, Measured, Request
 from harness.errors import DeviceError, StoreError, UsageError
@@ -166,7 +166,7 @@ class IosApp:
             if not self._link.pull(file, local / file, identifier):
                 raise DeviceError(self._failure(printed, request.variant.id))
             run = self._record(local / file, request, root, run_id)
-            tensors = self._outputs(local, outputs, request, root)
+            tensors = self._outputs(local, outputs, request)
         with contextlib.suppress(DeviceError):  # the run is here; what is left there is small
             self._link.remove([file, *outputs.values()], identifier)
         self._last = run
@@ -214,9 +214,9 @@ class IosApp:
             )
         return run
 
-    def _outputs(self, local: Path, names: dict[str, str], request: Request, root: Path) -> Tensors:
-        manifest = parse_manifest((root / MANIFEST).read_text(encoding="utf-8"), where=str(root / MANIFEST))
-        shapes = {spec.name: spec.shape for spec in manifest.outputs}
+    def _outputs(self, local: Path, names: dict[str, str], request: Request) -> Tensors:
+        # of the variant: a bundle may hold a model at several sizes; Core ML's own order of axes is the logical one
+        shapes = {binding.name: binding.shape for binding in request.variant.outputs}
         tensors: Tensors = {}
         for name, file in names.items():
             if not self._link.pull(file, local / file, self._app.identifier):

@@ -13,13 +13,13 @@ from builder.process import Completed
 from tests.ios.swift import ROOT, Swift, build_folder, ios_sources
 
 
-def typecheck(sources: Path, work: Path) -> Completed:
-    """Type-check a copy of the iOS sources; compiled stand-ins are kept in the working directory."""
+def typecheck(sources: Path, work: Path, only: str = "") -> Completed:
+    """Type-check the iOS sources, or one module of them; compiled modules are kept in the working directory."""
     swift = Swift(sources, work)
     shutil.copytree(ROOT / "tests" / "ios" / "stubs", work / "stubs", dirs_exist_ok=True)
     shutil.copyfile(ROOT / "tests" / "ios" / "typecheck.sh", work / "typecheck.sh")
     at = swift.work_path
-    return swift.run("sh", f"{at}/typecheck.sh", swift.source_path, f"{at}/stubs", f"{at}/out", check=False)
+    return swift.run("sh", f"{at}/typecheck.sh", swift.source_path, f"{at}/stubs", f"{at}/out", only, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -27,45 +27,61 @@ def work() -> Path:
     return build_folder("typecheck")
 
 
-def test_all_sources_are_right(work: Path) -> None:
-    """The SDK, the ExecuTorch engine and the app compile without an error or a warning, strict concurrency included."""
+@pytest.fixture(scope="module")
+def checked(work: Path) -> Completed:
+    """All modules, as they are."""
     with FileLock(work / "lock", timeout=900):
-        done = typecheck(ios_sources(), work)
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said[-4000:]
+        return typecheck(ios_sources(), work)
+
+
+def test_all_sources_are_right(checked: Completed) -> None:
+    """The SDK, the ExecuTorch engine and the app compile without an error or a warning, strict concurrency included."""
+    said = checked.stdout + checked.stderr
+    assert checked.returncode == 0, said[-4000:]
     for name in ("EdgebundleCore", "Edgebundle", "EdgebundleExecuTorch", "App"):
         assert f"{name} is right" in said
     assert "warning:" not in said, said
 
 
 @pytest.mark.parametrize(
-    ("file", "right", "wrong", "said"),
+    ("module", "file", "right", "wrong"),
     [
         (
+            "Edgebundle",
             "edgebundle/Sources/Edgebundle/CompiledModels.swift",
             "MLModel.compileModel(at:",
             "MLModel.compile(at:",
-            "compile",
         ),
-        ("app/App/StudioView.swift", ".navigationTitle(", ".navigationHeading(", "navigationHeading"),
         (
+            "Edgebundle",
+            "edgebundle/Sources/Edgebundle/DeviceState.swift",
+            "device.batteryLevel",
+            "device.batteryCharge",
+        ),
+        ("App", "app/App/StudioView.swift", ".navigationTitle(", ".navigationHeading("),
+        (
+            "EdgebundleExecuTorch",
             "executorch/Sources/EdgebundleExecuTorch/ExecuTorchEngine.swift",
             "module.forward(",
             "module.foward(",
-            "foward",
         ),
     ],
+    ids=["Core ML", "UIKit", "SwiftUI", "ExecuTorch"],
 )
-def test_a_misspelt_api_fails(file: str, right: str, wrong: str, said: str, work: Path, tmp_path: Path) -> None:
-    """One wrong name in Core ML, SwiftUI or ExecuTorch code is an error that names it."""
+def test_a_misspelt_api_fails(
+    module: str, file: str, right: str, wrong: str, work: Path, checked: Completed, tmp_path: Path
+) -> None:
+    """One wrong name in Core ML, UIKit, SwiftUI or ExecuTorch code is an error that names it."""
+    assert checked.returncode == 0
     shutil.copytree(ios_sources(), tmp_path / "ios")
     path = tmp_path / "ios" / file
     text = path.read_text(encoding="utf-8")
     assert right in text
     path.write_text(text.replace(right, wrong), encoding="utf-8")
     with FileLock(work / "lock", timeout=900):
-        done = typecheck(tmp_path / "ios", work)
+        done = typecheck(tmp_path / "ios", work, module)
     assert done.returncode != 0
+    said = wrong.rstrip("(:").rpartition(".")[2].partition("(")[0]
     assert re.search(rf"error: .*{said}", done.stdout + done.stderr), done.stderr[-2000:]
 
 

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Type-checks the iOS sources against the stand-ins beside this file: typecheck.sh SOURCES STUBS OUT. Prints each module that is right.
+# Type-checks the iOS sources against the stand-ins beside this file: typecheck.sh SOURCES STUBS OUT [MODULE]. Prints each module that
+# is right. With a module that one alone, against the others as an earlier call left them in OUT.
 set -eu
-sources=$1 stubs=$2 out=$3
+sources=$1 stubs=$2 out=$3 only=${4:-}
 flags="-parse-as-library -I $out -module-cache-path $out/cache"
 mkdir -p "$out"
 for name in CoreGraphics ImageIO CoreVideo CoreML Darwin os Combine UIKit SwiftUI PhotosUI ExecuTorch; do
@@ -12,11 +13,11 @@ done
 check() {
     name=$1
     shift
+    [ -z "$only" ] || [ "$only" = "$name" ] || return 0
     swiftc -emit-module -swift-version 6 $flags -module-name "$name" "$@" -emit-module-path "$out/$name.swiftmodule"
     echo "$name is right"
 }
 check EdgebundleCore "$sources"/edgebundle/Sources/EdgebundleCore/*.swift
 check Edgebundle "$sources"/edgebundle/Sources/Edgebundle/*.swift
 check EdgebundleExecuTorch "$sources"/executorch/Sources/EdgebundleExecuTorch/*.swift
-swiftc -typecheck -swift-version 6 $flags -module-name App "$sources"/app/App/*.swift
-echo "App is right"
+check App "$sources"/app/App/*.swift

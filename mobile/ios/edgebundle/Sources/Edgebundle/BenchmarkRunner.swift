@@ -44,7 +44,8 @@
             let session = try await loader.load(variant)
             let compileNs = UInt64(session.engine.compileNs.value ?? 0)
             let loadNs = max(monotonicNs() - loading, compileNs) - compileNs
-            if let golden = loader.manifest.goldens.first { try loader.goldens.fill(session, golden) }
+            let golden = loader.manifest.goldens(of: variant).first
+            if let golden { try loader.goldens.fill(session, golden) }
             let log = SampleLog()
             let watch = ThermalWatch(log)
             let sampler = Task.detached(priority: .utility) {
@@ -60,12 +61,12 @@
             let timings = try Benchmark(warmup: request.warmup, runs: request.runs, seconds: request.seconds)
                 .measure(session, check: { try Task.checkCancellation() })
             Self.sample(log)
-            let golden = try loader.manifest.goldens.first.map { try loader.goldens.compare(session, $0) }
+            let checked = try golden.map { try loader.goldens.compare(session, $0) }
             let seen = RunRecord.Seen(
                 startedAt: startedAt, device: DeviceState.info(id: request.device), simulated: DeviceState.simulated, start: start,
                 end: await DeviceState.conditions(), loadNs: loadNs, peakMemoryBytes: DeviceState.footprint().peak, samples: log.samples,
                 wasHidden: await hidden() != hiddenBefore)
-            let record = RunRecord(request, bundleSha256: loader.bundleSha256, session: session, timings: timings, golden: golden, seen: seen)
+            let record = RunRecord(request, bundleSha256: loader.bundleSha256, session: session, timings: timings, golden: checked, seen: seen)
             try writeOutputs(session, request, documents)
             let file = documents.appendingPathComponent(request.output)
             try append(try record.toJson() + "\n", to: file)
@@ -83,7 +84,7 @@
         /// The last outputs as little-endian float32 in logical order, for whoever checks them on a computer.
         private func writeOutputs(_ session: Session, _ request: BenchmarkRequest, _ documents: URL) throws {
             guard request.bundle != nil else { return }
-            for spec in session.manifest.outputs {
+            for spec in session.outputSpecs {
                 let data = try session.values(spec.name).withUnsafeBytes { Data($0) }
                 try data.write(to: documents.appendingPathComponent("\(request.id).\(spec.name).f32"), options: .atomic)
             }

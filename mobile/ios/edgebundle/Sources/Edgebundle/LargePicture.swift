@@ -7,15 +7,17 @@
         private let source: Pixels
         private let input: TensorSpec
         private let scale: Int
+        private let tiler: Tiler
 
         /// Reads the picture, reduced when memory asks for it. Throws `BundleError` for networks that cannot work in tiles.
-        init(_ image: CGImage, input: TensorSpec, output: TensorSpec, freeBytes: Int?) throws {
+        init(_ image: CGImage, input: TensorSpec, output: TensorSpec, tiling: Tiling?, freeBytes: Int?) throws {
             scale = output.width / input.width
             guard scale >= 1, output.width == scale * input.width, output.height == scale * input.height else {
                 throw BundleError(
                     "a network from \(input.width) x \(input.height) to \(output.width) x \(output.height) pixels cannot work in tiles; use stylize.")
             }
             self.input = input
+            tiler = try Tiler(input, scale: scale, tiling)
             var (width, height) = (image.width, image.height)
             if let freeBytes { (width, height) = sizeWithin(width: width, height: height, limit: affordablePixels(freeBytes: freeBytes) / (scale * scale)) }
             source = try PictureIO.scaled(image, width: width, height: height)
@@ -24,7 +26,6 @@
         func render(
             strength: Float, progress: (_ done: Int, _ tiles: Int) -> Void, tile: (_ pixels: [UInt32], _ into: inout [UInt32]) throws -> Void
         ) throws -> CGImage {
-            let tiler = Tiler(tileWidth: input.width, tileHeight: input.height, scale: scale, overlap: min(input.width, input.height) / 8)
             let tiles = tiler.tiles(width: source.width, height: source.height)
             var (done, result) = (0, [UInt32]())
             result.reserveCapacity(source.argb.count * scale * scale)

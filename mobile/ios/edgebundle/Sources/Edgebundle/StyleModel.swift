@@ -53,17 +53,17 @@
         }
 
         private init(_ session: sending Session, _ loader: ModelLoader, messages: [String]) throws {
-            guard let input = loader.manifest.inputs.first(where: \.isImage), let output = loader.manifest.outputs.first(where: \.isImage) else {
+            guard let input = session.inputSpecs.first(where: \.isImage), let output = session.outputSpecs.first(where: \.isImage) else {
                 throw BundleError("model '\(loader.manifest.model.name)' has no picture.")
             }
             let executed = session.engine.delegateExecuted
             variant = session.variant.id
             delegate = executed.value ?? "\(session.variant.delegate), not confirmed: \(executed.reason ?? "it does not say")"
-            styles = Dictionary(uniqueKeysWithValues: loader.manifest.inputs.filter { !$0.isImage }.map { ($0.name, $0.count) })
+            styles = Dictionary(uniqueKeysWithValues: session.inputSpecs.filter { !$0.isImage }.map { ($0.name, $0.count) })
             rendered = [UInt32](repeating: 0, count: output.width * output.height)
             (self.messages, self.input, self.output) = (messages, input, output)
             // At first a style is that of the bundle's own test picture.
-            for tensor in loader.manifest.goldens.first?.inputs ?? [] where !tensor.isPicture {
+            for tensor in loader.manifest.goldens(of: session.variant).first?.inputs ?? [] where !tensor.isPicture {
                 try session.setValues(tensor.name, loader.goldens.values(tensor))
             }
             self.session = session
@@ -96,7 +96,8 @@
         public func stylizeLarge(
             _ image: CGImage, strength: Float = 1, progress: @Sendable (_ done: Int, _ tiles: Int) -> Void = { _, _ in }
         ) throws -> CGImage {
-            let large = try LargePicture(image, input: input, output: output, freeBytes: DeviceState.freeMemory())
+            let large = try LargePicture(
+                image, input: input, output: output, tiling: session.variant.tiling, freeBytes: DeviceState.freeMemory())
             return try large.render(strength: strength, progress: progress) { tile, into in
                 try render(tile)
                 into = rendered

@@ -32,7 +32,7 @@ public struct GoldenCheck: Sendable {
         }
         var (worst, error) = (equalDb, 0.0)
         for tensor in expected.tensors {
-            guard let spec = session.manifest.outputs.first(where: { $0.name == tensor.name }) else {
+            guard let spec = session.outputSpecs.first(where: { $0.name == tensor.name }) else {
                 throw BundleError("golden '\(golden.id)' names the output '\(tensor.name)', which the model has not; package the bundle again.")
             }
             let wanted = tensor.isPicture ? try session.codec(tensor.name).logical(picture(tensor).argb) : try values(tensor)

@@ -36,6 +36,9 @@ public struct Manifest: Decodable, Sendable {
         throw BundleError("the bundle has no variant '\(id)'; it has \(variants.map(\.id).joined(separator: ", ")).")
     }
 
+    /// The goldens of a variant: those of its own picture size.
+    public func goldens(of variant: Variant) -> [Golden] { goldens.filter { $0.expected.contains { $0.variant == variant.id } } }
+
     private func checkPaths() throws {
         var paths = variants.map(\.file)
         for golden in goldens {
@@ -91,9 +94,16 @@ public struct TensorSpec: Decodable, Sendable {
     public var count: Int { shape.reduce(1, *) }
 
     /// This picture's size, with another one's way of cutting.
-    public func fitting(as other: TensorSpec) -> TensorSpec {
-        TensorSpec(
-            name: name, kind: kind, shape: shape, colorOrder: colorOrder, range: range, mean: mean, std: std, resize: other.resize, labels: labels)
+    public func fitting(as other: TensorSpec) -> TensorSpec { with(shape: shape, resize: other.resize) }
+
+    /// The tensor with the shape that one variant has for it: a bundle may hold a model at several picture sizes.
+    func sized(_ bindings: [Binding]) -> TensorSpec {
+        guard let binding = bindings.first(where: { $0.name == name }) else { return self }
+        return with(shape: binding.logicalShape, resize: resize)
+    }
+
+    private func with(shape: [Int], resize: String?) -> TensorSpec {
+        TensorSpec(name: name, kind: kind, shape: shape, colorOrder: colorOrder, range: range, mean: mean, std: std, resize: resize, labels: labels)
     }
 }
 
@@ -121,6 +131,18 @@ public struct Binding: Decodable, Sendable, Equatable {
     }
 
     public var count: Int { shape.reduce(1, *) }
+
+    /// NCHW for pictures, whatever the artifact's own layout.
+    var logicalShape: [Int] { layout == .nhwc ? [shape[0], shape[3], shape[1], shape[2]] : shape }
+}
+
+/// Whether a larger picture may be made of tiles: `overlap` source pixels on each side of a tile make seams vanish, tiles start at
+/// multiples of `multiple`; `reason` says why not.
+public struct Tiling: Decodable, Sendable {
+    public let allowed: Bool
+    public let overlap: Int?
+    public let multiple: Int?
+    public let reason: String?
 }
 
 /// One artifact: backend x plan x delegate. `file` may be a directory (.mlpackage).
@@ -137,9 +159,11 @@ public struct Variant: Decodable, Sendable {
     public let predictedPeakMemoryBytes: Int?
     /// The oldest system that loads it, e.g. `iOS 16`.
     public let minimumRuntime: String?
+    /// `nil` in bundles that do not say.
+    public let tiling: Tiling?
 
     enum CodingKeys: String, CodingKey {
-        case id, backend, delegate, file, bytes, sha256, inputs, outputs
+        case id, backend, delegate, file, bytes, sha256, inputs, outputs, tiling
         case predictedPeakMemoryBytes = "predicted_peak_memory_bytes"
         case minimumRuntime = "minimum_runtime"
     }

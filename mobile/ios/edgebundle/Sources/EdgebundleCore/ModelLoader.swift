@@ -68,7 +68,11 @@ public struct ModelLoader: Sendable {
             try session.run()
             return nil
         }
-        for golden in manifest.goldens {
+        let own = manifest.goldens(of: session.variant)
+        if own.isEmpty && !manifest.goldens.isEmpty {
+            return "no golden says anything of variant '\(session.variant.id)'; the next variant is tried."
+        }
+        for golden in own {
             let result = try goldens.run(session, golden)
             if !result.passed {
                 return "variant '\(session.variant.id)' fails golden '\(golden.id)' (\(result.inWords)); the next variant is tried."

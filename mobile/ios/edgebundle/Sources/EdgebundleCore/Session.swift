@@ -5,6 +5,9 @@ public final class Session {
     public let manifest: Manifest
     public let variant: Variant
     public let engine: any Engine
+    /// The manifest's inputs and outputs at this variant's sizes.
+    public let inputSpecs: [TensorSpec]
+    public let outputSpecs: [TensorSpec]
     private let inputs: [TensorBuffer]
     private let outputs: [TensorBuffer]
     private var codecs: [String: PictureCodec] = [:]
@@ -14,7 +17,9 @@ public final class Session {
         (self.manifest, self.variant, self.engine) = (manifest, variant, engine)
         inputs = try variant.inputs.sorted { $0.index < $1.index }.map(TensorBuffer.init)
         outputs = try variant.outputs.sorted { $0.index < $1.index }.map(TensorBuffer.init)
-        for (specs, buffers) in [(manifest.inputs, inputs), (manifest.outputs, outputs)] {
+        inputSpecs = manifest.inputs.map { $0.sized(variant.inputs) }
+        outputSpecs = manifest.outputs.map { $0.sized(variant.outputs) }
+        for (specs, buffers) in [(inputSpecs, inputs), (outputSpecs, outputs)] {
             for spec in specs where spec.isImage { codecs[spec.name] = try PictureCodec(spec, try Self.buffer(buffers, spec.name, variant).binding) }
         }
     }
@@ -46,7 +51,7 @@ public final class Session {
     public func values(_ name: String) throws -> [Float] {
         let buffer = try Self.buffer(outputs, name, variant)
         guard buffer.binding.layout == .image else { return buffer.read() }
-        guard let spec = manifest.outputs.first(where: { $0.name == name }) else { throw unknown(name) }
+        guard let spec = outputSpecs.first(where: { $0.name == name }) else { throw unknown(name) }
         var argb = [UInt32](repeating: 0, count: spec.width * spec.height)
         try readPicture(name, into: &argb)
         return try codec(name).logical(argb)

@@ -8,7 +8,8 @@ public protocol PixelSource {
 }
 
 /// Renders pictures that are larger than a model's input: tiles that overlap by `overlap` pixels, each rendered by itself, mixed
-/// linearly where they overlap, so that no seam shows. Memory is one band of tiles, whatever the height of the picture.
+/// linearly where they overlap but for the outermost `margin` pixels, whose surroundings the network did not see, so that no seam
+/// shows. Memory is two bands of tiles, whatever the height of the picture.
 ///
 /// A picture smaller than a tile is continued by its edge pixels. Networks that normalise over the whole picture (instance norm)
 /// see a tile at a time: their colours may differ between distant tiles, which a larger overlap softens.
@@ -17,11 +18,34 @@ public struct Tiler {
     private let tileHeight: Int
     private let scale: Int
     private let overlap: Int
+    private let margin: Int
+    private let multiple: Int
 
-    public init(tileWidth: Int, tileHeight: Int, scale: Int, overlap: Int) {
+    public init(tileWidth: Int, tileHeight: Int, scale: Int, overlap: Int, margin: Int = 0, multiple: Int = 1) {
         precondition(tileWidth > 0 && tileHeight > 0 && scale > 0, "tiles of \(tileWidth) x \(tileHeight) by \(scale) are not possible")
         precondition((0...min(tileWidth, tileHeight) / 2).contains(overlap), "an overlap of \(overlap) does not fit these tiles")
-        (self.tileWidth, self.tileHeight, self.scale, self.overlap) = (tileWidth, tileHeight, scale, overlap)
+        precondition(2 * margin <= overlap, "an overlap of \(overlap) has no room for margins of \(margin)")
+        precondition(multiple == 1 || (1...min(tileWidth, tileHeight) / 2).contains(multiple), "these tiles cannot start at multiples of \(multiple)")
+        (self.tileWidth, self.tileHeight, self.scale) = (tileWidth, tileHeight, scale)
+        (self.overlap, self.margin, self.multiple) = (overlap, margin, multiple)
+    }
+
+    /// Tiles of a network's input by the facts of the bundle; where it has none they overlap by an eighth of their shorter side.
+    /// Throws `BundleError` for networks that cannot work in tiles.
+    public init(_ input: TensorSpec, scale: Int, _ tiling: Tiling?) throws {
+        if let tiling, !tiling.allowed {
+            throw BundleError("this network cannot work in tiles (\(tiling.reason ?? "it does not say why")); use stylize.")
+        }
+        let shorter = min(input.width, input.height)
+        guard let margin = tiling?.overlap else {
+            self.init(tileWidth: input.width, tileHeight: input.height, scale: scale, overlap: shorter / 8)
+            return
+        }
+        if 4 * margin > shorter {
+            throw BundleError("this network needs \(margin) pixels around each tile, too much for its \(input.width) x \(input.height); use stylize.")
+        }
+        self.init(
+            tileWidth: input.width, tileHeight: input.height, scale: scale, overlap: 2 * margin, margin: margin, multiple: tiling?.multiple ?? 1)
     }
 
     /// How many tiles a picture takes.
@@ -41,6 +65,7 @@ public struct Tiler {
         var tile = [UInt32](repeating: 0, count: tileWidth * tileHeight)
         var rendered = [UInt32](repeating: 0, count: tileWidth * scale * tileHeight * scale)
         var band = [UInt32](repeating: 0, count: bandWidth * min(tileHeight, source.height) * scale)
+        var fresh = band
         for (row, top) in rows.enumerated() {
             let above = row == 0 ? 0 : rows[row - 1] + tileHeight - top
             for (column, left) in columns.enumerated() {
@@ -48,8 +73,9 @@ public struct Tiler {
                 fill(&tile, from: source, left: left, top: top)
                 try render(tile, &rendered)
                 let before = column == 0 ? 0 : columns[column - 1] + tileWidth - left
-                merge(rendered, into: &band, bandWidth, left: left, before: before * scale, above: above * scale, source.width, source.height)
+                put(rendered, beside: &fresh, bandWidth, left: left * scale, before: before * scale)
             }
+            put(fresh, below: &band, bandWidth, above: above * scale)
             let next = row + 1 < rows.count ? rows[row + 1] : source.height
             let done = (next - top) * scale
             try write(top * scale, done, band[0..<done * bandWidth])
@@ -59,17 +85,17 @@ public struct Tiler {
         }
     }
 
-    /// Where tiles start along one side: evenly overlapping, the last one ending at the picture's edge.
+    /// Where tiles start along one side, at multiples of `multiple`; the last one ends at the picture's edge or just behind it.
     private func starts(_ size: Int, _ tile: Int) -> [Int] {
         if size <= tile { return [0] }
-        let step = tile - overlap
-        let count = (size - tile + step - 1) / step + 1
-        return (0..<count).map { min($0 * step, size - tile) }
+        let step = (tile - overlap) / multiple * multiple
+        let last = (size - tile + multiple - 1) / multiple * multiple
+        return (0..<(last + step - 1) / step + 1).map { min($0 * step, last) }
     }
 
     private func fill(_ tile: inout [UInt32], from source: some PixelSource, left: Int, top: Int) {
-        let width = min(tileWidth, source.width)
-        let height = min(tileHeight, source.height)
+        let width = min(tileWidth, source.width - left)
+        let height = min(tileHeight, source.height - top)
         source.read(left: left, top: top, width: width, height: height, into: &tile)
         if width < tileWidth {
             for y in stride(from: height - 1, through: 0, by: -1) {
@@ -82,18 +108,14 @@ public struct Tiler {
         }
     }
 
-    /// Mixes the rendered tile into the band: its first `before` columns and `above` rows (in output pixels) gradually.
-    private func merge(
-        _ rendered: [UInt32], into band: inout [UInt32], _ bandWidth: Int, left: Int, before: Int, above: Int, _ sourceWidth: Int, _ sourceHeight: Int
-    ) {
-        let width = min(tileWidth, sourceWidth) * scale
-        let height = min(tileHeight, sourceHeight) * scale
-        for y in 0..<height {
-            let fromTop = ramp(y, above)
+    /// Puts a rendered tile into its band, its first `before` columns mixed gradually with the tile on its left.
+    private func put(_ rendered: [UInt32], beside band: inout [UInt32], _ bandWidth: Int, left: Int, before: Int) {
+        let width = min(tileWidth * scale, bandWidth - left)
+        for y in 0..<band.count / bandWidth {
             var from = y * tileWidth * scale
-            var to = y * bandWidth + left * scale
+            var to = y * bandWidth + left
             for x in 0..<width {
-                let weight = ramp(x, before) * fromTop / Blend.one
+                let weight = ramp(x, before)
                 band[to] = weight == Blend.one ? rendered[from] : Blend.pixel(band[to], rendered[from], weight)
                 from += 1
                 to += 1
@@ -101,8 +123,20 @@ public struct Tiler {
         }
     }
 
+    /// Puts a whole band over the one before, its first `above` rows mixed gradually with what they overlap.
+    private func put(_ fresh: [UInt32], below band: inout [UInt32], _ bandWidth: Int, above: Int) {
+        for y in 0..<band.count / bandWidth {
+            let weight = ramp(y, above)
+            for at in y * bandWidth..<(y + 1) * bandWidth { band[at] = weight == Blend.one ? fresh[at] : Blend.pixel(band[at], fresh[at], weight) }
+        }
+    }
+
+    /// Weight of a tile at its pixel `at` of `length` that it shares: 0 in the first margin, then rising, whole in the last one.
     private func ramp(_ at: Int, _ length: Int) -> UInt32 {
-        at >= length ? Blend.one : UInt32((2 * at + 1) * Int(Blend.one) / (2 * length))
+        if at >= length { return Blend.one }
+        let (rising, into) = (length - 2 * margin * scale, at - margin * scale)
+        if into < 0 { return 0 }
+        return into >= rising ? Blend.one : UInt32((2 * into + 1) * Int(Blend.one) / (2 * rising))
     }
 }
 

@@ -67,6 +67,18 @@ final class ManifestTests: XCTestCase {
         XCTAssertTrue(messages[0].contains("needs iOS 18 and this is iOS 17"))
     }
 
+    /// A bundle with one model at two sizes: each variant has its own goldens, and sessions have its sizes.
+    func testVariantsOfSeveralSizes() throws {
+        let variants = [variantText(id: "a"), variantText(id: "b", width: 8, height: 6)]
+        let goldens = ["a", "b"].map { #"{"id": "g\#($0)", "inputs": [], "expected": [{"variant": "\#($0)", "tensors": [], "min_psnr_db": 40}]}"# }
+        let read = try manifest(manifestText(variants: variants, goldens: "[\(goldens.joined(separator: ","))]"))
+        let variant = try read.variant("b")
+        XCTAssertEqual(read.goldens(of: variant).map(\.id), ["gb"])
+        let session = try Session(manifest: read, variant: variant, engine: FakeEngine { _, _ in })
+        XCTAssertEqual([session.inputSpecs[0].width, session.outputSpecs[0].height], [8, 6])
+        try session.setPicture("image", [UInt32](repeating: 0xff12_3456, count: 48))
+    }
+
     /// Hashes of texts, files and directories are those of Python.
     func testHashesAsPythonDoes() throws {
         XCTAssertEqual(sha256(Data()), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")

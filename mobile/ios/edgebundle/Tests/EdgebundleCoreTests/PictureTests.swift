@@ -80,45 +80,6 @@ final class PictureTests: XCTestCase {
         XCTAssertEqual(crop(width: 3, height: 100, for: spec), Crop(left: 0, top: 48, width: 3, height: 3))
     }
 
-    /// Tiles of a network that changes nothing give the picture itself, for every size, and every row once.
-    func testTilesLeaveNoSeam() throws {
-        struct Source: PixelSource {
-            let width: Int
-            let height: Int
-            func pixel(_ x: Int, _ y: Int) -> UInt32 { 0xff00_0000 | UInt32((x * 7 + y * 13) & 0xff) << 16 | UInt32(x & 0xff) << 8 | UInt32(y & 0xff) }
-            func read(left: Int, top: Int, width: Int, height: Int, into argb: inout [UInt32]) {
-                for y in 0..<height { for x in 0..<width { argb[y * width + x] = pixel(left + x, top + y) } }
-            }
-        }
-        for (width, height) in [(8, 8), (9, 8), (30, 21), (3, 2), (5, 40), (64, 3)] {
-            let source = Source(width: width, height: height)
-            let tiler = Tiler(tileWidth: 8, tileHeight: 8, scale: 1, overlap: 3)
-            var result: [UInt32] = []
-            var count = 0
-            try tiler.run(source, render: { tile, into in into = tile; count += 1 }, write: { top, rows, argb in
-                XCTAssertEqual(top * width, result.count)
-                XCTAssertEqual(rows * width, argb.count)
-                result += argb
-            })
-            XCTAssertEqual(count, tiler.tiles(width: width, height: height))
-            XCTAssertEqual(result, (0..<width * height).map { source.pixel($0 % width, $0 / width) }, "\(width) x \(height)")
-        }
-    }
-
-    /// A cancelled picture ends before its next tile.
-    func testTilingCanBeCancelled() {
-        struct Blank: PixelSource {
-            let width = 32
-            let height = 32
-            func read(left: Int, top: Int, width: Int, height: Int, into argb: inout [UInt32]) {}
-        }
-        var tiles = 0
-        let tiler = Tiler(tileWidth: 8, tileHeight: 8, scale: 2, overlap: 0)
-        XCTAssertThrowsError(
-            try tiler.run(Blank(), check: { if tiles == 3 { throw CancellationError() } }, render: { _, _ in tiles += 1 }, write: { _, _, _ in }))
-        XCTAssertEqual(tiles, 3)
-    }
-
     /// Weights 0 and 256 give the pictures themselves, the half the rounded mean.
     func testBlends() {
         XCTAssertEqual(Blend.pixel(0xff10_2030, 0xff90_a0b0, 0), 0xff10_2030)
