@@ -143,6 +143,21 @@ class ExportResult(Message):
     agreement: SourceAgreement
 
 
+class SensitivityJob(Message):
+    """Simulate each layer of the source in `source` alone in every scheme, on one sample."""
+
+    job: Literal["sensitivity"] = "sensitivity"
+    source: Path
+    sample: Path
+    schemes: tuple[str, ...]
+
+
+class SensitivityResult(Message):
+    """Noise power by scheme, a value for each layer in the order of the source's table."""
+
+    noise: dict[str, tuple[float, ...]]
+
+
 class Failure(Message):
     """A typed error of the worker: the class name in `builder.errors` and its sentence."""
 
@@ -150,10 +165,13 @@ class Failure(Message):
     message: str
 
 
+AnyJob = SourceJob | VariantJob | VerifyJob | ExportJob | SensitivityJob
+
+
 class Job(Message):
     """The file a worker is started with."""
 
-    job: Annotated[SourceJob | VariantJob | VerifyJob | ExportJob, Field(discriminator="job")]
+    job: Annotated[AnyJob, Field(discriminator="job")]
 
 
 JOB, RESULT, FAILURE, STAGE, LOG = "job.json", "result.json", "failure.json", "stage", "log.txt"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -12,8 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from builder.config import LimitsSection
-from builder.jobs import JOB, ExportJob, Job, SourceJob, VariantJob, VerifyJob
-from builder.process import Service, ToolFailed
+from builder.jobs import JOB, AnyJob, Job
+from builder.process import Service, ToolFailed, ToolKilled
 from builder.supervisor import Watch, conclude
 
 
@@ -29,7 +30,7 @@ class WorkerPool:
 
     def run(
         self,
-        job: SourceJob | VariantJob | VerifyJob | ExportJob,
+        job: AnyJob,
         folder: Path,
         *,
         what: str,
@@ -37,9 +38,21 @@ class WorkerPool:
         on_stage: Callable[[str], None],
         stop: Event | None = None,
     ) -> str:
-        """Text of the job's result. Limits hold for this job. Raises what the worker raised, ConversionError, Interrupted."""
-        (folder / JOB).write_text(Job(job=job).model_dump_json(), encoding="utf-8")
+        """Text of the job's result. Limits hold for this job, and one whose worker was killed by somebody is done once more.
+
+        Raises what the worker raised, ConversionError, Interrupted.
+        """
         watch = Watch(folder=folder, what=what, on_stage=on_stage, stop=stop)
+        (folder / JOB).write_text(Job(job=job).model_dump_json(), encoding="utf-8")
+        failed, log = self._ask(folder, limits, watch)
+        if isinstance(failed, ToolKilled):
+            _leave_only_the_job(folder)
+            watch.last = ""
+            failed, log = self._ask(folder, limits, watch)
+        return conclude(folder, failed is None, str(failed), log, watch)
+
+    def _ask(self, folder: Path, limits: LimitsSection, watch: Watch) -> tuple[ToolFailed | None, Path]:
+        """One worker's attempt: how it failed, if it did, and its log."""
         number, service = self._slots.get()
         log = Path(self._logs.name) / f"{number}.txt"
         alive: Service | None = None
@@ -53,11 +66,11 @@ class WorkerPool:
                     str(folder), timeout_s=limits.time_s, memory_bytes=int(limits.memory_gb * 1e9), poll=watch
                 )
             alive = service
+            return (None if answer == "0" else ToolFailed(f"answered {answer!r}")), log
         except ToolFailed as error:
-            return conclude(folder, False, str(error), log, watch)
+            return error, log
         finally:
             self._slots.put((number, alive))  # a dead one's place is filled by the next job
-        return conclude(folder, answer == "0", f"answered {answer!r}", log, watch)
 
     def __enter__(self) -> Self:
         return self
@@ -70,3 +83,11 @@ class WorkerPool:
             if service is not None:
                 service.close()
         self._logs.cleanup()
+
+
+def _leave_only_the_job(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != JOB:
+            path.unlink()

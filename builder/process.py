@@ -41,6 +41,10 @@ class ToolFailed(ToolError):
     """The program ended with a non-zero status."""
 
 
+class ToolKilled(ToolFailed):
+    """The program was killed by somebody else: by a person, or by a system that was short of memory."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Completed:
     """What a process left: exit status and output (bytes decoded as UTF-8, undecodable bytes replaced)."""
@@ -216,23 +220,27 @@ class Service:
                 if select.select([stdout], [], [], poll_s)[0]:
                     read = os.read(stdout.fileno(), 4096)
                     if not read:
-                        raise ToolFailed(self._end())
+                        raise self._end()
                     answer += read
         except (BrokenPipeError, psutil.NoSuchProcess) as error:
             end = self._end()
             self.close()
-            raise ToolFailed(end) from error
+            raise end from error
         except BaseException:
             self.close()
             raise
         return answer.decode(errors="replace").strip()
 
-    def _end(self) -> str:
+    def _end(self) -> ToolFailed:
         try:
             status = self._process.wait(5)
         except subprocess.TimeoutExpired:
-            return "closed its output"
-        return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+            return ToolFailed("closed its output")
+        if status == -signal.SIGKILL:
+            return ToolKilled("was ended by SIGKILL")
+        return ToolFailed(
+            f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        )
 
     def close(self) -> None:
         kill_group(self._process)

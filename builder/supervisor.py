@@ -15,7 +15,7 @@ from typing import Protocol
 
 from builder import errors
 from builder.config import LimitsSection
-from builder.jobs import FAILURE, JOB, LOG, RESULT, STAGE, ExportJob, Failure, Job, SourceJob, VariantJob, VerifyJob
+from builder.jobs import FAILURE, JOB, LOG, RESULT, STAGE, AnyJob, Failure, Job
 from builder.process import ToolMemory, ToolTimeout, run_limited
 
 LAST_LINES = 8
@@ -23,7 +23,7 @@ DISK_FULL_BYTES = 64 << 10
 
 
 def run_job(
-    job: SourceJob | VariantJob | VerifyJob | ExportJob,
+    job: AnyJob,
     folder: Path,
     *,
     what: str,
@@ -56,7 +56,7 @@ class RunJob(Protocol):
 
     def __call__(
         self,
-        job: SourceJob | VariantJob | VerifyJob | ExportJob,
+        job: AnyJob,
         folder: Path,
         *,
         what: str,

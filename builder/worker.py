@@ -24,6 +24,8 @@ from builder.jobs import (
     ExportResult,
     Failure,
     Job,
+    SensitivityJob,
+    SensitivityResult,
     SourceJob,
     SourceResult,
     VariantJob,
@@ -31,6 +33,7 @@ from builder.jobs import (
     VerifyResult,
 )
 from builder.work.export import run_export
+from builder.work.sensitivity import run_sensitivity
 from builder.work.source import run_source
 from builder.work.variant import run_variant
 from builder.work.verify import run_verify
@@ -56,13 +59,15 @@ def serve() -> int:
 def work(folder: Path) -> int:
     job = Job.model_validate_json((folder / JOB).read_text(encoding="utf-8")).job
     try:
-        result: SourceResult | VariantResult | VerifyResult | ExportResult
+        result: SourceResult | VariantResult | VerifyResult | ExportResult | SensitivityResult
         if isinstance(job, SourceJob):
             result = run_source(job, folder)
         elif isinstance(job, VariantJob):
             result = run_variant(job, folder)
         elif isinstance(job, ExportJob):
             result = run_export(job, folder)
+        elif isinstance(job, SensitivityJob):
+            result = run_sensitivity(job, folder)
         else:
             result = run_verify(job, folder)
     except EdgebundleError as error:

@@ -21,7 +21,7 @@ from builder import errors
 from builder.cache import code_sha256, entry, locked, publishing
 from builder.config import LimitsSection
 from builder.errors import ConfigError, ConversionError, Interrupted, MissingToolError
-from builder.jobs import JOB, RESULT, ExportJob, Job, SourceJob, VariantJob, VerifyJob
+from builder.jobs import JOB, RESULT, AnyJob, Job, VariantJob
 from builder.supervisor import run_job
 
 CONNECT_S, POLL_S = 20.0, 0.5
@@ -76,7 +76,7 @@ class Cluster:
 
     def run(
         self,
-        job: SourceJob | VariantJob | VerifyJob | ExportJob,
+        job: AnyJob,
         folder: Path,
         *,
         what: str,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Vector = NDArray[np.float64]
 
-TRUST = 0.05  # a measurement is fitted as if it were exact to this share; schemes side by side are not quite additive
+TRUST = 0.02  # a measurement is fitted as if it were exact to this share; schemes side by side are not quite additive
 
 
 # Instructions relative to fp32 where nothing was counted yet: XNNPACK's kernels on arm64, and reference kernels for int16.
@@ -39,10 +39,10 @@ class Estimate:
     """One coefficient for every (layer, scheme), one for each setting, one for every change of arithmetic between
     neighbours, and a constant.
 
-    `shares[i]` is layer i's guessed part of a uniform plan's noise; it sums to 1.
+    `shares[scheme][i]` is layer i's guessed part of the noise of the whole network in this scheme; they sum to 1.
     """
 
-    def __init__(self, space: Space, table: LayerTable, shares: Sequence[float]) -> None:
+    def __init__(self, space: Space, table: LayerTable, shares: Mapping[str, Sequence[float]]) -> None:
         self._space = space
         self._column = {
             (layer, scheme): number
@@ -54,11 +54,8 @@ class Estimate:
         self._arithmetic = {name: _arithmetic(name) for name in (*space.schemes, *space.whole)}
         params = [layer.params for layer in table.layers]
         macs = [layer.macs for layer in table.layers]
-        self._shares: dict[Quantity, list[float]] = {
-            "noise": list(shares),
-            "dissimilarity": list(shares),
-            "distance": list(shares),
-            "disagreement": list(shares),
+        self._harm = {scheme: list(found) for scheme, found in shares.items()}
+        self._sizes: dict[Quantity, list[float]] = {
             "bytes": [count / sum(params) for count in params],
             "cost": [count / max(sum(macs), 1) for count in macs],
         }
@@ -93,7 +90,8 @@ class Estimate:
         typical = float(np.median([value for _, value in rows])) + 1e-12
         prior = np.zeros(self._size)
         for (layer, scheme), number in self._column.items():
-            prior[number] = self._shares[name][layer] * uniform.get(scheme, typical)
+            share = self._sizes[name][layer] if name in self._sizes else self._harm_of(scheme, layer)
+            prior[number] = share * uniform.get(scheme, typical)
         spread = np.abs(prior) + typical / self._size
         spread[-2:] = typical / 10
         known = [value * TRUST + typical * 1e-6 for _, value in rows]
@@ -104,6 +102,9 @@ class Estimate:
         )[0]
         solved: Vector = prior + change
         return solved
+
+    def _harm_of(self, scheme: str, layer: int) -> float:
+        return self._harm[scheme][layer] if scheme in self._harm else 1 / len(self._space.names)
 
     def value(self, name: Quantity, choice: Choice) -> float:
         """Estimated quantity of a plan."""
@@ -121,5 +122,10 @@ def _arithmetic(scheme_name: str) -> str:
 
 def guessed_cost(scheme_name: str) -> float:
     """Cost of a network in this scheme, relative to fp32, before anything was counted."""
+    return GUESSED_COST[cost_kind(scheme_name)]
+
+
+def cost_kind(scheme_name: str) -> str:
+    """`float`, `dynamic`, `int8` or `int16`: schemes of one kind run much the same kernels."""
     dynamic = parse_scheme(scheme_name, where="search").mode == "dynamic"
-    return GUESSED_COST["dynamic" if dynamic else _arithmetic(scheme_name)]
+    return "dynamic" if dynamic else _arithmetic(scheme_name)

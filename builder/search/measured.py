@@ -127,11 +127,12 @@ class Harness:
         if self.stop.is_set():
             raise Interrupted(f"the measurement on {self.device} was stopped.")
 
-    def key(self, steps: Sequence[VariantStep]) -> str:
-        """Of what decides a measurement: the files, the input, the device and the harness."""
+    def key(self, artifacts: Sequence[dict[str, str]]) -> str:
+        """Of what decides a measurement: the artifacts by their hashes, the input, the device and the harness."""
         sample = self.project.data.evaluation[0].sha256
-        parts = [_hashes(step) for step in steps]
-        return content_key({"artifacts": parts, "sample": sample, "device": self.device, "harness": harness_sha256()})
+        return content_key(
+            {"artifacts": list(artifacts), "sample": sample, "device": self.device, "harness": harness_sha256()}
+        )
 
 
 def _told(log: Path) -> str:
@@ -141,6 +142,14 @@ def _told(log: Path) -> str:
 def _hashes(step: VariantStep) -> dict[str, str]:
     artifact = step.folder / step.result.artifact
     return {file.relative_to(artifact).as_posix(): file_sha256(file) for file in tree_files(artifact)}
+
+
+def _executed(step: VariantStep) -> dict[str, str]:
+    if step.section.backend != "tflite":
+        return _hashes(step)
+    from builder.backends.tflite.structure import structure_sha256
+
+    return {"structure": structure_sha256(step.folder / step.result.artifact)}
 
 
 def _kept(key: str, measure: Callable[[], float]) -> float:
@@ -161,7 +170,8 @@ class InstructionCost:
     """One inference of the artifact as the arm64 runtime executes it under QEMU, relative to fp32.
 
     `floats` makes the fp32 artifact, whose count is the unit; emulated float arithmetic takes the longest of all, so that
-    it is counted in the background while plans are exported. A count belongs to the bytes of an artifact and to an input.
+    it is counted in the background while plans are exported. A count belongs to what an artifact executes: TFLite files that
+    differ only in the values of weights and scales share one, every other file has its own.
     """
 
     harness: Harness
@@ -185,7 +195,7 @@ class InstructionCost:
             return self._base
 
     def instructions(self, step: VariantStep) -> float:
-        return _kept(self.harness.key([step]), lambda: self._count(step))
+        return _kept(self.harness.key([_executed(step)]), lambda: self._count(step))
 
     def _count(self, step: VariantStep) -> float:
         (record,) = self.harness.run([step], COUNTING)
@@ -216,7 +226,7 @@ class LatencyCost:
             unit = self._unit
             if _hashes(step) == _hashes(unit):
                 return 1.0
-            return _kept(self.harness.key([unit, step]), lambda: self._measured(unit, step))
+            return _kept(self.harness.key([_hashes(unit), _hashes(step)]), lambda: self._measured(unit, step))
 
     def _measured(self, unit: VariantStep, step: VariantStep) -> float:
         records = self.harness.run([unit, step], TIMING)

@@ -155,8 +155,13 @@ def _damage(result: SearchResult) -> str:
         f"<td class=n>{d.bytes_saved:,}</td><td class=n>{d.noise_per_byte:.3g}</td></tr>"
         for d in result.damage
     )
+    how = (
+        "Each line is measured: all layers high, these alone lowered."
+        if all(d.measured for d in result.damage)
+        else "Each line is what the whole network in that scheme measured, shared among its layers by simulating each alone."
+    )
     return (
-        "<h2>Layers by damage per byte saved</h2><p>Each line is measured: all layers high, these alone lowered.</p>"
+        f"<h2>Layers by damage per byte saved</h2><p>{how}</p>"
         "<table><tr><th>layers</th><th>lowered to</th><th class=n>PSNR dB</th><th class=n>bytes saved</th>"
         f"<th class=n>noise per byte</th></tr>{rows}</table>"
     )

@@ -12,7 +12,10 @@ from builder.search.trials import Trial
 
 
 class LayerDamage(BaseModel):
-    """Layers lowered alone to `low`: the PSNR of all else high, the noise power this adds, and the bytes it saves."""
+    """Layers lowered alone to `low`: the PSNR of all else high, the noise power this adds, and the bytes it saves.
+
+    Not `measured`: the noise is the layer's simulated part of what the whole network in `low` measured.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -22,6 +25,7 @@ class LayerDamage(BaseModel):
     noise: float
     bytes_saved: int
     noise_per_byte: float
+    measured: bool = True
 
 
 class SearchResult(BaseModel):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Event
@@ -20,9 +22,11 @@ from builder.quality.perceptual import require_packages
 from builder.search.cluster import Cluster
 from builder.search.cost import INSTRUCTIONS, LATENCY, CostMeter, MacCost, measure_name
 from builder.search.goal import Goal
+from builder.search.ledger import COUNTED_MACS
 from builder.search.measured import ARM64, Harness, InstructionCost, LatencyCost, harness_sha256
 from builder.search.page import page
 from builder.search.result import LayerDamage, SearchResult, curve, nearest, unmet
+from builder.search.simulation import Simulation
 from builder.search.space import Space, make_space, plan_of, plan_text
 from builder.search.strategy import Damage, Search
 from builder.search.trials import PARALLEL, Exporter, Trial
@@ -115,6 +119,10 @@ def _search(
             cost.begin()
         exporter = Exporter(project, source, section, cost, pool.run, stop, pool.size)
         calibrated = bool(project.data.calibration)
+        simulation = Simulation(project=project, source=source, run=pool.run, stop=stop)
+        threads = ThreadPoolExecutor(1)
+        simulated = threads.submit(simulation.noise, space, what, listener)
+        threads.shutdown(wait=False)
         search = Search(
             space=space,
             table=source.result.layers,
@@ -122,8 +130,10 @@ def _search(
             measure=exporter.measure,
             allowed=exporter.allowed,
             count=exporter.count if cost is not None else None,
+            most_macs=math.inf if isinstance(cost, MacCost) else COUNTED_MACS,
             tune=calibrated,
             between=calibrated and "static_wi8_ai8" in BACKENDS[section.backend].BETWEEN,
+            simulated=simulated.result,
             parallel=pool.size,
             max_trials=budgets.max_trials,
             told=told,
@@ -131,7 +141,7 @@ def _search(
         try:
             search.run()
         finally:
-            stop.set()  # a count that goes on in the background
+            stop.set()  # a count or a simulation that goes on in the background
     best = search.best()
     if best is None:
         raise ConversionError(f"{what} measured nothing: {search.trials[0].failure}")

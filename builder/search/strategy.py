@@ -1,20 +1,23 @@
 """The search itself: stock recipes, settings, each layer's damage, then the changes that promise most, all measured.
 
-Nothing is random: equal inputs give equal trials and the same plan. An estimate decides the order of trials, and which of
-them are worth counting the cost of; it never decides what is chosen.
+Nothing is random: equal inputs give equal trials and the same plan. Estimates decide the order of trials, and which of
+them are worth counting the cost of; they never decide what is chosen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Protocol
 
 from builder.precision.layers import LayerTable
 from builder.precision.ranges import CalibrationSettings
-from builder.search.estimate import Estimate, guessed_cost
-from builder.search.goal import QUALITIES, Goal, Measures
+from builder.precision.scheme import parse_scheme
+from builder.search.estimate import Estimate
+from builder.search.goal import Goal, Measures
+from builder.search.ledger import Count, Ledger, measures_of
 from builder.search.moves import propose
 from builder.search.space import Choice, Schemes, Space
 from builder.search.trials import PARALLEL, Origin, Trial
@@ -22,7 +25,9 @@ from builder.search.trials import PARALLEL, Origin, Trial
 PATIENCE = 8  # pairs of trials without a clearly better plan, after which the search ends
 CLEARLY = 0.02  # smaller gains (0.1 dB) are kept but do not prolong the search
 DAMAGE_PART = 0.3  # of the trials at most are spent on the layers' damage
-DOUBT = 0.9  # a cost is counted where this part of the estimate would be good enough
+
+Shares = Mapping[str, Sequence[float]]
+"""By scheme, the part of a whole network's noise that each layer adds."""
 
 
 class Measure(Protocol):
@@ -31,21 +36,19 @@ class Measure(Protocol):
     def __call__(self, plans: Sequence[Choice]) -> list[Measures | str]: ...
 
 
-class Count(Protocol):
-    """The cost of plans that were measured, or why it could not be counted."""
-
-    def __call__(self, plans: Sequence[Choice]) -> list[float | str]: ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class Damage:
-    """Neighbouring layers (one where there are few) lowered alone from `high` to `low`: noise power added, bytes saved."""
+    """Neighbouring layers (one where there are few) lowered alone to `low`: noise power added, bytes saved.
+
+    Not `measured`: the noise is the layer's simulated part of what the whole network in `low` measured.
+    """
 
     layers: tuple[str, ...]
     low: str
     psnr_db: float
     noise: float
     bytes_saved: int
+    measured: bool = True
 
     @property
     def noise_per_byte(self) -> float:
@@ -57,7 +60,8 @@ class Search:
     """`run` fills `trials` and `damages`. `told` hears every batch: trials so far and the best one.
 
     `allowed` says whether the schemes of a plan can stand side by side; others are not tried. `count` is asked about
-    plans that could become the best one; `tune`: whether calibration settings are tried, and 8 bits between the layers.
+    plans that could become the best one, so long as they take no more than `most_macs` together; `tune`: whether calibration settings are tried, and 8 bits between the layers.
+    `simulated` gives each layer's noise by scheme where there is a simulation.
     """
 
     space: Space
@@ -68,11 +72,31 @@ class Search:
     told: Callable[[int, Trial | None], None]
     allowed: Callable[[Schemes], bool] = lambda plan: True
     count: Count | None = None
+    most_macs: float = math.inf
     tune: bool = False
     between: bool = False
+    simulated: Callable[[], Shares | None] = lambda: None
     parallel: int = PARALLEL
-    trials: list[Trial] = field(default_factory=list)
     damages: list[Damage] = field(default_factory=list)
+    _ledger: Ledger = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ledger = Ledger(
+            space=self.space,
+            table=self.table,
+            goal=self.goal,
+            count=self.count,
+            most_macs=self.most_macs,
+            parallel=self.parallel,
+        )
+
+    @property
+    def trials(self) -> list[Trial]:
+        return self._ledger.trials
+
+    def best(self) -> Trial | None:
+        """The trial that ranks first, whether it meets the limits or not; ties go to the earlier one."""
+        return self._ledger.best()
 
     def run(self) -> None:
         stock = [(Choice(schemes=p), f"every layer {n}") for n, p in self.space.uniforms().items() if self.allowed(p)]
@@ -83,26 +107,32 @@ class Search:
             self._try(stock[start : start + self.parallel], "uniform", counted=False)
         if not any(t.measures is not None for t in self.trials):
             return
-        shares = None if self._cannot_be_better() else self._damage_shares()
-        self._count_contenders(0, stock=True, learn=False)
+        self._ledger.count_stock()
         self.told(len(self.trials), self.best())
-        if shares is None or not self._measured() or self._cannot_be_better():
+        if self._ledger.nothing_is_better():
+            return
+        shares = self._shares()
+        if not self._ledger.judged():
             return
         self._settle()
-        estimate = self._estimate(shares)
+        self._refine(Estimate(self.space, self.table, shares))
+        self._settle()
+
+    def _refine(self, estimate: Estimate) -> None:
+        """The changes that promise most, until nothing clearly better is found for a while."""
         idle = 0
         while idle < PATIENCE and len(self.trials) < self.max_trials:
-            estimate.fit(self._known())
-            measured = self._measured()
+            estimate.fit(self._ledger.known())
+            measured = {t.choice: measures_of(t) for t in self._ledger.judged()}
             before = self._best_rank()
             room = min(self.parallel, self.max_trials - len(self.trials))
-            tried = {t.choice for t in self.trials if t.measures is None or t.choice in measured or self._out(t)}
+            tried = {t.choice for t in self.trials}
             plans = propose(self.space, self.goal, estimate, measured, tried, self.allowed, room)
+            plans = [plan for plan in plans if self._ledger.affordable(plan)]
             if not plans:
                 break
             self._try([(plan, self._difference(plan)) for plan in plans], "search", learn=idle > 0)
             idle = 0 if _clearly(self._best_rank(), before) else idle + 1
-        self._settle()
 
     def _settle(self) -> None:
         """Other settings for the best plan, each kept where it is better: ranges, corrected biases, equalized channels."""
@@ -134,46 +164,12 @@ class Search:
         best = self.best()
         if best is None or best.choice.has_integers:
             return best
-        whole = [
-            t for t in self.trials if t.measures is not None and self._judged(t.measures) and t.choice.has_integers
-        ]
-        return min(whole, key=lambda t: (self.goal.rank(_measures(t)), t.number), default=best)
-
-    def _estimate(self, shares: list[float]) -> Estimate:
-        return Estimate(self.space, self.table, shares)
-
-    def _known(self) -> dict[Choice, Measures]:
-        """What the estimate learns from; fp32 costs 1 whether it was counted or not."""
-        known = {t.choice: t.measures for t in self.trials if t.measures is not None}
-        floats = Choice(schemes=("fp32",) * len(self.space.names))
-        if self.count is not None and floats in known:
-            known[floats] = known[floats].model_copy(update={"cost": 1.0})
-        return known
-
-    def _out(self, trial: Trial) -> bool:
-        """Measured, and by its estimated cost not worth counting."""
-        return trial.measures is not None and self.count is not None and trial.measures.cost is None
-
-    def best(self) -> Trial | None:
-        """The trial that ranks first, whether it meets the limits or not; ties go to the earlier one."""
-        whole = [t for t in self.trials if t.measures is not None and self._judged(t.measures)]
-        return min(whole, key=lambda t: (self.goal.rank(_measures(t)), t.number), default=None)
-
-    def _judged(self, measures: Measures) -> bool:
-        return {*self.goal.limits, self.goal.objective} <= set(measures.quantities())
-
-    def _measured(self) -> dict[Choice, Measures]:
-        return {t.choice: t.measures for t in self.trials if t.measures is not None and self._judged(t.measures)}
+        whole = [t for t in self._ledger.judged() if t.choice.has_integers]
+        return min(whole, key=lambda t: (self.goal.rank(measures_of(t)), t.number), default=best)
 
     def _best_rank(self) -> tuple[float, ...]:
         best = self.best()
-        return self.goal.rank(_measures(best)) if best else (float("inf"),)
-
-    def _cannot_be_better(self) -> bool:
-        """The best of all qualities already meets the limits, and quality is the objective."""
-        whole = [t.measures for t in self.trials if t.measures is not None]
-        top = min(whole, key=lambda m: m.quantities()["noise"])
-        return self.goal.objective in QUALITIES and self._judged(top) and self.goal.met(top)
+        return self.goal.rank(measures_of(best)) if best else (float("inf"),)
 
     def _difference(self, plan: Choice) -> str:
         """What a proposed plan changes of the best one so far."""
@@ -208,70 +204,62 @@ class Search:
                 )
             )
         if counted:
-            self._count_contenders(first, stock=False, learn=learn)
+            self._ledger.count_new(first, learn=learn)
         self.told(len(self.trials), self.best())
         return self.trials[first:]
 
-    def _count_contenders(self, first: int, *, stock: bool, learn: bool) -> None:
-        """Count the cost of the new trials that may rank before the best one, and of stock recipes within the other limits."""
-        if self.count is None:
-            return
-        chosen = [
-            number
-            for number in range(first, len(self.trials))
-            if self.trials[number].measures is not None
-            and self.trials[number].origin != "one layer lowered"
-            and ((learn and number == first) or self._contends(self.trials[number], stock=stock))
+    def _shares(self) -> Shares:
+        """What orders the trials: the simulation of each layer, or its damage on exported files where there are few."""
+        simulated = self.simulated()
+        if simulated is None or len(self.space.names) <= self._groups():
+            damage = self._damage_shares()
+            return simulated_shares(simulated) if simulated is not None else dict.fromkeys(self.space.schemes, damage)
+        self._simulated_damages(simulated)
+        return simulated_shares(simulated)
+
+    def _groups(self) -> int:
+        return max(2, int(self.max_trials * DAMAGE_PART))
+
+    def _simulated_damages(self, simulated: Shares) -> None:
+        """The list of layers by damage, each in the smallest scheme that was measured."""
+        uniforms = [
+            t for t in self.trials if t.measures is not None and t.between == "float" and len(set(t.schemes)) == 1
         ]
-        counted = self.count([self.trials[number].choice for number in chosen]) if chosen else []
-        for number, found in zip(chosen, counted, strict=True):
-            trial = self.trials[number]
-            if isinstance(found, str):
-                self.trials[number] = trial.model_copy(update={"measures": None, "failure": found})
-            else:
-                measures = _measures(trial).model_copy(update={"cost": found})
-                self.trials[number] = trial.model_copy(update={"measures": measures})
-
-    def _contends(self, trial: Trial, *, stock: bool) -> bool:
-        measures = _measures(trial)
-        free = Goal(objective=self.goal.objective, limits={k: v for k, v in self.goal.limits.items() if k != "cost"})
-        if stock and set(trial.schemes) == {"fp32"}:
-            return True
-        if (
-            stock
-            and self._rough_cost(trial.choice) < 2
-            and float(free.excess({**measures.quantities(), "cost": 0.0})) == 0
-        ):
-            return True
-        best = self.best()
-        if best is None:
-            return True
-        likely = measures.model_copy(update={"cost": DOUBT * self._likely_cost(trial.choice)})
-        return self.goal.rank(likely) < self.goal.rank(_measures(best))
-
-    def _likely_cost(self, choice: Choice) -> float:
-        estimate = self._estimate([1 / len(self.space.names)] * len(self.space.names))
-        known = {c: m for c, m in self._known().items() if m.cost is not None}
-        if len(known) < 2:
-            return self._rough_cost(choice)
-        estimate.fit(known)
-        return estimate.value("cost", choice)
-
-    def _rough_cost(self, choice: Choice) -> float:
-        macs = [max(layer.macs, 1) for layer in self.table.layers]
-        return sum(guessed_cost(s) * m for s, m in zip(choice.schemes, macs, strict=True)) / sum(macs)
+        high = min(uniforms, key=lambda t: measures_of(t).quantities()["noise"])
+        lower = [t for t in uniforms if t.schemes[0] in simulated]
+        if not lower:
+            return
+        low = min(lower, key=lambda t: (measures_of(t).bytes, t.number))
+        noise, top = measures_of(low).quantities()["noise"], measures_of(high).quantities()["noise"]
+        bits = [parse_scheme(trial.schemes[0], where="search").weight_bits for trial in (high, low)]
+        shares = simulated_shares(simulated)[low.schemes[0]]
+        for layer, share in zip(self.table.layers, shares, strict=True):
+            self.damages.append(
+                Damage(
+                    layers=(layer.name,),
+                    low=low.schemes[0],
+                    psnr_db=round(-10 * math.log10(top + noise * share), 2),
+                    noise=noise * share,
+                    bytes_saved=(bits[0] - bits[1]) * math.prod(layer.weight_shape) // 8,
+                    measured=False,
+                )
+            )
+        self.damages.sort(key=lambda d: -d.noise_per_byte)
 
     def _damage_shares(self) -> list[float]:
         """Lower each layer alone, from the best uniform plan to the smallest; where there are too many, neighbours together."""
         uniforms = [t for t in self.trials if t.measures is not None and t.between == "float"]
-        high = min(uniforms, key=lambda t: _measures(t).quantities()["noise"])
+        high = min(uniforms, key=lambda t: measures_of(t).quantities()["noise"])
         costly = self.count is not None or "cost" in (*self.goal.limits, self.goal.objective)
         low = min(
             uniforms,
-            key=lambda t: (self._size(_measures(t)) + (self._rough_cost(t.choice) if costly else 0), t.number),
+            key=lambda t: (
+                self._size(measures_of(t)) + (self._ledger.likely_cost(t.choice) if costly else 0),
+                t.number,
+            ),
         )
         count = len(self.space.names)
-        groups = min(count, max(2, int(self.max_trials * DAMAGE_PART)))
+        groups = min(count, self._groups())
         edges = [round(count * number / groups) for number in range(groups + 1)]
         parts = [range(a, b) for a, b in pairwise(edges)]
         plans = [
@@ -281,7 +269,7 @@ class Search:
         if low.choice.settings != high.choice.settings:  # what was found to suit the lower one
             plans = [replace(plan, settings=low.choice.settings) for plan in plans]
         shares = [1e-9] * count
-        top = _measures(high)
+        top = measures_of(high)
         new = [n for n, p in enumerate(plans) if p.schemes != high.schemes and self.allowed(p.schemes)]
         for start in range(0, len(new), self.parallel):
             chosen = new[start : start + self.parallel]
@@ -315,7 +303,7 @@ def _clearly(rank: tuple[float, ...], before: tuple[float, ...]) -> bool:
     return rank[0] < before[0] or (rank[0] == before[0] and rank[1] < before[1] * (1 - CLEARLY))
 
 
-def _measures(trial: Trial) -> Measures:
-    if trial.measures is None:
-        raise ValueError(f"trial {trial.number} failed")
-    return trial.measures
+def simulated_shares(simulated: Shares) -> dict[str, list[float]]:
+    """Parts that sum to 1."""
+    totals = {scheme: sum(noise) or 1.0 for scheme, noise in simulated.items()}
+    return {scheme: [max(part / totals[scheme], 1e-9) for part in noise] for scheme, noise in simulated.items()}

@@ -59,11 +59,11 @@ def test_the_curve_and_the_nearest_plans_are_those_that_no_other_beats() -> None
 
 def test_macs_are_weighted_by_the_width_of_their_arithmetic() -> None:
     """Stored precision alone saves no arithmetic; Core ML says why nothing was counted."""
-    meter = MacCost(layers=TABLE, name="")
+    meter = MacCost(layers=TABLE)
     of = [("fp32", "fp16", "weight_only_wi8_afp32"), ("fp32", "fp32", "static_wi8_ai8"), ("static_wi8_ai16",) * 3]
     ratios = [meter.ratio(None, schemes) for schemes in of]  # type: ignore[arg-type]
     assert ratios == [1.0, pytest.approx(0.1 + 0.2 + 0.7 / 4), 0.5]
-    assert measure_name("coreml") == f"{WEIGHTED_MACS} (arm64 runs no coreml)"
+    assert measure_name("coreml", None) == f"{WEIGHTED_MACS} (arm64 runs no coreml)"
 
 
 def test_a_found_plan_reads_back_as_it_was_with_a_rule_a_line(tmp_path: Path) -> None:
