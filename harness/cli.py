@@ -180,6 +180,14 @@ def build_parser() -> Parser:
     compare.add_argument(
         "new", metavar="NEW", nargs="?", help="runs after it; without it variants of BASE are compared"
     )
+    rank = command(
+        "rank",
+        "write the order of variants that phones measured into a bundle, so that apps take the fastest on such phones",
+        "harness rank runs.sqlite dist/bundle -o dist/ranked",
+    )
+    rank.add_argument("runs", metavar="RUNS", help="what 'harness run -o' wrote")
+    rank.add_argument("bundle", metavar="BUNDLE", help="the bundle that was measured")
+    rank.add_argument("-o", "--output", required=True, metavar="DIR", help="where the ranked bundle goes")
     for name, made in commands.choices.items():
         options = [option for action in made._actions for option in action.option_strings]
         made.set_defaults(parser=made, options=options, command=name)

@@ -251,6 +251,23 @@ def _farm_import(args: argparse.Namespace) -> int:
     return 0
 
 
+def rank(args: argparse.Namespace) -> int:
+    from harness.ranking import measured_rankings, write_ranked
+    from harness.session import opened_bundle
+    from harness.store import stored_runs
+
+    with opened_bundle(Path(args.bundle)) as bundle:
+        rankings = measured_rankings(stored_runs(args.runs), bundle)
+        write_ranked(bundle, rankings, Path(args.output))
+    if args.json:
+        print_json({"bundle": args.output, "rankings": [ranking.model_dump(mode="json") for ranking in rankings]})
+        return 0
+    for ranking in rankings:
+        print(f"{ranking.soc or ranking.model}: {', '.join(ranking.variants)}")
+    say(args, f"wrote {args.output}; package it with: builder package {args.output} --target android -o dist")
+    return 0
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "devices": devices,
     "run": run,
@@ -260,6 +277,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "report": report,
     "worker": worker,
     "farm": farm,
+    "rank": rank,
 }
 
 
