@@ -1,6 +1,6 @@
 """Schemes: how one layer's weights are stored and its arithmetic is done.
 
-The names follow the grammar of ai-edge-quantizer's recipes: mode, `wi` weight bits, `a` activation type.
+The names follow the grammar of ai-edge-quantizer's recipes: mode, `wi` weight bits, `b` block size, `a` activation type.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ class Scheme:
     """`weight_bits` of the stored weights; `activation_bits` of the arithmetic (32 and 16 are floats unless `static`).
 
     `sparsity`: how many percent of the weights, the smallest, are zero and not stored; a bit for each weight says which.
+    `block`: how many weights of an output channel, along the input channels, share a scale; 0 is all of them.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Scheme:
     weight_bits: int
     activation_bits: int
     sparsity: int = 0
+    block: int = 0
 
     @property
     def needs_calibration(self) -> bool:
@@ -68,6 +70,8 @@ SCHEMES: dict[str, Scheme] = {
         _scheme("palettized_w6", "palettized", 6, 16),
         _scheme("palettized_w8", "palettized", 8, 16),
         Scheme(name="sparse_50", mode="sparse", weight_bits=16, activation_bits=16, sparsity=50),
+        Scheme(name="sparse_50_palettized_w4", mode="sparse", weight_bits=4, activation_bits=16, sparsity=50),
+        Scheme(name="weight_only_wi4b32_afp32", mode="weight_only", weight_bits=4, activation_bits=32, block=32),
     )
 }
 

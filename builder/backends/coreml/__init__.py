@@ -48,6 +48,13 @@ def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
         return (
             f"Core ML stores fewer than {_SMALLEST_COMPRESSED} weights as they are; use fp16 or fp32 on {layer.name!r}."
         )
+    if scheme.block and (
+        layer.op == "conv_transpose2d" or layer.weight_shape[1] <= scheme.block or layer.weight_shape[1] % scheme.block
+    ):
+        return (
+            f"{scheme.name} needs several blocks of {scheme.block} input channels, and {layer.name!r} ({layer.op}) has "
+            f"weights of {'x'.join(map(str, layer.weight_shape))}; use weight_only_wi4_afp32 or palettized_w4 there."
+        )
     return None
 
 

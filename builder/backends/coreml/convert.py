@@ -99,7 +99,8 @@ def _pipeline(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any
     """The default passes without those that lose a layer, and the compression of each layer's weights at the end.
 
     Linear weights: symmetric, one scale an output channel, unpacked to fp32 for fp32 arithmetic. Palettes: 2^bits fp16
-    values for the whole weight (see palette.py), for fp16 arithmetic. Sparse: the smallest weights zero, the others fp16.
+    values for the whole weight (see palette.py), for fp16 arithmetic. Sparse: the smallest weights zero, the others fp16
+    or of a palette.
     """
     optimize = coremltools.optimize.coreml
     quantized: dict[str, Any] = {}
@@ -110,7 +111,11 @@ def _pipeline(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any
         # coremltools' own threshold would leave small weights uncompressed without a word
         if scheme.mode == "weight_only":
             quantized[placeholder] = optimize.OpLinearQuantizerConfig(
-                mode="linear_symmetric", dtype=f"int{scheme.weight_bits}", granularity="per_channel", weight_threshold=0
+                mode="linear_symmetric",
+                dtype=f"int{scheme.weight_bits}",
+                granularity="per_block" if scheme.block else "per_channel",
+                block_size=scheme.block,
+                weight_threshold=0,
             )
         elif scheme.mode == "palettized":
             palettized[f"{placeholder}_to_fp16"] = optimize.OpPalettizerConfig(
@@ -120,23 +125,29 @@ def _pipeline(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any
             pruned[f"{placeholder}_to_fp16"] = optimize.OpMagnitudePrunerConfig(
                 target_sparsity=scheme.sparsity / 100, weight_threshold=0
             )
+            if scheme.weight_bits < 16:  # what is left of the weights gets a palette
+                palettized[f"{placeholder}_to_fp16_sparsified"] = optimize.OpPalettizerConfig(
+                    mode="custom", lut_function=palettizer(scheme.weight_bits, zeros=False), weight_threshold=0
+                )
     pipeline = coremltools.PassPipeline.DEFAULT
     pipeline.remove_passes(list(_WITHOUT))
-    for name, configs in ((_QUANTIZE, quantized), (_PALETTIZE, palettized), (_PRUNE, pruned)):
+    joint = any(scheme.sparsity and scheme.weight_bits < 16 for scheme in schemes.values())
+    for name, configs in ((_QUANTIZE, quantized), (_PRUNE, pruned), (_PALETTIZE, palettized)):
         if configs:
+            options = {"config": optimize.OptimizationConfig(op_name_configs=configs)}
             pipeline.append_pass(name)
-            pipeline.set_options(name, {"config": optimize.OptimizationConfig(op_name_configs=configs)})
+            pipeline.set_options(name, options | ({"joint_compression": True} if joint and name == _PALETTIZE else {}))
     return pipeline
 
 
 def oldest_system(plan: ResolvedPlan) -> str:
-    """iOS 16 holds everything but 4-bit linear weights, which came with iOS 18."""
-    return "iOS18" if _int4_layers(plan) else "iOS16"
+    """iOS 16 holds everything but 4-bit linear weights and sparse ones with a palette, which came with iOS 18."""
+    return "iOS18" if _newer_layers(plan) else "iOS16"
 
 
 def require_system(plan: ResolvedPlan, system: str) -> None:
     """Raises ConfigError when the plan needs a newer system than this."""
-    layers = _int4_layers(plan)
+    layers = _newer_layers(plan)
     if layers and int(system.removeprefix("iOS")) < 18:
         raise ConfigError(
             f"layer {layers[0]!r} is asked for as {plan.scheme(layers[0]).name}, which needs iOS18, and the variant is made for {system}; "
@@ -144,9 +155,13 @@ def require_system(plan: ResolvedPlan, system: str) -> None:
         )
 
 
-def _int4_layers(plan: ResolvedPlan) -> list[str]:
+def _newer_layers(plan: ResolvedPlan) -> list[str]:
     schemes = {layer: choice.scheme for layer, choice in plan.choices.items()}
-    return [layer for layer, scheme in schemes.items() if scheme.mode == "weight_only" and scheme.weight_bits == 4]
+    return [
+        layer
+        for layer, scheme in schemes.items()
+        if scheme.weight_bits == 4 and scheme.mode in ("weight_only", "sparse")
+    ]
 
 
 def _border_dtype(spec: TensorSpec) -> Any:

@@ -95,15 +95,14 @@ def _rounding(op: Any, expected: Floats) -> Floats:
     import numpy as np
 
     if op.op_type == "constexpr_sparse_to_dense":
-        return _half(expected)
+        kept = op.inputs["nonzero_data"].op
+        if kept is None or kept.op_type != "constexpr_lut_to_sparse":
+            return _half(expected)
+        return np.where(expected == 0, np.float32(0), _from_palette(kept, expected))
     if op.op_type == "const":
         return np.zeros_like(expected) if op.outputs[0].val.dtype == np.float32 else _half(expected)
     if op.op_type == "constexpr_lut_to_dense":
-        palette = np.sort(np.asarray(op.inputs["lut"].val, np.float32).reshape(-1))
-        place = np.clip(np.searchsorted(palette, expected), 1, palette.size - 1)
-        nearest = np.minimum(np.abs(palette[place - 1] - expected), np.abs(palette[place] - expected))
-        # the nearest of the weight as fp16 had already rounded it
-        return np.asarray(nearest * 1.001 + 2 * _half(expected), np.float32)
+        return _from_palette(op, expected)
     if op.op_type not in ("constexpr_affine_dequantize", "constexpr_blockwise_shift_scale"):
         return np.zeros_like(expected)  # no scheme of ours
     scale = np.asarray(op.inputs["scale"].val, np.float32)
@@ -116,6 +115,16 @@ def _rounding(op: Any, expected: Floats) -> Floats:
             scale = np.repeat(scale, expected.shape[axis] // scale.shape[axis], axis=axis)
     # half a step, and the next half where the largest value is cut off at the end of the range
     return np.asarray(np.broadcast_to(scale * np.float32(0.502), expected.shape), np.float32)
+
+
+def _from_palette(op: Any, expected: Floats) -> Floats:
+    """The distance to the nearest value of the palette, of the weight as fp16 had already rounded it."""
+    import numpy as np
+
+    palette = np.sort(np.asarray(op.inputs["lut"].val, np.float32).reshape(-1))
+    place = np.clip(np.searchsorted(palette, expected), 1, palette.size - 1)
+    nearest = np.minimum(np.abs(palette[place - 1] - expected), np.abs(palette[place] - expected))
+    return np.asarray(nearest * 1.001 + 2 * _half(expected), np.float32)
 
 
 def _pruned(actual: Floats, expected: Floats) -> Floats:

@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     Indices = NDArray[np.uint8]
 
 
-def palettizer(bits: int) -> Callable[[Weights], tuple[Weights, Indices]]:
-    """A function from weights to (palette in their dtype, ascending; the number of the nearest value for each, flat)."""
+def palettizer(bits: int, *, zeros: bool = True) -> Callable[[Weights], tuple[Weights, Indices]]:
+    """A function from weights to (palette in their dtype, ascending; the number of the nearest value for each, flat).
+
+    Without `zeros` the weights that are zero are stored otherwise: the palette is that of the others.
+    """
 
     def palettize(weights: Weights) -> tuple[Weights, Indices]:
         import numpy as np
         from coremltools._deps import _kmeans1d  # exact: Grønlund et al., "Fast Exact k-Means ... in 1D" (2017)
 
-        values, counts = np.unique(weights, return_counts=True)
+        values, counts = np.unique(weights if zeros else weights[weights != 0], return_counts=True)
         size = min(1 << bits, values.size)
         centroids = np.sort(_kmeans1d.cluster(values, size, weights=counts).centroids)
         palette = np.full(1 << bits, centroids[-1], weights.dtype)

@@ -38,9 +38,10 @@ def scheme_of(op: Any) -> str:
     if kind == "palettized" and compute == "fp16":
         return f"palettized_w{bits}"
     if kind == "sparse" and compute == "fp16" and dtype_of(var) == "fp16":
-        return f"sparse_{sparsity(var.op)}"
+        return f"sparse_{sparsity(var.op)}" + ("" if bits == 16 else f"_palettized_w{bits}")
     if kind == "linear" and compute == "fp32":
-        return f"weight_only_wi{bits}_afp32"
+        block = block_size(var.op)
+        return f"weight_only_wi{bits}{f'b{block}' if block else ''}_afp32"
     return f"{kind} weights of {bits} bits, computed in {compute}"
 
 
@@ -52,12 +53,27 @@ def packing(constexpr: Any) -> tuple[str, int]:
     if name == "constexpr_blockwise_shift_scale":
         return "linear", int(dtype_of(constexpr.inputs["data"]).removeprefix("u").removeprefix("int"))
     if name == "constexpr_lut_to_dense":
-        lut = constexpr.inputs["lut"].val
-        entries = lut.shape[-2] if lut.ndim > 1 else lut.shape[0]
-        return "palettized", int(math.log2(entries))
+        return "palettized", _palette_bits(constexpr)
     if name == "constexpr_sparse_to_dense":
-        return "sparse", int(dtype_of(constexpr.inputs["nonzero_data"]).removeprefix("fp"))
+        kept = constexpr.inputs["nonzero_data"]
+        if kept.op.op_type == "constexpr_lut_to_sparse":
+            return "sparse", _palette_bits(kept.op)
+        return "sparse", int(dtype_of(kept).removeprefix("fp"))
     raise VerificationError(f"the Core ML file stores weights as {name}, which is not known here; upgrade edgebundle.")
+
+
+def _palette_bits(constexpr: Any) -> int:
+    lut = constexpr.inputs["lut"].val
+    return int(math.log2(lut.shape[-2] if lut.ndim > 1 else lut.shape[0]))
+
+
+def block_size(constexpr: Any) -> int:
+    """How many input channels share a scale, 0 where all do."""
+    scale = constexpr.inputs["scale"].val
+    if constexpr.op_type != "constexpr_blockwise_shift_scale" or scale.shape[1] == 1:
+        return 0
+    block = int(constexpr.outputs[0].shape[1]) // int(scale.shape[1])
+    return 0 if block == 1 else block  # a transposed convolution's output channels, a scale each
 
 
 def sparsity(constexpr: Any) -> int:
@@ -67,7 +83,7 @@ def sparsity(constexpr: Any) -> int:
     more where magnitudes are equal.
     """
     weights = math.prod(int(size) for size in constexpr.outputs[0].shape)
-    zeros = weights - int(constexpr.inputs["nonzero_data"].val.size)
+    zeros = weights - math.prod(int(size) for size in constexpr.inputs["nonzero_data"].shape)
     for known in sorted(scheme.sparsity for scheme in SCHEMES.values() if scheme.sparsity):
         least = (weights - 1) * known // 100 + 1
         if least <= zeros <= least + weights // 100:
@@ -77,7 +93,8 @@ def sparsity(constexpr: Any) -> int:
 
 def _stored_bytes(var: Any) -> int:
     if var.op.op_type == "constexpr_sparse_to_dense":
-        return sum(int(var.op.inputs[part].val.nbytes) for part in ("nonzero_data", "mask"))
+        kept = math.prod(int(size) for size in var.op.inputs["nonzero_data"].shape)
+        return math.ceil(kept * packing(var.op)[1] / 8) + math.ceil(math.prod(int(size) for size in var.shape) / 8)
     bits = packing(var.op)[1] if var.op.op_type != "const" else int(dtype_of(var).removeprefix("fp"))
     return math.ceil(math.prod(int(size) for size in var.shape) * bits / 8)
 

@@ -42,7 +42,10 @@ from tests.builder.models import (
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 ROOT = Path(__file__).resolve().parents[3]
-ALL_SCHEMES = [name for name, scheme in SCHEMES.items() if scheme.mode not in ("dynamic", "static")]
+# Blocks need more input channels than the small networks have: they have a test of their own.
+ALL_SCHEMES = [
+    name for name, scheme in SCHEMES.items() if scheme.mode not in ("dynamic", "static") and not scheme.block
+]
 # What a small random network keeps at least; the float figures are the product's own.
 LEAST_DB = {
     "fp32": 100.0,
@@ -51,6 +54,7 @@ LEAST_DB = {
     "palettized_w4": 40.0,
     "palettized_w2": 30.0,
     "palettized_w1": 25.0,
+    "sparse_50_palettized_w4": 35.0,
 }
 
 
@@ -188,11 +192,29 @@ def test_compressed_weights_are_smaller_on_disk(tmp_path: Path) -> None:
         nn.Sequential(nn.Conv2d(3, 64, 3), nn.Conv2d(64, 64, 3, groups=2), nn.ConvTranspose2d(64, 3, 5))
     )
     sizes = {}
-    for scheme in ("fp32", "fp16", "palettized_w8", "palettized_w6", "palettized_w4"):
+    for scheme in ("fp32", "fp16", "palettized_w8", "palettized_w6", "palettized_w4", "sparse_50_palettized_w4"):
         made = make(model, tmp_path / scheme, dict.fromkeys(model.layers.names(), scheme))
         sizes[scheme] = tree_bytes(made.path / WEIGHTS)
     assert list(sizes.values()) == sorted(sizes.values(), reverse=True)
     assert sizes["palettized_w4"] < 0.15 * sizes["fp32"]
+
+
+def test_blocks_of_input_channels_have_scales_of_their_own(tmp_path: Path) -> None:
+    """A scale for every 32 input channels is read back from the file, and is closer to the source than one a channel."""
+    torch.manual_seed(5)
+    network = nn.Sequential(nn.Conv2d(3, 64, 3, padding=1), nn.Conv2d(64, 64, 1), nn.Conv2d(64, 3, 3, padding=1))
+    with torch.no_grad():
+        network[1].weight[:, :32] *= 20  # one scale a channel would round the other half away
+    model = picture_model(network)
+    wanted = {"0": "fp32", "1": "weight_only_wi4b32_afp32", "2": "weight_only_wi4b32_afp32"}
+    made = make(model, tmp_path / "blocks.mlpackage", wanted)
+    assert coreml.read_back(made.path, model) == wanted
+    whole = make(model, tmp_path / "whole.mlpackage", wanted | {"1": "weight_only_wi4_afp32"})
+    assert coreml.read_back(whole.path, model) == wanted | {"1": "weight_only_wi4_afp32"}
+    assert made.psnr() > whole.psnr()
+    refused = [coreml.unsupported(layer, SCHEMES["weight_only_wi4b32_afp32"], "all") for layer in model.layers.layers]
+    assert [sentence is None for sentence in refused] == [False, True, True]
+    assert "'0' (conv2d) has weights of 64x3x3x3; use weight_only_wi4_afp32" in str(refused[0])
 
 
 def test_borders_have_the_names_of_builder_toml(tmp_path: Path) -> None:
@@ -237,20 +259,23 @@ def test_what_core_ml_does_not_have_is_refused_with_an_alternative(mixed: Model)
 
 def test_nine_weights_are_not_compressed_and_ten_are(tmp_path: Path) -> None:
     """The limit that `unsupported` states is the converter's."""
-    network = nn.Sequential(nn.Conv2d(3, 3, 1, groups=1), nn.Conv2d(3, 4, 1))
+    network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Conv2d(3, 4, 1), nn.Conv2d(4, 3, 1))
     model = picture_model(network)
     made = make(model, tmp_path / "a.mlpackage", dict.fromkeys(model.layers.names(), "weight_only_wi8_afp32"))
-    assert coreml.read_back(made.path, model) == {"0": "fp32", "1": "weight_only_wi8_afp32"}
+    assert coreml.read_back(made.path, model) == {"0": "fp32", "1": "weight_only_wi8_afp32", "2": "weight_only_wi8_afp32"}
     refused = [coreml.unsupported(layer, SCHEMES["palettized_w4"], "all") is not None for layer in model.layers.layers]
-    assert refused == [True, False]
+    assert refused == [True, False, False]
 
 
-def test_four_bit_linear_weights_need_ios_18_and_nothing_else_does(mixed: Model, tmp_path: Path) -> None:
+def test_four_bit_linear_weights_and_sparse_palettes_need_ios_18_and_nothing_else_does(
+    mixed: Model, tmp_path: Path
+) -> None:
     """The oldest system is read from the saved file."""
     oldest = {}
-    for scheme in ("fp32", "weight_only_wi8_afp32", "palettized_w4", "weight_only_wi4_afp32"):
+    newer = ("weight_only_wi4_afp32", "sparse_50_palettized_w4")
+    for scheme in ("fp32", "weight_only_wi8_afp32", "palettized_w4", "sparse_50", *newer):
         oldest[scheme] = coreml.minimum_runtime(make(mixed, tmp_path / scheme, {"pw": scheme}).path)
-    assert oldest.pop("weight_only_wi4_afp32") == "iOS 18"
+    assert {oldest.pop(scheme) for scheme in newer} == {"iOS 18"}
     assert set(oldest.values()) == {"iOS 16"}
 
 
