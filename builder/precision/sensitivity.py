@@ -35,7 +35,7 @@ class Rounding:
 
 
 def roundings(scheme: Scheme) -> tuple[Rounding, ...]:
-    """The independent sources of noise of a scheme; none for floats, whose noise is negligible beside all others."""
+    """The independent sources of noise of a scheme; none for floats and 16-bit activations, which add little beside 8 bits."""
     if scheme.mode == "float":
         return ()
     weights = Rounding("weights", scheme.weight_bits)
@@ -43,7 +43,7 @@ def roundings(scheme: Scheme) -> tuple[Rounding, ...]:
         return weights, Rounding("read", 8)
     if scheme.mode == "static":
         bits = scheme.activation_bits
-        return weights, Rounding("read", bits), Rounding("written", bits)
+        return (weights, Rounding("read", bits), Rounding("written", bits)) if bits < 16 else (weights,)
     return (weights,)
 
 
