@@ -10,7 +10,11 @@ from builder.backends.tflite.match import Use
 from builder.precision.layers import Layer
 from builder.precision.scheme import SCHEMES, Scheme
 
-_KNOWN = frozenset(name for name, scheme in SCHEMES.items() if scheme.mode not in ("palettized", "sparse"))
+# ai-edge-quantizer 0.10 writes blocks for linear layers, but leaves the op's version at 5: a runtime that does not know them would
+# read the weights without their scales.
+_KNOWN = frozenset(
+    name for name, scheme in SCHEMES.items() if scheme.mode not in ("palettized", "sparse") and not scheme.block
+)
 _WEIGHTS = {"FLOAT16": "fp16", "INT8": "weight_only_wi8_afp32", "INT4": "weight_only_wi4_afp32"}
 _BITS = {"INT4": 4, "INT8": 8, "INT16": 16}
 
