@@ -15,7 +15,7 @@ from builder.bundle.tensors import golden_tensor
 from harness.clock import Clock
 from harness.conditions import wait_for
 from harness.config import Protocol
-from harness.devices.base import Device, Measured, Request, SelfPaced
+from harness.devices.base import Device, Enduring, Measured, Request, SelfPaced
 from harness.errors import UsageError
 from harness.pictures import pictures_of
 from harness.records import Conditions, GoldenResult, ProtocolInfo, Run, Sample
@@ -76,6 +76,9 @@ def measure_variant(
         only = device.measure(request)
         warm_up = plan.warmup if only.warm_up is None else only.warm_up
         timed = Timed(last=only, warm_up=warm_up, latency_ns=only.latency_ns, samples=only.samples)
+    elif plan.duration_s is not None and isinstance(device, Enduring):
+        only = device.endure(request, plan.duration_s)
+        timed = Timed(last=only, warm_up=plan.warmup, latency_ns=only.latency_ns, samples=only.samples)
     elif plan.duration_s is not None:
         timed = lasting(device, request, plan.duration_s, clock)
     else:

@@ -81,9 +81,18 @@ class Device(Protocol):
 
 @runtime_checkable
 class SelfPaced(Protocol):
-    """A device that follows the protocol by itself, so that one request is the whole measurement: the app, a recording."""
+    """A device that follows the protocol by itself, so that one request is the whole measurement: a recording."""
 
     self_paced: Literal[True]
+
+
+@runtime_checkable
+class Enduring(Protocol):
+    """A device that keeps a load up by itself, so that lasting load is one request, without pauses between chunks: the app."""
+
+    def endure(self, request: Request, seconds: float) -> Measured:
+        """At least `request.runs` inferences, and `seconds` of them."""
+        ...
 
 
 @runtime_checkable

@@ -12,14 +12,18 @@ import json
 import os
 import re
 import tempfile
+import time
 import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 from filelock import FileLock, Timeout
+from pydantic import ValidationError
 
 from builder.bundle import MANIFEST, Variant
 from harness.cache import cache_root
@@ -32,9 +36,13 @@ if TYPE_CHECKING:
 
 APP = "EDGEBUNDLE_IOS_APP"  # environment: the .app or .ipa to install; without it the app must be there
 IDENTIFIER = "EDGEBUNDLE_IOS_BUNDLE_ID"
+CONDITION = (
+    "EDGEBUNDLE_IOS_CONDITION"  # environment: what the device is to pretend, e.g. ThermalSerious, for trying out
+)
 DEFAULT_IDENTIFIER = "org.edgebundle.benchmark"
 LINE = re.compile(r"EDGEBUNDLE_RUN (\{.*\})")
-STATES = ("nominal", "fair", "serious", "critical")
+FRESH_S = 5.0  # for so long what the app told is its present state
+ASK_S = 60.0
 
 
 class Link(Protocol):
@@ -67,6 +75,13 @@ class Link(Protocol):
 
     def battery(self) -> tuple[Reading, TextReading, Reading]:
         """Percent, charging and temperature, read from outside of the app."""
+
+
+@runtime_checkable
+class Inducing(Protocol):
+    """A link through which a device can be made to behave as if a condition held."""
+
+    def condition(self, profile: str) -> AbstractContextManager[None]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,13 +129,15 @@ class IosApp:
     """A device behind a link; used by one harness at a time (a lock that frees itself with its process)."""
 
     metric: Literal["latency", "instructions"] = "latency"
-    self_paced: Literal[True] = True  # the app warms up and measures by itself
 
-    def __init__(self, link: Link, app: App) -> None:
+    def __init__(self, link: Link, app: App, clock: Callable[[], float] = time.monotonic) -> None:
         self._link = link
         self._app = app
+        self._clock = clock
         self._pushed: set[str] = set()
-        self._last: Run | None = None
+        self._last: tuple[float, Conditions] | None = None  # when the app told its conditions last
+        self._induced = contextlib.ExitStack()
+        self._compiled: dict[str, Reading] = {}  # variant's hash -> what compiling took, which happens once
         self.simulated = link.simulated
         locks = cache_root() / "locks"
         locks.mkdir(parents=True, exist_ok=True)
@@ -135,18 +152,50 @@ class IosApp:
         return None if variant.backend == "coreml" else f"the iOS app runs Core ML, not {variant.backend}"
 
     def conditions(self) -> Conditions:
-        """From outside only the battery is told; the thermal state is the one that the app read last."""
+        """iOS tells its thermal state to apps only: what the app told just now, else what it tells when it is asked."""
         percent, charging, temperature = self._link.battery()
-        last = self._last.conditions_end if self._last else None
-        thermal = (
-            last.thermal_status if last else Reading(unit="status", reason="iOS tells its thermal state to apps only")
+        if self._last is None or self._clock() - self._last[0] > FRESH_S:
+            self._last = (self._clock(), self._asked())
+        told = self._last[1]
+        if percent.value is None:
+            percent, charging = told.battery_percent, told.charging
+        return Conditions(
+            temperature_c=temperature, thermal_status=told.thermal_status, battery_percent=percent, charging=charging
         )
-        if last is not None and percent.value is None:
-            percent, charging = last.battery_percent, last.charging
-        return Conditions(temperature_c=temperature, thermal_status=thermal, battery_percent=percent, charging=charging)
+
+    def _asked(self) -> Conditions:
+        """The app started to tell its state and nothing else; reasons where it does not."""
+        file = f"{uuid.uuid4().hex}.json"
+        arguments = ["-edgebundle-run", "conditions", "-edgebundle-output", file]
+        identifier = self._app.identifier
+        try:
+            self._link.launch(identifier, arguments, ASK_S)
+            with tempfile.TemporaryDirectory(prefix="edgebundle-ios-") as name:
+                local = Path(name) / file
+                if not self._link.pull(file, local, identifier):
+                    raise DeviceError("the app did not tell its state")
+                told = Conditions.model_validate_json(local.read_bytes())
+            with contextlib.suppress(DeviceError):  # a small file stays there
+                self._link.remove([file], identifier)
+        except (DeviceError, ValidationError) as error:
+            why = str(error).splitlines()[0].rstrip(".")
+            return Conditions(
+                temperature_c=Reading(unit="degC", reason=why),
+                thermal_status=Reading(unit="status", reason=why),
+                battery_percent=Reading(unit="%", reason=why),
+                charging=TextReading(reason=why),
+            )
+        return told
 
     def measure(self, request: Request) -> Measured:
         """Raises DeviceError for whatever goes wrong, within `request.timeout_s` and the limits of pushing and pulling."""
+        return self._measured(request, 0)
+
+    def endure(self, request: Request, seconds: float) -> Measured:
+        """As `measure`, for at least so long, with the thermal states on the way as samples."""
+        return self._measured(request, seconds)
+
+    def _measured(self, request: Request, seconds: float) -> Measured:
         if (reason := self.unsupported(request.variant)) is not None:
             raise DeviceError(f"{self.info.id} cannot run variant {request.variant.id}: {reason}.")
         identifier = self._app.identifier
@@ -158,24 +207,27 @@ class IosApp:
             *("-edgebundle-run", "requested", "-edgebundle-variant", request.variant.id, "-edgebundle-id", run_id),
             *("-edgebundle-warmup", str(request.warmup), "-edgebundle-runs", str(request.runs)),
             *("-edgebundle-bundle", folder, "-edgebundle-output", file, "-edgebundle-device", self.info.id),
+            *(("-edgebundle-seconds", f"{seconds:g}") if seconds else ()),
         ]
         outputs = {binding.name: f"{run_id}.{binding.name}.f32" for binding in request.variant.outputs}
-        printed = self._link.launch(identifier, arguments, request.timeout_s)
+        printed = self._link.launch(identifier, arguments, request.timeout_s + seconds)
         with tempfile.TemporaryDirectory(prefix="edgebundle-ios-") as name:
             local = Path(name)
             if not self._link.pull(file, local / file, identifier):
                 raise DeviceError(self._failure(printed, request.variant.id))
-            run = self._record(local / file, request, root, run_id)
+            run = self._record(local / file, request, root, run_id, lasting=seconds > 0)
             tensors = self._outputs(local, outputs, request)
         with contextlib.suppress(DeviceError):  # the run is here; what is left there is small
             self._link.remove([file, *outputs.values()], identifier)
-        self._last = run
+        self._last = (self._clock(), run.conditions_end)
+        if run.compile_ns is not None and run.compile_ns.value is not None:
+            self._compiled[request.variant.sha256] = run.compile_ns
         return Measured(
             mode="app",
             runtime=run.runtime,
             runtime_version=run.runtime_version,
             delegate_executed=run.delegate_executed,
-            compile_ns=run.compile_ns,
+            compile_ns=self._compiled.get(request.variant.sha256, run.compile_ns),
             load_ns=run.load_ns,
             first_ns=run.first_ns,
             latency_ns=run.latency_ns,
@@ -194,7 +246,7 @@ class IosApp:
             self._pushed.add(folder)
         return folder
 
-    def _record(self, path: Path, request: Request, root: Path, run_id: str) -> Run:
+    def _record(self, path: Path, request: Request, root: Path, run_id: str, *, lasting: bool) -> Run:
         """The app's record, of exactly the run that was asked for."""
         try:
             run = parse_run(path.read_text(encoding="utf-8").strip(), where=f"the record of {self.info.id}")
@@ -204,10 +256,9 @@ class IosApp:
         wanted = (run_id, request.variant.id, request.variant.sha256, digest)
         if (run.id, run.variant, run.variant_sha256, run.bundle_sha256) != wanted:
             raise DeviceError(f"{self.info.id} gave the record of another run; install the app again and run again.")
-        if len(run.latency_ns) != request.runs:
-            raise DeviceError(
-                f"the app on {self.info.id} did {len(run.latency_ns)} runs, not {request.runs}; run again."
-            )
+        done = len(run.latency_ns)
+        if done < request.runs or (done > request.runs and not lasting):
+            raise DeviceError(f"the app on {self.info.id} did {done} runs, not {request.runs}; run again.")
         if self.simulated is not None and run.simulated is None:
             raise DeviceError(
                 f"the app on {self.info.id} does not know that it runs on a simulator; install a newer one."
@@ -250,15 +301,26 @@ class IosApp:
             self._link.prepare()
             if self._app.path is not None:
                 self._link.install(self._app.path)
+            self._induce(os.environ.get(CONDITION))
         except BaseException:
             self._lock.release()
             raise
         return self
 
+    def _induce(self, profile: str | None) -> None:
+        if profile is None:
+            return
+        if not isinstance(self._link, Inducing):
+            raise UsageError(
+                f"${CONDITION} is set, and only pymobiledevice3 can induce a condition on a phone; unset it, or measure where Xcode is not."
+            )
+        self._induced.enter_context(self._link.condition(profile))
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            self._induced.close()
             if self._pushed:
                 self._link.remove(sorted(self._pushed), self._app.identifier)
         except DeviceError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -69,7 +70,11 @@ class Pymobile:
         self._run(["apps", "install", str(app)], "install the app", INSTALL_S)
 
     def push(self, folder: Path, name: str, identifier: str) -> None:
-        self._run(["apps", "push", identifier, str(folder), f"Documents/{name}"], "take the bundle", PUSH_S)
+        """A directory is put below the given place under its own name: it is copied here to have the wanted one."""
+        with tempfile.TemporaryDirectory(prefix="edgebundle-push-") as work:
+            local = Path(work) / name
+            shutil.copytree(folder, local)
+            self._run(["apps", "push", identifier, str(local), "Documents"], "take the bundle", PUSH_S)
 
     def pull(self, name: str, target: Path, identifier: str) -> bool:
         try:

@@ -9,13 +9,16 @@ import pytest
 from builder.bundle import Bundle
 from harness.cli import main
 from harness.comparison import incomparable
-from harness.devices import find_devices
+from harness.config import Protocol
+from harness.devices import find_devices, ios_app
+from harness.devices import open_device as opened_device
 from harness.devices.ios_device import open_device
 from harness.devices.ios_pymobile import connected
 from harness.devices.ios_simulator import LABEL, last_message
 from harness.devices.xcrun import advice, described
 from harness.errors import DeviceError, MissingToolError, UsageError
 from harness.records import read_jsonl
+from harness.session import run_session
 from tests.harness.devices.ios_standin import DEVICE, IDENTIFIER, UDID, play
 from tests.harness.devices.test_ios_faults import measure
 from tests.ios.bundles import coreml_bundle
@@ -120,6 +123,18 @@ def test_a_condition_is_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert '"condition": null' in (standin.folder / "state.json").read_text()
 
 
+def test_a_condition_is_induced_for_a_session(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By an environment variable, where the developer service can be reached; the phone is left as it was."""
+    standin = play(tmp_path / "phone", monkeypatch, "pymobiledevice3")
+    monkeypatch.setenv("EDGEBUNDLE_IOS_CONDITION", "ThermalSerious")
+    with open_device(None):
+        assert '"condition": "ThermalSerious"' in (standin.folder / "state.json").read_text()
+    assert '"condition": null' in (standin.folder / "state.json").read_text()
+    play(tmp_path / "mac", monkeypatch, "xcrun")
+    with pytest.raises(UsageError, match="only pymobiledevice3 can induce"), open_device(DEVICE):
+        pass
+
+
 def test_battery_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """pymobiledevice3 tells percent, charging and the battery's temperature."""
     play(tmp_path, monkeypatch, "pymobiledevice3")
@@ -155,3 +170,45 @@ def test_messages_become_reasons() -> None:
     assert advice("") == "it said nothing"
     assert described({"a": {"b": ["x", {"c": "y"}]}, "n": 3}) == "x y"
     assert last_message('Filtering\n{"eventMessage": "one"}\n{"eventMessage": "the last"}') == "the last"
+
+
+@pytest.mark.parametrize(
+    ("program", "device"), [("xcrun", f"ios-simulator:{UDID}"), ("xcrun", f"ios:{DEVICE}"), ("pymobiledevice3", "ios")]
+)
+def test_a_hot_phone_is_waited_for(program: str, device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app is asked for the thermal state whenever it is looked at, so that a phone that cools down is seen to."""
+    play(tmp_path, monkeypatch, program).fault("hot")
+    monkeypatch.setattr(ios_app, "FRESH_S", 0.0)
+    (tmp_path / "containers" / IDENTIFIER / "Documents").mkdir(parents=True)
+    with opened_device(device) as phone:
+        assert [phone.conditions().thermal_status.value for _ in range(3)] == [2, 2, 0]
+
+
+@pytest.mark.parametrize("fault", ["state-missing", "state-truncated"])
+def test_a_state_that_is_not_told_has_a_reason(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An app that does not tell its state is no failure yet: the state is null with the reason."""
+    play(tmp_path, monkeypatch, "xcrun").fault(fault)
+    with opened_device(f"ios:{DEVICE}") as phone:
+        state = phone.conditions()
+    assert state.thermal_status.value is None
+    assert state.thermal_status.reason
+
+
+def test_lasting_load_is_one_run_of_the_app(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A protocol with a duration makes the app run for that long, and the record has as many inferences as fit."""
+    standin = play(tmp_path, monkeypatch, "xcrun")
+    protocol = Protocol(name="sustained", warmup=5, runs=30, duration_s=8, timeout_s=60)
+    result = run_session(bundle, [f"ios:{DEVICE}"], protocol, None)
+    assert [len(run.latency_ns) for run in result.runs] == [2000, 2000]
+    asked = [call for call in standin.calls if "-edgebundle-seconds" in call]
+    assert [call[call.index("-edgebundle-seconds") + 1] for call in asked] == ["8", "8"]
+
+
+def test_compiling_is_told_though_it_happens_once(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pass that reads memory compiles the model; the timed pass after it finds it compiled and still has the time."""
+    play(tmp_path, monkeypatch, "xcrun").fault("compiled-once")
+    protocol = Protocol(name="careful", warmup=2, runs=10, timeout_s=60)
+    result = run_session(bundle, [f"ios:{DEVICE}"], protocol, None)
+    assert [run.compile_ns.value for run in result.runs if run.compile_ns] == [81_000_000, 81_000_000]

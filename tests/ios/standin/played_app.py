@@ -7,14 +7,17 @@ import json
 from pathlib import Path
 
 WORDS = ("run", "variant", "id", "warmup", "runs", "bundle", "output", "device")
+HOT_FOR = 2  # askings of a phone that cools down
 
 
 def play(documents: Path, arguments: list[str], fault: str, *, simulator: bool) -> str:
     """Write record and outputs, spoilt by the fault; what the app prints."""
     given = dict(zip(arguments[::2], arguments[1::2], strict=True))
-    if set(given) != {f"-edgebundle-{word}" for word in WORDS}:
-        return f"unknown arguments {arguments}"
     asked = {name.removeprefix("-edgebundle-"): value for name, value in given.items()}
+    if set(asked) == {"run", "output"} and asked["run"] == "conditions":
+        return _tell_conditions(documents, asked["output"], fault)
+    if set(asked) - {"seconds"} != set(WORDS):
+        return f"unknown arguments {arguments}"
     if fault == "app-crash-at-launch":
         return ""
     printed = "2026-01-05 10:00:01.000 Edgebundle[4001:1] some framework says something\r\n"
@@ -35,6 +38,27 @@ def play(documents: Path, arguments: list[str], fault: str, *, simulator: bool) 
         printed
         + f'EDGEBUNDLE_RUN {{"variant":"{asked["variant"]}","verdict":"ok"}}\r\nEDGEBUNDLE_RUN {{"end":"done"}}\r\n'
     )
+
+
+def _tell_conditions(documents: Path, output: str, fault: str) -> str:
+    """The state of a phone that is hot at first where the fault says so."""
+    seen = documents / ".asked"
+    times = int(seen.read_text()) + 1 if seen.exists() else 1
+    seen.write_text(str(times))
+    if fault != "state-missing":
+        hot = fault == "hot" and times <= HOT_FOR
+        text = json.dumps(_conditions(2 if hot else 0))
+        (documents / output).write_text(text[:9] if fault == "state-truncated" else text, encoding="utf-8")
+    return ""
+
+
+def _conditions(thermal: int) -> dict:  # type: ignore[type-arg]
+    return {
+        "temperature_c": {"value": None, "reason": "the played app tells none", "unit": "degC"},
+        "thermal_status": {"value": thermal, "unit": "status"},
+        "battery_percent": {"value": 80, "unit": "%"},
+        "charging": {"value": "charging"},
+    }
 
 
 def _outputs(documents: Path, bundle: Path, manifest: dict, asked: dict, fault: str) -> None:  # type: ignore[type-arg]
@@ -58,14 +82,13 @@ def _outputs(documents: Path, bundle: Path, manifest: dict, asked: dict, fault: 
 
 def _record(bundle: Path, manifest: dict, variant: dict, asked: dict, fault: str, *, simulator: bool) -> dict:  # type: ignore[type-arg]
     runs = int(asked["runs"]) - (1 if fault == "record-fewer-runs" else 0)
+    runs = max(runs, int(float(asked.get("seconds", 0)) / 0.004))
     hot = fault == "throttled"
     missing = {"value": None, "reason": "the played app tells none"}
-    conditions = {
-        "temperature_c": {**missing, "unit": "degC"},
-        "thermal_status": {"value": 0, "unit": "status"},
-        "battery_percent": {"value": 80, "unit": "%"},
-        "charging": {"value": "charging"},
-    }
+    conditions = _conditions(0)
+    compiling = {"value": 81_000_000, "unit": "ns"}
+    if fault == "compiled-once" and asked["runs"] != "1":
+        compiling = {"value": None, "unit": "ns", "reason": "it was compiled by an earlier run"}
     return {
         "schema": 1,
         "id": "0" * 32 if fault == "record-of-another-run" else asked["id"],
@@ -92,7 +115,7 @@ def _record(bundle: Path, manifest: dict, variant: dict, asked: dict, fault: str
         "conditions_end": conditions,
         "metric": "latency",
         "simulated": "simulator: not device-representative" if simulator and fault != "record-unlabelled" else None,
-        "compile_ns": {"value": 81_000_000, "unit": "ns"},
+        "compile_ns": compiling,
         "load_ns": {"value": 5_000_000, "unit": "ns"},
         "first_ns": {"value": 9_000_000, "unit": "ns"},
         "latency_ns": [4_000_000 + 1000 * (17 * number % 7) for number in range(runs)],

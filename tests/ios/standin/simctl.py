@@ -157,8 +157,11 @@ def launch(state: State, rest: list[str]) -> None:
         shutil.rmtree(state.documents(identifier))
         state.documents(identifier).mkdir()
         return
-    first_only = state.values["fault"].startswith("first:") and not state.fault(state.values["fault"], times=1)
-    fault = "" if first_only else state.values["fault"].removeprefix("first:")
+    measuring = "-edgebundle-variant" in arguments
+    spared = state.values["fault"].startswith("first:") and (
+        not measuring or not state.fault(state.values["fault"], times=1)
+    )
+    fault = "" if spared else state.values["fault"].removeprefix("first:")
     print(f"{identifier}: 4001")
     print(play(state.documents(identifier), arguments, fault, simulator=True), end="")
     if fault == "app-crash-late":

@@ -12,7 +12,11 @@ struct HeadlessView: View {
         ProgressView("measuring").task {
             UIApplication.shared.isIdleTimerDisabled = true
             do {
-                try await BenchmarkRunner().run(request, hidden: { foreground.left }, done: { Headless.say(["variant": $0.variant, "verdict": $0.verdict]) })
+                if request.asksForConditions {
+                    try await BenchmarkRunner.tellConditions(request)
+                } else {
+                    try await BenchmarkRunner(engines: Engines.all).run(request, hidden: { foreground.left }, done: { Headless.say(["variant": $0.variant, "verdict": $0.verdict]) })
+                }
                 Headless.end(with: nil)
             } catch {
                 Headless.end(with: error)

@@ -25,7 +25,7 @@ final class Studio: ObservableObject {
     /// Shows the bundle's own test picture first.
     func start() async {
         do {
-            let loader = try StyleModel.loader()
+            let loader = try StyleModel.loader(engines: Engines.all)
             variants = loader.variants.map(\.id)
             if before == nil, let stored = loader.manifest.goldens.first?.inputs.first(where: \.isPicture) {
                 before = try PictureIO.image(try loader.goldens.picture(stored))
@@ -75,7 +75,7 @@ final class Studio: ObservableObject {
 
     private func model(_ chosen: String?) async throws -> StyleModel {
         if let model, modelChoice == chosen { return model }
-        let opened = try await StyleModel.open(variant: chosen)
+        let opened = try await StyleModel.open(variant: chosen, engines: Engines.all)
         (model, modelChoice) = (opened, chosen)
         return opened
     }

@@ -35,6 +35,13 @@
             for variant in variants { await done(try await measure(loader, variant, request, documents, hidden)) }
         }
 
+        /// Writes the phone's state to the request's output: a computer is told the thermal state by an app only.
+        public static func tellConditions(_ request: BenchmarkRequest) async throws {
+            let documents = try FileManager.default.url(for: .documentDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
+            let data = try JSONEncoder().encode(await DeviceState.conditions())
+            try data.write(to: documents.appendingPathComponent(request.output), options: .atomic)
+        }
+
         private func measure(
             _ loader: ModelLoader, _ variant: Variant, _ request: BenchmarkRequest, _ documents: URL, _ hidden: @MainActor @Sendable () -> Int
         ) async throws -> Outcome {

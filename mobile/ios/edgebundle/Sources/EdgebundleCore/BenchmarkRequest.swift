@@ -5,7 +5,8 @@ import Foundation
 ///     -edgebundle-run quick -edgebundle-variant ID -edgebundle-warmup 5 -edgebundle-runs 50 -edgebundle-seconds 10
 ///         -edgebundle-bundle FOLDER -edgebundle-output runs.jsonl -edgebundle-device UDID -edgebundle-id HEX
 ///
-/// `-edgebundle-run PROTOCOL` makes it a request. FOLDER and the output lie in the app's Documents folder.
+/// `-edgebundle-run PROTOCOL` makes it a request; `conditions` asks for the phone's state alone. FOLDER and the output lie in the
+/// app's Documents folder.
 public struct BenchmarkRequest: Sendable, Equatable {
     public let protocolName: String
     public let variant: String?
@@ -24,6 +25,9 @@ public struct BenchmarkRequest: Sendable, Equatable {
         (self.protocolName, self.variant, self.warmup, self.runs, self.seconds) = (protocolName, variant, warmup, runs, seconds)
         (self.bundle, self.output, self.device, self.id) = (bundle, output, device, id)
     }
+
+    /// Whether nothing is to be measured: the output is to hold the phone's state, as one `Conditions`.
+    public var asksForConditions: Bool { protocolName == "conditions" }
 
     /// Warm-up and runs of the harness's protocols, for requests that name one and no numbers.
     private static let protocols = ["quick": (5, 30), "standard": (20, 200)]
