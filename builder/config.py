@@ -266,7 +266,8 @@ class AndroidSection(Section):
 
 class IosSection(Section):
     """`team`: the Apple team that signs (an empty one is chosen in Xcode). `app`: an .app or .ipa built before, which the formats
-    `app` and `ipa` take where there is no Xcode."""
+    `app` and `ipa` take where there is no Xcode. `executorch`: carry the bundle's ExecuTorch variants too, and in the project the
+    runtime for them (from iOS 17 on)."""
 
     bundle_identifier: str
     version: str = "1.0"
@@ -274,6 +275,7 @@ class IosSection(Section):
     deployment_target: str = "16.0"
     team: str = Field(default="", pattern=r"^([A-Z0-9]{10})?$")
     app: str | None = None
+    executorch: bool = False
 
 
 class PackageSection(Section):

@@ -111,6 +111,7 @@ def requested(bundle: Bundle, app: AndroidSection | IosSection) -> PackageReques
             formats=(),
             out=Path(),
             deployment_target=app.deployment_target,
+            executorch=app.executorch,
             team=app.team,
         )
     return PackageRequest(

@@ -40,7 +40,8 @@ class PackageOptions:
 class PackageRequest:
     """What to package. `out` is a fresh, empty directory of the caller; nothing is written outside it but the cache.
 
-    For iOS alone: the oldest system that the app is installed on, the team that signs it, and an .app or .ipa built before.
+    For iOS alone: the oldest system that the app is installed on, the team that signs it, an .app or .ipa built before,
+    and whether it runs ExecuTorch too.
     """
 
     bundle: Bundle
@@ -53,6 +54,7 @@ class PackageRequest:
     deployment_target: str = "16.0"
     team: str = ""
     app: Path | None = None
+    executorch: bool = False
     options: PackageOptions = PackageOptions()
 
 

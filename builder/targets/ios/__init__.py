@@ -23,7 +23,8 @@ from builder.targets.subset import subset
 
 FORMATS: tuple[str, ...] = ("package", "project", "app", "ipa")
 DEFAULT_FORMATS: tuple[str, ...] = ("package", "project")
-BACKENDS: tuple[str, ...] = ("coreml",)  # ExecuTorch is a package of its own that an app adds
+BACKENDS: tuple[str, ...] = ("coreml",)
+OPTIONAL = "executorch"  # a package of its own, for apps that ask for it
 
 __all__ = ["BACKENDS", "DEFAULT_FORMATS", "FORMATS", "doctor", "package", "sources_sha256"]
 
@@ -53,7 +54,8 @@ def package(request: PackageRequest) -> PackageResult:
     files: list[Path] = []
     findings: list[Finding] = []
     with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
-        bundle = subset(request.bundle, BACKENDS, Path(folder))
+        backends = (*BACKENDS, OPTIONAL) if request.executorch else BACKENDS
+        bundle = subset(request.bundle, backends, Path(folder))
         check_settings(request, bundle)
         check_models(bundle)
         for name in request.formats:
@@ -62,7 +64,7 @@ def package(request: PackageRequest) -> PackageResult:
             findings += found
         left_out = sorted({v.id for v in request.bundle.manifest.variants} - {v.id for v in bundle.manifest.variants})
     if left_out:
-        message = f"leaves out {', '.join(left_out)}: the iOS app carries the runtime of {', '.join(BACKENDS)} only."
+        message = f"leaves out {', '.join(left_out)}: the iOS app carries the runtime of {', '.join(backends)} only."
         findings.append(
             Finding(level="info", code="left-out", file=request.bundle.manifest.model.name, message=message)
         )

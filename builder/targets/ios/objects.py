@@ -12,7 +12,9 @@ from builder.targets.ios.pbxproj import Objects, Value, identifier, project_text
 NAME = (
     "Edgebundle"  # of project, target, scheme and product: fixed, so that no name of a model meets a shell or a linker
 )
-SOURCES, SDK = "App", "sdk"
+SOURCES = "App"
+SDK = "packages/edgebundle"  # the last word is the name that Swift knows a local package by
+EXECUTORCH = "packages/executorch"
 _XCODE = "1600"
 _PHASE: dict[str, Value] = {"buildActionMask": "2147483647", "runOnlyForDeploymentPostprocessing": "0"}
 TARGET_ID = identifier("PBXNativeTarget", NAME)
@@ -40,16 +42,21 @@ def project_objects(request: PackageRequest, folders: tuple[str, ...]) -> str:
     ]
     products = objects.add("PBXGroup", "Products", children=[product], name="Products", sourceTree="<group>")
     main = objects.add("PBXGroup", "main", children=[sources, *folder_ids, *plists, products], sourceTree="<group>")
-    package = objects.add("XCLocalSwiftPackageReference", SDK, relativePath=SDK)
-    library = objects.add("XCSwiftPackageProductDependency", NAME, productName=NAME)
-    linked = objects.add("PBXBuildFile", f"{NAME} in Frameworks", productRef=library)
+    # package -> its library
+    wanted = {SDK: NAME} | ({EXECUTORCH: f"{NAME}ExecuTorch"} if request.executorch else {})
+    packages = [objects.add("XCLocalSwiftPackageReference", path, relativePath=path) for path in wanted]
+    libraries = [objects.add("XCSwiftPackageProductDependency", name, productName=name) for name in wanted.values()]
+    linked = [
+        objects.add("PBXBuildFile", f"{name} in Frameworks", productRef=library)
+        for name, library in zip(wanted.values(), libraries, strict=True)
+    ]
     copied = [
         objects.add("PBXBuildFile", f"{folder} in Resources", fileRef=key)
         for folder, key in zip(folders, folder_ids, strict=True)
     ]
     phases: list[Value] = [
         objects.add("PBXSourcesBuildPhase", NAME, files=[], **_PHASE),
-        objects.add("PBXFrameworksBuildPhase", NAME, files=[linked], **_PHASE),
+        objects.add("PBXFrameworksBuildPhase", NAME, files=[*linked], **_PHASE),
         objects.add("PBXResourcesBuildPhase", NAME, files=[*copied], **_PHASE),
     ]
     target = objects.add(
@@ -61,7 +68,7 @@ def project_objects(request: PackageRequest, folders: tuple[str, ...]) -> str:
         dependencies=[],
         fileSystemSynchronizedGroups=[sources],
         name=NAME,
-        packageProductDependencies=[library],
+        packageProductDependencies=[*libraries],
         productName=NAME,
         productReference=product,
         productType="com.apple.product-type.application",
@@ -81,7 +88,7 @@ def project_objects(request: PackageRequest, folders: tuple[str, ...]) -> str:
         knownRegions=["en", "zh-Hans", "Base"],
         mainGroup=main,
         minimizedProjectReferenceProxies="1",
-        packageReferences=[package],
+        packageReferences=[*packages],
         preferredProjectObjectVersion="77",
         productRefGroup=products,
         projectDirPath="",
@@ -116,8 +123,13 @@ def _project_settings(request: PackageRequest) -> dict[str, Value]:
     }
 
 
+# ExecuTorch registers its kernels and backends when it is loaded, and is built for arm64 alone.
+_EXECUTORCH: dict[str, Value] = {"EXCLUDED_ARCHS[sdk=iphonesimulator*]": "x86_64", "OTHER_LDFLAGS": "-all_load"}
+
+
 def _target_settings(request: PackageRequest) -> dict[str, Value]:
     return {
+        **(_EXECUTORCH if request.executorch else {}),
         "ASSETCATALOG_COMPILER_APPICON_NAME": "AppIcon",
         "ASSETCATALOG_COMPILER_GLOBAL_ACCENT_COLOR_NAME": "AccentColor",
         "CODE_SIGN_ENTITLEMENTS": f"{NAME}.entitlements",

@@ -14,6 +14,7 @@ LONGEST_IDENTIFIER = 155
 VERSION = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,2}")  # CFBundleShortVersionString: at most three numbers
 TARGET = re.compile(r"(\d{1,2})\.(\d{1,2})")
 OLDEST = (16, 0)  # MLModel.compileModel(at:) as the SDK calls it
+EXECUTORCH = 17  # its Swift package's oldest system
 
 
 def check_settings(request: PackageRequest, bundle: Bundle) -> None:
@@ -33,6 +34,11 @@ def check_settings(request: PackageRequest, bundle: Bundle) -> None:
         raise ConfigError(
             f"{request.deployment_target!r} cannot be the deployment target; 'deployment_target' in [package.ios] takes a version of iOS "
             f"from {OLDEST[0]}.{OLDEST[1]} on, as in 17.0."
+        )
+    if request.executorch and int(found[1]) < EXECUTORCH:
+        raise ConfigError(
+            f"ExecuTorch needs iOS {EXECUTORCH} and the app would be installed from iOS {request.deployment_target} on; "
+            f'set deployment_target = "{EXECUTORCH}.0" in [package.ios], or executorch = false.'
         )
     for variant in bundle.manifest.variants:
         needed = re.fullmatch(r"iOS (\d+)", variant.minimum_runtime)

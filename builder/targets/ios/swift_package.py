@@ -38,7 +38,7 @@ def write_package(bundle: Bundle, sources: Path, out: Path, deployment_target: s
     """The SDK with the bundle as resources, and beside it the opt-in package for ExecuTorch."""
     copy_sdk(sources / "edgebundle", out / "edgebundle", deployment_target, resources=True)
     copy_bundle(bundle, out / "edgebundle" / "Sources" / "Edgebundle" / "Resources" / BUNDLE_FOLDER)
-    shutil.copytree(sources / "executorch", out / "executorch", ignore=shutil.ignore_patterns(".build"))
+    copy_executorch(sources / "executorch", out / "executorch")
 
 
 def copy_sdk(sources: Path, out: Path, deployment_target: str, *, resources: bool) -> None:
@@ -47,6 +47,11 @@ def copy_sdk(sources: Path, out: Path, deployment_target: str, *, resources: boo
         shutil.copytree(sources / "Sources" / name, out / "Sources" / name)
     text = MANIFEST.format(deployment_target=deployment_target, resources=RESOURCES if resources else "")
     (out / "Package.swift").write_text(text, encoding="utf-8")
+
+
+def copy_executorch(sources: Path, out: Path) -> None:
+    """The package with ExecuTorch's engines; it finds the SDK beside itself, in a directory named `edgebundle`."""
+    shutil.copytree(sources, out, ignore=shutil.ignore_patterns(".build"))
 
 
 def copy_bundle(bundle: Bundle, out: Path) -> None:

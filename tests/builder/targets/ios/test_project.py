@@ -13,8 +13,11 @@ from pbxproj import XcodeProject
 from PIL import Image
 
 from builder.bundle import Bundle
+from builder.errors import ConfigError
+from builder.targets import ios
 from builder.targets.ios.pbxproj import Objects, project_text, quoted
-from tests.builder.targets.ios.making import ODD
+from tests.builder.targets.ios.making import ODD, request
+from tests.bundles import make_bundle
 
 
 def strings(value: object) -> list[str]:
@@ -51,7 +54,7 @@ def test_every_file_of_the_project_exists(project: Path) -> None:
         for fields in parsed["objects"].values()
         if (fields.get("sourceTree") == "<group>" and "path" in fields) or "relativePath" in fields
     ]
-    assert {"App", "edgebundle", "sdk", "Info.plist", "Edgebundle.entitlements"} == set(named)
+    assert {"App", "edgebundle", "packages/edgebundle", "Info.plist", "Edgebundle.entitlements"} == set(named)
     for name in named:
         assert (project / name).exists(), name
     settings = [
@@ -66,6 +69,27 @@ def test_every_file_of_the_project_exists(project: Path) -> None:
     assert len(references) == 3
     assert {r.get("BlueprintIdentifier") for r in references} <= set(parsed["objects"])
     ET.parse(project / "Edgebundle.xcodeproj" / "project.xcworkspace" / "contents.xcworkspacedata")
+
+
+def test_executorch_is_added_where_it_is_asked_for(tmp_path: Path) -> None:
+    """With `executorch` the bundle's variants for it, its package beside the SDK, and its linker flags are in the project."""
+    other = make_bundle(tmp_path / "bundle")
+    result = ios.package(request(other, tmp_path / "out", "project", executorch=True, deployment_target="17.0"))
+    folder = result.files[0]
+    parsed = openstep_plist.loads((folder / "Edgebundle.xcodeproj" / "project.pbxproj").read_text(), use_numbers=False)
+    objects = parsed["objects"].values()
+    packages = [fields["relativePath"] for fields in objects if fields["isa"] == "XCLocalSwiftPackageReference"]
+    assert sorted(packages) == ["packages/edgebundle", "packages/executorch"]
+    for package in packages:
+        assert (folder / package / "Package.swift").is_file()
+    assert '.package(path: "../edgebundle")' in (folder / "packages" / "executorch" / "Package.swift").read_text()
+    linked = {str(fields["productName"]) for fields in objects if fields["isa"] == "XCSwiftPackageProductDependency"}
+    assert linked == {"Edgebundle", "EdgebundleExecuTorch"}
+    settings = next(f["buildSettings"] for f in objects if "PRODUCT_NAME" in f.get("buildSettings", {}))
+    assert (settings["OTHER_LDFLAGS"], settings["EXCLUDED_ARCHS[sdk=iphonesimulator*]"]) == ("-all_load", "x86_64")
+    assert [variant.backend for variant in Bundle.open(folder / "edgebundle").manifest.variants] == ["executorch"]
+    with pytest.raises(ConfigError, match=r'ExecuTorch needs iOS 17 .* set deployment_target = "17.0"'):
+        ios.package(request(other, tmp_path / "old", "project", executorch=True))
 
 
 def test_models_are_a_folder_reference(project: Path) -> None:
