@@ -262,7 +262,11 @@ def test_nine_weights_are_not_compressed_and_ten_are(tmp_path: Path) -> None:
     network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Conv2d(3, 4, 1), nn.Conv2d(4, 3, 1))
     model = picture_model(network)
     made = make(model, tmp_path / "a.mlpackage", dict.fromkeys(model.layers.names(), "weight_only_wi8_afp32"))
-    assert coreml.read_back(made.path, model) == {"0": "fp32", "1": "weight_only_wi8_afp32", "2": "weight_only_wi8_afp32"}
+    assert coreml.read_back(made.path, model) == {
+        "0": "fp32",
+        "1": "weight_only_wi8_afp32",
+        "2": "weight_only_wi8_afp32",
+    }
     refused = [coreml.unsupported(layer, SCHEMES["palettized_w4"], "all") is not None for layer in model.layers.layers]
     assert refused == [True, False, False]
 

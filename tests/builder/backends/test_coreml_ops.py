@@ -245,6 +245,14 @@ def test_the_rest_of_the_dict_on_programs_that_torch_does_not_export() -> None:
         "identity": (lambda x: mb.identity(x=x, name="y"), x),
         "square": (lambda x: mb.square(x=x, name="y"), x * x),
         "inverse": (lambda x: mb.inverse(x=x, epsilon=0.5, name="y"), 1 / (x + 0.5)),
+        "thresholded_relu": (
+            lambda x: mb.thresholded_relu(x=x, alpha=0.4, name="y"),
+            torch.where(x >= 0.4, x, 0.0),
+        ),
+        "reduce_l2_norm": (
+            lambda x: mb.reduce_l2_norm(x=x, axes=[1, 3], keep_dims=True, name="y"),
+            torch.linalg.vector_norm(x, dim=(1, 3), keepdim=True),
+        ),
         "slice_by_size": (
             lambda x: mb.slice_by_size(x=x, begin=[0, 0, 1, 2], size=[1, 1, 3, -1], name="y"),
             x[:, :, 1:4, 2:],
