@@ -69,6 +69,7 @@ def search_variant(
         section.delegate,
         search.schemes,
         calibrated=bool(project.data.calibration),
+        max_cost=search.max_cost,
     )
     cost_name = measure_name(section.backend, search.device) if search.needs_cost else None
     key = content_key(

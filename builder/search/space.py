@@ -55,6 +55,10 @@ DEFAULT_SCHEMES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+# Not tried of themselves under a smaller limit of cost: kernels that no SIMD code exists for, minutes a picture.
+SLOW = {"static_wi8_ai16": 2.0}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Space:
     """`options[i]` are the schemes that layer i can have on this backend, in the order of `schemes`.
@@ -97,9 +101,11 @@ def make_space(
     schemes: Sequence[str] | None,
     *,
     calibrated: bool,
+    max_cost: float | None = None,
 ) -> Space:
     """Raises ConfigError for a scheme that does not exist or cannot be tried, and for a layer with no scheme left."""
-    named = tuple(dict.fromkeys(schemes or DEFAULT_SCHEMES[backend_name]))
+    usual = [s for s in DEFAULT_SCHEMES[backend_name] if s not in SLOW or max_cost is None or max_cost >= SLOW[s]]
+    named = tuple(dict.fromkeys(schemes or usual))
     known = {name: parse_scheme(name, where="'schemes' in [variant.search]") for name in named}
     refused = [name for name, scheme in known.items() if scheme.needs_calibration and not calibrated]
     if schemes and refused:

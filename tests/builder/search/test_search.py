@@ -12,12 +12,15 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
+from typing import Any
 
+import psutil
 import pytest
 
 from builder.backends import BACKENDS
 from builder.bundle import Bundle
+from builder.jobs import AnyJob, VariantJob
 from builder.pool import WorkerPool
 from builder.project import open_project
 from builder.search.cost import INSTRUCTIONS
@@ -289,6 +292,59 @@ def test_all_81_plans_of_four_layers_hold_none_that_is_half_a_db_better(
         optimum = min((m for m in measured.values() if isinstance(m, Measures)), key=goal.rank)
         assert goal.met(best.measures)
         assert best.measures.psnr_db >= optimum.psnr_db - 0.5
+
+
+def test_a_converter_that_crashes_fails_its_trial_alone_and_a_killed_worker_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A segmentation fault in one trial is told as its failure and the search goes on; after kill -9 the trial is done again."""
+    monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
+    project = open_project(searched(tmp_path / "project", 'objective = "psnr"\nmax_bytes = 4000'))
+    source = export_source(project, Silent())
+    space = make_space(source.result.layers, BACKENDS["tflite"], "tflite", "xnnpack", CHOICES, calibrated=True)
+    waiting = {"dynamic_wi8_afp32": signal.SIGSEGV, "fp16": signal.SIGKILL}
+    with WorkerPool(1) as pool:
+
+        def serving() -> list[psutil.Process]:
+            return [child for child in psutil.Process().children() if "--serve" in child.cmdline()]
+
+        def harm(sign: signal.Signals) -> None:
+            deadline = time.monotonic() + 60
+            while not serving() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            (worker,) = serving()
+            worker.send_signal(sign)
+            if sign != signal.SIGKILL:
+                worker.resume()
+
+        def run(job: AnyJob, folder: Path, **rest: Any) -> str:
+            schemes = set(job.schemes.values()) if isinstance(job, VariantJob) else set()
+            if len(schemes) == 1 and (sign := waiting.pop(*schemes, None)) is not None:
+                for worker in serving():
+                    worker.suspend()  # it cannot answer before it is harmed
+                Thread(target=harm, args=(sign,)).start()
+            return pool.run(job, folder, **rest)
+
+        exporter = Exporter(project, source, project.config.variant[0], None, run, Event(), parallel=1)
+        search = Search(
+            space=space,
+            table=source.result.layers,
+            goal=Goal(objective="noise", limits={"bytes": 4000}),
+            measure=exporter.measure,
+            max_trials=10,
+            told=lambda count, best: None,
+            parallel=1,
+        )
+        search.run()
+    assert not waiting
+    failed = [trial for trial in search.trials if trial.failure is not None]
+    assert [trial.what for trial in failed] == ["every layer dynamic_wi8_afp32"]
+    assert "was ended by SIGSEGV" in str(failed[0].failure)
+    assert len(search.trials) > 3
+    best = search.best()
+    assert best is not None
+    assert best.measures is not None
+    assert best.measures.bytes <= 4000
 
 
 def test_plan_shows_the_layers_of_a_searched_variant(cache: Path, found: SearchResult, project: Path) -> None:
