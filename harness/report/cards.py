@@ -72,6 +72,12 @@ def _run_facts(run: Run) -> tuple[Fact, ...]:
         _text("delegate that executed", run.delegate_executed),
         Fact(name="protocol", value=protocol),
     ]
+    if run.op_devices:
+        facts.append(Fact(name="ops by device", value=text.op_devices(run)))
+    if "low_power_mode" in at_start:
+        facts.append(Fact(name="low power mode", value="on" if at_start["low_power_mode"] else "off"))
+    if run.compile_ns is not None:
+        facts.append(_reading("compile", run.compile_ns))
     if run.metric == "latency":
         facts += [_reading("load", run.load_ns), _reading("first inference", run.first_ns)]
     else:

@@ -89,3 +89,16 @@ def golden_text(run: Run) -> str:
 def decibel(value: float) -> str:
     """PSNR; 200 dB is the manifest's word for equal."""
     return "equal" if value >= 200 else f"{value:.1f} dB"
+
+
+def op_devices(run: Run) -> str:
+    """How many ops each device executes, by the runtime's own plan; where it is not the one with most, which."""
+    from collections import Counter
+
+    counts = Counter(entry.device for entry in run.op_devices).most_common()
+    parts = [f"{counts[0][0]} {counts[0][1]}"]
+    for device, count in counts[1:]:
+        kinds = Counter(entry.op for entry in run.op_devices if entry.device == device)
+        named = ", ".join(f"{op} x {times}" if times > 1 else op for op, times in sorted(kinds.items()))
+        parts.append(f"{device} {count} ({named})")
+    return "; ".join(parts)
