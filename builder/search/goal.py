@@ -53,9 +53,10 @@ class Measures(BaseModel):
         return {name: value for name, value in found.items() if value is not None}
 
     def describe(self) -> str:
-        """`41.20 dB, SSIM 0.9801, 9,804 B, cost 0.81`."""
-        parts = [f"{self.psnr_db:.2f} dB"]
-        parts += [f"SSIM {self.ssim:.4f}"] if self.ssim is not None else []
+        """`41.20 dB (mean 43.01), SSIM 0.9801 (mean 0.9850), 9,804 B, cost 0.81`: the worst sample, means in brackets."""
+        parts = [f"{self.psnr_db:.2f} dB (mean {self.psnr_db_mean:.2f})"]
+        mean = f" (mean {self.ssim_mean:.4f})" if self.ssim_mean is not None else ""
+        parts += [f"SSIM {self.ssim:.4f}{mean}"] if self.ssim is not None else []
         parts += [f"perceptual {self.perceptual:.4f}"] if self.perceptual is not None else []
         parts += [f"top-1 {self.top1:.3f}"] if self.top1 is not None else []
         parts += [f"{self.bytes:,} B"]

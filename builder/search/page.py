@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -19,7 +20,7 @@ body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1100px;padding
 table{border-collapse:collapse;margin:1em 0}th,td{padding:.25em .7em;border-bottom:1px solid #ddd;text-align:left}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}tr.chosen{background:#e8f4e8}
 figure{display:inline-block;margin:0 1em 1em 0;max-width:260px;vertical-align:top}figure img{width:256px;image-rendering:auto}
-figcaption{font-size:13px}svg text{font:12px system-ui,sans-serif;fill:#444}pre{background:#f5f5f5;padding:1em;overflow-x:auto}
+figcaption{font-size:13px}svg text{font:12px system-ui,sans-serif;fill:#444}pre{background:#f5f5f5;padding:1em;overflow-x:auto;white-space:pre-wrap}
 @media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}svg text{fill:#bbb}pre{background:#242424}tr.chosen{background:#24382a}th,td{border-color:#444}}
 """
 
@@ -100,11 +101,13 @@ def _plot(
     marks = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img"><title>{escape(y_label)} over {escape(x_label)}</title>'
     ]
-    for step in range(5):
-        x, y = x_low + (x_high - x_low) * step / 4, y_low + (y_high - y_low) * step / 4
+    for y in _ticks(y_low, y_high):
         marks.append(f'<line x1="{MARGIN}" x2="{WIDTH - MARGIN}" y1="{up(y):.1f}" y2="{up(y):.1f}" stroke="#8884"/>')
         marks.append(f'<text x="{MARGIN - 6}" y="{up(y) + 4:.1f}" text-anchor="end">{_number(y)}</text>')
+    for x in _ticks(x_low, x_high):
         marks.append(f'<text x="{across(x):.1f}" y="{HEIGHT - MARGIN + 18}" text-anchor="middle">{_number(x)}</text>')
+    line = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in _best_so_far([(x, y) for _, x, y in points]))
+    marks.append(f'<polyline points="{line}" fill="none" stroke="#2563eb66" stroke-width="2"/>')
     marks.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 12}" text-anchor="middle">{escape(x_label)}</text>')
     marks.append(f'<text x="{MARGIN}" y="{MARGIN - 24}">{escape(y_label)}</text>')
     for trial, x, y in sorted(points, key=lambda p: (p[0].number == result.chosen, p[0].number in result.curve)):
@@ -122,6 +125,23 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     low, high = min(values), max(values)
     room = (high - low) * 0.05 or max(abs(high) * 0.05, 1e-6)
     return low - room, high + room
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round numbers between the ends, four to nine of them."""
+    rough = (high - low) / 5
+    size = 10 ** math.floor(math.log10(rough))
+    step = next(size * part for part in (1, 2, 5, 10) if size * part >= rough)
+    return [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _best_so_far(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """From left to right, every point that is higher than all before it."""
+    found: list[tuple[float, float]] = []
+    for x, y in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not found or y > found[-1][1]:
+            found.append((x, y))
+    return found
 
 
 def _number(value: float) -> str:

@@ -204,7 +204,7 @@ def _cost_meter(
 def _plan(source: SourceStep, section: VariantSection, search: Search, best: Trial) -> str:
     """The plan as a file, with the reason beside every layer that is kept above the common scheme."""
     plan = plan_of(search.space.names, best.choice)
-    bits = {name: parse_scheme(name, where="plan").weight_bits for name in search.space.schemes}
+    width = {name: _width(name) for name in search.space.schemes}
     common = plan.rule[0].scheme
     by_layer: dict[str, Damage] = {name: d for d in search.damages for name in d.layers}
     place = {name: number + 1 for number, d in enumerate(search.damages) for name in d.layers}
@@ -214,13 +214,13 @@ def _plan(source: SourceStep, section: VariantSection, search: Search, best: Tri
         damage = by_layer.get(name)
         if damage is None:
             continue
-        if damage.bytes_saved <= 0 and bits[rule.scheme] > bits[common]:
+        if damage.bytes_saved <= 0 and width[rule.scheme] > width[common]:
             why[rule.match or ""] = f"kept high: {damage.low} saves no byte here"
             continue
-        kept = "lowered" if bits[rule.scheme] < bits[common] else "kept high"
+        kept = "lowered" if width[rule.scheme] < width[common] else "kept high"
         group = f"{', '.join(damage.layers)} alone" if len(damage.layers) > 1 else "it alone"
         why[rule.match or ""] = (
-            f"{kept}: {damage.psnr_db:.1f} dB with {group} in {damage.low}, "
+            f"{kept}: {'' if damage.measured else 'about '}{damage.psnr_db:.1f} dB with {group} in {damage.low}, "
             f"place {place[name]} of {len(search.damages)} by damage per byte saved"
         )
     budgets = section.search.model_dump(exclude_none=True, exclude={"max_trials"}) if section.search else {}
@@ -229,6 +229,13 @@ def _plan(source: SourceStep, section: VariantSection, search: Search, best: Tri
         f"Budgets: {', '.join(f'{name} = {value}' for name, value in budgets.items())}; trial {best.number} of {len(search.trials)}.",
     ]
     return plan_text(plan, title, why)
+
+
+def _width(scheme_name: str) -> tuple[int, int]:
+    """Precision of weights, then of arithmetic: floats, 16 bits, then 8 bits with floats between the layers, and without."""
+    scheme = parse_scheme(scheme_name, where="plan")
+    arithmetic = {"dynamic": 2, "static": 3 if scheme.activation_bits == 16 else 1}
+    return scheme.weight_bits, arithmetic.get(scheme.mode, 4)
 
 
 def _same(source: SourceStep, path: Path, best: Trial) -> None:
