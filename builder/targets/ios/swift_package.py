@@ -25,13 +25,16 @@ let package = Package(
     ],
     targets: [
         .target(name: "EdgebundleCore"),
-        .target(name: "Edgebundle", dependencies: ["EdgebundleCore"]{resources}),
+        .target(
+            name: "Edgebundle", dependencies: ["EdgebundleCore"], resources: [.process("PrivacyInfo.xcprivacy"){resources}]{settings}
+        ),
     ],
     swiftLanguageModes: [.v6]
 )
 """
 # `.copy` keeps the folder as it is: models are neither compiled nor renamed.
-RESOURCES = f""", resources: [.copy("Resources/{BUNDLE_FOLDER}")], swiftSettings: [.define("EDGEBUNDLE_RESOURCES")]"""
+RESOURCES = f', .copy("Resources/{BUNDLE_FOLDER}")'
+SETTINGS = ', swiftSettings: [.define("EDGEBUNDLE_RESOURCES")]'
 
 
 def write_package(bundle: Bundle, sources: Path, out: Path, deployment_target: str) -> None:
@@ -45,7 +48,11 @@ def copy_sdk(sources: Path, out: Path, deployment_target: str, *, resources: boo
     """The SDK's sources without its tests, under a manifest of this deployment target."""
     for name in TARGETS:
         shutil.copytree(sources / "Sources" / name, out / "Sources" / name)
-    text = MANIFEST.format(deployment_target=deployment_target, resources=RESOURCES if resources else "")
+    text = MANIFEST.format(
+        deployment_target=deployment_target,
+        resources=RESOURCES if resources else "",
+        settings=SETTINGS if resources else "",
+    )
     (out / "Package.swift").write_text(text, encoding="utf-8")
 
 

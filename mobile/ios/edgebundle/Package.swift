@@ -12,7 +12,7 @@ let package = Package(
     ],
     targets: [
         .target(name: "EdgebundleCore"),
-        .target(name: "Edgebundle", dependencies: ["EdgebundleCore"]),
+        .target(name: "Edgebundle", dependencies: ["EdgebundleCore"], resources: [.process("PrivacyInfo.xcprivacy")]),
         .testTarget(name: "EdgebundleCoreTests", dependencies: ["EdgebundleCore"]),
     ],
     swiftLanguageModes: [.v6]
