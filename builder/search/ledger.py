@@ -16,8 +16,8 @@ DOUBT = 0.9  # a cost is counted where this part of the estimate would be good e
 EQUAL = 1.01  # noise within this ratio (0.04 dB) is the same quality
 # What emulating a multiply-accumulate takes, relative to one of floats; seen with QEMU 7.2 on x86-64.
 EMULATED = {"float": 1.0, "int8": 0.08, "dynamic": 0.08, "int16": 0.5}
-# Of floats, or as long as these take, for one search: twenty minutes of one core, half of which are fp32 of anime_style.
-COUNTED_MACS = 6e10
+# Of floats, or what takes as long, for one search: a quarter of an hour of one core, half of which is fp32 of anime_style.
+COUNTED_MACS = 5e10
 
 
 class Count(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from builder.precision.layers import Layer, LayerTable
 from builder.search.goal import Goal, Measures
 from builder.search.space import Choice, Schemes, Space
-from builder.search.strategy import Search
+from builder.search.strategy import Search, Shares
 
 SCHEMES = ("fp32", "weight_only_wi8_afp32", "static_wi8_ai8")
 LAYERS = 6
@@ -66,10 +67,10 @@ class Invented:
         self.counted += [plan.schemes for plan in plans]
         return [float(self.all[plan.schemes].cost or 0) for plan in plans]
 
-    def search(self, goal: Goal) -> Search:
+    def search(self, goal: Goal, most_macs: float = math.inf, simulated: Shares | None = None) -> Search:
         made = Search(
-            space=self.space, table=self.table, goal=goal, measure=self.measure, max_trials=TRIALS,
-            told=lambda count, best: None, count=self.count if "cost" in goal.limits else None,
+            space=self.space, table=self.table, goal=goal, measure=self.measure, max_trials=TRIALS, most_macs=most_macs,
+            told=lambda count, best: None, count=self.count if "cost" in goal.limits else None, simulated=lambda: simulated,
         )  # fmt: skip
         made.run()
         return made
@@ -167,3 +168,52 @@ def test_plans_that_a_backend_cannot_have_are_never_tried() -> None:
     assert best.measures is not None
     whole = [m for plan, m in net.all.items() if plan[2] == plan[3]]
     assert best.measures.psnr_db >= min(whole, key=search.goal.rank).psnr_db - 0.5
+
+
+def test_no_more_is_counted_than_may_be() -> None:
+    """Emulating floats takes the longest: after the unit and as much again, only plans of few float layers are counted."""
+    net = Invented(4)
+    largest = net.all[("fp32",) * LAYERS].bytes
+    goal = Goal(objective="noise", limits={"bytes": 0.7 * largest, "cost": 0.8})
+    macs = [layer.macs for layer in net.table.layers]
+    search = net.search(goal, most_macs=2.2 * sum(macs))
+
+    def emulated(schemes: Schemes) -> float:
+        return sum(m * (0.08 if s == "static_wi8_ai8" else 1.0) for m, s in zip(macs, schemes, strict=True))
+
+    assert sum(map(emulated, {("fp32",) * LAYERS, *net.counted})) <= 2.2 * sum(macs)
+    best = search.best()
+    assert best is not None
+    assert best.measures is not None
+    assert goal.met(best.measures)
+    assert best.measures.psnr_db > net.all[("static_wi8_ai8",) * LAYERS].psnr_db
+
+
+def test_a_stock_recipe_as_good_as_fp32_within_the_budgets_ends_the_search() -> None:
+    """Nothing can be better, so that nothing else is exported, and of costs only what decides is counted."""
+    net = Invented(6)
+    floats, half = ("fp32",) * LAYERS, ("weight_only_wi8_afp32",) * LAYERS
+    net.all[half] = net.all[half].model_copy(update={"psnr_db": net.all[floats].psnr_db, "cost": 1.0})
+    search = net.search(Goal(objective="noise", limits={"bytes": float(net.all[half].bytes), "cost": 1.0}))
+    best = search.best()
+    assert best is not None
+    assert best.schemes == half
+    assert len(search.trials) == 3
+    assert net.counted == [floats, half]
+
+
+def test_simulated_layers_are_listed_by_damage_where_there_are_too_many_to_measure() -> None:
+    """With ten trials no layer is lowered alone: each one's part of the noise is the simulation's, the loudest per byte first."""
+    net = Invented(2)
+    found = [float(layer.params) ** 2 for layer in net.table.layers]
+    simulated = dict.fromkeys(SCHEMES[1:], found)
+    goal = Goal(objective="noise", limits={"bytes": 12_000.0})
+    search = Search(
+        space=net.space, table=net.table, goal=goal, measure=net.measure, max_trials=10,
+        told=lambda count, best: None, simulated=lambda: simulated,
+    )  # fmt: skip
+    search.run()
+    assert {trial.origin for trial in search.trials} == {"uniform", "search"}
+    assert not any(damage.measured for damage in search.damages)
+    by_size = sorted(net.table.layers, key=lambda layer: -layer.params)
+    assert [damage.layers for damage in search.damages] == [(layer.name,) for layer in by_size]
