@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -56,11 +56,6 @@ def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
             f"weights of {'x'.join(map(str, layer.weight_shape))}; use weight_only_wi4_afp32 or palettized_w4 there."
         )
     return None
-
-
-def conflicts(schemes: Mapping[str, Scheme]) -> dict[str, str]:
-    """None: every layer has its scheme whatever the others have."""
-    return {}
 
 
 def observe(model: Model, samples: Iterable[Tensors]) -> dict[str, Observation]:

@@ -1,19 +1,23 @@
 """Whether an .mlpackage is one that Core ML will load, as far as it can be told without Core ML: files, program, ops, borders.
 
-Run on what was just written, and again before a file is packed into an app, where nobody can look into it any more.
+Run on what was just written, and again before a file is packed into an app, where nobody can look into it any more:
+
+    python -m builder.backends.coreml.check MANIFEST REPORT    all Core ML files of a bundle; REPORT is written for the first bad one
 """
 
 from __future__ import annotations
 
 import json
+import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from builder.backends.coreml.package import DATA
 from builder.backends.coreml.program import SYSTEMS, colours, load_program, load_spec
-from builder.bundle import Binding, TensorSpec
-from builder.errors import VerificationError
+from builder.bundle import Binding, TensorSpec, parse_manifest
+from builder.errors import EdgebundleError, VerificationError
 
 _DTYPES = {"float32": 65568, "float16": 65552, "int32": 131104}  # FeatureTypes.proto, ArrayFeatureType.ArrayDataType
 
@@ -97,3 +101,25 @@ def _check_border(path: Path, binding: Binding, kind: Any, found: str | None, sp
 
 def _wrong(path: Path, what: str) -> VerificationError:
     return VerificationError(f"{path.name} {what}; convert it again.")
+
+
+def main(manifest_path: Path, report: Path) -> None:
+    warnings.simplefilter("ignore")  # coremltools' own, about the age of what it imports
+    manifest = parse_manifest(manifest_path.read_text(encoding="utf-8"), where=str(manifest_path))
+    for variant in manifest.variants:
+        if variant.backend != "coreml":
+            continue
+        try:
+            check_package(
+                manifest_path.parent / variant.file,
+                variant.inputs,
+                variant.outputs,
+                (*manifest.inputs, *manifest.outputs),
+            )
+        except EdgebundleError as error:
+            report.write_text(json.dumps({"message": f"variant {variant.id!r}: {error}"}), encoding="utf-8")
+            return
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
