@@ -21,7 +21,7 @@ from builder.bundle import Variant, file_sha256
 from harness.cache import cache_root
 from harness.config import Pins
 from harness.devices.adb import Adb, Listed, listed_devices, words
-from harness.devices.android_files import pull_verified, push_verified, remove
+from harness.devices.android_files import Folders, pull_verified, push_verified, remove
 from harness.devices.android_pins import pinned, repair
 from harness.devices.android_state import conditions, device_info, emulator_label, properties
 from harness.devices.base import Device, Found, Measured, Request
@@ -94,13 +94,13 @@ class Android:
         self._adb = Adb(serial)
         self._properties = properties(self._adb)
         self.simulated: str | None = emulator_label(self._properties)
-        self._folders: set[str] = set()
         self._pins: tuple[TextReading, ...] = ()
         locks = cache_root() / "locks"
         locks.mkdir(parents=True, exist_ok=True)
         name = f"android-{hashlib.sha256(serial.encode()).hexdigest()[:20]}"
         self._lock = FileLock(locks / f"{name}.lock", timeout=0)
         self._journal = locks / f"{name}.pins.json"
+        self._folders = Folders(locks / f"{name}.folders.json")
 
     @property
     def info(self) -> DeviceInfo:
@@ -206,8 +206,7 @@ class Android:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if self._folders:
-                remove(self._adb, sorted(self._folders))
+            self._folders.remove(self._adb)
         except DeviceError:
             if error is None:  # otherwise the first error tells more: a device that went away cannot be cleaned either
                 raise

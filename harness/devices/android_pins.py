@@ -7,13 +7,13 @@ leaves the journal; the next one that opens the phone repairs it.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.config import Pins
 from harness.devices.adb import Adb, words
+from harness.devices.android_files import write_journal
 from harness.errors import DeviceError
 from harness.records import TextReading
 
@@ -30,7 +30,7 @@ def pinned(adb: Adb, pins: Pins, journal: Path) -> Iterator[tuple[TextReading, .
     Raises DeviceError, and DeviceLost for a phone that went away; the journal then stays for the next start.
     """
     steps = _steps(adb, pins)
-    _write(journal, [undo for _, _, undo in steps])
+    write_journal(journal, [undo for _, _, undo in steps])
     try:
         yield tuple(_set(adb, name, command) for name, command, _ in steps)
     except BaseException:
@@ -80,10 +80,3 @@ def _set(adb: Adb, name: str, command: tuple[str, ...]) -> TextReading:
         return TextReading(value=name)
     said = " ".join((result.stderr or result.stdout).split())[:120] or f"status {result.status}"
     return TextReading(reason=f"{name}: the device refused ({said})")
-
-
-def _write(journal: Path, commands: list[tuple[str, ...]]) -> None:
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    aside = journal.with_suffix(f".{os.getpid()}.tmp")
-    aside.write_text(json.dumps(commands), encoding="utf-8")
-    aside.replace(journal)

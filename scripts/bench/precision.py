@@ -7,12 +7,22 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.table import LIMIT_S, ROOT, Row
 
+if TYPE_CHECKING:
+    from builder.backends.base import Model
+    from builder.precision.plan import PlanFile, ResolvedPlan
+    from builder.precision.ranges import Observed
+
 PLANS = {"tiny_style": 200, "efficientnet_lite0": 20, "anime_style": 20}
+SIDE = 128
 LARGE_BYTES = 100_000_000
 
 READ_BACK = """
@@ -27,71 +37,83 @@ print(len(layers), seconds, int(status.split('VmHWM:')[1].split()[0]) * 1024)
 """
 
 
-def random_rows(example: str, count: int) -> list[Row]:
-    """Any scheme for any layer: each plan is realised as resolved, or refused with what can be done instead."""
-    import torch
-
-    from builder.backends import BACKENDS
+@lru_cache(maxsize=1)
+def _model(example: str) -> tuple[Model, tuple[Path, ...]]:
+    """The network with its trained weights, on pictures of SIDE pixels at most, and two pictures to calibrate with."""
     from builder.config import load_config
-    from builder.data import find_data, read_samples
-    from builder.errors import ConfigError, ConversionError, VerificationError
-    from builder.precision.plan import PlanFile, Rule, resolve
-    from builder.precision.scheme import SCHEMES
+    from builder.data import find_data
     from builder.sources import load_model
-    from builder.support import check_support
 
-    torch.set_num_threads(2)
     folder = ROOT / "examples" / example
     config = load_config(folder)
-    model = load_model(config, folder)
-    pictures = tuple(file.path for file in find_data(config, folder).calibration[:2])
-    rows = []
-    for name, backend in BACKENDS.items():
-        delegate, ends = backend.DELEGATES[0], Counter[str]()
-        observed = backend.observe(model, read_samples(pictures, model.inputs))
-        float_file = _float_file(model) if name == "tflite" else None
-        with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as work:
-            for seed in range(count):
-                draw = random.Random(seed)
-                named = [
-                    Rule(match=re.escape(layer), scheme=draw.choice(list(SCHEMES))) for layer in model.layers.names()
-                ]
-                plan = PlanFile(
-                    rule=tuple(named), on_unsupported=("weight_only_wi8_afp32", "fp16", "fp32") if seed % 4 else "error"
-                )
-                try:
-                    resolved = resolve(plan, model.layers, where="plan")
-                    supported = check_support(resolved, model.layers, backend, delegate, where="plan").plan
-                except ConfigError:
-                    ends["refused before lowering"] += 1
-                    continue
-                path = Path(work) / f"{seed}{backend.SUFFIX}"
-                try:
-                    if float_file is not None:
-                        from builder.backends.tflite.realise import realise
-
-                        path.write_bytes(realise(float_file, model, supported, lambda seen=observed: seen))
-                    else:
-                        backend.lower(model, supported, delegate, lambda seen=observed: seen, path)
-                    wanted = {layer: choice.scheme.name for layer, choice in supported.choices.items()}
-                    ends["as asked" if backend.read_back(path, model) == wanted else "SILENTLY DIFFERENT"] += 1
-                except (ConversionError, VerificationError):
-                    ends["refused by the converter or on reading back"] += 1
-        rows.append(
-            Row(
-                what=f"{count} random plans over all {len(SCHEMES)} schemes, {example}, {name}",
-                figure="0 silent differences",
-                measured=", ".join(f"{number} {end}" for end, number in sorted(ends.items())),
-                reached=ends["SILENTLY DIFFERENT"] == 0 and sum(ends.values()) == count,
-            )
-        )
-    return rows
+    small = [
+        spec.model_copy(update={"shape": (*spec.shape[:2], *(min(side, SIDE) for side in spec.shape[2:]))})
+        if spec.kind == "image"
+        else spec
+        for spec in config.input
+    ]
+    config = config.model_copy(update={"input": tuple(small)})
+    return load_model(config, folder), tuple(file.path for file in find_data(config, folder).calibration[:2])
 
 
-def _float_file(model: object) -> bytes:
+def random_plan(names: list[str], seed: int) -> PlanFile:
+    """Any scheme for any layer. One in four plans allows no fallback."""
+    from builder.precision.plan import PlanFile, Rule
+    from builder.precision.scheme import SCHEMES
+
+    draw = random.Random(seed)
+    rules = tuple(Rule(match=re.escape(name), scheme=draw.choice(list(SCHEMES))) for name in names)
+    return PlanFile(rule=rules, on_unsupported=("weight_only_wi8_afp32", "fp16", "fp32") if seed % 4 else "error")
+
+
+def random_row(example: str, count: int, name: str) -> Row:
+    """Each plan is realised as resolved, or refused with what can be done instead."""
+    from builder.backends import BACKENDS
+    from builder.data import read_samples
+    from builder.errors import ConfigError, ConversionError, VerificationError
+    from builder.precision.plan import resolve
+    from builder.precision.scheme import SCHEMES
+    from builder.support import check_support
+
+    model, pictures = _model(example)
+    backend, ends, start = BACKENDS[name], Counter[str](), time.perf_counter()
+    observed = backend.observe(model, read_samples(pictures, model.inputs))
+    realise = _realiser(model, name, observed)
+    with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as work:
+        for seed in range(count):
+            path = Path(work) / f"{seed}{backend.SUFFIX}"
+            try:
+                resolved = resolve(random_plan(model.layers.names(), seed), model.layers, where="plan")
+                supported = check_support(resolved, model.layers, backend, backend.DELEGATES[0], where="plan").plan
+                realise(supported, path)
+                wanted = {layer: choice.scheme.name for layer, choice in supported.choices.items()}
+                ends["as asked" if backend.read_back(path, model) == wanted else "SILENTLY DIFFERENT"] += 1
+            except ConfigError:
+                ends["refused before lowering"] += 1
+            except (ConversionError, VerificationError) as error:
+                ends["refused by the converter or on reading back"] += 1
+                print(f"{example}, {name}, plan {seed}: {error}", file=sys.stderr)
+    row = Row(
+        what=f"{count} random plans over all {len(SCHEMES)} schemes, {example} at {SIDE} px at most, {name}",
+        figure="0 silent differences",
+        measured=", ".join(f"{number} {end}" for end, number in sorted(ends.items())),
+        reached=ends["SILENTLY DIFFERENT"] == 0 and sum(ends.values()) == count,
+    )
+    print(f"{row.what}: {row.measured} ({time.perf_counter() - start:.0f} s)", file=sys.stderr, flush=True)
+    return row
+
+
+def _realiser(model: Model, name: str, observed: Observed) -> Callable[[ResolvedPlan, Path], object]:
+    """What lowers a plan to a file; for TFLite from one fp32 file, as workers do."""
+    from builder.backends import BACKENDS
     from builder.backends.tflite.convert import to_float_file
+    from builder.backends.tflite.realise import realise
 
-    return to_float_file(model)[0]  # type: ignore[arg-type]
+    backend = BACKENDS[name]
+    if name != "tflite":
+        return lambda plan, path: backend.lower(model, plan, backend.DELEGATES[0], lambda: observed, path)
+    float_file = to_float_file(model)[0]
+    return lambda plan, path: path.write_bytes(realise(float_file, model, plan, lambda: observed))
 
 
 def large_row() -> Row:
@@ -131,8 +153,10 @@ def large_row() -> Row:
 
 
 def measure() -> list[Row]:
-    """Hours on two cores: most of it are the larger examples on ExecuTorch and Core ML."""
-    rows = [large_row()]
-    for example, count in PLANS.items():
-        rows += random_rows(example, count)
-    return rows
+    """Half an hour on two free cores. A precision does not depend on the size of pictures; the larger examples are given small ones."""
+    import torch
+
+    from builder.backends import BACKENDS
+
+    torch.set_num_threads(2)
+    return [large_row(), *(random_row(example, count, name) for example, count in PLANS.items() for name in BACKENDS)]

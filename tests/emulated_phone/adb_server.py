@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +29,7 @@ class AdbServer:
 
     def __enter__(self) -> Self:
         with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+            port = self._port = free.getsockname()[1]
         self.environment = {"ADB_SERVER_SOCKET": f"tcp:localhost:{port}", "ANDROID_USER_HOME": str(self._home)}
         quiet = {"HOME": str(self._home), "ADB_LOCAL_TRANSPORT_MAX_PORT": "5553", "ADB_MDNS_AUTO_CONNECT": "0"}
         self._log = (self._home / "adb-server.log").open("wb")
@@ -55,6 +56,23 @@ class AdbServer:
         except OSError:
             return False
 
+    def kill(self) -> None:
+        """The server's process dies, or the one that a client has started since."""
+        if self._process.poll() is None:
+            process.kill_group(self._process)
+        else:
+            self.end_by_another()
+
+    def end_by_another(self) -> None:
+        """Another program on this computer ends the server in its own way, as an adb of another version does."""
+        process.run([find_adb(), "kill-server"], timeout_s=CALL_S, env=self.environment, check=False)
+
+    def replace_by_older(self) -> None:
+        """The server dies and one of an older version takes its port: it tells its version and ends when it is asked to."""
+        self.kill()
+        listener = socket.create_server(("127.0.0.1", self._port))
+        threading.Thread(target=_be_older, args=(listener,), daemon=True).start()
+
     def connect(self, address: str) -> str:
         """`adb connect`; what it printed."""
         return process.run([find_adb(), "connect", address], timeout_s=CALL_S, env=self.environment, check=False).stdout
@@ -67,4 +85,18 @@ class AdbServer:
     ) -> None:
         if self._process.poll() is None:
             process.kill_group(self._process)
+        elif self._answers(self._port):  # a client has started another one
+            self.end_by_another()
         self._log.close()
+
+
+def _be_older(listener: socket.socket) -> None:
+    """adb's host protocol (AOSP: packages/modules/adb/OVERVIEW.TXT): a length of four hex digits, then the request."""
+    with listener:
+        while True:
+            peer, _ = listener.accept()
+            with peer:
+                asked = peer.recv(4096)[4:]
+                peer.sendall(b"OKAY0004001f" if asked == b"host:version" else b"OKAY")
+                if asked == b"host:kill":
+                    return

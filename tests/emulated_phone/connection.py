@@ -90,7 +90,8 @@ class Connection:
                     if self._breaks(packet):
                         self.lost()
                         return
-                    self._handle(packet)
+                    if not self.faults.deaf:
+                        self._handle(packet)
         except (EOFError, OSError):
             return  # the host went away
         finally:

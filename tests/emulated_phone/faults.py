@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -11,7 +12,10 @@ class Faults:
 
     `hang_on`: shell commands that contain this text never answer. `exit_status`: what the shell reports whatever happened.
     `disconnect_after_bytes`: the connection breaks for good after so many bytes of payload from the host; set it to the
-    bytes that are still to be taken. `storage_bytes`: what the storage takes. `corrupt_pushes`: one bit of a pushed file flips.
+    bytes that are still to be taken. `storage_bytes`: what the storage takes; `read_only`: it takes nothing. `corrupt_pushes`: one
+    bit of a pushed file flips; `cut_pushes`: its second half is missing; `corrupt_pulls` and `cut_pulls`: the same on the way
+    back. `garble`: what becomes of the output of a shell command, framing and all else in order. `crash`: the signal that ends
+    the benchmark as soon as it starts. `deaf`: packets of the host are taken and never answered.
     """
 
     unauthorized: bool = False
@@ -19,4 +23,11 @@ class Faults:
     exit_status: int | None = None
     disconnect_after_bytes: int | None = None
     storage_bytes: int | None = None
+    read_only: bool = False
     corrupt_pushes: bool = False
+    cut_pushes: bool = False
+    corrupt_pulls: bool = False
+    cut_pulls: bool = False
+    garble: Callable[[bytes], bytes] | None = None
+    crash: int | None = None
+    deaf: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import threading
@@ -42,7 +43,8 @@ class EmulatedPhone:
         self._connections: list[Connection] = []
         self._other_services: list[str] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self._port = self._listener.getsockname()[1]
+        self.address = f"127.0.0.1:{self._port}"
 
     def _fill_root(self) -> None:
         shutil.copytree(runner_sources() / "qemu" / "cortex-a76", self.root)  # what the runtimes read of the processor
@@ -75,12 +77,31 @@ class EmulatedPhone:
 
     def vanish(self) -> None:
         """Be unplugged: the connection breaks and no new one is taken."""
+        with contextlib.suppress(OSError):  # a thread waits for connections
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for connection in self._connections:
             connection.close()
 
+    def plug(self) -> None:
+        """Be there again under the same address."""
+        if self._listener.fileno() < 0:
+            self._listener = socket.create_server(("127.0.0.1", self._port))
+            threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def reboot(self) -> None:
+        """All connections break, what ran is gone, and modes that are not kept over a restart are off."""
+        self._shell.restart()
+        self.drop()
+
+    def clean_up(self) -> None:
+        """Lose all that was put into the shell's directory, as by a cleaner that somebody installed."""
+        folder = self.root / "data/local/tmp"
+        shutil.rmtree(folder)
+        folder.mkdir()
+
     def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
         return self
 
     def __exit__(
@@ -88,10 +109,10 @@ class EmulatedPhone:
     ) -> None:
         self.vanish()
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                peer, _ = self._listener.accept()
+                peer, _ = listener.accept()
             except OSError:
                 return  # vanished
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

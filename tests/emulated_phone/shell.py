@@ -68,6 +68,7 @@ cmd() {
 }
 function ./ld-linux-aarch64.so.1 {
     [ -x ./ld-linux-aarch64.so.1 ] || { echo "/system/bin/sh: ./ld-linux-aarch64.so.1: can't execute: Permission denied" >&2; return 126; }
+    [ -z "$PHONE_CRASH" ] || { echo '{"schema":1,"runt'; kill -s "$PHONE_CRASH" $BASHPID; }
     "$HOST_QEMU" -cpu cortex-a76 -L "$PHONE_ROOT" ./ld-linux-aarch64.so.1 "$@"
 }
 """
@@ -80,6 +81,7 @@ class Shell:
         self, *, root: Path, work: Path, answers: Mapping[str, str], denied: tuple[str, ...], faults: Faults
     ) -> None:
         self._root, self._faults = root, faults
+        self._children: list[subprocess.Popen[bytes]] = []
         self.unknown_file = work / "unknown-commands"
         tools, replies, self._state = work / "bin", work / "answers", work / "state"
         for directory in (tools, replies, self._state):
@@ -107,6 +109,13 @@ class Shell:
         """What was set: `global.NAME`, `fixed_performance`, `airplane_mode`."""
         return {path.name: path.read_text(encoding="utf-8").strip() for path in sorted(self._state.iterdir())}
 
+    def restart(self) -> None:
+        """What a reboot does: running commands end, and fixed performance is off."""
+        for child in tuple(self._children):
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+        (self._state / "fixed_performance").unlink(missing_ok=True)
+
     def serve(self, stream: Stream, command: str, *, framed: bool) -> None:
         """Run a command line to its end, or kill it when the host closes the stream. `framed` is shell v2. Raises EOFError."""
         if self._faults.hang_on is not None and self._faults.hang_on in command:
@@ -116,13 +125,21 @@ class Shell:
         child = subprocess.Popen(
             [program("bash"), "-c", mapped],
             cwd=self._root,
-            env=self._environment,
+            env=self._environment | {"PHONE_CRASH": str(self._faults.crash or "")},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if framed else subprocess.STDOUT,
             start_new_session=True,
         )
+        self._children.append(child)
         threading.Thread(target=self._kill_when_closed, args=(stream, child), daemon=True).start()
+        if (garble := self._faults.garble) is not None:
+            with child:
+                printed = garble(child.communicate()[0].replace(str(self._root).encode(), b""))
+            stream.write(FRAME.pack(STDOUT, len(printed)) + printed if framed else printed)
+            if framed:
+                stream.write(FRAME.pack(EXIT, 1) + bytes([child.returncode & 0xFF]))
+            return
         pumps = [threading.Thread(target=self._pump, args=(stream, child.stdout, STDOUT, framed), daemon=True)]
         if framed:
             pumps.append(threading.Thread(target=self._pump, args=(stream, child.stderr, STDERR, framed), daemon=True))

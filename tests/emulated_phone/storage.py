@@ -19,14 +19,25 @@ class Storage:
 
     def write(self, path: str, data: bytes, mode: int) -> None:
         """Raises OSError as a full or read-only storage does."""
+        if self._faults.read_only:
+            raise OSError(30, "Read-only file system")
         limit = self._faults.storage_bytes
         if limit is not None and self.used() + len(data) > limit:
             raise OSError(28, "No space left on device")
         if self._faults.corrupt_pushes and data:
             data = bytes([data[0] ^ 1]) + data[1:]
+        if self._faults.cut_pushes:
+            data = data[: len(data) // 2]
         target = self.host_path(path)
         target.write_bytes(data)
         target.chmod(mode & 0o777)
+
+    def read(self, path: str) -> bytes:
+        """Raises OSError."""
+        data = self.host_path(path).read_bytes()
+        if self._faults.corrupt_pulls and data:
+            data = bytes([data[0] ^ 1]) + data[1:]
+        return data[: len(data) // 2] if self._faults.cut_pulls else data
 
     def used(self) -> int:
         return sum(path.stat().st_size for path in (self.root / "data").rglob("*") if path.is_file())

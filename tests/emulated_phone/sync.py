@@ -77,7 +77,7 @@ def receive(stream: Stream, storage: Storage, request: str) -> None:
 
 def send(stream: Stream, storage: Storage, path: str) -> None:
     try:
-        data = storage.host_path(path).read_bytes()
+        data = storage.read(path)
     except OSError as error:
         fail(stream, f"open failed: {error.strerror}")
         return
