@@ -114,7 +114,7 @@ def make_parser() -> Parser:
     package.add_argument(
         "--runtime",
         metavar="NAME[=FILE]",
-        help="the runtime inside the package, tflite (the default) or executorch; FILE: a local .aar of it",
+        help="android: the runtime inside the package, tflite (the default), litert, executorch or executorch-vulkan; FILE: a local .aar of it",
     )
     package.add_argument(
         "--allow",

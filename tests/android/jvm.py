@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from builder import cache, process
 from builder.bundle import file_sha256, tree_files
@@ -16,7 +17,8 @@ from builder.targets.mobile import mobile_root
 
 SDK = mobile_root() / "android" / "sdk" / "src"
 TEST_PATHS = {
-    "junit": (Wanted(alias="junit"), Wanted(alias="json", alone=True)),
+    "junit": (Wanted(alias="junit"), Wanted(alias="json", alone=True), Wanted(alias="jmh")),
+    "jmh-generator": (Wanted(alias="jmh-generator"),),
     # The GPU delegate's classes are those of phones: its native library is missing here, as on a phone without one.
     "host-runtime": (
         Wanted(alias="tflite-host", packaging="aar", alone=True),
@@ -36,21 +38,31 @@ class CompiledTests:
     names: tuple[str, ...]
     libraries: tuple[Path, ...]
     native: Path
+    generator: tuple[Path, ...]
 
     def run(self, data: Path) -> process.Completed:
         """Run all tests with real TensorFlow Lite; the Android framework is not on the class path."""
-        return self._java(data, compiler.JVM, self.names, check=False)
-
-    def run_overhead(self, data: Path) -> process.Completed:
-        """Run the measurement of the library's own cost alone, on the JVM's default compilers."""
-        names = [name for name in self.names if name.endswith(".OverheadTest")]
-        return self._java(data, (), names, check=True)
-
-    def _java(self, data: Path, options: Sequence[str], names: Sequence[str], *, check: bool) -> process.Completed:
-        argv: list[str | Path] = ["java", *options, f"-Djava.library.path={self.native}"]
+        argv: list[str | Path] = ["java", *compiler.JVM, f"-Djava.library.path={self.native}"]
         argv += [f"-Dedgebundle.testdata={data}", "-Djava.awt.headless=true"]
         argv += ["-cp", compiler.class_path([*self.classes, *self.libraries]), "org.junit.runner.JUnitCore"]
-        return process.run([*argv, *names], timeout_s=LIMIT_S, check=check)
+        return process.run([*argv, *self.names], timeout_s=LIMIT_S, check=False)
+
+    def run_jmh(self, work: Path) -> list[dict[str, Any]]:
+        """JMH's records of the library's own cost a frame, in milliseconds, with what its GC profiler counts."""
+        tests = self.classes[0]
+        sources, resources, made = work / "sources", work / "resources", work / "made"
+        everything = [*self.classes, *self.libraries]
+        argv: list[str | Path] = ["java", "-cp", compiler.class_path([*self.generator, *everything])]
+        argv += ["org.openjdk.jmh.generators.bytecode.JmhBytecodeGenerator", tests, sources, resources]
+        process.run(argv, timeout_s=LIMIT_S)
+        argv = ["javac", "-nowarn", "-proc:none", "-cp", compiler.class_path(everything), "-d", made]
+        process.run([*argv, *sorted(sources.rglob("*.java"))], timeout_s=LIMIT_S)
+        argv = ["java", "-cp", compiler.class_path([made, resources, *everything]), "org.openjdk.jmh.Main"]
+        argv += ["-bm", "sample", "-tu", "ms", "-f", "1", "-w", "1", "-wi", "5", "-r", "1", "-i", "10"]
+        argv += ["-prof", "gc", "-foe", "true", "-rf", "json", "-rff", work / "jmh.json"]
+        process.run(argv, timeout_s=LIMIT_S)
+        records: list[dict[str, Any]] = json.loads((work / "jmh.json").read_text(encoding="utf-8"))
+        return records
 
 
 def compiled_tests() -> CompiledTests:
@@ -92,4 +104,5 @@ def compiled_tests() -> CompiledTests:
         names=tuple(sorted(name.replace("/", ".") for name in names)),
         libraries=(*sorted(work.glob("*.jar")), *found["stdlib"], *found["junit"]),
         native=work / "native",
+        generator=found["jmh-generator"],
     )

@@ -140,5 +140,5 @@ def _compile(
         libraries=[work / "app", sdk, *robolectric, *outer],
         module="app",
         out=work / "tests",
-        friends=[work / "app"],
+        friends=[work / "app", sdk],
     )

@@ -60,7 +60,8 @@ def resolve(repository: Path, version: str, work: Path) -> Path:
     argv = ["mvn", "-B", "-q", "-f", work / "pom.xml", f"{plugin}:build-classpath", "-Dmdep.outputFile=classpath.txt"]
     process.run(argv, timeout_s=LIMIT_S)
     paths = [Path(p) for p in (work / "classpath.txt").read_text(encoding="utf-8").strip().split(os.pathsep)]
-    assert any(path.name.startswith("kotlin-stdlib") for path in paths)  # the pom brings it
+    names = {path.name.rpartition("-")[0] for path in paths}
+    assert {"kotlin-stdlib", "kotlinx-coroutines-core-jvm"} <= names  # the pom brings them
     return next(path for path in paths if path.suffix == ".aar")
 
 

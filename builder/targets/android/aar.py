@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,12 @@ from xml.sax.saxutils import escape
 from builder.bundle import Bundle
 from builder.errors import ConfigError
 from builder.targets.android import apkzip
-from builder.targets.android.apk import bundle_entries, notices_entry
+from builder.targets.android.apk import bundle_entries
 from builder.targets.android.apkzip import OTHER_ALIGNMENT, Entry
 from builder.targets.android.catalogue import Catalogue, Library
-from builder.targets.android.host import HostApp, consumer_rules
+from builder.targets.android.host import NOTICES, HostApp, consumer_rules
+from builder.targets.android.host.maven import EXCLUDE_ALL
+from builder.targets.android.licences import runtime_licences
 from builder.targets.base import PackageRequest
 
 NAMESPACE = "org.edgebundle.sdk"
@@ -27,17 +30,40 @@ CHECKSUMS = ("md5", "sha1", "sha256", "sha512")  # what Maven and Gradle look fo
 def build_aar(request: PackageRequest, bundle: Bundle, host: HostApp, project: Path, out: Path) -> Path:
     """Write the repository to the folder `out`; returns the `.aar` in it. Equal requests give equal bytes. Needs no Java."""
     group, artifact, version = coordinates(request)
-    folder = out.joinpath(*group.split("."), artifact, version)
-    folder.mkdir(parents=True)
-    aar = folder / f"{artifact}-{version}.aar"
+    own = Library(group=group, artifact=artifact, version=version)
+    aar = _place(out, own)
     apkzip.write(aar, _entries(request, bundle, host, project))
-    pom = folder / f"{artifact}-{version}.pom"
-    pom.write_text(_pom(request, host, Catalogue.read(project)), encoding="utf-8")
-    for file in (aar, pom):
+    runtime = request.options.runtime
+    given = runtime.file if runtime is not None else None
+    catalogue = Catalogue.read(project)
+    if given is None:
+        needed = [_dependency(catalogue.libraries[alias], "aar") for alias in host.flavour.published]
+    else:  # the archive that the library was compiled against travels beside it
+        beside = Library(group=group, artifact=f"{artifact}-runtime", version=version)
+        shutil.copyfile(given, _place(out, beside))
+        _finish(_place(out, beside), _pom(beside, request, []))
+        needed = [_dependency(beside, "aar")]
+        needed += [_dependency(catalogue.libraries[w.alias], w.packaging, alone=w.alone) for w in host.flavour.wanted]
+    needed += [_dependency(catalogue.libraries[alias], "jar") for alias in ("kotlin-stdlib", "coroutines")]
+    _finish(aar, _pom(own, request, needed))
+    return aar
+
+
+def _place(out: Path, library: Library) -> Path:
+    """Where a library's archive lies in a Maven repository; its folder is made."""
+    folder = out.joinpath(*library.group.split("."), library.artifact, library.version)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{library.artifact}-{library.version}.aar"
+
+
+def _finish(aar: Path, pom: str) -> None:
+    """The pom beside an archive, and the checksums of both."""
+    described = aar.with_name(f"{aar.stem}.pom")  # a version has dots of its own
+    described.write_text(pom, encoding="utf-8")
+    for file in (aar, described):
         for name in CHECKSUMS:
             digest = hashlib.new(name, file.read_bytes()).hexdigest()
             file.with_name(f"{file.name}.{name}").write_text(digest, encoding="ascii")
-    return aar
 
 
 def coordinates(request: PackageRequest) -> tuple[str, str, str]:
@@ -58,7 +84,8 @@ def _entries(request: PackageRequest, bundle: Bundle, host: HostApp, project: Pa
     yield Entry(name="proguard.txt", source=rules.encode())
     metadata = f"aarFormatVersion=1.0\naarMetadataVersion=1.0\nminCompileSdk={host.versions['minSdk']}\n"
     yield Entry(name="META-INF/com/android/build/gradle/aar-metadata.properties", source=metadata.encode())
-    yield notices_entry(host)
+    # Nothing in it was made elsewhere: runtimes come by the pom, with licences of their own.
+    yield Entry(name=f"assets/{NOTICES}", source=runtime_licences(()).encode())
     yield from bundle_entries(bundle)
 
 
@@ -82,23 +109,22 @@ def _manifest(host: HostApp, project: Path) -> str:
     )
 
 
-def _pom(request: PackageRequest, host: HostApp, catalogue: Catalogue) -> str:
-    group, artifact, version = coordinates(request)
-    runtimes = "".join(_dependency(catalogue.libraries[alias], "aar") for alias in host.flavour.published)
+def _pom(own: Library, request: PackageRequest, dependencies: list[str]) -> str:
     licences = "".join(
         f"<license><name>{escape(name)}</name></license>"
         for name in dict.fromkeys((*request.bundle.manifest.licences, "Apache-2.0"))
     )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<project xmlns="http://maven.apache.org/POM/4.0.0">\n  <modelVersion>4.0.0</modelVersion>\n'
-        f"  <groupId>{escape(group)}</groupId>\n  <artifactId>{escape(artifact)}</artifactId>\n  <version>{escape(version)}</version>\n"
+        f"  <groupId>{escape(own.group)}</groupId>\n  <artifactId>{escape(own.artifact)}</artifactId>\n  <version>{escape(own.version)}</version>\n"
         f"  <packaging>aar</packaging>\n  <licenses>{licences}</licenses>\n"
-        f"  <dependencies>{runtimes}{_dependency(catalogue.libraries['kotlin-stdlib'], 'jar')}</dependencies>\n</project>\n"
+        f"  <dependencies>{''.join(dependencies)}</dependencies>\n</project>\n"
     )
 
 
-def _dependency(library: Library, packaging: str) -> str:
+def _dependency(library: Library, packaging: str, *, alone: bool = False) -> str:
     return (
         f"<dependency><groupId>{escape(library.group)}</groupId><artifactId>{escape(library.artifact)}</artifactId>"
-        f"<version>{escape(library.version)}</version><type>{packaging}</type><scope>compile</scope></dependency>"
+        f"<version>{escape(library.version)}</version><type>{packaging}</type><scope>compile</scope>"
+        f"{EXCLUDE_ALL if alone else ''}</dependency>"
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 # Libraries whose archives carry no licence text, by the start of their file's name: what their poms in Maven say.
 NAMED = {
     "kotlin-stdlib": "Apache-2.0",
+    "kotlinx-coroutines": "Apache-2.0",
     "annotations-": "Apache-2.0",  # org.jetbrains:annotations
     "fbjni": "Apache-2.0",
     "nativeloader": "Apache-2.0",

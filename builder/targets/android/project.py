@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from builder.bundle import BUNDLE_FOLDER, Bundle, tree_files
+from builder.targets.android.host.flavours import flavour_of
 from builder.targets.base import PackageRequest
 
 BUILT = frozenset(
@@ -27,6 +28,8 @@ def write_project(request: PackageRequest, bundle: Bundle, sources: Path, out: P
         "applicationId": request.application_id,
         "versionName": request.version_name,
         "versionCode": str(request.version_code),
+        "runtime": flavour_of(request.options.runtime).backend,
+        "vulkan": str(any(v.delegate == "vulkan" for v in bundle.manifest.variants)).lower(),
     }
     lines = [_with_value(line, values) for line in text.splitlines()]
     properties.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -38,3 +38,8 @@ android {
 dependencies {
     implementation(project(":sdk"))
 }
+
+// `installRelease` for the runtime of the bundle that the project carries.
+tasks.register("installRelease") {
+    dependsOn("install${providers.gradleProperty("edgebundle.runtime").get().replaceFirstChar(Char::uppercase)}Release")
+}

@@ -30,7 +30,8 @@ dependencies {
     "tfliteApi"(libs.litert)
     "tfliteApi"(libs.litert.gpu)
     "tfliteApi"(libs.litert.gpu.api)
-    "executorchApi"(libs.executorch)
+    "executorchApi"(if (providers.gradleProperty("edgebundle.vulkan").get().toBoolean()) libs.executorch.vulkan else libs.executorch.android)
+    api(libs.coroutines)
     testImplementation(libs.junit)
     testImplementation(libs.json)
 }

@@ -4,10 +4,9 @@ import android.app.Activity
 import android.graphics.Bitmap
 import android.os.Bundle
 import java.nio.ByteBuffer
-import kotlin.coroutines.Continuation
-import kotlin.coroutines.CoroutineContext
-import kotlin.coroutines.EmptyCoroutineContext
-import kotlin.coroutines.startCoroutine
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.launch
 import org.edgebundle.sdk.FrameProcessor
 import org.edgebundle.sdk.StyleModel
 import org.edgebundle.sdk.core.YuvFrame
@@ -30,14 +29,7 @@ class Consumer : Activity() {
         }.start()
     }
 
-    fun later(picture: Bitmap) {
-        val work: suspend () -> Bitmap = { model.awaitStylized(picture) }
-        work.startCoroutine(object : Continuation<Bitmap> {
-            override val context: CoroutineContext = EmptyCoroutineContext
-
-            override fun resumeWith(result: Result<Bitmap>) = show(result.getOrThrow())
-        })
-    }
+    fun later(picture: Bitmap) = CoroutineScope(Dispatchers.Default).launch { show(model.awaitStylized(picture)) }
 
     fun camera(y: ByteBuffer, u: ByteBuffer, v: ByteBuffer) {
         frames.submit(YuvFrame(640, 480, YuvPlane(y, 640, 1), YuvPlane(u, 640, 2), YuvPlane(v, 640, 2), 90))

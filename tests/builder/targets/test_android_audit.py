@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import shutil
 import struct
 import zipfile
 from collections.abc import Callable
@@ -17,7 +19,8 @@ from builder.errors import BundleError, VerificationError
 from builder.inspection import inspect_path
 from builder.steps import Silent
 from builder.targets import TARGETS, PackageOptions
-from builder.targets.android.audit import audit, op_versions
+from builder.targets.android.audit import audit, executorch_ops, flatbuffer, op_versions
+from builder.targets.android.catalogue import Catalogue
 from builder.targets.android.host import prebuilt
 from builder.targets.mobile import mobile_root
 from tests.builder.targets.conftest import request_for
@@ -130,7 +133,7 @@ def test_an_operator_that_the_runtime_does_not_execute(apk: Path, tmp_path: Path
     with zipfile.ZipFile(apk) as archive:
         content = bytearray(archive.read(model))
     codes = sorted(op_versions.operator_codes(bytes(content)))
-    assert op_versions.refused(bytes(content), "2.16.1") == []
+    assert op_versions.refused(bytes(content), "TensorFlow Lite 2.16.1") == []
     at, version = version_field(bytes(content))
     struct.pack_into("<i", content, at, version + 50)
     assert len(sorted(op_versions.operator_codes(bytes(content)))) == len(codes)
@@ -140,10 +143,8 @@ def test_an_operator_that_the_runtime_does_not_execute(apk: Path, tmp_path: Path
 
 def version_field(model: bytes) -> tuple[int, int]:
     """Where an operator code states its version, and that version, for one that states any."""
-    vector = op_versions._offset(model, op_versions._field(model, op_versions._offset(model, 0), 1) or 0)
-    for i in range(struct.unpack_from("<I", model, vector)[0]):
-        table = op_versions._offset(model, vector + 4 + 4 * i)
-        if (at := op_versions._field(model, table, op_versions.CODE_VERSION)) is not None:
+    for table in flatbuffer.tables(model, flatbuffer.offset(model, 0), op_versions.MODEL_CODES):
+        if (at := flatbuffer.field(model, table, op_versions.CODE_VERSION)) is not None:
             return at, struct.unpack_from("<i", model, at)[0]
     raise AssertionError("no operator code states a version")
 
@@ -162,17 +163,44 @@ def test_operator_codes_are_those_of_the_schema(apk: Path) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200))
 def test_damaged_models_never_crash_the_reader(content: bytes) -> None:
-    """Any bytes after the identifier are read or refused by ValueError, nothing else."""
-    try:
+    """Any bytes after the identifier are read or refused by ValueError, nothing else, of both kinds of model."""
+    with contextlib.suppress(ValueError):
         list(op_versions.operator_codes(content[:4] + op_versions.IDENTIFIER + content[4:]))
-    except ValueError:
-        return
+    with contextlib.suppress(ValueError):
+        executorch_ops.read_program(content[:4] + b"ET12" + content[4:])
+
+
+def test_a_program_that_the_packaged_executorch_does_not_execute(bundle: Bundle) -> None:
+    """Each kernel, delegate and the file format are looked up in the library's own registry."""
+    model = bundle.path("variants/small.pte").read_bytes()
+    program = executorch_ops.read_program(model)
+    assert program.identifier == b"ET12"
+    assert program.delegates == ("XnnpackBackend",)
+    names = (*program.operators, *program.delegates)
+    registry = b"\0ET12\0" + b"".join(name.encode() + b"\0" for name in names)
+    assert executorch_ops.refused(model, registry) == []
+    for name in names:
+        (problem,) = executorch_ops.refused(model, registry.replace(name.encode() + b"\0", b"other\0"))
+        assert f" {name}, which it does not have" in problem
+    assert "the file format ET12" in executorch_ops.refused(model, registry.replace(b"ET12", b"ET11"))[0]
+    with pytest.raises(ValueError, match="identifier"):
+        executorch_ops.read_program(b"no program at all")
+
+
+def test_a_runtime_whose_operators_are_not_known_is_said(apk: Path, tmp_path: Path) -> None:
+    """A TensorFlow Lite without a table is a warning, so that nobody takes silence for a check."""
+
+    def other(name: str, content: bytes) -> bytes:
+        return content.replace(b"\0002.16.1\000", b"\0002.99.9\000") if name.endswith("lite_jni.so") else content
+
+    changed = rewritten(apk, tmp_path / "x.apk", other)
+    assert {f.code: f.level for f in audit(changed, second_opinion=False)}["runtime-unknown"] == "warning"
 
 
 def test_the_table_belongs_to_the_packaged_library() -> None:
     """The library that we package is the very file whose op resolver the table was read from."""
     library = prebuilt(mobile_root() / "android").libraries["lib/x86_64/libtensorflowlite_jni.so"].read_bytes()
-    version = op_versions.runtime_version(library)
+    version = op_versions.runtime_of(library)
     assert version is not None
     assert hashlib.sha256(library).hexdigest() == op_versions.READ_FROM[version]
     table = {name: (first, last) for name, first, last in op_versions.TABLES[version].values()}
@@ -181,11 +209,26 @@ def test_the_table_belongs_to_the_packaged_library() -> None:
     assert table["DEQUANTIZE"] == (1, 5)
 
 
+def test_a_library_is_checked_against_the_runtime_of_its_pom(aar: Path, tmp_path: Path) -> None:
+    """The library carries no runtime: the one that its pom brings decides; an unknown one is said, and none is asked without a pom."""
+    by_code = {f.code: f.message for f in audit(aar)}
+    assert by_code["runtime"].startswith("takes LiteRT 1.4")
+    assert "by LiteRT 1.4" in by_code["op-versions"]
+    place = tmp_path / "alone.aar"
+    shutil.copy(aar, place)
+    assert not {"runtime", "runtime-unknown", "op-versions"} & {f.code for f in audit(place)}
+    pom = aar.with_name(f"{aar.stem}.pom").read_text(encoding="utf-8")
+    version = Catalogue.read(mobile_root() / "android").versions["litert"]
+    place.with_name("alone.pom").write_text(pom.replace(f"<version>{version}<", "<version>9.9.9<"), encoding="utf-8")
+    (unknown,) = (f for f in audit(place) if f.code == "runtime-unknown")
+    assert "takes LiteRT 9.9.9 by its pom" in unknown.message
+
+
 def test_a_fault_is_not_handed_over_unless_it_is_allowed(
     bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The gate refuses a package with an error; --allow records it as an exception instead."""
-    monkeypatch.setitem(op_versions.TABLES, "2.16.1", {})  # type: ignore[index]  # a runtime that knows nothing
+    monkeypatch.setitem(op_versions.TABLES, "TensorFlow Lite 2.16.1", {})  # type: ignore[index]  # a runtime that knows nothing
     with pytest.raises(VerificationError, match="cannot execute variant tflite-first"):
         TARGETS["android"].package(request_for(bundle, tmp_path / "a", formats=("apk",)))
     options = PackageOptions(allow=("op-version", "elf-alignment"))
@@ -204,8 +247,10 @@ def test_inspect_reads_all_three(apk: Path, aar: Path) -> None:
     assert "signature" not in codes
 
 
-def test_licences_of_everything_inside(apk: Path) -> None:
-    """The report names the licence of the model and of every library in the package."""
+def test_licences_of_everything_inside(apk: Path, aar: Path) -> None:
+    """The report names the licence of the model and of every library in the package; a library carries no other."""
+    (licences,) = (f.message for f in audit(aar) if f.code == "licences")
+    assert licences == "holds model small: Apache-2.0; Apache-2.0."
     (licences,) = (f.message for f in audit(apk, second_opinion=False) if f.code == "licences")
     for name in ("model small: Apache-2.0", "tensorflow-lite-2.16.1.aar: Apache-2.0", "kotlin-stdlib"):
         assert name in licences

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import xml.etree.ElementTree as ElementTree
 import zipfile
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from builder import process
 from builder.bundle import Bundle, opened
-from builder.errors import ConfigError, ConversionError, MissingToolError
+from builder.errors import ConfigError, ConversionError
 from builder.targets import TARGETS, PackageOptions, PackageResult, Runtime
 from builder.targets.android import aab, apk
 from builder.targets.android.host import prebuilt
@@ -59,7 +60,7 @@ def test_pom_names_what_an_app_needs(aar: Path) -> None:
         "aar",
     ]
     artifacts = {d.findtext(POM + "artifactId") for d in root.iter(POM + "dependency")}
-    assert artifacts == {"litert", "litert-gpu", "litert-gpu-api", "kotlin-stdlib"}
+    assert artifacts == {"litert", "litert-gpu", "litert-gpu-api", "kotlin-stdlib", "kotlinx-coroutines-core-jvm"}
     for file in (aar, pom):
         assert file.with_name(file.name + ".sha1").read_text() == hashlib.sha1(file.read_bytes()).hexdigest()
 
@@ -132,12 +133,23 @@ def test_bundletools_refusal_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_executorch_flavour(bundle: Bundle, tmp_path: Path) -> None:
-    """With a local archive of ExecuTorch the app carries its runtime, its variant and nothing of TensorFlow Lite."""
+    """With a local archive of ExecuTorch the app carries its runtime, its variant and nothing of TensorFlow Lite; the library brings
+    that very archive along, so that one line is all that an app needs."""
     options = PackageOptions(runtime=Runtime(name="executorch", file=executorch_aar()))
-    result = ANDROID.package(request_for(bundle, tmp_path / "out", formats=("apk",), options=options))
-    with zipfile.ZipFile(result.files[0]) as archive:
+    result = ANDROID.package(request_for(bundle, tmp_path / "out", formats=("apk", "aar"), options=options))
+    repository, app = sorted(result.files, key=lambda path: path.suffix)
+    place = repository / "org/example/small/small-runtime/1.2/small-runtime-1.2.aar"
+    assert place.read_bytes() == executorch_aar().read_bytes()
+    assert "<artifactId>small-runtime</artifactId>" in place.with_name("small-runtime-1.2.pom").read_text()
+    library = (repository / "org/example/small/small/1.2/small-1.2.pom").read_text()
+    needed = re.findall("<artifactId>([^<*]+)</artifactId>", library)
+    assert needed == ["small", "small-runtime", "fbjni", "nativeloader", "kotlin-stdlib", "kotlinx-coroutines-core-jvm"]
+    with zipfile.ZipFile(app) as archive:
         names = set(archive.namelist())
     assert "assets/edgebundle/variants/small.pte" in names
+    assert [f.message for f in result.findings if f.code == "op-versions"] == [
+        "has every operator and delegate of executorch-fp32 in its ExecuTorch."
+    ]
     for abi in ("arm64-v8a", "x86_64"):
         libraries = {Path(n).name for n in names if n.startswith(f"lib/{abi}/")}
         assert libraries == {"libexecutorch.so", "libfbjni.so", "libc++_shared.so"}
@@ -154,10 +166,26 @@ def test_a_variant_that_the_runtime_does_not_have(bundle: Bundle, tmp_path: Path
         ANDROID.package(request_for(other, tmp_path / "out", formats=("apk",)))
 
 
+def test_vulkan_is_a_runtime_of_its_own(bundle: Bundle, tmp_path: Path) -> None:
+    """ExecuTorch's plain library has no Vulkan: its variants name the runtime that has it, which the project is set to."""
+    variant = bundle.manifest.variants[2].model_copy(update={"delegate": "vulkan"})
+    other = Bundle(
+        bundle.root, bundle.manifest.model_copy(update={"variants": (*bundle.manifest.variants[:2], variant)})
+    )
+    wanted = {name: PackageOptions(runtime=Runtime(name=name)) for name in ("executorch", "executorch-vulkan")}
+    with pytest.raises(ConfigError, match="executorch-vulkan has it"):
+        ANDROID.package(request_for(other, tmp_path / "a", formats=("project",), options=wanted["executorch"]))
+    options = wanted["executorch-vulkan"]
+    project = ANDROID.package(request_for(other, tmp_path / "b", formats=("project",), options=options)).files[0]
+    properties = (project / "gradle.properties").read_text(encoding="utf-8")
+    assert "edgebundle.runtime=executorch\nedgebundle.vulkan=true\n" in properties
+
+
 @pytest.mark.parametrize(
     ("runtime", "said"),
     [
         (Runtime(name="tflight"), "did you mean 'tflite'"),
+        (Runtime(name="executorch-vulcan"), "did you mean 'executorch-vulkan'"),
         (Runtime(name="executorch", file=Path(__file__)), "is not an Android library archive"),
         (Runtime(name="executorch", file=Path("absent.aar")), "is not an Android library archive"),
     ],
@@ -166,30 +194,3 @@ def test_bad_runtime(bundle: Bundle, tmp_path: Path, runtime: Runtime, said: str
     """An unknown runtime names the near one; a file that is none is refused."""
     with pytest.raises(ConfigError, match=said):
         ANDROID.package(request_for(bundle, tmp_path / "out", options=PackageOptions(runtime=runtime)))
-
-
-def test_gradle_route_says_what_is_missing(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """--with-gradle without the Android SDK, and with it but without Gradle, names the thing and the other way."""
-    monkeypatch.delenv("ANDROID_HOME", raising=False)
-    options = PackageOptions(with_gradle=True)
-    with pytest.raises(MissingToolError, match="the built-in path needs no SDK"):
-        ANDROID.package(request_for(bundle, tmp_path / "a", formats=("apk",), options=options))
-    (tmp_path / "sdk" / "platforms").mkdir(parents=True)
-    monkeypatch.setenv("ANDROID_HOME", str(tmp_path / "sdk"))
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(MissingToolError, match="needs Gradle"):
-        ANDROID.package(request_for(bundle, tmp_path / "b", formats=("apk",), options=options))
-
-
-def test_gradle_catalogue_names_the_runtimes_of_today() -> None:
-    """The Gradle project takes LiteRT from Google and ExecuTorch from PyTorch, pinned in the one catalogue."""
-    from builder.targets.android.catalogue import Catalogue
-
-    libraries = Catalogue.read(mobile_root() / "android").libraries
-    assert (libraries["litert"].group, libraries["executorch"].artifact) == (
-        "com.google.ai.edge.litert",
-        "executorch-android",
-    )
-    build = (mobile_root() / "android/sdk/build.gradle.kts").read_text(encoding="utf-8")
-    assert '"tfliteApi"(libs.litert)' in build
-    assert '"executorchApi"(libs.executorch)' in build

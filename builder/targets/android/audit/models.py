@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from builder.bundle import MANIFEST, Manifest, Variant, parse_manifest
 from builder.errors import BundleError
 from builder.targets.android.apkzip import data_offset
-from builder.targets.android.audit import op_versions
+from builder.targets.android.audit import executorch_ops, op_versions
 from builder.targets.android.audit.layout import CHUNK, Package
+from builder.targets.android.audit.runtimes import runtimes_of
 from builder.targets.base import Finding
-
-RUNTIME = "libtensorflowlite_jni.so"
 
 
 def read_manifest(package: Package) -> Manifest | Finding:
@@ -30,9 +29,8 @@ def read_manifest(package: Package) -> Manifest | Finding:
 
 def audit_models(package: Package, manifest: Manifest) -> Iterator[Finding]:
     """All findings of the artifacts."""
-    version = _runtime(package)
-    if version is not None:
-        yield package.finding("info", "runtime", f"carries TensorFlow Lite {version}.")
+    runtimes = runtimes_of(package)
+    yield from runtimes.findings
     for variant in manifest.variants:
         info = package.model_entry(variant.file)
         if info is None:
@@ -41,8 +39,10 @@ def audit_models(package: Package, manifest: Manifest) -> Iterator[Finding]:
             )
             continue
         yield from _stored(package, variant, info)
-        if variant.backend == "tflite" and version is not None:
-            yield from _ops(package, variant, info, version)
+        if variant.backend == "tflite" and runtimes.tflite is not None:
+            yield from _tflite_ops(package, variant, info, runtimes.tflite)
+        if variant.backend == "executorch" and runtimes.executorch is not None:
+            yield from _executorch_ops(package, variant, info, runtimes.executorch)
 
 
 def _stored(package: Package, variant: Variant, info: zipfile.ZipInfo) -> Iterator[Finding]:
@@ -77,15 +77,30 @@ def _sha256(package: Package, info: zipfile.ZipInfo) -> str:
     return digest.hexdigest()
 
 
-def _runtime(package: Package) -> str | None:
-    """The version of the TensorFlow Lite inside, from the library; None where there is none, or none with a table."""
-    entry = next((info for info, abi, name in package.libraries() if name == RUNTIME and abi == "x86_64"), None)
-    return None if entry is None else op_versions.runtime_version(package.archive.read(entry))
-
-
-def _ops(package: Package, variant: Variant, info: zipfile.ZipInfo, version: str) -> Iterator[Finding]:
+def _executorch_ops(package: Package, variant: Variant, info: zipfile.ZipInfo, library: bytes) -> Iterator[Finding]:
     try:
-        problems = op_versions.refused(package.archive.read(info), version)
+        problems = executorch_ops.refused(package.archive.read(info), library)
+    except ValueError as error:
+        yield package.finding(
+            "error", "model", f"holds {variant.file}, which is no ExecuTorch program ({error}); package again."
+        )
+        return
+    if problems:
+        yield package.finding(
+            "error",
+            "op-version",
+            f"has an ExecuTorch that cannot execute variant {variant.id}: it uses {'; '.join(problems)}. "
+            "Take a newer or fuller runtime by --runtime executorch=FILE.aar, or another delegate.",
+        )
+    else:
+        yield package.finding(
+            "info", "op-versions", f"has every operator and delegate of {variant.id} in its ExecuTorch."
+        )
+
+
+def _tflite_ops(package: Package, variant: Variant, info: zipfile.ZipInfo, runtime: str) -> Iterator[Finding]:
+    try:
+        problems = op_versions.refused(package.archive.read(info), runtime)
     except ValueError as error:
         yield package.finding(
             "error", "model", f"holds {variant.file}, which is no TFLite model ({error}); package again."
@@ -95,10 +110,8 @@ def _ops(package: Package, variant: Variant, info: zipfile.ZipInfo, version: str
         yield package.finding(
             "error",
             "op-version",
-            f"carries TensorFlow Lite {version}, which cannot execute variant {variant.id}: it uses {'; '.join(problems)}. "
+            f"has {runtime}, which cannot execute variant {variant.id}: it uses {'; '.join(problems)}. "
             "Choose another scheme for those layers, or take a newer runtime by --with-gradle.",
         )
     else:
-        yield package.finding(
-            "info", "op-versions", f"executes every operator of {variant.id} by TensorFlow Lite {version}."
-        )
+        yield package.finding("info", "op-versions", f"executes every operator of {variant.id} by {runtime}.")

@@ -1,13 +1,16 @@
-"""Which versions of which operators a packaged TensorFlow Lite executes: the runtime's own tables, and what a model asks for.
+"""Which versions of which operators a TensorFlow Lite or LiteRT executes: the runtimes' own tables, and what a model asks for.
 
-Read from the constructor of `BuiltinOpResolver` in the library itself (x86_64; arguments of its calls to `AddBuiltin`: operator, first
-and last version), so the table belongs to the very file that it names by hash. An entry of another library is made the same way.
+The table of TensorFlow Lite was read from the constructor of `BuiltinOpResolver` in the library itself (x86_64; arguments of its calls
+to `AddBuiltin`: operator, first and last version), so it belongs to the very file that it names by hash. The table of LiteRT was asked
+of Google's own desktop build of that version: it was given one model for each operator and version, and said which it does not have.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
+
+from builder.targets.android.audit import flatbuffer
 
 IDENTIFIER = b"TFL3"
 # Fields of the schema's tables (tensorflow/compiler/mlir/lite/schema/schema.fbs), by their place.
@@ -63,21 +66,28 @@ _2_16_1: Mapping[int, tuple[str, int, int]] = {
     195: ("STABLEHLO_PAD", 1, 1), 198: ("STABLEHLO_REDUCE_WINDOW", 1, 1), 201: ("STABLEHLO_GATHER", 1, 1),
     203: ("DILATE", 1, 1), 204: ("STABLEHLO_RNG_BIT_GENERATOR", 1, 1), 205: ("REDUCE_WINDOW", 1, 1),
 }
+# ai-edge-litert 1.4.0: what it has beyond the one above; in all else they agree
+_1_4: Mapping[int, tuple[str, int, int]] = {
+    **_2_16_1,
+    6: ("DEQUANTIZE", 1, 6), 7: ("EMBEDDING_LOOKUP", 1, 4), 9: ("FULLY_CONNECTED", 1, 13), 39: ("TRANSPOSE", 1, 7), 53: ("CAST", 1, 7),
+    151: ("DYNAMIC_UPDATE_SLICE", 1, 4), 176: ("STABLEHLO_AND", 1, 1), 206: ("STABLEHLO_COMPOSITE", 1, 1),
+    207: ("STABLEHLO_SHIFT_LEFT", 1, 1), 209: ("STABLEHLO_CASE", 1, 1),
+}
 # fmt: on
 
-# Version text inside the library -> its table, and the hash of the library that it was read from.
-TABLES: Mapping[str, Mapping[int, tuple[str, int, int]]] = {"2.16.1": _2_16_1}
-READ_FROM = {"2.16.1": "21f2570e650fc120ad28a379d927392c1883f9738895a3fd5efa0a32ae784507"}
+TABLES: Mapping[str, Mapping[int, tuple[str, int, int]]] = {"TensorFlow Lite 2.16.1": _2_16_1, "LiteRT 1.4": _1_4}
+TEXTS = {b"\0002.16.1\0": "TensorFlow Lite 2.16.1"}  # what a library says of itself
+READ_FROM = {"TensorFlow Lite 2.16.1": "21f2570e650fc120ad28a379d927392c1883f9738895a3fd5efa0a32ae784507"}
 
 
-def runtime_version(library: bytes) -> str | None:
-    """The version of a TensorFlow Lite library, from its own text; None when it is none that has a table."""
-    return next((version for version in TABLES if b"\0" + version.encode() + b"\0" in library), None)
+def runtime_of(library: bytes) -> str | None:
+    """Which runtime a library is, from its own text; None when it is none that has a table."""
+    return next((name for text, name in TEXTS.items() if text in library), None)
 
 
-def refused(model: bytes, version: str) -> list[str]:
+def refused(model: bytes, runtime: str) -> list[str]:
     """What of a model's operators that runtime does not execute, in words. Raises ValueError for what is no TFLite model."""
-    table = TABLES[version]
+    table = TABLES[runtime]
     problems = []
     for code, custom, wanted in sorted(operator_codes(model)):
         if code == CUSTOM:
@@ -96,39 +106,10 @@ def operator_codes(model: bytes) -> Iterator[tuple[int, str, int]]:
     if model[4:8] != IDENTIFIER:
         raise ValueError("its identifier is missing")
     try:
-        codes = _field(model, _offset(model, 0), MODEL_CODES)
-        if codes is None:
-            return
-        vector = _offset(model, codes)
-        for at in range(vector + 4, vector + 4 + 4 * _number(model, "<I", vector), 4):
-            table = _offset(model, at)
-            old, new = _value(model, table, CODE_OLD, "<b", 0), _value(model, table, CODE_NEW, "<i", 0)
-            place = _field(model, table, CODE_CUSTOM)
-            text = _offset(model, place) if place is not None else 0
-            custom = model[text + 4 : text + 4 + _number(model, "<I", text)].decode(errors="replace") if text else ""
-            yield max(old, new), custom, _value(model, table, CODE_VERSION, "<i", 1)
+        for table in flatbuffer.tables(model, flatbuffer.offset(model, 0), MODEL_CODES):
+            old = flatbuffer.value(model, table, CODE_OLD, "<b", 0)
+            new = flatbuffer.value(model, table, CODE_NEW, "<i", 0)
+            version = flatbuffer.value(model, table, CODE_VERSION, "<i", 1)
+            yield max(old, new), flatbuffer.text(model, table, CODE_CUSTOM), version
     except (struct.error, OverflowError) as error:
         raise ValueError(f"it is cut short ({error})") from error
-
-
-def _number(model: bytes, form: str, at: int) -> int:
-    return int(struct.unpack_from(form, model, at)[0])
-
-
-def _offset(model: bytes, at: int) -> int:
-    """Where the reference at `at` points; it only ever points forwards, so that no damage makes a loop."""
-    return at + _number(model, "<I", at)
-
-
-def _field(model: bytes, table: int, place: int) -> int | None:
-    """Where a table's field stands, None when it is left out. A table starts with the distance to its list of fields."""
-    fields = table - _number(model, "<i", table)
-    if fields < 0 or 4 + 2 * place >= _number(model, "<H", fields):
-        return None
-    offset = _number(model, "<H", fields + 4 + 2 * place)
-    return table + offset if offset else None
-
-
-def _value(model: bytes, table: int, place: int, form: str, default: int) -> int:
-    at = _field(model, table, place)
-    return default if at is None else _number(model, form, at)

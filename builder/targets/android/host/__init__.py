@@ -32,7 +32,7 @@ NOTICES = "NOTICES.txt"
 
 TOOL_PATHS: dict[str, tuple[Wanted, ...]] = {
     "kotlinc": (Wanted(alias="kotlin-compiler"),),
-    "stdlib": (Wanted(alias="kotlin-stdlib"),),
+    "stdlib": (Wanted(alias="kotlin-stdlib"), Wanted(alias="coroutines")),
     "framework": (Wanted(alias="android-all", alone=True),),
     "r8": (Wanted(alias="r8", alone=True),),
 }
@@ -73,7 +73,7 @@ def prebuilt(project: Path, runtime: Runtime | None = None) -> HostApp:
         [
             _sources_sha256(project, flavour),
             cache.code_sha256(Path(__file__).parent),
-            flavour.backend,
+            flavour.main.alias,
             file_sha256(local) if local else None,
         ]
     )
@@ -104,8 +104,8 @@ def prebuilt(project: Path, runtime: Runtime | None = None) -> HostApp:
 
 def runtime_paths(flavour: Flavour, local: Path | None) -> dict[str, tuple[Wanted, ...]]:
     """What Maven resolves for a flavour; with a local archive the main library stays out."""
-    main = () if local is not None or flavour.main is None else (flavour.main,)
-    return {f"runtime-{flavour.backend}{'-local' if local else ''}": (*main, *flavour.wanted)}
+    main = () if local is not None else (flavour.main,)
+    return {f"runtime-{flavour.main.alias}{'-local' if local else ''}": (*main, *flavour.wanted)}
 
 
 def _sources_sha256(project: Path, flavour: Flavour) -> str:

@@ -1,10 +1,10 @@
-"""The runtimes that the app can carry, by the name of their backend: sources, libraries, and what their backends execute."""
+"""The runtimes that the app can carry, by the name that --runtime takes: sources, libraries, and what they execute."""
 
 from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from builder.errors import ConfigError
@@ -28,35 +28,53 @@ class Flavour:
 
     backend: str
     wanted: tuple[Wanted, ...]
-    main: Wanted | None
+    main: Wanted
     published: tuple[str, ...]
     libraries: tuple[Library, ...]
     delegates: tuple[str, ...]
 
 
-FLAVOURS: Mapping[str, Flavour] = {
-    "tflite": Flavour(
-        backend="tflite",
-        # The pom of tensorflow-lite asks for its API as a jar, which does not exist: all are named as the AARs they are.
-        wanted=(
-            Wanted(alias="tflite-api", packaging="aar", alone=True),
-            Wanted(alias="tflite-gpu", packaging="aar", alone=True),
-            Wanted(alias="tflite-gpu-api", packaging="aar", alone=True),
-        ),
-        main=Wanted(alias="tflite", packaging="aar", alone=True),
-        published=("litert", "litert-gpu", "litert-gpu-api"),
-        libraries=(
-            Library(name="libtensorflowlite_jni.so"),
-            Library(name="libtensorflowlite_gpu_jni.so", delegates=("gpu",)),
-        ),
-        delegates=("xnnpack", "gpu"),
+_TFLITE = Flavour(
+    backend="tflite",
+    # The pom of tensorflow-lite asks for its API as a jar, which does not exist: all are named as the AARs they are.
+    wanted=(
+        Wanted(alias="tflite-api", packaging="aar", alone=True),
+        Wanted(alias="tflite-gpu", packaging="aar", alone=True),
+        Wanted(alias="tflite-gpu-api", packaging="aar", alone=True),
     ),
-    "executorch": Flavour(
-        backend="executorch",
-        wanted=(Wanted(alias="fbjni", packaging="aar", alone=True), Wanted(alias="nativeloader", alone=True)),
-        main=Wanted(alias="executorch", packaging="aar", alone=True),
-        published=("executorch",),
-        libraries=(Library(name="libexecutorch.so"), Library(name="libfbjni.so"), Library(name="libc++_shared.so")),
+    main=Wanted(alias="tflite", packaging="aar", alone=True),
+    published=("litert", "litert-gpu", "litert-gpu-api"),
+    libraries=(
+        Library(name="libtensorflowlite_jni.so"),
+        Library(name="libtensorflowlite_gpu_jni.so", delegates=("gpu",)),
+    ),
+    delegates=("xnnpack", "gpu"),
+)
+_EXECUTORCH = Flavour(
+    backend="executorch",
+    wanted=(Wanted(alias="fbjni", packaging="aar", alone=True), Wanted(alias="nativeloader", alone=True)),
+    main=Wanted(alias="executorch-android", packaging="aar", alone=True),
+    published=("executorch-android",),
+    libraries=(Library(name="libexecutorch.so"), Library(name="libfbjni.so"), Library(name="libc++_shared.so")),
+    delegates=("xnnpack",),
+)
+FLAVOURS: Mapping[str, Flavour] = {
+    "tflite": _TFLITE,
+    # Google's own Maven repository has it, which Maven asks only where its settings name it.
+    "litert": replace(
+        _TFLITE,
+        wanted=(
+            Wanted(alias="litert-api", packaging="aar", alone=True),
+            Wanted(alias="litert-gpu", packaging="aar", alone=True),
+            Wanted(alias="litert-gpu-api", packaging="aar", alone=True),
+        ),
+        main=Wanted(alias="litert", packaging="aar", alone=True),
+    ),
+    "executorch": _EXECUTORCH,
+    "executorch-vulkan": replace(
+        _EXECUTORCH,
+        main=Wanted(alias="executorch-vulkan", packaging="aar", alone=True),
+        published=("executorch-vulkan",),
         delegates=("xnnpack", "vulkan"),
     ),
 }

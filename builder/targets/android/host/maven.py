@@ -21,6 +21,7 @@ from builder.targets.android.catalogue import Catalogue, Library
 RESOLVE_LIMIT_S = 1200.0  # a first run downloads about 350 MB
 PLUGIN = ("org.apache.maven.plugins", "maven-dependency-plugin", "3.6.1")
 LISTING = "classpath.txt"
+EXCLUDE_ALL = "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,11 +132,7 @@ def _project(artifact: str, body: str) -> str:
 
 def _dependency(library: Library, wanted: Wanted) -> str:
     classifier = f"<classifier>{wanted.classifier}</classifier>" if wanted.classifier else ""
-    excluded = (
-        "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>"
-        if wanted.alone
-        else ""
-    )
+    excluded = EXCLUDE_ALL if wanted.alone else ""
     return (
         f"<dependency><groupId>{escape(library.group)}</groupId><artifactId>{escape(library.artifact)}</artifactId><version>{escape(library.version)}</version>"
         f"<type>{wanted.packaging}</type>{classifier}{excluded}</dependency>"

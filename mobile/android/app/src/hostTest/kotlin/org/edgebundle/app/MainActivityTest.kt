@@ -2,6 +2,7 @@ package org.edgebundle.app
 
 import android.app.Activity
 import android.content.Intent
+import android.graphics.BitmapFactory
 import android.net.Uri
 import android.provider.MediaStore
 import android.widget.Button
@@ -9,6 +10,7 @@ import android.widget.CheckBox
 import android.widget.Spinner
 import android.widget.TextView
 import java.io.ByteArrayInputStream
+import java.io.ByteArrayOutputStream
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertSame
@@ -20,6 +22,7 @@ import org.robolectric.RobolectricTestRunner
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import org.robolectric.annotation.GraphicsMode
+import org.robolectric.fakes.RoboMenu
 
 /** The first screen, started as a phone starts it, with the real TensorFlow Lite of a desktop. */
 @RunWith(RobolectricTestRunner::class)
@@ -46,7 +49,7 @@ class MainActivityTest {
     fun theScreenSpeaksChinese() {
         val activity = started()
         assertTrue(status(activity), "毫秒" in status(activity))
-        assertEquals("性能测试", activity.findViewById<Button>(R.id.benchmark).text.toString())
+        assertEquals("保存", activity.findViewById<Button>(R.id.save).text.toString())
         screenshot(activity.window.decorView, "screen-zh.png")
     }
 
@@ -89,6 +92,32 @@ class MainActivityTest {
         controller.recreate()
         settle(controller.get().worker)
         assertSame(kept, controller.get().onRetainNonConfigurationInstance())
+    }
+
+    @Test
+    fun theRenderedPictureIsSavedWhereTheUserSays() {
+        val activity = started()
+        activity.findViewById<Button>(R.id.save).performClick()
+        val asked = shadowOf(activity).nextStartedActivityForResult
+        assertEquals(Intent.ACTION_CREATE_DOCUMENT, asked.intent.action)
+        val uri = Uri.parse("content://pictures/4")
+        val written = ByteArrayOutputStream()
+        shadowOf(activity.contentResolver).registerOutputStream(uri, written)
+        shadowOf(activity).receiveResult(asked.intent, Activity.RESULT_OK, Intent().setData(uri))
+        settle(activity.worker)
+        assertEquals("Saved.", status(activity))
+        val saved = BitmapFactory.decodeByteArray(written.toByteArray(), 0, written.size())
+        assertTrue("${worst(saved, asset("golden/0-stylized.png"))}", worst(saved, asset("golden/0-stylized.png")) < 16)
+    }
+
+    @Test
+    fun theMenuLeadsToTheBenchmark() {
+        val activity = started()
+        val menu = RoboMenu(activity)
+        assertTrue(activity.onCreateOptionsMenu(menu))
+        assertEquals("Benchmark", menu.getItem(0).title)
+        assertTrue(activity.onOptionsItemSelected(menu.getItem(0)))
+        assertEquals(BenchmarkActivity::class.java.name, shadowOf(activity).nextStartedActivity.component?.className)
     }
 
     @Test

@@ -8,9 +8,11 @@ import java.io.File
 import java.util.concurrent.CancellationException
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.TimeUnit
-import kotlin.coroutines.Continuation
-import kotlin.coroutines.EmptyCoroutineContext
-import kotlin.coroutines.startCoroutine
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.runBlocking
 import org.edgebundle.sdk.FrameProcessor
 import org.edgebundle.sdk.StyleModel
 import org.junit.Assert.assertEquals
@@ -58,7 +60,7 @@ class StyleModelTest {
 
     @Test
     fun picturesOfAnySizeAndConfigAreTaken() = opened { model ->
-        for ((width, height) in listOf(1 to 1, 640 to 480, 33 to 500, 4000 to 3000)) {
+        for ((width, height) in listOf(1 to 1, 640 to 480, 33 to 500, 8000 to 6000)) {
             val result = model.stylize(bitmap(width, height))
             assertEquals(model.outputWidth to model.outputHeight, result.width to result.height)
         }
@@ -85,7 +87,7 @@ class StyleModelTest {
 
     @Test
     fun aVeryLargePictureIsRendered() = opened { model ->
-        free(bytes = 4_000_000)
+        free(bytes = 16_000_000)
         val result = model.stylizeLarge(bitmap(8000, 6000).apply { eraseColor(Color.rgb(40, 90, 160)) })
         // As much of it as the memory allows, in its proportions, to the last pixel.
         assertEquals(8000.0 / 6000, result.width.toDouble() / result.height, 0.02)
@@ -108,19 +110,29 @@ class StyleModelTest {
 
     @Test
     fun coroutinesWaitWithoutBlocking() = opened { model ->
-        val done = CountDownLatch(1)
-        var result: Result<Bitmap>? = null
-        val work: suspend () -> Bitmap = { model.awaitStylized(asset("golden/0-image.png")) }
-        work.startCoroutine(object : Continuation<Bitmap> {
-            override val context = EmptyCoroutineContext
+        val input = asset("golden/0-image.png")
+        assertEquals(0, worst(runBlocking { model.awaitStylized(input) }, model.stylize(input)))
+        assertThrows(IllegalArgumentException::class.java) { runBlocking { model.awaitStylized(input, strength = 2f) } }
+    }
 
-            override fun resumeWith(result_: Result<Bitmap>) {
-                result = result_
-                done.countDown()
+    @Test
+    fun cancellingACoroutineEndsItsOwnCallAlone() = opened { model ->
+        runBlocking {
+            val begun = CompletableDeferred<Int>()
+            var last = 0
+            val large = launch(Dispatchers.Default) {
+                model.awaitStylizedLarge(bitmap(2000, 2000)) { done, tiles ->
+                    last = done
+                    begun.complete(tiles)
+                }
             }
-        })
-        assertTrue(done.await(60, TimeUnit.SECONDS))
-        assertEquals(0, worst(requireNotNull(result).getOrThrow(), model.stylize(asset("golden/0-image.png"))))
+            val tiles = begun.await()
+            val waiting = launch(Dispatchers.Default) { model.awaitStylized(bitmap(8, 8)) }
+            large.cancelAndJoin()
+            waiting.join()
+            assertTrue("$last of $tiles tiles", last < tiles)
+            assertEquals(model.outputWidth, model.awaitStylized(bitmap(8, 8)).width)
+        }
     }
 
     @Test
@@ -156,6 +168,15 @@ class StyleModelTest {
             assertEquals(2 to true, frames.taken to (frames.dropped >= 1))
         }
         assertEquals(model.outputWidth to 0, shown.first())
+    }
+
+    @Test
+    fun aTurnedPhotographOfFullSizeIsReducedAndStandsUpright() {
+        val file = File(APP.cacheDir, "camera.jpg")
+        bitmap(8000, 6000).apply { eraseColor(Color.RED) }.also { wide -> file.outputStream().use { wide.compress(Bitmap.CompressFormat.JPEG, 80, it) } }.recycle()
+        ExifInterface(file.path).apply { setAttribute(ExifInterface.TAG_ORIENTATION, "6") }.saveAttributes()
+        val upright = PictureLoader.load(file::inputStream)
+        assertEquals(3000 to 4000, upright.width to upright.height)
     }
 
     @Test

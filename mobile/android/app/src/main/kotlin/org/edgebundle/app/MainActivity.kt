@@ -9,6 +9,8 @@ import android.os.Bundle
 import android.os.Handler
 import android.os.Looper
 import android.provider.MediaStore
+import android.view.Menu
+import android.view.MenuItem
 import android.view.View
 import android.widget.AdapterView
 import android.widget.ArrayAdapter
@@ -39,7 +41,9 @@ class MainActivity : Activity() {
     private lateinit var strength: SeekBar
     private lateinit var whole: CheckBox
     private lateinit var live: CheckBox
+    private lateinit var save: Button
     private var studio: Studio? = null
+    private var rendered: Bitmap? = null
 
     @Volatile
     private var visible = false
@@ -63,9 +67,10 @@ class MainActivity : Activity() {
         strength = findViewById(R.id.strength)
         whole = findViewById(R.id.whole)
         live = findViewById(R.id.live)
+        save = findViewById(R.id.save)
         findViewById<Button>(R.id.pick).setOnClickListener { ask(Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/*"), PICK) }
         findViewById<Button>(R.id.take).setOnClickListener { take() }
-        findViewById<Button>(R.id.benchmark).setOnClickListener { startActivity(Intent(this, BenchmarkActivity::class.java)) }
+        save.setOnClickListener { save() }
         strength.setOnSeekBarChangeListener(OnRelease { render() })
         whole.setOnCheckedChangeListener { _, _ -> render() }
         live.setOnCheckedChangeListener { _, _ -> render() }
@@ -75,6 +80,16 @@ class MainActivity : Activity() {
             kept?.let { opened.picture = it }
             show { start(opened) }
         }
+    }
+
+    override fun onCreateOptionsMenu(menu: Menu): Boolean {
+        menu.add(R.string.benchmark).setShowAsAction(MenuItem.SHOW_AS_ACTION_ALWAYS)
+        return true
+    }
+
+    override fun onOptionsItemSelected(item: MenuItem): Boolean {
+        startActivity(Intent(this, BenchmarkActivity::class.java))
+        return true
     }
 
     /** The chosen picture stays when the phone is turned. */
@@ -114,7 +129,7 @@ class MainActivity : Activity() {
     override fun onActivityResult(request: Int, result: Int, data: Intent?) {
         if (result != RESULT_OK) return
         val uri = if (request == TAKE) CameraFile.uri(this) else data?.data ?: return
-        open(uri)
+        if (request == SAVE) write(uri) else open(uri)
     }
 
     /** Shows the picture at [uri]. */
@@ -127,6 +142,26 @@ class MainActivity : Activity() {
         }
         studio?.picture = picture
         show { render() }
+    }
+
+    /** Asks where the rendered picture shall be kept; the system's own dialogue needs no permission. */
+    private fun save() {
+        if (rendered == null) return
+        ask(Intent(Intent.ACTION_CREATE_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/jpeg").putExtra(Intent.EXTRA_TITLE, "${getString(R.string.app_name)}.jpg"), SAVE)
+    }
+
+    private fun write(uri: Uri) {
+        val picture = rendered ?: return
+        work {
+            val said = try {
+                val stream = contentResolver.openOutputStream(uri, "wt") ?: throw IOException("$uri is gone")
+                stream.use { picture.compress(Bitmap.CompressFormat.JPEG, JPEG_QUALITY, it) }
+                getString(R.string.saved)
+            } catch (error: IOException) {
+                getString(R.string.not_saved, error.message)
+            }
+            show { status.text = said }
+        }
     }
 
     private fun forwarded(intent: Intent): Boolean {
@@ -169,6 +204,8 @@ class MainActivity : Activity() {
             show {
                 status.text = (listOf(getString(R.string.latency, shown.variant, shown.milliseconds, shown.delegate)) + shown.labels + shown.messages).joinToString("\n")
                 compare.show(shown.before, shown.after)
+                rendered = shown.after
+                save.isEnabled = rendered != null
                 if (live.isChecked && visible && number == wish) render()
             }
         }
@@ -197,6 +234,8 @@ class MainActivity : Activity() {
     private companion object {
         const val PICK = 1
         const val TAKE = 2
+        const val SAVE = 3
+        const val JPEG_QUALITY = 95
         const val TICK_MS = 1_000L
     }
 }

@@ -1,5 +1,6 @@
 package org.edgebundle.sdk
 
+import java.lang.reflect.InvocationTargetException
 import java.nio.ByteBuffer
 import org.edgebundle.sdk.core.Artifact
 import org.edgebundle.sdk.core.Binding
@@ -15,18 +16,28 @@ import org.pytorch.executorch.Tensor
 /** Loads a `.pte` by ExecuTorch; the delegate is part of the file. It wants a path, so the artifact is copied out of the app once. */
 @Suppress("UNUSED_PARAMETER") // its Java API tells the delegates itself, no log is read
 internal fun openExecutorch(variant: Variant, artifact: Artifact, threads: Int, log: RuntimeLog): Engine = try {
-    val module = Module.load(artifact.file().path, Module.LOAD_MODE_MMAP, threads)
-    val status = module.loadMethod(METHOD)
-    if (status != 0) {
-        module.destroy()
-        throw BundleException("ExecuTorch refuses variant '${variant.id}' with error $status; this app's ExecuTorch may be older than the one the bundle was made for.")
-    }
-    ExecutorchEngine(variant, module)
-} catch (error: UnsatisfiedLinkError) {
+    ExecutorchEngine(variant, Module.load(artifact.file().path, Module.LOAD_MODE_MMAP, threads).also { loadMethod(it, variant) })
+} catch (error: RuntimeException) { // its own exceptions are of this kind
+    throw refusal(variant, error.message, error)
+} catch (error: LinkageError) { // UnsatisfiedLinkError at first, NoClassDefFoundError each time after it
     throw BundleException("the ExecuTorch library is missing on this device, so variant '${variant.id}' cannot run: ${error.message?.lineSequence()?.first()}", error)
 }
 
 private const val METHOD = "forward"
+
+/** Prepares the network now rather than at its first picture. Called by name: older versions return the number of an error, newer ones throw. */
+private fun loadMethod(module: Module, variant: Variant) {
+    val problem = try {
+        Module::class.java.getMethod("loadMethod", String::class.java).invoke(module, METHOD).takeIf { it is Int && it != 0 }?.let { "error $it" } ?: return
+    } catch (error: InvocationTargetException) {
+        error.targetException.message
+    }
+    module.destroy()
+    throw refusal(variant, problem, null)
+}
+
+private fun refusal(variant: Variant, problem: String?, cause: Throwable?) =
+    BundleException("ExecuTorch refuses variant '${variant.id}': $problem; this app's ExecuTorch may be older than the one the bundle was made for.", cause)
 
 /** Tensors are views of the session's buffers, made on the first run and used again as long as the buffers are the same. */
 private class ExecutorchEngine(private val variant: Variant, private val module: Module) : Engine {
@@ -47,7 +58,11 @@ private class ExecutorchEngine(private val variant: Variant, private val module:
             arguments = variant.inputs.sortedBy { it.index }.map { argument(it, inputs[it.index]) }.toTypedArray()
             filled = inputs
         }
-        val results = module.forward(*arguments)
+        val results = try {
+            module.forward(*arguments)
+        } catch (error: RuntimeException) {
+            throw BundleException("ExecuTorch cannot run variant '${variant.id}': ${error.message}", error)
+        }
         for (binding in variant.outputs) write(results[binding.index].toTensor(), binding, outputs[binding.index])
     }
 

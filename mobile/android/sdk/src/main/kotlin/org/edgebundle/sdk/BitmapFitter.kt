@@ -5,31 +5,42 @@ import android.graphics.Canvas
 import android.graphics.Color
 import android.graphics.Paint
 import android.graphics.Rect
-import org.edgebundle.sdk.core.Crop
+import org.edgebundle.sdk.core.CropMemory
 import org.edgebundle.sdk.core.TensorSpec
-import org.edgebundle.sdk.core.crop
 
-/** Brings bitmaps of any size and config to [width] x [height] pixels; its own bitmaps are reused. Used by one thread at a time. */
-internal class BitmapFitter(private val width: Int, private val height: Int) {
+/**
+ * Brings bitmaps of any size and config to [width] x [height] pixels: the part of them that [spec] shows to the model. All that it
+ * needs is reused, so pictures of one size allocate nothing (but one of config `HARDWARE` a copy). Used by one thread at a time.
+ */
+internal class BitmapFitter(spec: TensorSpec, private val width: Int = spec.width, private val height: Int = spec.height) {
+    private val crops = CropMemory(spec)
     private val fitted = Bitmap.createBitmap(width, height, Bitmap.Config.ARGB_8888)
     private val canvas = Canvas(fitted)
     private val paint = Paint(Paint.FILTER_BITMAP_FLAG)
     private val target = Rect(0, 0, width, height)
     private val source = Rect()
-    private val halves = ArrayList<Bitmap>()
+    private val halves = ArrayList<Half>()
 
-    /** Writes the part of [bitmap] that [spec] shows to the model into [argb]; transparent parts become black. */
-    fun fit(bitmap: Bitmap, spec: TensorSpec, argb: IntArray) = fit(bitmap, crop(bitmap.width, bitmap.height, spec), argb)
+    /** A picture of half the size of the one before it. */
+    private class Half(val width: Int, val height: Int) {
+        val bitmap: Bitmap = Bitmap.createBitmap(width, height, Bitmap.Config.ARGB_8888)
+        val canvas = Canvas(bitmap)
+        val whole = Rect(0, 0, width, height)
+    }
 
-    /** Writes a part of [bitmap] into [argb]. */
-    fun fit(bitmap: Bitmap, part: Crop, argb: IntArray) = readable(bitmap) { readable ->
+    /** Writes the part of [bitmap] that the model sees into [argb]; transparent parts become black. */
+    fun fit(bitmap: Bitmap, argb: IntArray) = readable(bitmap) { readable ->
         var picture = readable
+        val part = crops.of(bitmap.width, bitmap.height)
         source.set(part.left, part.top, part.left + part.width, part.top + part.height)
         // The canvas looks at 2x2 pixels only: what is much larger is halved first, or fine patterns flicker.
         var level = 0
         while (source.width() >= 2 * width && source.height() >= 2 * height) {
-            picture = halved(picture, level++)
-            source.set(0, 0, picture.width, picture.height)
+            val half = half(level++)
+            half.bitmap.eraseColor(Color.BLACK)
+            half.canvas.drawBitmap(picture, source, half.whole, paint)
+            picture = half.bitmap
+            source.set(half.whole)
         }
         canvas.drawColor(Color.BLACK)
         canvas.drawBitmap(picture, source, target, paint)
@@ -37,31 +48,27 @@ internal class BitmapFitter(private val width: Int, private val height: Int) {
     }
 
     fun close() {
-        halves.forEach(Bitmap::recycle)
+        halves.forEach { it.bitmap.recycle() }
         fitted.recycle()
     }
 
-    /** The present source part of [picture] at half its width and height, in a bitmap that is kept for the next one of this size. */
-    private fun halved(picture: Bitmap, level: Int): Bitmap {
-        val halfWidth = source.width() / 2
-        val halfHeight = source.height() / 2
+    /** What takes the present source part at half its width and height, kept for the next picture of this size. */
+    private fun half(level: Int): Half {
         val kept = halves.getOrNull(level)
-        if (kept == null || kept.width != halfWidth || kept.height != halfHeight) {
-            while (halves.size > level) halves.removeAt(halves.size - 1).recycle()
-            halves += Bitmap.createBitmap(halfWidth, halfHeight, Bitmap.Config.ARGB_8888)
-        }
-        val half = halves[level]
-        half.eraseColor(Color.BLACK)
-        Canvas(half).drawBitmap(picture, source, Rect(0, 0, halfWidth, halfHeight), paint)
-        return half
+        if (kept != null && kept.width == source.width() / 2 && kept.height == source.height() / 2) return kept
+        while (halves.size > level) halves.removeAt(halves.size - 1).bitmap.recycle()
+        return Half(source.width() / 2, source.height() / 2).also { halves += it }
     }
 }
 
 /** [work] on a bitmap whose pixels can be read: a hardware bitmap lives in the GPU's memory and is copied for it. */
-internal fun readable(bitmap: Bitmap, work: (Bitmap) -> Unit) {
+internal inline fun readable(bitmap: Bitmap, work: (Bitmap) -> Unit) {
     require(!bitmap.isRecycled) { "the bitmap was recycled; give one that is in use" }
     if (bitmap.config != Bitmap.Config.HARDWARE) return work(bitmap)
     val copy = bitmap.copy(Bitmap.Config.ARGB_8888, false) ?: throw OutOfMemoryError("a copy of ${bitmap.width} x ${bitmap.height} pixels")
-    work(copy)
-    copy.recycle()
+    try {
+        work(copy)
+    } finally {
+        copy.recycle()
+    }
 }

@@ -4,12 +4,11 @@ import android.content.Context
 import android.graphics.Bitmap
 import java.util.concurrent.Executors
 import java.util.concurrent.atomic.AtomicBoolean
-import org.edgebundle.sdk.core.Crop
+import org.edgebundle.sdk.core.CropMemory
 import org.edgebundle.sdk.core.FrameGovernor
 import org.edgebundle.sdk.core.FrameMixer
 import org.edgebundle.sdk.core.FramePace
 import org.edgebundle.sdk.core.YuvFrame
-import org.edgebundle.sdk.core.crop
 
 /**
  * A video through a [StyleModel]: frames in as they come, styled pictures out as fast as the phone can without overheating.
@@ -27,7 +26,8 @@ class FrameProcessor(context: Context, private val model: StyleModel, private va
     private val thermal = ThermalState(context)
     private val governor = FrameGovernor()
     private val mixer = FrameMixer(spec.width, spec.height)
-    private val fitter = BitmapFitter(spec.width, spec.height)
+    private val fitter = BitmapFitter(spec)
+    private val crops = CropMemory(spec)
     private val frame = IntArray(spec.width * spec.height)
     private val small = IntArray(spec.width * spec.height)
     private val styled = IntArray(spec.width * spec.height)
@@ -35,6 +35,7 @@ class FrameProcessor(context: Context, private val model: StyleModel, private va
     private val worker = Executors.newSingleThreadExecutor { Thread(it, "edgebundle-frames") }
     private val busy = AtomicBoolean(false)
     private val job = Runnable(::process)
+    private val render = { model.render(frame, styled) }
     private var lastFrame = 0L
     private var sinceKey = Int.MAX_VALUE
     private var failure: Throwable? = null
@@ -56,28 +57,15 @@ class FrameProcessor(context: Context, private val model: StyleModel, private va
     }
 
     /** A camera frame; false when it was dropped. CameraX: `submit(YuvFrame(...))` from the planes of an `ImageProxy`, then close it. */
-    fun submit(frame: YuvFrame): Boolean = take { frame.read(part(frame.uprightWidth, frame.uprightHeight), spec.width, spec.height, this.frame) }
+    fun submit(frame: YuvFrame): Boolean = take { frame.read(crops.of(frame.uprightWidth, frame.uprightHeight), spec.width, spec.height, this.frame) }
 
     /** A frame as a bitmap, as the owner of a `SurfaceTexture` reads it back (`TextureView.getBitmap(reused)`); false when it was dropped. */
-    fun submit(frame: Bitmap): Boolean = take { fitter.fit(frame, spec, this.frame) }
+    fun submit(frame: Bitmap): Boolean = take { fitter.fit(frame, this.frame) }
 
     /** Ends processing; the model stays open. */
     override fun close() {
         worker.shutdown()
         model.cancel()
-    }
-
-    private var partOf = 0L
-    private var part = Crop(0, 0, 1, 1)
-
-    /** The part of frames of this size that the model sees; the same object as long as the size stays. */
-    private fun part(width: Int, height: Int): Crop {
-        val size = width.toLong() shl 32 or height.toLong()
-        if (size != partOf) {
-            partOf = size
-            part = crop(width, height, spec)
-        }
-        return part
     }
 
     private inline fun take(read: () -> Unit): Boolean {
@@ -97,7 +85,7 @@ class FrameProcessor(context: Context, private val model: StyleModel, private va
 
     private fun process() {
         try {
-            thermal.headroomNow().let(governor::headroom)
+            governor.headroom(thermal.headroomNow())
             val pace = governor.pace
             if (sinceKey >= pace.every - 1) network() else sinceKey++
             show(picture(pace.divisor, isKey = sinceKey == 0))
@@ -110,7 +98,7 @@ class FrameProcessor(context: Context, private val model: StyleModel, private va
 
     private fun network() {
         val start = System.nanoTime()
-        model.exclusively { model.render(frame, styled) }
+        model.exclusively(render)
         mixer.key(frame, styled)
         governor.networkTook(System.nanoTime() - start)
         sinceKey = 0

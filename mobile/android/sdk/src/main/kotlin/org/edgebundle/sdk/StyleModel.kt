@@ -11,7 +11,7 @@ import java.util.concurrent.Executors
 import java.util.concurrent.RejectedExecutionException
 import kotlin.coroutines.resume
 import kotlin.coroutines.resumeWithException
-import kotlin.coroutines.suspendCoroutine
+import kotlinx.coroutines.suspendCancellableCoroutine
 import org.edgebundle.sdk.core.Blend
 import org.edgebundle.sdk.core.BundleException
 import org.edgebundle.sdk.core.DeviceFacts
@@ -24,12 +24,12 @@ import org.edgebundle.sdk.core.Session
  *
  * Threads: [open], [stylize] and [stylizeLarge] block, call them off the main thread; the `await` forms suspend and work on a
  * thread of the model. Calls from several threads are taken one after the other. [cancel] may be called from anywhere and
- * returns at once; [close] waits for the call in progress.
+ * returns at once, as does cancelling a coroutine, which ends its own call alone; [close] waits for the call in progress.
  */
 class StyleModel private constructor(private val session: Session, loader: ModelLoader, val messages: List<String>, private val memory: () -> Long?) : AutoCloseable {
     private val input = session.manifest.inputs.first { it.isImage }
     private val output = session.manifest.outputs.first { it.isImage }
-    private val fitter = BitmapFitter(input.width, input.height)
+    private val fitter = BitmapFitter(input)
     private val inputPixels = IntArray(input.width * input.height)
     private val outputPixels = IntArray(output.width * output.height)
     private val original = OriginalPicture(input, output)
@@ -37,6 +37,7 @@ class StyleModel private constructor(private val session: Session, loader: Model
 
     @Volatile
     private var cancelled = false
+    private var givenUp: () -> Boolean = NEVER
     private var closed = false
 
     init {
@@ -65,11 +66,13 @@ class StyleModel private constructor(private val session: Session, loader: Model
      * fitted as the manifest says. [strength] 0..1 mixes it with the original. Pass the result of an earlier call as [into] to
      * write into it instead of a new bitmap: nothing is allocated then.
      */
+    fun stylize(bitmap: Bitmap, strength: Float = 1f, into: Bitmap? = null): Bitmap = one(bitmap, strength, into, NEVER)
+
     @Synchronized
-    fun stylize(bitmap: Bitmap, strength: Float = 1f, into: Bitmap? = null): Bitmap {
-        begin()
+    private fun one(bitmap: Bitmap, strength: Float, into: Bitmap?, givenUp: () -> Boolean): Bitmap {
+        begin(givenUp)
         val weight = Blend.weight(strength)
-        fitter.fit(bitmap, input, inputPixels)
+        fitter.fit(bitmap, inputPixels)
         render(inputPixels, outputPixels)
         if (weight < Blend.weight(1f)) Blend.mix(original.of(bitmap, inputPixels), outputPixels, weight, outputPixels)
         val result = into ?: Bitmap.createBitmap(output.width, output.height, Bitmap.Config.ARGB_8888)
@@ -82,20 +85,24 @@ class StyleModel private constructor(private val session: Session, loader: Model
      * is not enough memory is reduced first: compare the result's size. Networks whose output is no multiple of their input, or that
      * must see the whole picture at once, are to be used by [stylize].
      */
+    fun stylizeLarge(bitmap: Bitmap, strength: Float = 1f, progress: (done: Int, tiles: Int) -> Unit = { _, _ -> }): Bitmap =
+        whole(bitmap, strength, progress, NEVER)
+
     @Synchronized
-    fun stylizeLarge(bitmap: Bitmap, strength: Float = 1f, progress: (done: Int, tiles: Int) -> Unit = { _, _ -> }): Bitmap {
-        begin()
-        return LargePicture(input, output, session.variant.tiling, memory).render(bitmap, { cancelled }, progress) { tile, into ->
+    private fun whole(bitmap: Bitmap, strength: Float, progress: (Int, Int) -> Unit, givenUp: () -> Boolean): Bitmap {
+        begin(givenUp)
+        return LargePicture(input, output, session.variant.tiling, memory).render(bitmap, ::isCancelled, progress) { tile, into ->
             render(tile, into)
             if (strength < 1f) Blend.mix(original.scaled(tile), into, Blend.weight(strength), into)
         }
     }
 
-    /** [stylize] on the model's own thread. The coroutine's cancellation does not stop it: call [cancel] too. */
-    suspend fun awaitStylized(bitmap: Bitmap, strength: Float = 1f, into: Bitmap? = null): Bitmap = onWorker { stylize(bitmap, strength, into) }
+    /** [stylize] on the model's own thread; cancelling the coroutine ends it as [cancel] does. */
+    suspend fun awaitStylized(bitmap: Bitmap, strength: Float = 1f, into: Bitmap? = null): Bitmap = onWorker { one(bitmap, strength, into, it) }
 
-    /** [stylizeLarge] on the model's own thread. */
-    suspend fun awaitStylizedLarge(bitmap: Bitmap, strength: Float = 1f): Bitmap = onWorker { stylizeLarge(bitmap, strength) }
+    /** [stylizeLarge] on the model's own thread; cancelling the coroutine ends it before its next tile. [progress] is told on that thread. */
+    suspend fun awaitStylizedLarge(bitmap: Bitmap, strength: Float = 1f, progress: (done: Int, tiles: Int) -> Unit = { _, _ -> }): Bitmap =
+        onWorker { whole(bitmap, strength, progress, it) }
 
     /** Ends the call in progress by a `CancellationException`: before the network runs or at its next tile. Later calls are not touched. */
     fun cancel() {
@@ -114,7 +121,7 @@ class StyleModel private constructor(private val session: Session, loader: Model
 
     /** Pixels of exactly the network's input to pixels of exactly its output. */
     internal fun render(pixels: IntArray, into: IntArray) {
-        if (cancelled) throw CancellationException("the picture was cancelled")
+        if (isCancelled()) throw CancellationException("the picture was cancelled")
         session.setPicture(input.name, pixels)
         session.run()
         session.picture(output.name, into)
@@ -127,25 +134,28 @@ class StyleModel private constructor(private val session: Session, loader: Model
     /** [work] while no other call uses the model. */
     @Synchronized
     internal fun <T> exclusively(work: () -> T): T {
-        begin()
+        begin(NEVER)
         return work()
     }
 
-    private fun begin() {
+    /** Starts a call that ends early when [cancel] is called, or when its own caller has [givenUp]. */
+    private fun begin(givenUp: () -> Boolean) {
         check(!closed) { "the model was closed; open it again" }
         cancelled = false
+        this.givenUp = givenUp
     }
+
+    private fun isCancelled() = cancelled || givenUp()
 
     private fun setDefaults(loader: ModelLoader) {
         val golden = loader.manifest.goldens.firstOrNull() ?: return
         for (tensor in golden.inputs) if (tensor.encoding != GoldenCheck.PNG) session.setValues(tensor.name, loader.goldens.values(tensor))
     }
 
-    private suspend fun <T> onWorker(work: () -> T): T = suspendCoroutine { waiting ->
+    private suspend fun <T> onWorker(work: (givenUp: () -> Boolean) -> T): T = suspendCancellableCoroutine { waiting ->
         try {
             worker.execute {
-                val result = runCatching(work)
-                result.fold(waiting::resume, waiting::resumeWithException)
+                if (waiting.isActive) runCatching { work { !waiting.isActive } }.fold(waiting::resume, waiting::resumeWithException)
             }
         } catch (error: RejectedExecutionException) {
             waiting.resumeWithException(IllegalStateException("the model was closed; open it again", error))
@@ -154,6 +164,7 @@ class StyleModel private constructor(private val session: Session, loader: Model
 
     companion object {
         private const val TAG = "edgebundle"
+        private val NEVER = { false }
 
         /**
          * Opens the bundle in the app's assets: the first variant, in the order that suits this device, whose hash is right, which

@@ -14,14 +14,15 @@ import org.tensorflow.lite.TensorFlowLite
 /** What the engines of TensorFlow Lite share: the mapped artifact in an interpreter, its refusals in words. */
 internal fun openTflite(variant: Variant, artifact: Artifact, log: RuntimeLog, alsoClose: () -> Unit = {}, options: () -> Interpreter.Options): Engine = try {
     val (interpreter, delegate) = log.during { Interpreter(artifact.mapped, options()) }
-    TfliteEngine(artifact.mapped, interpreter, delegate, alsoClose)
+    TfliteEngine(variant.id, artifact.mapped, interpreter, delegate, alsoClose)
 } catch (error: IllegalArgumentException) {
     alsoClose()
     throw BundleException("TensorFlow Lite ${version()} refuses variant '${variant.id}': ${error.message}", error)
 } catch (error: IllegalStateException) {
     alsoClose()
     throw BundleException("TensorFlow Lite ${version()} cannot prepare variant '${variant.id}': ${error.message}", error)
-} catch (error: UnsatisfiedLinkError) {
+} catch (error: LinkageError) { // UnsatisfiedLinkError at first, NoClassDefFoundError each time after it
+    alsoClose()
     throw BundleException("the library of TensorFlow Lite for ${variant.delegate} is missing on this device, so variant '${variant.id}' cannot run: ${error.message?.lineSequence()?.first()}", error)
 }
 
@@ -29,6 +30,7 @@ private fun version(): String = TensorFlowLite.runtimeVersion()
 
 /** The interpreter reads its model from [artifact], so the buffer is held as long as the interpreter lives: its weights are not copied. */
 private class TfliteEngine(
+    private val variant: String,
     @Suppress("unused") private val artifact: ByteBuffer,
     private val interpreter: Interpreter,
     override val delegateExecuted: TextReading,
@@ -46,7 +48,11 @@ private class TfliteEngine(
             outputs[index].clear()
             outputsByIndex[index] = outputs[index]
         }
-        interpreter.runForMultipleInputsOutputs(inputs, outputsByIndex)
+        try {
+            interpreter.runForMultipleInputsOutputs(inputs, outputsByIndex)
+        } catch (error: RuntimeException) { // the interpreter's own words: a GPU may refuse a model as late as here
+            throw BundleException("TensorFlow Lite $runtimeVersion cannot run variant '$variant': ${error.message}", error)
+        }
     }
 
     override fun close() {

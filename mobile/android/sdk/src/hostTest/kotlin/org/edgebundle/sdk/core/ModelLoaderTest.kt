@@ -112,6 +112,29 @@ class ModelLoaderTest {
     }
 
     @Test
+    fun aMissingLibraryIsSaidOfEachVariantThatNeedsIt() {
+        val messages = ArrayList<String>()
+        val gpu = loaderOf { json -> (0..1).forEach { json.getJSONArray("variants").getJSONObject(it).put("delegate", "gpu") } }
+        assertThrows(BundleException::class.java) { first(gpu, messages) }
+        assertEquals(listOf(true, true), messages.map { "library of TensorFlow Lite for gpu is missing" in it })
+    }
+
+    @Test
+    fun aVariantThatFailsAtItsFirstPictureIsPassedOver() {
+        val messages = ArrayList<String>()
+        val real = ENGINES.getValue("tflite-xnnpack")
+        val weak = mapOf("tflite-xnnpack" to EngineFactory { variant, artifact, threads, log ->
+            val engine = real.open(variant, artifact, threads, log)
+            if (variant.id != "tflite-first") engine else object : Engine by engine {
+                // A tensor too few makes the real interpreter give up as a delegate does that finds no memory.
+                override fun run(inputs: Array<ByteBuffer>, outputs: Array<ByteBuffer>) = engine.run(emptyArray(), outputs)
+            }
+        })
+        first(ModelLoader(DirectoryBundle(root), IMAGE_IO, weak), messages).use { assertEquals("tflite-second", it.variant.id) }
+        assertTrue(messages.single(), "cannot run variant 'tflite-first'" in messages.single())
+    }
+
+    @Test
     fun aTruncatedAssetIsNoticed() {
         val messages = ArrayList<String>()
         val cut = object : BundleFiles by DirectoryBundle(root) {

@@ -17,7 +17,7 @@ interface Engine : AutoCloseable {
     val inputBytes: List<Int>
     val outputBytes: List<Int>
 
-    /** One inference. The arrays are as long as [inputBytes] and [outputBytes], and the same ones in every call. */
+    /** One inference. The arrays are as long as [inputBytes] and [outputBytes], and the same ones in every call. Throws [BundleException] when the runtime gives up. */
     fun run(inputs: Array<ByteBuffer>, outputs: Array<ByteBuffer>)
 }
 

@@ -38,9 +38,9 @@ class FrameGovernor(private val maxEvery: Int = 8) {
         decide()
     }
 
-    /** The system's thermal headroom; `null` or NaN when it does not tell, which changes nothing. */
-    fun headroom(value: Float?) {
-        if (value == null || value.isNaN()) return
+    /** The system's thermal headroom; NaN when it does not tell, which changes nothing. */
+    fun headroom(value: Float) {
+        if (value.isNaN()) return
         heat = when {
             value >= HOT || (heat == 2 && value >= HOT - MARGIN) -> 2
             value >= WARM || (heat >= 1 && value >= WARM - MARGIN) -> 1

@@ -17,3 +17,19 @@ fun crop(width: Int, height: Int, spec: TensorSpec): Crop {
     val cropHeight = max(1, min(height, Math.round(width / wanted).toInt()))
     return Crop((width - cropWidth) / 2, (height - cropHeight) / 2, cropWidth, cropHeight)
 }
+
+/** [crop] for pictures of one size after the other: the same object as long as the size stays, as in a video. */
+class CropMemory(private val spec: TensorSpec) {
+    private var width = 0
+    private var height = 0
+    private var last = Crop(0, 0, 0, 0)
+
+    fun of(width: Int, height: Int): Crop {
+        if (width != this.width || height != this.height) {
+            last = crop(width, height, spec)
+            this.width = width
+            this.height = height
+        }
+        return last
+    }
+}

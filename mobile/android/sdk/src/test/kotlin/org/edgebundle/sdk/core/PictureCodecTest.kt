@@ -5,6 +5,7 @@ import java.nio.ByteOrder
 import java.nio.FloatBuffer
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertSame
 import org.junit.Assert.assertThrows
 import org.junit.Test
 
@@ -62,6 +63,10 @@ class PictureCodecTest {
         val square = TensorSpec("image", "image", listOf(1, 3, 64, 64), false, 0.0 to 1.0, null, null, "center_crop", null)
         val wide = crop(200, 100, square)
         assertEquals(listOf(50, 0, 100, 100), listOf(wide.left, wide.top, wide.width, wide.height))
+        val memory = CropMemory(square)
+        assertSame(memory.of(200, 100), memory.of(200, 100))
+        assertEquals(wide.left to wide.width, memory.of(200, 100).let { it.left to it.width })
+        assertEquals(100, memory.of(100, 200).width)
         val tiny = crop(1, 1, square)
         assertEquals(listOf(0, 0, 1, 1), listOf(tiny.left, tiny.top, tiny.width, tiny.height))
     }

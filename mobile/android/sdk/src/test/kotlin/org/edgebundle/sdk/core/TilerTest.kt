@@ -49,6 +49,26 @@ class TilerTest {
     }
 
     @Test
+    fun aPhotographOf48MegapixelsKeepsEveryPixelInItsPlace() {
+        val photograph = object : PixelSource {
+            override val width = 8000
+            override val height = 6000
+
+            override fun read(left: Int, top: Int, width: Int, height: Int, argb: IntArray) {
+                for (y in 0 until height) for (x in 0 until width) argb[y * width + x] = noise(left + x, top + y)
+            }
+        }
+        var next = 0
+        val sink = RowSink { top, rows, argb ->
+            assertEquals(next, top)
+            next += rows
+            for (y in 0 until rows step 97) for (x in 0 until 8000 step 89) assertEquals("$x, ${top + y}", noise(x, top + y), argb[y * 8000 + x])
+        }
+        Tiler(512, 512, 1, 64).run(photograph, sink) { tile, into -> tile.copyInto(into) }
+        assertEquals(6000, next)
+    }
+
+    @Test
     fun aNetworkThatEnlargesKeepsEveryPixelInItsPlace() {
         val source = Source(37, 21, ::noise)
         val sink = run(Tiler(12, 8, 2, 3), source, scale = 2) { tile, into ->
