@@ -1,9 +1,10 @@
-"""After a converter has refused a network: which operator it refuses even alone, by layer and line, and what to write instead."""
+"""Which operator is to blame, by layer and line: the one that a converter refuses even alone, with what to write instead, or
+the first whose results are no numbers."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder.backends.base import Model
@@ -14,6 +15,8 @@ from builder.precision.layers import layer_table
 from builder.refusals import place
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch.export import ExportedProgram
     from torch.fx import Node
 
@@ -55,6 +58,31 @@ def name_culprit(program: ExportedProgram, lower: Callable[[Model], object]) -> 
             instead = f"; the nearest supported form is {_INSTEAD[name]}" if name in _INSTEAD else ""
             return f"the operator {name!r}{place(node)} is what it refuses even alone{instead}"
     return None
+
+
+def name_overflow(program: ExportedProgram, sample: Sequence[NDArray[np.generic]], limit: float) -> str | None:
+    """`the operator 'x' in layer 'y' (model.py line 3)`, the first whose result on this sample is NaN or beyond `limit`.
+
+    `sample` is in the order of the program's inputs; None where all results are within.
+    """
+    import torch
+
+    class Watching(torch.fx.Interpreter):
+        found: Node | None = None
+
+        def run_node(self, node: Node) -> Any:
+            value = super().run_node(node)
+            floats = isinstance(value, torch.Tensor) and value.is_floating_point() and value.numel()
+            if node.op == "call_function" and self.found is None and floats and not float(value.abs().max()) <= limit:
+                self.found = node
+            return value
+
+    watching = Watching(program.module(check_guards=False))
+    with torch.no_grad():
+        watching.run(*(torch.from_numpy(value) for value in sample))
+    if watching.found is None:
+        return None
+    return f"the operator {bare_name(watching.found)!r}{place(watching.found)}"
 
 
 def _distinct(program: ExportedProgram) -> Iterator[Node]:

@@ -29,37 +29,21 @@ class Outcome:
 
 
 def outcomes(plan: ResolvedPlan, table: LayerTable, backend: Backend, delegate: str) -> dict[str, Outcome]:
-    """What a backend makes of every layer's scheme: as asked, the first fallback of the plan that it has, or nothing.
-
-    Layers that cannot have their scheme beside the others' fall back too, one after another until all can stand together.
-    """
-    found: dict[str, Outcome] = {}
-    left: dict[str, list[Scheme]] = {}
-    for layer in table.layers:
-        wanted = plan.scheme(layer.name)
-        left[layer.name] = [scheme for scheme in plan.fallback or () if scheme != wanted]
-        found[layer.name] = Outcome(scheme=wanted)
-        if reason := backend.unsupported(layer, wanted, delegate):
-            found[layer.name] = _next(layer, left[layer.name], reason, backend, delegate)
-    while True:
-        schemes = {name: outcome.scheme for name, outcome in found.items() if outcome.scheme is not None}
-        clashing = backend.conflicts(schemes)
-        if not clashing:
-            return found
-        for name, reason in clashing.items():
-            earlier = found[name].reason
-            text = f"{earlier} The fallback {schemes[name]} fails: {reason}" if earlier else reason
-            found[name] = _next(table[name], left[name], text, backend, delegate)
+    """What a backend makes of every layer's scheme: as asked, the first fallback of the plan that it has, or nothing."""
+    return {layer.name: _outcome(layer, plan, backend, delegate) for layer in table.layers}
 
 
-def _next(layer: Layer, left: list[Scheme], reason: str, backend: Backend, delegate: str) -> Outcome:
-    """The first of the fallbacks that are left which the backend has on the layer; those tried are taken away."""
-    while left:
-        fallback = left.pop(0)
+def _outcome(layer: Layer, plan: ResolvedPlan, backend: Backend, delegate: str) -> Outcome:
+    wanted = plan.scheme(layer.name)
+    reason = backend.unsupported(layer, wanted, delegate)
+    if reason is None:
+        return Outcome(scheme=wanted)
+    for fallback in plan.fallback or ():
         again = backend.unsupported(layer, fallback, delegate)
         if again is None:
             return Outcome(scheme=fallback, reason=reason)
-        reason = f"{reason} The fallback {fallback} fails: {again}"
+        if fallback != wanted:
+            reason = f"{reason} The fallback {fallback} fails: {again}"
     return Outcome(scheme=None, reason=reason)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -91,9 +91,6 @@ class Backend(Protocol):
 
     def unsupported(self, layer: Layer, scheme: Scheme, delegate: str) -> str | None:
         """Why the scheme cannot be realised on the layer and what can be done instead, or None."""
-
-    def conflicts(self, schemes: Mapping[str, Scheme]) -> dict[str, str]:
-        """Layers whose scheme cannot stand beside the others' (each realisable alone), with why and what can be done."""
 
     def observe(self, model: Model, samples: Iterable[Tensors]) -> dict[str, Observation]:
         """The activations that a plan may quantize, over samples that are taken one at a time.

@@ -47,11 +47,11 @@ class Estimate:
         self._column = {
             (layer, scheme): number
             for number, (layer, scheme) in enumerate(
-                (layer, scheme) for layer, options in enumerate(space.options) for scheme in (*options, *space.whole)
+                (layer, scheme) for layer, options in enumerate(space.options) for scheme in options
             )
         }
         self._size = len(self._column) + len(_SETTINGS) + 2
-        self._arithmetic = {name: _arithmetic(name) for name in (*space.schemes, *space.whole)}
+        self._arithmetic = {name: _arithmetic(name) for name in space.schemes}
         params = [layer.params for layer in table.layers]
         macs = [layer.macs for layer in table.layers]
         self._harm = {scheme: list(found) for scheme, found in shares.items()}

@@ -61,20 +61,14 @@ SLOW = {"static_wi8_ai16": 2.0}
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """`options[i]` are the schemes that layer i can have on this backend, in the order of `schemes`.
-
-    `whole` are those that the backend has for all layers or for none; they are among no layer's options.
-    """
+    """`options[i]` are the schemes that layer i can have on this backend, in the order of `schemes`."""
 
     names: tuple[str, ...]
     schemes: tuple[str, ...]
     options: tuple[tuple[str, ...], ...]
-    whole: tuple[str, ...] = ()
 
     def uniform(self, scheme: str) -> Schemes:
         """Every layer in this scheme; a layer that cannot have it gets the next narrower one that it can."""
-        if scheme in self.whole:
-            return (scheme,) * len(self.names)
         return tuple(self._near(options, scheme) for options in self.options)
 
     def _near(self, options: tuple[str, ...], scheme: str) -> str:
@@ -86,7 +80,7 @@ class Space:
     def uniforms(self) -> dict[str, Schemes]:
         """The stock recipes by name, without those that only repeat another."""
         found: dict[str, Schemes] = {}
-        for scheme in (*self.schemes, *self.whole):
+        for scheme in self.schemes:
             plan = self.uniform(scheme)
             if plan not in found.values():
                 found[scheme] = plan
@@ -112,9 +106,7 @@ def make_space(
         raise ConfigError(
             f"'schemes' in [variant.search] names {refused[0]}, which needs calibration data; set 'calibration' in [data]."
         )
-    calibratable = tuple(name for name in named if name not in refused)
-    whole = _whole(table, backend, delegate, {name: known[name] for name in calibratable})
-    usable = tuple(name for name in calibratable if name not in whole)
+    usable = tuple(name for name in named if name not in refused)
     options = []
     for layer in table.layers:
         mine = tuple(name for name in usable if backend.unsupported(layer, known[name], delegate) is None)
@@ -124,22 +116,7 @@ def make_space(
             )
         options.append(mine)
     used = {name for mine in options for name in mine}
-    return Space(
-        names=tuple(table.names()), schemes=tuple(n for n in usable if n in used), options=tuple(options), whole=whole
-    )
-
-
-def _whole(table: LayerTable, backend: Backend, delegate: str, known: Mapping[str, Scheme]) -> tuple[str, ...]:
-    """Schemes that the backend has on every layer, and refuses on one layer beside any other scheme on the rest."""
-    names = table.names()
-    found = []
-    for name, scheme in known.items():
-        if len(names) < 2 or any(backend.unsupported(layer, scheme, delegate) for layer in table.layers):
-            continue
-        mixes = [{names[0]: scheme} | dict.fromkeys(names[1:], other) for other in known.values() if other != scheme]
-        if mixes and all(backend.conflicts(mix) for mix in mixes):
-            found.append(name)
-    return tuple(found) if len(found) < len(known) else ()
+    return Space(names=tuple(table.names()), schemes=tuple(n for n in usable if n in used), options=tuple(options))
 
 
 def plan_of(names: Sequence[str], choice: Choice) -> PlanFile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from builder.culprit import name_overflow
 from builder.data import read_sample
 from builder.errors import VerificationError
 from builder.jobs import PROGRAM, SourceJob, SourceResult
@@ -38,8 +39,11 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         outputs: Tensors = {spec.name: value.numpy() for spec, value in zip(model.outputs, values, strict=True)}
         for name, value in outputs.items():
             if not np.isfinite(value).all():
+                inputs = [sample[spec.name] for spec in model.inputs]
+                culprit = name_overflow(model.program, inputs, float(np.finfo("f4").max))
+                by = f", first by {culprit}" if culprit else ""
                 raise VerificationError(
-                    f"the source model gives NaN or infinite values in {name!r} for {path.name}; no artifact of it can be right."
+                    f"the source model gives NaN or infinite values in {name!r} for {path.name}{by}; no artifact of it can be right."
                 )
         np.savez(folder / "reference" / f"{number:04d}.npz", **outputs)  # type: ignore[arg-type]
         if number < job.goldens:

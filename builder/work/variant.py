@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from builder.backends import BACKENDS
 from builder.backends.base import Model
 from builder.backends.borders import logical
 from builder.bundle import LayerPrecision, Legalization
 from builder.coverage import explained, require_coverage
-from builder.culprit import name_culprit
+from builder.culprit import name_culprit, name_overflow
 from builder.data import read_sample
 from builder.errors import ConversionError, VerificationError
 from builder.jobs import VariantJob, VariantResult
@@ -22,6 +23,9 @@ from builder.precision.scheme import parse_scheme
 from builder.quality.metrics import QualityMeter
 from builder.quality.perceptual import Perceptual
 from builder.work.folder import load_source, read_reference, refuse_paths_of_this_machine, stage, write_golden
+
+if TYPE_CHECKING:
+    from builder.backends.base import Tensors
 
 # An artifact whose layers are all floats and that agrees less than this with its source was converted wrongly.
 FLOAT_GATE_DB = 40.0
@@ -77,6 +81,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
         stage(folder, f"evaluate {number + 1}/{len(job.evaluation)}")
         outputs = runner(read_sample(path, model.inputs))
         wanted = read_reference(job.source, number)
+        require_numbers(outputs, model, path)
         meter.add(outputs, wanted)
         if likeness is not None:
             similarities += [likeness(outputs[s.name], wanted[s.name], s) for s in model.outputs if s.kind == "image"]
@@ -85,7 +90,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
     quality = meter.result(backend.runtime_name())
     if quality.psnr_db_worst < 0:
         raise VerificationError(
-            f"the artifact gives NaN, infinite or unrelated values ({quality.psnr_db_worst} dB on the worst sample); try another plan."
+            f"the artifact gives unrelated values ({quality.psnr_db_worst} dB on the worst sample); try another plan."
         )
     floats = plan.between == "float" and all(choice.scheme.mode == "float" for choice in choices.values())
     if floats and quality.psnr_db_worst < FLOAT_GATE_DB:
@@ -110,6 +115,22 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
         legalized=rewrites,
         tiling=source.tiling,
     )
+
+
+def require_numbers(outputs: Tensors, model: Model, path: Path) -> None:
+    """Raises VerificationError for an output with NaN or infinities, naming the first layer whose values leave float16."""
+    import numpy as np
+
+    wrong = next((name for name, value in outputs.items() if not np.isfinite(value).all()), None)
+    if wrong is None:
+        return
+    sample = read_sample(path, model.inputs)
+    first = name_overflow(model.program, [sample[spec.name] for spec in model.inputs], float(np.finfo("f2").max))
+    if first is not None:
+        why = f"{first} is the first whose values fp16 cannot hold (65504); use fp32 there and up to the next norm or activation"
+    else:
+        why = "the source model's values all stay below 65504, so a scheme is to blame; try another plan"
+    raise VerificationError(f"the artifact gives NaN or infinite values in {wrong!r} for {path.name}: {why}.")
 
 
 def lower_alone(job: VariantJob, model: Model, folder: Path) -> None:

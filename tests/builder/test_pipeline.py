@@ -163,6 +163,7 @@ FAULTS = {
     "empty checkpoint": (lambda p: (p / "small.safetensors").write_bytes(b""), 2, "is empty"),
     "corrupt checkpoint": (lambda p: (p / "small.safetensors").write_bytes(b"\xff" * 999), 2, "damaged"),
     "NaN weight": (nan_weight, 2, "'pw.weight'"),
+    "NaN output": (lambda p: edit(p / "model.py", "self.tail(x)", "self.tail(x).tanh().sub(2).sqrt()"), 5, "first by the operator 'sqrt' (model.py line "),
     "not an image": (lambda p: (p / "evaluation" / "2.png").write_text("hello"), 2, "2.png"),
     "no calibration": (lambda p: shutil.rmtree(p / "calibration"), 2, "no calibration files"),
     "same image in both": (lambda p: shutil.copy(p / "evaluation/0.png", p / "calibration/9.png"), 2, "held out"),

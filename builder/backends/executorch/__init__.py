@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,13 +30,6 @@ def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
 
     _known(delegate)
     return schemes.unsupported(layer, scheme)
-
-
-def conflicts(schemes: Mapping[str, Scheme]) -> dict[str, str]:
-    """Layers whose scheme cannot stand beside the others', with why and what can be done."""
-    from builder.backends.executorch.schemes import conflicts
-
-    return conflicts(schemes)
 
 
 def observe(model: Model, samples: Iterable[Tensors]) -> dict[str, Observation]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from builder.backends.base import Lowered, Model, Seen
-from builder.backends.executorch.schemes import conflicts
 from builder.backends.origins import Origin, origins
 from builder.bundle import Binding, TensorSpec
 from builder.errors import ConversionError, EdgebundleError
@@ -22,14 +21,11 @@ def convert(model: Model, plan: ResolvedPlan, seen: Seen) -> tuple[bytes, Lowere
     from builder.backends.executorch.half import in_half
     from builder.backends.executorch.quantize import quantized
 
-    schemes = {layer.name: plan.scheme(layer.name) for layer in model.layers.layers}
-    halves = [name for name, scheme in schemes.items() if scheme.name == "fp16"]
-    for layer, reason in conflicts(schemes).items():
-        raise ConversionError(f"layer {layer!r} cannot be {schemes[layer]}: {reason}")
+    schemes = [plan.scheme(layer.name) for layer in model.layers.layers]
     try:
-        if halves:
+        if schemes and all(scheme.name == "fp16" for scheme in schemes):
             program = in_half(model)
-        elif any(scheme.mode != "float" for scheme in schemes.values()):
+        elif any(scheme.name != "fp32" for scheme in schemes):
             program = quantized(model, plan, seen() if plan.needs_calibration else {})
         else:
             program = model.program

@@ -1,4 +1,4 @@
-"""The whole network in float16 between float32 borders, and float16 weights in the file.
+"""The whole network in float16 between float32 borders, or single layers between casts, and float16 weights in the file.
 
 ExecuTorch's own lowering keeps the weights of float16 convolutions as float32 in XNNPACK's payload, though the runtime takes
 float16 ones: the same results from half the bytes.
@@ -7,15 +7,18 @@ float16 ones: the same results from half the bytes.
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from builder.backends.base import Model
 from builder.errors import ConversionError
+from builder.precision.activations import CALLS
 
 if TYPE_CHECKING:
     import torch
     from torch.export import ExportedProgram
-    from torch.fx import GraphModule
+    from torch.fx import GraphModule, Node
 
 _CONVOLUTION = "aten.convolution.default"
 
@@ -27,14 +30,63 @@ def in_half(model: Model) -> ExportedProgram:
     keep_half_weights()
     module: Any = copy.deepcopy(model.program.module(check_guards=False))  # it shares its weights with the program
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor.detach().half()).all()):
-            raise ConversionError(
-                f"{name!r} has values beyond the largest float16 number (65504); use fp32 for the network, or scale them down."
-            )
+        if tensor.is_floating_point():
+            _require_half(name, tensor)
     module.half()
     _change_types(module)
     samples = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in model.inputs)
     return torch.export.export(_with_borders(module, model), samples)
+
+
+def halve_layers(module: GraphModule, model: Model, layers: Collection[str]) -> None:
+    """Casts around each call of these layers, whose weights become float16; everything else stays as it is.
+
+    The casts are ExecuTorch's own kernels: each such layer ends one of XNNPACK's graphs and begins another. Raises
+    ConversionError for weights that float16 cannot hold.
+    """
+    import torch
+
+    keep_half_weights()
+    weights = {layer.weight for layer in model.layers.layers if layer.name in layers}
+    graph = module.graph
+    for node in list(graph.nodes):
+        if node.op != "call_function" or str(node.target) not in CALLS or str(node.args[1].target) not in weights:
+            continue
+        source, *rest = node.args
+        with graph.inserting_before(node):
+            cast = graph.call_function(torch.ops.aten.to.dtype, (source, torch.float16))
+            constants = [_half_constant(module, arg) if isinstance(arg, torch.fx.Node) else arg for arg in rest]
+        node.args = (cast, *constants)
+        with graph.inserting_after(node):
+            back = graph.call_function(torch.ops.aten.to.dtype, (node, torch.float32))
+        node.replace_all_uses_with(back, delete_user_cb=lambda user, back=back: user is not back)
+    graph.eliminate_dead_code()
+    module.delete_all_unused_submodules()
+    module.recompile()
+
+
+def _half_constant(module: GraphModule, node: Node) -> Node:
+    """The weight or bias of a layer as a float16 parameter of its own; what is computed is cast."""
+    import torch
+
+    if node.op != "get_attr":
+        return module.graph.call_function(torch.ops.aten.to.dtype, (node, torch.float16))
+    name = str(node.target)
+    own = f"half_{name.replace('.', '_')}"
+    if not hasattr(module, own):
+        tensor = attrgetter(name)(module)
+        _require_half(name, tensor)
+        module.register_parameter(own, torch.nn.Parameter(tensor.detach().half(), requires_grad=False))
+    return module.graph.get_attr(own)
+
+
+def _require_half(name: str, tensor: torch.Tensor) -> None:
+    import torch
+
+    if not bool(torch.isfinite(tensor.detach().half()).all()):
+        raise ConversionError(
+            f"{name!r} has values beyond the largest float16 number (65504); use fp32 for it, or scale them down."
+        )
 
 
 def _change_types(module: GraphModule) -> None:

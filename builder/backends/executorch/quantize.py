@@ -26,11 +26,19 @@ _SCALE_SPREAD = 2.0**12
 
 
 def quantized(model: Model, plan: ResolvedPlan, observed: Observed) -> ExportedProgram:
-    """The program with quantize and dequantize around the layers as the plan says. Raises ConversionError."""
+    """The program with quantize and dequantize, or casts to float16, around the layers as the plan says.
+
+    Raises ConversionError.
+    """
     import torch
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
+    from builder.backends.executorch.half import halve_layers
+
     module: Any = model.program.module(check_guards=False)
+    halves = [layer.name for layer in model.layers.layers if plan.scheme(layer.name).name == "fp16"]
+    if halves:
+        halve_layers(module, model, halves)
     prepared = prepare_pt2e(module, _quantizer(model, plan, observed))
     samples = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in model.inputs)
     with torch.no_grad():

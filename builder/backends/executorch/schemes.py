@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from builder.precision.layers import Layer
 from builder.precision.scheme import Scheme
@@ -25,21 +25,16 @@ def unsupported(layer: Layer, scheme: Scheme) -> str | None:
             return None
         return f"XNNPACK quantizes activations at run time for linear layers only; use static_wi8_ai8, fp16 or fp32 on {layer.name!r}."
     if layer.op == "linear" and scheme.mode == "weight_only":
-        return f"ExecuTorch with XNNPACK has no {scheme.name}; use dynamic_wi8_afp32 on {layer.name!r}, which stores its weights in 8 bits."
+        return (
+            f"XNNPACK's delegate for ExecuTorch has no kernel for integer weights with float activations ({scheme.name}); "
+            f"use dynamic_wi8_afp32 on {layer.name!r}, which stores its weights in 8 bits."
+        )
+    if scheme.mode == "weight_only":
+        return (
+            f"XNNPACK's delegate for ExecuTorch has no kernel for integer weights with float activations ({scheme.name}); "
+            f"use static_wi8_ai8, fp16 or fp32 on {layer.name!r}."
+        )
     return f"ExecuTorch with XNNPACK has no {scheme.name}; use static_wi8_ai8, fp16 or fp32 on {layer.name!r}."
-
-
-def conflicts(schemes: Mapping[str, Scheme]) -> dict[str, str]:
-    """The layers in fp16 beside others: `half.py` turns the whole network into float16."""
-    halves = [name for name, scheme in schemes.items() if scheme.name == "fp16"]
-    other = next((name for name in schemes if name not in halves), None)
-    if other is None:
-        return {}
-    return {
-        name: f"ExecuTorch computes in fp16 for the whole network or not at all, and {other!r} has {schemes[other]}; "
-        f"give every layer fp16, or use fp32 on {name!r}."
-        for name in halves
-    }
 
 
 def realised(kind: str, source: str, weights: str, result: str) -> str:

@@ -5,7 +5,7 @@ Reading back, running and coverage import neither torch's converters nor the qua
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,11 +32,6 @@ def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
 
     _known(delegate)
     return schemes.unsupported(layer, scheme)
-
-
-def conflicts(schemes: Mapping[str, Scheme]) -> dict[str, str]:
-    """None: every layer has its scheme whatever the others have."""
-    return {}
 
 
 def observe(model: Model, samples: Iterable[Tensors]) -> dict[str, Observation]:

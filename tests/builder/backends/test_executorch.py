@@ -130,12 +130,11 @@ def test_fp16_stores_half_the_bytes(mixed: Model, fp32: Converted, tmp_path: Pat
 
 @pytest.mark.parametrize("seed", range(PLANS))
 def test_random_plans_are_realised(mixed: Model, seed: int, tmp_path: Path) -> None:
-    """Any mix of fp32, static and, for linear layers, dynamic int8 is in the file as it was asked for, and runs."""
+    """Any mix of fp32, fp16, static and, for linear layers, dynamic int8 is in the file as it was asked for, and runs."""
     choose = random.Random(seed)
     schemes = {}
     for layer in mixed.layers.layers:
-        names = [name for name in SCHEMES if name != "fp16"]
-        possible = [name for name in names if executorch.unsupported(layer, SCHEMES[name], "xnnpack") is None]
+        possible = [name for name in SCHEMES if executorch.unsupported(layer, SCHEMES[name], "xnnpack") is None]
         schemes[layer.name] = choose.choice(possible)
     made = converted(mixed, tmp_path / "mix.pte", schemes)
     assert made.realised() == schemes
@@ -145,7 +144,9 @@ def test_random_plans_are_realised(mixed: Model, seed: int, tmp_path: Path) -> N
 def test_equal_and_tied_weights(tmp_path: Path) -> None:
     """Of two layers with equal weights only the one that was asked for is quantized; a layer called twice is so in both calls."""
     model = picture_model(seeded(Twins))
-    schemes = dict.fromkeys(model.layers.names(), "fp32") | {"two": "static_wi8_ai8", "tied": "static_wi8_ai8"}
+    schemes = dict.fromkeys(model.layers.names(), "fp32") | {
+        "two": "static_wi8_ai8", "tied": "static_wi8_ai8", "last": "fp16"
+    }  # fmt: skip
     made = converted(model, tmp_path / "twins.pte", schemes)
     assert made.realised() == schemes
     quantized = [op for op in executorch.stored_layers(made.path) if op.scheme == "static_wi8_ai8"]
@@ -194,11 +195,29 @@ def test_the_impossible_is_refused_with_an_alternative(mixed: Model) -> None:
         executorch.unsupported(mixed.layers.layers[0], SCHEMES["fp32"], "vulkan")
 
 
-def test_fp16_on_some_layers_is_refused(mixed: Model, tmp_path: Path) -> None:
-    """fp16 is for the whole network: a mix is refused before anything is written."""
-    with pytest.raises(ConversionError, match=r"'head' cannot be fp16: .* 'dw' has fp32; give every layer fp16"):
-        converted(mixed, tmp_path / "mix.pte", {"head": "fp16"})
-    assert not (tmp_path / "mix.pte").exists()
+def test_fp16_on_some_layers(mixed: Model, fp32: Converted, tmp_path: Path) -> None:
+    """Single layers compute in float16 between casts, beside int8 and fp32, and take half the bytes; the source is not changed."""
+    schemes = {
+        "head": "fp16", "dw": "static_wi8_ai8", "pw": "fp16", "squeeze": "fp16", "up": "fp32", "tail": "fp16"
+    }  # fmt: skip
+    made = converted(mixed, tmp_path / "mix.pte", schemes)
+    assert made.realised() == schemes
+    assert {
+        op.weight_bytes / np.prod(op.weight_shape) for op in executorch.stored_layers(made.path) if op.scheme == "fp16"
+    } == {2}
+    assert made.psnr() >= 45
+    assert fp32.psnr() >= 100, "the source network was changed"
+
+
+def test_weights_beyond_float16_are_named(tmp_path: Path) -> None:
+    """A weight that float16 cannot hold is refused by name, whether its layer or the whole network is to be fp16."""
+    network = seeded(Mixed)
+    with torch.no_grad():
+        network.get_submodule("pw").weight[0] = 1e6
+    model = picture_model(network)
+    for layers in (["pw"], model.layers.names()):
+        with pytest.raises(ConversionError, match=r"'pw.weight' has values beyond the largest float16"):
+            converted(model, tmp_path / "large.pte", dict.fromkeys(layers, "fp16"))
 
 
 def test_static_schemes_need_samples(mixed: Model, tmp_path: Path) -> None:
