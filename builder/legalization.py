@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 PROVEN_ON = 2  # evaluation samples besides the random input: each rewrite costs one run of the network on each
 
 
-def chosen(backend: str, delegate: str, off: Sequence[str]) -> tuple[str, ...]:
-    """Names of the rewrites for a delegate without those switched off. Raises ConfigError for an unknown name."""
+def chosen(backend: str, delegate: str, off: Sequence[str], *, halves: bool) -> tuple[str, ...]:
+    """Names of the rewrites for a delegate without those switched off; `halves`: some layer is fp16. Raises ConfigError for an unknown name."""
     for name in off:
         if name not in REWRITES:
             raise ConfigError(f"[legalize] off names an unknown rewrite {name!r}{did_you_mean(name, REWRITES)}")
-    return tuple(name for name in needed(backend, delegate) if name not in off)
+    return tuple(name for name in needed(backend, delegate, halves=halves) if name not in off)
 
 
 def legalized(model: Model, names: Sequence[str], evaluation: Sequence[Path]) -> tuple[Model, tuple[Legalization, ...]]:

@@ -86,16 +86,26 @@ def export_source(project: Project, listener: Listener) -> SourceStep:
     key = project.source_key()
     if not entry("source", key).is_dir() and (needed := environment_of(project.config, project.folder)) is not None:
         python_of(needed, listener.warn)
+    freeze = project.config.legalize.freeze_norms
+    if freeze and not project.data.calibration:
+        raise DataError(
+            "'freeze_norms' takes statistics from calibration data; set 'calibration' in [data] of builder.toml."
+        )
     job = SourceJob(
         config=project.config,
         folder=project.folder,
+        calibration=tuple(file.path for file in project.data.calibration) if freeze else (),
         evaluation=tuple(file.path for file in project.data.evaluation),
         goldens=min(GOLDENS, len(project.data.evaluation)),
     )
     folder = _cached(project, "source", key, job, "the source model", listener)
-    return SourceStep(
-        folder=folder, key=key, result=SourceResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
-    )
+    result = SourceResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
+    if (frozen := result.frozen_norms) is not None:
+        listener.warn(
+            f"the statistics of {frozen.norms} norms are fixed from {frozen.samples} calibration samples: the network agrees with the "
+            f"trained one to {frozen.psnr_db_worst:.1f} dB on the worst evaluation sample, and all further figures are against it"
+        )
+    return SourceStep(folder=folder, key=key, result=result)
 
 
 def require_importer(project: Project) -> None:
@@ -172,7 +182,8 @@ def lower_variant(
     settings = (
         plan.plan.calibration if plan.plan.has_integers or plan.plan.between != "float" else CalibrationSettings()
     )
-    rewrites = chosen(section.backend, section.delegate, project.config.legalize.off)
+    halves = any(choice.scheme.name == "fp16" for choice in plan.plan.choices.values())
+    rewrites = chosen(section.backend, section.delegate, project.config.legalize.off, halves=halves)
     observed = {
         "source": source.key,
         "backend": section.backend,

@@ -37,8 +37,9 @@ _XNNPACK_TFLITE = (
     "constant_folding",
     "selected_filters",
 )
-# The GPU delegate takes mirror padding and nearest resizing itself, and no tensor of more than four axes.
+# The GPU delegate computes in fp16. It takes mirror padding and nearest resizing itself, and no tensor of more than four axes.
 _GPU_TFLITE = (
+    "half_range",
     "padding_merge",
     "instance_norm",
     "group_norm",
@@ -57,5 +58,7 @@ NEEDED: Mapping[tuple[str, str], tuple[str, ...]] = {
 """(backend, delegate) -> names; a pair that is not here needs none: Core ML takes every operator of the corpus as it is."""
 
 
-def needed(backend: str, delegate: str) -> tuple[str, ...]:
-    return NEEDED.get((backend, delegate), ())
+def needed(backend: str, delegate: str, *, halves: bool = False) -> tuple[str, ...]:
+    """`halves`: whether the plan has layers in fp16, which ExecuTorch computes in fp16 (TFLite's XNNPACK only stores them so)."""
+    names = NEEDED.get((backend, delegate), ())
+    return ("half_range", *names) if halves and backend == "executorch" and names else names

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from builder.errors import VerificationError
-from builder.legalize import REWRITES, rewriting
-from builder.legalize.delegates import NEEDED
+from builder.legalize import REWRITES, half_range, rewriting
+from builder.legalize.delegates import NEEDED, needed
 from builder.legalize.legalizer import largest_change, legalize, outputs_of, random_inputs
 
 # torch's own, from within export and decomposition
@@ -47,6 +47,15 @@ CASES: dict[str, tuple[tuple[Callable[[Tensor], Tensor], ...], tuple[str, ...]]]
     "instance_norm": (
         (lambda x: F.instance_norm(x), lambda x: F.instance_norm(x, weight=SCALE, bias=SCALE - 1)),
         ("instance_norm",),
+    ),
+    "half_range": (
+        (
+            lambda x: F.instance_norm(300 * x, eps=1e-4),
+            lambda x: F.group_norm(300 * x, 2),
+            lambda x: F.layer_norm(300 * x, (8,), SCALE.new_ones(8)),
+            lambda x: F.layer_norm(300 * x, (6, 10, 8)),
+        ),
+        (),
     ),
     "group_norm": (
         tuple(lambda x, g=g: F.group_norm(x, g, SCALE, SCALE - 1) for g in (1, 2, 3, 6)),
@@ -195,3 +204,27 @@ def test_random_inputs_stay_in_the_range_of_real_ones() -> None:
     noise, index = random_inputs(program, [like])
     assert like[0].min() <= noise.min() < 0 < noise.max() <= like[0].max()
     assert torch.equal(index, like[1])
+
+
+def test_norms_are_scaled_where_fp16_would_overflow_and_nowhere_else() -> None:
+    """Sums of squares over a block stay below half of fp16's range behind it; a network of small values is left alone."""
+    sample = (torch.rand(PICTURE, generator=torch.Generator().manual_seed(3)),)
+    large, small = (
+        torch.export.export(Does(lambda x, scale=scale: F.instance_norm(scale * x)).eval(), sample)
+        for scale in (300.0, 1.0)
+    )
+    before = half_range._largest_sums(large, [sample])
+    rewritten, places = half_range.apply(large, [sample])
+    after = half_range._largest_sums(rewritten, [sample])
+    assert places == len(before) == 1
+    assert min(before.values()) > half_range.HALF_MAX
+    assert half_range.LIMIT / 4 <= max(after.values()) <= half_range.LIMIT
+    assert half_range.apply(small, [sample]) == (small, 0)
+
+
+def test_norms_are_scaled_where_something_computes_in_fp16() -> None:
+    """The GPU delegate always, ExecuTorch where the plan has fp16 layers."""
+    assert "half_range" in needed("tflite", "gpu")
+    assert needed("executorch", "xnnpack", halves=True)[0] == "half_range"
+    assert "half_range" not in needed("executorch", "xnnpack")
+    assert "half_range" not in needed("tflite", "xnnpack", halves=True)
