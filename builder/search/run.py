@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
@@ -130,8 +129,8 @@ def _search(
             goal=goal,
             measure=exporter.measure,
             allowed=exporter.allowed,
-            count=exporter.count if cost is not None else None,
-            most_macs=math.inf if isinstance(cost, MacCost) else COUNTED_MACS,
+            count=None if cost is None or isinstance(cost, MacCost) else exporter.count,
+            most_macs=COUNTED_MACS,
             tune=calibrated,
             between=calibrated and "static_wi8_ai8" in BACKENDS[section.backend].BETWEEN,
             simulated=simulated.result,

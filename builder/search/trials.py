@@ -19,7 +19,7 @@ from builder.precision.plan import Between, resolve
 from builder.precision.ranges import PLAIN, CalibrationSettings
 from builder.process import results_of
 from builder.project import Project
-from builder.search.cost import CostMeter
+from builder.search.cost import CostMeter, MacCost
 from builder.search.goal import Measures
 from builder.search.space import Choice, Schemes, plan_of
 from builder.steps import Silent, SourceStep, VariantStep, lower_variant
@@ -76,7 +76,7 @@ class Exporter:
         self.steps: dict[Choice, VariantStep] = {}
 
     def measure(self, plans: Sequence[Choice]) -> list[Measures | str]:
-        """Measures, or the failure's sentence, of every plan in order. Raises Interrupted."""
+        """Measures, or the failure's sentence, of every plan in order; cost only where it is a sum of MACs. Raises Interrupted."""
         return self._each(self._one, plans)
 
     def count(self, plans: Sequence[Choice]) -> list[float | str]:
@@ -118,7 +118,7 @@ class Exporter:
             perceptual=step.result.perceptual,
             top1=quality.top1_agreement,
             bytes=tree_bytes(step.folder / step.result.artifact),
-            cost=None,
+            cost=self._cost.ratio(step, choice.schemes) if isinstance(self._cost, MacCost) else None,
         )
 
     def allowed(self, schemes: Schemes) -> bool:

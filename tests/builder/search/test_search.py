@@ -209,6 +209,24 @@ def test_latency_of_a_named_device_is_the_cost(cache: Path, project: Path, tmp_p
     assert again.stdout == done.stdout
 
 
+def test_where_nothing_can_be_counted_cost_is_weighted_macs(cache: Path, project: Path, tmp_path: Path) -> None:
+    """Core ML: each trial has its cost, which says what it is and why; the smallest file that is good enough is found."""
+    folder = tmp_path / "project"
+    shutil.copytree(project, folder)
+    budgets = 'objective = "bytes"\nmin_psnr_db = 70\nmax_cost = 1\nschemes = ["fp16", "weight_only_wi8_afp32"]\nmax_trials = 10'
+    set_budgets(folder, budgets)
+    config = folder / "builder.toml"
+    config.write_text(config.read_text().replace('"tflite"', '"coreml"').replace('"xnnpack"', '"all"'))
+    done = builder(cache, "search", folder, "--json")
+    assert done.returncode == 0, done.stderr
+    result = SearchResult.model_validate(json.loads(done.stdout)[0])
+    assert result.cost == "MACs weighted by the width of their arithmetic (arm64 runs no coreml)"
+    measured = [t.measures for t in result.trials if t.measures is not None]
+    assert {m.cost for m in measured} == {1.0}
+    assert result.chosen is not None
+    assert result.measures(result.chosen).bytes == min(m.bytes for m in measured if m.psnr_db >= 70)
+
+
 def test_a_device_that_is_not_there_is_refused_before_anything_is_exported(
     cache: Path, project: Path, tmp_path: Path
 ) -> None:
