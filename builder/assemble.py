@@ -78,6 +78,7 @@ def write_bundle(
             licence=project.config.model.licence,
             checkpoint_sha256=project.checkpoint_sha256,
             imported=source.result.imported,
+            frozen_norms=source.result.frozen_norms,
         ),
         inputs=source.result.inputs,
         outputs=source.result.outputs,

@@ -198,9 +198,13 @@ class SearchSection(Section):
 
 
 class LegalizeSection(Section):
-    """`off`: rewrites of the graph that are not to be made (docs/legalization.md lists them)."""
+    """`off`: rewrites of the graph that are not to be made (docs/legalization.md lists them).
+
+    `freeze_norms`: instance and group norms get fixed statistics, from the calibration data, so that tiles are allowed.
+    """
 
     off: tuple[str, ...] = ()
+    freeze_norms: bool = False
 
 
 class VariantSection(Section):

@@ -11,6 +11,7 @@ from builder.bundle import (
     Binding,
     Coverage,
     FileHash,
+    FrozenNorms,
     Golden,
     GoldenTensor,
     LayerPrecision,
@@ -32,11 +33,12 @@ class Message(BaseModel):
 
 
 class SourceJob(Message):
-    """Load, check and export the source model; run it on the evaluation data."""
+    """Load, check and export the source model; run it on the evaluation data. `calibration` is given where norms are frozen by it."""
 
     job: Literal["source"] = "source"
     config: Config
     folder: Path
+    calibration: tuple[Path, ...] = ()
     evaluation: tuple[Path, ...]
     goldens: int
 
@@ -51,6 +53,7 @@ class SourceResult(Message):
     golden_references: tuple[tuple[GoldenTensor, ...], ...]
     tiling: Tiling
     imported: SourceAgreement | None = None
+    frozen_norms: FrozenNorms | None = None
 
 
 class PerceptualRequest(Message):

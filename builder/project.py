@@ -55,6 +55,9 @@ class Project:
                 "sources": sources,
                 "labels": labels,
                 "evaluation": [file.sha256 for file in self.data.evaluation],
+                "frozen_by": [file.sha256 for file in self.data.calibration]
+                if self.config.legalize.freeze_norms
+                else None,
                 "versions": versions(
                     ("torch", "numpy", "pillow", *IMPORT_PACKAGES.get(source_kind(self.config.model.source), ()))
                 ),

@@ -116,7 +116,7 @@ def _through(node: Node, before: _Seen) -> _Seen | str:
         scale = before.scale * factor if name == "pixel_shuffle" else before.scale / factor
         return replace(before, scale=scale, reach=before.reach + 1 / min(scale, before.scale))
     if name in _NORMS:
-        return f"{name} takes its statistics from the whole picture; freeze them (a batch norm in evaluation mode) to allow tiles"
+        return f"{name} takes its statistics from the whole picture; freeze them ([legalize] freeze_norms = true) to allow tiles"
     return f"the operator {name!r} is not known to look at a neighbourhood only"
 
 

@@ -189,14 +189,24 @@ class SourceAgreement(Frozen):
     psnr_db_worst: float
 
 
+class FrozenNorms(Frozen):
+    """Instance and group norms whose statistics were fixed from this many calibration samples. `psnr_db_worst` is the worst
+    agreement on the evaluation data with the network as it was trained: qualities of variants are against the frozen one."""
+
+    norms: int
+    samples: int
+    psnr_db_worst: float
+
+
 class ModelInfo(Frozen):
-    """`imported` is null where the source was a PyTorch network itself."""
+    """`imported` is null where the source was a PyTorch network itself, `frozen_norms` where no statistics were fixed."""
 
     name: str
     version: str
     licence: str
     checkpoint_sha256: str
     imported: SourceAgreement | None = None
+    frozen_norms: FrozenNorms | None = None
 
 
 class Tool(Frozen):

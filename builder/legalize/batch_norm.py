@@ -68,6 +68,8 @@ def _fold(module: GraphModule, norm: Node) -> bool:
     if bias_node is not None and len(bias_node.users) != 1:
         return False
     norm_args: tuple[Any, ...] = norm.args
+    if any(node is not None and node.op != "get_attr" for node in norm_args[1:3]):
+        return False  # a scale or shift that the network computes, by a style
     gamma, beta = (None if node is None else _value(module, node) for node in norm_args[1:3])
     mean, variance = _value(module, norm_args[3]), _value(module, norm_args[4])
     eps = float(norm_args[7])

@@ -22,10 +22,15 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
     import torch
 
     from builder.sources import load_checked
+    from builder.sources.frozen_norms import freeze_norms
 
     stage(folder, "load")
     model, agreement = load_checked(job.config, job.folder, job.evaluation)
     refuse_what_no_file_holds(model.program)
+    frozen = None
+    if job.config.legalize.freeze_norms:
+        stage(folder, "freeze the statistics of norms")
+        model, frozen = freeze_norms(model, job.calibration, job.evaluation)
     torch.export.save(model.program, folder / PROGRAM)
     module = model.program.module()
     (folder / "reference").mkdir()
@@ -59,5 +64,6 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         golden_inputs=tuple(golden_inputs),
         golden_references=tuple(golden_references),
         imported=agreement,
+        frozen_norms=frozen,
         tiling=tiling,
     )
