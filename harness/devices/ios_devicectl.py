@@ -120,7 +120,8 @@ class Devicectl:
             identifier,
         ]
         try:
-            said = call([*words, *arguments], doing="run the app", timeout_s=timeout_s)
+            # after `--` nothing is taken for an option of devicectl, which has a short -e; the app passes over it
+            said = call([*words, "--", *arguments], doing="run the app", timeout_s=timeout_s)
         except DeviceError:
             self._terminate(identifier)
             raise

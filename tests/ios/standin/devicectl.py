@@ -135,7 +135,7 @@ def copy(state: State, out: Path | None, way: str, words: list[str]) -> None:
 
 
 def launch(state: State, words: list[str]) -> None:
-    if words[:3] != ["--terminate-existing", "-d", IDENTIFIER]:
+    if words[:3] != ["--terminate-existing", "-d", IDENTIFIER] or words[4:5] != ["--"]:
         unknown()
     if state.fault("device-locked"):
         text = "The request was denied by service delegate for reason: Locked (Unable to launch because the device was not, or could not be, unlocked)."
@@ -147,5 +147,5 @@ def launch(state: State, words: list[str]) -> None:
     if state.fault("device-app-hang") or state.values["fault"] == "pid-gone":
         hang()
     print("Launched application with org.edgebundle.benchmark bundle identifier.")
-    print(play(state.documents(words[3]), words[4:], state.values["fault"], simulator=False), end="")
+    print(play(state.documents(words[3]), words[5:], state.values["fault"], simulator=False), end="")
     sys.exit(0)

@@ -86,7 +86,10 @@ final class MeasureTests: XCTestCase {
     /// Launch arguments are read with their defaults, and a bad one is a sentence that names it.
     func testReadsLaunchArguments() throws {
         XCTAssertNil(try BenchmarkRequest.from(["app", "-AppleLanguages", "(zh)"], device: "d"))
-        let quick = try XCTUnwrap(BenchmarkRequest.from(["app", "-edgebundle-run", "standard", "-edgebundle-id", "ab"], device: "d"))
+        let asking = try XCTUnwrap(BenchmarkRequest.from(["-edgebundle-run", "conditions", "-edgebundle-output", "s.json"], device: "d"))
+        XCTAssertTrue(asking.asksForConditions)
+        XCTAssertEqual(asking.output, "s.json")
+        let quick = try XCTUnwrap(BenchmarkRequest.from(["app", "--", "-edgebundle-run", "standard", "-edgebundle-id", "ab"], device: "d"))
         XCTAssertEqual(quick, BenchmarkRequest(protocolName: "standard", warmup: 20, runs: 200, device: "d", id: "ab"))
         let full = ["-edgebundle-run", "x", "-edgebundle-variant", "v 1", "-edgebundle-warmup", "0", "-edgebundle-runs", "2", "-edgebundle-seconds", "1.5",
             "-edgebundle-bundle", "b", "-edgebundle-output", "o.jsonl", "-edgebundle-device", "D", "-edgebundle-id", "1"]
