@@ -182,7 +182,11 @@ def show_plans(planned: Sequence[PlannedVariant]) -> None:
                 f"{row.macs:,}",
                 row.reason or "",
             )
+        weights, macs = (sum(getattr(row, key) for row in variant.layers) for key in ("weight_bytes", "macs"))
+        add_row(rows, "all", "", "", "", "", f"{weights:,}", f"{macs:,}", "")
         results.print(rows)
+        for number, rule in enumerate(variant.rules, 1):
+            print_line(f"rule {number}: {rule}")
 
 
 def search(arguments: Namespace) -> None:

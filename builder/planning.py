@@ -37,11 +37,12 @@ class PlannedLayer:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedVariant:
-    """`what_if` is a backend that the variant itself does not name."""
+    """`what_if` is a backend that the variant itself does not name; `rules` are the plan's in words, in their order."""
 
     id: str
     backend: str
     what_if: bool
+    rules: tuple[str, ...]
     layers: tuple[PlannedLayer, ...]
 
     @property
@@ -72,7 +73,8 @@ def plan_config(
             rows = tuple(_planned(layer, resolved, found[layer.name]) for layer in layers.layers)
             same = name == section.backend
             title = section.name if same else f"{section.name} on {name} ({delegate})"
-            planned.append(PlannedVariant(id=title, backend=name, what_if=not same, layers=rows))
+            words = tuple(f"{rule}: {rule.scheme}" for rule in resolved.rules)
+            planned.append(PlannedVariant(id=title, backend=name, what_if=not same, rules=words, layers=rows))
     return tuple(planned)
 
 

@@ -72,6 +72,7 @@ def test_plan_shows_every_backend_and_what_it_refuses(project: Path) -> None:
     assert "use weight_only_wi8_afp32" in core["layers"][1]["reason"]
     own = planned["tflite-xnnpack-plan"]["layers"]
     assert [layer["rule"] for layer in own] == [2, 1, 1, 2]
+    assert planned["tflite-xnnpack-plan"]["rules"] == ["match '.*': static_wi8_ai8", "match 'head|tail': fp16"]
     assert [layer["weight_bytes"] for layer in own] == [2 * 216, 72, 64, 2 * 216]
     assert [layer["macs"] for layer in own] == [216 * 1024, 72 * 1024, 64 * 1024, 216 * 1024]
 
@@ -82,6 +83,8 @@ def test_a_refused_plan_is_shown_whole_and_exits_2(project: Path) -> None:
     done = plan(project)
     assert done.returncode == 2
     assert done.stdout.count("refused") == 2
+    assert "rule 1: match '.*': palettized_w4\nrule 2: match 'head|tail': fp16" in done.stdout
+    assert f"{2 * 216 + 36 + 32 + 2 * 216:,}" in done.stdout.splitlines()[-3]
     assert "tflite refuses 2 of 4 layers, first 'dw'" in done.stderr
     edit(project / "plan.toml", 'scheme = "palettized_w4"', 'scheme = "static_wi8_ai8"')
 
