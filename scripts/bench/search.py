@@ -52,9 +52,11 @@ def recipes(example: str, work: Path, cache: Path) -> dict[str, Recipe]:
     run("builder", "convert", folder, "-o", bundle, cache=cache)
     manifest = json.loads((bundle / "manifest.json").read_text())
     runs = work / f"{example}.jsonl"
-    run("harness", "run", bundle, "-d", "arm64", "-o", runs, "--protocol", "standard", "--json", cache=cache)
+    protocol = work / "counting.toml"  # one round: counts repeat
+    protocol.write_text("warmup = 1\nruns = 1\ntimeout_s = 3600\n", encoding="utf-8")
+    run("harness", "run", bundle, "-d", "arm64", "-o", runs, "--protocol", protocol, "--json", cache=cache)
     counts = {
-        record["variant"]["id"]: record["instructions"]["value"]
+        record["variant"]: record["instructions"]["value"]
         for record in (json.loads(line) for line in runs.read_text().splitlines())
     }
     made = {v["id"]: v for v in manifest["variants"]}
