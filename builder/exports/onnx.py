@@ -85,6 +85,10 @@ def _module(request: ExportRequest) -> tuple[Any, tuple[Any, ...]]:
             f"{request.config.model.source!r} holds fixed sizes once it is imported; export it without --dynamic, or bring the PyTorch "
             "network as 'module:callable' with a checkpoint."
         )
+    if request.config.legalize.freeze_norms:
+        raise ConfigError(
+            "norms are frozen in a network of fixed sizes: export it without --dynamic, or remove 'freeze_norms' from [legalize]."
+        )
     if not request.pictures:
         raise ConfigError("no input of the model is a picture whose size could stay open; export it without --dynamic.")
     return checkpoint.filled_module(request.folder, request.config), arguments

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from builder import pipeline
-from builder.config import load_config
+from builder.config import LegalizeSection, load_config
 from builder.errors import ConfigError
 from builder.exports import FORMATS, ExportRequest
 from builder.sources import load_model
@@ -91,6 +92,15 @@ def test_what_cannot_be_exported_is_told(
     with pytest.raises(ConfigError) as caught:
         pipeline.export(project, formats=formats, dynamic=dynamic, out=tmp_path / "out", listener=Silent())
     assert message in str(caught.value)
+
+
+def test_open_sizes_and_frozen_norms_exclude_each_other(project: Path, tmp_path: Path) -> None:
+    """The open file would hold the norms that were trained, the others the frozen ones."""
+    request = request_of(project, dynamic=True)
+    frozen = request.config.model_copy(update={"legalize": LegalizeSection(freeze_norms=True)})
+    with pytest.raises(ConfigError, match="remove 'freeze_norms' from"):
+        FORMATS["onnx"](replace(request, config=frozen), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_exported_file_is_a_source_again_and_goes_the_whole_way(
