@@ -18,7 +18,7 @@ from builder.backends.coreml.compute import in_fp16, variance_ops
 from builder.backends.coreml.interpreter import Interpreter
 from builder.backends.coreml.match import match_layers
 from builder.backends.coreml.program import computing_ops, load_program, operations, variables
-from builder.errors import ConversionError
+from builder.errors import VerificationError
 from builder.precision.plan import Choice, ResolvedPlan
 from builder.precision.scheme import parse_scheme
 
@@ -104,7 +104,7 @@ def too_large(plan: ResolvedPlan, known: dict[str, Reached]) -> dict[str, float]
 
 
 def within_half(plan: ResolvedPlan, known: dict[str, Reached]) -> tuple[ResolvedPlan, dict[str, str]]:
-    """The plan with fp32 for those layers, and why by layer. Raises ConversionError where a layer's scheme exists in fp16 only."""
+    """The plan with fp32 for those layers, and why by layer. Raises VerificationError where a layer's scheme exists in fp16 only."""
     large = too_large(plan, known)
     reasons = {
         layer: f"its values reach {peak:.3g} on the evaluation data, and fp16 ends at {HALF_MAX:g}"
@@ -113,7 +113,7 @@ def within_half(plan: ResolvedPlan, known: dict[str, Reached]) -> tuple[Resolved
     for layer, why in reasons.items():
         scheme = plan.scheme(layer)
         if scheme.name != "fp16":
-            raise ConversionError(
+            raise VerificationError(
                 f"layer {layer!r} is asked for as {scheme.name}, which computes in fp16, but {why}; give it weight_only_wi8_afp32 or fp32."
             )
     fp32 = {layer: Choice(scheme=parse_scheme("fp32", where="fp16"), rule=plan.choices[layer].rule) for layer in large}

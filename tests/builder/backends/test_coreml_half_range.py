@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from builder.backends import coreml
 from builder.backends.base import Model
 from builder.backends.coreml.half_range import Reached, reached, too_large, within_half
-from builder.errors import ConversionError
+from builder.errors import VerificationError
 from builder.pipeline import choose_variants, make_bundle
 from builder.project import open_project
 from builder.steps import Silent
@@ -98,7 +98,7 @@ def test_a_layer_that_exists_in_fp16_only_is_refused(tmp_path: Path) -> None:
     """Palettes compute in fp16: the plan must name another scheme, and the error names the layer and the schemes."""
     model = loud(1e6)
     plan = plan_of({"head": "fp16", "loud": "palettized_w8", "tail": "fp16"})
-    with pytest.raises(ConversionError, match=r"'loud' is asked for as palettized_w8.*weight_only_wi8_afp32 or fp32"):
+    with pytest.raises(VerificationError, match=r"'loud' is asked for as palettized_w8.*weight_only_wi8_afp32 or fp32"):
         within_half(plan, known(model, tmp_path / "a.mlpackage"))
 
 
