@@ -47,13 +47,14 @@ def test_every_network_exports_and_agrees_on_core_ml(name: str, quick: dict[str,
 
 @pytest.mark.parametrize("backend", sorted(SOME))
 def test_some_of_each_kind_are_taken_whole_by_xnnpack(backend: str) -> None:
-    """In one piece or two, 99 % of the MACs, right to 80 dB; a style network among them."""
+    """In three pieces at most, 99 % of the MACs, right to 80 dB; a style network among them, without transposes at its borders."""
     assert set(SOME[backend]) & set(STYLE)
     for name, verdict in verdicts(backend, *SOME[backend]).items():
         assert verdict["error"] is None, name
         assert verdict["psnr_db"] >= LEAST_DB, name  # type: ignore[operator]
         assert verdict["mac_share"] >= 0.99, (name, verdict["left"])  # type: ignore[operator]
         assert verdict["subgraphs"] <= 3, (name, verdict["left"])  # type: ignore[operator]
+        assert name not in STYLE or verdict["border_transposes"] in (0, None), name
 
 
 def test_the_corpus_has_the_networks_that_were_asked_for() -> None:
