@@ -33,6 +33,8 @@ def judged(backend: str, names: tuple[str, ...], *, plain: bool = False) -> dict
     found = {verdict["network"]: verdict for verdict in map(json.loads, lines)}
     if done.returncode or len(found) != len(names):
         sys.exit(f"{backend}: {len(found)} of {len(names)} networks were judged:\n{done.stderr[-2000:]}")
+    for name, verdict in found.items():  # at once, so that a bench that is stopped has told what it knew
+        print(f"{name}: {said(verdict)}", file=sys.stderr, flush=True)
     return found
 
 
