@@ -212,6 +212,7 @@ class VariantSection(Section):
 
     `require_coverage`: the part of the multiply-accumulates, 0..1, that the delegate must take.
     `size`: the side of the square pictures that it takes, instead of the input's `shape`; `sizes`: one such variant of each.
+    TFLite alone: `route` is the converter; onnx2tf runs in an environment of its own, which is made on first use.
     Core ML alone: `io = "images"` gives the file image inputs and outputs that scale pixels themselves, instead of tensors that
     the app fills; `deployment_target` is the oldest iOS that must load it.
     """
@@ -225,6 +226,7 @@ class VariantSection(Section):
     require_coverage: float | None = Field(default=None, gt=0, le=1)
     sizes: tuple[int, ...] | None = Field(default=None, min_length=1)
     size: int | None = Field(default=None, ge=8, le=8192)
+    route: Literal["litert-torch", "onnx2tf"] = "litert-torch"
     io: Literal["tensors", "images"] = "tensors"
     deployment_target: Literal["iOS16", "iOS17", "iOS18"] | None = None
 
@@ -247,6 +249,8 @@ class VariantSection(Section):
             len(set(self.sizes)) != len(self.sizes) or not all(8 <= s <= 8192 for s in self.sizes)
         ):
             raise ValueError("'sizes' must be different sides between 8 and 8192 pixels")
+        if self.backend != "tflite" and self.route != "litert-torch":
+            raise ValueError(f"'route' is for TFLite, not for {self.backend}: remove it")
         if self.backend != "coreml" and (self.io != "tensors" or self.deployment_target is not None):
             raise ValueError(f"'io' and 'deployment_target' are for Core ML, not for {self.backend}: remove them")
         return self
@@ -255,7 +259,7 @@ class VariantSection(Section):
     def name(self) -> str:
         """Its id in the bundle: as given, or backend-delegate-scheme."""
         way = self.scheme or Path((self.plan or "search").removeprefix("preset:")).stem
-        form = f"-{self.io}" if self.io != "tensors" else ""
+        form = (f"-{self.io}" if self.io != "tensors" else "") + ("-onnx2tf" if self.route == "onnx2tf" else "")
         return self.id or f"{self.backend}-{self.delegate}-{way}{form}" + (f"-{self.size}" if self.size else "")
 
 

@@ -51,6 +51,12 @@ TENSORFLOW_KERAS2 = Environment(
     ),
     bytes=2_340_000_000,
 )  # fmt: skip
+# onnx2tf itself pins TensorFlow, NumPy, ONNX and the rest exactly; 1.29.24 is the newest for Python 3.11.
+ONNX2TF = Environment(
+    name="onnx2tf",
+    packages=("onnx2tf==1.29.24", "keras==3.15.1", "ml_dtypes==0.5.1", "h5py==3.11.0", "flatbuffers==25.12.19"),
+    bytes=2_600_000_000,
+)  # fmt: skip
 
 
 def python_of(environment: Environment, announce: Callable[[str], None]) -> Path:

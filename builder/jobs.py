@@ -84,6 +84,7 @@ class VariantJob(Message):
     evaluation: tuple[Path, ...]
     rewrites: tuple[str, ...] = ()
     require_coverage: float | None = None
+    route: Literal["litert-torch", "onnx2tf"] = "litert-torch"
     io: Literal["tensors", "images"] = "tensors"
     deployment_target: str | None = None
 

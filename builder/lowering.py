@@ -6,7 +6,8 @@ What several plans share is made once: observations are kept by content, and for
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from builder.backends import BACKENDS
 from builder.backends.base import Lowered, Model
 from builder.cache import entry, locked, publishing
 from builder.data import read_samples
+from builder.errors import ConversionError
 from builder.jobs import VariantJob
 from builder.precision.biases import corrected
 from builder.precision.equalize import equalized
@@ -22,14 +24,15 @@ from builder.precision.plan import ResolvedPlan
 from builder.precision.ranges import Observed, load_observed, save_observed
 
 if TYPE_CHECKING:
-    from builder.backends.base import Tensors
+    from builder.backends.base import Backend, Tensors
     from builder.backends.coreml.half_range import Reached
 
 OBSERVED = "observed.npz"
+PARITY_DB, PARITY_SAMPLES = 60.0, 2  # of an fp32 file by a converter that is not trusted
 # How large the values around each layer of the last source get on its evaluation data; the same for every plan.
 _REACHED: dict[tuple[Path, tuple[str, ...]], dict[str, Reached]] = {}
 # The fp32 TFLite files of the last source, with its channels equalized and not: it takes seconds to make, and every plan starts from it.
-_FLOAT_FILE: dict[tuple[Path, tuple[str, ...], bool], tuple[bytes, Lowered]] = {}
+_FLOAT_FILE: dict[tuple[Path, tuple[str, ...], bool, str], tuple[bytes, Lowered]] = {}
 
 
 def prepared(model: Model, plan: ResolvedPlan, job: VariantJob, tell: Callable[[str], None]) -> Model:
@@ -91,14 +94,40 @@ def _lower_coreml(
 
 
 def _float_file(job: VariantJob, model: Model) -> tuple[bytes, Lowered]:
-    from builder.backends.tflite.convert import to_float_file
+    from builder.backends.tflite.convert import LITERT_TORCH, to_float_file
 
-    key = (job.source, job.rewrites, job.calibration_settings.equalize)
+    key = (job.source, job.rewrites, job.calibration_settings.equalize, job.route)
     if key not in _FLOAT_FILE:
         for other in [other for other in _FLOAT_FILE if other[:2] != key[:2]]:
             del _FLOAT_FILE[other]
-        _FLOAT_FILE[key] = to_float_file(model)
+        made = to_float_file(model, job.route)
+        if job.route != LITERT_TORCH:
+            samples = read_samples(job.evaluation[:PARITY_SAMPLES], model.inputs)
+            require_parity(*made, model, samples, job.route, BACKENDS[job.backend])
+        _FLOAT_FILE[key] = made
     return _FLOAT_FILE[key]
+
+
+def require_parity(
+    float_file: bytes, lowered: Lowered, model: Model, samples: Iterable[Tensors], route: str, backend: Backend
+) -> None:
+    """Raises ConversionError where the fp32 file of a converter that is not trusted differs from the source model.
+
+    It is looked at before a plan makes integers of it, behind which an error could hide.
+    """
+    from builder.sources.parity import agree, torch_run
+
+    source = torch_run(model.program.module(), model.inputs, model.outputs)
+    with tempfile.NamedTemporaryFile(suffix=backend.SUFFIX) as file:
+        Path(file.name).write_bytes(float_file)
+        run = backend.runner(Path(file.name), lowered.inputs, lowered.outputs, 1)
+        for sample in samples:
+            found = agree(run(sample), source(sample), model.outputs)
+            if not found >= PARITY_DB:
+                raise ConversionError(
+                    f"{route} made something else of the model: its fp32 file agrees to {found:.1f} dB with it, {PARITY_DB:g} dB "
+                    "are needed; remove 'route' from the variant to use litert-torch."
+                )
 
 
 def _observed(job: VariantJob, model: Model, tell: Callable[[str], None]) -> Observed:

@@ -14,7 +14,7 @@ from builder.bundle import file_sha256
 from builder.cache import content_key, entry, locked, publishing, versions
 from builder.conditions import uncovered
 from builder.config import IMPORT_PACKAGES, VariantSection, source_kind
-from builder.environments import python_of
+from builder.environments import ONNX2TF, python_of
 from builder.errors import DataError, MissingToolError
 from builder.exports import PACKAGES
 from builder.heldout import check_held_out
@@ -183,11 +183,13 @@ def lower_variant(
         plan.plan.calibration if plan.plan.has_integers or plan.plan.between != "float" else CalibrationSettings()
     )
     halves = any(choice.scheme.name == "fp16" for choice in plan.plan.choices.values())
-    rewrites = chosen(section.backend, section.delegate, project.config.legalize.off, halves=halves)
+    stock = section.route == "onnx2tf"  # the rewrites are made for what litert-torch makes of them
+    rewrites = () if stock else chosen(section.backend, section.delegate, project.config.legalize.off, halves=halves)
     observed = {
         "source": source.key,
         "backend": section.backend,
         "rewrites": rewrites,
+        "route": ONNX2TF.packages if stock else (),
         "equalize": settings.equalize,
         "calibration": [file.sha256 for file in calibration],
         "versions": versions(backend.PACKAGES),
@@ -208,6 +210,7 @@ def lower_variant(
         evaluation=tuple(file.path for file in project.data.evaluation),
         rewrites=rewrites,
         require_coverage=section.require_coverage,
+        route=section.route,
         io=section.io,
         deployment_target=section.deployment_target,
     )
@@ -220,6 +223,8 @@ def lower_variant(
             **_perceptual_key(perceptual),
         }
     )
+    if stock and not entry("variant", key).is_dir():
+        python_of(ONNX2TF, listener.warn)
     folder = _cached(project, "variant", key, job, f"variant {section.name!r}", listener, stop, run)
     return VariantStep(
         section=section,

@@ -56,6 +56,8 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
     try:
         lowered = lower(job, model, plan, artifact, tell)
     except ConversionError as error:
+        if job.route != VariantJob.model_fields["route"].default:
+            raise  # the operator is looked for with litert-torch
         stage(folder, "look for the operator that does not convert")
         found = name_culprit(model.program, lambda alone: lower_alone(job, alone, folder))
         if found is None:

@@ -13,30 +13,37 @@ from builder.backends.tflite.names import name_tensors
 from builder.bundle import Binding, TensorSpec
 from builder.errors import ConversionError, VerificationError
 
+LITERT_TORCH = "litert-torch"
 SIGNATURE = "serving_default"  # litert-torch's name for the only signature
 _TYPES = {"FLOAT32": "float32", "INT32": "int32", "INT64": "int64"}
 
 
-def to_float_file(model: Model) -> tuple[bytes, Lowered]:
+def to_float_file(model: Model, route: str = LITERT_TORCH) -> tuple[bytes, Lowered]:
     """The fp32 file with its layers named, and how its inputs and outputs map to the model's. Raises ConversionError.
 
-    It does not depend on a plan: all plans of a model can start from one conversion.
+    It does not depend on a plan: all plans of a model can start from one conversion. `route` is the converter.
     """
-    converted = read_model(_convert(model))
+    if route == LITERT_TORCH:
+        converted = read_model(_convert(model))
+    else:
+        from builder.backends.tflite import onnx2tf
+
+        converted = read_model(onnx2tf.convert(model))
+        _sign(converted)
     main = converted.subgraphs[0]
     if len(converted.signatureDefs or []) != 1:
-        raise ConversionError("litert-torch wrote a file without its signature; report this with the model.")
+        raise ConversionError(f"{route} wrote a file without its signature; report this with the model.")
     signature = converted.signatureDefs[0]
-    inputs = _in_order(signature.inputs, "args_", model.inputs)
-    outputs = _in_order(signature.outputs, "output_", model.outputs)
+    inputs = _in_order(signature.inputs, "args_", model.inputs, route)
+    outputs = _in_order(signature.outputs, "output_", model.outputs, route)
     graph = read_graph(converted)
     lowered = Lowered(
         inputs=tuple(
-            _binding(spec, tensor, list(main.inputs).index(tensor), graph)
+            _binding(spec, tensor, list(main.inputs).index(tensor), graph, route)
             for spec, tensor in zip(model.inputs, inputs, strict=True)
         ),
         outputs=tuple(
-            _binding(spec, tensor, list(main.outputs).index(tensor), graph)
+            _binding(spec, tensor, list(main.outputs).index(tensor), graph, route)
             for spec, tensor in zip(model.outputs, outputs, strict=True)
         ),
     )
@@ -53,6 +60,25 @@ def to_float_file(model: Model) -> tuple[bytes, Lowered]:
     name_tensors(converted, layers, borders)
     slim(converted)
     return write_model(converted), lowered
+
+
+def _sign(converted: Any) -> None:
+    """A signature as litert-torch writes it, for a file without one: inputs and outputs are in the order of the network's."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    main = converted.subgraphs[0]
+
+    def entries(prefix: str, tensors: Any) -> list[Any]:
+        return [
+            schema.TensorMapT(name=f"{prefix}{number}", tensorIndex=int(tensor))
+            for number, tensor in enumerate(tensors)
+        ]
+
+    converted.signatureDefs = [
+        schema.SignatureDefT(
+            inputs=entries("args_", main.inputs), outputs=entries("output_", main.outputs), signatureKey=SIGNATURE
+        )
+    ]
 
 
 def _convert(model: Model) -> bytes:
@@ -85,7 +111,7 @@ def _sample(spec: TensorSpec) -> Any:
     return torch.zeros(shape, dtype=getattr(torch, spec.dtype))
 
 
-def _in_order(entries: Any, prefix: str, specs: tuple[TensorSpec, ...]) -> list[int]:
+def _in_order(entries: Any, prefix: str, specs: tuple[TensorSpec, ...], route: str) -> list[int]:
     """Tensor indices in the order of `forward`. Raises ConversionError when the converter dropped or added one."""
     found: dict[int, int] = {}
     for entry in entries or []:
@@ -99,18 +125,20 @@ def _in_order(entries: Any, prefix: str, specs: tuple[TensorSpec, ...]) -> list[
             or f"{len(found)} instead of {len(specs)}"
         )
         raise ConversionError(
-            f"litert-torch dropped or added an input or output ({names}); remove what the model does not use."
+            f"{route} dropped or added an input or output ({names}); remove what the model does not use."
         )
     return [found[number] for number in range(len(specs))]
 
 
-def _binding(spec: TensorSpec, tensor: int, index: int, graph: Graph) -> Binding:
+def _binding(spec: TensorSpec, tensor: int, index: int, graph: Graph, route: str) -> Binding:
     found = graph.tensors[tensor]
-    layout = "NHWC" if spec.kind == "image" else "plain"
-    expected = (spec.shape[0], *spec.shape[2:], spec.shape[1]) if layout == "NHWC" else spec.shape
+    turned = (spec.shape[0], *spec.shape[2:], spec.shape[1]) if len(spec.shape) == 4 else spec.shape
+    # onnx2tf turns outputs of four axes that are no pictures too.
+    turns = spec.kind == "image" or (route != LITERT_TORCH and found.shape == turned != spec.shape)
+    layout, expected = ("NHWC", turned) if turns else ("plain", spec.shape)
     if found.shape != tuple(expected) or found.dtype not in _TYPES:
         raise ConversionError(
-            f"litert-torch made {spec.name!r} a {found.dtype} tensor of shape {list(found.shape)} where {list(expected)} was expected; "
+            f"{route} made {spec.name!r} a {found.dtype} tensor of shape {list(found.shape)} where {list(expected)} was expected; "
             "return and take float32 or int32 tensors of fixed shape."
         )
     return Binding.model_validate(
