@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from builder.backends import BACKENDS
+from builder.backends.coreml.convert import require_system
 from builder.bundle import tree_bytes
 from builder.config import VariantSection
 from builder.errors import ConfigError, ConversionError, VerificationError
@@ -133,7 +134,10 @@ class Exporter:
         table, section = self._source.result.layers, self._section
         where = f"a trial of variant {section.name!r}"
         resolved = resolve(plan_of(table.names(), choice), table, where=where)
-        return check_support(resolved, table, BACKENDS[section.backend], section.delegate, where=where)
+        found = check_support(resolved, table, BACKENDS[section.backend], section.delegate, where=where)
+        if section.deployment_target is not None:
+            require_system(found.plan, section.deployment_target)
+        return found
 
     def picture(self, choice: Choice) -> Path | None:
         """The first picture that the plan's artifact gave for the first evaluation sample."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,9 @@ from builder.backends.coreml import convert
 from builder.backends.coreml.package import MODEL
 from builder.backends.coreml.program import colours, load_spec
 from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels
+from builder.config import SearchSection, VariantSection
 from builder.errors import ConfigError, VerificationError
+from builder.search.trials import Exporter
 from tests.builder.models import Mixed, expected, picture_model, plan_of, seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -117,6 +121,20 @@ def test_a_deployment_target_that_a_scheme_needs_raised(tmp_path: Path) -> None:
     """4-bit linear weights came with iOS 18: an older target is refused with the line to change."""
     with pytest.raises(ConfigError, match=r'needs iOS18, .* set deployment_target = "iOS18"'):
         lowered(scaled({}), tmp_path / "a.mlpackage", "weight_only_wi4_afp32", deployment_target="iOS17")
+
+
+def test_a_search_leaves_out_schemes_that_the_target_has_not() -> None:
+    """With an older target 4-bit linear weights are no candidate; palettes are."""
+    model = picture_model(seeded(Mixed))
+    source: Any = SimpleNamespace(result=SimpleNamespace(layers=model.layers))
+    goal = SearchSection(objective="psnr", max_bytes="20 KB")
+    section = VariantSection(backend="coreml", delegate="all", search=goal, deployment_target="iOS17")
+    project: Any = None
+    run: Any = None
+    trials = Exporter(project, source, section, None, run, Event())
+    names = model.layers.names()
+    assert not trials.allowed(("weight_only_wi4_afp32",) * len(names))
+    assert trials.allowed(("palettized_w4",) * len(names))
 
 
 class Unshuffled(torch.nn.Module):
