@@ -29,6 +29,7 @@ def package(out):
     builder.package(sys.argv[1], target="android", formats=["apk"], out=out)
 
 package(sys.argv[2])
+print(0, flush=True)
 for line in sys.stdin:
     child = os.fork()
     if child == 0:
@@ -47,6 +48,7 @@ class Packager:
         argv = [sys.executable, "-c", PROGRAM, str(bundle.root), str(first)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self._process = subprocess.Popen(argv, env=environment, text=True, **pipes)  # type: ignore[call-overload]
+        self._number()  # the first package is there
 
     def __enter__(self) -> Packager:
         return self
