@@ -73,7 +73,7 @@ def _explain(text: str, waiting: list[Origin], program: ExportedProgram) -> str:
     else:
         found = re.search(r" after (.+)$", text)
         layer = found[1] if found else None
-        line = _line_after(program, layer, _CURES.get(op, (op, ""))[0]) if layer else None
+        line = _line_after(program, layer, _CURES.get(op, (op, ""))[0]) if layer else _line_of_input(program, text)
     place = f" in {layer}" if origin is not None and layer else ""
     return text + place + (f" ({line})" if line else "") + (f": {_CURES[op][1]}" if op in _CURES else "")
 
@@ -91,6 +91,16 @@ def _line_after(program: ExportedProgram, layer: str, op: str) -> str | None:
     call = next(iter(start.users), None)
     after = [] if call is None else [node for node in _downstream(call) if op in bare_name(node)]
     return user_line(after[0]) if after else None if call is None else user_line(call)
+
+
+def _line_of_input(program: ExportedProgram, text: str) -> str | None:
+    """The source line of what first reads the input that an operator without a layer before it depends on."""
+    found = re.search(r" of input (.+)$", text)
+    given = next(
+        (node for node in program.graph.nodes if found and node.op == "placeholder" and node.name == found[1]), None
+    )
+    user = None if given is None else next((node for node in given.users if node.op == "call_function"), None)
+    return None if user is None else user_line(user)
 
 
 def _downstream(node: Node) -> Iterable[Node]:

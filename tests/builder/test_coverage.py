@@ -64,6 +64,9 @@ def test_what_is_left_is_named_by_layer_line_and_cure() -> None:
     )
     by_layer = explained(coverage(left=("RESIZE_NEAREST_NEIGHBOR resize after head",)), (), program)
     assert by_layer.left[0].startswith("RESIZE_NEAREST_NEIGHBOR resize after head (test_coverage.py line ")
+    by_input = explained(coverage(left=("LESS less of input x", "LESS less of input y")), (), program)
+    assert by_input.left[0].startswith("LESS less of input x (test_coverage.py line ")
+    assert by_input.left[1] == "LESS less of input y"
 
 
 @torch.library.custom_op("tests::magic", mutates_args=())

@@ -71,20 +71,25 @@ def xnnpack_coverage(path: Path) -> Coverage:
 
 
 def describe(graph: Graph, op: Op) -> str:
-    """`MIRROR_PAD mirror_pad_3 after block_a.0`: the nearest layer before it, by the name that its output has in the file."""
+    """`MIRROR_PAD mirror_pad_3 after block_a.0`: the nearest layer before it, by the name that its output has in the file.
+
+    Without one it is `LESS less of input style`.
+    """
     producers = graph.producers()
-    todo, seen = [op], {op.index}
+    todo, seen, given = [op], {op.index}, ""
     while todo:
         current = todo.pop(0)
         for index in current.inputs:
             before = producers.get(index)
+            if index in graph.inputs and not given:
+                given = f" of input {graph.tensors[index].name}"
             if before is None or before.index in seen:
                 continue
             if before.name in ACTIVATION:
                 return f"{op.name} {graph.tensors[op.outputs[0]].name} after {graph.tensors[before.outputs[0]].name}"
             seen.add(before.index)
             todo.append(before)
-    return f"{op.name} {graph.tensors[op.outputs[0]].name}"
+    return f"{op.name} {graph.tensors[op.outputs[0]].name}{given}"
 
 
 def _inside(graph: Graph, inputs: list[int], outputs: list[int]) -> set[int]:
