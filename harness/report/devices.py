@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 from harness.report import text
@@ -20,6 +21,7 @@ def device_table(
     device: str, entries: list[Entry], history: dict[str, list[Past]], anchor: str, cards: dict[str, str]
 ) -> DeviceTable:
     """`cards` says where a run (by its id) is shown in detail."""
+    entries = sorted(entries, key=_shown_latency)
     run = entries[0].run
     info = run.device
     good = [entry for entry in entries if grade(entry.run.verdict) == "ok" and entry.level is not None]
@@ -32,7 +34,7 @@ def device_table(
             summary=entry.summary,
             grade=grade(entry.run.verdict),
         )
-        for entry in sorted(entries, key=lambda entry: entry.summary.median if entry.summary else 0.0)
+        for entry in entries
         if entry.summary is not None
     ]
     about = [part.value for part in (info.model, info.soc, info.os) if part.value]
@@ -47,8 +49,16 @@ def device_table(
         fastest=f"{fastest.run.variant}, {text.milliseconds(fastest.level.value)}" if fastest and fastest.level else "",
         rows=tuple(_row(entry, slowest, cards.get(entry.run.id)) for entry in entries),
         plot=overview_plot(series[:MOST_PLOTTED]) if len(series) > 1 else None,
+        over_rounds=any(entry.level is not None and entry.level.between for entry in entries),
         history=_history(history),
     )
+
+
+def _shown_latency(entry: Entry) -> float:
+    """What plot and table are both ordered by, so that a row is found again: the level told, ns; what has none comes last."""
+    if entry.level is not None:
+        return entry.level.value
+    return entry.summary.median if entry.summary is not None else math.inf
 
 
 def _row(entry: Entry, slowest: float, anchor: str | None) -> Row:

@@ -101,6 +101,7 @@ class DeviceTable:
     fastest: str
     rows: tuple[Row, ...]
     plot: str | None
+    over_rounds: bool
     history: str | None
 
 

@@ -211,6 +211,18 @@ def test_a_lab_sees_heat_history_and_ranking(lab: Path, tmp_path: Path) -> None:
     assert "CONSOLE" not in done.stderr.decode(errors="replace")
 
 
+def test_the_table_of_a_device_has_the_order_of_its_plot(tmp_path: Path) -> None:
+    """Fastest first whatever was measured first; the page tells that plot and table rest on one run and on all good rounds."""
+    store = open_store(str(tmp_path / "runs.jsonl"), create=True)
+    for run in session(PhoneModel(seed=3), {"slow": 8e6, "quick": 4e6, "even": 6e6}, 3, 100):
+        store.append(judged(run))
+    page = make_report(store, "html")
+    store.close()
+    assert re.findall(r'data-label="variant"><a href="[^"]*">(slow|quick|even)</a>', page) == ["quick", "even", "slow"]
+    assert "of one run each, the latest good one" in page
+    assert "The table has the level over all good rounds" in page
+
+
 def test_every_format_tells_of_lasting_load(lab: Path) -> None:
     """JSON has throughput and energy of the runs over minutes, Markdown a table of them, and all formats the verdicts."""
     store = open_store(str(lab))
