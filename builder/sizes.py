@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from builder.bundle import Binding, TensorSpec
 from builder.config import VariantSection
 from builder.project import Project
 
@@ -32,15 +31,3 @@ def of_size(project: Project, size: int | None) -> Project:
         for entry in project.config.input
     )
     return replace(project, config=project.config.model_copy(update={"input": inputs}))
-
-
-def specs_of(specs: Sequence[TensorSpec], bindings: Sequence[Binding]) -> tuple[TensorSpec, ...]:
-    """The bundle's tensors with the shapes that one variant has for them."""
-    shapes = {binding.name: logical_shape(binding) for binding in bindings}
-    return tuple(spec.model_copy(update={"shape": shapes[spec.name]}) for spec in specs)
-
-
-def logical_shape(binding: Binding) -> tuple[int, ...]:
-    """NCHW for pictures, whatever the artifact's own layout."""
-    shape = binding.shape
-    return (shape[0], shape[3], shape[1], shape[2]) if binding.layout == "NHWC" else shape

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.bundle import Bundle, Golden, Variant, opened
+from builder.bundle.tensors import specs_of
 from builder.config import LimitsSection
 from builder.errors import VerificationError
 from builder.jobs import VerifyJob, VerifyResult
-from builder.sizes import specs_of
 from builder.steps import Listener
 from builder.supervisor import run_job
 from builder.tiling import SEAM

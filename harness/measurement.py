@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from builder.bundle import Bundle, Golden, Variant
-from builder.bundle.tensors import golden_tensor
+from builder.bundle.tensors import golden_tensor, specs_of
 from harness.clock import Clock
 from harness.conditions import wait_for
 from harness.config import Protocol
@@ -56,11 +56,11 @@ def measure_variant(
 ) -> Run:
     """One run, appended to the store. Raises DeviceError, MissingToolError, and MeasurementError for conditions that do not come."""
     plan = protocol.counting() if device.metric == "instructions" else protocol
-    golden = bundle.manifest.goldens[0]
+    golden = golden_of(bundle, variant)
     request = Request(
         artifact=bundle.path(variant.file),
         variant=variant,
-        inputs=golden_inputs(bundle, golden),
+        inputs=golden_inputs(bundle, golden, variant),
         threads=plan.threads,
         warmup=plan.warmup,
         runs=plan.runs,
@@ -85,7 +85,11 @@ def measure_variant(
         timed = settled(device.measure, request, plan)
     after = device.conditions()
     measured = timed.last
-    checks = [check_golden(bundle, golden, variant.id, m.outputs) for m in (before_pass, measured) if m is not None]
+    checks = [
+        (m.golden, None) if m.golden is not None else check_golden(bundle, golden, variant.id, m.outputs)
+        for m in (before_pass, measured)
+        if m is not None
+    ]
     result, reason = worst_check(checks)
     run = Run(
         id=uuid.uuid4().hex,
@@ -128,6 +132,12 @@ def measure_variant(
     if store is not None:
         store.append(run, pictures_of(bundle, golden, variant.id, measured.outputs))
     return run
+
+
+def golden_of(bundle: Bundle, variant: Variant) -> Golden:
+    """The first golden that says what the variant gives: in a bundle of several picture sizes each size has its own."""
+    own = (golden for golden in bundle.manifest.goldens if any(e.variant == variant.id for e in golden.expected))
+    return next(own, bundle.manifest.goldens[0])
 
 
 def settled(measure: Callable[[Request], Measured], request: Request, plan: Protocol) -> Timed:
@@ -200,9 +210,9 @@ def worst_check(checks: list[tuple[GoldenResult | None, str | None]]) -> tuple[G
     return min(checks, key=lambda check: (check[0] is not None, check[0].psnr_db if check[0] is not None else 0.0))
 
 
-def golden_inputs(bundle: Bundle, golden: Golden) -> Tensors:
+def golden_inputs(bundle: Bundle, golden: Golden, variant: Variant) -> Tensors:
     """What a golden puts in, by name in logical layout. Raises UsageError when it does not fit the manifest's tensors."""
-    specs = {spec.name: spec for spec in bundle.manifest.inputs}
+    specs = {spec.name: spec for spec in specs_of(bundle.manifest.inputs, variant.inputs)}
     names = {tensor.name for tensor in golden.inputs}
     results = {tensor.name for expected in golden.expected for tensor in expected.tensors}
     if names != set(specs) or not results <= {spec.name for spec in bundle.manifest.outputs}:

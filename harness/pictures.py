@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from builder.bundle import Bundle, Golden, GoldenTensor, Manifest, TensorSpec
-from builder.bundle.tensors import golden_tensor, tensor_to_pixels
+from builder.bundle.tensors import golden_tensor, specs_of, tensor_to_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,8 +37,9 @@ class Picture:
 
 def pictures_of(bundle: Bundle, golden: Golden, variant_id: str, outputs: Tensors) -> tuple[Picture, ...]:
     """Every image tensor of a golden run; tensors that are no pictures are left out."""
-    inputs = {spec.name: spec for spec in bundle.manifest.inputs}
-    results = {spec.name: spec for spec in bundle.manifest.outputs}
+    variant = bundle.variant(variant_id)
+    inputs = {spec.name: spec for spec in specs_of(bundle.manifest.inputs, variant.inputs)}
+    results = {spec.name: spec for spec in specs_of(bundle.manifest.outputs, variant.outputs)}
     by_variant = {expected.variant: expected.tensors for expected in golden.expected}
     found = [_golden_picture(bundle, "input", tensor, inputs[tensor.name]) for tensor in golden.inputs]
     found += [

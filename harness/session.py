@@ -133,10 +133,15 @@ def resumable(bundle: Bundle, protocol: Protocol, store: Store | None) -> list[R
 
 def _lanes(devices: Iterable[str]) -> list[list[str]]:
     """Devices that may be measured at the same time, each lane one after the other."""
-    here, lanes = [], []
+    here: list[str] = []
+    lanes: list[list[str]] = []
     for name in dict.fromkeys(devices):
-        if name.partition(":")[0] in HERE:
+        kind, _, serial = name.partition(":")
+        same = [lane for lane in lanes if serial and lane[0].partition(":")[2] == serial]
+        if kind in HERE:
             here.append(name)
+        elif same:  # one phone, measured in shell mode and by its app
+            same[0].append(name)
         else:
             lanes.append([name])
     return [lane for lane in (here, *lanes) if lane]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from builder.bundle import Bundle, Golden
-from builder.bundle.tensors import as_golden, golden_tensor, peak_of, psnr_db
+from builder.bundle.tensors import as_golden, golden_tensor, peak_of, psnr_db, specs_of
 from harness.errors import MeasurementError, VerificationError
 from harness.records import Conditions, GoldenResult, Run
 from harness.statistics import stationarity, summarize
@@ -36,7 +36,7 @@ def check_golden(
         return None, f"golden {golden.id} has no expected output for variant {variant_id}"
     if not outputs:
         return None, "the device gave no outputs"
-    specs = {spec.name: spec for spec in bundle.manifest.outputs}
+    specs = {spec.name: spec for spec in specs_of(bundle.manifest.outputs, bundle.variant(variant_id).outputs)}
     psnr, error = [], []
     for tensor in expected.tensors:
         spec = specs[tensor.name]

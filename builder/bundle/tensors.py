@@ -6,6 +6,7 @@ Kotlin and Swift do the same arithmetic on the same golden files. All arrays are
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,6 +88,18 @@ def from_artifact(tensor: Array, binding: Binding) -> Array:
     """The artifact's tensor -> logical layout; floats become float32."""
     moved = tensor.transpose(0, 3, 1, 2) if binding.layout == "NHWC" else tensor
     return np.ascontiguousarray(moved, dtype=np.float32 if moved.dtype.kind == "f" else moved.dtype)
+
+
+def specs_of(specs: Sequence[TensorSpec], bindings: Sequence[Binding]) -> tuple[TensorSpec, ...]:
+    """The bundle's tensors with the shapes that one variant has for them."""
+    shapes = {binding.name: logical_shape(binding) for binding in bindings}
+    return tuple(spec.model_copy(update={"shape": shapes[spec.name]}) for spec in specs)
+
+
+def logical_shape(binding: Binding) -> tuple[int, ...]:
+    """NCHW for pictures, whatever the artifact's own layout."""
+    shape = binding.shape
+    return (shape[0], shape[3], shape[1], shape[2]) if binding.layout == "NHWC" else shape
 
 
 def golden_tensor(root: Path, golden: GoldenTensor, spec: TensorSpec) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ DEVICES: dict[str, str] = {
     "host": "harness.devices.host",
     "arm64": "harness.devices.arm64",
     "android": "harness.devices.android",
+    "android-app": "harness.devices.android_app",
     "ios-simulator": "harness.devices.ios_simulator",
     "ios": "harness.devices.ios_device",
     "replay": "harness.devices.replay",

@@ -15,6 +15,7 @@ from harness.errors import DeviceError, DeviceLost, MissingToolError
 
 LIST_S = 30.0  # the first call of the day starts adb's server
 SHELL_S = 20.0
+INSTALL_S = 120.0  # the phone compiles and verifies the app
 SLOWEST_BYTES_PER_S = 1_000_000.0  # of a transfer: USB 2 with a bad cable is faster
 END = re.compile(r"\nedgebundle-end (\d+)\n\Z")
 STATE_ADVICE = {
@@ -154,6 +155,15 @@ class Adb:
         size = sum(path.stat().st_size for path in sources)
         words = ["push", *(str(path) for path in sources), target]
         self._transfer(words, doing="take files", size=size)
+
+    def install(self, apk: Path) -> str:
+        """Install an app, over one of the same key; what adb said, a refusal of the phone included. Raises DeviceLost."""
+        limit = INSTALL_S + apk.stat().st_size / SLOWEST_BYTES_PER_S
+        done = self._run(["install", "-r", "-d", str(apk)], doing="install the app", timeout_s=limit)
+        said = f"{done.stdout}\n{done.stderr}"
+        if done.returncode and "INSTALL_" not in said:
+            raise DeviceLost(self._failure(done, "install the app"))
+        return said
 
     def pull(self, source: str, target: Path, *, size: int) -> None:
         """Copy one file of `size` bytes from the device."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 from builder.bundle import Variant
 from harness.config import Pins
-from harness.records import Conditions, DeviceInfo, OpDevice, Reading, Sample, TextReading
+from harness.records import Conditions, DeviceInfo, GoldenResult, OpDevice, Reading, Sample, TextReading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,6 +53,7 @@ class Measured:
     warm_up: int | None = None  # of a device that ends its warm-up itself: inferences before those of `latency_ns`
     compile_ns: Reading | None = None
     op_devices: tuple[OpDevice, ...] = ()
+    golden: GoldenResult | None = None  # of a device that checks by itself and gives no outputs: the Android app
 
 
 class Device(Protocol):

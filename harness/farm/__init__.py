@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import cast
 
 from builder.bundle import BundleError, opened
+from harness.devices.apk import application_id
 from harness.errors import UsageError
-from harness.farm.apk import application_id
 
 ACTIVITY = "org.edgebundle.app.MainActivity"
 OUTPUT = "runs.jsonl"

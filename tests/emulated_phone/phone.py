@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import shutil
 import socket
 import threading
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from harness.devices.runner_binaries import runner_sources
+from tests.emulated_phone.app import Apps
 from tests.emulated_phone.connection import Connection, Stream
 from tests.emulated_phone.faults import Faults
 from tests.emulated_phone.personality import Personality
@@ -33,12 +35,14 @@ class EmulatedPhone:
         self._personality = personality
         self._fill_root()
         self.storage = Storage(self.root, self.faults)
+        self.apps = Apps(self.root)
         self._shell = Shell(
             root=self.root,
             work=self._work,
             answers=personality.answers(),
             denied=personality.denied,
             faults=self.faults,
+            apps=self.apps,
         )
         self._connections: list[Connection] = []
         self._other_services: list[str] = []
@@ -127,6 +131,8 @@ class EmulatedPhone:
         options = service.split(",")
         if options[0] == "shell":
             self._shell.serve(stream, argument, framed="v2" in options)
+        elif service == "exec" and argument.startswith("cmd package"):
+            self.apps.install(stream, shlex.split(argument))
         elif service == "exec":
             self._shell.serve(stream, argument, framed=False)
         elif service == "sync":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import struct
@@ -18,10 +19,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from tests.emulated_phone.app import Apps
 from tests.emulated_phone.connection import Stream
 from tests.emulated_phone.faults import Faults
 
-PHONE_PATH = re.compile(r"(?<![\w/.-])/(?=(data|sys|proc)/)")
+PHONE_PATH = re.compile(r"(?<![\w/.-])/(?=(data|sys|proc|storage)/)")
 FRAME = struct.Struct("<BI")
 STDOUT, STDERR, EXIT = 1, 2, 3
 TOOLS = ("mkdir", "chmod", "rm", "sha256sum")  # what a phone's toybox has too, and the harness uses
@@ -78,8 +80,9 @@ class Shell:
     """Runs command lines of the host. `root` is the phone's file system, `work` holds the shell's own files."""
 
     def __init__(
-        self, *, root: Path, work: Path, answers: Mapping[str, str], denied: tuple[str, ...], faults: Faults
+        self, *, root: Path, work: Path, answers: Mapping[str, str], denied: tuple[str, ...], faults: Faults, apps: Apps
     ) -> None:
+        self._apps = apps
         self._root, self._faults = root, faults
         self._children: list[subprocess.Popen[bytes]] = []
         self.unknown_file = work / "unknown-commands"
@@ -121,6 +124,8 @@ class Shell:
         if self._faults.hang_on is not None and self._faults.hang_on in command:
             stream.wait_closed()
             return
+        if (answer := self._of_an_app(command)) is not None:
+            command = re.sub(r"(?s)\A\( .*\n\); edge", lambda _: f"( printf %s {shlex.quote(answer)}\n); edge", command)
         mapped = PHONE_PATH.sub(lambda found: f"{self._root}/", command)
         child = subprocess.Popen(
             [program("bash"), "-c", mapped],
@@ -152,6 +157,14 @@ class Shell:
         if framed:
             told = self._faults.exit_status if self._faults.exit_status is not None else status
             stream.write(FRAME.pack(EXIT, 1) + bytes([told & 0xFF]))
+
+    def _of_an_app(self, command: str) -> str | None:
+        """What apps answer to the commands that are theirs."""
+        if " am start " in command:
+            return self._apps.start(command)
+        if found := re.search(r"\( pm (path|uninstall) (\S+)\n", command):
+            return (self._apps.path if found.group(1) == "path" else self._apps.uninstall)(found.group(2)) or ""
+        return None
 
     def _kill_when_closed(self, stream: Stream, child: subprocess.Popen[bytes]) -> None:
         stream.wait_closed()

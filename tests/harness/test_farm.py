@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from harness.devices.apk import application_id
 from harness.errors import StoreError, UsageError
 from harness.farm import FARMS, write_job
-from harness.farm.apk import application_id
 from harness.farm.imported import import_results
 from harness.store import open_store
 from tests.harness.runs import device, make_run

@@ -122,10 +122,12 @@ def test_a_replayed_record_is_labelled_and_not_called_ok(
     measured_runs: list[Run], small_bundle: Path, tmp_path: Path
 ) -> None:
     """Replay gives back the recorded latencies once; its label is on the run, and the unchecked output costs it the `ok`."""
+    steady = tuple(8_000_000 + 1000 * (number % 7) for number in range(30))
+    recorded = [run.model_copy(update={"latency_ns": steady}) for run in measured_runs]
     file = tmp_path / "recorded.jsonl"
-    file.write_text("".join(run.to_json() + "\n" for run in measured_runs), encoding="utf-8")
+    file.write_text("".join(run.to_json() + "\n" for run in recorded), encoding="utf-8")
     result = harness.measure(small_bundle, devices=[f"replay:{file}"])
-    assert [run.latency_ns for run in result.runs] == [run.latency_ns for run in measured_runs]
+    assert [run.latency_ns for run in result.runs] == [steady] * len(recorded)
     for run in result.runs:
         assert run.simulated == "replayed from recorded.jsonl"
         assert run.device.kind == "replay"

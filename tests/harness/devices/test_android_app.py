@@ -1,0 +1,149 @@
+"""App mode: the APK that the builder makes, installed and started over the real adb on the emulated phone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from builder.bundle import Bundle
+from builder.targets import TARGETS
+from builder.targets.base import PackageRequest
+from harness.config import Protocol
+from harness.devices import android_app
+from harness.session import SessionResult, opened_bundle, run_session
+from tests.emulated_phone import EmulatedPhone
+
+FEW = Protocol(name="few", warmup=1, runs=20, threads=1, timeout_s=20)
+NAME = "org.example.small"
+
+
+@pytest.fixture(scope="module")
+def apk(small_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("apk")
+    request = PackageRequest(
+        bundle=Bundle.open(small_bundle),
+        application_id=NAME,
+        version_name="1.0",
+        version_code=1,
+        formats=("apk",),
+        out=out,
+    )
+    return next(path for path in TARGETS["android"].package(request).files if path.suffix == ".apk")
+
+
+@pytest.fixture
+def app_phone(phone: EmulatedPhone, apk: Path, monkeypatch: pytest.MonkeyPatch) -> EmulatedPhone:
+    monkeypatch.setenv(android_app.APP, str(apk))
+    return phone
+
+
+def session(phone: EmulatedPhone, bundle: Path, *kinds: str) -> SessionResult:
+    with opened_bundle(bundle) as opened:
+        return run_session(opened, [f"{kind}:{phone.address}" for kind in kinds], FEW, None)
+
+
+def failures(result: SessionResult) -> list[str]:
+    return [entry.reason for entry in result.skipped if entry.failed]
+
+
+def test_the_app_measures_and_its_record_is_fetched(app_phone: EmulatedPhone, small_bundle: Path) -> None:
+    """Installed once, started by an intent, waited for in one call; the record is that of this run, and nothing is left but the app."""
+    first, second = (session(app_phone, small_bundle, "android-app") for _ in range(2))
+    for result in (first, second):
+        assert failures(result) == []
+        (run,) = (entry for entry in result.runs if entry.backend == "tflite")
+        assert (run.mode, run.verdict, run.device.kind) == ("app", "ok", "android")
+        assert run.golden is not None
+        assert run.golden.passed
+        assert len(run.latency_ns) + (run.warm_up or 0) >= FEW.runs
+    assert app_phone.apps.installs == 1
+    assert list((app_phone.root / "storage").rglob("*.jsonl")) == []
+
+
+def test_both_modes_of_one_phone_in_one_session(app_phone: EmulatedPhone, small_bundle: Path) -> None:
+    """One after the other on the same phone, both with their goldens reached, so that app and shell can be set side by side."""
+    result = session(app_phone, small_bundle, "android", "android-app")
+    assert failures(result) == []
+    found = {(run.mode, run.variant) for run in result.runs}
+    assert {("shell", "tflite-fp32"), ("app", "tflite-fp32")} <= found
+    assert all(run.golden is not None and run.golden.passed for run in result.runs)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "words"),
+    [
+        ("INSTALL_FAILED_INSUFFICIENT_STORAGE", "its storage is full; free space on it"),
+        ("INSTALL_FAILED_USER_RESTRICTED", "allow it in the developer options"),
+        ("INSTALL_FAILED_NO_MATCHING_ABIS", "no library for its processor"),
+        ("INSTALL_PARSE_FAILED_NO_CERTIFICATES", "INSTALL_PARSE_FAILED_NO_CERTIFICATES"),
+    ],
+)
+def test_a_phone_that_refuses_the_app(app_phone: EmulatedPhone, small_bundle: Path, refusal: str, words: str) -> None:
+    """The reason and what to do are told; no run is recorded."""
+    app_phone.apps.faults.refuse = refusal
+    result = session(app_phone, small_bundle, "android-app")
+    assert result.runs == ()
+    assert words in failures(result)[0]
+
+
+def test_an_app_of_another_key_is_replaced(app_phone: EmulatedPhone, small_bundle: Path, apk: Path) -> None:
+    """It is uninstalled first: Android never installs over another signature."""
+    place = app_phone.root / "data/app" / NAME / "base.apk"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"of somebody else")
+    app_phone.apps.faults.refuse_once = "INSTALL_FAILED_UPDATE_INCOMPATIBLE"
+    result = session(app_phone, small_bundle, "android-app")
+    assert failures(result) == []
+    assert place.read_bytes() == apk.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        ("exception", "died while it measured variant tflite-fp32"),
+        ("died", "died while it measured variant tflite-fp32"),
+        ("silent", "ended without a word"),
+        ("error", "the model needs more memory than this phone has"),
+    ],
+)
+def test_an_app_that_fails(app_phone: EmulatedPhone, small_bundle: Path, ends: str, words: str) -> None:
+    """A crash, a kill by the system and the app's own error are told apart; the variant is given up with the reason."""
+    app_phone.apps.faults.ends = ends
+    result = session(app_phone, small_bundle, "android-app")
+    assert result.runs == ()
+    assert any(words in reason for reason in failures(result))
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        ({"id": "another"}, "the record of another run"),
+        ({"variant_sha256": "1" * 64}, "the record of another run"),
+        ({"latency_ns": [5]}, "did 1 runs, not"),
+        ({"latency_ns": [-5] * 30}, "damaged record"),
+        ({"verdict": "invalid: the app was not in the foreground all the time"}, "not in the foreground"),
+    ],
+)
+def test_a_record_that_is_not_this_run_is_refused(
+    app_phone: EmulatedPhone, small_bundle: Path, edit: dict[str, object], words: str
+) -> None:
+    """Nothing is taken for a measurement that is not the one asked for."""
+    app_phone.apps.faults.edit = edit
+    result = session(app_phone, small_bundle, "android-app")
+    assert result.runs == ()
+    assert any(words in reason for reason in failures(result))
+
+
+def test_an_app_must_be_named(
+    phone: EmulatedPhone, small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sentence names the variable and the command that makes the app."""
+    from harness.errors import UsageError
+
+    monkeypatch.delenv(android_app.APP, raising=False)
+    with pytest.raises(UsageError, match=r"EDGEBUNDLE_ANDROID_APP .*builder package --target android"):
+        session(phone, small_bundle, "android-app")
+    monkeypatch.setenv(android_app.APP, str(tmp_path / "no.apk"))
+    with pytest.raises(UsageError, match="does not exist"):
+        session(phone, small_bundle, "android-app")
