@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from pathlib import Path
 from typing import Self
@@ -72,6 +73,11 @@ class Protocol(Section):
         if self.max_runs and self.max_runs < self.runs:
             raise ValueError(f"'max_runs' ({self.max_runs}) is less than 'runs' ({self.runs})")
         return self
+
+    @property
+    def sha256(self) -> str:
+        """Of all that it says, so that an edited protocol is another one."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     @property
     def most_runs(self) -> int:

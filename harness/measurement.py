@@ -109,7 +109,9 @@ def measure_variant(
         delegate_requested=variant.delegate,
         delegate_executed=measured.delegate_executed,
         threads=plan.threads,
-        protocol=ProtocolInfo(name=plan.name, warmup=plan.warmup, runs=plan.runs, duration_s=plan.duration_s),
+        protocol=ProtocolInfo(
+            name=plan.name, warmup=plan.warmup, runs=plan.runs, duration_s=plan.duration_s, sha256=protocol.sha256
+        ),
         input_sha256=tensors_sha256(request.inputs),
         conditions_start=before,
         conditions_end=after,

@@ -111,12 +111,14 @@ class GoldenResult(Frozen):
 
 
 class ProtocolInfo(Frozen):
-    """The protocol that was followed, in numbers. With `duration_s` inferences followed one another for that long."""
+    """The protocol that was followed, in numbers. With `duration_s` inferences followed one another for that long. `sha256` is that of all
+    that it says, which tells two of one name apart."""
 
     name: str
     warmup: int
     runs: int
     duration_s: float | None = None
+    sha256: str | None = None
 
     @property
     def sustained(self) -> bool:

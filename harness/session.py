@@ -123,10 +123,12 @@ def resumable(bundle: Bundle, protocol: Protocol, store: Store | None) -> list[R
     """The records of the last session of this bundle and protocol. Raises UsageError where there is none."""
     if store is None:
         raise UsageError("there is no store to resume a session from; name it with -o.")
-    runs = [run for run in store.runs() if run.bundle_sha256 == bundle.sha256 and run.protocol.name == protocol.name]
+    own = [run for run in store.runs() if run.bundle_sha256 == bundle.sha256 and run.protocol.name == protocol.name]
+    runs = [run for run in own if run.protocol.sha256 == protocol.sha256]
     if not runs:
+        edited = "; it was edited since: " if own else "; "
         raise UsageError(
-            f"the store holds no session of this bundle with the protocol {protocol.name!r}; start one without --resume."
+            f"the store holds no session of this bundle with this protocol {protocol.name!r}{edited}start one without --resume."
         )
     return [run for run in runs if run.session == runs[-1].session]
 

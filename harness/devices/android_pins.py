@@ -30,9 +30,11 @@ def pinned(adb: Adb, pins: Pins, journal: Path) -> Iterator[tuple[TextReading, .
     Raises DeviceError, and DeviceLost for a phone that went away; the journal then stays for the next start.
     """
     steps = _steps(adb, pins)
-    write_journal(journal, [undo for _, _, undo in steps])
+    _note(journal, steps, held=False)
     try:
-        yield tuple(_set(adb, name, command) for name, command, _ in steps)
+        told = [_set(adb, name, command) for name, command, _ in steps]
+        _note(journal, [step for step, reading in zip(steps, told, strict=True) if reading.value], held=True)
+        yield tuple(told)
     except BaseException:
         with suppress(DeviceError):  # it went away: the first error tells more, and the journal stays
             repair(adb, journal)
@@ -41,18 +43,35 @@ def pinned(adb: Adb, pins: Pins, journal: Path) -> Iterator[tuple[TextReading, .
 
 
 def repair(adb: Adb, journal: Path) -> None:
-    """Set back what a journal tells, if there is one. Raises DeviceError; the journal goes only when all was set back."""
+    """Set back what a journal tells, if there is one. Raises DeviceLost, and the journal stays; DeviceError, once, for what the phone
+    refuses to take back.
+
+    What may never have been set, because the harness was killed while it was setting it, is not missed.
+    """
     if not journal.exists():
         return
-    for command in json.loads(journal.read_text(encoding="utf-8")):
-        # a phone that refused to set fixed performance refuses to end it too: there is nothing to set back then
-        adb.shell(words(*command), doing="take back a setting")
+    refused = []
+    for entry in json.loads(journal.read_text(encoding="utf-8")):
+        result = adb.shell(words(*entry["undo"]), doing="take back a setting")
+        if result.status and entry["held"]:
+            refused.append(entry)
     journal.unlink()
+    if refused:
+        names = " and ".join(entry["name"] for entry in refused)
+        by_hand = "; ".join(words("adb", "-s", adb.serial, "shell", *entry["undo"]) for entry in refused)
+        raise DeviceError(f"{adb.serial} refused to take back {names}; set it back by hand: {by_hand}.")
 
 
-def _steps(adb: Adb, pins: Pins) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+Steps = list[tuple[str, tuple[str, ...], tuple[str, ...]]]
+
+
+def _note(journal: Path, steps: Steps, *, held: bool) -> None:
+    write_journal(journal, [{"name": name, "undo": undo, "held": held} for name, _, undo in steps])
+
+
+def _steps(adb: Adb, pins: Pins) -> Steps:
     """Name, command and the command that undoes it, of each pin."""
-    steps: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []
+    steps: Steps = []
     if pins.fixed_performance:
         steps.append((FIXED, (*PERFORMANCE, "true"), (*PERFORMANCE, "false")))
     if pins.stay_awake:

@@ -15,7 +15,7 @@ class Faults:
     bytes that are still to be taken. `storage_bytes`: what the storage takes; `read_only`: it takes nothing. `corrupt_pushes`: one
     bit of a pushed file flips; `cut_pushes`: its second half is missing; `corrupt_pulls` and `cut_pulls`: the same on the way
     back. `garble`: what becomes of the output of a shell command, framing and all else in order. `crash`: the signal that ends
-    the benchmark as soon as it starts. `deaf`: packets of the host are taken and never answered.
+    the benchmark as soon as it starts. `refuse`: shell commands that contain this text end as ones without permission do. `deaf`: packets of the host are taken and never answered.
     """
 
     unauthorized: bool = False
@@ -30,4 +30,5 @@ class Faults:
     cut_pulls: bool = False
     garble: Callable[[bytes], bytes] | None = None
     crash: int | None = None
+    refuse: str | None = None
     deaf: bool = False

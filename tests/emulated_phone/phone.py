@@ -68,6 +68,10 @@ class EmulatedPhone:
         """Settings and modes that were set since the phone exists."""
         return self._shell.state
 
+    def replay(self, folder: Path) -> None:
+        """Answer benchmarks from recordings: `tflite` and `pte`, each with `result` (what was printed) and the output files."""
+        self._shell.replay = folder
+
     @property
     def files(self) -> list[str]:
         """Paths of all files in the directory that is the shell's to write in."""

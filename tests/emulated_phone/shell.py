@@ -24,6 +24,7 @@ from tests.emulated_phone.connection import Stream
 from tests.emulated_phone.faults import Faults
 
 PHONE_PATH = re.compile(r"(?<![\w/.-])/(?=(data|sys|proc|storage)/)")
+INNER = re.compile(r"(?s)\A\( .*\n\); edge")  # what the harness asks for, without the line that tells its status
 FRAME = struct.Struct("<BI")
 STDOUT, STDERR, EXIT = 1, 2, 3
 TOOLS = ("mkdir", "chmod", "rm", "sha256sum")  # what a phone's toybox has too, and the harness uses
@@ -71,6 +72,12 @@ cmd() {
 function ./ld-linux-aarch64.so.1 {
     [ -x ./ld-linux-aarch64.so.1 ] || { echo "/system/bin/sh: ./ld-linux-aarch64.so.1: can't execute: Permission denied" >&2; return 126; }
     [ -z "$PHONE_CRASH" ] || { echo '{"schema":1,"runt'; kill -s "$PHONE_CRASH" $BASHPID; }
+    if [ -n "$PHONE_REPLAY" ]; then
+        local kind=tflite
+        case "$*" in *.pte*) kind=pte ;; esac
+        "$HOST_CP" "$PHONE_REPLAY/$kind"/output.* . && "$HOST_CAT" "$PHONE_REPLAY/$kind/result"
+        return
+    fi
     "$HOST_QEMU" -cpu cortex-a76 -L "$PHONE_ROOT" ./ld-linux-aarch64.so.1 "$@"
 }
 """
@@ -84,6 +91,7 @@ class Shell:
     ) -> None:
         self._apps = apps
         self._root, self._faults = root, faults
+        self.replay: Path | None = None  # results of benchmarks that ran before, instead of running them under QEMU
         self._children: list[subprocess.Popen[bytes]] = []
         self.unknown_file = work / "unknown-commands"
         tools, replies, self._state = work / "bin", work / "answers", work / "state"
@@ -99,6 +107,7 @@ class Shell:
             "BASH_ENV": str(work / "startup"),
             "LC_ALL": "C.UTF-8",
             "HOST_CAT": program("cat"),
+            "HOST_CP": program("cp"),
             "HOST_QEMU": program("qemu-aarch64"),
             "PHONE_ROOT": str(root),
             "PHONE_ANSWERS": str(replies),
@@ -124,13 +133,16 @@ class Shell:
         if self._faults.hang_on is not None and self._faults.hang_on in command:
             stream.wait_closed()
             return
+        if self._faults.refuse is not None and self._faults.refuse in command:
+            command = INNER.sub("( echo java.lang.SecurityException: not allowed >&2; exit 255\n); edge", command)
         if (answer := self._of_an_app(command)) is not None:
-            command = re.sub(r"(?s)\A\( .*\n\); edge", lambda _: f"( printf %s {shlex.quote(answer)}\n); edge", command)
+            command = INNER.sub(lambda _: f"( printf %s {shlex.quote(answer)}\n); edge", command)
         mapped = PHONE_PATH.sub(lambda found: f"{self._root}/", command)
         child = subprocess.Popen(
             [program("bash"), "-c", mapped],
             cwd=self._root,
-            env=self._environment | {"PHONE_CRASH": str(self._faults.crash or "")},
+            env=self._environment
+            | {"PHONE_CRASH": str(self._faults.crash or ""), "PHONE_REPLAY": str(self.replay or "")},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if framed else subprocess.STDOUT,

@@ -267,11 +267,15 @@ def test_a_session_is_resumed_from_its_store(bundle: Bundle, tmp_path: Path, mon
     assert len(second.calls) == 2
 
 
-def test_there_must_be_something_to_resume(bundle: Bundle, tmp_path: Path) -> None:
-    """Another protocol, or no store at all, is bad usage."""
+def test_there_must_be_something_to_resume(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another protocol, one of the same name that was edited, or no store at all, is bad usage."""
     store = open_store(str(tmp_path / "runs.sqlite"), create=True)
-    with pytest.raises(UsageError, match="no session of this bundle with the protocol 'standard'"):
+    with pytest.raises(UsageError, match="no session of this bundle with this protocol 'standard'; start one"):
         resumable(bundle, PROTOCOLS["standard"], store)
+    measured_on(Bench(VirtualClock()), bundle, PROTOCOLS["quick"], monkeypatch, store=store)
+    assert resumable(bundle, PROTOCOLS["quick"], store)
+    with pytest.raises(UsageError, match="it was edited since: start one without --resume"):
+        resumable(bundle, PROTOCOLS["quick"].model_copy(update={"seed": 7}), store)
     store.close()
     with pytest.raises(UsageError, match="name it with -o"):
         resumable(bundle, PROTOCOLS["quick"], None)

@@ -59,6 +59,22 @@ def test_set_back_after_an_error(phone: EmulatedPhone) -> None:
     assert phone.state == BACK
 
 
+def test_what_the_phone_refuses_to_take_back_is_told(phone: EmulatedPhone) -> None:
+    """A setting that was set and cannot be set back is an error that names it and the command; it is told once."""
+    device = opened(phone)
+    with (
+        pytest.raises(
+            DeviceError, match=r"refused to take back stay awake; set it back by hand: adb -s \S+ shell settings"
+        ),
+        device,
+        device.pin(Pins(stay_awake=True)),
+    ):
+        phone.faults.refuse = "settings delete"
+    phone.faults.refuse = None
+    with opened(phone):
+        assert phone.state == {"global.stay_on_while_plugged_in": "7"}
+
+
 def test_the_next_start_repairs_after_kill_9(phone: EmulatedPhone) -> None:
     """A harness that is killed leaves the phone pinned and its lock free; opening the phone again sets it back."""
     done = subprocess.run([sys.executable, "-c", KILLED, f"android:{phone.address}"], timeout=60, check=False)
