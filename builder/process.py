@@ -9,8 +9,9 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -177,6 +178,29 @@ def run_limited(
             kill_group(process)
     poll()
     return process.returncode
+
+
+@contextmanager
+def background(argv: Sequence[str | Path], *, log: Path) -> Iterator[None]:
+    """A program that runs beside, with its output in `log`; it ends, with all that it started, when the block does.
+
+    Raises ToolMissing.
+    """
+    with log.open("wb") as stream:
+        try:
+            process = subprocess.Popen(
+                [str(word) for word in argv],
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            raise ToolMissing(f"{argv[0]} is not installed") from error
+    try:
+        yield
+    finally:
+        kill_group(process)
 
 
 class Service:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder import process
 from harness.devices.base import Device, Found
 from harness.devices.ios_app import opened
-from harness.devices.xcrun import WRONG_STATE, Said, call
+from harness.devices.xcrun import WRONG_STATE, Said, call, find_xcrun
 from harness.errors import DeviceError, MissingToolError, UsageError
 from harness.records import DeviceInfo, Reading, TextReading
 
@@ -23,6 +26,7 @@ BOOT_S = 240.0  # the first boot after an update of Xcode takes minutes
 SHUTDOWN_S = 60.0
 RACE_S = 60.0  # after `bootstatus` said that the state is wrong
 PAUSE_S = 1.0
+FOLLOW_S, FOLLOW_PAUSE_S = 5.0, 0.05  # until the log is followed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +110,7 @@ class Simctl:
     def __init__(self, simulator: Simulator, sleep: Callable[[float], None] = time.sleep) -> None:
         self._simulator = simulator
         self._sleep = sleep
+        self._said = ""
 
     @property
     def info(self) -> DeviceInfo:
@@ -170,28 +175,37 @@ class Simctl:
 
     def launch(self, identifier: str, arguments: list[str], timeout_s: float) -> str:
         words = ["simctl", "launch", "--console-pty", "--terminate-running-process", self._simulator.udid, identifier]
-        try:
-            said = call(
-                [*words, *arguments], doing="run the app", timeout_s=timeout_s, env={"SIMCTL_CHILD_EDGEBUNDLE": "1"}
-            )
-        except DeviceError:
-            self._call("terminate", identifier, doing="end the app", timeout_s=QUICK_S)
-            raise
+        with self._log_followed(identifier):
+            try:
+                said = call(
+                    [*words, *arguments], doing="run the app", timeout_s=timeout_s, env={"SIMCTL_CHILD_EDGEBUNDLE": "1"}
+                )
+            except DeviceError:
+                self._call("terminate", identifier, doing="end the app", timeout_s=QUICK_S)
+                raise
         if said.status and said.code is not None:  # a crash gives a status too, but no such error
             raise self._failed(said, "launch the app")
         return said.stdout
 
+    @contextmanager
+    def _log_followed(self, identifier: str) -> Iterator[None]:
+        """The simulator's log of the app and of faults while the block runs; its last message is kept."""
+        words = ["simctl", "spawn", self._simulator.udid, "log", "stream", "--style", "ndjson", *_of(identifier)]
+        self._said = ""
+        with tempfile.TemporaryDirectory(prefix="edgebundle-log-") as folder:
+            log = Path(folder) / "log.ndjson"
+            with process.background([find_xcrun(), *words], log=log):
+                deadline = time.monotonic() + FOLLOW_S
+                while not log.stat().st_size and time.monotonic() < deadline:  # its first line says that it listens
+                    self._sleep(FOLLOW_PAUSE_S)
+                yield
+            self._said = last_message(log.read_text(encoding="utf-8", errors="replace"))
+
     def explain(self, identifier: str) -> str:
-        words = [
-            "log",
-            "show",
-            "--style",
-            "ndjson",
-            "--last",
-            "2m",
-            "--predicate",
-            f'subsystem == "{identifier}" OR messageType == "fault"',
-        ]
+        """The last message that was heard; what came too late for that is asked for."""
+        if self._said:
+            return self._said
+        words = ["log", "show", "--style", "ndjson", "--last", "2m", *_of(identifier)]
         try:
             said = call(["simctl", "spawn", self._simulator.udid, *words], doing="show its log", timeout_s=QUICK_S)
         except DeviceError:
@@ -229,6 +243,11 @@ class Simctl:
 
     def _failed(self, said: Said, doing: str) -> DeviceError:
         return DeviceError(f"{self.info.id} could not {doing}: {said.reason}.")
+
+
+def _of(identifier: str) -> list[str]:
+    """What of the log concerns a run."""
+    return ["--predicate", f'subsystem == "{identifier}" OR messageType == "fault"']
 
 
 def last_message(text: str) -> str:

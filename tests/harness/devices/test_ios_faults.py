@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from builder import process
@@ -196,6 +197,22 @@ def test_throttling_is_seen_here(bundle: Bundle, tmp_path: Path, monkeypatch: py
     play(tmp_path, monkeypatch, "xcrun").fault("throttled")
     (measured,) = measure(bundle, f"ios:{DEVICE}")
     assert [(s.probe, s.value, s.unit) for s in measured.samples] == [("thermal_status", 3, "status")]
+
+
+def test_a_simulator_is_listened_to_while_the_app_runs(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is followed live: what the system says of a crash is known without asking for the archive, and nothing goes on listening."""
+    standin = play(tmp_path, monkeypatch, "xcrun")
+    standin.fault("app-crash-at-launch")
+    with pytest.raises(DeviceError, match="Fatal error: index out of range"):
+        measure(bundle, f"ios-simulator:{UDID}")
+    calls = [json.loads(line) for line in (standin.folder / "calls.jsonl").read_text().splitlines()]
+    assert [call[4:6] for call in calls if "log" in call] == [["log", "stream"]]
+    listening = [
+        line.info["cmdline"] for line in psutil.process_iter(["cmdline"]) if UDID in (line.info["cmdline"] or [])
+    ]
+    assert listening == []
 
 
 def test_no_run_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import os
 import plistlib
 import shutil
 import sys
+import time
 from pathlib import Path
 
 from played_app import play
@@ -96,11 +97,25 @@ def verb(state: State, words: list[str]) -> None:
         print(state.documents(rest[1]).parent)
     elif name == "terminate":
         return
+    elif name == "spawn" and rest[1:6] == ["log", "stream", "--style", "ndjson", "--predicate"]:
+        stream(state)
     elif name == "spawn" and rest[1:3] == ["log", "show"]:
         print('Filtering the log data using "messageType == fault"')
-        print(json.dumps({"eventMessage": "Fatal error: index out of range", "messageType": "Fault"}))
+        print(json.dumps({"eventMessage": "what the archive says", "messageType": "Fault"}))
     else:
         unknown()
+
+
+def stream(state: State) -> None:
+    """What is written into the log from now on, until somebody ends this."""
+    print('Filtering the log data using "messageType == fault"', flush=True)
+    log, told = state.folder / "log.ndjson", 0
+    while True:
+        lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+        for line in lines[told:]:
+            print(line, flush=True)
+        told = len(lines)
+        time.sleep(0.01)
 
 
 def boot(state: State) -> None:
@@ -163,6 +178,10 @@ def launch(state: State, rest: list[str]) -> None:
     )
     fault = "" if spared else state.values["fault"].removeprefix("first:")
     print(f"{identifier}: 4001")
+    if fault.startswith("app-crash"):
+        with (state.folder / "log.ndjson").open("a", encoding="utf-8") as log:
+            log.write(json.dumps({"eventMessage": "Fatal error: index out of range", "messageType": "Fault"}) + "\n")
+        time.sleep(0.2)  # an app takes a moment to die
     print(play(state.documents(identifier), arguments, fault, simulator=True), end="")
     if fault == "app-crash-late":
         sys.exit(3)
