@@ -47,7 +47,7 @@ class BenchmarkRunner(private val context: Context) {
         val loading = System.nanoTime()
         loader.load(variant, request.threads).use { session ->
             val loadNs = System.nanoTime() - loading
-            val golden = loader.manifest.goldens.firstOrNull()
+            val golden = session.manifest.goldens.firstOrNull()
             golden?.let { loader.goldens.fill(session, it) }
             val (timings, samples) = ConditionSampler(device).during { Benchmark(request.warmup, request.runs, request.seconds).measure(session, cancelled) }
             val checked = golden?.let { loader.goldens.compare(session, it) }

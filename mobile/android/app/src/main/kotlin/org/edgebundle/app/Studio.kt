@@ -54,11 +54,11 @@ class Studio(private val context: Context) : AutoCloseable {
     private fun classify(): Shown {
         val messages = ArrayList<String>()
         return StyleModel.openFirst(context, loader, StyleModel.defaultThreads(), messages).use { session ->
-            loader.goldens.fill(session, loader.manifest.goldens.first())
+            loader.goldens.fill(session, session.manifest.goldens.first())
             val start = System.nanoTime()
             session.run()
             val elapsed = (System.nanoTime() - start) / 1e6
-            val output = loader.manifest.outputs.first()
+            val output = session.manifest.outputs.first()
             val values = session.values(output.name)
             val best = values.indices.sortedByDescending { values[it] }.take(3).map { output.labels?.getOrNull(it) ?: it.toString() }
             Shown(picture, null, session.variant.id, session.delegateExecuted.value ?: session.variant.delegate, elapsed, best, messages)

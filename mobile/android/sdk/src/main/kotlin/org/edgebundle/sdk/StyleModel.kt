@@ -148,7 +148,7 @@ class StyleModel private constructor(private val session: Session, loader: Model
     private fun isCancelled() = cancelled || givenUp()
 
     private fun setDefaults(loader: ModelLoader) {
-        val golden = loader.manifest.goldens.firstOrNull() ?: return
+        val golden = session.manifest.goldens.firstOrNull() ?: return
         for (tensor in golden.inputs) if (tensor.encoding != GoldenCheck.PNG) session.setValues(tensor.name, loader.goldens.values(tensor))
     }
 

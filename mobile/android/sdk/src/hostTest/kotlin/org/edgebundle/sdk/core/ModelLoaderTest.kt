@@ -51,6 +51,27 @@ class ModelLoaderTest {
     }
 
     @Test
+    fun variantsOfSeveralSizesHaveTheirOwnGoldensAndShapes() {
+        val sized = loaderOf { manifest ->
+            val goldens = manifest.getJSONArray("goldens")
+            val other = JSONObject(goldens.getJSONObject(0).toString()).put("id", "of the second")
+            other.getJSONArray("expected").remove(0)
+            goldens.put(other)
+            goldens.getJSONObject(0).getJSONArray("expected").remove(1)
+            for (what in listOf("inputs", "outputs")) manifest.getJSONArray(what).getJSONObject(0).getJSONArray("shape").put(2, 4096).put(3, 4096)
+        }
+        for (variant in sized.variants) {
+            sized.load(variant, 1).use { session ->
+                val golden = session.manifest.goldens.single()
+                assertTrue(golden.expected.any { it.variant == variant.id })
+                assertTrue(sized.goldens.run(session, golden).passed)
+                assertEquals(variant.inputs.first().logicalShape, session.manifest.inputs.first().shape)
+            }
+        }
+        first(sized).use { assertEquals("tflite-first", it.variant.id) }
+    }
+
+    @Test
     fun aVariantThatPassedBeforeIsNotCheckedAgain() {
         val strict = loaderOf { it.getJSONArray("goldens").getJSONObject(0).getJSONArray("expected").getJSONObject(0).put("min_psnr_db", EQUAL_DB + 1) }
         strict.loadFirst(strict.variants, 1, verified = { true }, passed = {}, report = { error(it) }).use { assertEquals("tflite-first", it.variant.id) }

@@ -14,6 +14,16 @@ class Manifest(
     /** The variant of that id. Throws [BundleException] naming the known ones. */
     fun variant(id: String): Variant = variants.firstOrNull { it.id == id }
         ?: throw BundleException("the bundle has no variant '$id'; it has ${variants.joinToString { it.id }}.")
+
+    /** The manifest as one variant has it: with its sizes of the tensors, and the goldens that speak of it. */
+    fun of(variant: Variant) = Manifest(
+        modelName,
+        inputs.map { spec -> spec.sizedAs(variant.inputs) },
+        outputs.map { spec -> spec.sizedAs(variant.outputs) },
+        variants,
+        goldens.filter { golden -> golden.expected.any { it.variant == variant.id } },
+        rankings,
+    )
 }
 
 /** A tensor as the source model sees it; `shape` is logical (NCHW for images). */
@@ -33,6 +43,11 @@ class TensorSpec(
     val width get() = shape[shape.size - 1]
     val count get() = shape.fold(1, Int::times)
 
+    internal fun sizedAs(bindings: List<Binding>): TensorSpec {
+        val own = bindings.firstOrNull { it.name == name }?.logicalShape ?: return this
+        return TensorSpec(name, kind, own, bgr, range, mean, std, resize, labels)
+    }
+
     companion object {
         const val IMAGE = "image"
     }
@@ -41,6 +56,9 @@ class TensorSpec(
 /** How one logical tensor is laid out in one artifact. */
 class Binding(val name: String, val index: Int, val layout: String, val shape: List<Int>, val dtype: String) {
     val count get() = shape.fold(1, Int::times)
+
+    /** NCHW for pictures, whatever the artifact's own layout. */
+    val logicalShape get() = if (layout == NHWC) listOf(shape[0], shape[3], shape[1], shape[2]) else shape
 
     /** Size of one element in bytes. Throws [BundleException] for a type that no engine of this SDK takes. */
     val elementBytes

@@ -34,7 +34,7 @@ class ModelLoader(
             throw BundleException("there is not enough memory to load variant '${variant.id}' (${error.message}).", error)
         }
         return try {
-            Session(manifest, variant, engine)
+            Session(manifest.of(variant), variant, engine)
         } catch (error: BundleException) {
             engine.close()
             throw error
@@ -78,7 +78,7 @@ class ModelLoader(
             session.run()
             null
         } else {
-            manifest.goldens.map { goldens.run(session, it) }.firstOrNull { !it.passed }
+            session.manifest.goldens.map { goldens.run(session, it) }.firstOrNull { !it.passed }
                 ?.let { "variant '${session.variant.id}' fails golden '${it.id}' (${it.inWords}); the next variant is tried." }
         }
     } catch (error: BundleException) {
