@@ -118,7 +118,7 @@ def test_consumer_links_through_r8_full_mode(linked: Linked) -> None:
     dex = b"".join(path.read_bytes() for path in linked.dex)
     for name in (b"Lorg/example/consumer/Consumer;", b"Lorg/tensorflow/lite/Interpreter;"):
         assert name in dex
-    assert len(dex) < 200_000
+    assert len(dex) < 250_000  # kotlinx-coroutines included
 
 
 def test_everything_the_consumer_refers_to_exists_on_the_oldest_android(linked: Linked, tmp_path: Path) -> None:

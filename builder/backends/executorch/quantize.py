@@ -86,13 +86,20 @@ def _annotate(
     last = layer_output(call)
     before, after = (
         _static_spec(observed.get(node.name), layer, what, settings)
-        for node, what in ((source, "input"), (last, "output"))
+        for node, what in ((_before_casts(source), "input"), (last, "output"))
     )
     call.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(
         input_qspec_map={source: before, weight: weights}, output_qspec=after if last is call else None, _annotated=True
     )
     if last is not call:
         last.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(output_qspec=after, _annotated=True)
+
+
+def _before_casts(node: Any) -> Any:
+    """What was observed: a layer in float16 before this one stands between casts that the float network has not."""
+    while node.op == "call_function" and str(node.target) == "aten.to.dtype":
+        node = node.args[0]
+    return node
 
 
 def _static_spec(seen: Observation | None, layer: str, what: str, settings: CalibrationSettings) -> Any:

@@ -130,7 +130,8 @@ def test_fp16_stores_half_the_bytes(mixed: Model, fp32: Converted, tmp_path: Pat
 
 @pytest.mark.parametrize("seed", range(PLANS))
 def test_random_plans_are_realised(mixed: Model, seed: int, tmp_path: Path) -> None:
-    """Any mix of fp32, fp16, static and, for linear layers, dynamic int8 is in the file as it was asked for, and runs."""
+    """Any mix of fp32, fp16, static and, for linear layers, dynamic int8 is in the file as it was asked for, and runs; XNNPACK has some
+    mixes of fp16 and dynamic int8 only on paper, which running the file shows: those are refused."""
     choose = random.Random(seed)
     schemes = {}
     for layer in mixed.layers.layers:
@@ -138,7 +139,17 @@ def test_random_plans_are_realised(mixed: Model, seed: int, tmp_path: Path) -> N
         schemes[layer.name] = choose.choice(possible)
     made = converted(mixed, tmp_path / "mix.pte", schemes)
     assert made.realised() == schemes
-    assert made.psnr() >= 30
+    if not {"fp16", "dynamic_wi8_afp32"} <= set(schemes.values()):
+        assert made.psnr() >= 30
+        return
+    try:
+        quality = made.psnr()
+    except VerificationError as error:
+        refusal = str(error)
+    else:
+        assert quality >= 30
+        return
+    assert "does not run in ExecuTorch" in refusal
 
 
 def test_equal_and_tied_weights(tmp_path: Path) -> None:
