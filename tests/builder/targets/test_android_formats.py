@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import xml.etree.ElementTree as ElementTree
 import zipfile
 from pathlib import Path
@@ -15,7 +16,7 @@ from builder.bundle import Bundle, opened
 from builder.errors import ConfigError, ConversionError
 from builder.targets import TARGETS, PackageOptions, PackageResult, Runtime
 from builder.targets.android import aab, apk
-from builder.targets.android.host import prebuilt
+from builder.targets.android.host import aapt2, prebuilt
 from builder.targets.mobile import mobile_root
 from builder.targets.subset import subset
 from tests.android.executorch_aar import executorch_aar
@@ -84,6 +85,18 @@ def test_unsigned_packages_are_byte_identical(bundle: Bundle, tmp_path: Path) ->
     first, second = (ANDROID.package(request_for(bundle, tmp_path / n, formats=("aar",))).files[0] for n in "ab")
     contents = [{p.relative_to(f): p.read_bytes() for p in f.rglob("*") if p.is_file()} for f in (first, second)]
     assert contents[0] == contents[1]
+
+
+def test_compiled_resources_are_the_same_in_any_checkout(tmp_path: Path) -> None:
+    """Compiled from two places, the resources are equal bytes and name neither place: an app bundle carries their paths on."""
+    made = []
+    for name in "ab":
+        shutil.copytree(mobile_root() / "android/app/src/main/res", tmp_path / name / "res")
+        aapt2.compile_resources(tmp_path / name / "res", tmp_path / f"{name}.zip")
+        with zipfile.ZipFile(tmp_path / f"{name}.zip") as archive:
+            made.append({entry: archive.read(entry) for entry in archive.namelist()})
+    assert made[0] == made[1]
+    assert not [entry for entry, content in made[0].items() if bytes(tmp_path) in content]
 
 
 @pytest.fixture(scope="module")

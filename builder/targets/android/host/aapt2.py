@@ -13,10 +13,12 @@ ANDROID_XML = "http://schemas.android.com/apk/res/android"
 
 
 def compile_resources(folder: Path, out: Path) -> None:
-    """Compile a `res/` folder into a zip of flat files."""
-    tools.run_tool(
-        ["aapt2", "compile", "--dir", folder, "-o", out], what="compile the app's resources", timeout_s=LIMIT_S
-    )
+    """Compile a `res/` folder into a zip of flat files.
+
+    The folder goes to aapt2 by its bare name: each flat file keeps the path it was read from, and an app bundle carries it on.
+    """
+    argv: list[str | Path] = ["aapt2", "compile", "--dir", folder.name, "-o", out.resolve()]
+    tools.run_tool(argv, what="compile the app's resources", timeout_s=LIMIT_S, cwd=folder.parent)
 
 
 def write_manifest(source: Path, namespace: str, out: Path, *, library: Path | None = None) -> None:
