@@ -114,6 +114,7 @@ VARIANT_FIELDS = (
     "layers",
     "quality",
     "coverage",
+    "predicted",
     "minimum_runtime",
     "predicted_peak_memory_bytes",
     "legalized",

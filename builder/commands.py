@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder import pipeline
-from builder.bundle import Manifest
+from builder.bundle import Coverage, Manifest
 from builder.console import add_row, listening, print_json, print_line, results, size, table
 from builder.errors import ConfigError, MissingToolError, VerificationError
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from builder.planning import PlannedVariant
     from builder.search import SearchResult
     from builder.targets.base import Finding
+
+_NAMED = 5  # of the operators that a delegate leaves; a line has to end
 
 
 def convert(arguments: Namespace) -> None:
@@ -258,11 +260,20 @@ def inspect(arguments: Namespace) -> None:
                 f"{layer.macs:,}",
             )
         results.print(rows)
-    if found.coverage is not None:
-        left = f"; left: {', '.join(found.coverage.left)}" if found.coverage.left else ""
-        print_line(
-            f"{found.coverage.delegate} takes {found.coverage.delegated_ops} of {found.coverage.total_ops} ops in {found.coverage.subgraphs} subgraphs ({found.coverage.source}){left}"
-        )
+    for coverage in (*([found.coverage] if found.coverage else []), *found.predicted):
+        print_line(_coverage_text(coverage))
+
+
+def _coverage_text(coverage: Coverage) -> str:
+    verb = "would take" if coverage.source == "predicted" else "takes"
+    share = "" if coverage.mac_share is None else f", {coverage.mac_share:.1%} of the multiply-accumulates"
+    more = len(coverage.left) - _NAMED
+    left = f"; left: {', '.join(coverage.left[:_NAMED])}" if coverage.left else ""
+    left += f" and {more} more, all named with --json" if more > 0 else ""
+    return (
+        f"{coverage.delegate} {verb} {coverage.delegated_ops} of {coverage.total_ops} ops in {coverage.subgraphs} subgraphs{share} "
+        f"({coverage.source}){left}"
+    )
 
 
 def export(arguments: Namespace) -> None:

@@ -22,7 +22,7 @@ PACKAGES = (".apk", ".aab", ".aar", ".ipa")
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """What was found. `layers` for a model, `stored` and `coverage` for an artifact, `manifest` for a bundle or package,
+    """What was found. `layers` for a model, `stored`, `coverage` and `predicted` for an artifact, `manifest` for a bundle or package,
     `findings` of the audit for a package."""
 
     kind: Literal["model", "artifact", "bundle", "package"]
@@ -32,6 +32,7 @@ class Inspection:
     backend: str | None = None
     stored: tuple[StoredLayer, ...] = ()
     coverage: Coverage | None = None
+    predicted: tuple[Coverage, ...] = ()
     manifest: Manifest | None = None
     findings: tuple[Finding, ...] = ()
 
@@ -66,6 +67,7 @@ def _artifact(path: Path, name: str) -> Inspection:
         backend=name,
         stored=backend.stored_layers(path),
         coverage=coverage,
+        predicted=backend.predicted(path, backend.DELEGATES[0]),
     )
 
 

@@ -98,6 +98,7 @@ class VariantResult(Message):
     layers: tuple[LayerPrecision, ...]
     quality: Quality
     coverage: Coverage
+    predicted: tuple[Coverage, ...]
     minimum_runtime: str
     predicted_peak_memory_bytes: int
     legalized: tuple[Legalization, ...]

@@ -116,6 +116,9 @@ class Backend(Protocol):
     def coverage(self, path: Path, delegate: str) -> Coverage:
         """How much the delegate takes, from the file or the runtime."""
 
+    def predicted(self, path: Path, delegate: str) -> tuple[Coverage, ...]:
+        """What delegates other than the variant's would probably take of the file, from their published operator support."""
+
     def runner(self, path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> Runner:
         """Load the artifact in the runtime that this machine has for it."""
 

@@ -137,7 +137,8 @@ class Tiling(Frozen):
 
 
 class Variant(Frozen):
-    """One artifact: backend x plan x delegate. `file` may be a directory (.mlpackage); see `tree_sha256`."""
+    """One artifact: backend x plan x delegate. `file` may be a directory (.mlpackage); see `tree_sha256`. `predicted` is what other
+    delegates would probably take of the file."""
 
     id: str
     backend: Literal["tflite", "coreml", "executorch"]
@@ -150,6 +151,7 @@ class Variant(Frozen):
     layers: tuple[LayerPrecision, ...]
     quality: Quality
     coverage: Coverage
+    predicted: tuple[Coverage, ...] = ()
     minimum_runtime: str
     predicted_peak_memory_bytes: int
     legalized: tuple[Legalization, ...] = ()

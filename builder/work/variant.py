@@ -110,6 +110,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
         layers=layers,
         quality=quality,
         coverage=coverage,
+        predicted=backend.predicted(artifact, job.delegate),
         minimum_runtime=backend.minimum_runtime(artifact),
         predicted_peak_memory_bytes=backend.peak_memory(artifact, lowered.inputs, lowered.outputs),
         golden_outputs=tuple(goldens),

@@ -136,12 +136,15 @@ def test_inspect_and_plan_show_the_layers(cache: Path, converted: tuple[Path, Pa
     project, folder, _ = converted
     layers = json.loads(builder(cache, "inspect", project, "--json").stdout)["layers"]
     assert [layer["name"] for layer in layers] == ["head", "dw", "pw", "tail"]
-    stored = json.loads(builder(cache, "inspect", folder / "variants" / "tflite-xnnpack-plan.tflite", "--json").stdout)[
-        "stored"
-    ]
-    assert [layer["scheme"] for layer in stored] == ["fp16", "static_wi8_ai8", "static_wi8_ai8", "fp16"]
+    artifact = json.loads(
+        builder(cache, "inspect", folder / "variants" / "tflite-xnnpack-plan.tflite", "--json").stdout
+    )
+    assert artifact["coverage"]["source"] == "runtime"
+    assert [(other["delegate"], other["source"]) for other in artifact["predicted"]] == [("gpu", "predicted")]
+    assert [layer["scheme"] for layer in artifact["stored"]] == ["fp16", "static_wi8_ai8", "static_wi8_ai8", "fp16"]
     manifest = json.loads(builder(cache, "inspect", folder, "--json").stdout)["manifest"]
     assert len(manifest["variants"]) == 2
+    assert all(variant["predicted"] for variant in manifest["variants"])
     planned = json.loads(builder(cache, "plan", project, "--json").stdout)
     assert [layer["rule"] for layer in planned[1]["layers"]] == [2, 1, 1, 2]
 

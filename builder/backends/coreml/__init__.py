@@ -139,6 +139,13 @@ def coverage(path: Path, delegate: str) -> Coverage:
     return Coverage(delegate=delegate, source="predicted", delegated_ops=ops, total_ops=ops, subgraphs=1)
 
 
+def predicted(path: Path, delegate: str) -> tuple[Coverage, ...]:
+    """The neural engine's, for a file that may run anywhere or is kept from it."""
+    from builder.backends.coreml.neural_engine import predicted_coverage
+
+    return () if delegate == "cpu_and_ne" else (predicted_coverage(path, "cpu_and_ne"),)
+
+
 def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> Runner:
     """Core ML itself on macOS, the interpreter elsewhere."""
     from builder.backends.coreml.runtime import CoreMLRunner, InterpreterRunner

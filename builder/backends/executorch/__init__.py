@@ -83,6 +83,17 @@ def coverage(path: Path, delegate: str) -> Coverage:
     return xnnpack_coverage(program, read_graphs(program))
 
 
+def predicted(path: Path, delegate: str) -> tuple[Coverage, ...]:
+    """The Vulkan delegate's."""
+    from builder.backends.executorch.pte import load
+    from builder.backends.executorch.vulkan import predicted_coverage
+    from builder.backends.executorch.xnnpack import read_graphs
+
+    _known(delegate)
+    program = load(path)
+    return (predicted_coverage(program, read_graphs(program)),)
+
+
 def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> Runner:
     """Load the artifact in the ExecuTorch runtime."""
     from builder.backends.executorch.runtime import ExecuTorchRunner

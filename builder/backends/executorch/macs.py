@@ -13,7 +13,7 @@ _PRODUCTS = {"aten::mm.out": (0, 1), "aten::bmm.out": (0, 1), "aten::addmm.out":
 
 def graph_macs(graph: Graph) -> int:
     """Of one subgraph of XNNPACK."""
-    return sum(_node_macs(node, graph) for node in graph.nodes)
+    return sum(node_macs(node, graph) for node in graph.nodes)
 
 
 def kernel_macs(program: Program, step: Instruction) -> int:
@@ -29,7 +29,8 @@ def kernel_macs(program: Program, step: Instruction) -> int:
     return 0
 
 
-def _node_macs(node: Node, graph: Graph) -> int:
+def node_macs(node: Node, graph: Graph) -> int:
+    """Of one node of a subgraph of XNNPACK."""
     result = graph.values[node.output].shape
     if node.filter is not None and node.kind in ("Conv2d", "DepthwiseConv2d", "ConvTranspose2d", "FullyConnected"):
         weight, source = graph.values[node.filter].shape, graph.values[node.inputs[0]].shape

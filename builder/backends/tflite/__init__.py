@@ -94,6 +94,13 @@ def coverage(path: Path, delegate: str) -> Coverage:
     return predicted_coverage(path) if delegate == "gpu" else xnnpack_coverage(path)
 
 
+def predicted(path: Path, delegate: str) -> tuple[Coverage, ...]:
+    """The GPU delegate's, for a file that is made for XNNPACK."""
+    from builder.backends.tflite.gpu import predicted_coverage
+
+    return () if delegate == "gpu" else (predicted_coverage(path),)
+
+
 def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> Runner:
     """Load the artifact in LiteRT."""
     from builder.backends.tflite.runtime import LiteRtRunner

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 from torch import Tensor, nn
 
-from builder.backends import coreml, tflite
+from builder.backends import coreml, executorch, tflite
 from builder.backends.coreml import neural_engine
+from builder.backends.executorch import vulkan
 from builder.backends.tflite import gpu
-from tests.builder.models import SIZE, picture_model, plan_of, seeded
+from tests.builder.models import SIZE, picture_model, plan_of, samples, seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the converters' own
 
@@ -51,3 +54,39 @@ def test_the_neural_engine_is_predicted_by_operator_dilation_and_type(tmp_path: 
     assert coverage.mac_share == pytest.approx(0.5)
     assert any("dilated" in text for text in coverage.left)
     assert neural_engine.predicted_coverage(full, "cpu_and_ne").mac_share == 0.0
+    assert coreml.predicted(full, "all")[0].delegate == "cpu_and_ne"
+    assert coreml.predicted(full, "cpu_and_ne") == ()
+
+
+def test_vulkan_is_predicted_beside_xnnpack(tmp_path: Path) -> None:
+    """In floats it would take both convolutions and leave the cumulative sum; of an int8 file it would take nothing quantized."""
+    floats, integers = tmp_path / "floats.pte", tmp_path / "integers.pte"
+    model = picture_model(seeded(Dilated))
+    executorch.lower(model, plan_of({"plain": "fp32", "wide": "fp32"}), "xnnpack", dict, floats)  # type: ignore[arg-type]
+    (coverage,) = executorch.predicted(floats, "xnnpack")
+    measured = executorch.coverage(floats, "xnnpack")
+    assert (coverage.delegate, coverage.source) == ("vulkan", "predicted")
+    assert coverage.mac_share == 1.0
+    assert (coverage.total_ops, coverage.total_macs) == (measured.total_ops, measured.total_macs)
+    assert [text for text in coverage.left if text.startswith("aten::cumsum")]
+    assert coverage.delegated_ops + len(coverage.left) == coverage.total_ops
+
+    plan = plan_of({"plain": "static_wi8_ai8", "wide": "fp32"})
+    executorch.lower(model, plan, "xnnpack", lambda: executorch.observe(model, samples(model)), integers)
+    (coverage,) = executorch.predicted(integers, "xnnpack")
+    assert coverage.mac_share == pytest.approx(0.5)
+    assert any("computes in integers" in text for text in coverage.left)
+
+
+def test_the_tables_of_vulkan_name_what_the_installed_version_has() -> None:
+    """Every operator is in the delegate's registry, and every node of XNNPACK's schema has an operator."""
+    import executorch.backends.vulkan.op_registry as registry
+    import executorch.backends.xnnpack as xnnpack
+
+    names = {re.split(r"[.:]+", str(getattr(op, "__name__", op)))[-2:][0] for op in registry.vulkan_supported_ops}
+    assert vulkan.supported() <= names
+    schema = (Path(next(iter(xnnpack.__path__))) / "serialization/schema.fbs").read_text(encoding="utf-8")
+    union = schema.split("union XNodeUnion {")[1].split("}")[0]
+    kinds = {name.strip().split(":")[0].removeprefix("XNN") for name in union.split(",") if name.strip()}
+    table = tomllib.loads((Path(vulkan.__file__).parent / "vulkan_ops.toml").read_text(encoding="utf-8"))
+    assert set(table["xnnpack"]) == kinds
