@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -83,6 +84,15 @@ def build_parser() -> Parser:
         return made
 
     command("devices", "list the devices that can be measured on, and why one cannot", "harness devices --json")
+    pair = command(
+        "pair",
+        "pair with a phone over the network by the code that it shows, which is asked for",
+        "harness pair 192.168.1.20:37045",
+        json=False,
+    )
+    pair.add_argument(
+        "address", metavar="HOST:PORT", help="as the phone's dialog 'Pair device with pairing code' shows it"
+    )
     run = command(
         "run", "measure every variant of a bundle on devices", "harness run dist/bundle -d host -o runs.sqlite"
     )
@@ -210,6 +220,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = build_parser().parse(words)
         from harness.commands import COMMANDS
 
+        _show_warnings(args)
         code = COMMANDS[args.command](args)
         sys.stdout.flush()  # so that a closed pipe shows here and not at exit
     except HarnessError as error:
@@ -226,6 +237,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
         return 0
     return code
+
+
+def _show_warnings(args: argparse.Namespace) -> None:
+    """What the library finds worth telling while it goes on."""
+    handler = logging.NullHandler() if args.quiet else logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("harness: note: %(message)s."))
+    logging.getLogger("harness").handlers = [handler]
 
 
 def _asked_to_end(number: int, frame: FrameType | None) -> None:

@@ -40,6 +40,25 @@ def devices(args: argparse.Namespace) -> int:
     return 0
 
 
+def pair(args: argparse.Namespace) -> int:
+    """The code comes from the terminal, unseen, or from a pipe; never from the command line, which every user can read."""
+    from getpass import getpass
+
+    from harness.devices.adb_wireless import check_address
+    from harness.devices.adb_wireless import pair as paired
+
+    check_address(args.address)
+    code = getpass("code that the phone shows: ") if sys.stdin.isatty() else sys.stdin.readline()
+    paired(args.address, code.strip())
+    print(f"paired with {args.address}")
+    say(
+        args,
+        "measure with '-d android:HOST:PORT', both from the phone's page 'Wireless debugging' (it is another port than for pairing); "
+        "the phone is connected then",
+    )
+    return 0
+
+
 def run(args: argparse.Namespace) -> int:
     from harness.config import protocol_named
     from harness.devices import device_kind
@@ -270,6 +289,7 @@ def rank(args: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "devices": devices,
+    "pair": pair,
     "run": run,
     "show": show,
     "check": check,

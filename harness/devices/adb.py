@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from builder import process
-from harness.errors import DeviceError, DeviceLost, MissingToolError
+from harness.devices.adb_program import REPLACED, tell_replaced, usable_adb
+from harness.errors import DeviceError, DeviceLost
 
 LIST_S = 30.0  # the first call of the day starts adb's server
 SHELL_S = 20.0
@@ -56,29 +55,9 @@ class ShellResult:
     status: int
 
 
-def find_adb() -> str:
-    """$ADB, else the SDK's, else the one on PATH, else the one that the package adbutils carries. Raises MissingToolError."""
-    if chosen := os.environ.get("ADB"):
-        found = process.find(chosen)
-        if found is None:
-            raise MissingToolError(f"$ADB names {chosen!r}, which is not a program; correct it or unset it.")
-        return found
-    candidates = (
-        [str(Path(os.environ["ANDROID_HOME"]) / "platform-tools" / "adb")] if os.environ.get("ANDROID_HOME") else []
-    )
-    candidates.append("adb")
-    carried = find_spec("adbutils")
-    if carried is not None and carried.origin:
-        candidates.append(str(Path(carried.origin).parent / "binaries" / "adb"))
-    for candidate in candidates:
-        if (found := process.find(candidate)) is not None:
-            return found
-    raise MissingToolError("adb is not installed; run 'pip install adbutils', which carries it, or set $ADB.")
-
-
 def listed_devices() -> list[Listed]:
     """All devices that adb knows, usable or not."""
-    adb = find_adb()
+    adb = usable_adb()
     short, long = run_adb([adb, "devices"], "list devices"), run_adb([adb, "devices", "-l"], "list devices")
     return parse_devices(short, long)
 
@@ -99,9 +78,11 @@ def parse_devices(short: str, long: str) -> list[Listed]:
 
 def run_adb(argv: list[str], purpose: str) -> str:
     try:
-        return process.run(argv, timeout_s=LIST_S).stdout
+        done = process.run(argv, timeout_s=LIST_S)
     except process.ToolError as error:
         raise DeviceError(f"adb cannot {purpose} ({error}); run 'adb kill-server' and try again.") from error
+    tell_replaced(done.stderr)
+    return done.stdout
 
 
 class Adb:
@@ -109,11 +90,11 @@ class Adb:
 
     def __init__(self, serial: str) -> None:
         self.serial = serial
-        self._program = find_adb()
+        self._program = usable_adb()
 
     def _run(self, words: Sequence[str], *, doing: str, timeout_s: float) -> process.Completed:
         try:
-            return process.run([self._program, "-s", self.serial, *words], timeout_s=timeout_s, check=False)
+            done = process.run([self._program, "-s", self.serial, *words], timeout_s=timeout_s, check=False)
         except process.ToolTimeout as error:
             raise DeviceLost(
                 f"{self.serial} did not {doing} within {timeout_s:g} s; check its screen and cable, then run 'adb reconnect'."
@@ -122,6 +103,8 @@ class Adb:
             raise DeviceError(
                 f"adb could not {doing} on {self.serial} ({error}); check it with 'adb version'."
             ) from error
+        tell_replaced(done.stderr)
+        return done
 
     def shell(self, command: str, *, doing: str, timeout_s: float = SHELL_S) -> ShellResult:
         """Run a command line of the device's shell; words that are not constants must come quoted (`words`).
@@ -181,6 +164,8 @@ class Adb:
     def _advice(self, said: str) -> str:
         """What adb said, as a reason with a cure."""
         low = said.lower()
+        if REPLACED.search(said):
+            return "an adb server of another version had taken over; let all programs use one adb (see $ADB), and run again"
         if "no space left" in low:
             return "its storage is full; free space on it"
         if "not found" in low and "device" in low:

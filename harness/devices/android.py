@@ -21,6 +21,7 @@ from builder.bundle import Variant, file_sha256
 from harness.cache import cache_root
 from harness.config import Pins
 from harness.devices.adb import Adb, Listed, listed_devices, words
+from harness.devices.adb_wireless import reachable
 from harness.devices.android_files import Folders, pull_verified, push_verified, remove
 from harness.devices.android_pins import pinned, repair
 from harness.devices.android_state import conditions, device_info, emulator_label, properties
@@ -37,7 +38,8 @@ from harness.devices.runner_result import (
     write_inputs,
 )
 from harness.errors import DeviceError, DeviceLost, MissingToolError, UsageError
-from harness.records import Conditions, DeviceInfo, Reading, TextReading
+from harness.probes.counters import counted, printed_use
+from harness.records import Conditions, DeviceInfo, ProcessorUse, Reading, TextReading
 
 KIND = "android"
 ABI = "arm64-v8a"
@@ -61,7 +63,7 @@ def find() -> list[Found]:
 
 
 def open_device(device_id: str | None) -> Device:
-    device = chosen(listed_devices(), device_id)
+    device = chosen(reachable(device_id), device_id)
     if device.problem is not None:
         raise DeviceLost(f"{device.serial} {device.problem}.")
     return Android(device.serial)
@@ -115,6 +117,10 @@ class Android:
     def conditions(self) -> Conditions:
         return conditions(self._adb).model_copy(update={"pins": self._pins})
 
+    def wake(self) -> None:
+        """Switch the screen on; some vendors forbid it to the shell."""
+        self._adb.shell("input keyevent KEYCODE_WAKEUP", doing="wake up")
+
     @contextmanager
     def pin(self, pins: Pins) -> Iterator[None]:
         """Hold what `pins` names; what the phone refuses is in its conditions with the reason. Raises DeviceError."""
@@ -142,7 +148,7 @@ class Android:
             local = Path(name)
             inputs = write_inputs(local, variant, request.inputs)
             push_verified(self._adb, {file: local / file for file in inputs}, folder)
-            result = self._run(folder, model, inputs, request)
+            result, use = self._run(folder, model, inputs, request)
             files = {output_name(index): tensor.bytes for index, tensor in enumerate(result.outputs)}
             pull_verified(self._adb, folder, files, local)
             outputs = read_outputs(local, variant, result)
@@ -157,10 +163,13 @@ class Android:
             latency_ns=result.latency_ns,
             instructions=Reading(unit="instructions", reason="instructions are counted on the arm64 device only"),
             peak_memory_bytes=_peak_memory(result),
+            processor_use=use,
             outputs=outputs,
         )
 
-    def _run(self, folder: str, model: str, inputs: list[str], request: Request) -> RunnerResult:
+    def _run(
+        self, folder: str, model: str, inputs: list[str], request: Request
+    ) -> tuple[RunnerResult, ProcessorUse]:
         start = command(
             model=model,
             inputs=inputs,
@@ -171,7 +180,9 @@ class Android:
         )
         try:
             printed = self._adb.shell(
-                f"cd {words(folder)} && {words(*start)}", doing="run the benchmark", timeout_s=request.timeout_s
+                f"cd {words(folder)} || exit; {counted(words(*start))}",
+                doing="run the benchmark",
+                timeout_s=request.timeout_s,
             )
         except DeviceLost as error:
             if isinstance(error.__cause__, process.ToolTimeout):  # the variant may be too slow: the others go on
@@ -186,7 +197,7 @@ class Android:
             raise DeviceError(
                 f"the runner on {self._adb.serial} did not do the {request.runs} runs it was asked for; run again."
             )
-        return result
+        return result, printed_use(printed.stdout)
 
     def __enter__(self) -> Self:
         try:

@@ -17,13 +17,15 @@ from typing import Self
 from builder import process
 from builder.bundle import BundleError, Variant, opened
 from harness.devices import android
-from harness.devices.adb import listed_devices, words
+from harness.devices.adb import words
+from harness.devices.adb_wireless import reachable
 from harness.devices.android import Android, chosen
 from harness.devices.android_files import pull_verified, remove
 from harness.devices.android_install import install
 from harness.devices.apk import application_id
 from harness.devices.base import Device, Found, Measured, Request
 from harness.errors import DeviceError, DeviceLost, StoreError, UsageError
+from harness.probes.counters import COUNTERS, TIMES, app_use
 from harness.records import Run, parse_run
 
 KIND = "android-app"
@@ -46,7 +48,7 @@ def find() -> list[Found]:
 
 def open_device(device_id: str | None) -> Device:
     app = chosen_app()
-    device = chosen(listed_devices(), device_id)
+    device = chosen(reachable(device_id), device_id)
     if device.problem is not None:
         raise DeviceLost(f"{device.serial} {device.problem}.")
     return AndroidApp(device.serial, app)
@@ -95,7 +97,10 @@ class AndroidApp(Android):
         if (reason := self.unsupported(request.variant)) is not None:
             raise DeviceError(f"{self._adb.serial} cannot run variant {request.variant.id}: {reason}.")
         output = f"{uuid.uuid4().hex}.jsonl"
-        told = self._told(self._run_app(request, seconds, output), request)
+        before = self._adb.shell(COUNTERS, doing="tell its counters").stdout
+        printed = self._run_app(request, seconds, output)
+        after = self._adb.shell(f"{COUNTERS}; {self._own()}", doing="tell its counters").stdout
+        told = self._told(printed, request)
         file = re.fullmatch(
             rf"(/storage/emulated/\d+/Android/data/{re.escape(self._application)}/files)/{re.escape(output)}",
             str(told.get("file", "")),
@@ -117,9 +122,14 @@ class AndroidApp(Android):
             instructions=run.instructions,
             peak_memory_bytes=run.peak_memory_bytes,
             samples=run.samples,
+            processor_use=app_use(before, after),
             outputs={},
             golden=run.golden,
         )
+
+    def _own(self) -> str:
+        """Prints the counters of the app, which was started for this run alone."""
+        return f"echo {TIMES}; cat /proc/$(pidof {words(self._application)})/stat 2>&1"
 
     def _run_app(self, request: Request, seconds: float, output: str) -> str:
         """Start the app afresh and wait for its line in the log, or for the system's that it died."""

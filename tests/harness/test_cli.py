@@ -56,7 +56,7 @@ def test_version() -> None:
         assert done.stdout.startswith("harness ")
 
 
-@pytest.mark.parametrize("command", ["devices", "run", "show", "check", "compare", "report"])
+@pytest.mark.parametrize("command", ["devices", "pair", "run", "show", "check", "compare", "report"])
 def test_every_command_has_help_with_an_example(command: str) -> None:
     """The help of a command shows how it is used."""
     done = harness(command, "--help")

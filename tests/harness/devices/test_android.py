@@ -168,6 +168,6 @@ def test_no_adb_anywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     for name in ("ADB", "ANDROID_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("harness.devices.adb.find_spec", lambda name: None)
+    monkeypatch.setattr("harness.devices.adb_program.find_spec", lambda name: None)
     with pytest.raises(MissingToolError, match="pip install adbutils"):
         open_device("android")
