@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from builder import process
 from builder.errors import ConversionError, MissingToolError
 from builder.targets.android import jarsign, keys, signature, tools
 from builder.targets.android.host.flavours import Flavour
 from builder.targets.base import Need, PackageRequest
 
-LIMIT_S = 3600.0  # a first run downloads Gradle's plug-ins
+LIMIT_S = 3600.0  # a first run downloads Gradle and its plug-ins
 VARIABLE = "ANDROID_HOME"
 TASKS = {"apk": ":app:assemble{0}Release", "aab": ":app:bundle{0}Release"}
 MADE = {
@@ -29,7 +28,6 @@ def sdk() -> Path | None:
 def needs() -> list[Need]:
     """The optional route and why it would not be taken: the built-in one needs neither."""
     found = sdk()
-    gradle = process.find("gradle")
     return [
         Need(
             name="Android SDK (for --with-gradle; without it the built-in path is used)",
@@ -37,31 +35,23 @@ def needs() -> list[Need]:
             version=found.name if found else None,
             install=f"install Android Studio and set {VARIABLE}",
             required=False,
-        ),
-        Need(
-            name="gradle (for --with-gradle)",
-            found=gradle is not None,
-            version="on PATH" if gradle else None,
-            install="install Gradle 9.1 or newer",
-            required=False,
-        ),
+        )
     ]
 
 
 def build(request: PackageRequest, flavour: Flavour, project: Path, out: Path, name: str) -> list[Path]:
-    """Run Gradle in `project` and sign the app and the app bundle that it made with the request's key.
+    """Run the project's own `gradlew` and sign the app and the app bundle that it made with the request's key.
 
-    Raises MissingToolError without SDK or Gradle, ConversionError, ConfigError for a keystore that cannot be used.
+    Raises MissingToolError without SDK or Java, ConversionError, ConfigError for a keystore that cannot be used.
     """
     key = keys.signing_key(request.keystore)
     if sdk() is None:
         raise MissingToolError(
             f"--with-gradle needs the Android SDK, but {VARIABLE} names none; set it, or leave out --with-gradle: the built-in path needs no SDK."
         )
-    if process.find("gradle") is None:
-        raise MissingToolError("--with-gradle needs Gradle, which is not on PATH; install Gradle 9.1 or newer.")
+    tools.require("java")
     wanted = [kind for kind in request.formats if kind in TASKS]
-    argv: list[str | Path] = ["gradle", "--console=plain", "-p", project]
+    argv: list[str | Path] = [project / "gradlew", "--console=plain", "-p", project]
     argv += [TASKS[kind].format(flavour.backend.capitalize()) for kind in wanted]
     if wanted:
         tools.run_tool(argv, what="build the Android project by Gradle", timeout_s=LIMIT_S)

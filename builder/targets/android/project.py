@@ -22,6 +22,7 @@ def write_project(request: PackageRequest, bundle: Bundle, sources: Path, out: P
         target = assets / path.relative_to(bundle.root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
+    (out / "gradlew").chmod(0o755)  # an installation may have lost it
     properties = out / "gradle.properties"
     text = properties.read_text(encoding="utf-8")
     values = {

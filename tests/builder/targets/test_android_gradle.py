@@ -1,7 +1,7 @@
 """The route by Gradle: what it asks for, what it takes from Gradle, how failures are told; and the project's own build files.
 
-Gradle and the Android Gradle plug-in are in none of the package registries, so a double stands in for `gradle`: it notes how it was
-started and puts down an APK that our own builder made, without a signature, where the plug-in would.
+Gradle and the Android Gradle plug-in are in none of the package registries, so a double stands where the project's `gradlew` keeps
+Gradle: it notes how it was started and puts down an APK that our own builder made, without a signature, where the plug-in would.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from tests.builder.targets.conftest import request_for
 ANDROID = TARGETS["android"]
 PROJECT = mobile_root() / "android"
 GRADLE = PackageOptions(with_gradle=True)
+GRADLE_NAME = "gradle-9.1.0"
 DOUBLE = """#!{python}
 import json, pathlib, shutil, sys
 project = pathlib.Path(sys.argv[sys.argv.index("-p") + 1])
@@ -46,13 +47,27 @@ if {fails!r}:
 def install_double(
     folder: Path, monkeypatch: pytest.MonkeyPatch, *, made: tuple[str, ...] = (), fails: bool = False
 ) -> None:
-    """The double as the only `gradle` on the path, and an Android SDK that has platforms."""
+    """The double as the Gradle that was downloaded before, and an Android SDK that has platforms."""
     python = Path("/usr/bin/env").as_posix() + " python3"
-    (folder / "gradle").write_text(DOUBLE.format(python=python, folder=folder, made=made, fails=fails))
-    (folder / "gradle").chmod(0o755)
+    text = DOUBLE.format(python=python, folder=folder, made=made, fails=fails)
+    home = folder / "home"
+    put_gradle(home / "wrapper" / "dists" / f"{GRADLE_NAME}-bin" / pinned("distributionSha256Sum") / GRADLE_NAME, text)
+    monkeypatch.setenv("GRADLE_USER_HOME", str(home))
     (folder / "sdk" / "platforms").mkdir(parents=True)
     monkeypatch.setenv("ANDROID_HOME", str(folder / "sdk"))
-    monkeypatch.setenv("PATH", str(folder), prepend=":")
+
+
+def put_gradle(folder: Path, text: str) -> None:
+    """A program as `bin/gradle` in a folder."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "gradle").write_text(text)
+    (folder / "bin" / "gradle").chmod(0o755)
+
+
+def pinned(key: str) -> str:
+    """A value of the project's gradle-wrapper.properties."""
+    lines = (PROJECT / "gradle/wrapper/gradle-wrapper.properties").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines)[key].replace("\\:", ":")
 
 
 def test_what_gradle_makes_is_signed_and_audited(
@@ -94,14 +109,14 @@ def test_what_gradle_may_do_wrong(
 
 
 def test_gradle_route_says_what_is_missing(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """--with-gradle without the Android SDK, and with it but without Gradle, names the thing and the other way."""
+    """--with-gradle without the Android SDK, and with it but without Java, names the thing and the other way."""
     monkeypatch.delenv("ANDROID_HOME", raising=False)
     with pytest.raises(MissingToolError, match="the built-in path needs no SDK"):
         ANDROID.package(request_for(bundle, tmp_path / "a", formats=("apk",), options=GRADLE))
     (tmp_path / "sdk" / "platforms").mkdir(parents=True)
     monkeypatch.setenv("ANDROID_HOME", str(tmp_path / "sdk"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(MissingToolError, match="needs Gradle"):
+    with pytest.raises(MissingToolError, match="java"):
         ANDROID.package(request_for(bundle, tmp_path / "b", formats=("apk",), options=GRADLE))
 
 
