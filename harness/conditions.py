@@ -7,7 +7,7 @@ from collections.abc import Callable
 from harness.clock import Clock
 from harness.config import Wanted
 from harness.errors import MeasurementError
-from harness.records import Conditions
+from harness.records import Conditions, TextReading
 
 LOOK_EVERY_S = 10.0  # reading a phone's state costs it about a tenth of a second of one core: nothing beside 10 s
 
@@ -25,7 +25,25 @@ def unmet(state: Conditions, wanted: Wanted, start_c: float | None) -> str | Non
         return f"its battery has {level:.0f} %, at least {wanted.min_battery_percent:.0f} % are wanted"
     if wanted.not_charging and str(state.charging.value).startswith(("charging", "full", "plugged in")):
         return f"it is {state.charging.value}, which is not wanted"
+    return _unmet_use(state, wanted)
+
+
+def _unmet_use(state: Conditions, wanted: Wanted) -> str | None:
+    """The same of the device's modes and of what else runs on it."""
+    screen, airplane = _value(state.screen), _value(state.airplane_mode)
+    if screen is not None and wanted.screen is not None and screen != wanted.screen:
+        return f"its screen is {screen}, {wanted.screen} is wanted"
+    mode = None if wanted.airplane_mode is None else "on" if wanted.airplane_mode else "off"
+    if airplane is not None and mode is not None and airplane != mode:
+        return f"its airplane mode is {airplane}, {mode} is wanted"
+    load = state.background_load.value if state.background_load is not None else None
+    if load is not None and wanted.max_load is not None and load > wanted.max_load:
+        return f"other programs use {load:.0f} % of its processors, the limit is {wanted.max_load:g} %"
     return None
+
+
+def _value(reading: TextReading | None) -> str | None:
+    return reading.value if reading is not None else None
 
 
 def _cooled(wanted: Wanted, start_c: float | None) -> float | None:
@@ -43,6 +61,6 @@ def wait_for(look: Callable[[], Conditions], wanted: Wanted, start_c: float | No
         left = deadline - clock.now()
         if left <= 0:
             raise MeasurementError(
-                f"the device was not ready within {wanted.wait_s:g} s: {reason}; let it rest, or raise the limit in a protocol of your own."
+                f"the device was not ready within {wanted.wait_s:g} s: {reason}; let it rest, or change the condition in a protocol of your own."
             )
         clock.sleep(min(LOOK_EVERY_S, left))

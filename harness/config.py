@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -20,7 +20,8 @@ class Wanted(Section):
     """What must hold before a variant is measured. A limit on something that the device does not tell is not waited for.
 
     `cool_down_c` is by how much the device may be warmer than at the start of the session: cool-down by temperature, not by
-    the clock. After `wait_s` without the conditions the variant is not measured, and the session says why.
+    the clock. `screen` is what state it must have (a phone that should have it on is woken), `max_load` the percent of all processors
+    that other programs may use. After `wait_s` without the conditions the variant is not measured, and the session says why.
     """
 
     max_temperature_c: float | None = None
@@ -28,6 +29,9 @@ class Wanted(Section):
     max_thermal_status: int | None = Field(default=None, ge=0, le=6)
     min_battery_percent: float | None = Field(default=None, ge=0, le=100)
     not_charging: bool = False
+    screen: Literal["on", "off"] | None = None
+    airplane_mode: bool | None = None
+    max_load: float | None = Field(default=None, gt=0, le=100)
     wait_s: float = Field(default=900, gt=0)
 
 
@@ -72,6 +76,12 @@ class Protocol(Section):
     def _limits_agree(self) -> Self:
         if self.max_runs and self.max_runs < self.runs:
             raise ValueError(f"'max_runs' ({self.max_runs}) is less than 'runs' ({self.runs})")
+        if self.conditions.screen == "off" and self.pins.stay_awake:
+            raise ValueError("'conditions.screen' waits for what 'pins.stay_awake' prevents: one of the two must go")
+        if self.conditions.airplane_mode is False and self.pins.airplane_mode:
+            raise ValueError(
+                "'conditions.airplane_mode' waits for what 'pins.airplane_mode' prevents: one of the two must go"
+            )
         return self
 
     @property
@@ -96,7 +106,9 @@ PROTOCOLS: dict[str, Protocol] = {
         runs=200,
         max_runs=1000,
         rounds=5,
-        conditions=Wanted(max_temperature_c=38, cool_down_c=2, max_thermal_status=0, min_battery_percent=25),
+        conditions=Wanted(
+            max_temperature_c=38, cool_down_c=2, max_thermal_status=0, min_battery_percent=25, screen="on", max_load=20
+        ),
         pins=Pins(fixed_performance=True, stay_awake=True),
     ),
     "sustained": Protocol(
@@ -105,7 +117,7 @@ PROTOCOLS: dict[str, Protocol] = {
         runs=30,
         duration_s=600,
         timeout_s=1800,
-        conditions=Wanted(max_temperature_c=33, max_thermal_status=0, min_battery_percent=40),
+        conditions=Wanted(max_temperature_c=33, max_thermal_status=0, min_battery_percent=40, screen="on", max_load=20),
         pins=Pins(stay_awake=True),
     ),
 }

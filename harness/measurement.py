@@ -8,20 +8,22 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from builder.bundle import Bundle, Golden, Variant
 from builder.bundle.tensors import golden_tensor, specs_of
 from harness.clock import Clock
 from harness.conditions import wait_for
-from harness.config import Protocol
-from harness.devices.base import Device, Enduring, Measured, Request, SelfPaced
+from harness.config import Protocol, Wanted
+from harness.devices.base import Device, Enduring, Measured, Request, SelfPaced, Wakeable
 from harness.errors import UsageError
 from harness.pictures import pictures_of
 from harness.records import Conditions, GoldenResult, ProtocolInfo, Run, Sample
 from harness.statistics import summarize
 from harness.store import Store
 from harness.throttling import COUNTER
+from harness.usage import together
 from harness.verdicts import check_golden, judged
 from harness.warmup import warmup_length
 
@@ -70,7 +72,7 @@ def measure_variant(
     paced = isinstance(device, SelfPaced) or device.metric == "instructions"
     if plan.memory_pass and not paced:
         before_pass = device.measure(replace(request, warmup=1, runs=1))
-    before = wait_for(device.conditions, plan.conditions, turn.start_c, clock)
+    before = wait_for(partial(awake, device, plan.conditions), plan.conditions, turn.start_c, clock)
     started = datetime.now(UTC)
     if paced:
         only = device.measure(request)
@@ -126,6 +128,7 @@ def measure_variant(
         peak_memory_bytes=(before_pass or measured).peak_memory_bytes,
         op_devices=measured.op_devices,
         samples=timed.samples,
+        processor_use=measured.processor_use,
         golden=result,
         golden_reason=reason,
         verdict="",
@@ -134,6 +137,15 @@ def measure_variant(
     if store is not None:
         store.append(run, pictures_of(bundle, golden, variant.id, measured.outputs))
     return run
+
+
+def awake(device: Device, wanted: Wanted) -> Conditions:
+    """The device's state, its screen switched on first where that is wanted and it is off."""
+    state = device.conditions()
+    if wanted.screen != "on" or state.screen is None or state.screen.value != "off" or not isinstance(device, Wakeable):
+        return state
+    device.wake()
+    return device.conditions()
 
 
 def golden_of(bundle: Bundle, variant: Variant) -> Golden:
@@ -172,6 +184,7 @@ def lasting(device: Device, request: Request, duration_s: float, clock: Clock) -
     latencies: list[int] = []
     samples: list[Sample] = []
     first = measured = device.measure(request)
+    uses = [first.processor_use]
     while True:
         latencies += measured.latency_ns
         t = clock.now() - start
@@ -183,7 +196,8 @@ def lasting(device: Device, request: Request, duration_s: float, clock: Clock) -
         typical_s = sorted(measured.latency_ns)[len(measured.latency_ns) // 2] / 1e9
         count = max(1, round(min(CHUNK_S, left) / max(typical_s, 1e-6)))
         measured = device.measure(replace(request, warmup=1, runs=count))
-    last = replace(measured, load_ns=first.load_ns, first_ns=first.first_ns)
+        uses.append(measured.processor_use)
+    last = replace(measured, load_ns=first.load_ns, first_ns=first.first_ns, processor_use=together(uses))
     return Timed(last=last, warm_up=request.warmup, latency_ns=tuple(latencies), samples=tuple(samples))
 
 
@@ -195,6 +209,8 @@ def told(state: Conditions, t_s: float) -> list[Sample]:
         ("battery", state.battery_percent),
         ("battery_voltage", state.battery_v),
         ("battery_current", state.battery_a),
+        ("thermal_headroom", state.thermal_headroom),
+        ("background_load", state.background_load),
     ]
     clocks = [clock.value for clock in state.clocks_mhz if clock.value is not None]
     samples = [

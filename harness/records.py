@@ -69,7 +69,9 @@ class Conditions(Frozen):
     """State of the device at one moment. Temperatures in degrees Celsius, clocks in MHz by CPU, battery in percent.
 
     `clocks_mhz` is what each CPU runs at, `clock_limits_mhz` the highest that it may take now: throttling lowers it.
-    `battery_v` and `battery_a` are what the fuel gauge tells, the sign of the current as the vendor gives it.
+    `battery_v` and `battery_a` are what the fuel gauge tells, the sign of the current as the vendor gives it. `thermal_headroom` is 1.0
+    where severe throttling begins; `screen` and `airplane_mode` are `on` or `off`; `background_load` is how much of all processors was in
+    use while nothing was measured, in percent, `load_average` how many programs ran or wanted to over the last minute.
     `pins` is what the harness holds still on the device, or why the device refused to.
     """
 
@@ -81,7 +83,43 @@ class Conditions(Frozen):
     clock_limits_mhz: tuple[Reading, ...] = ()
     battery_v: Reading | None = None
     battery_a: Reading | None = None
+    thermal_headroom: Reading | None = None
+    screen: TextReading | None = None
+    airplane_mode: TextReading | None = None
+    background_load: Reading | None = None
+    load_average: Reading | None = None
     pins: tuple[TextReading, ...] = ()
+
+
+class TimeInState(Frozen):
+    """How long the CPUs of one clock domain were set to each clock during the timed pass, idle time included, or why that is not known.
+
+    `policy` is the kernel's name of the domain, `cpus` are its CPUs; `seconds` go with `mhz`, which rises.
+    """
+
+    policy: str
+    cpus: str
+    mhz: tuple[float, ...] = ()
+    seconds: tuple[float, ...] = ()
+    reason: str | None = None
+
+    @model_validator(mode="after")
+    def _times_or_reason(self) -> TimeInState:
+        if len(self.mhz) != len(self.seconds) or bool(self.mhz) == (self.reason is not None):
+            raise ValueError("a clock domain has either a time for each clock or a reason why there is none")
+        return self
+
+
+class ProcessorUse(Frozen):
+    """What the processors did from the start of the timed pass (loading and warm-up included) to its end, by the kernel's counters.
+
+    In processor seconds: `passed_s` is the duration times the CPUs, `busy_s` what all programs used, `own_s` the benchmark alone.
+    """
+
+    time_in_state: tuple[TimeInState, ...] = ()
+    passed_s: Reading
+    busy_s: Reading
+    own_s: Reading
 
 
 class Sample(Frozen):
@@ -134,6 +172,7 @@ class Run(Frozen):
     `session` names the session that measured it and `round` its turn there: a session measures each variant once a round, so
     runs of one round are neighbours in time. `warm_up` is how many inferences were made before those that are counted. `input_sha256` is the hash of what was put in. `compile_ns` is what a runtime that
     compiles a model for its device (Core ML) takes before loading it, `op_devices` where it plans each op.
+    `processor_use` is None for a device that does not tell its processors' counters.
     """
 
     schema_: Literal[1] = Field(default=1, alias="schema")
@@ -169,6 +208,7 @@ class Run(Frozen):
     peak_memory_bytes: Reading
     op_devices: tuple[OpDevice, ...] = ()
     samples: tuple[Sample, ...] = ()
+    processor_use: ProcessorUse | None = None
     golden: GoldenResult | None = None
     golden_reason: str | None = None
     verdict: str

@@ -167,9 +167,7 @@ class Android:
             outputs=outputs,
         )
 
-    def _run(
-        self, folder: str, model: str, inputs: list[str], request: Request
-    ) -> tuple[RunnerResult, ProcessorUse]:
+    def _run(self, folder: str, model: str, inputs: list[str], request: Request) -> tuple[RunnerResult, ProcessorUse]:
         start = command(
             model=model,
             inputs=inputs,

@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from harness.devices.adb import Adb
 from harness.probes.battery import battery_percent, battery_temperature, charging
 from harness.probes.clocks import clocks_mhz
+from harness.probes.headroom import thermal_headroom
+from harness.probes.load import background_load, load_average, processor_time
 from harness.probes.power import battery_current, battery_voltage
+from harness.probes.screen import airplane_mode, screen
 from harness.probes.temperature import device_temperature, service_sensors, thermal_status, zone_sensors
-from harness.records import Conditions, DeviceInfo, TextReading
+from harness.records import Conditions, DeviceInfo, Reading, TextReading
 
 PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]$", re.MULTILINE | re.DOTALL)
 EMULATOR_HARDWARE = ("goldfish", "ranchu", "cutf")  # kernel names of Google's emulators and of Cuttlefish
@@ -24,6 +27,20 @@ CLOCK_LIMITS = CLOCKS.replace("scaling_cur_freq", "scaling_max_freq")
 POWER = (
     "for s in /sys/class/power_supply/*; do for f in voltage_now current_now; do "
     '[ ! -e "$s/$f" ] || echo "${s##*/}\t$f\t$(cat "$s/$f" 2>&1)"; done; done'
+)
+PART = "edgebundle-part"
+LOOK_S = 0.5  # over which the background load is seen: the kernel counts in hundredths of a second on each CPU
+LOADS = f"cat /proc/stat 2>&1 | grep -e '^cpu ' -e denied; sleep {LOOK_S}; echo {PART}; cat /proc/stat 2>&1 | grep -e '^cpu ' -e denied"
+PARTS = 6
+NOTHING_OWN = Reading(value=0.0, unit="s")  # no benchmark runs while the state is read
+STATE = f"; echo; echo {PART}; ".join(
+    (
+        "cmd thermalservice headroom 0 2>&1",
+        "dumpsys power 2>&1 | grep mWakefulness=",
+        "settings get global airplane_mode_on 2>&1",
+        "cat /proc/loadavg 2>&1",
+        LOADS,
+    )
 )
 
 
@@ -68,6 +85,8 @@ def conditions(adb: Adb) -> Conditions:
     clocks = adb.shell(CLOCKS, doing="tell its clocks").stdout
     limits = adb.shell(CLOCK_LIMITS, doing="tell the limits of its clocks").stdout
     power = adb.shell(POWER, doing="tell its power").stdout
+    state = adb.shell(STATE, doing="tell its screen and load").stdout
+    headroom, wakefulness, airplane, load, before, after = parts_of(state)
     return Conditions(
         temperature_c=device_temperature(service_sensors(thermal), battery_temperature(battery), zone_sensors(zones)),
         thermal_status=thermal_status(thermal),
@@ -77,7 +96,18 @@ def conditions(adb: Adb) -> Conditions:
         clock_limits_mhz=clocks_mhz(limits),
         battery_v=battery_voltage(power),
         battery_a=battery_current(power),
+        thermal_headroom=thermal_headroom(headroom, thermal),
+        screen=screen(wakefulness),
+        airplane_mode=airplane_mode(airplane),
+        background_load=background_load(*processor_time(before, after), NOTHING_OWN),
+        load_average=load_average(load),
     )
+
+
+def parts_of(text: str) -> list[str]:
+    """What each command of STATE printed; nothing for all of them when the answer is not whole."""
+    parts = re.split(rf"^{PART}\n", text, flags=re.MULTILINE)
+    return parts if len(parts) == PARTS else [""] * PARTS
 
 
 def _text(known: Mapping[str, str], name: str) -> TextReading:

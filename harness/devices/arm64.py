@@ -78,6 +78,10 @@ class Arm64:
             battery_percent=Reading(unit="%", reason=NO_HARDWARE),
             charging=TextReading(reason=NO_HARDWARE),
             clocks_mhz=(Reading(unit="MHz", reason=NO_HARDWARE),),
+            thermal_headroom=Reading(unit="headroom", reason=NO_HARDWARE),
+            screen=TextReading(reason=NO_HARDWARE),
+            airplane_mode=TextReading(reason=NO_HARDWARE),
+            background_load=Reading(unit="%", reason=NO_HARDWARE),
         )
 
     def measure(self, request: Request) -> Measured:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 from builder.bundle import Variant
 from harness.config import Pins
-from harness.records import Conditions, DeviceInfo, GoldenResult, OpDevice, Reading, Sample, TextReading
+from harness.records import Conditions, DeviceInfo, GoldenResult, OpDevice, ProcessorUse, Reading, Sample, TextReading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,6 +53,7 @@ class Measured:
     warm_up: int | None = None  # of a device that ends its warm-up itself: inferences before those of `latency_ns`
     compile_ns: Reading | None = None
     op_devices: tuple[OpDevice, ...] = ()
+    processor_use: ProcessorUse | None = None
     golden: GoldenResult | None = None  # of a device that checks by itself and gives no outputs: the Android app
 
 
@@ -102,6 +103,15 @@ class Pinnable(Protocol):
 
     def pin(self, pins: Pins) -> AbstractContextManager[None]:
         """Set what `pins` names, and set it back on any end. Raises DeviceError."""
+        ...
+
+
+@runtime_checkable
+class Wakeable(Protocol):
+    """A device whose screen can be switched on."""
+
+    def wake(self) -> None:
+        """Ask for it; what a device refuses shows in its conditions. Raises DeviceLost."""
         ...
 
 

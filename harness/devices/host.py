@@ -93,6 +93,10 @@ class Host:
                 if clock.current
             )
             or (Reading(unit="MHz", reason="this computer reports no CPU clocks"),),
+            thermal_headroom=Reading(unit="headroom", reason="only phones tell a thermal headroom"),
+            screen=TextReading(reason="a computer's screen is not looked at"),
+            airplane_mode=TextReading(reason="a computer's radio is not looked at"),
+            background_load=Reading(unit="%", reason="the sample load_average of each run tells what else ran"),
         )
 
     def measure(self, request: Request) -> Measured:

@@ -57,6 +57,11 @@ FILES = {
     "/sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq": "2802000\n",
     "/sys/class/power_supply/battery/voltage_now": "4123000\n",
     "/sys/class/power_supply/battery/current_now": "-412000\n",
+    "/proc/loadavg": "3.20 2.75 2.60 2/1830 4711\n",
+    "/proc/stat": "cpu  120000 300 80000 900000\n",
+    "/proc/4711/stat": "4711 (example (small)) S 1 2 0 0 -1 1077952832 5 0 0 0 100 20 0 0 10 -10 30 0 9 1 1\n",
+    "/sys/devices/system/cpu/cpufreq/policy0/related_cpus": "0 1\n",
+    "/sys/devices/system/cpu/cpufreq/policy0/stats/time_in_state": "300000 71000\n2802000 29000\n",
     "/sys/devices/system/cpu/cpu0/cpufreq/scaling_max_freq": "1803000\n",
     "/sys/devices/system/cpu/cpu1/cpufreq/scaling_max_freq": "2802000\n",
 }
@@ -67,7 +72,10 @@ class Personality:
     """`denied` are paths that exist but that the shell may not read."""
 
     properties: dict[str, str] = field(default_factory=lambda: dict(PROPERTIES))
-    dumps: dict[str, str] = field(default_factory=lambda: {"battery": BATTERY, "thermalservice": THERMAL})
+    dumps: dict[str, str] = field(
+        default_factory=lambda: {"battery": BATTERY, "thermalservice": THERMAL, "power": "  mWakefulness=Awake\n"}
+    )
+    headroom: str = "Headroom in 0 seconds: 0.483333\n"
     files: dict[str, str] = field(default_factory=lambda: dict(FILES))
     denied: tuple[str, ...] = ("/sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq",)
 
@@ -80,7 +88,9 @@ class Personality:
     def answers(self) -> dict[str, str]:
         """Replies by the shell's file names: of getprop and of each service of dumpsys."""
         getprop = "".join(f"[{name}]: [{value}]\n" for name, value in sorted(self.properties.items()))
-        return {"getprop": getprop} | {f"dumpsys.{service}": text for service, text in self.dumps.items()}
+        return {"getprop": getprop, "headroom": self.headroom} | {
+            f"dumpsys.{service}": text for service, text in self.dumps.items()
+        }
 
 
 PIXEL = Personality()

@@ -27,7 +27,7 @@ PHONE_PATH = re.compile(r"(?<![\w/.-])/(?=(data|sys|proc|storage)/)")
 INNER = re.compile(r"(?s)\A\( .*\n\); edge")  # what the harness asks for, without the line that tells its status
 FRAME = struct.Struct("<BI")
 STDOUT, STDERR, EXIT = 1, 2, 3
-TOOLS = ("mkdir", "chmod", "rm", "sha256sum")  # what a phone's toybox has too, and the harness uses
+TOOLS = ("mkdir", "chmod", "rm", "sha256sum", "grep")  # what a phone's toybox has too, and the harness uses
 STARTUP = r"""
 command_not_found_handle() {
     printf '%s\n' "$*" >> "$PHONE_UNKNOWN"
@@ -64,14 +64,30 @@ settings() {
 }
 cmd() {
     case "$1 $2" in
+        "thermalservice headroom") "$HOST_CAT" "$PHONE_ANSWERS/headroom" ;;
         "power set-fixed-performance-mode-enabled") printf '%s\n' "$3" > "$PHONE_STATE/fixed_performance" ;;
         "connectivity airplane-mode") printf '%s\n' "$3" > "$PHONE_STATE/airplane_mode" ;;
         *) command_not_found_handle cmd "$@" ;;
     esac
 }
+input() {
+    [ "$*" = "keyevent KEYCODE_WAKEUP" ] || { command_not_found_handle input "$@"; return; }
+    echo "  mWakefulness=Awake" > "$PHONE_ANSWERS/dumpsys.power"
+}
+pidof() { echo 4711; }
+sleep() { ran 5 95; }
+times() { printf '0m0.02s 0m0.01s\n0m1.00s 0m0.20s\n'; }
+ran() {  # hundredths of a second that two CPUs were busy and idle: the kernel's counters go on
+    local stat="$PHONE_ROOT/proc/stat" states="$PHONE_ROOT/sys/devices/system/cpu/cpufreq/policy0/stats/time_in_state"
+    local cpu user nice system idle low low_ticks top top_ticks
+    [ -f "$stat" ] && read -r cpu user nice system idle < "$stat" && echo "cpu  $((user + $1)) $nice $system $((idle + $2))" > "$stat"
+    [ -f "$states" ] && { read -r low low_ticks; read -r top top_ticks; } < "$states" &&
+        printf '%s %s\n' "$low" "$((low_ticks + $2 / 2))" "$top" "$((top_ticks + $1 / 2))" > "$states"
+}
 function ./ld-linux-aarch64.so.1 {
     [ -x ./ld-linux-aarch64.so.1 ] || { echo "/system/bin/sh: ./ld-linux-aarch64.so.1: can't execute: Permission denied" >&2; return 126; }
     [ -z "$PHONE_CRASH" ] || { echo '{"schema":1,"runt'; kill -s "$PHONE_CRASH" $BASHPID; }
+    ran 180 220
     if [ -n "$PHONE_REPLAY" ]; then
         local kind=tflite
         case "$*" in *.pte*) kind=pte ;; esac
@@ -136,7 +152,8 @@ class Shell:
         if self._faults.refuse is not None and self._faults.refuse in command:
             command = INNER.sub("( echo java.lang.SecurityException: not allowed >&2; exit 255\n); edge", command)
         if (answer := self._of_an_app(command)) is not None:
-            command = INNER.sub(lambda _: f"( printf %s {shlex.quote(answer)}\n); edge", command)
+            ran = "ran 180 220; " if " am start " in command else ""
+            command = INNER.sub(lambda _: f"( {ran}printf %s {shlex.quote(answer)}\n); edge", command)
         mapped = PHONE_PATH.sub(lambda found: f"{self._root}/", command)
         child = subprocess.Popen(
             [program("bash"), "-c", mapped],

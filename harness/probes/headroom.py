@@ -1,0 +1,56 @@
+"""Thermal headroom: how near a phone is to severe throttling, 1.0 being there, as PowerManager.getThermalHeadroom tells apps.
+
+From Android 15 on `cmd thermalservice headroom SECONDS` prints it (ThermalManagerService.runHeadroom). Before, its definition
+(TemperatureWatcher.normalizeTemperature) is applied to what `dumpsys thermalservice` prints from Android 12 on: the skin sensors and their thresholds.
+"""
+
+from __future__ import annotations
+
+import re
+
+from harness.probes.numbers import bounded
+from harness.probes.temperature import SKIN, service_sensors
+from harness.records import Reading
+
+UNIT = "headroom"
+HIGHEST = 10.0
+DEGREES = 30.0  # between the headroom 0.0 and 1.0
+SEVERE = 3  # place among the thresholds, which begin with that of the status NONE
+SAID = re.compile(r"^Headroom in 0 seconds:[ \t]*(\S+)[ \t]*$", re.MULTILINE)
+THRESHOLD = re.compile(
+    r"TemperatureThreshold\{mType=(-?\d{1,3}), mName=([^,}]*), mHotThrottlingThresholds=\[([^\]\n]*)\]"
+)
+
+
+def thermal_headroom(said: str, service: str) -> Reading:
+    """`said` is the answer of `cmd thermalservice headroom 0`, `service` that of `dumpsys thermalservice`."""
+    found = SAID.search(said)
+    if found is not None:
+        return bounded(found.group(1), unit=UNIT, what="thermal headroom", low=0, high=HIGHEST)
+    return _computed(service)
+
+
+def _computed(service: str) -> Reading:
+    severe = {
+        name.strip(): text
+        for kind, name, values in THRESHOLD.findall(service)
+        if int(kind) == SKIN and len(hot := values.split(",")) > SEVERE and (text := hot[SEVERE].strip()) != "NaN"
+    }
+    if not severe:
+        reason = "its thermal service answers no headroom and prints no threshold of the skin for severe throttling"
+        return Reading(unit=UNIT, reason=reason)
+    headrooms, reasons = [], []
+    for sensor in service_sensors(service):
+        if sensor.kind != SKIN or sensor.name not in severe:
+            continue
+        what = f"the threshold of {sensor.name}"
+        limit = bounded(severe[sensor.name], unit="degC", what=what, low=0, high=150)
+        if sensor.reading.value is None or limit.value is None:
+            reasons.append(str(sensor.reading.reason or limit.reason))
+            continue
+        headrooms.append(max(0.0, 1 - (limit.value - sensor.reading.value) / DEGREES))
+    if not headrooms:
+        return Reading(
+            unit=UNIT, reason=reasons[0] if reasons else "it tells thresholds of the skin, but no temperature of it"
+        )
+    return Reading(value=round(max(headrooms), 4), unit=UNIT)

@@ -1,0 +1,33 @@
+"""Whether the screen is on, from `dumpsys power` (PowerManagerService), and airplane mode, from the settings."""
+
+from __future__ import annotations
+
+import re
+
+from harness.records import TextReading
+
+# android.os.PowerManagerInternal.wakefulnessToString; what a dozing phone shows is its clock, dreaming is the screen saver
+WAKEFULNESS = {"Awake": "on", "Dreaming": "on", "Dozing": "off", "Asleep": "off"}
+SAID = re.compile(r"^[ \t]*mWakefulness=(\S{1,40})", re.MULTILINE)
+MODES = {"0": "off", "1": "on"}
+
+
+def screen(text: str) -> TextReading:
+    """`on` or `off`."""
+    found = SAID.search(text)
+    if found is None:
+        return TextReading(reason="dumpsys power tells no wakefulness")
+    state = WAKEFULNESS.get(found.group(1))
+    return (
+        TextReading(value=state)
+        if state
+        else TextReading(reason=f"dumpsys power tells the wakefulness {found.group(1)!r}")
+    )
+
+
+def airplane_mode(text: str) -> TextReading:
+    """`on` or `off`, from `settings get global airplane_mode_on`."""
+    told = text.strip()
+    if told in MODES:
+        return TextReading(value=MODES[told])
+    return TextReading(reason=f"the setting airplane_mode_on says {told[:40] or 'nothing'!r}")
