@@ -11,6 +11,7 @@ from harness.report.plots import Series, run_plot
 from harness.report.view import Card, Comparison, ConditionRow, Fact, Gallery
 from harness.statistics import Summary
 from harness.throttling import energy_per_inference, throttling
+from harness.usage import load_beside
 from harness.verdicts import grade
 
 
@@ -83,6 +84,7 @@ def _run_facts(run: Run) -> tuple[Fact, ...]:
     else:
         facts.append(_reading("instructions per inference", run.instructions))
     facts += [memory, _reading("energy per inference", energy_per_inference(run))]
+    facts += _processors(run)
     if "load_average" in at_start:
         facts.append(
             Fact(name="other load at the start", value=f"{at_start['load_average']:.1f} programs wanted to run")
@@ -96,6 +98,20 @@ def _run_facts(run: Run) -> tuple[Fact, ...]:
     return (*facts, golden, Fact(name="started", value=text.moment(run.started_at)), Fact(name="run", value=run.id))
 
 
+def _processors(run: Run) -> list[Fact]:
+    """Clocks of each domain over the whole pass, and what other programs used meanwhile."""
+    use = run.processor_use
+    if use is None:
+        return []
+    clocks = [
+        Fact(name=f"clock of CPU {state.cpus or state.policy}", value=text.clock(state), reason=state.reason)
+        for state in use.time_in_state
+    ] or [Fact(name="time at each clock", value=text.DASH, reason="the device shows no clock domains")]
+    beside = load_beside(run)
+    value = f"{text.percent(beside)} of all processors" if beside.value is not None else text.DASH
+    return [*clocks, Fact(name="load by other programs meanwhile", value=value, reason=beside.reason)]
+
+
 def _conditions(run: Run) -> tuple[ConditionRow, ...]:
     start, end = run.conditions_start, run.conditions_end
     rows = [
@@ -107,6 +123,16 @@ def _conditions(run: Run) -> tuple[ConditionRow, ...]:
         ConditionRow(name="charging", start=_text("", start.charging), end=_text("", end.charging)),
         ConditionRow(name="CPU clocks", start=_clocks(start.clocks_mhz), end=_clocks(end.clocks_mhz)),
     ]
+    told = (
+        ("thermal headroom", start.thermal_headroom, end.thermal_headroom),
+        ("screen", start.screen, end.screen),
+        ("airplane mode", start.airplane_mode, end.airplane_mode),
+        ("load by other programs", start.background_load, end.background_load),
+        ("load average", start.load_average, end.load_average),
+    )
+    for name, first, last in told:
+        if first is not None and last is not None:
+            rows.append(ConditionRow(name=name, start=_either(first), end=_either(last)))
     if start.clock_limits_mhz or end.clock_limits_mhz:
         limits = (_clocks(start.clock_limits_mhz), _clocks(end.clock_limits_mhz))
         rows.append(ConditionRow(name="limits of the clocks", start=limits[0], end=limits[1]))
@@ -118,6 +144,10 @@ def _clocks(clocks: tuple[Reading, ...]) -> Fact:
     if not known:
         return Fact(name="", value=text.DASH, reason=clocks[0].reason if clocks else "the device gave no clocks")
     return Fact(name="", value=" ".join(known) + " MHz")
+
+
+def _either(entry: Reading | TextReading) -> Fact:
+    return _reading("", entry) if isinstance(entry, Reading) else _text("", entry)
 
 
 def _reading(name: str, entry: Reading) -> Fact:

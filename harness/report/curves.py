@@ -27,9 +27,9 @@ class Trace:
 
 
 def throttling_plot(run: Run, shown: Throttling) -> str:
-    """Throughput, temperatures and clocks on one time axis; the thermal status as shades behind the throughput."""
+    """Throughput, temperatures, headroom and clocks on one time axis; the thermal status as shades behind the throughput."""
     panels: list[tuple[str, tuple[Curve, ...], bool]] = [("inferences / s", (shown.throughput,), True)]
-    for unit, title in (("degC", "°C"), ("MHz", "MHz")):
+    for unit, title in (("degC", "°C"), ("headroom", "thermal headroom"), ("MHz", "MHz")):
         found = _distinct(curves(run, unit))
         if found:
             panels.append((title, found, unit == "MHz"))

@@ -11,6 +11,7 @@ from harness.report.model import Entry, Past
 from harness.report.plots import Series, overview_plot
 from harness.report.view import DeviceTable, Row
 from harness.throttling import energy_per_inference
+from harness.usage import fastest_domain, load_beside
 from harness.verdicts import grade
 
 MOST_PLOTTED = 24  # variants in one plot, of the fastest; the table has all
@@ -48,6 +49,7 @@ def device_table(
         counts={word: words.count(word) for word in ("ok", "unstable", "invalid")},
         fastest=f"{fastest.run.variant}, {text.milliseconds(fastest.level.value)}" if fastest and fastest.level else "",
         rows=tuple(_row(entry, slowest, cards.get(entry.run.id)) for entry in entries),
+        counters=any(entry.run.processor_use is not None for entry in entries),
         plot=overview_plot(series[:MOST_PLOTTED]) if len(series) > 1 else None,
         over_rounds=any(entry.level is not None and entry.level.between for entry in entries),
         history=_history(history),
@@ -81,6 +83,8 @@ def _row(entry: Entry, slowest: float, anchor: str | None) -> Row:
         tail=text.milliseconds(summary.p90) if summary else text.DASH,
         memory=text.reading(run.peak_memory_bytes),
         energy=text.reading(energy) if energy.value is not None else text.DASH,
+        clock=text.clock(fastest_domain(run.processor_use)),
+        beside=text.percent(load_beside(run)),
         golden=text.golden_text(run),
         grade=word,
         verdict=run.verdict,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
+from harness.records import Run
 from harness.report.model import Entry, Report
 from harness.statistics import Level
 from harness.throttling import energy_per_inference, throttling
+from harness.usage import load_beside, mean_clock, top_share
 
 
 def render(report: Report) -> str:
@@ -20,6 +22,7 @@ def render(report: Report) -> str:
                 "rounds": entry.rounds,
                 "level": None if entry.level is None else _level(entry.level),
                 "lasting": _lasting(entry),
+                "processors": _processors(entry.run),
                 "quality": None if entry.variant is None else entry.variant.quality.model_dump(mode="json"),
             }
             for entry in report.entries
@@ -31,6 +34,25 @@ def render(report: Report) -> str:
 
 def _level(level: Level) -> dict[str, object]:
     return {"value_ns": level.value, "low_ns": level.low, "high_ns": level.high, "over_rounds": level.between}
+
+
+def _processors(run: Run) -> dict[str, object] | None:
+    """Clocks of each domain and the load by other programs during the timed pass; None for a device without such counters."""
+    use = run.processor_use
+    if use is None:
+        return None
+    return {
+        "clocks": [
+            {
+                "policy": state.policy,
+                "cpus": state.cpus,
+                "mean": mean_clock(state).model_dump(mode="json"),
+                "at_top_clock": top_share(state).model_dump(mode="json"),
+            }
+            for state in use.time_in_state
+        ],
+        "load_beside": load_beside(run).model_dump(mode="json"),
+    }
 
 
 def _lasting(entry: Entry) -> dict[str, object] | None:

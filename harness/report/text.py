@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from harness.records import Reading, Run, TextReading
+from harness.records import Reading, Run, TextReading, TimeInState
 from harness.statistics import Summary
+from harness.usage import mean_clock, top_share
 
 DASH = "\u2013"  # stands for "no value", and between the ends of an interval
 TIMES = "\u00d7"
@@ -52,7 +53,7 @@ def reading(entry: Reading) -> str:
     """A reading with its unit, or a dash; the reason is shown beside it by whoever has the room."""
     if entry.value is None:
         return DASH
-    shown = {"degC": "°C", "status": ""}.get(entry.unit, entry.unit)
+    shown = {"degC": "°C", "status": "", "headroom": ""}.get(entry.unit, entry.unit)
     if entry.unit == "ns":
         return milliseconds(entry.value)
     if entry.unit == "instructions":
@@ -62,6 +63,18 @@ def reading(entry: Reading) -> str:
     if entry.unit == "J":
         return joules(entry.value)
     return f"{entry.value:g} {shown}".strip()
+
+
+def clock(state: TimeInState | None) -> str:
+    """`2406 MHz, 45 % at 2802`: the mean over the pass, and how long the domain was at its highest clock."""
+    mean, share = (mean_clock(state).value, top_share(state).value) if state is not None else (None, None)
+    if state is None or mean is None or share is None:
+        return DASH
+    return f"{mean:.0f} MHz, {share:.0f} % at {state.mhz[-1]:.0f}"
+
+
+def percent(entry: Reading) -> str:
+    return DASH if entry.value is None else f"{entry.value:.0f} %"
 
 
 def text(entry: TextReading) -> str:

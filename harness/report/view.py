@@ -71,7 +71,7 @@ class Card:
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """A variant on a device in a table; `anchor` is None where the run is not shown in detail. `share` is its latency as a part of the
-    slowest good one's on the device."""
+    slowest good one's on the device, `clock` that of the fastest processors during the pass, `beside` what other programs used of all."""
 
     variant: str
     anchor: str | None
@@ -83,6 +83,8 @@ class Row:
     tail: str
     memory: str
     energy: str
+    clock: str
+    beside: str
     golden: str
     grade: str
     verdict: str
@@ -90,7 +92,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceTable:
-    """All variants of one device. `metric` is `latency` or `instructions`."""
+    """All variants of one device. `metric` is `latency` or `instructions`; `counters` says whether it tells its processors' counters."""
 
     anchor: str
     device: str
@@ -100,6 +102,7 @@ class DeviceTable:
     counts: dict[str, int]
     fastest: str
     rows: tuple[Row, ...]
+    counters: bool
     plot: str | None
     over_rounds: bool
     history: str | None
