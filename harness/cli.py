@@ -190,6 +190,11 @@ def build_parser() -> Parser:
     compare.add_argument(
         "new", metavar="NEW", nargs="?", help="runs after it; without it variants of BASE are compared"
     )
+    compare.add_argument(
+        "--parity",
+        action="store_true",
+        help="compare the app with shell mode on each phone of BASE instead (5, 7: no parity)",
+    )
     rank = command(
         "rank",
         "write the order of variants that phones measured into a bundle, so that apps take the fastest on such phones",

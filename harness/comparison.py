@@ -136,10 +136,13 @@ def _ratio(base: list[Run], new: list[Run]) -> Ratio:
     return ratio_of_rounds([run.latency_ns for run in base], [run.latency_ns for run in new])
 
 
-def incomparable(base: Run, new: Run, *, same_variant: bool = True) -> str | None:
+def incomparable(
+    base: Run, new: Run, *, same_variant: bool = True, apart_from: frozenset[str] = frozenset()
+) -> str | None:
     """The first reason why two runs measure different things, or None when only the artifact differs.
 
-    Two builds of one variant must have run in the same runtime and delegate; for two variants those are part of the choice.
+    Two builds of one variant must have run in the same runtime and delegate; for two variants those are part of the choice. `apart_from`
+    names what may differ because it is what is compared.
     """
     if (label := _not_representative(base, new)) is not None:
         return label
@@ -159,7 +162,7 @@ def incomparable(base: Run, new: Run, *, same_variant: bool = True) -> str | Non
     )
     for what, fact in facts:
         before, after = fact(base), fact(new)
-        if before != after:
+        if before != after and what not in apart_from:
             return f"different {what}: {before} and {after}"
     return _different_state(base, new) if base.metric == "latency" else None
 

@@ -17,7 +17,7 @@ from harness.records import Run
 from harness.selection import groups
 from harness.verdicts import exit_code
 
-KINDS = ("android", "ios")  # whose apps choose by rankings, and name their devices as these records do
+KINDS = ("android", "android-app", "ios")  # whose apps choose by rankings, and name their devices as these records do
 Place = tuple[str | None, str | None]  # SoC, else model
 
 
@@ -37,6 +37,7 @@ def measured_rankings(runs: Iterable[Run], bundle: Bundle) -> tuple[Ranking, ...
             by_place[place][group.device][group.variant] = float(np.median(latencies))
     rankings = []
     for (soc, model), phones in sorted(by_place.items(), key=lambda item: tuple(name or "" for name in item[0])):
+        phones = {device: times for device, times in phones.items() if not _by_its_app(device, phones)}
         shared = set.intersection(*(set(measured) for measured in phones.values()))
         mean = {v: float(np.mean([np.log(measured[v]) for measured in phones.values()])) for v in shared}
         if len(mean) > 1:
@@ -76,6 +77,12 @@ def write_ranked(bundle: Bundle, rankings: tuple[Ranking, ...], out: Path) -> No
 def _counts(run: Run) -> bool:
     measured = run.metric == "latency" and run.simulated is None and bool(run.latency_ns)
     return run.device.kind in KINDS and measured and exit_code(run.verdict) == 0
+
+
+def _by_its_app(device: tuple[str, str], phones: dict[tuple[str, str], dict[str, float]]) -> bool:
+    """Whether a phone measured in shell mode was ranked by its app too: users get the app's runtime."""
+    kind, serial = device
+    return kind == "android" and len(phones.get(("android-app", serial), {})) > 1
 
 
 def _place(run: Run) -> Place | None:

@@ -26,7 +26,7 @@ from harness.devices.apk import application_id
 from harness.devices.base import Device, Found, Measured, Request
 from harness.errors import DeviceError, DeviceLost, StoreError, UsageError
 from harness.probes.counters import COUNTERS, TIMES, app_use
-from harness.records import Run, parse_run
+from harness.records import DeviceInfo, Run, parse_run
 
 KIND = "android-app"
 APP = "EDGEBUNDLE_ANDROID_APP"  # environment: the .apk that 'builder package --target android' wrote
@@ -78,6 +78,11 @@ class AndroidApp(Android):
                 self._carried = {variant.id: variant.sha256 for variant in bundle.manifest.variants}
         except BundleError as error:
             raise UsageError(f"${APP}: {error}") from error
+
+    @property
+    def info(self) -> DeviceInfo:
+        """A phone's two modes are two devices to all that groups runs; `harness.parity` holds them against one another by their id."""
+        return super().info.model_copy(update={"kind": KIND})
 
     def unsupported(self, variant: Variant) -> str | None:
         if variant.id not in self._carried:

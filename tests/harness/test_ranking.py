@@ -76,6 +76,15 @@ def test_the_last_measurement_counts_and_phones_of_one_soc_are_averaged(bundle: 
     assert order(runs, bundle) == {SOC: ("tflite-second", "tflite-first")}
 
 
+def test_the_app_of_a_phone_decides_where_it_measured_two(bundle: Bundle) -> None:
+    """Users get the app's runtime: shell runs of the same phone count only where the app's do not make an order."""
+    app = phone("A", kind="android-app")
+    in_shell = [measured(bundle, "tflite-first", 1), measured(bundle, "tflite-second", 5)]
+    in_app = [measured(bundle, "tflite-first", 9, app), measured(bundle, "tflite-second", 4, app)]
+    assert order([*in_shell, *in_app], bundle) == {SOC: ("tflite-second", "tflite-first")}
+    assert order(in_shell, bundle) == {SOC: ("tflite-first", "tflite-second")}
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -11,7 +11,11 @@ from builder.targets import TARGETS
 from builder.targets.base import PackageRequest
 from harness.config import Protocol
 from harness.devices import android_app
+from harness.parity import parity
 from harness.session import SessionResult, opened_bundle, run_session
+from harness.usage import load_beside
+from harness.store import open_store
+from harness.verdicts import judged
 from tests.emulated_phone import EmulatedPhone
 
 FEW = Protocol(name="few", warmup=1, runs=20, threads=1, timeout_s=20)
@@ -53,7 +57,7 @@ def test_the_app_measures_and_its_record_is_fetched(app_phone: EmulatedPhone, sm
     for result in (first, second):
         assert failures(result) == []
         (run,) = (entry for entry in result.runs if entry.backend == "tflite")
-        assert (run.mode, run.verdict, run.device.kind) == ("app", "ok", "android")
+        assert (run.mode, run.verdict, run.device.kind) == ("app", "ok", "android-app")
         assert run.golden is not None
         assert run.golden.passed
         assert len(run.latency_ns) + (run.warm_up or 0) >= FEW.runs
@@ -61,13 +65,47 @@ def test_the_app_measures_and_its_record_is_fetched(app_phone: EmulatedPhone, sm
     assert list((app_phone.root / "storage").rglob("*.jsonl")) == []
 
 
+def test_headroom_and_counters_of_the_app_reach_the_record(app_phone: EmulatedPhone, small_bundle: Path) -> None:
+    """What the app sampled of the thermal headroom, and what others used of the processors while it ran."""
+    told = {"t_s": 1.2, "probe": "thermal_headroom", "value": 0.62, "unit": "headroom"}
+    app_phone.apps.faults.edit = {"samples": [told]}
+    result = session(app_phone, small_bundle, "android-app")
+    run = next(entry for entry in result.runs if entry.backend == "tflite")
+    assert [sample.model_dump() for sample in run.samples] == [told]
+    assert run.processor_use is not None
+    assert run.processor_use.own_s.value == 1.2
+    assert load_beside(run).value == 15
+    assert run.processor_use.time_in_state[0].seconds == (1.1, 0.9)
+
+
 def test_both_modes_of_one_phone_in_one_session(app_phone: EmulatedPhone, small_bundle: Path) -> None:
-    """One after the other on the same phone, both with their goldens reached, so that app and shell can be set side by side."""
+    """One after the other on the same phone, both with their goldens reached; their records differ in nothing that forbids parity."""
     result = session(app_phone, small_bundle, "android", "android-app")
     assert failures(result) == []
     found = {(run.mode, run.variant) for run in result.runs}
     assert {("shell", "tflite-fp32"), ("app", "tflite-fp32")} <= found
     assert all(run.golden is not None and run.golden.passed for run in result.runs)
+    steady = [judged(run.model_copy(update={"latency_ns": (5_000_000, 5_010_000) * 10})) for run in result.runs]
+    (compared,) = parity(steady)  # QEMU's time means nothing: latencies are set, all else is what the phone gave
+    assert (compared.variant, compared.phone) == ("tflite-fp32", app_phone.address)
+    assert compared.outcome == "not precise enough"
+    assert compared.why.startswith("the app takes +0.0% (-0.1% to +0.1%) from one run a mode")
+
+
+def test_a_session_that_had_one_mode_goes_on_with_the_other(
+    app_phone: EmulatedPhone, small_bundle: Path, tmp_path: Path
+) -> None:
+    """What was measured in shell mode does not stand for the app's runs when a session is resumed."""
+    store = open_store(str(tmp_path / "runs.jsonl"), create=True)
+    names = [f"{kind}:{app_phone.address}" for kind in ("android", "android-app")]
+    with opened_bundle(small_bundle) as opened:
+        first = run_session(opened, names[:1], FEW, store)
+        second = run_session(opened, names, FEW, store, resume=True)
+        third = run_session(opened, names, FEW, store, resume=True)
+    store.close()
+    assert {run.mode for run in first.runs} == {"shell"}
+    assert [(run.mode, run.variant) for run in second.runs] == [("app", "tflite-fp32")]
+    assert third.runs == ()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,61 @@
+"""Parity of app and shell mode for the terminal and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from harness.parity import BOUND, Parity
+from harness.report.model import summary_of
+from harness.report.text import DASH, golden_text, headline
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+COLOURS = {"parity": "green", "outputs differ": "red", "latency differs": "yellow"}
+
+
+def parity_table(found: tuple[Parity, ...]) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("variant", "phone"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("shell", "app", "app / shell", "95 % interval"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("goldens, shell and app")
+    table.add_column("verdict", overflow="fold")
+    for entry in found:
+        colour = COLOURS.get(entry.outcome, "yellow")
+        table.add_row(
+            escape(entry.variant),
+            escape(entry.phone) + (f"\n[dim]{escape(entry.app.simulated)}[/dim]" if entry.app.simulated else ""),
+            headline(entry.shell, summary_of(entry.shell)),
+            headline(entry.app, summary_of(entry.app)),
+            f"{entry.ratio.value:.3f}" if entry.ratio else "",
+            f"{entry.ratio.low:.3f} {DASH} {entry.ratio.high:.3f}" if entry.ratio else "",
+            f"{golden_text(entry.shell)}, {golden_text(entry.app)}",
+            f"[{colour}]{entry.outcome}[/{colour}]: {escape(entry.why)}",
+        )
+    return table
+
+
+def parity_json(found: tuple[Parity, ...]) -> dict[str, object]:
+    return {
+        "bound": BOUND,
+        "parity": [
+            {
+                "variant": entry.variant,
+                "phone": entry.phone,
+                "app": entry.app.id,
+                "shell": entry.shell.id,
+                "simulated": entry.app.simulated,
+                "outcome": entry.outcome,
+                "why": entry.why,
+                "ratio": asdict(entry.ratio) if entry.ratio else None,
+                "causes": list(entry.causes),
+            }
+            for entry in found
+        ],
+    }
