@@ -106,6 +106,16 @@ def state(temperature_c: float, *, status: float = 0, battery: float = 80, charg
     )
 
 
+def doing(*, screen: str = "on", airplane: str = "off", load: float = 0) -> Conditions:
+    """A cool device with these modes, on which other programs use `load` percent."""
+    told = {
+        "screen": TextReading(value=screen),
+        "airplane_mode": TextReading(value=airplane),
+        "background_load": Reading(value=load, unit="%"),
+    }
+    return state(30).model_copy(update=told)
+
+
 @pytest.fixture
 def bundle(small_bundle: Path) -> Bundle:
     with opened_bundle(small_bundle) as opened:
@@ -166,6 +176,17 @@ def test_a_noisy_device_is_asked_for_more_samples(bundle: Bundle) -> None:
         (state(30, status=2), Wanted(max_thermal_status=0), "thermal status is 2"),
         (state(30, battery=10), Wanted(min_battery_percent=25), "battery has 10 %"),
         (state(30, charging="charging (USB)"), Wanted(not_charging=True), "it is charging"),
+        (doing(screen="off"), Wanted(screen="on"), "its screen is off, on is wanted"),
+        (doing(screen="on"), Wanted(screen="off"), "its screen is on, off is wanted"),
+        (doing(airplane="off"), Wanted(airplane_mode=True), "its airplane mode is off, on is wanted"),
+        (doing(airplane="on"), Wanted(airplane_mode=False), "its airplane mode is on, off is wanted"),
+        (doing(load=31), Wanted(max_load=20), "other programs use 31 % of its processors, the limit is 20 %"),
+        (doing(load=3), Wanted(screen="on", airplane_mode=False, max_load=20), None),
+        (
+            state(30),
+            Wanted(screen="on", airplane_mode=True, max_load=1),
+            None,
+        ),  # what it does not tell is not waited for
         (state(30), Wanted(max_temperature_c=38, cool_down_c=2, max_thermal_status=0, min_battery_percent=25), None),
     ],
 )
@@ -299,6 +320,17 @@ def test_a_protocol_of_ones_own_is_a_toml_file(tmp_path: Path) -> None:
         ("warmup = 0\nruns = 1\n", "warmup: Input should be greater than or equal to 1"),
         ("warmup = 1\nruns = 10\nmax_runs = 5\n", "'max_runs' (5) is less than 'runs' (10)"),
         ("warmup = \n", "is not TOML"),
+        ("warmup = 1\nruns = 1\n[conditions]\nscreen = true\n", "conditions.screen: Input should be 'on' or 'off'"),
+        ("warmup = 1\nruns = 1\n[conditions]\nmax_load = 0\n", "conditions.max_load: Input should be greater than 0"),
+        ("warmup = 1\nruns = 1\n[conditions]\nscren = 'on'\n", "did you mean 'screen'?"),
+        (
+            "warmup = 1\nruns = 1\n[conditions]\nscreen = 'off'\n[pins]\nstay_awake = true\n",
+            "waits for what 'pins.stay_awake' prevents",
+        ),
+        (
+            "warmup = 1\nruns = 1\n[conditions]\nairplane_mode = false\n[pins]\nairplane_mode = true\n",
+            "waits for what 'pins.airplane_mode' prevents",
+        ),
         ("warmup = 1\nruns = 1\n[conditions]\nmax_temperature = 3\n", "did you mean 'max_temperature_c'?"),
     ],
 )

@@ -13,8 +13,8 @@ from harness.config import Protocol
 from harness.devices import android_app
 from harness.parity import parity
 from harness.session import SessionResult, opened_bundle, run_session
-from harness.usage import load_beside
 from harness.store import open_store
+from harness.usage import load_beside
 from harness.verdicts import judged
 from tests.emulated_phone import EmulatedPhone
 
