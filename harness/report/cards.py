@@ -6,36 +6,64 @@ from harness.pictures import Picture, difference, png_bytes, png_pixels
 from harness.records import Reading, Run, TextReading
 from harness.report import text
 from harness.report.curves import throttling_plot
+from harness.report.endurance import hottest, throttled
 from harness.report.model import Entry
 from harness.report.plots import Series, run_plot
 from harness.report.view import Card, Comparison, ConditionRow, Fact, Gallery
 from harness.statistics import Summary
-from harness.throttling import energy_per_inference, throttling
+from harness.throttling import Throttling, energy_per_inference, throttling
 from harness.usage import load_beside
-from harness.verdicts import grade
+from harness.verdicts import grade, throttling_status
+
+SAMPLES = "Every sample in the order of measurement, and how they are distributed. Line and band: median in its 95 % interval; red: far out."
 
 
 def card(entry: Entry, anchor: str, gallery: Gallery) -> Card:
     run, summary = entry.run, entry.summary
-    plot = None
-    if summary is not None:
+    plot, caption = None, ""
+    statistics: tuple[Fact, ...] = ()
+    lasting = throttling(run) if run.protocol.sustained else None
+    if lasting is not None and summary is not None:
+        plot, caption = throttling_plot(run, lasting), _lasting_caption(run, lasting)
+        statistics = _lasting_statistics(run, lasting, summary)
+    elif summary is not None:
         label = f"{run.variant} on {text.device_label(run)}"
-        lasting = throttling(run) if run.protocol.sustained else None
-        if lasting is not None:
-            plot = throttling_plot(run, lasting)
-        else:
-            plot = run_plot(Series(label=label, latency_ns=run.latency_ns, summary=summary))
+        plot = run_plot(Series(label=label, latency_ns=run.latency_ns, summary=summary))
+        caption, statistics = SAMPLES, _statistics(entry, summary)
     return Card(
         anchor=anchor,
         run=run,
         device=text.device_label(run),
+        under=f"back to back for {run.protocol.duration_s / 60:g} minutes" if run.protocol.duration_s else "",
         grade=grade(run.verdict),
         headline=text.headline(run, summary),
-        statistics=_statistics(entry, summary) if summary is not None else (),
+        statistics=statistics,
         facts=_run_facts(run),
         plot=plot,
+        caption=caption,
         conditions=_conditions(run),
         comparisons=_comparisons(entry, gallery),
+    )
+
+
+def _lasting_caption(run: Run, shown: Throttling) -> str:
+    parts = ["Throughput, temperatures and clocks on one time axis."]
+    if throttling_status(run):
+        parts.append("Shaded: the device told a thermal status above 0, darker for a higher one.")
+    if shown.throttled_after_s is not None:
+        parts.append("Dashed red: from here on the throughput stayed below 90 % of its peak.")
+    return " ".join(parts)
+
+
+def _lasting_statistics(run: Run, shown: Throttling, summary: Summary) -> tuple[Fact, ...]:
+    """Throughput, and not quantiles: latencies of a cool and of a hot phone have no common distribution."""
+    return (
+        Fact(name="minute 1", value=text.rate(shown.first_minute)),
+        Fact(name="last minute", value=text.rate(shown.last_minute)),
+        Fact(name="sustained / peak", value=f"{shown.sustained_ratio:.0%}"),
+        Fact(name="throttled after", value=throttled(shown)),
+        Fact(name="hottest", value=hottest(run)),
+        Fact(name="inferences", value=f"{summary.count:,}"),
     )
 
 

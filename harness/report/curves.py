@@ -51,14 +51,14 @@ def throttling_plot(run: Run, shown: Throttling) -> str:
             if shown.throttled_after_s is not None:
                 at = x(shown.throttled_after_s / 60)
                 parts.append(svg.line(at, y.last, at, y.first, "shift"))
-        last = -1e9
-        for number, curve in enumerate(sorted(group, key=lambda curve: -curve.values[-1])):
+        ordered = sorted(group, key=lambda curve: -curve.values[-1])
+        names = svg.spread([y(curve.values[-1]) for curve in ordered], 14, y.first)
+        for number, curve in enumerate(ordered):
             parts.append(
                 svg.polyline([(x(t / 60), y(value)) for t, value in _thinned(curve)], f"line c{number % COLOURS}")
             )
             if index:
-                last = max(y(curve.values[-1]), last + 14)
-                parts.append(svg.text(RIGHT + 8, last + 4, curve.name, kind=f"name c{number % COLOURS}"))
+                parts.append(svg.text(RIGHT + 8, names[number] + 4, curve.name, kind=f"name c{number % COLOURS}"))
         parts.append(svg.line(x.first, y.first, x.last, y.first, "axis"))
     parts.append(svg.bottom_axis(x, 24 + len(panels) * (PANEL + GAP) - GAP, "minutes since the start", about=10))
     return svg.picture(height, parts, f"Throughput, temperature and clocks over time of {run.variant}")
@@ -77,16 +77,15 @@ def history_plot(traces: Sequence[Trace]) -> str:
     for number in range(count + 1):
         moment = first + (last - first) * number / count
         parts.append(svg.text(x(moment), y.first + 18, _date(moment, last - first), anchor="middle", kind="tick"))
-    under = -1e9
     order = sorted(range(len(traces)), key=lambda index: -traces[index].points[-1][1])
-    for index in order:
+    names = svg.spread([y(traces[index].points[-1][1]) for index in order], 15, y.first)
+    for index, under in zip(order, names, strict=True):
         trace, colour = traces[index], f"c{index % COLOURS}"
         good = [(x(moment), y(value)) for moment, value, grade in trace.points if grade == "ok"]
         if len(good) > 1:
             parts.append(svg.polyline(good, f"line {colour}"))
         parts.append(svg.dots(good, f"dots {colour}"))
         parts.append(svg.dots([(x(m), y(v)) for m, v, grade in trace.points if grade != "ok"], f"dots far {colour}"))
-        under = max(y(trace.points[-1][1]), under + 15)
         parts.append(svg.text(right + 10, under + 4, svg.short(trace.label, 32), kind=f"name {colour}"))
     return svg.picture(height, parts, "Median latency of every run over time")
 
@@ -109,7 +108,8 @@ def _states(run: Run, x: Scale, y: Scale) -> list[str]:
 
 
 def _distinct(found: tuple[Curve, ...]) -> tuple[Curve, ...]:
-    """Curves that differ; of cores that share a clock one stands for all. The ones that move most, if there are too many."""
+    """Curves that differ; of cores that share a clock one stands for all. If there are too many, the first, which is the one that
+    sessions wait for, and those that move most."""
     kept: dict[tuple[float, ...], list[Curve]] = {}
     for curve in found:
         kept.setdefault(curve.values, []).append(curve)
@@ -117,8 +117,8 @@ def _distinct(found: tuple[Curve, ...]) -> tuple[Curve, ...]:
         Curve(name=_common([curve.name for curve in same]), unit=same[0].unit, t_s=same[0].t_s, values=same[0].values)
         for same in kept.values()
     ]
-    merged.sort(key=lambda curve: min(curve.values) - max(curve.values))
-    return tuple(merged[:MOST_CURVES])
+    others = sorted(merged[1:], key=lambda curve: min(curve.values) - max(curve.values))
+    return tuple([*merged[:1], *others][:MOST_CURVES])
 
 
 def _common(names: list[str]) -> str:

@@ -22,7 +22,7 @@ def device_table(
     device: str, entries: list[Entry], history: dict[str, list[Past]], anchor: str, cards: dict[str, str]
 ) -> DeviceTable:
     """`cards` says where a run (by its id) is shown in detail."""
-    entries = sorted(entries, key=_shown_latency)
+    entries = sorted(entries, key=lambda entry: (grade(entry.run.verdict) == "invalid", _shown_latency(entry)))
     run = entries[0].run
     info = run.device
     good = [entry for entry in entries if grade(entry.run.verdict) == "ok" and entry.level is not None]
@@ -57,7 +57,8 @@ def device_table(
 
 
 def _shown_latency(entry: Entry) -> float:
-    """What plot and table are both ordered by, so that a row is found again: the level told, ns; what has none comes last."""
+    """What plot and table are both ordered by, so that a row is found again: the level told, ns; what has none comes last. Invalid runs
+    come after all others: how fast a wrong output was made is no rank."""
     if entry.level is not None:
         return entry.level.value
     return entry.summary.median if entry.summary is not None else math.inf
@@ -102,5 +103,5 @@ def _history(history: dict[str, list[Past]]) -> str | None:
         )
         for variant, past in history.items()
     ]
-    traces.sort(key=lambda trace: -len(trace.points))
-    return history_plot(traces[:MOST_TRACES]) if traces else None
+    traces = sorted(traces, key=lambda trace: -len(trace.points))[:MOST_TRACES]
+    return history_plot(sorted(traces, key=lambda trace: trace.label)) if traces else None  # a variant keeps its colour

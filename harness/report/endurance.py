@@ -31,18 +31,27 @@ def endurance(device: str, entries: list[Entry], cards: dict[str, str]) -> Endur
 
 def _rank(run: Run, shown: Throttling, first: int, last: int, anchor: str | None) -> Rank:
     energy = energy_per_inference(run)
-    heat = [value for curve in curves(run, "degC") for value in curve.values]
-    after = shown.throttled_after_s
     return Rank(
         variant=run.variant,
         anchor=anchor,
-        first=f"{text.significant(shown.first_minute)} / s",
+        first=text.rate(shown.first_minute),
         first_place=first,
-        last=f"{text.significant(shown.last_minute)} / s",
+        last=text.rate(shown.last_minute),
         last_place=last,
         ratio=f"{shown.sustained_ratio:.0%}",
-        throttled="never" if after is None else f"{after / 60:.1f} min",
-        hottest=f"{max(heat):.0f} °C" if heat else text.DASH,
+        throttled=throttled(shown),
+        hottest=hottest(run),
         energy=Fact(name="energy", value=text.reading(energy), reason=energy.reason),
         grade=grade(run.verdict),
     )
+
+
+def throttled(shown: Throttling) -> str:
+    """When throughput fell for good, after the start."""
+    return "never" if shown.throttled_after_s is None else f"{shown.throttled_after_s / 60:.1f} min"
+
+
+def hottest(run: Run) -> str:
+    """Of all that the device's sensors told during a run."""
+    told = [value for curve in curves(run, "degC") for value in curve.values]
+    return f"{max(told):.0f} °C" if told else text.DASH

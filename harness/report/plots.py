@@ -36,7 +36,8 @@ def run_plot(series: Series) -> str:
     """Every sample in the order of measurement, where drift and changes show, and beside it how they are distributed."""
     values = np.asarray(series.latency_ns, np.float64) / 1e6
     height = 216.0
-    y = _close_scale(values, height - 42, 22)
+    limit = _limit(values)
+    y = _close_scale(values[values <= limit], height - 42, 22)
     x = Scale(low=0.5, high=values.size + 0.5, first=LEFT, last=690)
     far = set(outliers(values).tolist())
     shown = _thinned(values)
@@ -46,14 +47,17 @@ def run_plot(series: Series) -> str:
         svg.box(x.first, y(summary.high / 1e6), x.last - x.first, y(summary.low / 1e6) - y(summary.high / 1e6), "band"),
         svg.line(x.first, y(summary.median / 1e6), x.last, y(summary.median / 1e6), "median"),
         svg.dots([(x(i + 1), y(values[i])) for i in shown if i not in far], "dots"),
-        svg.dots([(x(i + 1), y(values[i])) for i in shown if i in far], "dots far"),
+        svg.dots([(x(i + 1), max(y(values[i]), y.last)) for i in shown if i in far], "dots far"),
         svg.bottom_axis(x, y.first, "sample, in order of measurement"),
     ]
     found = stationarity(values)
     if not found.stationary:
         for shift in found.shifts:
             parts.append(svg.line(x(shift.at + 0.5), y.last, x(shift.at + 0.5), y.first, "shift"))
-    parts += _histogram(values, y, Scale(low=0, high=1, first=730, last=RIGHT - 70))
+    if (above := int((values > limit).sum())) > 0:
+        words = f"{above} above, up to {significant(float(values.max()))} ms"
+        parts.append(svg.text(x.last, y.last - 9, words, anchor="end", kind="tick"))
+    parts += _histogram(values[values <= limit], y, Scale(low=0, high=1, first=730, last=RIGHT - 70))
     parts += _marks(summary, y, 730, RIGHT - 66)
     return svg.picture(height, parts, f"Latencies of {series.label}: every sample in order, and their distribution")
 
@@ -65,7 +69,7 @@ def overview_plot(all_series: list[Series]) -> str:
     names = max(len(series.label) for series in all_series)
     left = min(330.0, 24 + 7.4 * names)
     height = top + row * len(all_series) + 40
-    highest = max(series.summary.p99 for series in all_series) / 1e6
+    highest = max(max(series.summary.p95, series.summary.high) for series in all_series) / 1e6
     x = Scale(low=0, high=1.04 * highest, first=left, last=RIGHT - 70)
     bottom = top + row * len(all_series)
     parts = [svg.line(x(tick), top, x(tick), bottom, "grid") for tick in x.ticks(8)]
@@ -79,10 +83,14 @@ def overview_plot(all_series: list[Series]) -> str:
             svg.text(left - 12, middle + 4, svg.short(series.label, 40), anchor="end"),
             svg.line(x(low), middle, x(high), middle, "whisker" + faint),
             svg.box(x(first), middle - 7, x(third) - x(first), 14, "quartiles" + faint),
-            svg.box(x(summary.low / 1e6), middle - 3, x(summary.high / 1e6) - x(summary.low / 1e6), 6, "certain"),
-            svg.line(x(summary.median / 1e6), middle - 10, x(summary.median / 1e6), middle + 10, "median strong"),
+            svg.box(
+                x(summary.low / 1e6), middle - 3, x(summary.high / 1e6) - x(summary.low / 1e6), 6, "certain" + faint
+            ),
+            svg.line(
+                x(summary.median / 1e6), middle - 10, x(summary.median / 1e6), middle + 10, "median strong" + faint
+            ),
             svg.text(
-                max(x(high), x(summary.median / 1e6)) + 8,
+                max(x(high), x(summary.high / 1e6)) + 8,
                 middle + 4,
                 f"{significant(summary.median / 1e6)} ms",
                 kind="tick",
@@ -90,6 +98,14 @@ def overview_plot(all_series: list[Series]) -> str:
         ]
     parts.append(svg.bottom_axis(x, bottom, "latency, ms"))
     return svg.picture(height, parts, "Latencies of all variants on one axis")
+
+
+def _limit(values: NDArray[np.float64]) -> float:
+    """Where the axis may end: a single sample far above would press all others into a line. It is drawn at the edge, and told."""
+    middle, most, nearly_all = (float(q) for q in np.quantile(values, (0.5, 0.95, 0.99)))
+    top = max(nearly_all, middle + 5 * (most - middle), 1.1 * middle)
+    highest = float(values.max())
+    return highest if highest <= middle + 2 * (top - middle) else top
 
 
 def _close_scale(values: NDArray[np.float64], first: float, last: float) -> Scale:

@@ -60,6 +60,17 @@ def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
     return f'<path class="{kind}" d="M{place(x1)} {place(y1)}L{place(x2)} {place(y2)}"/>'
 
 
+def spread(places: Sequence[float], gap: float, lowest: float) -> list[float]:
+    """Places of names beside curves, from the top down, moved apart by at least `gap` and, while they fit, none below `lowest`."""
+    moved: list[float] = []
+    for wanted in places:
+        moved.append(max(wanted, moved[-1] + gap) if moved else wanted)
+    for index in reversed(range(len(moved))):
+        moved[index] = min(moved[index], lowest)
+        lowest = moved[index] - gap
+    return moved
+
+
 def polyline(points: Iterable[tuple[float, float]], kind: str) -> str:
     return f'<path class="{kind}" d="M{"L".join(f"{place(x)} {place(y)}" for x, y in points)}"/>'
 

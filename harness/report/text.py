@@ -44,6 +44,10 @@ def joules(value: float) -> str:
     return f"{significant(value)} J" if value >= 1 else f"{significant(value * 1e3)} mJ"
 
 
+def rate(per_second: float) -> str:
+    return f"{significant(per_second)} / s"
+
+
 def moment(iso: str) -> str:
     """`2026-01-02T03:04:05.678+00:00` as `2026-01-02 03:04 UTC`."""
     return f"{iso[:10]} {iso[11:16]} UTC"

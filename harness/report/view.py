@@ -54,16 +54,18 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """One run of a variant on one device."""
+    """One run of a variant on one device. `under` says of a run over minutes how long it was, `caption` how the plot is read."""
 
     anchor: str
     run: Run
     device: str
+    under: str
     grade: str
     headline: str
     statistics: tuple[Fact, ...]
     facts: tuple[Fact, ...]
     plot: str | None
+    caption: str
     conditions: tuple[ConditionRow, ...]
     comparisons: tuple[Comparison, ...]
 
