@@ -183,7 +183,8 @@ class Android:
                 timeout_s=request.timeout_s,
             )
         except DeviceLost as error:
-            if isinstance(error.__cause__, process.ToolTimeout):  # the variant may be too slow: the others go on
+            if isinstance(error.__cause__, process.ToolTimeout):
+                self._still_there()
                 raise DeviceError(str(error)) from error
             raise
         result = parse_result(printed.stdout, where=self._adb.serial)
@@ -196,6 +197,10 @@ class Android:
                 f"the runner on {self._adb.serial} did not do the {request.runs} runs it was asked for; run again."
             )
         return result, printed_use(printed.stdout)
+
+    def _still_there(self) -> None:
+        """A measurement that did not end on a phone that still answers is a variant that is too slow: the others go on. Else raises DeviceLost."""
+        self._adb.shell("true", doing="answer after a measurement that did not end")
 
     def __enter__(self) -> Self:
         try:

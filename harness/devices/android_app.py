@@ -157,7 +157,8 @@ class AndroidApp(Android):
         try:
             result = self._adb.shell(line, doing="measure with the app", timeout_s=request.timeout_s + seconds)
         except DeviceLost as error:
-            if isinstance(error.__cause__, process.ToolTimeout):  # the variant may be too slow: the others go on
+            if isinstance(error.__cause__, process.ToolTimeout):
+                self._still_there()
                 raise DeviceError(str(error)) from error
             raise
         if result.status or "Error" in result.stderr:
