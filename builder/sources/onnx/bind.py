@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from builder.config import InputSection, OutputSection
 from builder.errors import SourceError
+from builder.sources.onnx.bound import BoundInput, BoundOutput
 from builder.sources.onnx.names import plain
+from builder.sources.onnx.runtime import runs
 
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
 
 _DTYPES = {1: "float32", 6: "int32", 7: "int64"}
-TO_NHWC, TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
-
-
-@dataclass(frozen=True, kw_only=True)
-class BoundInput:
-    """`name` as builder.toml has it, `value` in the graph; `shape` is logical, `nhwc` that the graph wants channels last."""
-
-    name: str
-    value: str
-    shape: tuple[int, ...]
-    dtype: str
-    nhwc: bool
-
-    @property
-    def graph_shape(self) -> tuple[int, ...]:
-        return tuple(self.shape[i] for i in TO_NHWC) if self.nhwc else self.shape
-
-
-@dataclass(frozen=True, kw_only=True)
-class BoundOutput:
-    name: str
-    value: str
 
 
 def bind_inputs(model: ModelProto, inputs: Sequence[InputSection]) -> tuple[BoundInput, ...]:
@@ -123,8 +102,6 @@ def _fits(sizes: Sequence[int | None], shape: Sequence[int]) -> bool:
 def _takes(model: ModelProto, bound: BoundInput, inputs: Mapping[str, InputSection]) -> bool:
     """Whether ONNX Runtime runs the model with this input so, and the others as builder.toml has them."""
     import numpy as np
-
-    from builder.sources.onnx.runtime import runs
 
     feed = {name: np.zeros(tensor.shape, tensor.dtype) for name, tensor in inputs.items()}
     return runs(model, {**feed, bound.value: np.zeros(bound.graph_shape, bound.dtype)})

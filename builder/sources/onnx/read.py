@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from builder.errors import SourceError, UnsupportedOperation
 
 if TYPE_CHECKING:
+    from google.protobuf.message import Message
     from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 OLDEST_OPSET = 11
@@ -42,6 +43,7 @@ def read(path: Path) -> ModelProto:
         ) from error
     if not model.HasField("graph") or not model.graph.node:
         raise SourceError(f"the model {path} is cut off: it holds no graph; export it again.")
+    _check_texts(model, path)
     _check_opset(model, path)
     _load_external_data(model, path)
     if model.functions:
@@ -53,6 +55,17 @@ def read(path: Path) -> ModelProto:
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         raise SourceError(f"the model {path} is not a valid ONNX model ({_line(error)}); export it again.") from error
     return model
+
+
+def _check_texts(message: Message, path: Path) -> None:
+    """Protobuf hands over names that are no UTF-8 as bytes, which nothing after this expects."""
+    for field, value in message.ListFields():
+        values = value if field.is_repeated else (value,)
+        if field.type == field.TYPE_STRING and any(isinstance(text, bytes) for text in values):
+            raise SourceError(f"the model {path} is damaged: a {field.name} in it is no text; export it again.")
+        if field.type == field.TYPE_MESSAGE:
+            for inner in values:
+                _check_texts(inner, path)
 
 
 def opset_of(model: ModelProto) -> int:

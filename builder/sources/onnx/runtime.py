@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from builder.errors import SourceError
-from builder.sources.onnx.bind import TO_NCHW, TO_NHWC, BoundInput, BoundOutput
+from builder.sources.onnx.bound import TO_NCHW, TO_NHWC, BoundInput, BoundOutput
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

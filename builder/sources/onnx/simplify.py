@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from builder.errors import SourceError
-from builder.sources.onnx.bind import TO_NCHW, TO_NHWC, BoundInput, BoundOutput, set_shape
+from builder.sources.onnx.bind import set_shape
+from builder.sources.onnx.bound import TO_NCHW, TO_NHWC, BoundInput, BoundOutput
 from builder.sources.onnx.read import refuse_control_flow
 
 if TYPE_CHECKING:

@@ -448,6 +448,15 @@ def test_a_missing_or_empty_file_is_named(tmp_path: Path) -> None:
 WHOLE = small().SerializeToString()
 
 
+def test_a_name_that_is_no_text_is_told(tmp_path: Path) -> None:
+    """One bit of a node's name changed so that it is no UTF-8: refused by the field that is damaged."""
+    content = bytes(WHOLE)
+    name = onnx.load_from_string(content).graph.node[0].name.encode()
+    (tmp_path / "net.onnx").write_bytes(content.replace(name, b"\xae" + name[1:], 1))
+    with pytest.raises(SourceError, match="damaged: a .* in it is no text"):
+        load(tmp_path, config("net.onnx", {"image": [1, 3, 8, 8]}))
+
+
 @given(data=st.data())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damaged_files_are_one_sentence(tmp_path: Path, data: st.DataObject) -> None:
