@@ -17,7 +17,7 @@ from PIL import Image
 
 from builder.bundle import parse_manifest
 from harness.pictures import difference, source_variant
-from harness.records import Run, TextReading
+from harness.records import ProcessorUse, Reading, Run, Sample, TextReading, TimeInState
 from harness.report import make_report
 from harness.report.text import milliseconds, significant, size
 from harness.statistics import summarize
@@ -237,6 +237,67 @@ def test_every_format_tells_of_lasting_load(lab: Path) -> None:
     assert "| under lasting load |" in markdown
     assert "cpu executed it" in markdown
     assert "cpu executed it" in junit
+
+
+def test_a_phones_processors_and_modes_are_shown(tmp_path: Path) -> None:
+    """Clock and load of the pass in the table of the device, all domains and modes in the run's details, both in the JSON; a device
+    without counters has no empty columns."""
+    seconds = [Reading(value=value, unit="s") for value in (16.0, 6.4, 4.0)]
+    domains = (
+        TimeInState(policy="policy0", cpus="0 1 2 3", mhz=(300.0, 1803.0), seconds=(1.0, 1.0)),
+        TimeInState(policy="policy4", cpus="4 5 6", reason="not readable from the shell (permission denied)"),
+        TimeInState(policy="policy7", cpus="7", mhz=(500.0, 2802.0), seconds=(0.5, 1.5)),
+    )
+    use = ProcessorUse(time_in_state=domains, passed_s=seconds[0], busy_s=seconds[1], own_s=seconds[2])
+    told = {
+        "thermal_headroom": Reading(value=0.62, unit="headroom"),
+        "screen": TextReading(value="on"),
+        "airplane_mode": TextReading(reason="the setting airplane_mode_on says 'null'"),
+        "background_load": Reading(value=4.5, unit="%"),
+    }
+    state = conditions().model_copy(update=told)
+    phone = device("android", "P1")
+    pages = []
+    for name, changes in (
+        ("phone", {"processor_use": use, "device": phone, "conditions_start": state, "conditions_end": state}),
+        ("host", {}),
+    ):
+        store = open_store(str(tmp_path / f"{name}.sqlite"), create=True)
+        store.append(make_run(**changes))
+        pages += [make_report(store, "html"), make_report(store, "json")]
+        store.close()
+    phone_html, phone_json, host_html, host_json = pages
+    for text in (
+        '<td class="n" data-label="clock in the pass">2226 MHz, 75 % at 2802</td>',
+        '<td class="n" data-label="other load">15 %</td>',
+        "<dt>clock of CPU 0 1 2 3</dt><dd>1052 MHz, 50 % at 1803</dd>",
+        "not readable from the shell (permission denied)",
+        "15 % of all processors",
+        '<th scope="row">thermal headroom</th><td>0.62</td>',
+        '<th scope="row">screen</th><td>on</td>',
+        "the setting airplane_mode_on says &#39;null&#39;",
+        '<th scope="row">load by other programs</th><td>4.5 %</td>',
+    ):
+        assert text in phone_html
+    (told_json,) = json.loads(phone_json)["runs"]
+    assert told_json["processors"]["load_beside"] == {"value": 15.0, "unit": "%", "reason": None}
+    assert [clock["at_top_clock"]["value"] for clock in told_json["processors"]["clocks"]] == [50.0, None, 75.0]
+    assert told_json["record"]["processor_use"]["time_in_state"][2]["seconds"] == [0.5, 1.5]
+    assert "clock in the pass" not in host_html
+    assert json.loads(host_json)["runs"][0]["processors"] is None
+
+
+def test_headroom_is_on_the_time_axis(tmp_path: Path) -> None:
+    """A run under lasting load shows the headroom that the app sampled between temperature and clocks."""
+    run = sustained_run(1, 5e6, 4, 24, id="lasting", variant="tflite-fp32")
+    samples = [
+        Sample(t_s=t, probe="thermal_headroom", value=0.4 + t / 1000, unit="headroom") for t in range(0, 240, 10)
+    ]
+    store = open_store(str(tmp_path / "runs.sqlite"), create=True)
+    store.append(judged(run.model_copy(update={"samples": (*run.samples, *samples)})))
+    page = make_report(store, "html")
+    store.close()
+    assert page.index(">°C<") < page.index(">thermal headroom<") < page.index(">MHz<")
 
 
 def test_junit_is_read_by_another_program(lab: Path) -> None:
