@@ -84,7 +84,7 @@ def _row(entry: Entry, slowest: float, anchor: str | None) -> Row:
         tail=text.milliseconds(summary.p90) if summary else text.DASH,
         memory=text.reading(run.peak_memory_bytes),
         energy=text.reading(energy) if energy.value is not None else text.DASH,
-        clock=text.clock(fastest_domain(run.processor_use)),
+        clock=text.clock_parts(fastest_domain(run.processor_use)),
         beside=text.percent(load_beside(run)),
         golden=text.golden_text(run),
         grade=word,

@@ -69,12 +69,17 @@ def reading(entry: Reading) -> str:
     return f"{entry.value:g} {shown}".strip()
 
 
-def clock(state: TimeInState | None) -> str:
+def clock(state: TimeInState) -> str:
     """`2406 MHz, 45 % at 2802`: the mean over the pass, and how long the domain was at its highest clock."""
+    return ", ".join(clock_parts(state)) if state.mhz else DASH
+
+
+def clock_parts(state: TimeInState | None) -> tuple[str, str]:
+    """The two halves of `clock`; a dash and nothing where it is unknown."""
     mean, share = (mean_clock(state).value, top_share(state).value) if state is not None else (None, None)
     if state is None or mean is None or share is None:
-        return DASH
-    return f"{mean:.0f} MHz, {share:.0f} % at {state.mhz[-1]:.0f}"
+        return DASH, ""
+    return f"{mean:.0f} MHz", f"{share:.0f} % at {state.mhz[-1]:.0f}"
 
 
 def percent(entry: Reading) -> str:

@@ -85,7 +85,7 @@ class Row:
     tail: str
     memory: str
     energy: str
-    clock: str
+    clock: tuple[str, str]
     beside: str
     golden: str
     grade: str
