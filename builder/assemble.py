@@ -26,10 +26,13 @@ from builder.bundle import (
     tree_sha256,
 )
 from builder.cache import content_key, entry, locked, publishing, versions
+from builder.config import IMPORT_PACKAGES, source_kind
+from builder.environments import ONNX2TF
 from builder.output import copy_into
 from builder.precision.plan import PlanFile
 from builder.precision.scheme import SCHEMES
 from builder.project import Project
+from builder.sources import environment_of
 from builder.steps import SourceStep, VariantStep
 
 # Least agreement of a device with a golden, in dB. Kernels of other versions round int8 otherwise: LiteRT 2.3 and TFLite
@@ -67,9 +70,6 @@ def write_bundle(
     (root / "golden").mkdir()
     goldens = tuple(golden for made in _distinct(sources) for golden in _goldens(made, variants, sources, root))
     (root / "plan.toml").write_text(_plans(project, variants), encoding="utf-8")
-    packages = sorted(
-        {"torch", "numpy", "edgebundle", *(p for step in variants for p in BACKENDS[step.section.backend].PACKAGES)}
-    )
     manifest = Manifest(
         schema_=SCHEMA,
         model=ModelInfo(
@@ -85,11 +85,25 @@ def write_bundle(
         variants=described,
         goldens=goldens,
         files=tuple(FileHash(file=p.relative_to(root).as_posix(), sha256=file_sha256(p)) for p in tree_files(root)),
-        tools=tuple(Tool(name=name, version=version) for name, version in versions(tuple(packages)).items()),
+        tools=_tools(project, variants),
         licences=(project.config.model.licence,),
     )
     (root / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     return Bundle(root, manifest)
+
+
+def _tools(project: Project, variants: Sequence[VariantStep]) -> tuple[Tool, ...]:
+    """What decided the bytes: packages of this environment, and those that an environment of its own is made of."""
+    packages = {"torch", "numpy", "edgebundle", *IMPORT_PACKAGES.get(source_kind(project.config.model.source), ())}
+    packages.update(name for step in variants for name in BACKENDS[step.section.backend].PACKAGES)
+    found = versions(tuple(packages))
+    isolated = [environment_of(project.config, project.folder)]
+    isolated += [ONNX2TF for step in variants if step.section.route == "onnx2tf"]
+    for environment in isolated:
+        if environment is not None:
+            name, _, version = environment.packages[0].partition("==")
+            found[name] = version
+    return tuple(Tool(name=name, version=found[name]) for name in sorted(found))
 
 
 def _variant(step: VariantStep, root: Path) -> Variant:

@@ -61,7 +61,9 @@ def test_a_plan_is_realised_on_its_files_like_on_the_first_routes(tmp_path: Path
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("installing onnx2tf==1.29.24") == 1
-    floats, mixed = Bundle.open(tmp_path / "bundle").manifest.variants
+    manifest = Bundle.open(tmp_path / "bundle").manifest
+    assert {tool.name: tool.version for tool in manifest.tools}["onnx2tf"] == "1.29.24"
+    floats, mixed = manifest.variants
     assert (floats.id, mixed.id) == ("tflite-xnnpack-fp32-onnx2tf", "tflite-xnnpack-plan-onnx2tf")
     assert floats.quality.psnr_db_worst >= 100
     assert floats.coverage.mac_share == 1

@@ -453,7 +453,7 @@ def test_a_name_that_is_no_text_is_told(tmp_path: Path) -> None:
     content = bytes(WHOLE)
     name = onnx.load_from_string(content).graph.node[0].name.encode()
     (tmp_path / "net.onnx").write_bytes(content.replace(name, b"\xae" + name[1:], 1))
-    with pytest.raises(SourceError, match="damaged: a .* in it is no text"):
+    with pytest.raises(SourceError, match=r"damaged: a .* in it is no text"):
         load(tmp_path, config("net.onnx", {"image": [1, 3, 8, 8]}))
 
 
