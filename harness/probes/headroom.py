@@ -1,7 +1,7 @@
 """Thermal headroom: how near a phone is to severe throttling, 1.0 being there, as PowerManager.getThermalHeadroom tells apps.
 
-From Android 15 on `cmd thermalservice headroom SECONDS` prints it (ThermalManagerService.runHeadroom). Before, its definition
-(TemperatureWatcher.normalizeTemperature) is applied to what `dumpsys thermalservice` prints from Android 12 on: the skin sensors and their thresholds.
+Newer builds of Android print it for `cmd thermalservice headroom SECONDS` (ThermalManagerService.runHeadroom). Elsewhere its definition
+(TemperatureWatcher.normalizeTemperature) is applied to the skin sensors and their thresholds, which `dumpsys thermalservice` prints where the HAL tells them.
 """
 
 from __future__ import annotations
