@@ -154,4 +154,5 @@ class Connection:
         except (EOFError, OSError):
             return  # the host closed the stream, or the connection ended
         finally:
+            stream.host_closed()  # the host's own word for it is not awaited: whoever still waits on the stream may go
             self._streams.pop(local, None)
