@@ -40,7 +40,7 @@ class Lab:
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """`on`: the fault begins with a call that holds this text, and ends with it. `told`: the harness may give the variant up, with the
-    reason, because the phone answered: nothing says that another try would help. `hangs`: calls are waited for PATIENCE_S only."""
+    reason, because the phone answered: nothing says that another try would help. `hangs`: calls are waited for PATIENCE_S only while the fault lasts."""
 
     begin: Callable[[Lab], object]
     on: str | None = None
@@ -211,7 +211,7 @@ def session_with(name: str, moment: int, calls: Sequence[str], lab: Lab, bundle:
         if number >= at and not begun and (kind.on is None or kind.on in words):
             kind.begin(lab)
             begun = True
-        return PATIENCE_S if begun and kind.hangs else None
+        return PATIENCE_S if begun and kind.hangs and lab.phone.faults != Faults() else None
 
     def after() -> None:
         if begun and kind.on is not None:
