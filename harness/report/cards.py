@@ -29,7 +29,8 @@ def card(entry: Entry, anchor: str, gallery: Gallery) -> Card:
     elif summary is not None:
         label = f"{run.variant} on {text.device_label(run)}"
         plot = run_plot(Series(label=label, latency_ns=run.latency_ns, summary=summary))
-        caption, statistics = SAMPLES, _statistics(entry, summary)
+        changes = " Dashed red: the level changed here." if "not stationary" in run.verdict else ""
+        caption, statistics = SAMPLES + changes, _statistics(entry, summary)
     return Card(
         anchor=anchor,
         run=run,

@@ -55,7 +55,7 @@ def _page(chapter: Chapter, index: int, gallery: Gallery) -> Page:
         input_text=", ".join(f"{spec.name} {text.TIMES.join(map(str, spec.shape))}" for spec in manifest.inputs)
         if manifest
         else "",
-        when=text.moment(first) if first[:16] == last[:16] else f"{text.moment(first)} to {text.moment(last)}",
+        when=text.moments(first, last),
         counts=grades(chapter.entries),
         devices=tuple(
             device_table(device, entries, chapter.history.get(device, {}), f"m{index}-d{number}", shown)

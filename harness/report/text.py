@@ -53,6 +53,13 @@ def moment(iso: str) -> str:
     return f"{iso[:10]} {iso[11:16]} UTC"
 
 
+def moments(first: str, last: str) -> str:
+    """From one to another, each part told once."""
+    if first[:16] == last[:16]:
+        return moment(first)
+    return f"{first[:10]} {first[11:16]} to {moment(last)[11:] if first[:10] == last[:10] else moment(last)}"
+
+
 def reading(entry: Reading) -> str:
     """A reading with its unit, or a dash; the reason is shown beside it by whoever has the room."""
     if entry.value is None:

@@ -6,7 +6,6 @@ import io
 import json
 import re
 import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -23,13 +22,9 @@ from harness.report.text import milliseconds, significant, size
 from harness.statistics import summarize
 from harness.store import open_store
 from harness.verdicts import judged
+from tests.harness.browser import chromium
 from tests.harness.phone_model import PhoneModel, session, sustained_run
 from tests.harness.runs import conditions, counted_run, device, make_run
-
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--enable-logging=stderr",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +38,6 @@ def report_file(measured_store: str, tmp_path_factory: pytest.TempPathFactory) -
     (folder / "report.html").write_text(make_report(store, "html"), encoding="utf-8")
     store.close()
     return folder / "report.html"
-
-
-def chromium(page: Path, profile: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
-    argv = ["chromium", *FLAGS, f"--user-data-dir={profile}", *words, page.as_uri()]
-    return subprocess.run(argv, capture_output=True, timeout=120, check=True)
 
 
 def test_a_browser_opens_it_without_error_or_request(
