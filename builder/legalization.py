@@ -14,6 +14,7 @@ from builder.errors import ConfigError
 from builder.legalize import REWRITES
 from builder.legalize.delegates import needed
 from builder.legalize.legalizer import legalize
+from builder.precision.norms import mark_norms
 from builder.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def chosen(backend: str, delegate: str, off: Sequence[str], *, halves: bool) -> 
 
 
 def legalized(model: Model, names: Sequence[str], evaluation: Sequence[Path]) -> tuple[Model, tuple[Legalization, ...]]:
-    """The model with these rewrites made, and what they did. Layers keep their names. Raises VerificationError."""
+    """The model with these rewrites made, and what they did. Layers and norms keep their names. Raises VerificationError."""
+    mark_norms(model.program, model.layers.names())
     samples = [_as_tensors(path, model) for path in evaluation[:PROVEN_ON]]
     program, applied = legalize(model.program, names, REWRITES, samples=samples)
     rows = tuple(

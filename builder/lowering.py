@@ -86,7 +86,7 @@ def _lower_coreml(
         tell("look for values that fp16 cannot hold")
         _REACHED.clear()
         _REACHED[key] = reached(artifact, model, lowered, read_samples(job.evaluation, model.inputs))
-    kept_plan, kept = within_half(plan, _REACHED[key])
+    kept_plan, kept = within_half(plan, _REACHED[key], [norm.name for norm in model.layers.norms])
     if lowered is None or kept:
         shutil.rmtree(artifact, ignore_errors=True)
         lowered = made(kept_plan)

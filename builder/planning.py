@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from builder.backends import BACKENDS
+from builder.backends.base import Backend
 from builder.config import BackendName
 from builder.pipeline import choose_variants
-from builder.precision.layers import Layer
+from builder.precision.layers import Layer, LayerTable
 from builder.precision.plan import ResolvedPlan, resolve
+from builder.precision.scheme import SCHEMES
 from builder.project import open_project
 from builder.search import find_plans
 from builder.steps import Listener, export_source
@@ -18,7 +20,7 @@ from builder.support import Outcome, outcomes
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedLayer:
-    """`rule` counts from 1, 0 means that no rule matched and the layer stays fp32.
+    """`rule` counts from 1, 0 means that no rule matched: the layer stays fp32, a norm computes as what is between the layers.
 
     `scheme` is what the backend lowers, None where it refuses; `reason` says why that is not what was requested.
     `weight_bytes` are those of the scheme's weights (of the requested one where it is refused), without scales and palettes.
@@ -70,7 +72,8 @@ def plan_config(
         for name in names:
             delegate = section.delegate if name == section.backend else BACKENDS[name].DELEGATES[0]
             found = outcomes(resolved, layers, BACKENDS[name], delegate)
-            rows = tuple(_planned(layer, resolved, found[layer.name]) for layer in layers.layers)
+            between = _between(resolved, found, layers, BACKENDS[name])
+            rows = tuple(_planned(row, resolved, found.get(row.name, between)) for row in layers.rows)
             same = name == section.backend
             title = section.name if same else f"{section.name} on {name} ({delegate})"
             words = tuple(f"{rule}: {rule.scheme}" for rule in resolved.rules)
@@ -78,15 +81,28 @@ def plan_config(
     return tuple(planned)
 
 
+def _between(plan: ResolvedPlan, found: dict[str, Outcome], layers: LayerTable, backend: Backend) -> Outcome:
+    """What becomes of the norms that no rule names."""
+    if plan.between != "float" and plan.between in backend.BETWEEN:
+        why = "no rule names it; integers where a kernel has them (between)"
+        return Outcome(scheme=SCHEMES[plan.between], reason=why)
+    choices = {
+        name: replace(choice, scheme=found[name].scheme or choice.scheme) for name, choice in plan.choices.items()
+    }
+    scheme = SCHEMES[backend.elsewhere(replace(plan, choices=choices), layers)]
+    return Outcome(scheme=scheme, reason="no rule names it: computes as what is between the layers")
+
+
 def _planned(layer: Layer, plan: ResolvedPlan, found: Outcome) -> PlannedLayer:
-    requested = plan.scheme(layer.name)
+    choice = plan.choices.get(layer.name)
+    shown = found.scheme or plan.scheme(layer.name)
     return PlannedLayer(
         layer=layer.name,
         op=layer.op,
-        rule=plan.choices[layer.name].rule + 1,
-        requested=requested.name,
+        rule=choice.rule + 1 if choice else 0,
+        requested=choice.scheme.name if choice else "",
         scheme=found.scheme.name if found.scheme else None,
-        weight_bytes=(found.scheme or requested).weight_bytes(layer.weight_shape),
+        weight_bytes=shown.weight_bytes(layer.weight_shape),
         params=layer.params,
         macs=layer.macs,
         reason=found.reason,

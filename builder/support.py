@@ -29,17 +29,30 @@ class Outcome:
 
 
 def outcomes(plan: ResolvedPlan, table: LayerTable, backend: Backend, delegate: str) -> dict[str, Outcome]:
-    """What a backend makes of every layer's scheme: as asked, the first fallback of the plan that it has, or nothing."""
-    return {layer.name: _outcome(layer, plan, backend, delegate) for layer in table.layers}
+    """What a backend makes of every scheme that the plan gives: as asked, the first fallback of the plan that it has, or nothing."""
+    return {row.name: _outcome(row, plan, backend, delegate) for row in table.rows if row.name in plan.choices}
+
+
+def unsupported(layer: Layer, scheme: Scheme, backend: Backend, delegate: str) -> str | None:
+    """Why the scheme cannot be realised on a layer or norm and what can be done instead, or None."""
+    if layer.op != "norm":
+        return backend.unsupported(layer, scheme, delegate)
+    if scheme.name in backend.NORMS:
+        return None
+    if scheme.mode == "float":
+        return f"its runtime computes norms in fp32, whatever the file stores; use fp32 on {layer.name!r}."
+    return f"norms compute in floats; use {' or '.join(backend.NORMS)} on {layer.name!r}."
 
 
 def _outcome(layer: Layer, plan: ResolvedPlan, backend: Backend, delegate: str) -> Outcome:
     wanted = plan.scheme(layer.name)
-    reason = backend.unsupported(layer, wanted, delegate)
+    reason = unsupported(layer, wanted, backend, delegate)
     if reason is None:
         return Outcome(scheme=wanted)
     for fallback in plan.fallback or ():
-        again = backend.unsupported(layer, fallback, delegate)
+        if layer.op == "norm" and fallback.mode != "float":
+            continue  # meant for the layers
+        again = unsupported(layer, fallback, backend, delegate)
         if again is None:
             return Outcome(scheme=fallback, reason=reason)
         if fallback != wanted:
@@ -53,10 +66,12 @@ def check_support(
     """Raises ConfigError for a layer whose scheme, and fallbacks if the plan names some, the backend cannot realise."""
     choices: dict[str, Choice] = {}
     reasons: dict[str, str] = {}
+    norms = {norm.name for norm in table.norms}
     for name, found in outcomes(plan, table, backend, delegate).items():
         choice = plan.choices[name]
         if found.scheme is None:
-            raise ConfigError(f"{where}: layer {name!r} cannot be {choice.scheme}: {found.reason}")
+            what = "norm" if name in norms else "layer"
+            raise ConfigError(f"{where}: {what} {name!r} cannot be {choice.scheme}: {found.reason}")
         choices[name] = replace(choice, scheme=found.scheme)
         if found.reason is not None:
             reasons[name] = found.reason

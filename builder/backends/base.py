@@ -89,6 +89,13 @@ class Backend(Protocol):
     def BETWEEN(self) -> tuple[Between, ...]:
         """What the operations that are no layers can compute in."""
 
+    @property
+    def NORMS(self) -> tuple[str, ...]:
+        """Schemes that a plan can give a norm."""
+
+    def elsewhere(self, plan: ResolvedPlan, layers: LayerTable) -> str:
+        """What norms that no rule names and other operations between the layers compute in where these are floats: `fp32`, `fp16`."""
+
     def unsupported(self, layer: Layer, scheme: Scheme, delegate: str) -> str | None:
         """Why the scheme cannot be realised on the layer and what can be done instead, or None."""
 
@@ -106,6 +113,9 @@ class Backend(Protocol):
 
         Raises VerificationError for a layer that is not found in the file.
         """
+
+    def read_norms(self, path: Path, model: Model) -> dict[str, str]:
+        """Realised scheme of every norm, from the file alone; a description that is no scheme's name for one that is not found."""
 
     def read_between(self, path: Path) -> str:
         """What the operations that are no layers compute in, from the file alone: one of BETWEEN, or a description."""

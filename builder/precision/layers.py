@@ -1,4 +1,4 @@
-"""The layer table: every layer of a source network that holds weights, by the one name all backends are mapped to.
+"""The layer table: every layer of a source network that holds weights, by the one name all backends are mapped to; and its norms.
 
 The name is the torch module name (FQN) as it stands in the exported program's parameter names: it survives re-export,
 `.pt2` files and graph rewrites, where module stacks do not.
@@ -10,11 +10,13 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from builder.precision.norms import NormCall, norm_calls
+
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import Node
 
-LayerOp = Literal["conv2d", "depthwise_conv2d", "conv_transpose2d", "linear"]
+LayerOp = Literal["conv2d", "depthwise_conv2d", "conv_transpose2d", "linear", "norm"]
 
 _CONV = ("aten.conv2d.default", "aten.conv2d.padding")
 _TRANSPOSE = ("aten.conv_transpose2d.input",)
@@ -26,6 +28,7 @@ class Layer:
     """One layer. `weight` and `bias` are state-dict keys; `uses` counts the calls (tied weights are called more than once).
 
     `macs` are multiply-accumulates of one inference over all uses; `weight_shape` is torch's (out, in/groups, kh, kw).
+    A norm's `weight` is empty where it has none, and its macs count as none.
     `first`: no other layer comes before it on any way from an input; `last`: none comes after it on any way to an output.
     """
 
@@ -43,9 +46,15 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerTable:
-    """Layers in order of execution."""
+    """Layers in order of execution; norms stand beside them, since a plan need not give them a scheme."""
 
     layers: tuple[Layer, ...]
+    norms: tuple[Layer, ...] = ()
+
+    @property
+    def rows(self) -> tuple[Layer, ...]:
+        """Layers, then norms."""
+        return (*self.layers, *self.norms)
 
     def names(self) -> list[str]:
         return [layer.name for layer in self.layers]
@@ -58,7 +67,7 @@ class LayerTable:
 
 
 def layer_table(program: ExportedProgram) -> LayerTable:
-    """Layers of an exported program (batch norms already folded)."""
+    """Layers and norms of an exported program (batch norms already folded)."""
     parameters = {**program.graph_signature.inputs_to_parameters, **program.graph_signature.inputs_to_buffers}
     calls = {node: layer for node in program.graph.nodes if (layer := _layer(node, parameters)) is not None}
     after, before_others = _downstream(program, calls), _upstream(program, calls)
@@ -70,7 +79,26 @@ def layer_table(program: ExportedProgram) -> LayerTable:
             found[layer.name] = layer
         else:  # the same weights used again: one layer, all its work
             found[layer.name] = _merged(before, layer)
-    return LayerTable(layers=tuple(found.values()))
+    norms: dict[str, Layer] = {}
+    for norm in norm_calls(program, found):
+        row = _norm(norm, program)
+        norms[row.name] = _merged(norms[row.name], row) if row.name in norms else row
+    return LayerTable(layers=tuple(found.values()), norms=tuple(norms.values()))
+
+
+def _norm(call: NormCall, program: ExportedProgram) -> Layer:
+    keys = [key for key in (call.weight, call.bias) if key is not None]
+    shape = tuple(int(size) for size in program.state_dict[call.weight].shape) if call.weight is not None else (0,)
+    return Layer(
+        name=call.name,
+        op="norm",
+        weight=call.weight or "",
+        bias=call.bias,
+        weight_shape=shape,
+        params=sum(int(program.state_dict[key].numel()) for key in keys),
+        macs=0,
+        uses=1,
+    )
 
 
 def _merged(first: Layer, again: Layer) -> Layer:

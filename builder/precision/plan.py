@@ -27,7 +27,8 @@ class Rule(BaseModel):
 
     `match`: a regular expression for the whole name; `glob`: the same with `*`, `?` and `[...]`, where `*` crosses dots;
     `op`: the layer's kind, or several; `position`: `first` and `last` are the layers next to an input or an output of the network,
-    `depthwise` the depthwise convolutions. `norm` is known in order to be explained: norms are no layers of a plan.
+    `depthwise` the depthwise convolutions, `norm` the norms. Norms are selected by rules that name them only: by `position` or `op`, or
+    by a pattern that no layer's name matches.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +51,10 @@ class Rule(BaseModel):
         keys = {"match": self.match, "glob": self.glob, "op": self.op, "position": self.position}
         return ", ".join(f"{key} {value!r}" for key, value in keys.items() if value is not None)
 
+    @property
+    def names_norms(self) -> bool:
+        return self.position == "norm" or (self.op is not None and self.takes("norm"))
+
     def takes(self, op: LayerOp) -> bool:
         return self.op is None or op in ((self.op,) if isinstance(self.op, str) else self.op)
 
@@ -57,7 +62,8 @@ class Rule(BaseModel):
 class PlanFile(BaseModel):
     """plan.toml. `on_unsupported` is `error`, or what a layer gets where a backend cannot realise the scheme asked for:
     one scheme, or several of which the first that the backend can realise is taken. `between`: what the operations that
-    are no layers compute in, such as additions, resizing and norms: floats, or on TFLite 8-bit integers where it has them."""
+    are no layers compute in, such as additions, resizing and norms that no rule names: floats, or on TFLite 8-bit integers where
+    it has them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -84,7 +90,7 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedPlan:
-    """One scheme for every layer of a table, and the fallback schemes in order or None for 'refuse'."""
+    """One scheme for every layer of a table and every norm that a rule names, and the fallback schemes in order or None for 'refuse'."""
 
     rules: tuple[Rule, ...]
     choices: dict[str, Choice]
@@ -94,6 +100,10 @@ class ResolvedPlan:
 
     def scheme(self, layer: str) -> Scheme:
         return self.choices[layer].scheme
+
+    def norms(self, table: LayerTable) -> dict[str, Scheme]:
+        """Schemes of the norms that a rule names."""
+        return {norm.name: self.scheme(norm.name) for norm in table.norms if norm.name in self.choices}
 
     @property
     def uniform(self) -> Scheme | None:
@@ -137,7 +147,10 @@ def load_plan(path: Path) -> PlanFile:
 
 
 def resolve(plan: PlanFile, table: LayerTable, *, where: str) -> ResolvedPlan:
-    """One scheme a layer; layers that no rule matches stay fp32. Raises ConfigError for a rule that matches nothing."""
+    """One scheme a layer; layers that no rule matches stay fp32, norms that none names compute as what is between the layers.
+
+    Raises ConfigError for a rule that matches nothing.
+    """
     choices: dict[str, Choice] = {
         name: Choice(scheme=parse_scheme("fp32", where=where), rule=-1) for name in table.names()
     }
@@ -146,6 +159,12 @@ def resolve(plan: PlanFile, table: LayerTable, *, where: str) -> ResolvedPlan:
         scheme = parse_scheme(rule.scheme, where=label)
         for name in select(rule, table, where=label):
             choices[name] = Choice(scheme=scheme, rule=number)
+    named = [norm.name for norm in table.norms if norm.name in choices]
+    if named and plan.between != "float":
+        raise ConfigError(
+            f"{where}: between = {plan.between!r} computes norms in integers, and rule {choices[named[0]].rule + 1} gives "
+            f"{named[0]!r} {choices[named[0]].scheme}; remove one of the two."
+        )
     fallback = tuple(parse_scheme(name, where=f"{where}, on_unsupported") for name in plan.fallbacks)
     return ResolvedPlan(
         rules=plan.rule,
@@ -157,31 +176,39 @@ def resolve(plan: PlanFile, table: LayerTable, *, where: str) -> ResolvedPlan:
 
 
 def select(rule: Rule, table: LayerTable, *, where: str) -> list[str]:
-    """Names of the layers that a rule selects. Raises ConfigError when there is none."""
-    if rule.position == "norm":
-        raise ConfigError(
-            f"{where}: position 'norm' selects nothing: batch norms are folded into the layer before them, and all other "
-            "norms compute in floats whatever the plan says; remove the rule."
-        )
+    """Names of the layers and norms that a rule selects. Raises ConfigError when there is none.
+
+    `position = "norm"` alone may find none: in a network whose norms are all batch norms they belong to the layers.
+    """
     try:
         pattern = re.compile(fnmatch.translate(rule.glob) if rule.glob is not None else rule.match or ".*")
     except re.error as error:
         raise ConfigError(f"{where}: {rule.match!r} is not a regular expression ({error}).") from error
-    named = [layer for layer in table.layers if pattern.fullmatch(layer.name)]
-    found = [layer.name for layer in named if rule.takes(layer.op) and _stands(layer, rule.position)]
-    if found:
+    named = [row for row in table.rows if pattern.fullmatch(row.name)]
+    by_name_alone = rule.position is None and rule.op is None
+    norms_alone = by_name_alone and bool(table.layers) and all(row.op == "norm" for row in named)
+    if not (rule.names_norms or norms_alone):
+        named = [row for row in named if row.op != "norm"]
+    found = [row.name for row in named if rule.takes(row.op) and _stands(row, rule.position)]
+    all_norms = rule.position == "norm" and rule.match is None and rule.glob is None and rule.op is None
+    if found or (all_norms and not table.norms):
         return found
     if not named:
-        raise ConfigError(
-            f"{where} matches no layer: {rule}{did_you_mean(rule.match or rule.glob or '', table.names())}"
-        )
-    have = ", ".join(f"{layer.name} is a {layer.op}" for layer in named[:3])
+        near = did_you_mean(rule.match or rule.glob or "", [row.name for row in table.rows])
+        raise ConfigError(f"{where} matches no layer: {rule}{near}")
+    have = ", ".join(f"{row.name} is a {row.op}" for row in named[:3])
     raise ConfigError(f"{where} matches no layer: {rule}; of those that it names, {have}.")
 
 
 def _stands(layer: Layer, position: Position | None) -> bool:
-    if position == "first":
-        return layer.first
-    if position == "last":
-        return layer.last
-    return position is None or layer.op == "depthwise_conv2d"
+    match position:
+        case "first":
+            return layer.first
+        case "last":
+            return layer.last
+        case "depthwise":
+            return layer.op == "depthwise_conv2d"
+        case "norm":
+            return layer.op == "norm"
+        case None:
+            return True

@@ -69,7 +69,10 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
         job = job.model_copy(update=update)
 
     stage(folder, "read back")
-    layers = compare_with_request(backend.read_back(artifact, model), job, model)
+    realised = backend.read_back(artifact, model)
+    if any(norm.name in job.schemes for norm in model.layers.norms):
+        realised |= backend.read_norms(artifact, model)
+    layers = compare_with_request(realised, job, model)
     compare_between(backend.read_between(artifact), job)
 
     stage(folder, "run")
@@ -99,7 +102,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
         raise VerificationError(
             f"the artifact agrees with the source model to only {quality.psnr_db_worst} dB although all its layers are floats "
             f"(at least {FLOAT_GATE_DB:g} dB is expected): the converter produced something else, or fp16 is too coarse for it; give one "
-            "layer the scheme fp32, so that norms and activations compute in fp32 too."
+            "layer the scheme fp32, so that activations and norms that no rule names compute in fp32 too."
         )
     coverage = explained(backend.coverage(artifact, job.delegate), lowered.origins, source_program)
     require_coverage(coverage, job.require_coverage)
@@ -157,13 +160,19 @@ def legalized_once(job: VariantJob, model: Model) -> tuple[Model, tuple[Legaliza
 
 
 def compare_with_request(realised: dict[str, str], job: VariantJob, model: Model) -> tuple[LayerPrecision, ...]:
-    """Requested and realised scheme of every layer. Raises VerificationError where they differ without a named fallback."""
+    """Requested and realised scheme of every layer, and of every norm that the plan names.
+
+    Raises VerificationError where they differ without a named fallback.
+    """
     rows = []
-    for layer in model.layers.layers:
+    for layer in model.layers.rows:
+        if layer.op == "norm" and layer.name not in job.schemes:
+            continue  # it computes as what is between the layers
         wanted, got = job.schemes[layer.name], realised.get(layer.name, "absent")
         if wanted != got:
+            what = "norm" if layer.op == "norm" else "layer"
             raise VerificationError(
-                f"layer {layer.name!r} was asked for as {wanted} but the {job.backend} file holds it as {got}; "
+                f"{what} {layer.name!r} was asked for as {wanted} but the {job.backend} file holds it as {got}; "
                 f"give it another scheme in the plan or set on_unsupported."
             )
         rows.append(

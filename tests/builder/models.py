@@ -40,6 +40,33 @@ class Mixed(nn.Module):
         return torch.sigmoid(self.tail(torch.relu(self.up(x))))
 
 
+class Normed(nn.Module):
+    """Mixed's layers between norms of each kind: with weights and without, one called twice, one written in the network itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(3, 8, 3, padding=1)
+        self.group = nn.GroupNorm(4, 8)
+        self.dw = nn.Conv2d(8, 8, 3, padding=1, groups=8)
+        self.plain = nn.InstanceNorm2d(8)
+        self.pw = nn.Conv2d(8, 8, 1)
+        self.scaled = nn.InstanceNorm2d(8, affine=True)
+        self.squeeze = nn.Linear(8, 8)
+        self.layer = nn.LayerNorm(8)
+        self.tail = nn.Conv2d(8, 3, 3, padding=1)
+        for norm in (self.group, self.scaled, self.layer):
+            nn.init.uniform_(norm.weight, 0.5, 1.5)
+            nn.init.uniform_(norm.bias, -0.5, 0.5)
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = torch.relu(self.group(self.head(image)))
+        x = x + torch.relu(self.plain(self.dw(x)))
+        x = self.scaled(self.pw(x)) + self.plain(x)
+        x = x * torch.sigmoid(self.layer(self.squeeze(x.mean((2, 3)))))[:, :, None, None]
+        x = x * torch.rsqrt((x * x).mean((2, 3), keepdim=True) + 0.1)
+        return torch.sigmoid(self.tail(x))
+
+
 class Twins(nn.Module):
     """Layers that values alone do not tell apart: two with equal weights and biases, one called twice, one scaled later."""
 

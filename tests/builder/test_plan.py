@@ -63,7 +63,7 @@ def test_later_rules_win_and_unmatched_layers_stay_fp32(tmp_path: Path) -> None:
         ('[[rule]]\nglob = "*"\nmatch = ".*"\nscheme = "fp16"', "not both"),
         ('[[rule]]\nscheme = "fp16"', "needs 'match', 'glob', 'op' or 'position'"),
         ('[[rule]]\nposition = "depthwise"\nscheme = "fp16"', "matches no layer: position 'depthwise'"),
-        ('[[rule]]\nposition = "norm"\nscheme = "fp16"', "batch norms are folded"),
+        ('[[rule]]\nmatch = ".*"\nposition = "norm"\nscheme = "fp16"', "matches no layer: match '.*', position 'norm'"),
         ('[[rule]]\npositon = "first"\nscheme = "fp16"', "did you mean 'position'?"),
         ('on_unsupported = ["fp16", "fp23"]\n[[rule]]\nmatch = ".*"\nscheme = "fp16"', "unknown scheme 'fp23'"),
         ('on_unsuported = "error"\n[[rule]]\nmatch = ".*"\nscheme = "fp16"', "did you mean 'on_unsupported'?"),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from builder.backends.base import Lowered, Model, Runner, Seen, StoredLayer
 from builder.bundle import Binding, Coverage, TensorSpec, tree_bytes
 from builder.errors import InputError
-from builder.precision.layers import Layer
+from builder.precision.layers import Layer, LayerTable
 from builder.precision.plan import Between, ResolvedPlan
 from builder.precision.ranges import Observation
 from builder.precision.scheme import Scheme
@@ -27,6 +27,7 @@ Io = Literal["tensors", "images"]
 SUFFIX = ".mlpackage"
 DELEGATES: tuple[str, ...] = ("all", "cpu_and_gpu", "cpu_and_ne")
 BETWEEN: tuple[Between, ...] = ("float",)
+NORMS: tuple[str, ...] = ("fp32", "fp16")
 PACKAGES: tuple[str, ...] = ("coremltools", "torch", "numpy")
 
 _SMALLEST_COMPRESSED = (
@@ -56,6 +57,13 @@ def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
             f"weights of {'x'.join(map(str, layer.weight_shape))}; use weight_only_wi4_afp32 or palettized_w4 there."
         )
     return None
+
+
+def elsewhere(plan: ResolvedPlan, layers: LayerTable) -> str:
+    """fp16 where all layers compute in fp16; variances stay in fp32 all the same."""
+    from builder.backends.coreml.compute import all_in_fp16
+
+    return "fp16" if all_in_fp16(plan.scheme(name) for name in layers.names()) else "fp32"
 
 
 def observe(model: Model, samples: Iterable[Tensors]) -> dict[str, Observation]:
@@ -110,6 +118,13 @@ def read_back(path: Path, model: Model) -> dict[str, str]:
     from builder.backends.coreml.realise import realised
 
     return realised(path, model)
+
+
+def read_norms(path: Path, model: Model) -> dict[str, str]:
+    """What the ops of every norm compute in, those of its variance left out, which stay in fp32 in any file."""
+    from builder.backends.coreml.realise import realised_norms
+
+    return realised_norms(path, model)
 
 
 def read_between(path: Path) -> str:

@@ -1,4 +1,5 @@
-"""What each op computes in: a layer in what its scheme says, every other op in fp16 only when all layers do.
+"""What each op computes in: a layer, and a norm that the plan names, in what its scheme says, every other op in fp16 only when
+all layers do.
 
 One exception: squares that are averaged, and what is made of them up to the root, stay in fp32. They are the variances of
 norms; in fp16 the square of anything above 255 is infinite, and one such value blanks a whole picture.
@@ -6,31 +7,41 @@ norms; in fp16 the square of anything above 255 is infinite, and one such value 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from builder.backends.base import Model
 from builder.backends.coreml.match import placeholders, weight_of
+from builder.backends.coreml.norms import AVERAGES, is_averaged_square, match_norms
 from builder.precision.scheme import Scheme
 
-_AVERAGES = ("reduce_mean", "reduce_sum")
 _AFTER_AVERAGE = ("add", "mul", "real_div", "sqrt", "rsqrt")  # epsilon, division by the count, root
 
 
-def precision(coreml_tools: Any, model: Model, schemes: dict[str, Scheme]) -> Any:
-    """The compute precision of a conversion. coremltools asks op by op, in order of execution."""
+def precision(coreml_tools: Any, model: Model, schemes: dict[str, Scheme], norms: dict[str, Scheme]) -> Any:
+    """The compute precision of a conversion. coremltools asks op by op, in order of execution.
+
+    `schemes` are those of the layers, `norms` those of the norms that the plan names.
+    """
     layer_of = {placeholder: layer for layer, placeholder in placeholders(model).items()}
-    elsewhere = bool(schemes) and all(in_fp16(scheme) for scheme in schemes.values())
+    elsewhere = all_in_fp16(schemes.values())
     variances: set[str] = set()  # outputs of the ops kept in fp32
+    named: dict[str, bool] | None = None  # ops of the norms that the plan names -> in fp16
 
     def selected(op: Any) -> bool:
+        nonlocal named
+        if named is None:  # before the first op is changed
+            found = match_norms(list(op.enclosing_block.operations), model) if norms else {}
+            named = {op.name: in_fp16(scheme) for norm, scheme in norms.items() for op in found[norm]}
         var = weight_of(op)
         layer = layer_of.get(var.name) if var is not None else None
         if layer is not None:
             return in_fp16(schemes[layer])
-        if elsewhere and (_is_averaged_square(op) or _continues(op, variances)):
+        half = named.get(op.name, elsewhere)
+        if half and (is_averaged_square(op) or _continues(op, variances)):
             variances.update(out.name for out in op.outputs)
             return False
-        return elsewhere
+        return half
 
     return coreml_tools.transform.FP16ComputePrecision(op_selector=selected)
 
@@ -40,7 +51,7 @@ def variance_ops(program: Any) -> set[str]:
     variances: set[str] = set()
     found: set[str] = set()
     for op in program.functions["main"].operations:
-        if _is_averaged_square(op) or _continues(op, variances):
+        if is_averaged_square(op) or _continues(op, variances):
             variances.update(out.name for out in op.outputs)
             found.add(op.name)
     return found
@@ -50,18 +61,15 @@ def in_fp16(scheme: Scheme) -> bool:
     return scheme.activation_bits == 16
 
 
-def _is_averaged_square(op: Any) -> bool:
-    squares = op.op_type == "square" or (
-        op.op_type == "mul" and op.inputs["x"].name == op.inputs["y"].name
-    )  # fmt: skip
-    if op.op_type == "pow":
-        squares = op.inputs["y"].val is not None and bool((op.inputs["y"].val == 2).all())
-    return squares and any(reader.op_type in _AVERAGES for reader in op.outputs[0].child_ops)
+def all_in_fp16(schemes: Iterable[Scheme]) -> bool:
+    """Whether there are layers and all compute in fp16."""
+    found = [in_fp16(scheme) for scheme in schemes]
+    return bool(found) and all(found)
 
 
 def _continues(op: Any, variances: set[str]) -> bool:
     """An average of squares, or what is computed from a variance and constants alone."""
-    if op.op_type not in (*_AVERAGES, *_AFTER_AVERAGE):
+    if op.op_type not in (*AVERAGES, *_AFTER_AVERAGE):
         return False
     read = [op.inputs[name] for name in ("x", "y") if op.inputs.get(name) is not None]
     return any(var.name in variances for var in read) and all(

@@ -88,7 +88,7 @@ def _convert(coremltools: Any, model: Model, plan: ResolvedPlan, io: str, system
             for spec in model.outputs
         ],
         convert_to="mlprogram",
-        compute_precision=precision(coremltools, model, schemes),
+        compute_precision=precision(coremltools, model, schemes, plan.norms(model.layers)),
         pass_pipeline=_pipeline(coremltools, model, schemes),
         minimum_deployment_target=getattr(coremltools.target, system),
         skip_model_load=True,

@@ -1,4 +1,4 @@
-"""Which layers cannot compute in fp16, because values in or after them are too large: fp16 ends at 65504.
+"""Which layers and norms cannot compute in fp16, because values in or after them are too large: fp16 ends at 65504.
 
 A saved program is executed op by op without rounding, whatever its precision, on real data. The neural engine computes in fp16
 and nothing else, and one value beyond it is an infinity that blanks a whole picture. Half of the range is kept free: evaluation
@@ -7,7 +7,7 @@ data are not all pictures there are, and sums on the way to a result may be larg
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from builder.backends.borders import logical
 from builder.backends.coreml.compute import in_fp16, variance_ops
 from builder.backends.coreml.interpreter import Interpreter
 from builder.backends.coreml.match import match_layers
+from builder.backends.coreml.norms import match_norms
 from builder.backends.coreml.program import computing_ops, load_program, operations, variables
 from builder.errors import VerificationError
 from builder.precision.plan import Choice, ResolvedPlan
@@ -33,7 +34,10 @@ LIMIT = HALF_MAX / 2
 
 @dataclass(frozen=True, kw_only=True)
 class Reached:
-    """The largest magnitudes around a layer: what it reads and gives, and what the ops after it give up to the next layer."""
+    """The largest magnitudes around a layer: what it reads and gives, and what the ops after it give up to the next layer.
+
+    Of a norm: what its ops read and give, those of its variance left out, which stay in fp32.
+    """
 
     layer: float
     after: float
@@ -82,15 +86,20 @@ def reached(path: Path, model: Model, lowered: Lowered, samples: Iterable[Tensor
                 after[layer] = max(after[layer], peak)
         if layer is not None:
             owner.update((var.name, layer) for var in op.outputs)
-    return {layer: Reached(layer=around[layer], after=after[layer]) for layer in around}
+    found = {layer: Reached(layer=around[layer], after=after[layer]) for layer in around}
+    for norm, ops in match_norms(operations(program), model).items():
+        names = {var.name for op in ops if op.name not in kept_in_fp32 for var in (*variables(op), *op.outputs)}
+        found[norm] = Reached(layer=max((watching.peaks.get(name, 0.0) for name in names), default=0.0), after=0.0)
+    return found
 
 
-def too_large(plan: ResolvedPlan, known: dict[str, Reached]) -> dict[str, float]:
-    """Layers that the plan computes in fp16 and that must not, with the value that says so."""
+def too_large(plan: ResolvedPlan, known: dict[str, Reached], norms: Collection[str] = ()) -> dict[str, float]:
+    """Layers and norms that the plan computes in fp16 and that must not, with the value that says so."""
     half = {layer for layer, choice in plan.choices.items() if in_fp16(choice.scheme) and layer in known}
     found: dict[str, float] = {}
     while True:
-        everything = len(half) == len(plan.choices)  # only then the ops between the layers compute in fp16
+        # only where all layers do, the ops between them compute in fp16
+        everything = all(layer in half for layer in plan.choices if layer not in norms)
         peaks = {
             layer: max(known[layer].layer, known[layer].after if everything else 0.0)
             for layer in plan.choices
@@ -103,9 +112,13 @@ def too_large(plan: ResolvedPlan, known: dict[str, Reached]) -> dict[str, float]
         half -= set(large)
 
 
-def within_half(plan: ResolvedPlan, known: dict[str, Reached]) -> tuple[ResolvedPlan, dict[str, str]]:
-    """The plan with fp32 for those layers, and why by layer. Raises VerificationError where a layer's scheme exists in fp16 only."""
-    large = too_large(plan, known)
+def within_half(
+    plan: ResolvedPlan, known: dict[str, Reached], norms: Collection[str] = ()
+) -> tuple[ResolvedPlan, dict[str, str]]:
+    """The plan with fp32 for those layers and norms (`norms` are the names of the latter), and why by name.
+
+    Raises VerificationError where a layer's scheme exists in fp16 only."""
+    large = too_large(plan, known, norms)
     reasons = {
         layer: f"its values reach {peak:.3g} on the evaluation data, and fp16 ends at {HALF_MAX:g}"
         for layer, peak in large.items()

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from builder.backends.base import Model, StoredLayer
+from builder.backends.coreml.compute import variance_ops
 from builder.backends.coreml.match import match_layers, weight_of
+from builder.backends.coreml.norms import match_norms
 from builder.backends.coreml.program import dtype_of, load_program, operations
 from builder.errors import VerificationError
 from builder.precision.scheme import SCHEMES
@@ -24,6 +26,19 @@ def realised(path: Path, model: Model) -> dict[str, str]:
             )
         found = sorted({scheme_of(op) for op in ops})
         schemes[layer] = found[0] if len(found) == 1 else "mixed: " + " and ".join(found)
+    return schemes
+
+
+def realised_norms(path: Path, model: Model) -> dict[str, str]:
+    """A description that is no scheme's name for a norm that is not in the file as such, or whose ops differ."""
+    program = load_program(path)
+    wide = variance_ops(program)
+    schemes = {}
+    for norm, ops in match_norms(operations(program), model).items():
+        found = sorted({dtype_of(op.inputs["x"]) for op in ops if op.name not in wide})
+        schemes[norm] = (
+            found[0] if len(found) == 1 else "mixed: " + " and ".join(found) if found else "no op that is found"
+        )
     return schemes
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from builder.backends.base import Lowered, Model, Runner, Seen, StoredLayer
 from builder.bundle import Binding, Coverage
 from builder.errors import InputError
-from builder.precision.layers import Layer
+from builder.precision.layers import Layer, LayerTable
 from builder.precision.plan import Between, ResolvedPlan
 from builder.precision.ranges import Observation
 from builder.precision.scheme import Scheme
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SUFFIX = ".pte"
 DELEGATES = ("xnnpack",)
 BETWEEN: tuple[Between, ...] = ("float",)
+NORMS: tuple[str, ...] = ("fp32", "fp16")
 PACKAGES = ("executorch", "torchao", "torch", "flatbuffers", "numpy")
 
 
@@ -30,6 +31,13 @@ def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
 
     _known(delegate)
     return schemes.unsupported(layer, scheme)
+
+
+def elsewhere(plan: ResolvedPlan, layers: LayerTable) -> str:
+    """fp16 where the plan gives nothing but fp16."""
+    from builder.backends.executorch.schemes import all_in_half
+
+    return "fp16" if all_in_half(plan) else "fp32"
 
 
 def observe(model: Model, samples: Iterable[Tensors]) -> dict[str, Observation]:
@@ -55,6 +63,16 @@ def read_back(path: Path, model: Model) -> dict[str, str]:
     from builder.backends.executorch.schemes import agreed
 
     return {layer: agreed(op.scheme for op in ops) for layer, ops in find_layers(_ops(path), model).items()}
+
+
+def read_norms(path: Path, model: Model) -> dict[str, str]:
+    """What the nodes of every norm compute in, from XNNPACK's payload."""
+    from builder.backends.executorch.norms import realised_norms
+    from builder.backends.executorch.pte import load
+    from builder.backends.executorch.xnnpack import read_graphs
+
+    program = load(path)
+    return realised_norms(program, read_graphs(program), model)
 
 
 def read_between(path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from builder.backends.base import Lowered, Model, Seen
+from builder.backends.executorch.schemes import all_in_half
 from builder.backends.origins import Origin, origins
 from builder.bundle import Binding, TensorSpec
 from builder.errors import ConversionError, EdgebundleError
@@ -21,11 +22,10 @@ def convert(model: Model, plan: ResolvedPlan, seen: Seen) -> tuple[bytes, Lowere
     from builder.backends.executorch.half import in_half
     from builder.backends.executorch.quantize import quantized
 
-    schemes = [plan.scheme(layer.name) for layer in model.layers.layers]
     try:
-        if schemes and all(scheme.name == "fp16" for scheme in schemes):
+        if all_in_half(plan):
             program = in_half(model)
-        elif any(scheme.name != "fp32" for scheme in schemes):
+        elif any(choice.scheme.name != "fp32" for choice in plan.choices.values()):
             program = quantized(model, plan, seen() if plan.needs_calibration else {})
         else:
             program = model.program

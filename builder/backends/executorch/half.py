@@ -1,4 +1,4 @@
-"""The whole network in float16 between float32 borders, or single layers between casts, and float16 weights in the file.
+"""The whole network in float16 between float32 borders, or single layers and norms between casts, and float16 weights in the file.
 
 ExecuTorch's own lowering keeps the weights of float16 convolutions as float32 in XNNPACK's payload, though the runtime takes
 float16 ones: the same results from half the bytes.
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from builder.backends.base import Model
 from builder.errors import ConversionError
 from builder.precision.activations import CALLS
+from builder.precision.norms import norm_of
 
 if TYPE_CHECKING:
     import torch
@@ -38,35 +39,52 @@ def in_half(model: Model) -> ExportedProgram:
     return torch.export.export(_with_borders(module, model), samples)
 
 
-def halve_layers(module: GraphModule, model: Model, layers: Collection[str]) -> None:
-    """Casts around each call of these layers, whose weights become float16; everything else stays as it is.
+def halve_layers(module: GraphModule, model: Model, names: Collection[str]) -> None:
+    """The calls of these layers and the operators of these norms in float16, between casts; everything else stays as it is.
 
-    The casts are ExecuTorch's own kernels: each such layer ends one of XNNPACK's graphs and begins another. Raises
-    ConversionError for weights that float16 cannot hold.
+    The casts are ExecuTorch's own kernels: each such part ends one of XNNPACK's graphs and begins another. Parts that follow
+    one another have none between them. Raises ConversionError for weights that float16 cannot hold.
     """
     import torch
 
     keep_half_weights()
-    weights = {layer.weight for layer in model.layers.layers if layer.name in layers}
+    weights = {layer.weight for layer in model.layers.layers if layer.name in names}
     graph = module.graph
-    for node in list(graph.nodes):
-        if node.op != "call_function" or str(node.target) not in CALLS or str(node.args[1].target) not in weights:
+    calls = [node for node in graph.nodes if node.op == "call_function"]
+    half = {node for node in calls if norm_of(node) in names or _is_call(node, weights)}
+    cast: dict[Node, Node] = {}  # what float16 parts read from outside
+
+    def taken(argument: Any) -> Any:
+        if not isinstance(argument, torch.fx.Node):
+            return torch.float16 if argument is torch.float32 else argument
+        if argument not in half and argument not in cast:
+            cast[argument] = _as_half(module, argument)
+        return cast.get(argument, argument)
+
+    for node in calls:
+        if node not in half:
             continue
-        source, *rest = node.args
         with graph.inserting_before(node):
-            cast = graph.call_function(torch.ops.aten.to.dtype, (source, torch.float16))
-            constants = [_half_constant(module, arg) if isinstance(arg, torch.fx.Node) else arg for arg in rest]
-        node.args = (cast, *constants)
-        with graph.inserting_after(node):
-            back = graph.call_function(torch.ops.aten.to.dtype, (node, torch.float32))
-        node.replace_all_uses_with(back, delete_user_cb=lambda user, back=back: user is not back)
+            node.args = torch.fx.node.map_aggregate(node.args, taken)
+            node.kwargs = torch.fx.node.map_aggregate(node.kwargs, taken)
+        if any(user not in half for user in node.users):
+            with graph.inserting_after(node):
+                back = graph.call_function(torch.ops.aten.to.dtype, (node, torch.float32))
+            outside = [user for user in node.users if user is not back and user not in half]
+            for user in outside:
+                user.replace_input_with(node, back)
     graph.eliminate_dead_code()
     module.delete_all_unused_submodules()
     module.recompile()
 
 
-def _half_constant(module: GraphModule, node: Node) -> Node:
-    """The weight or bias of a layer as a float16 parameter of its own; what is computed is cast."""
+def _is_call(node: Node, weights: Collection[str]) -> bool:
+    """Whether an operator is a layer with one of these weights."""
+    return str(node.target) in CALLS and str(getattr(node.args[1], "target", "")) in weights
+
+
+def _as_half(module: GraphModule, node: Node) -> Node:
+    """A weight or bias as a float16 parameter of its own; what is computed is cast."""
     import torch
 
     if node.op != "get_attr":

@@ -47,7 +47,7 @@ def largest_live_set(graph: Graph) -> int:
     change = [0] * (len(graph.nodes) + 1)
     for number, start in first.items():
         value = graph.values[number]
-        if not value.external:
+        if value.external is None:
             size = prod(value.shape) * _BITS.get(value.datatype, 8) // 8
             change[start] += size
             change[last[number] + 1] -= size

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
-_NUMPY = {"fp32": "<f4", "fp16": "<f2", "qint8": "i1", "qcint8": "i1", "int8": "i1", "qint32": "<i4", "qcint32": "<i4"}
+NUMPY = {"fp32": "<f4", "fp16": "<f2", "qint8": "i1", "qcint8": "i1", "int8": "i1", "qint32": "<i4", "qcint32": "<i4"}
 _WEIGHTED = ("Conv2d", "DepthwiseConv2d", "ConvTranspose2d", "FullyConnected")
 # Portable kernels with weights: the places of activation, weights and bias among their arguments.
 _PORTABLE = {
@@ -58,7 +58,7 @@ class Weight:
         """The real numbers it stands for: (q - zero_point) * scale for integers."""
         import numpy as np
 
-        stored = np.frombuffer(self.data.tobytes(), _NUMPY[self.datatype]).reshape(self.shape).astype(np.float32)
+        stored = np.frombuffer(self.data.tobytes(), NUMPY[self.datatype]).reshape(self.shape).astype(np.float32)
         return stored if not self.scale.size else (stored - np.float32(self.zero_point)) * self._along_axis()
 
     def rounding(self, values: Array) -> Array:

@@ -26,7 +26,7 @@ _SCALE_SPREAD = 2.0**12
 
 
 def quantized(model: Model, plan: ResolvedPlan, observed: Observed) -> ExportedProgram:
-    """The program with quantize and dequantize, or casts to float16, around the layers as the plan says.
+    """The program with quantize and dequantize, or casts to float16, around the layers and norms as the plan says.
 
     Raises ConversionError.
     """
@@ -36,7 +36,7 @@ def quantized(model: Model, plan: ResolvedPlan, observed: Observed) -> ExportedP
     from builder.backends.executorch.half import halve_layers
 
     module: Any = model.program.module(check_guards=False)
-    halves = [layer.name for layer in model.layers.layers if plan.scheme(layer.name).name == "fp16"]
+    halves = {name for name, choice in plan.choices.items() if choice.scheme.name == "fp16"}
     if halves:
         halve_layers(module, model, halves)
     prepared = prepare_pt2e(module, _quantizer(model, plan, observed))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from builder.precision.layers import Layer
+from builder.precision.plan import ResolvedPlan
 from builder.precision.scheme import Scheme
 
 # By the datatypes of input, weights and output in the file.
@@ -35,6 +36,11 @@ def unsupported(layer: Layer, scheme: Scheme) -> str | None:
             f"use static_wi8_ai8, fp16 or fp32 on {layer.name!r}."
         )
     return f"ExecuTorch with XNNPACK has no {scheme.name}; use static_wi8_ai8, fp16 or fp32 on {layer.name!r}."
+
+
+def all_in_half(plan: ResolvedPlan) -> bool:
+    """Whether the whole network is lowered in fp16: all that the plan gives a scheme has this one."""
+    return bool(plan.choices) and all(choice.scheme.name == "fp16" for choice in plan.choices.values())
 
 
 def realised(kind: str, source: str, weights: str, result: str) -> str:

@@ -31,7 +31,10 @@ _NO_VALUE = 0xFFFFFFFF  # XNN_INVALID_VALUE_ID
 
 @dataclass(frozen=True, kw_only=True)
 class Value:
-    """A tensor of the graph. `scale` has one entry for all or one a channel along `axis`; empty where nothing is quantized."""
+    """A tensor of the graph. `scale` has one entry for all or one a channel along `axis`; empty where nothing is quantized.
+
+    `external` is its place among the arguments of the call of the delegate, None for what stays inside.
+    """
 
     datatype: str
     shape: tuple[int, ...]
@@ -39,7 +42,7 @@ class Value:
     scale: tuple[float, ...] | NDArray[np.float32]
     zero_point: int
     axis: int
-    external: bool
+    external: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +177,7 @@ def _value(entry: Any, constants: list[Bytes]) -> tuple[Value, int]:
         scale=scale,
         zero_point=int(quantization.get("zero_point", 0)),
         axis=int(quantization.get("channel_dim", 0)),
-        external=tensor["external_id"] != _NO_VALUE,
+        external=None if tensor["external_id"] == _NO_VALUE else int(tensor["external_id"]),
     )
     return found, int(tensor["id_out"])
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from builder.backends.base import Lowered, Model, Runner, Seen, StoredLayer
 from builder.bundle import Binding, Coverage
 from builder.errors import InputError
-from builder.precision.layers import Layer
+from builder.precision.layers import Layer, LayerTable
 from builder.precision.plan import Between, ResolvedPlan
 from builder.precision.ranges import Observation
 from builder.precision.scheme import Scheme
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SUFFIX = ".tflite"
 DELEGATES = ("xnnpack", "gpu")
 BETWEEN: tuple[Between, ...] = ("float", "static_wi8_ai8")
+NORMS: tuple[str, ...] = ("fp32",)
 PACKAGES = ("litert-torch", "litert-converter", "ai-edge-quantizer", "ai-edge-litert", "flatbuffers", "torch", "numpy")
 
 
@@ -32,6 +33,11 @@ def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
 
     _known(delegate)
     return schemes.unsupported(layer, scheme)
+
+
+def elsewhere(plan: ResolvedPlan, layers: LayerTable) -> str:
+    """fp32, where it is not integers: fp16 layers are stored so and computed in fp32 too."""
+    return "fp32"
 
 
 def observe(model: Model, samples: Iterable[Tensors]) -> dict[str, Observation]:
@@ -63,6 +69,15 @@ def read_back(path: Path, model: Model) -> dict[str, str]:
 
     graph = read_graph(load_model(path))
     return {layer: realised(graph, uses) for layer, uses in find_layers(graph, model).items()}
+
+
+def read_norms(path: Path, model: Model) -> dict[str, str]:
+    """What all operations compute in that are no layers, norms among them: one for each norm, since none has another."""
+    from builder.backends.tflite import schemes
+    from builder.backends.tflite.flatbuffer import load_model
+    from builder.backends.tflite.graph import read_graph
+
+    return dict.fromkeys((norm.name for norm in model.layers.norms), schemes.elsewhere(read_graph(load_model(path))))
 
 
 def read_between(path: Path) -> str:

@@ -82,6 +82,19 @@ def between(graph: Graph) -> str:
     return "float"
 
 
+def elsewhere(graph: Graph) -> str:
+    """`fp32` where every operation that is no layer takes and gives float32, a description of what there is where one does not.
+
+    Indices and conditions are no arithmetic.
+    """
+    found = set()
+    for op in graph.ops:
+        if op.name not in (*ACTIVATION, "QUANTIZE", "DEQUANTIZE"):
+            kinds = {graph.tensors[index].dtype for index in (*op.inputs[:1], *op.outputs[:1]) if index >= 0}
+            found |= kinds & {"FLOAT32", "FLOAT16", "INT8", "INT16"}
+    return "fp32" if found <= {"FLOAT32"} else f"computed in {' and '.join(sorted(found))}"
+
+
 def stored_layers(graph: Graph, uses: Iterable[Use]) -> tuple[StoredLayer, ...]:
     """Every op with weights in order of execution, as the file has it. Weights that two ops share are counted at both."""
     return tuple(

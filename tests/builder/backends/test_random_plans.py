@@ -13,15 +13,17 @@ import torch
 from builder.backends import BACKENDS
 from builder.backends.base import Model
 from builder.errors import ConfigError
+from builder.legalization import legalized
+from builder.legalize.delegates import needed
 from builder.precision.plan import PlanFile, Rule, resolve
 from builder.precision.scheme import SCHEMES
 from builder.support import check_support
-from tests.builder.models import Mixed, expected, picture_model, samples, seeded
+from tests.builder.models import Mixed, Normed, expected, picture_model, samples, seeded
 
 # The converters warn of their own and torch's deprecations; the worker's log keeps that from users.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-PLANS = 8
+PLANS, NORMED_PLANS = 8, (1, 3)  # these name fallbacks
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +32,18 @@ def mixed() -> Model:
     return picture_model(seeded(Mixed))
 
 
+@pytest.fixture(scope="module")
+def normed() -> Model:
+    return picture_model(seeded(Normed), 16)
+
+
 def random_plan(model: Model, seed: int) -> PlanFile:
-    """Any scheme for any layer; every other plan names fallbacks, the others refuse."""
+    """Any scheme for any layer, floats or nothing for its norms; every other plan names fallbacks, the others refuse."""
     draw = random.Random(seed)
     rules = tuple(Rule(match=re.escape(name), scheme=draw.choice(list(SCHEMES))) for name in model.layers.names())
+    for norm in model.layers.norms:
+        scheme = draw.choice(("fp32", "fp16", None))
+        rules += (Rule(match=re.escape(norm.name), op="norm", scheme=scheme),) if scheme else ()
     return PlanFile(rule=rules, on_unsupported=("weight_only_wi8_afp32", "fp16", "fp32") if seed % 2 else "error")
 
 
@@ -41,28 +51,43 @@ def random_plan(model: Model, seed: int) -> PlanFile:
 @pytest.mark.parametrize("seed", range(PLANS))
 def test_a_random_plan_is_realised_as_resolved_or_refused(mixed: Model, name: str, seed: int, tmp_path: Path) -> None:
     """No silent difference: the file holds what the resolved plan says for every layer and runs, or the plan is refused."""
+    realise_or_refuse(mixed, name, seed, tmp_path)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("seed", NORMED_PLANS)
+def test_a_random_plan_with_norms_is_realised_as_resolved_or_refused(
+    normed: Model, name: str, seed: int, tmp_path: Path
+) -> None:
+    """The same with a scheme of its own for each norm, or none, after the rewrites that the backend's delegate needs."""
+    rewrites = needed(name, BACKENDS[name].DELEGATES[0], halves=True)
+    realise_or_refuse(legalized(normed, rewrites, ())[0], name, seed, tmp_path)
+
+
+def realise_or_refuse(model: Model, name: str, seed: int, tmp_path: Path) -> None:
     backend = BACKENDS[name]
     delegate = backend.DELEGATES[0]
-    resolved = resolve(random_plan(mixed, seed), mixed.layers, where="plan.toml")
+    resolved = resolve(random_plan(model, seed), model.layers, where="plan.toml")
     try:
-        supported = check_support(resolved, mixed.layers, backend, delegate, where="plan.toml")
+        supported = check_support(resolved, model.layers, backend, delegate, where="plan.toml")
     except ConfigError as error:
         refusal = str(error)
     else:
         refusal = ""
     if refusal:
         assert resolved.fallback is None
-        assert re.search(r"plan\.toml: layer '\w+' cannot be \w+: .*use \w+", refusal)
+        assert re.search(r"plan\.toml: (layer|norm) '\w+' cannot be \w+: .*use \w+", refusal)
         return
     path = tmp_path / f"a{backend.SUFFIX}"
-    lowered = backend.lower(mixed, supported.plan, delegate, lambda: backend.observe(mixed, samples(mixed)), path)
+    lowered = backend.lower(model, supported.plan, delegate, lambda: backend.observe(model, samples(model)), path)
     wanted = {layer: choice.scheme.name for layer, choice in supported.plan.choices.items()}
-    assert backend.read_back(path, mixed) == wanted
+    norms = {norm: scheme for norm, scheme in backend.read_norms(path, model).items() if norm in wanted}
+    assert backend.read_back(path, model) | norms == wanted
     fell_back = {layer for layer in wanted if wanted[layer] != resolved.scheme(layer).name}
     assert fell_back == set(supported.reasons)
-    sample = next(samples(mixed, 1, seed=99))
+    sample = next(samples(model, 1, seed=99))
     outputs = backend.runner(path, lowered.inputs, lowered.outputs, 1)(sample)
-    for output, value in expected(mixed, sample).items():
+    for output, value in expected(model, sample).items():
         assert np.abs(outputs[output] - value).mean() < 0.1
 
 

@@ -1,0 +1,141 @@
+"""Norms in the scheme that a plan gives them, on every backend: read back from the file, and seen in its output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from builder.backends import BACKENDS, coreml, executorch, tflite
+from builder.backends.base import Model
+from builder.backends.borders import logical
+from builder.bundle.files import tree_sha256
+from builder.bundle.tensors import psnr_db
+from builder.legalization import legalized
+from builder.legalize.delegates import needed
+from builder.precision.plan import PlanFile, ResolvedPlan, Rule, resolve
+from builder.support import check_support
+from tests.builder.models import Normed, expected, picture_model, samples, seeded
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+NORMS = ("group", "plain", "scaled", "layer")
+SIDE = 16
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    torch.set_num_threads(1)
+    return picture_model(seeded(Normed), SIDE)
+
+
+@pytest.fixture(scope="module")
+def ready(model: Model) -> dict[str, Model]:
+    """By backend, the model as its rewrites make it."""
+    return {
+        name: legalized(model, needed(name, backend.DELEGATES[0], halves=True), ())[0]
+        for name, backend in BACKENDS.items()
+    }
+
+
+def lowered(model: Model, name: str, path: Path, *rules: Rule) -> tuple[ResolvedPlan, float]:
+    """The plan that the file was made by, and how many dB it agrees with the source."""
+    backend = BACKENDS[name]
+    delegate = backend.DELEGATES[0]
+    resolved = resolve(PlanFile(rule=rules), model.layers, where="plan.toml")
+    plan = check_support(resolved, model.layers, backend, delegate, where="plan.toml").plan
+    made = backend.lower(model, plan, delegate, lambda: backend.observe(model, samples(model)), path)
+    sample = next(samples(model, 1, seed=9))
+    runner = backend.runner(path, made.inputs, made.outputs, 1)
+    outputs = logical(runner, made.inputs, made.outputs, (*model.inputs, *model.outputs))(sample)
+    return plan, psnr_db(outputs["stylized"], expected(model, sample)["stylized"], 1.0)
+
+
+def named(backend_name: str, path: Path, model: Model, plan: ResolvedPlan) -> dict[str, str]:
+    backend = BACKENDS[backend_name]
+    found = backend.read_back(path, model) | backend.read_norms(path, model)
+    return {name: scheme for name, scheme in found.items() if name in plan.choices}
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "norms", "least_db"),
+    [
+        ("coreml", "fp32", "fp16", 60.0),
+        ("coreml", "fp16", "fp32", 60.0),
+        ("coreml", "palettized_w8", "fp32", 30.0),
+        ("executorch", "fp16", "fp32", 60.0),
+        ("executorch", "static_wi8_ai8", "fp16", 30.0),
+        ("tflite", "static_wi8_ai8", "fp32", 30.0),
+    ],
+)
+def test_norms_compute_in_the_scheme_of_the_plan(
+    ready: dict[str, Model], name: str, layers: str, norms: str, least_db: float, tmp_path: Path
+) -> None:
+    """What the plan gives norms and layers is what the file holds, and the output is the source's."""
+    model, path = ready[name], tmp_path / f"a{BACKENDS[name].SUFFIX}"
+    rules = (Rule(match=".*", scheme=layers), Rule(position="norm", scheme=norms))
+    plan, found_db = lowered(model, name, path, *rules)
+    assert named(name, path, model, plan) == {
+        **dict.fromkeys(model.layers.names(), layers),
+        **dict.fromkeys(NORMS, norms),
+    }
+    assert found_db > least_db
+
+
+@pytest.mark.parametrize("name", ["coreml", "executorch"])
+def test_norms_apart_from_one_another(ready: dict[str, Model], name: str, tmp_path: Path) -> None:
+    """Two norms in another scheme than the others, one of them beside a third of the same shape, are found as what they are;
+    and the same plan gives the same bytes."""
+    model, paths = ready[name], [tmp_path / f"{number}{BACKENDS[name].SUFFIX}" for number in (0, 1)]
+    rules = (Rule(match=".*", scheme="fp32"), Rule(op="norm", scheme="fp16"), Rule(match="group|scaled", scheme="fp32"))
+    for path in paths:
+        plan, found_db = lowered(model, name, path, *rules)
+        assert found_db > 60
+    found = named(name, paths[0], model, plan)
+    assert {norm: found[norm] for norm in NORMS} == {
+        "group": "fp32",
+        "plain": "fp16",
+        "scaled": "fp32",
+        "layer": "fp16",
+    }
+    assert tree_sha256(paths[0]) == tree_sha256(paths[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme", "elsewhere"),
+    [
+        ("coreml", "palettized_w8", "fp16"),
+        ("coreml", "weight_only_wi8_afp32", "fp32"),
+        ("executorch", "fp16", "fp16"),
+        ("tflite", "fp16", "fp32"),
+    ],
+)
+def test_norms_that_no_rule_names_compute_as_what_is_between_the_layers(
+    ready: dict[str, Model], name: str, scheme: str, elsewhere: str, tmp_path: Path
+) -> None:
+    """A rule for all layers gives norms nothing: they are in the file what the backend says of such a plan."""
+    model, path = ready[name], tmp_path / f"a{BACKENDS[name].SUFFIX}"
+    plan, _ = lowered(model, name, path, Rule(match=".*", scheme=scheme))
+    assert BACKENDS[name].elsewhere(plan, model.layers) == elsewhere
+    assert BACKENDS[name].read_norms(path, model) == dict.fromkeys(NORMS, elsewhere)
+
+
+def test_norms_in_integers_are_told(ready: dict[str, Model], tmp_path: Path) -> None:
+    """A TFLite file with integers between its layers is not said to compute norms in fp32."""
+    model, path = ready["tflite"], tmp_path / "a.tflite"
+    rules = (Rule(match=".*", scheme="static_wi8_ai8"),)
+    plan = resolve(PlanFile(rule=rules, between="static_wi8_ai8"), model.layers, where="plan.toml")
+    tflite.lower(model, plan, "xnnpack", lambda: tflite.observe(model, samples(model)), path)
+    assert set(tflite.read_norms(path, model).values()) == {"computed in INT8"}
+
+
+def test_a_norm_that_is_not_in_the_file_has_no_scheme(model: Model, ready: dict[str, Model], tmp_path: Path) -> None:
+    """A file of other weights holds no norm that has weights, and ExecuTorch's none that no rewrite was made for."""
+    lowered(model, "coreml", tmp_path / "a.mlpackage", Rule(match=".*", scheme="fp16"))
+    assert coreml.read_norms(tmp_path / "a.mlpackage", picture_model(seeded(Normed, 1), SIDE)) == {
+        "plain": "fp16", **dict.fromkeys(("group", "scaled", "layer"), "no op that is found"),
+    }  # fmt: skip
+    lowered(ready["executorch"], "executorch", tmp_path / "a.pte", Rule(match=".*", scheme="fp16"))
+    missing = "something that is not in XNNPACK's graphs"
+    assert executorch.read_norms(tmp_path / "a.pte", model) == dict.fromkeys(NORMS, missing)
