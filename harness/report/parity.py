@@ -24,7 +24,7 @@ def parity_table(found: tuple[Parity, ...]) -> Table:
         table.add_column(heading, overflow="fold")
     for heading in ("shell", "app", "app / shell", "95 % interval"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("goldens, shell and app")
+    table.add_column("golden, shell / app")
     table.add_column("verdict", overflow="fold")
     for entry in found:
         colour = COLOURS.get(entry.outcome, "yellow")
@@ -35,7 +35,7 @@ def parity_table(found: tuple[Parity, ...]) -> Table:
             headline(entry.app, summary_of(entry.app)),
             f"{entry.ratio.value:.3f}" if entry.ratio else "",
             f"{entry.ratio.low:.3f} {DASH} {entry.ratio.high:.3f}" if entry.ratio else "",
-            f"{golden_text(entry.shell)}, {golden_text(entry.app)}",
+            f"{golden_text(entry.shell)} / {golden_text(entry.app)}",
             f"[{colour}]{entry.outcome}[/{colour}]: {escape(entry.why)}",
         )
     return table
