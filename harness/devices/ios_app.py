@@ -74,7 +74,14 @@ class IosApp:
         if percent.value is None:
             percent, charging = told.battery_percent, told.charging
         return Conditions(
-            temperature_c=temperature, thermal_status=told.thermal_status, battery_percent=percent, charging=charging
+            temperature_c=temperature,
+            thermal_status=told.thermal_status,
+            battery_percent=percent,
+            charging=charging,
+            thermal_headroom=Reading(unit="headroom", reason="iOS tells a thermal state only"),
+            screen=TextReading(reason="iOS does not tell it; the app has the screen on"),
+            airplane_mode=TextReading(reason="iOS does not tell it"),
+            background_load=Reading(unit="%", reason="iOS does not tell what other programs use"),
         )
 
     def _asked(self) -> Conditions:

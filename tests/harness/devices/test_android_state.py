@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import Protocol, Wanted
+from harness.config import PROTOCOLS, Protocol, Wanted
 from harness.devices import open_device
 from harness.devices.android_state import PARTS, parts_of
 from harness.records import Run
@@ -123,8 +123,10 @@ def test_a_screen_that_stays_dark_is_told(dark: EmulatedPhone, small_bundle: Pat
 
 
 def test_a_busy_phone_is_waited_for_and_told(phone: EmulatedPhone, small_bundle: Path) -> None:
-    """Five percent of the processors are in use: less than twenty, and the record tells; more than one."""
-    run = first_run(session(phone, small_bundle, max_load=20, airplane_mode=False))
+    """Five percent of the processors are in use: less than `standard` wants, and the record tells; more than one."""
+    standard = PROTOCOLS["standard"].conditions.model_dump(exclude={"wait_s"})
+    assert (standard["screen"], standard["max_load"]) == ("on", 20)
+    run = first_run(session(phone, small_bundle, **standard))
     assert run.conditions_start.background_load is not None
     assert load_beside(run).value == 15
     assert Run.model_validate_json(run.to_json()) == run
