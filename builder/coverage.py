@@ -31,7 +31,10 @@ _CURES: dict[str, tuple[str, str]] = {
     "index_select": ("index_select", "choose by a one-hot vector and a matrix product"),
     "gather_nd": ("index_select", "choose by a one-hot vector and a matrix product"),
     "padv2": ("max_pool2d", "pool without padding, or after a ReLU pad with zeros"),
-    "concatenation": ("cat", "XNNPACK joins five tensors at most, and the converter merges joins that follow each other; compute between them"),
+    "concatenation": (
+        "cat",
+        "XNNPACK joins five tensors at most, and the converter merges joins that follow each other; compute between them",
+    ),
     "cat": ("cat", "join different tensors"),
 }
 
