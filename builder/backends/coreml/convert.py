@@ -106,6 +106,7 @@ def _pipeline(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any
     quantized: dict[str, Any] = {}
     palettized: dict[str, Any] = {}
     pruned: dict[str, Any] = {}
+    by_name = {layer.name: layer for layer in model.layers.layers}
     for layer, placeholder in placeholders(model).items():
         scheme = schemes[layer]
         # coremltools' own threshold would leave small weights uncompressed without a word
@@ -122,8 +123,10 @@ def _pipeline(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any
                 mode="custom", lut_function=palettizer(scheme.weight_bits), weight_threshold=0
             )
         elif scheme.mode == "sparse":
-            pruned[f"{placeholder}_to_fp16"] = optimize.OpMagnitudePrunerConfig(
-                target_sparsity=scheme.sparsity / 100, weight_threshold=0
+            pruned[f"{placeholder}_to_fp16"] = optimize.OpThresholdPrunerConfig(
+                threshold=_largest_pruned(model.weight(by_name[layer]), scheme.sparsity),
+                minimum_sparsity_percentile=0.0,
+                weight_threshold=0,
             )
             if scheme.weight_bits < 16:  # what is left of the weights gets a palette
                 palettized[f"{placeholder}_to_fp16_sparsified"] = optimize.OpPalettizerConfig(
@@ -138,6 +141,17 @@ def _pipeline(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any
             pipeline.append_pass(name)
             pipeline.set_options(name, options | ({"joint_compression": True} if joint and name == _PALETTIZE else {}))
     return pipeline
+
+
+def _largest_pruned(weight: Any, percent: int) -> float:
+    """The magnitude up to which weights become zero, so that this share of them does.
+
+    coremltools' own pruner looks for it in float16, where a place among more than 65504 weights is infinite: it then prunes none.
+    """
+    import numpy as np
+
+    magnitudes = np.abs(np.asarray(weight, np.float16)).astype(np.float64)
+    return float(np.percentile(magnitudes, percent, method="lower"))
 
 
 def oldest_system(plan: ResolvedPlan) -> str:

@@ -283,6 +283,18 @@ def test_four_bit_linear_weights_and_sparse_palettes_need_ios_18_and_nothing_els
     assert set(oldest.values()) == {"iOS 16"}
 
 
+@pytest.mark.parametrize("scheme", ["sparse_50", "sparse_50_palettized_w4"])
+def test_a_large_layer_is_pruned_too(tmp_path: Path, scheme: str) -> None:
+    """More weights than float16 can count: coremltools' own pruner leaves all of them without a word."""
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 300, 1), torch.nn.Conv2d(300, 300, 1), torch.nn.Conv2d(300, 3, 1))
+    model = picture_model(network.eval())
+    made = make(model, tmp_path / "a.mlpackage", {"1": scheme})
+    assert coreml.read_back(made.path, model)["1"] == scheme
+    (stored,) = (layer for layer in coreml.stored_layers(made.path) if layer.weight_shape == (300, 300, 1, 1))
+    half = 300 * 300 // 2
+    assert stored.weight_bytes == pytest.approx(half * (2 if scheme == "sparse_50" else 0.5) + 300 * 300 // 8, rel=0.01)
+
+
 def test_a_layer_that_is_not_in_the_file_is_named(fp32: Made) -> None:
     """Other weights than the file's are an error, not a guess."""
     with pytest.raises(VerificationError, match="'head'"):
