@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from builder.bundle import Variant
 from builder.bundle.tensors import from_artifact, to_artifact
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 RESULT_START = '{"schema":1'
 DELEGATES = {"XnnpackBackend": "xnnpack", "CoreMLBackend": "coreml", "VulkanBackend": "vulkan"}
 DTYPES = ("float32", "float16", "float64", "int8", "uint8", "int16", "int32", "int64", "bool")
+Duration = Annotated[int, Field(gt=0, lt=2**63)]  # nothing that a runner times takes no time
 
 
 class Line(BaseModel):
@@ -44,16 +45,16 @@ class RunnerResult(Line):
     cpus: tuple[int, ...]
     threads: int
     warmup: int
-    load_ns: int
-    init_ns: int
-    first_ns: int
+    load_ns: Duration
+    init_ns: Duration
+    first_ns: Duration
     rss_start_kb: int
     peak_rss_kb: int
     fully_delegated: bool | None
     delegates: tuple[str, ...]
     inputs: tuple[RunnerTensor, ...]
     outputs: tuple[RunnerTensor, ...]
-    latency_ns: tuple[int, ...]
+    latency_ns: tuple[Duration, ...]
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=lambda name: "schema" if name == "schema_" else name
