@@ -41,7 +41,8 @@ class Mixed(nn.Module):
 
 
 class Normed(nn.Module):
-    """Mixed's layers between norms of each kind: with weights and without, one called twice, one written in the network itself."""
+    """Mixed's layers between norms of each kind: with weights, with those that training begins with and without any, one called
+    twice, one written in the network itself."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,6 +54,7 @@ class Normed(nn.Module):
         self.scaled = nn.InstanceNorm2d(8, affine=True)
         self.squeeze = nn.Linear(8, 8)
         self.layer = nn.LayerNorm(8)
+        self.untrained = nn.GroupNorm(2, 8)
         self.tail = nn.Conv2d(8, 3, 3, padding=1)
         for norm in (self.group, self.scaled, self.layer):
             nn.init.uniform_(norm.weight, 0.5, 1.5)
@@ -63,6 +65,7 @@ class Normed(nn.Module):
         x = x + torch.relu(self.plain(self.dw(x)))
         x = self.scaled(self.pw(x)) + self.plain(x)
         x = x * torch.sigmoid(self.layer(self.squeeze(x.mean((2, 3)))))[:, :, None, None]
+        x = self.untrained(x) * 0.5 + 0.25
         x = x * torch.rsqrt((x * x).mean((2, 3), keepdim=True) + 0.1)
         return torch.sigmoid(self.tail(x))
 

@@ -49,7 +49,8 @@ def match_norms(ops: list[Any], model: Model) -> dict[str, list[Any]]:
         best = min(fitting, key=lambda call: call.node.name != norm.name, default=None)  # the first of equals
         if best is not None:
             open_calls.remove(best)
-            found[best.name] += [*norm.ops, *(norm.scales if best.weight or best.bias else ())]
+            weight, bias = _values(best.weight, 1.0, model), _values(best.bias, 0.0, model)
+            found[best.name] += norm.ops if weight is None and bias is None else (*norm.ops, *norm.scales)
     missing = {call.name for call in open_calls}
     return {name: [] if name in missing else parts for name, parts in found.items()}
 
@@ -138,27 +139,37 @@ def _readers(op: Any) -> list[Any]:
 
 
 def _fits(norm: Norm, call: NormCall, model: Model) -> bool:
+    """Whether a norm of the program may be the call: a weight of ones and a bias of zeros leave no op behind."""
     kind = _KINDS[str(call.node.target).rsplit(".", 1)[0]]
     if norm.kind != kind or (kind == "group_norm" and norm.groups != call.node.args[1]):
         return False
-    if norm.scales and not (call.weight or call.bias):
-        return True  # the network scales the result itself
-    return all(
-        _near(stored, key, plain, model)
-        for stored, key, plain in ((norm.gamma, call.weight, 1.0), (norm.beta, call.bias, 0.0))
-    )
+    for stored, key, plain in ((norm.gamma, call.weight, 1.0), (norm.beta, call.bias, 0.0)):
+        wanted = _values(key, plain, model)
+        if wanted is None and kind == "group_norm":
+            continue  # what stands there is the network's own
+        if not _near(stored, wanted, plain):
+            return False
+    return True
 
 
-def _near(stored: Any, key: str | None, plain: float, model: Model) -> bool:
+def _values(key: str | None, plain: float, model: Model) -> Values | None:
+    """A weight or bias of the source, None where there is none or all of it is `plain`, which changes nothing."""
+    import numpy as np
+
+    if key is None:
+        return None
+    values: Values = np.asarray(model.program.state_dict[key].detach().numpy(), np.float32).reshape(-1)
+    return None if bool(np.all(values == plain)) else values
+
+
+def _near(stored: Any, wanted: Values | None, plain: float) -> bool:
     """Whether a stored weight or bias is the one of the source, to half a unit in the last place of fp16."""
     import numpy as np
 
     if stored is None or stored.val is None:
-        return key is None
+        return wanted is None
     actual: Values = np.asarray(stored.val, np.float32).reshape(-1)
-    wanted: Values = np.full_like(actual, plain)
-    if key is not None:
-        wanted = np.asarray(model.program.state_dict[key].detach().numpy(), np.float32).reshape(-1)
+    wanted = np.full_like(actual, plain) if wanted is None else wanted
     if actual.shape != wanted.shape:
         return False
     return bool(np.all(np.abs(actual - wanted) <= np.maximum(np.abs(wanted) * 2.0**-11, 2.0**-25)))

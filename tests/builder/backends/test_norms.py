@@ -20,7 +20,7 @@ from tests.builder.models import Normed, expected, picture_model, samples, seede
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-NORMS = ("group", "plain", "scaled", "layer")
+NORMS = ("group", "plain", "scaled", "layer", "untrained")
 SIDE = 16
 
 
@@ -85,21 +85,17 @@ def test_norms_compute_in_the_scheme_of_the_plan(
 
 @pytest.mark.parametrize("name", ["coreml", "executorch"])
 def test_norms_apart_from_one_another(ready: dict[str, Model], name: str, tmp_path: Path) -> None:
-    """Two norms in another scheme than the others, one of them beside a third of the same shape, are found as what they are;
-    and the same plan gives the same bytes."""
-    model, paths = ready[name], [tmp_path / f"{number}{BACKENDS[name].SUFFIX}" for number in (0, 1)]
-    rules = (Rule(match=".*", scheme="fp32"), Rule(op="norm", scheme="fp16"), Rule(match="group|scaled", scheme="fp32"))
-    for path in paths:
-        plan, found_db = lowered(model, name, path, *rules)
-        assert found_db > 60
-    found = named(name, paths[0], model, plan)
-    assert {norm: found[norm] for norm in NORMS} == {
-        "group": "fp32",
-        "plain": "fp16",
-        "scaled": "fp32",
-        "layer": "fp16",
-    }
-    assert tree_sha256(paths[0]) == tree_sha256(paths[1])
+    """Norms in another scheme than the others, one of them beside another of the same shape, are found as what they are."""
+    model, path = ready[name], tmp_path / f"a{BACKENDS[name].SUFFIX}"
+    high = ("group", "scaled")
+    rules = (Rule(op="norm", scheme="fp16"), Rule(match="|".join(high), scheme="fp32"))
+    plan, found_db = lowered(model, name, path, *rules)
+    found = named(name, path, model, plan)
+    assert {norm: found[norm] for norm in NORMS} == {norm: "fp32" if norm in high else "fp16" for norm in NORMS}
+    assert found_db > 60
+    again = tmp_path / f"b{BACKENDS[name].SUFFIX}"
+    BACKENDS[name].lower(model, plan, BACKENDS[name].DELEGATES[0], dict, again)
+    assert tree_sha256(path) == tree_sha256(again)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +104,6 @@ def test_norms_apart_from_one_another(ready: dict[str, Model], name: str, tmp_pa
         ("coreml", "palettized_w8", "fp16"),
         ("coreml", "weight_only_wi8_afp32", "fp32"),
         ("executorch", "fp16", "fp16"),
-        ("tflite", "fp16", "fp32"),
     ],
 )
 def test_norms_that_no_rule_names_compute_as_what_is_between_the_layers(
@@ -134,7 +129,7 @@ def test_a_norm_that_is_not_in_the_file_has_no_scheme(model: Model, ready: dict[
     """A file of other weights holds no norm that has weights, and ExecuTorch's none that no rewrite was made for."""
     lowered(model, "coreml", tmp_path / "a.mlpackage", Rule(match=".*", scheme="fp16"))
     assert coreml.read_norms(tmp_path / "a.mlpackage", picture_model(seeded(Normed, 1), SIDE)) == {
-        "plain": "fp16", **dict.fromkeys(("group", "scaled", "layer"), "no op that is found"),
+        "plain": "fp16", "untrained": "fp16", **dict.fromkeys(("group", "scaled", "layer"), "no op that is found"),
     }  # fmt: skip
     lowered(ready["executorch"], "executorch", tmp_path / "a.pte", Rule(match=".*", scheme="fp16"))
     missing = "something that is not in XNNPACK's graphs"

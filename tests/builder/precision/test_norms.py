@@ -23,7 +23,7 @@ from tests.builder.models import Mixed, Normed, picture_model, seeded
 # Torch and the converters warn of their own deprecations.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-NORMS = ["group", "plain", "scaled", "layer"]
+NORMS = ["group", "plain", "scaled", "layer", "untrained"]
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,7 @@ def test_norms_stand_in_the_table_beside_the_layers(table: LayerTable) -> None:
         ("plain", "norm", 0, 2),
         ("scaled", "norm", 16, 1),
         ("layer", "norm", 16, 1),
+        ("untrained", "norm", 16, 1),
     ]
     assert table.names() == ["head", "dw", "pw", "squeeze", "tail"]
 
@@ -83,7 +84,7 @@ def test_a_rule_for_all_layers_leaves_norms_alone(table: LayerTable) -> None:
         Rule(position="norm", scheme="fp16"),
         Rule(op="norm", scheme="fp16"),
         Rule(glob="*", op=("linear", "norm"), scheme="fp16"),
-        Rule(match="group|plain|scaled|layer", scheme="fp16"),
+        Rule(match="|".join(NORMS), scheme="fp16"),
     ],
 )
 def test_rules_that_name_norms_reach_them(table: LayerTable, rule: Rule) -> None:
@@ -136,4 +137,4 @@ def test_what_rewrites_make_of_a_norm_carries_its_name() -> None:
     model, rewrites = legalized(picture_model(seeded(Normed)), needed("executorch", "xnnpack", halves=True), ())
     assert {"instance_norm", "group_norm", "layer_norm"} <= {done.rewrite for done in rewrites}
     roots = [norm_of(node) for node in model.program.graph.nodes if "rsqrt" in str(node.target)]
-    assert sorted(roots, key=str) == [None, "group", "layer", "plain", "plain", "scaled"]
+    assert sorted(roots, key=str) == [None, "group", "layer", "plain", "plain", "scaled", "untrained"]
