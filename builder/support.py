@@ -40,7 +40,7 @@ def unsupported(layer: Layer, scheme: Scheme, backend: Backend, delegate: str) -
     if scheme.name in backend.NORMS:
         return None
     if scheme.mode == "float":
-        return f"its runtime computes norms in fp32, whatever the file stores; use fp32 on {layer.name!r}."
+        return f"its files have norms in fp32 alone; use fp32 on {layer.name!r}."
     return f"norms compute in floats; use {' or '.join(backend.NORMS)} on {layer.name!r}."
 
 

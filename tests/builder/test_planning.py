@@ -77,6 +77,27 @@ def test_plan_shows_every_backend_and_what_it_refuses(project: Path) -> None:
     assert [layer["macs"] for layer in own] == [216 * 1024, 72 * 1024, 64 * 1024, 216 * 1024]
 
 
+def test_plan_shows_what_becomes_of_norms(tmp_path: Path) -> None:
+    """A norm is a row: without a rule that names it, it computes as what is between the layers, whatever `.*` asks for."""
+    project = make_project(tmp_path / "project")
+    edit(project / "model.py", "x = torch.relu(self.head(x))", "x = torch.nn.functional.instance_norm(self.head(x))")
+    edit(project / "builder.toml", '[[variant]]\nbackend = "tflite"\ndelegate = "xnnpack"\nscheme = "fp32"\n', "")
+    norms: dict[str, dict[str, object]] = {}
+    for rules in ("", '\n[[rule]]\nposition = "norm"\nscheme = "fp16"\n'):
+        with (project / "plan.toml").open("a", encoding="utf-8") as file:
+            file.write(rules)
+        done = plan(project, "--all-backends", "--json")
+        for variant in json.loads(done.stdout):
+            (row,) = [layer for layer in variant["layers"] if layer["op"] == "norm"]
+            norms.setdefault(rules, {})[variant["backend"]] = (row["rule"], row["requested"], row["scheme"])
+        assert done.returncode == (2 if rules else 0)
+    assert norms[""] == dict.fromkeys(BACKENDS, (0, "", "fp32"))
+    assert norms[rules] == {
+        "tflite": (3, "fp16", None), "coreml": (3, "fp16", "fp16"), "executorch": (3, "fp16", "fp16"),
+    }  # fmt: skip
+    assert "files have norms in fp32 alone; use fp32 on 'instance_norm'" in done.stderr
+
+
 def test_a_refused_plan_is_shown_whole_and_exits_2(project: Path) -> None:
     """All refused layers stand in the table with their reasons before the command fails."""
     edit(project / "plan.toml", 'scheme = "static_wi8_ai8"', 'scheme = "palettized_w4"')

@@ -79,6 +79,17 @@ def test_a_layer_beyond_fp16_is_kept_in_fp32(io: coreml.Io, tmp_path: Path) -> N
     assert coreml.read_back(tmp_path / "b.mlpackage", model)["loud"] == "fp32"
 
 
+def test_a_norm_that_reads_values_beyond_fp16_is_kept_in_fp32(tmp_path: Path) -> None:
+    """Where a rule gives it fp16, and it alone; what a rule gives fp32 needs no reason."""
+    model = loud(1.0)
+    model.program.state_dict["head.weight"].data.mul_(1000)
+    seen = known(model, tmp_path / "a.mlpackage")
+    floats = dict.fromkeys(model.layers.names(), "fp32")
+    kept, reasons = within_half(plan_of({**floats, "norm": "fp16"}), seen, ["norm"])
+    assert (kept.scheme("norm").name, list(reasons)) == ("fp32", ["norm"])
+    assert within_half(plan_of({**floats, "norm": "fp32"}), seen, ["norm"])[1] == {}
+
+
 def test_values_that_fit_change_nothing(tmp_path: Path) -> None:
     """A network of ordinary values keeps its plan."""
     model = loud(1.0)

@@ -10,14 +10,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from builder.backends import BACKENDS
-from builder.errors import ConfigError
+from builder.errors import ConfigError, VerificationError
+from builder.jobs import VariantJob
 from builder.legalization import legalized
 from builder.legalize.delegates import needed
 from builder.precision.layers import LayerTable, layer_table
 from builder.precision.norms import norm_of
 from builder.precision.plan import PlanFile, Rule, load_plan, resolve
 from builder.precision.presets import plan_path
+from builder.precision.ranges import PLAIN
 from builder.support import check_support
+from builder.work.variant import compare_with_request
 from tests.builder.models import Mixed, Normed, picture_model, seeded
 
 # Torch and the converters warn of their own deprecations.
@@ -115,7 +118,9 @@ def test_a_norm_has_floats_only(table: LayerTable, backend: str) -> None:
         )
     asked = PlanFile(rule=(rules[0], Rule(position="norm", scheme="fp16")))
     if backend == "tflite":
-        with pytest.raises(ConfigError, match="computes norms in fp32, whatever the file stores; use fp32 on 'group'"):
+        with pytest.raises(
+            ConfigError, match="norm 'group' cannot be fp16: its files have norms in fp32 alone; use fp32 on 'group'"
+        ):
             check_support(resolve(asked, table, where="p"), table, module, delegate, where="p")
     asked = asked.model_copy(update={"on_unsupported": ("weight_only_wi8_afp32", "fp32")})
     supported = check_support(resolve(asked, table, where="p"), table, module, delegate, where="p")
@@ -130,6 +135,22 @@ def test_integers_between_the_layers_and_a_scheme_for_norms_exclude_each_other(t
     )
     with pytest.raises(ConfigError, match="computes norms in integers, and rule 2 gives 'group' fp32; remove one"):
         resolve(plan, table, where="plan.toml")
+
+
+def test_a_norm_that_is_realised_otherwise_is_an_error(tmp_path: Path) -> None:
+    """It ends with exit code 5 as a layer does; a norm that no rule names is no row of the manifest."""
+    model = picture_model(seeded(Normed))
+    asked = dict.fromkeys(model.layers.names(), "fp32") | {"group": "fp16"}
+    job = VariantJob(
+        backend="coreml", delegate="all", source=tmp_path, rules=(), requested=asked, schemes=asked, reasons={},
+        between="float", calibration_settings=PLAIN, observed_key="", calibration=(), evaluation=(),
+    )  # fmt: skip
+    assert [row.layer for row in compare_with_request(asked, job, model)] == [*model.layers.names(), "group"]
+    with pytest.raises(
+        VerificationError, match="norm 'group' was asked for as fp16 but the coreml file holds it as fp32"
+    ) as caught:
+        compare_with_request({**asked, "group": "fp32"}, job, model)
+    assert caught.value.exit_code == 5
 
 
 def test_what_rewrites_make_of_a_norm_carries_its_name() -> None:
