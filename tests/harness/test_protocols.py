@@ -23,7 +23,7 @@ from harness.config import PROTOCOLS, Protocol, Wanted, protocol_named
 from harness.devices.base import Measured, Request
 from harness.errors import DeviceError, DeviceLost, MeasurementError, UsageError
 from harness.measurement import lasting, settled
-from harness.records import Conditions, DeviceInfo, Reading, TextReading
+from harness.records import Conditions, DeviceInfo, ProcessorUse, Reading, TextReading, TimeInState
 from harness.session import SessionResult, opened_bundle, resumable, run_session, turns
 from harness.store import open_store, stored_runs
 from harness.throttling import throttling
@@ -230,6 +230,26 @@ def test_lasting_load_shows_throttling_on_one_time_axis(bundle: Bundle) -> None:
     temperatures = [sample for sample in timed.samples if sample.unit == "degC"]
     assert temperatures[-1].value - temperatures[0].value > 8
     assert max(b.t_s - a.t_s for a, b in pairwise(temperatures)) <= 46
+
+
+class Counted(Bench):
+    """A bench that tells two processor seconds and one second at 1 GHz of every pass."""
+
+    def measure(self, request: Request) -> Measured:
+        part = Reading(value=2, unit="s")
+        domain = TimeInState(policy="policy0", cpus="0 1", mhz=(1000.0,), seconds=(1.0,))
+        use = ProcessorUse(time_in_state=(domain,), passed_s=part, busy_s=part, own_s=part)
+        return replace(super().measure(request), processor_use=use)
+
+
+def test_lasting_load_adds_up_what_the_processors_did(bundle: Bundle) -> None:
+    """The counters of all parts, the pauses between them left out."""
+    clock = VirtualClock()
+    bench = Counted(clock)
+    use = lasting(bench, request_of(bundle), 120, clock).last.processor_use
+    assert use is not None
+    assert len(bench.calls) > 3
+    assert (use.passed_s.value, use.time_in_state[0].seconds) == (2 * len(bench.calls), (len(bench.calls),))
 
 
 def test_a_sustained_session_has_the_fall_in_its_record(
