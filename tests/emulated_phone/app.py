@@ -34,12 +34,12 @@ class AppFaults:
 
 
 class Apps:
-    """Installed apps of a phone whose files lie below `root`."""
+    """Installed apps of a phone whose files lie below `root`; they measure on its physics, or on a model of their own."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, physics: PhysicalPhone | None) -> None:
         self.root, self.faults = root, AppFaults()
         self.installs = 0
-        self._physics = PhysicalPhone(seed=1)
+        self._physics = physics or PhysicalPhone(seed=1)
 
     def install(self, stream: Stream, words: list[str]) -> None:
         """`cmd package install -r -d -S BYTES`: the APK follows on the stream."""

@@ -1,4 +1,7 @@
-"""What an emulated phone says of itself: properties, dumps, files of /sys. Written for the tests in the formats of AOSP."""
+"""What an emulated phone says of itself: properties, dumps, files of /sys. Written for the tests in the formats of AOSP.
+
+Words with a `$` are filled from what its sensors feel (`instruments.py`).
+"""
 
 from __future__ import annotations
 
@@ -31,30 +34,30 @@ BATTERY = """Current Battery Service state:
   level: 78
   scale: 100
   voltage: 4123
-  temperature: 284
+  temperature: $battery_tenths
   technology: Li-ion
 """
 THERMAL = """IsStatusOverride: false
-Thermal Status: 0
+Thermal Status: $status
 Cached temperatures:
 \tTemperature{mValue=27.0, mType=3, mName=VIRTUAL-SKIN, mStatus=0}
 HAL Ready: true
 HAL connection:
 \tThermalHAL AIDL 1  connected: yes
 Current temperatures from HAL:
-\tTemperature{mValue=29.5, mType=3, mName=VIRTUAL-SKIN, mStatus=0}
-\tTemperature{mValue=41.2, mType=0, mName=BIG, mStatus=0}
-\tTemperature{mValue=28.4, mType=2, mName=battery, mStatus=0}
+\tTemperature{mValue=$skin, mType=3, mName=VIRTUAL-SKIN, mStatus=0}
+\tTemperature{mValue=$die, mType=0, mName=BIG, mStatus=0}
+\tTemperature{mValue=$battery, mType=2, mName=battery, mStatus=0}
 Current cooling devices from HAL:
 \tCoolingDevice{mValue=0, mType=2, mName=thermal-cpufreq-0}
 """
 FILES = {
     "/sys/class/thermal/thermal_zone0/type": "cpu-big\n",
-    "/sys/class/thermal/thermal_zone0/temp": "41200\n",
+    "/sys/class/thermal/thermal_zone0/temp": "$die_milli\n",
     "/sys/class/thermal/thermal_zone1/type": "modem\n",
     "/sys/class/thermal/thermal_zone1/temp": "-273000\n",
-    "/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "1803000\n",
-    "/sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq": "2802000\n",
+    "/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "$khz_1803000\n",
+    "/sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq": "$khz_2802000\n",
     "/sys/class/power_supply/battery/voltage_now": "4123000\n",
     "/sys/class/power_supply/battery/current_now": "-412000\n",
     "/proc/loadavg": "3.20 2.75 2.60 2/1830 4711\n",
@@ -62,22 +65,23 @@ FILES = {
     "/proc/4711/stat": "4711 (example (small)) S 1 2 0 0 -1 1077952832 5 0 0 0 100 20 0 0 10 -10 30 0 9 1 1\n",
     "/sys/devices/system/cpu/cpufreq/policy0/related_cpus": "0 1\n",
     "/sys/devices/system/cpu/cpufreq/policy0/stats/time_in_state": "300000 71000\n2802000 29000\n",
-    "/sys/devices/system/cpu/cpu0/cpufreq/scaling_max_freq": "1803000\n",
-    "/sys/devices/system/cpu/cpu1/cpufreq/scaling_max_freq": "2802000\n",
+    "/sys/devices/system/cpu/cpu0/cpufreq/scaling_max_freq": "$khz_1803000\n",
+    "/sys/devices/system/cpu/cpu1/cpufreq/scaling_max_freq": "$khz_2802000\n",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Personality:
-    """`denied` are paths that exist but that the shell may not read."""
+    """`denied` are paths that exist but that the shell may not read, `refused` texts of commands that it has no permission for."""
 
     properties: dict[str, str] = field(default_factory=lambda: dict(PROPERTIES))
     dumps: dict[str, str] = field(
         default_factory=lambda: {"battery": BATTERY, "thermalservice": THERMAL, "power": "  mWakefulness=Awake\n"}
     )
-    headroom: str = "Headroom in 0 seconds: 0.483333\n"
+    headroom: str = "Headroom in 0 seconds: $headroom\n"
     files: dict[str, str] = field(default_factory=lambda: dict(FILES))
     denied: tuple[str, ...] = ("/sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq",)
+    refused: tuple[str, ...] = ()
 
     @property
     def banner(self) -> str:

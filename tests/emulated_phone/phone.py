@@ -16,6 +16,7 @@ from tests.emulated_phone.app import Apps
 from tests.emulated_phone.connection import Connection, Stream
 from tests.emulated_phone.faults import Faults
 from tests.emulated_phone.personality import Personality
+from tests.emulated_phone.physics import PhysicalPhone
 from tests.emulated_phone.shell import Shell
 from tests.emulated_phone.storage import Storage
 from tests.emulated_phone.sync import serve_sync
@@ -24,10 +25,14 @@ from tests.emulated_phone.sync import serve_sync
 class EmulatedPhone:
     """A phone whose files live below `folder`; a context manager. `address` is what `adb connect` takes, and its serial.
 
+    With `physics` its sensors answer from that model, which is its clock too: benchmarks take the model's time, an inference `level_s`
+    on a cool phone, and heat it. Without, it feels the same for ever, and latencies are what QEMU takes.
     `unknown_commands` are those that it was asked for and does not have: a test that uses it asserts that there are none.
     """
 
-    def __init__(self, folder: Path, personality: Personality) -> None:
+    def __init__(
+        self, folder: Path, personality: Personality, *, physics: PhysicalPhone | None = None, level_s: float = 0.1
+    ) -> None:
         self.faults = Faults()
         self.root = folder / "root"
         self._work = folder / "work"
@@ -35,14 +40,15 @@ class EmulatedPhone:
         self._personality = personality
         self._fill_root()
         self.storage = Storage(self.root, self.faults)
-        self.apps = Apps(self.root)
+        self.apps = Apps(self.root, physics)
         self._shell = Shell(
             root=self.root,
             work=self._work,
-            answers=personality.answers(),
-            denied=personality.denied,
+            personality=personality,
             faults=self.faults,
             apps=self.apps,
+            physics=physics,
+            level_s=level_s,
         )
         self._connections: list[Connection] = []
         self._other_services: list[str] = []
@@ -53,10 +59,6 @@ class EmulatedPhone:
     def _fill_root(self) -> None:
         shutil.copytree(runner_sources() / "qemu" / "cortex-a76", self.root)  # what the runtimes read of the processor
         (self.root / "data/local/tmp").mkdir(parents=True)
-        for name, text in self._personality.files.items():
-            path = self.root / name.lstrip("/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
 
     @property
     def unknown_commands(self) -> list[str]:

@@ -15,13 +15,17 @@ import signal
 import struct
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from tests.emulated_phone.app import Apps
 from tests.emulated_phone.connection import Stream
 from tests.emulated_phone.faults import Faults
+from tests.emulated_phone.instruments import Instruments
+from tests.emulated_phone.personality import Personality
+from tests.emulated_phone.physics import PhysicalPhone
+from tests.emulated_phone.virtual_run import VirtualRun, virtual_run
 
 PHONE_PATH = re.compile(r"(?<![\w/.-])/(?=(data|sys|proc|storage)/)")
 INNER = re.compile(r"(?s)\A\( .*\n\); edge")  # what the harness asks for, without the line that tells its status
@@ -76,7 +80,7 @@ input() {
 }
 pidof() { echo 4711; }
 sleep() { ran 5 95; }
-times() { printf '0m0.02s 0m0.01s\n0m1.00s 0m0.20s\n'; }
+times() { printf '0m0.02s 0m0.01s\n%s\n' "${PHONE_OWN:-0m1.00s 0m0.20s}"; }
 ran() {  # hundredths of a second that two CPUs were busy and idle: the kernel's counters go on
     local stat="$PHONE_ROOT/proc/stat" states="$PHONE_ROOT/sys/devices/system/cpu/cpufreq/policy0/stats/time_in_state"
     local cpu user nice system idle low low_ticks top top_ticks
@@ -87,7 +91,7 @@ ran() {  # hundredths of a second that two CPUs were busy and idle: the kernel's
 function ./ld-linux-aarch64.so.1 {
     [ -x ./ld-linux-aarch64.so.1 ] || { echo "/system/bin/sh: ./ld-linux-aarch64.so.1: can't execute: Permission denied" >&2; return 126; }
     [ -z "$PHONE_CRASH" ] || { echo '{"schema":1,"runt'; kill -s "$PHONE_CRASH" $BASHPID; }
-    ran 180 220
+    ran ${PHONE_RAN:-180 220}
     if [ -n "$PHONE_REPLAY" ]; then
         local kind=tflite
         case "$*" in *.pte*) kind=pte ;; esac
@@ -100,12 +104,24 @@ function ./ld-linux-aarch64.so.1 {
 
 
 class Shell:
-    """Runs command lines of the host. `root` is the phone's file system, `work` holds the shell's own files."""
+    """Runs command lines of the host. `root` is the phone's file system, `work` holds the shell's own files.
+
+    With `physics` benchmarks take the model's time and heat it; `level_s` is what one inference takes on a cool phone.
+    """
 
     def __init__(
-        self, *, root: Path, work: Path, answers: Mapping[str, str], denied: tuple[str, ...], faults: Faults, apps: Apps
+        self,
+        *,
+        root: Path,
+        work: Path,
+        personality: Personality,
+        faults: Faults,
+        apps: Apps,
+        physics: PhysicalPhone | None,
+        level_s: float,
     ) -> None:
-        self._apps = apps
+        self._apps, self._physics, self._level_s = apps, physics, level_s
+        self._refused = personality.refused
         self._root, self._faults = root, faults
         self.replay: Path | None = None  # results of benchmarks that ran before, instead of running them under QEMU
         self._children: list[subprocess.Popen[bytes]] = []
@@ -115,8 +131,9 @@ class Shell:
             directory.mkdir()
         for name in TOOLS:
             (tools / name).symlink_to(program(name))
-        for name, text in answers.items():
-            (replies / name).write_text(text, encoding="utf-8")
+        texts = {replies / name: text for name, text in personality.answers().items()}
+        files = {root / name.lstrip("/"): text for name, text in personality.files.items()}
+        self._instruments = Instruments(texts | files, physics)
         (work / "startup").write_text(STARTUP, encoding="utf-8")
         self._environment = {
             "PATH": str(tools),
@@ -128,7 +145,7 @@ class Shell:
             "PHONE_ROOT": str(root),
             "PHONE_ANSWERS": str(replies),
             "PHONE_STATE": str(self._state),
-            "PHONE_DENIED": "".join(f":{root}{path}:" for path in denied),
+            "PHONE_DENIED": "".join(f":{root}{path}:" for path in personality.denied),
             "PHONE_UNKNOWN": str(self.unknown_file),
         }
 
@@ -149,17 +166,22 @@ class Shell:
         if self._faults.hang_on is not None and self._faults.hang_on in command:
             stream.wait_closed()
             return
-        if self._faults.refuse is not None and self._faults.refuse in command:
+        refused = (*self._refused, self._faults.refuse)
+        if any(text is not None and text in command for text in refused):
             command = INNER.sub("( echo java.lang.SecurityException: not allowed >&2; exit 255\n); edge", command)
         if (answer := self._of_an_app(command)) is not None:
             ran = "ran 180 220; " if " am start " in command else ""
             command = INNER.sub(lambda _: f"( {ran}printf %s {shlex.quote(answer)}\n); edge", command)
+        self._instruments.show()
+        run = virtual_run(command, self._physics, self._level_s) if self._physics is not None else None
+        command = run.command if run is not None else command
         mapped = PHONE_PATH.sub(lambda found: f"{self._root}/", command)
         child = subprocess.Popen(
             [program("bash"), "-c", mapped],
             cwd=self._root,
             env=self._environment
-            | {"PHONE_CRASH": str(self._faults.crash or ""), "PHONE_REPLAY": str(self.replay or "")},
+            | {"PHONE_CRASH": str(self._faults.crash or ""), "PHONE_REPLAY": str(self.replay or "")}
+            | (run.environment if run is not None else {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if framed else subprocess.STDOUT,
@@ -167,9 +189,11 @@ class Shell:
         )
         self._children.append(child)
         threading.Thread(target=self._kill_when_closed, args=(stream, child), daemon=True).start()
-        if (garble := self._faults.garble) is not None:
+        if edits := self._edits(run):
             with child:
-                printed = garble(child.communicate()[0].replace(str(self._root).encode(), b""))
+                printed = child.communicate()[0].replace(str(self._root).encode(), b"")
+            for edit in edits:
+                printed = edit(printed)
             stream.write(FRAME.pack(STDOUT, len(printed)) + printed if framed else printed)
             if framed:
                 stream.write(FRAME.pack(EXIT, 1) + bytes([child.returncode & 0xFF]))
@@ -186,6 +210,11 @@ class Shell:
         if framed:
             told = self._faults.exit_status if self._faults.exit_status is not None else status
             stream.write(FRAME.pack(EXIT, 1) + bytes([told & 0xFF]))
+
+    def _edits(self, run: VirtualRun | None) -> list[Callable[[bytes], bytes]]:
+        """What becomes of the output before the host sees it."""
+        edits = (run.told if run is not None else None, self._faults.garble)
+        return [edit for edit in edits if edit is not None]
 
     def _of_an_app(self, command: str) -> str | None:
         """What apps answer to the commands that are theirs."""
