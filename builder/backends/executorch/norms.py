@@ -96,9 +96,11 @@ def _around(root: Node, graph: Graph, program: Program, step: Instruction) -> St
     constants = (
         _constant(value, graph, program, step) for node in scaling if node.kind == "Multiply" for value in node.inputs
     )
+    whole = bool(products) and any(node.kind == "Subtract" for node in found)
+    kinds = {graph.values[node.output].datatype for node in (*found, *products)} if whole else {_NOT_FOUND}
     return StoredNorm(
         shape=_sizes(graph.values[root.output].shape),
-        datatypes=frozenset(graph.values[node.output].datatype for node in (*found, *products)),
+        datatypes=frozenset(kinds),
         scales=tuple(constant for constant in constants if constant is not None),
     )
 
