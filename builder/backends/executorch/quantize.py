@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
 _SMALLEST_STEP = 1e-6
+_SMALLEST_FLOAT = 2.0**-126  # that is not denormal
+# Paddings with zeros, and what stands between the sizes and the value among their arguments.
+_PADS = {"aten.pad.default": ("constant",), "aten.constant_pad_nd.default": ()}
 # A channel's scale is at least its layer's largest divided by this: a bias in units of a vanishing scale would overflow 32 bits.
 _SCALE_SPREAD = 2.0**12
 
@@ -43,7 +46,27 @@ def quantized(model: Model, plan: ResolvedPlan, observed: Observed) -> ExportedP
     samples = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in model.inputs)
     with torch.no_grad():
         prepared(*samples)  # weights are observed by a run, whatever goes in; activations have their ranges
-    return torch.export.export(convert_pt2e(prepared), samples)
+    converted = convert_pt2e(prepared)
+    _keep_pads_float(converted)
+    return torch.export.export(converted, samples)
+
+
+def _keep_pads_float(module: GraphModule) -> None:
+    """Zeros around a layer's output for a float layer become the smallest float.
+
+    XNNPACK's lowering quantizes a padding with zeros of what was quantized before, whoever reads it, and stops where that is a
+    float convolution (executorch/backends/xnnpack/_passes/insert_pad_qdq.py). Where a quantized layer reads it, its own
+    quantizer stands behind the padding and the value makes no difference.
+    """
+    for node in module.graph.nodes:
+        between = _PADS.get(str(node.target))
+        if between is None or "dequantize_per_tensor" not in str(node.args[0].target):
+            continue
+        mode, value = node.args[2 : 2 + len(between)], node.args[2 + len(between) :]
+        quantized_again = any("quantize_per_tensor" in str(user.target) for user in node.users)
+        if mode in ((), between) and not any(value) and not quantized_again:
+            node.args = (*node.args[:2], *between, _SMALLEST_FLOAT)
+    module.recompile()
 
 
 def _quantizer(model: Model, plan: ResolvedPlan, observed: Observed) -> Any:

@@ -248,6 +248,31 @@ def test_ranges_must_be_finite(mixed: Model, tmp_path: Path) -> None:
         executorch.lower(mixed, plan, "xnnpack", lambda: executorch.observe(mixed, [infinite]), tmp_path / "none.pte")
 
 
+class PaddedByHand(nn.Module):
+    """What networks from TensorFlow do for strides: zeros on two sides, then a convolution without padding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.dw, self.last = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 3, 2, groups=8), nn.Conv2d(8, 3, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = nn.functional.pad(nn.functional.relu6(self.first(image)), (0, 1, 0, 1))
+        return self.last(torch.relu(self.dw(x)))
+
+
+@pytest.mark.parametrize("beside", ["fp32", "fp16", "static_wi8_ai8"])
+def test_zeros_between_a_quantized_layer_and_another_keep_either_as_asked(tmp_path: Path, beside: str) -> None:
+    """XNNPACK's lowering quantizes such a padding by itself, and stopped where a float layer reads it."""
+    model = picture_model(seeded(PaddedByHand))
+    plan, path = plan_of({"first": "static_wi8_ai8", "dw": beside, "last": "fp32"}), tmp_path / "padded.pte"
+    lowered = executorch.lower(model, plan, "xnnpack", lambda: executorch.observe(model, samples(model)), path)
+    assert executorch.read_back(path, model) == {"first": "static_wi8_ai8", "dw": beside, "last": "fp32"}
+    sample = next(samples(model, count=1, seed=9))
+    output = executorch.runner(path, lowered.inputs, lowered.outputs, 1)(sample)
+    (name,) = output
+    assert psnr_db(output[name], expected(model, sample)[name], 1.0) >= 60
+
+
 def test_a_layer_that_is_absent_is_named(fp32: Converted) -> None:
     """Reading a file back for another network fails with the first layer that is not in it."""
     with pytest.raises(VerificationError, match="layer 'head' is not in the ExecuTorch file"):
