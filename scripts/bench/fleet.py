@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.harness.small_bundle import make_small_bundle
 
+TRIES = 5
 PHONES = int(os.environ.get("BENCH_PHONES", "200"))
 
 
@@ -83,8 +84,19 @@ def _watch(child: subprocess.Popen[bytes]) -> tuple[int, float]:
 
 
 def _recorded(folder: Path, server: AdbServer, bundle: Path) -> Path:
-    """Results of a real session on one phone under QEMU, with the outputs of both variants."""
+    """Results of a real session on one phone under QEMU, with the outputs of both variants: of the first session in which this
+    computer let both be measured well enough, since all phones are given them."""
+    for number in range(TRIES):
+        verdicts, out = _session(folder / f"try-{number}", server, bundle)
+        if len(verdicts) == 2 and not any(verdict.startswith("invalid") for verdict in verdicts):
+            return out
+    sys.exit(f"no session on one phone was good in {TRIES} tries: {verdicts}; is this computer busy?")
+
+
+def _session(folder: Path, server: AdbServer, bundle: Path) -> tuple[list[str], Path]:
+    """Verdicts of the runs, and the folder of their results."""
     out = folder / "recorded"
+    folder.mkdir()
 
     def kept(text: bytes) -> bytes:
         if b'"schema":1' in text:
@@ -111,4 +123,5 @@ def _recorded(folder: Path, server: AdbServer, bundle: Path) -> Path:
             "-q",
         ]
         subprocess.run(argv, cwd=ROOT, env={**os.environ, **server.environment}, timeout=LIMIT_S, check=False)
-    return out
+    runs = (folder / "one.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["verdict"] for line in runs], out
