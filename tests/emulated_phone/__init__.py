@@ -4,5 +4,6 @@ from tests.emulated_phone.adb_server import AdbServer
 from tests.emulated_phone.faults import Faults
 from tests.emulated_phone.personality import PIXEL, Personality
 from tests.emulated_phone.phone import EmulatedPhone
+from tests.emulated_phone.vendors import VENDORS
 
-__all__ = ["PIXEL", "AdbServer", "EmulatedPhone", "Faults", "Personality"]
+__all__ = ["PIXEL", "VENDORS", "AdbServer", "EmulatedPhone", "Faults", "Personality"]

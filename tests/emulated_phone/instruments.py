@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from tests.emulated_phone.physics import CLOCKS_MHZ, PhysicalPhone
+from tests.emulated_phone.physics import AMBIENT_C, CLOCKS_MHZ, PhysicalPhone
 
 SEVERE_C, DEGREES = 45.0, 30.0  # of the skin: its threshold, and what lies between the headroom 0.0 and 1.0
+BATTERY_SHARE = 0.756  # of the warmth of the body: the battery lies away from the die
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,13 +55,13 @@ class Sensors(Mapping[str, str]):
 
 
 def felt(physics: PhysicalPhone | None) -> Sensors:
-    """The battery lies in the body; each step that the governor takes away is a status higher, up to SEVERE."""
+    """Each step that the governor takes away is a status higher, up to SEVERE."""
     if physics is None:
         return Sensors()
     return Sensors(
         skin_c=physics.skin_c,
         die_c=physics.die_c,
-        battery_c=physics.body_c,
+        battery_c=AMBIENT_C + BATTERY_SHARE * (physics.body_c - AMBIENT_C),
         clock=physics.clock_mhz / CLOCKS_MHZ[0],
         status=physics.step,
     )

@@ -82,11 +82,12 @@ pidof() { echo 4711; }
 sleep() { ran 5 95; }
 times() { printf '0m0.02s 0m0.01s\n%s\n' "${PHONE_OWN:-0m1.00s 0m0.20s}"; }
 ran() {  # hundredths of a second that two CPUs were busy and idle: the kernel's counters go on
-    local stat="$PHONE_ROOT/proc/stat" states="$PHONE_ROOT/sys/devices/system/cpu/cpufreq/policy0/stats/time_in_state"
-    local cpu user nice system idle low low_ticks top top_ticks
+    local stat="$PHONE_ROOT/proc/stat" states cpu user nice system idle low low_ticks top top_ticks
     [ -f "$stat" ] && read -r cpu user nice system idle < "$stat" && echo "cpu  $((user + $1)) $nice $system $((idle + $2))" > "$stat"
-    [ -f "$states" ] && { read -r low low_ticks; read -r top top_ticks; } < "$states" &&
-        printf '%s %s\n' "$low" "$((low_ticks + $2 / 2))" "$top" "$((top_ticks + $1 / 2))" > "$states"
+    for states in "$PHONE_ROOT"/sys/devices/system/cpu/cpufreq/policy*/stats/time_in_state; do
+        [ -f "$states" ] && { read -r low low_ticks; read -r top top_ticks; } < "$states" &&
+            printf '%s %s\n' "$low" "$((low_ticks + $2 / 2))" "$top" "$((top_ticks + $1 / 2))" > "$states"
+    done
 }
 function ./ld-linux-aarch64.so.1 {
     [ -x ./ld-linux-aarch64.so.1 ] || { echo "/system/bin/sh: ./ld-linux-aarch64.so.1: can't execute: Permission denied" >&2; return 126; }
