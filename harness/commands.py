@@ -255,12 +255,9 @@ def worker(args: argparse.Namespace) -> int:
 
     for name in args.device or ():
         device_kind(name.partition(":")[0])
-    ready = [
-        f"{line.kind}:{line.id}" if line.kind == "android" else line.kind
-        for line in find_devices()
-        if line.state == "ready"
-    ]
-    offered = list(dict.fromkeys(args.device or [name for name in ready if name != "replay"]))
+    ready = [line for line in find_devices() if line.state == "ready" and line.kind != "replay"]
+    names = [line.kind if line.kind in ("host", "arm64") else f"{line.kind}:{line.id}" for line in ready]
+    offered = list(dict.fromkeys(args.device or names))
     if not offered:
         raise UsageError("no device is ready here; see 'harness devices', or name one with -d.")
     serve(args.scheduler, offered, lambda address: say(args, f"{address} offers {', '.join(offered)}; Ctrl-C ends it"))

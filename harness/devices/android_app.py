@@ -37,10 +37,14 @@ DIED = re.compile(r"FATAL EXCEPTION|has died|Process: ")
 
 
 def find() -> list[Found]:
-    """The phones of the kind `android`: what the app needs besides is told when one is opened."""
+    """The phones of the kind `android`; none is ready before an app is named."""
+    needs = None if APP in os.environ else f"needs ${APP}, the .apk to measure by"
     return [
         Found(
-            kind=KIND, id=found.id, description=found.description.replace("over adb", "by its app"), state=found.state
+            kind=KIND,
+            id=found.id,
+            description=found.description.replace("over adb", "by its app"),
+            state=needs if needs and found.state == "ready" else found.state,
         )
         for found in android.find()
     ]

@@ -108,6 +108,16 @@ def test_a_session_that_had_one_mode_goes_on_with_the_other(
     assert third.runs == ()
 
 
+def test_a_phone_is_ready_for_an_app_when_one_is_named(
+    app_phone: EmulatedPhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`harness devices` says what is missing, and a worker offers only what it could measure."""
+    assert {found.id: found.state for found in android_app.find()}[app_phone.address] == "ready"
+    monkeypatch.delenv(android_app.APP)
+    states = {found.id: found.state for found in android_app.find()}
+    assert states[app_phone.address] == f"needs ${android_app.APP}, the .apk to measure by"
+
+
 @pytest.mark.parametrize(
     ("refusal", "words"),
     [
