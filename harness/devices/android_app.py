@@ -11,6 +11,7 @@ import os
 import re
 import tempfile
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -34,6 +35,18 @@ ACTIVITY = "org.edgebundle.app.MainActivity"
 LARGEST_RECORD = 4 << 20  # bytes; for the time limit of fetching it
 LINE = re.compile(r"^(\{.*\})\s*$", re.MULTILINE)
 DIED = re.compile(r"FATAL EXCEPTION|has died|Process: ")
+
+
+class Silent(DeviceError):
+    """The app's line did not come within its time, from a phone that still answers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """The folder on the phone in which a record lies, and the run's id where the app's line told it."""
+
+    folder: str
+    run_id: str | None
 
 
 def find() -> list[Found]:
@@ -107,19 +120,23 @@ class AndroidApp(Android):
             raise DeviceError(f"{self._adb.serial} cannot run variant {request.variant.id}: {reason}.")
         output = f"{uuid.uuid4().hex}.jsonl"
         before = self._adb.shell(COUNTERS, doing="tell its counters").stdout
-        printed = self._run_app(request, seconds, output)
+        try:
+            printed = self._run_app(request, seconds, output)
+        except Silent as error:
+            place = self._left(output, error)
+        else:
+            place = self._told(printed, request, output)
         after = self._adb.shell(f"{COUNTERS}; {self._own()}", doing="tell its counters").stdout
-        told = self._told(printed, request)
-        file = re.fullmatch(
-            rf"(/storage/emulated/\d+/Android/data/{re.escape(self._application)}/files)/{re.escape(output)}",
-            str(told.get("file", "")),
-        )
-        if file is None:
-            raise DeviceError(f"the app on {self._adb.serial} answered for another run; run again.")
-        with tempfile.TemporaryDirectory(prefix="edgebundle-android-") as name:
-            pull_verified(self._adb, file.group(1), {output: LARGEST_RECORD}, Path(name))
-            run = self._record(Path(name) / output, request, str(told.get("id")), lasting=seconds > 0)
-        remove(self._adb, [file.group(0)])
+        try:
+            with tempfile.TemporaryDirectory(prefix="edgebundle-android-") as name:
+                pull_verified(self._adb, place.folder, {output: LARGEST_RECORD}, Path(name))
+                run = self._record(Path(name) / output, request, place.run_id, lasting=seconds > 0)
+        except DeviceLost:
+            raise
+        except DeviceError:
+            remove(self._adb, [f"{place.folder}/{output}"])
+            raise
+        remove(self._adb, [f"{place.folder}/{output}"])
         return Measured(
             mode="app",
             runtime=run.runtime,
@@ -150,7 +167,8 @@ class AndroidApp(Android):
         ]
         start = ["am", "start", "-W", "-n", f"{self._application}/{ACTIVITY}", *extras]
         mine = re.escape(self._application)
-        ends = rf"^\{{|Process: {mine}|Process {mine} \(pid [0-9]+\) has died"
+        # of the lines of earlier runs, which a clock that was set back brings again, none names this output
+        ends = rf'^\{{"error"|{re.escape(output)}|Process: {mine}|Process {mine} \(pid [0-9]+\) has died'
         wait = ["logcat", "-b", "main,system,crash", "-v", "raw", "-m", "1", "-e", ends]
         tags = ["EDGEBUNDLE_RUN:I", "AndroidRuntime:E", "ActivityManager:I", "*:S"]
         line = (
@@ -163,15 +181,23 @@ class AndroidApp(Android):
         except DeviceLost as error:
             if isinstance(error.__cause__, process.ToolTimeout):
                 self._still_there()
-                raise DeviceError(str(error)) from error
+                raise Silent(str(error)) from error
             raise
         if result.status or "Error" in result.stderr:
             said = " ".join(result.stderr.split())[-300:] or f"status {result.status}"
             raise DeviceError(f"{self._adb.serial} could not start {self._application}: {said.rstrip('.')}.")
         return result.stdout
 
-    def _told(self, printed: str, request: Request) -> dict[str, object]:
-        """The app's line. Raises DeviceError with its own words when it failed, or when it died."""
+    def _left(self, output: str, silent: Silent) -> Place:
+        """Where the record lies of an app whose line was lost. Raises `silent` when there is none, with the app stopped."""
+        folder = f"/storage/emulated/0/Android/data/{self._application}/files"
+        if self._adb.shell(words("test", "-e", f"{folder}/{output}"), doing="look for the app's record").status:
+            self._adb.shell(words("am", "force-stop", self._application), doing="stop the app")
+            raise silent
+        return Place(folder=folder, run_id=None)
+
+    def _told(self, printed: str, request: Request, output: str) -> Place:
+        """What the app's line tells. Raises DeviceError with its own words when it failed, or when it died."""
         where = f"the app on {self._adb.serial}"
         found = LINE.search(printed)
         if found is None:
@@ -186,16 +212,22 @@ class AndroidApp(Android):
             raise DeviceError(f"{where} wrote a damaged line ({error}); run again.") from error
         if "error" in told:
             raise DeviceError(f"{where} failed on variant {request.variant.id}: {str(told['error']).rstrip('.')}.")
-        return dict(told)
+        file = re.fullmatch(
+            rf"(/storage/emulated/\d+/Android/data/{re.escape(self._application)}/files)/{re.escape(output)}",
+            str(told.get("file", "")),
+        )
+        if file is None:
+            raise DeviceError(f"{where} answered for another run; run again.")
+        return Place(folder=file.group(1), run_id=str(told.get("id")))
 
-    def _record(self, path: Path, request: Request, run_id: str, *, lasting: bool) -> Run:
-        """The app's record, of exactly the run that was asked for."""
+    def _record(self, path: Path, request: Request, run_id: str | None, *, lasting: bool) -> Run:
+        """The app's record, of exactly the run that was asked for: the file's name is that run's, and so is `run_id` where it is known."""
         serial = self._adb.serial
         try:
             run = parse_run(path.read_text(encoding="utf-8").strip(), where=f"the record of {serial}")
         except (StoreError, UnicodeDecodeError) as error:
             raise DeviceError(f"{serial} gave a damaged record ({error}); run again.") from error
-        if (run.id, run.variant, run.variant_sha256) != (run_id, request.variant.id, request.variant.sha256):
+        if (run.id, run.variant, run.variant_sha256) != (run_id or run.id, request.variant.id, request.variant.sha256):
             raise DeviceError(f"{serial} gave the record of another run; package the bundle again, and run again.")
         if "foreground" in run.verdict:
             raise DeviceError(

@@ -17,6 +17,8 @@ from typing import Any
 
 from harness.devices.apk import application_id
 from tests.emulated_phone.connection import Stream
+from tests.emulated_phone.faults import Faults
+from tests.emulated_phone.log import Log
 from tests.emulated_phone.physics import PhysicalPhone
 
 FILES = "storage/emulated/0/Android/data"
@@ -36,8 +38,9 @@ class AppFaults:
 class Apps:
     """Installed apps of a phone whose files lie below `root`; they measure on its physics, or on a model of their own."""
 
-    def __init__(self, root: Path, physics: PhysicalPhone | None) -> None:
-        self.root, self.faults = root, AppFaults()
+    def __init__(self, root: Path, faults: Faults, physics: PhysicalPhone | None) -> None:
+        self.root, self.faults, self._phone = root, AppFaults(), faults
+        self._log = Log(faults)
         self.installs = 0
         self._physics = physics or PhysicalPhone(seed=1)
 
@@ -68,8 +71,16 @@ class Apps:
         place = self.root / "data/app" / application / "base.apk"
         return f"package:/data/app/{application}/base.apk\n" if place.is_file() else None
 
-    def start(self, command: str) -> str:
-        """What the log says of an app that an intent has started, as the harness waits for it."""
+    def start(self, command: str) -> str | None:
+        """What logcat gives to the one who has started an app by an intent and waits; None: it waits for ever."""
+        position = self._log.position(self._log.now_s())
+        if (text := self._run(command)) is None:
+            return ""
+        self._log.write(text)
+        return self._log.first(position, command)
+
+    def _run(self, command: str) -> str | None:
+        """The line of the log that tells how an app ended; None: logcat ends without one."""
         found = re.search(r"am start -W -n (\S+)/\S+ (.*?) 1>&2", command)
         assert found is not None, command
         application, words = found.group(1), shlex.split(found.group(2))
@@ -82,14 +93,15 @@ class Apps:
             case "error":
                 return json.dumps({"error": "the model needs more memory than this phone has."}) + "\n"
             case "silent":
-                return ""
+                return None
         with zipfile.ZipFile(self.root / "data/app" / application / "base.apk") as archive:
             name = next(entry for entry in archive.namelist() if entry.endswith("/manifest.json"))
             manifest = json.loads(archive.read(name))
         record = self._record(manifest, extras)
         folder = self.root / FILES / application / "files"
         folder.mkdir(parents=True, exist_ok=True)
-        written = json.dumps(record | self.faults.edit)
+        hidden = {"verdict": "invalid: the app was not in the foreground all the time"} if self._phone.locked else {}
+        written = json.dumps(record | hidden | self.faults.edit)
         (folder / extras["output"]).write_text(written + "\n", encoding="utf-8")
         line = {
             "id": record["id"],

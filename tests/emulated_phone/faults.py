@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(kw_only=True)
@@ -16,6 +17,8 @@ class Faults:
     bit of a pushed file flips; `cut_pushes`: its second half is missing; `corrupt_pulls` and `cut_pulls`: the same on the way
     back. `garble`: what becomes of the output of a shell command, framing and all else in order. `crash`: the signal that ends
     the benchmark as soon as it starts. `refuse`: shell commands that contain this text end as ones without permission do. `deaf`: packets of the host are taken and never answered.
+    `locked`: the screen is off and stays so, and apps are behind the lock. `log`: lines of apps in the log are lost, or their ends.
+    `clock_ahead_s`: how far the phone's wall clock has jumped.
     """
 
     unauthorized: bool = False
@@ -32,3 +35,6 @@ class Faults:
     crash: int | None = None
     refuse: str | None = None
     deaf: bool = False
+    locked: bool = False
+    log: Literal["lost", "cut"] | None = None
+    clock_ahead_s: float = 0.0

@@ -40,7 +40,7 @@ class EmulatedPhone:
         self._personality = personality
         self._fill_root()
         self.storage = Storage(self.root, self.faults)
-        self.apps = Apps(self.root, physics)
+        self.apps = Apps(self.root, self.faults, physics)
         self._shell = Shell(
             root=self.root,
             work=self._work,
@@ -98,6 +98,11 @@ class EmulatedPhone:
         if self._listener.fileno() < 0:
             self._listener = socket.create_server(("127.0.0.1", self._port))
             threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def power_off(self) -> None:
+        """As a phone that is too hot does; `plug` is what switches it on again."""
+        self._shell.restart()
+        self.vanish()
 
     def reboot(self) -> None:
         """All connections break, what ran is gone, and modes that are not kept over a restart are off."""

@@ -54,6 +54,7 @@ getprop() {
 }
 dumpsys() {
     [ $# -eq 1 ] || { command_not_found_handle dumpsys "$@"; return; }
+    [ "$1$PHONE_LOCKED" != power1 ] || { echo "  mWakefulness=Asleep"; return; }
     [ -f "$PHONE_ANSWERS/dumpsys.$1" ] || { echo "Can't find service: $1" >&2; return 1; }
     "$HOST_CAT" "$PHONE_ANSWERS/dumpsys.$1"
 }
@@ -78,6 +79,7 @@ input() {
     [ "$*" = "keyevent KEYCODE_WAKEUP" ] || { command_not_found_handle input "$@"; return; }
     echo "  mWakefulness=Awake" > "$PHONE_ANSWERS/dumpsys.power"
 }
+am() { [ "$1" = force-stop ] || command_not_found_handle am "$@"; }
 pidof() { echo 4711; }
 sleep() { ran 5 95; }
 times() { printf '0m0.02s 0m0.01s\n%s\n' "${PHONE_OWN:-0m1.00s 0m0.20s}"; }
@@ -170,9 +172,14 @@ class Shell:
         refused = (*self._refused, self._faults.refuse)
         if any(text is not None and text in command for text in refused):
             command = INNER.sub("( echo java.lang.SecurityException: not allowed >&2; exit 255\n); edge", command)
-        if (answer := self._of_an_app(command)) is not None:
-            ran = "ran 180 220; " if " am start " in command else ""
-            command = INNER.sub(lambda _: f"( {ran}printf %s {shlex.quote(answer)}\n); edge", command)
+        if " am start " in command:
+            answer = self._apps.start(command)
+            if answer is None:
+                stream.wait_closed()
+                return
+            command = INNER.sub(lambda _: f"( ran 180 220; printf %s {shlex.quote(answer)}\n); edge", command)
+        elif (answer := self._of_an_app(command)) is not None:
+            command = INNER.sub(lambda _: f"( printf %s {shlex.quote(answer)}\n); edge", command)
         self._instruments.show()
         run = virtual_run(command, self._physics, self._level_s) if self._physics is not None else None
         command = run.command if run is not None else command
@@ -182,6 +189,7 @@ class Shell:
             cwd=self._root,
             env=self._environment
             | {"PHONE_CRASH": str(self._faults.crash or ""), "PHONE_REPLAY": str(self.replay or "")}
+            | {"PHONE_LOCKED": "1" if self._faults.locked else ""}
             | (run.environment if run is not None else {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -218,9 +226,7 @@ class Shell:
         return [edit for edit in edits if edit is not None]
 
     def _of_an_app(self, command: str) -> str | None:
-        """What apps answer to the commands that are theirs."""
-        if " am start " in command:
-            return self._apps.start(command)
+        """What the package manager answers about apps."""
         if found := re.search(r"\( pm (path|uninstall) (\S+)\n", command):
             return (self._apps.path if found.group(1) == "path" else self._apps.uninstall)(found.group(2)) or ""
         return None

@@ -6,19 +6,26 @@ session pauses, after which the phone is well again.
 
 from __future__ import annotations
 
+import math
+import os
 import random
 import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from builder.bundle import Bundle
 from builder.process import Completed
+from builder.targets import TARGETS
+from builder.targets.base import PackageRequest
+from harness.clock import Clock
 from harness.config import Pins, Protocol
-from harness.devices import open_device
+from harness.devices import android_app, open_device
 from harness.devices.adb import Adb
 from harness.session import SessionResult, opened_bundle, run_session
 from tests.emulated_phone import AdbServer, EmulatedPhone
@@ -27,6 +34,9 @@ from tests.emulated_phone.faults import Faults
 PLAN = Protocol(name="faults", warmup=1, runs=3, threads=1, timeout_s=60, pins=Pins(stay_awake=True))
 PATIENCE_S = 2.0  # what a command that hangs is waited for here; minutes outside of tests
 RUNNER, HASH, PULL, PUSH, STATE = "--model", "sha256sum", "pull", "push", "dumpsys"
+APP = "am start"
+HOURS_S = 5 * 3600.0
+Calls = dict[str, list[str]]  # of a session without a fault, by the kind of the device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +50,24 @@ class Lab:
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """`on`: the fault begins with a call that holds this text, and ends with it. `told`: the harness may give the variant up, with the
-    reason, because the phone answered: nothing says that another try would help. `hangs`: calls are waited for PATIENCE_S only while the fault lasts."""
+    reason, because the phone answered: nothing says that another try would help. `hangs`: calls are waited for PATIENCE_S only while the fault lasts.
+    `app`: the session measures by the app. `away_s`: only pauses of so long in all make the phone well again."""
 
     begin: Callable[[Lab], object]
     on: str | None = None
     told: bool = False
     hangs: bool = False
+    app: bool = False
+    away_s: float = 0.0
+
+    @property
+    def device(self) -> str:
+        return "android-app" if self.app else "android"
+
+    @property
+    def variants(self) -> set[str]:
+        """What must be measured: the app carries what its runtime can execute."""
+        return {"tflite-fp32"} if self.app else {"executorch-fp32", "tflite-fp32"}
 
 
 def switched(**values: Any) -> Callable[[Lab], None]:
@@ -83,6 +105,18 @@ KINDS: dict[str, Kind] = {
     "the adb server is killed": Kind(begin=lambda lab: lab.server.kill()),
     "another host ends the adb server": Kind(begin=lambda lab: lab.server.end_by_another()),
     "an adb server of another version takes over": Kind(begin=lambda lab: lab.server.replace_by_older()),
+    "too hot, switched off for half a minute": Kind(begin=lambda lab: lab.phone.power_off(), away_s=30),
+    "too hot, switched off for good": Kind(begin=lambda lab: lab.phone.power_off(), told=True, away_s=math.inf),
+    # screen and clock
+    "the screen locks": Kind(begin=switched(locked=True)),
+    "the screen locks before the app": Kind(begin=switched(locked=True), on=APP, told=True, app=True),
+    "the phone's clock goes forward by hours": Kind(begin=switched(clock_ahead_s=HOURS_S)),
+    "the phone's clock goes back by hours": Kind(begin=switched(clock_ahead_s=-HOURS_S)),
+    "the clock of the app's log goes forward": Kind(begin=switched(clock_ahead_s=HOURS_S), app=True),
+    "the clock of the app's log goes back": Kind(begin=switched(clock_ahead_s=-HOURS_S), app=True),
+    # the app's line in the log
+    "the app's line is lost": Kind(begin=switched(log="lost"), on=APP, hangs=True, app=True),
+    "the app's line is cut off": Kind(begin=switched(log="cut"), on=APP, hangs=True, app=True),
     # commands that never answer
     "the benchmark hangs": Kind(begin=switched(hang_on="--model"), on=RUNNER, told=True, hangs=True),
     "hashing hangs": Kind(begin=switched(hang_on="sha256sum"), on=HASH, hangs=True),
@@ -139,17 +173,18 @@ KINDS: dict[str, Kind] = {
 
 
 class Mended:
-    """A clock on which every pause makes the phone and the adb server well again."""
+    """A clock on which every pause makes the phone and the adb server well again, once all pauses took `away_s`."""
 
-    def __init__(self, lab: Lab) -> None:
-        self._lab, self._seconds = lab, 0.0
+    def __init__(self, lab: Lab, away_s: float) -> None:
+        self._lab, self._away_s, self._seconds = lab, away_s, 0.0
 
     def now(self) -> float:
         return self._seconds
 
     def sleep(self, seconds: float) -> None:
         self._seconds += seconds
-        mend(self._lab)
+        if self._seconds >= self._away_s:
+            mend(self._lab)
 
 
 def mend(lab: Lab) -> None:
@@ -182,12 +217,37 @@ def watched(before: Callable[[int, str], float | None], after: Callable[[], None
         yield
 
 
-def calls_of_a_session(lab: Lab, bundle: Path) -> list[str]:
-    """The words of every call that a session without a fault makes."""
-    calls: list[str] = []
-    with watched(lambda number, words: calls.append(words), lambda: None), opened_bundle(bundle) as opened:
-        run_session(opened, [f"android:{lab.phone.address}"], PLAN, None)
-    return calls
+@cache
+def app_of(bundle: Path) -> Path:
+    """An APK with the bundle, made beside it."""
+    out = bundle.parent / "app"
+    out.mkdir()
+    request = PackageRequest(
+        bundle=Bundle.open(bundle),
+        application_id="org.example.small",
+        version_name="1.0",
+        version_code=1,
+        formats=("apk",),
+        out=out,
+    )
+    return next(path for path in TARGETS["android"].package(request).files if path.suffix == ".apk")
+
+
+def session(device: str, lab: Lab, bundle: Path, clock: Clock | None = None) -> SessionResult:
+    """On the lab's phone as a device of this kind."""
+    app = {android_app.APP: str(app_of(bundle))} if device == android_app.KIND else {}
+    with mock.patch.dict(os.environ, app), opened_bundle(bundle) as opened:
+        return run_session(opened, [f"{device}:{lab.phone.address}"], PLAN, None, clock=clock)
+
+
+def calls_of_a_session(lab: Lab, bundle: Path) -> Calls:
+    """The words of every call that a session without a fault makes, of each kind of device."""
+    found: Calls = {}
+    for device in sorted({kind.device for kind in KINDS.values()}):
+        calls = found[device] = list[str]()
+        with watched(lambda number, words, calls=calls: calls.append(words), lambda: None):  # type: ignore[misc]
+            session(device, lab, bundle)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,11 +258,11 @@ class Outcome:
     begun: bool
 
 
-def session_with(name: str, moment: int, calls: Sequence[str], lab: Lab, bundle: Path) -> Outcome:
+def session_with(name: str, moment: int, calls: Calls, lab: Lab, bundle: Path) -> Outcome:
     """A session in which a fault begins at a moment drawn by its name and `moment` among the calls that it may concern."""
     kind = KINDS[name]
     at = random.Random(f"{name} {moment}").choice(
-        [n for n, words in enumerate(calls) if kind.on is None or kind.on in words]
+        [n for n, words in enumerate(calls[kind.device]) if kind.on is None or kind.on in words]
     )
     begun = False
 
@@ -217,15 +277,15 @@ def session_with(name: str, moment: int, calls: Sequence[str], lab: Lab, bundle:
         if begun and kind.on is not None:
             clear(lab.phone.faults)
 
-    with watched(before, after), opened_bundle(bundle) as opened:
-        result = run_session(opened, [f"android:{lab.phone.address}"], PLAN, None, clock=Mended(lab))
+    with watched(before, after):
+        result = session(kind.device, lab, bundle, Mended(lab, kind.away_s))
     return Outcome(result=result, begun=begun)
 
 
 def complaints(name: str, outcome: Outcome, lab: Lab) -> list[str]:
     """What is wrong with how a session with a fault ended: nothing, if the harness is right."""
     found = [] if outcome.begun else ["the fault never happened"]
-    result, wanted = outcome.result, {"executorch-fp32", "tflite-fp32"}
+    result, wanted = outcome.result, KINDS[name].variants
     good = [run for run in result.runs if not run.verdict.startswith("invalid")]
     failed = {entry.variant for entry in result.skipped if entry.failed}
     for run in good:
@@ -249,4 +309,5 @@ def complaints(name: str, outcome: Outcome, lab: Lab) -> list[str]:
         found.append(f"left on the phone: {lab.phone.state}")
     if lab.phone.files:
         found.append(f"left on the phone: {lab.phone.files}")
+    found += [f"left on the phone: {path.name}" for path in (lab.phone.root / "storage").rglob("*.jsonl")]
     return found

@@ -6,9 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from builder.bundle import Bundle
-from builder.targets import TARGETS
-from builder.targets.base import PackageRequest
 from harness.config import Protocol
 from harness.devices import android_app
 from harness.parity import parity
@@ -17,23 +14,15 @@ from harness.store import open_store
 from harness.usage import load_beside
 from harness.verdicts import judged
 from tests.emulated_phone import EmulatedPhone
+from tests.harness.devices.fault_kinds import app_of, watched
 
 FEW = Protocol(name="few", warmup=1, runs=20, threads=1, timeout_s=20)
 NAME = "org.example.small"
 
 
 @pytest.fixture(scope="module")
-def apk(small_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("apk")
-    request = PackageRequest(
-        bundle=Bundle.open(small_bundle),
-        application_id=NAME,
-        version_name="1.0",
-        version_code=1,
-        formats=("apk",),
-        out=out,
-    )
-    return next(path for path in TARGETS["android"].package(request).files if path.suffix == ".apk")
+def apk(small_bundle: Path) -> Path:
+    return app_of(small_bundle)
 
 
 @pytest.fixture
@@ -116,6 +105,28 @@ def test_a_phone_is_ready_for_an_app_when_one_is_named(
     monkeypatch.delenv(android_app.APP)
     states = {found.id: found.state for found in android_app.find()}
     assert states[app_phone.address] == f"needs ${android_app.APP}, the .apk to measure by"
+
+
+def test_a_clock_that_was_set_back_brings_no_earlier_answer(app_phone: EmulatedPhone, small_bundle: Path) -> None:
+    """The log then begins again with lines of earlier runs, whose time is yet to come: none is taken for this run's, and this run's is found."""
+    first = session(app_phone, small_bundle, "android-app")
+    app_phone.faults.clock_ahead_s = -5 * 3600
+    second = session(app_phone, small_bundle, "android-app")
+    assert failures(first) == failures(second) == []
+    assert [run.variant for run in second.runs] == ["tflite-fp32"]
+    assert all(a != b for a, b in zip(first.runs[0].latency_ns, second.runs[0].latency_ns, strict=False))
+
+
+def test_an_app_that_says_nothing_is_stopped_at_its_limit(app_phone: EmulatedPhone, small_bundle: Path) -> None:
+    """Without a line and without a record the variant is given up with the limit; nothing is waited for beyond it."""
+    app_phone.faults.hang_on = "am start"
+    calls: list[str] = []
+    brief = FEW.model_copy(update={"timeout_s": 1.0})
+    with opened_bundle(small_bundle) as opened, watched(lambda number, words: calls.append(words), lambda: None):
+        result = run_session(opened, [f"android-app:{app_phone.address}"], brief, None)
+    assert result.runs == ()
+    assert "did not measure with the app within 1 s" in failures(result)[0]
+    assert any(f"am force-stop {NAME}" in words for words in calls if "am start" not in words)
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from builder.process import Completed
 from harness.devices.adb import Adb
 from harness.session import opened_bundle, run_session
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
-from tests.harness.devices.fault_kinds import KINDS, PLAN, Lab, calls_of_a_session, complaints, session_with
+from tests.harness.devices.fault_kinds import KINDS, PLAN, Calls, Lab, calls_of_a_session, complaints, session_with
 
 
 @pytest.fixture(scope="module")
-def calls(small_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def calls(small_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Calls:
     """The calls of a session without a fault, among which moments are drawn."""
     folder = tmp_path_factory.mktemp("calls")
     with pytest.MonkeyPatch.context() as patch, AdbServer(folder) as server:
@@ -28,7 +28,7 @@ def calls(small_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> list[
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_fault_at_a_random_moment(
-    kind: str, phone: EmulatedPhone, adb_environment: AdbServer, small_bundle: Path, calls: list[str]
+    kind: str, phone: EmulatedPhone, adb_environment: AdbServer, small_bundle: Path, calls: Calls
 ) -> None:
     """Each variant is measured with its golden reached or told with the reason; settings are back, and no file of ours is left.
 
