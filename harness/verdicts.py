@@ -71,6 +71,8 @@ def verdict_of(run: Run) -> str:
         return f"unstable: the output was not checked ({run.golden_reason})"
     if run.delegate_executed.value is None:
         return f"unstable: which delegate executed is unknown ({run.delegate_executed.reason})"
+    if _went_dark(run):
+        return "unstable: the screen went off while it was measured, which changes how its programs are scheduled"
     noise = _noise(run) if run.metric == "latency" and not run.protocol.sustained else None
     return "ok" if noise is None else f"unstable: {noise}"
 
@@ -100,6 +102,11 @@ def _disturbed(run: Run) -> str | None:
         return f"clocks changed: their limits went from {before:.0f} to {after:.0f} MHz on average"
     found = stationarity(run.latency_ns)
     return None if found.stationary else f"not stationary: the latency {found.reason}"
+
+
+def _went_dark(run: Run) -> bool:
+    before, after = run.conditions_start.screen, run.conditions_end.screen
+    return before is not None and after is not None and (before.value, after.value) == ("on", "off")
 
 
 def throttling_status(run: Run) -> int:

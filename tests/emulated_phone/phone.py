@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shlex
 import shutil
 import socket
@@ -26,18 +27,24 @@ class EmulatedPhone:
     """A phone whose files live below `folder`; a context manager. `address` is what `adb connect` takes, and its serial.
 
     With `physics` its sensors answer from that model, which is its clock too: benchmarks take the model's time, an inference `level_s`
-    on a cool phone, and heat it. Without, it feels the same for ever, and latencies are what QEMU takes.
+    on a cool phone, and heat it; with a skin above `shutdown_c` it switches itself off. Without, it feels the same for ever, and latencies are what QEMU takes.
     `unknown_commands` are those that it was asked for and does not have: a test that uses it asserts that there are none.
     """
 
     def __init__(
-        self, folder: Path, personality: Personality, *, physics: PhysicalPhone | None = None, level_s: float = 0.1
+        self,
+        folder: Path,
+        personality: Personality,
+        *,
+        physics: PhysicalPhone | None = None,
+        level_s: float = 0.1,
+        shutdown_c: float = math.inf,
     ) -> None:
         self.faults = Faults()
         self.root = folder / "root"
         self._work = folder / "work"
         self._work.mkdir(parents=True)
-        self._personality = personality
+        self._personality, self._physics, self._shutdown_c = personality, physics, shutdown_c
         self._fill_root()
         self.storage = Storage(self.root, self.faults)
         self.apps = Apps(self.root, self.faults, physics)
@@ -49,6 +56,7 @@ class EmulatedPhone:
             apps=self.apps,
             physics=physics,
             level_s=level_s,
+            too_hot=self._shut_down,
         )
         self._connections: list[Connection] = []
         self._other_services: list[str] = []
@@ -80,6 +88,11 @@ class EmulatedPhone:
         folder = self.root / "data/local/tmp"
         return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
+    @property
+    def on(self) -> bool:
+        """Whether it takes connections."""
+        return self._listener.fileno() >= 0
+
     def drop(self) -> None:
         """A loose contact: all connections break, and new ones are taken."""
         for connection in self._connections:
@@ -95,7 +108,7 @@ class EmulatedPhone:
 
     def plug(self) -> None:
         """Be there again under the same address."""
-        if self._listener.fileno() < 0:
+        if not self.on:
             self._listener = socket.create_server(("127.0.0.1", self._port))
             threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
@@ -103,6 +116,13 @@ class EmulatedPhone:
         """As a phone that is too hot does; `plug` is what switches it on again."""
         self._shell.restart()
         self.vanish()
+
+    def _shut_down(self) -> bool:
+        """Whether it is too hot to go on, and so has switched itself off."""
+        hot = self._physics is not None and self._physics.skin_c > self._shutdown_c
+        if hot:
+            self.power_off()
+        return hot
 
     def reboot(self) -> None:
         """All connections break, what ran is gone, and modes that are not kept over a restart are off."""

@@ -109,7 +109,8 @@ function ./ld-linux-aarch64.so.1 {
 class Shell:
     """Runs command lines of the host. `root` is the phone's file system, `work` holds the shell's own files.
 
-    With `physics` benchmarks take the model's time and heat it; `level_s` is what one inference takes on a cool phone.
+    With `physics` benchmarks take the model's time and heat it; `level_s` is what one inference takes on a cool phone. `too_hot` is asked
+    after each of them: a phone that switched itself off answers nothing.
     """
 
     def __init__(
@@ -122,8 +123,9 @@ class Shell:
         apps: Apps,
         physics: PhysicalPhone | None,
         level_s: float,
+        too_hot: Callable[[], bool],
     ) -> None:
-        self._apps, self._physics, self._level_s = apps, physics, level_s
+        self._apps, self._physics, self._level_s, self._too_hot = apps, physics, level_s, too_hot
         self._refused = personality.refused
         self._root, self._faults = root, faults
         self.replay: Path | None = None  # results of benchmarks that ran before, instead of running them under QEMU
@@ -182,7 +184,10 @@ class Shell:
             command = INNER.sub(lambda _: f"( printf %s {shlex.quote(answer)}\n); edge", command)
         self._instruments.show()
         run = virtual_run(command, self._physics, self._level_s) if self._physics is not None else None
-        command = run.command if run is not None else command
+        if run is not None:
+            if self._too_hot():
+                return
+            command = run.command
         mapped = PHONE_PATH.sub(lambda found: f"{self._root}/", command)
         child = subprocess.Popen(
             [program("bash"), "-c", mapped],

@@ -85,6 +85,14 @@ def test_noise_is_unstable() -> None:
     )
 
 
+def test_a_screen_that_goes_off_is_unstable() -> None:
+    """A phone that was lit at the start and dark at the end changed how it runs programs; one that was dark all the time did not."""
+    lit, dark = (conditions().model_copy(update={"screen": TextReading(value=value)}) for value in ("on", "off"))
+    assert verdict_of(make_run(conditions_start=lit, conditions_end=dark)).startswith("unstable: the screen went off")
+    assert verdict_of(make_run(conditions_start=dark, conditions_end=dark)) == "ok"
+    assert verdict_of(make_run(conditions_start=lit, conditions_end=lit)) == "ok"
+
+
 def test_two_levels_in_turn_are_unstable() -> None:
     """Samples that alternate between two levels have no one median: the interval shows it."""
     assert judged(latency_ns=(218_000, 300_000) * 40).startswith("unstable: the ")

@@ -111,7 +111,6 @@ KINDS: dict[str, Kind] = {
     "the screen locks": Kind(begin=switched(locked=True)),
     "the screen locks before the app": Kind(begin=switched(locked=True), on=APP, told=True, app=True),
     "the phone's clock goes forward by hours": Kind(begin=switched(clock_ahead_s=HOURS_S)),
-    "the phone's clock goes back by hours": Kind(begin=switched(clock_ahead_s=-HOURS_S)),
     "the clock of the app's log goes forward": Kind(begin=switched(clock_ahead_s=HOURS_S), app=True),
     "the clock of the app's log goes back": Kind(begin=switched(clock_ahead_s=-HOURS_S), app=True),
     # the app's line in the log
