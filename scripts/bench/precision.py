@@ -18,6 +18,7 @@ from bench.table import LIMIT_S, ROOT, Row
 
 if TYPE_CHECKING:
     from builder.backends.base import Model
+    from builder.precision.layers import LayerTable
     from builder.precision.plan import PlanFile, ResolvedPlan
     from builder.precision.ranges import Observed
 
@@ -56,13 +57,16 @@ def _model(example: str) -> tuple[Model, tuple[Path, ...]]:
     return load_model(config, folder), tuple(file.path for file in find_data(config, folder).calibration[:2])
 
 
-def random_plan(names: list[str], seed: int) -> PlanFile:
-    """Any scheme for any layer. One in four plans allows no fallback."""
+def random_plan(table: LayerTable, seed: int) -> PlanFile:
+    """Any scheme for any layer, floats or nothing for its norms. One in four plans allows no fallback."""
     from builder.precision.plan import PlanFile, Rule
     from builder.precision.scheme import SCHEMES
 
     draw = random.Random(seed)
-    rules = tuple(Rule(match=re.escape(name), scheme=draw.choice(list(SCHEMES))) for name in names)
+    rules = tuple(Rule(match=re.escape(name), scheme=draw.choice(list(SCHEMES))) for name in table.names())
+    for norm in table.norms:
+        scheme = draw.choice(("fp32", "fp16", None))
+        rules += (Rule(match=re.escape(norm.name), op="norm", scheme=scheme),) if scheme else ()
     return PlanFile(rule=rules, on_unsupported=("weight_only_wi8_afp32", "fp16", "fp32") if seed % 4 else "error")
 
 
@@ -71,30 +75,35 @@ def random_row(example: str, count: int, name: str) -> Row:
     from builder.backends import BACKENDS
     from builder.data import read_samples
     from builder.errors import ConfigError, ConversionError, VerificationError
+    from builder.legalization import legalized
+    from builder.legalize.delegates import needed
     from builder.precision.plan import resolve
     from builder.precision.scheme import SCHEMES
     from builder.support import check_support
 
-    model, pictures = _model(example)
     backend, ends, start = BACKENDS[name], Counter[str](), time.perf_counter()
+    source, pictures = _model(example)
+    model = legalized(source, needed(name, backend.DELEGATES[0], halves=True), ())[0]
     observed = backend.observe(model, read_samples(pictures, model.inputs))
     realise = _realiser(model, name, observed)
     with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as work:
         for seed in range(count):
             path = Path(work) / f"{seed}{backend.SUFFIX}"
             try:
-                resolved = resolve(random_plan(model.layers.names(), seed), model.layers, where="plan")
+                resolved = resolve(random_plan(model.layers, seed), model.layers, where="plan")
                 supported = check_support(resolved, model.layers, backend, backend.DELEGATES[0], where="plan").plan
                 realise(supported, path)
                 wanted = {layer: choice.scheme.name for layer, choice in supported.choices.items()}
-                ends["as asked" if backend.read_back(path, model) == wanted else "SILENTLY DIFFERENT"] += 1
+                realised = {**backend.read_norms(path, model), **backend.read_back(path, model)}
+                found = {layer: realised.get(layer) for layer in wanted}
+                ends["as asked" if found == wanted else "SILENTLY DIFFERENT"] += 1
             except ConfigError:
                 ends["refused before lowering"] += 1
             except (ConversionError, VerificationError) as error:
                 ends["refused by the converter or on reading back"] += 1
                 print(f"{example}, {name}, plan {seed}: {error}", file=sys.stderr)
     row = Row(
-        what=f"{count} random plans over all {len(SCHEMES)} schemes, {example} at {SIDE} px at most, {name}",
+        what=f"{count} random plans over all {len(SCHEMES)} schemes and floats for norms, {example} at {SIDE} px at most, {name}",
         figure="0 silent differences",
         measured=", ".join(f"{number} {end}" for end, number in sorted(ends.items())),
         reached=ends["SILENTLY DIFFERENT"] == 0 and sum(ends.values()) == count,
