@@ -115,6 +115,7 @@ class Apps:
     def _record(self, manifest: dict[str, Any], extras: dict[str, str]) -> dict[str, object]:
         variant = next(entry for entry in manifest["variants"] if entry["id"] == extras["variant"])
         runs = int(extras["runs"])
+        self._physics.begin_run()
         latency = [round(self._physics.infer(0.005) * 1e9) for _ in range(runs)]
         unknown: dict[str, object] = {"value": None, "unit": "degC", "reason": "not told"}
         conditions = {

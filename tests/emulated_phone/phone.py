@@ -21,13 +21,14 @@ from tests.emulated_phone.physics import PhysicalPhone
 from tests.emulated_phone.shell import Shell
 from tests.emulated_phone.storage import Storage
 from tests.emulated_phone.sync import serve_sync
+from tests.emulated_phone.virtual_run import Level
 
 
 class EmulatedPhone:
     """A phone whose files live below `folder`; a context manager. `address` is what `adb connect` takes, and its serial.
 
     With `physics` its sensors answer from that model, which is its clock too: benchmarks take the model's time, an inference `level_s`
-    on a cool phone, and heat it; with a skin above `shutdown_c` it switches itself off. Without, it feels the same for ever, and latencies are what QEMU takes.
+    on a cool phone (each model its own, where that is a mapping), and heat it; with a skin above `shutdown_c` it switches itself off. Without, it feels the same for ever, and latencies are what QEMU takes.
     `unknown_commands` are those that it was asked for and does not have: a test that uses it asserts that there are none.
     """
 
@@ -37,7 +38,7 @@ class EmulatedPhone:
         personality: Personality,
         *,
         physics: PhysicalPhone | None = None,
-        level_s: float = 0.1,
+        level_s: Level = 0.1,
         shutdown_c: float = math.inf,
     ) -> None:
         self.faults = Faults()

@@ -22,22 +22,32 @@ LEAKAGE = 0.004  # latency per degree of the body above the room: leakage and me
 
 @dataclass(kw_only=True)
 class PhysicalPhone:
-    """`noise` is the spread of the logarithm of a latency, `phi` how much of it stays from one to the next inference."""
+    """`noise` is the spread of the logarithm of a latency, `phi` how much of it stays from one to the next inference.
+
+    `offset` is the spread of what all inferences of a run share, `offset_phi` how much of it stays from one to the next run. `spike` is
+    the share of inferences that something else disturbs: they take half as long again on average. The same terms as those of
+    `tests/harness/phone_model.py`.
+    """
 
     seed: int
     noise: float = 0.02
     phi: float = 0.6
+    offset: float = 0.0
+    offset_phi: float = 0.5
+    spike: float = 0.0
     charging: bool = False
     now_s: float = 0.0
     body_c: float = AMBIENT_C
     die_c: float = AMBIENT_C
     step: int = 0
     _noise: float = 0.0
+    _offset: float = field(init=False)
     _governed_s: float = 0.0
     _random: np.random.Generator = field(init=False)
 
     def __post_init__(self) -> None:
         self._random = np.random.default_rng(self.seed)
+        self._offset = self._normal(self.offset)
 
     @property
     def clock_mhz(self) -> float:
@@ -57,13 +67,33 @@ class PhysicalPhone:
             self._pass(min(left, 1.0), 0.0)
             left -= 1.0
 
+    def begin_run(self) -> None:
+        """A program starts, and with it a run with an offset of its own."""
+        step = self._normal(self.offset * np.sqrt(1 - self.offset_phi**2))
+        self._offset = self.offset_phi * self._offset + step
+
     def infer(self, level_s: float) -> float:
         """Seconds that one inference takes which needs `level_s` at full clock on a phone as cool as the room."""
-        self._noise = self.phi * self._noise + float(self._random.normal(0, self.noise * np.sqrt(1 - self.phi**2)))
+        self._noise = self.phi * self._noise + self._normal(self.noise * np.sqrt(1 - self.phi**2))
         heat = 1 + LEAKAGE * (self.body_c - AMBIENT_C)
-        took = level_s * CLOCKS_MHZ[0] / self.clock_mhz * heat * float(np.exp(self._noise))
+        took = (
+            level_s
+            * CLOCKS_MHZ[0]
+            / self.clock_mhz
+            * heat
+            * float(np.exp(self._offset + self._noise))
+            * self._disturbance()
+        )
         self._pass(took, (self.clock_mhz / CLOCKS_MHZ[0]) ** 2)
         return took
+
+    def _disturbance(self) -> float:
+        if self.spike == 0 or self._random.random() >= self.spike:
+            return 1.0
+        return 1.0 + float(self._random.exponential(0.5))
+
+    def _normal(self, spread: float) -> float:
+        return float(self._random.normal(0, spread)) if spread > 0 else 0.0
 
     def _pass(self, seconds: float, power: float) -> None:
         """Exact steps of both first-order masses under constant load (`power`: 1 at full clock)."""

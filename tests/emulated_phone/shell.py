@@ -25,7 +25,7 @@ from tests.emulated_phone.faults import Faults
 from tests.emulated_phone.instruments import Instruments
 from tests.emulated_phone.personality import Personality
 from tests.emulated_phone.physics import PhysicalPhone
-from tests.emulated_phone.virtual_run import VirtualRun, virtual_run
+from tests.emulated_phone.virtual_run import Level, VirtualRun, virtual_run
 
 PHONE_PATH = re.compile(r"(?<![\w/.-])/(?=(data|sys|proc|storage)/)")
 INNER = re.compile(r"(?s)\A\( .*\n\); edge")  # what the harness asks for, without the line that tells its status
@@ -122,7 +122,7 @@ class Shell:
         faults: Faults,
         apps: Apps,
         physics: PhysicalPhone | None,
-        level_s: float,
+        level_s: Level,
         too_hot: Callable[[], bool],
     ) -> None:
         self._apps, self._physics, self._level_s, self._too_hot = apps, physics, level_s, too_hot

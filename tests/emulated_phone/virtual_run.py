@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tests.emulated_phone.physics import PhysicalPhone
 
 COUNTS = re.compile(r"--warmup (\d+) --runs (\d+)")
 TICKS_PER_S = 100
+# What one inference takes at full clock on a cool phone, in seconds: any, or by how the sha256 of the model file begins (16 digits).
+Level = float | Mapping[str, float]
+MODEL = re.compile(r"model-([0-9a-f]{16})\.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,14 +39,20 @@ class VirtualRun:
         return printed
 
 
-def virtual_run(command: str, physics: PhysicalPhone, level_s: float) -> VirtualRun | None:
-    """A benchmark that this command line starts, with what it does to the phone; None for any other command.
-
-    `level_s`: what one inference takes at full clock on a cool phone.
-    """
+def virtual_run(command: str, physics: PhysicalPhone, level_s: Level) -> VirtualRun | None:
+    """A benchmark that this command line starts, with what it does to the phone; None for any other command."""
     found = COUNTS.search(command)
     if found is None:
         return None
     warmup, runs = int(found.group(1)), int(found.group(2))
-    took = tuple(physics.infer(level_s) for _ in range(warmup + runs))
+    level = _level_of(command, level_s) if isinstance(level_s, Mapping) else level_s
+    physics.begin_run()
+    took = tuple(physics.infer(level) for _ in range(warmup + runs))
     return VirtualRun(command=COUNTS.sub("--warmup 1 --runs 1", command), warmup=warmup, took_s=took)
+
+
+def _level_of(command: str, levels_s: Mapping[str, float]) -> float:
+    """Of the model file that the command line names. Raises KeyError for one without a level."""
+    found = MODEL.search(command)
+    assert found is not None, f"{command} names no model"
+    return levels_s[found.group(1)]
