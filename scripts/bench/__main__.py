@@ -16,7 +16,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench.table import show
 
 # Each is a module beside this one with `measure() -> list[Row]`.
-TOPICS = ("spine", "corpus", "inputs", "android", "measuring", "precision", "search", "ios", "lab", "faults", "fleet")
+TOPICS = (
+    "spine",
+    "corpus",
+    "inputs",
+    "android",
+    "measuring",
+    "precision",
+    "search",
+    "ios",
+    "lab",
+    "over_adb",
+    "faults",
+    "fleet",
+)
 
 
 def main() -> int:

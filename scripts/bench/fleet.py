@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -97,18 +98,8 @@ def _session(folder: Path, server: AdbServer, bundle: Path) -> tuple[list[str], 
     """Verdicts of the runs, and the folder of their results."""
     out = folder / "recorded"
     folder.mkdir()
-
-    def kept(text: bytes) -> bytes:
-        if b'"schema":1' in text:
-            place = out / ("tflite" if b'"runtime":"litert"' in text else "pte")
-            place.mkdir(parents=True, exist_ok=True)
-            (place / "result").write_bytes(text.partition(b"\nedgebundle-end")[0])
-            for file in phone.root.glob("data/local/tmp/*/output.*"):
-                (place / file.name).write_bytes(file.read_bytes())
-        return text
-
     with EmulatedPhone(folder / "one", PIXEL) as phone:
-        phone.faults.garble = kept
+        phone.faults.garble = keep_results(phone, out)
         server.connect(phone.address)
         argv = [
             sys.executable,
@@ -125,3 +116,18 @@ def _session(folder: Path, server: AdbServer, bundle: Path) -> tuple[list[str], 
         subprocess.run(argv, cwd=ROOT, env={**os.environ, **server.environment}, timeout=LIMIT_S, check=False)
     runs = (folder / "one.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line)["verdict"] for line in runs], out
+
+
+def keep_results(phone: EmulatedPhone, out: Path) -> Callable[[bytes], bytes]:
+    """For the fault `garble`: keeps what each benchmark printed and its output files, as `replay` takes them, and changes nothing."""
+
+    def kept(text: bytes) -> bytes:
+        if b'"schema":1' in text:
+            place = out / ("tflite" if b'"runtime":"litert"' in text else "pte")
+            place.mkdir(parents=True, exist_ok=True)
+            (place / "result").write_bytes(text.partition(b"\nedgebundle-end")[0])
+            for file in phone.root.glob("data/local/tmp/*/output.*"):
+                (place / file.name).write_bytes(file.read_bytes())
+        return text
+
+    return kept

@@ -31,7 +31,7 @@ PHONE_PATH = re.compile(r"(?<![\w/.-])/(?=(data|sys|proc|storage)/)")
 INNER = re.compile(r"(?s)\A\( .*\n\); edge")  # what the harness asks for, without the line that tells its status
 FRAME = struct.Struct("<BI")
 STDOUT, STDERR, EXIT = 1, 2, 3
-TOOLS = ("mkdir", "chmod", "rm", "sha256sum", "grep")  # what a phone's toybox has too, and the harness uses
+TOOLS = ("mkdir", "chmod", "rm", "grep")  # what a phone's toybox has too, and the harness uses
 STARTUP = r"""
 command_not_found_handle() {
     printf '%s\n' "$*" >> "$PHONE_UNKNOWN"
@@ -43,25 +43,41 @@ cat() {
     for path in "$@"; do
         case "$PHONE_DENIED" in
             *":$path:"*) echo "cat: $path: Permission denied" >&2; status=1 ;;
-            *) "$HOST_CAT" "$path" || status=1 ;;
+            *) text "$path" || status=1 ;;
         esac
     done
     return $status
 }
+text() {  # without a process of its own, of which a look at a phone's state would need dozens
+    local lines
+    [ -f "$1" ] || { "$HOST_CAT" "$1"; return; }
+    mapfile lines < "$1" && printf %s "${lines[@]}"
+}
+sha256sum() {  # a file that has not changed is read once where benchmarks are replayed: nothing of it is executed
+    local path kept
+    [ -n "$PHONE_REPLAY" ] || { "$HOST_SHA256SUM" "$@"; return; }
+    for path in "$@"; do
+        [ -f "$path" ] || { "$HOST_SHA256SUM" "$path"; return; }
+        kept="${PWD#"$PHONE_ROOT"}/$path"
+        kept="$PHONE_HASHES/${kept//\//_}"
+        [ "$kept" -nt "$path" ] || "$HOST_SHA256SUM" "$path" > "$kept"
+        text "$kept"
+    done
+}
 getprop() {
     [ $# -eq 0 ] || { command_not_found_handle getprop "$@"; return; }
-    "$HOST_CAT" "$PHONE_ANSWERS/getprop"
+    text "$PHONE_ANSWERS/getprop"
 }
 dumpsys() {
     [ $# -eq 1 ] || { command_not_found_handle dumpsys "$@"; return; }
     [ "$1$PHONE_LOCKED" != power1 ] || { echo "  mWakefulness=Asleep"; return; }
     [ -f "$PHONE_ANSWERS/dumpsys.$1" ] || { echo "Can't find service: $1" >&2; return 1; }
-    "$HOST_CAT" "$PHONE_ANSWERS/dumpsys.$1"
+    text "$PHONE_ANSWERS/dumpsys.$1"
 }
 settings() {
     local file="$PHONE_STATE/$2.$3"
     case "$1:$#" in
-        get:3) if [ -f "$file" ]; then "$HOST_CAT" "$file"; else echo null; fi ;;
+        get:3) if [ -f "$file" ]; then text "$file"; else echo null; fi ;;
         put:4) printf '%s\n' "$4" > "$file" ;;
         delete:3) rm -f "$file"; echo "Deleted 1 rows" ;;
         *) command_not_found_handle settings "$@" ;;
@@ -69,7 +85,7 @@ settings() {
 }
 cmd() {
     case "$1 $2" in
-        "thermalservice headroom") "$HOST_CAT" "$PHONE_ANSWERS/headroom" ;;
+        "thermalservice headroom") text "$PHONE_ANSWERS/headroom" ;;
         "power set-fixed-performance-mode-enabled") printf '%s\n' "$3" > "$PHONE_STATE/fixed_performance" ;;
         "connectivity airplane-mode") printf '%s\n' "$3" > "$PHONE_STATE/airplane_mode" ;;
         *) command_not_found_handle cmd "$@" ;;
@@ -131,8 +147,8 @@ class Shell:
         self.replay: Path | None = None  # results of benchmarks that ran before, instead of running them under QEMU
         self._children: list[subprocess.Popen[bytes]] = []
         self.unknown_file = work / "unknown-commands"
-        tools, replies, self._state = work / "bin", work / "answers", work / "state"
-        for directory in (tools, replies, self._state):
+        tools, replies, hashes, self._state = work / "bin", work / "answers", work / "hashes", work / "state"
+        for directory in (tools, replies, hashes, self._state):
             directory.mkdir()
         for name in TOOLS:
             (tools / name).symlink_to(program(name))
@@ -146,10 +162,12 @@ class Shell:
             "LC_ALL": "C.UTF-8",
             "HOST_CAT": program("cat"),
             "HOST_CP": program("cp"),
+            "HOST_SHA256SUM": program("sha256sum"),
             "HOST_QEMU": program("qemu-aarch64"),
             "PHONE_ROOT": str(root),
             "PHONE_ANSWERS": str(replies),
             "PHONE_STATE": str(self._state),
+            "PHONE_HASHES": str(hashes),
             "PHONE_DENIED": "".join(f":{root}{path}:" for path in personality.denied),
             "PHONE_UNKNOWN": str(self.unknown_file),
         }

@@ -1,0 +1,239 @@
+"""Can the numbers be trusted, through adb: whole sessions of `harness run` on an emulated phone whose runs differ as those of a phone do.
+
+Everything but the processor is real: adb, the pushed files and their hashes, the protocol's conditions and waits, the records and
+the comparison. The benchmark runs once under QEMU; what an inference takes is the phone's physics, on whose clock all waits pass.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from bench.fleet import keep_results
+from bench.measuring import CI_NOISE
+from bench.table import LIMIT_S, ROOT, Row
+
+sys.path.insert(0, str(ROOT))
+
+from builder.bundle import FileHash, Manifest, Variant, file_sha256, parse_manifest
+from harness.comparison import compare_variants
+from harness.config import PROTOCOLS
+from harness.records import Run
+from harness.session import opened_bundle, run_session
+from harness.statistics import level_of_rounds
+from harness.store import open_store, stored_runs
+from harness.verdicts import grade
+from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
+from tests.emulated_phone.physics import AMBIENT_C, LEAKAGE, PhysicalPhone
+from tests.harness.phone_model import PhoneModel, true_median
+from tests.harness.small_bundle import make_small_bundle
+
+PAIRS = int(os.environ.get("BENCH_PAIRS", "400"))
+WORKERS = 2
+LEVEL_S, SLOWER = 0.004, 1.05
+LEVELS_S = {"a": LEVEL_S, "same": LEVEL_S, "slow": LEVEL_S * SLOWER}
+PROTOCOL = PROTOCOLS["standard"]
+# `standard` starts the program twice for each run, first to read its memory: so neighbouring measurements resemble one another as asked
+NOISE = {**CI_NOISE, "offset_phi": CI_NOISE["offset_phi"] ** 0.5}
+TRUE_NS = {name: true_median(PhoneModel(seed=1, **CI_NOISE), level * 1e9) for name, level in LEVELS_S.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """What a comparison with variant `a` said; `low` and `high` of its ratio are None where it was refused."""
+
+    verdict: str
+    low: float | None
+    high: float | None
+
+    def holds(self, truth: float) -> bool:
+        return self.low is not None and self.high is not None and self.low <= truth <= self.high
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Of one session: its two comparisons, whether the interval of each variant's level held the true one, its runs' verdicts, and why a
+    variant has fewer of them than rounds."""
+
+    same: Compared
+    slow: Compared
+    held: tuple[bool, ...]
+    verdicts: tuple[str, ...]
+    failed: tuple[str, ...]
+
+
+def make_bundle(root: Path) -> Path:
+    """The small network under three names. What follows a flatbuffer is not read, so each file has bytes of its own."""
+    make_small_bundle(root)
+    manifest = parse_manifest((root / "manifest.json").read_text(encoding="utf-8"), where=str(root))
+    first = next(variant for variant in manifest.variants if variant.backend == "tflite")
+    network = (root / first.file).read_bytes()
+    variants = []
+    for name in LEVELS_S:
+        file = root / f"variants/{name}.tflite"
+        file.write_bytes(network + name.encode().ljust(16))
+        changes = {
+            "id": name,
+            "file": f"variants/{file.name}",
+            "bytes": file.stat().st_size,
+            "sha256": file_sha256(file),
+        }
+        variants.append(first.model_copy(update=changes))
+    (root / "manifest.json").write_text(with_variants(root, manifest, tuple(variants)).to_json(), encoding="utf-8")
+    return root
+
+
+def with_variants(root: Path, manifest: Manifest, variants: tuple[Variant, ...]) -> Manifest:
+    """The manifest for these variants alone, each with the results of the network."""
+    golden = manifest.goldens[0]
+    expected = tuple(golden.expected[0].model_copy(update={"variant": variant.id}) for variant in variants)
+    kept = [entry for entry in manifest.files if entry.file.startswith("golden/")]
+    files = [*kept, *(FileHash(file=variant.file, sha256=variant.sha256) for variant in variants)]
+    for entry in manifest.files:
+        if entry not in kept:
+            (root / entry.file).unlink()
+    changes = {
+        "goldens": (golden.model_copy(update={"expected": expected}),),
+        "variants": variants,
+        "files": tuple(files),
+    }
+    return manifest.model_copy(update=changes)
+
+
+def levels_of(bundle: Path) -> dict[str, float]:
+    """By how the files of the models are called on the phone."""
+    return {file_sha256(bundle / f"variants/{name}.tflite")[:16]: level for name, level in LEVELS_S.items()}
+
+
+@contextmanager
+def phone_of(folder: Path, bundle: Path, server: AdbServer, physics: PhysicalPhone) -> Iterator[EmulatedPhone]:
+    with EmulatedPhone(folder, PIXEL, physics=physics, level_s=levels_of(bundle)) as phone:
+        server.connect(phone.address)
+        yield phone
+        server.disconnect(phone.address)
+
+
+def record(folder: Path, bundle: Path) -> Path:
+    """Results of all three under QEMU, of the last one kept: they are one network. A session that is not good ends the benchmark."""
+    out, physics = folder / "recorded", PhysicalPhone(seed=0)
+    with served(folder / "recording") as server, phone_of(folder / "one", bundle, server, physics) as phone:
+        phone.faults.garble = keep_results(phone, out)
+        with opened_bundle(bundle) as opened:
+            result = run_session(opened, [f"android:{phone.address}"], PROTOCOLS["quick"], None, clock=physics)
+    if result.skipped or any(run.golden is None or not run.golden.passed for run in result.runs):
+        sys.exit(f"the recording failed: {result.skipped or [run.verdict for run in result.runs]}")
+    return out
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[AdbServer]:
+    """An adb server of its own for this process."""
+    folder.mkdir()
+    with AdbServer(folder) as server:
+        before = {name: os.environ.get(name) for name in server.environment}
+        os.environ.update(server.environment)
+        try:
+            yield server
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def sessions(folder: Path, bundle: Path, recorded: Path, seeds: list[int]) -> list[Outcome]:
+    """One after the other, each on a phone of its own."""
+    outcomes = []
+    with served(folder) as server:
+        for seed in seeds:
+            physics = PhysicalPhone(seed=seed, **NOISE)
+            with phone_of(folder / f"phone-{seed}", bundle, server, physics) as phone:
+                phone.replay(recorded)
+                store = str(folder / f"{seed}.jsonl")
+                with opened_bundle(bundle) as opened, closing(open_store(store, create=True)) as opened_store:
+                    result = run_session(opened, [f"android:{phone.address}"], PROTOCOL, opened_store, clock=physics)
+            outcomes.append(outcome(tuple(stored_runs(store)), tuple(entry.reason for entry in result.skipped)))
+            shutil.rmtree(folder / f"phone-{seed}")
+    return outcomes
+
+
+def outcome(runs: tuple[Run, ...], failed: tuple[str, ...]) -> Outcome:
+    held = tuple(holds_level(own) for name in LEVELS_S if (own := good(runs, name)))
+    return Outcome(
+        same=compared(runs, "same"),
+        slow=compared(runs, "slow"),
+        held=held,
+        verdicts=tuple(run.verdict for run in runs),
+        failed=failed,
+    )
+
+
+def good(runs: tuple[Run, ...], variant: str) -> list[Run]:
+    return [run for run in runs if run.variant == variant and grade(run.verdict) == "ok"]
+
+
+def compared(runs: tuple[Run, ...], variant: str) -> Compared:
+    """`a` and this variant by what `harness compare` does, as if the session had measured these two alone."""
+    pair = [run for name in ("a", variant) for run in runs if run.variant == name]
+    said = compare_variants(pair)[0]
+    low, high = (said.ratio.low, said.ratio.high) if said.ratio is not None else (None, None)
+    return Compared(verdict=said.verdict, low=low, high=high)
+
+
+def holds_level(runs: list[Run]) -> bool:
+    """Whether the interval over the rounds holds what the model says a run takes in the middle, as warm as the phone told it was."""
+    warmth = [run.conditions_start.temperature_c.value for run in runs]
+    heat = float(np.mean([1 + LEAKAGE * (celsius - AMBIENT_C) for celsius in warmth if celsius is not None]))
+    level = level_of_rounds([run.latency_ns for run in runs])
+    return level.low <= heat * TRUE_NS[runs[0].variant] <= level.high
+
+
+def measure() -> list[Row]:
+    with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as name:
+        folder = Path(name)
+        bundle = make_bundle(folder / "bundle")
+        recorded = record(folder, bundle)
+        with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+            parts = [
+                pool.submit(
+                    sessions, folder / f"worker-{number}", bundle, recorded, list(range(PAIRS))[number::WORKERS]
+                )
+                for number in range(WORKERS)
+            ]
+            found = [entry for part in parts for entry in part.result(timeout=LIMIT_S)]
+    return rows_of(found)
+
+
+def rows_of(found: list[Outcome]) -> list[Row]:
+    same, slow = [entry.same for entry in found], [entry.slow for entry in found]
+    alarms = share([entry.verdict.startswith(("slower", "faster")) for entry in same])
+    seen = share([entry.verdict.startswith("slower") for entry in slow])
+    answered = [
+        (entry, truth) for side, truth in ((same, 1.0), (slow, SLOWER)) for entry in side if entry.low is not None
+    ]
+    ratios = share([entry.holds(truth) for entry, truth in answered])
+    levels = [held for entry in found for held in entry.held]
+    verdicts = [verdict for entry in found for verdict in entry.verdicts]
+    poor = sum(grade(verdict) != "ok" for verdict in verdicts)
+    failed = sum(len(entry.failed) for entry in found)
+    refused = f"{2 * len(found) - len(answered)} of {2 * len(found)} comparisons refused"
+    not_ok = f"{poor} of {len(verdicts)} runs not ok, {failed} variants given up"
+    pairs = f"{len(found)} sessions of `{PROTOCOL.name}` over adb"
+    return [
+        Row(what=f"false alarms between identical variants, {pairs}", figure="<= 5 %", measured=f"{alarms:.1%}", reached=alarms <= 0.05, instead=refused),
+        Row(what=f"a real 5 % slow-down is seen, {pairs}", figure=">= 95 %", measured=f"{seen:.1%}", reached=seen >= 0.95, instead=not_ok),
+        Row(what=f"95 % intervals of {len(answered)} ratios hold the true one", figure="93-97 %", measured=f"{ratios:.1%}", reached=0.93 <= ratios <= 0.97),
+        Row(what=f"95 % intervals of {len(levels)} levels over {PROTOCOL.rounds} rounds hold the true one", figure="93-97 %", measured=f"{share(levels):.1%}", reached=0.93 <= share(levels) <= 0.97),
+    ]  # fmt: skip
+
+
+def share(held: list[bool]) -> float:
+    return sum(held) / len(held)
