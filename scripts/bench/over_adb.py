@@ -10,22 +10,20 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
-from bench.fleet import keep_results
+from bench.emulated import make_bundle, phone_of, record, served
 from bench.measuring import CI_NOISE
 from bench.table import LIMIT_S, ROOT, Row
 
 sys.path.insert(0, str(ROOT))
 
-from builder.bundle import FileHash, Manifest, Variant, file_sha256, parse_manifest
 from harness.comparison import compare_variants
 from harness.config import PROTOCOLS
 from harness.records import Run
@@ -33,10 +31,8 @@ from harness.session import opened_bundle, run_session
 from harness.statistics import level_of_rounds
 from harness.store import open_store, stored_runs
 from harness.verdicts import grade
-from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.emulated_phone.physics import AMBIENT_C, LEAKAGE, PhysicalPhone
 from tests.harness.phone_model import PhoneModel, true_median
-from tests.harness.small_bundle import make_small_bundle
 
 PAIRS = int(os.environ.get("BENCH_PAIRS", "400"))
 WORKERS = 2
@@ -72,90 +68,13 @@ class Outcome:
     failed: tuple[str, ...]
 
 
-def make_bundle(root: Path) -> Path:
-    """The small network under three names. What follows a flatbuffer is not read, so each file has bytes of its own."""
-    make_small_bundle(root)
-    manifest = parse_manifest((root / "manifest.json").read_text(encoding="utf-8"), where=str(root))
-    first = next(variant for variant in manifest.variants if variant.backend == "tflite")
-    network = (root / first.file).read_bytes()
-    variants = []
-    for name in LEVELS_S:
-        file = root / f"variants/{name}.tflite"
-        file.write_bytes(network + name.encode().ljust(16))
-        changes = {
-            "id": name,
-            "file": f"variants/{file.name}",
-            "bytes": file.stat().st_size,
-            "sha256": file_sha256(file),
-        }
-        variants.append(first.model_copy(update=changes))
-    (root / "manifest.json").write_text(with_variants(root, manifest, tuple(variants)).to_json(), encoding="utf-8")
-    return root
-
-
-def with_variants(root: Path, manifest: Manifest, variants: tuple[Variant, ...]) -> Manifest:
-    """The manifest for these variants alone, each with the results of the network."""
-    golden = manifest.goldens[0]
-    expected = tuple(golden.expected[0].model_copy(update={"variant": variant.id}) for variant in variants)
-    kept = [entry for entry in manifest.files if entry.file.startswith("golden/")]
-    files = [*kept, *(FileHash(file=variant.file, sha256=variant.sha256) for variant in variants)]
-    for entry in manifest.files:
-        if entry not in kept:
-            (root / entry.file).unlink()
-    changes = {
-        "goldens": (golden.model_copy(update={"expected": expected}),),
-        "variants": variants,
-        "files": tuple(files),
-    }
-    return manifest.model_copy(update=changes)
-
-
-def levels_of(bundle: Path) -> dict[str, float]:
-    """By how the files of the models are called on the phone."""
-    return {file_sha256(bundle / f"variants/{name}.tflite")[:16]: level for name, level in LEVELS_S.items()}
-
-
-@contextmanager
-def phone_of(folder: Path, bundle: Path, server: AdbServer, physics: PhysicalPhone) -> Iterator[EmulatedPhone]:
-    with EmulatedPhone(folder, PIXEL, physics=physics, level_s=levels_of(bundle)) as phone:
-        server.connect(phone.address)
-        yield phone
-        server.disconnect(phone.address)
-
-
-def record(folder: Path, bundle: Path) -> Path:
-    """Results of all three under QEMU, of the last one kept: they are one network. A session that is not good ends the benchmark."""
-    out, physics = folder / "recorded", PhysicalPhone(seed=0)
-    with served(folder / "recording") as server, phone_of(folder / "one", bundle, server, physics) as phone:
-        phone.faults.garble = keep_results(phone, out)
-        with opened_bundle(bundle) as opened:
-            result = run_session(opened, [f"android:{phone.address}"], PROTOCOLS["quick"], None, clock=physics)
-    if result.skipped or any(run.golden is None or not run.golden.passed for run in result.runs):
-        sys.exit(f"the recording failed: {result.skipped or [run.verdict for run in result.runs]}")
-    return out
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[AdbServer]:
-    """An adb server of its own for this process."""
-    folder.mkdir()
-    with AdbServer(folder) as server:
-        before = {name: os.environ.get(name) for name in server.environment}
-        os.environ.update(server.environment)
-        try:
-            yield server
-        finally:
-            for name, value in before.items():
-                os.environ.pop(name) if value is None else os.environ.update({name: value})
-
-
 def sessions(folder: Path, bundle: Path, recorded: Path, seeds: list[int]) -> list[Outcome]:
     """One after the other, each on a phone of its own."""
     outcomes = []
     with served(folder) as server:
         for seed in seeds:
             physics = PhysicalPhone(seed=seed, **NOISE)
-            with phone_of(folder / f"phone-{seed}", bundle, server, physics) as phone:
+            with phone_of(folder / f"phone-{seed}", bundle, server, physics, LEVELS_S) as phone:
                 phone.replay(recorded)
                 store = str(folder / f"{seed}.jsonl")
                 with opened_bundle(bundle) as opened, closing(open_store(store, create=True)) as opened_store:
@@ -199,8 +118,8 @@ def holds_level(runs: list[Run]) -> bool:
 def measure() -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as name:
         folder = Path(name)
-        bundle = make_bundle(folder / "bundle")
-        recorded = record(folder, bundle)
+        bundle = make_bundle(folder / "bundle", LEVELS_S)
+        recorded = record(folder, bundle, LEVELS_S)
         with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
             parts = [
                 pool.submit(
