@@ -23,7 +23,7 @@ WIDE = 160  # columns where there is no terminal to ask: a log should not fold i
 
 
 class Progress:
-    """A progress bar on stderr while the variants are measured; nothing without a terminal."""
+    """A progress bar on stderr while the variants are measured, which a log does not get; a device that is waited for is told in any case."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         from rich.console import Console
@@ -39,10 +39,16 @@ class Progress:
             disable=args.quiet or args.json or not sys.stderr.isatty(),
         )
         self._task = self._bars.add_task("measuring", total=None)
+        self._quiet: bool = args.quiet
 
     def __enter__(self) -> Callable[[Step], None]:
         self._bars.start()
-        return lambda step: self._bars.update(
+        return self._told
+
+    def _told(self, step: Step) -> None:
+        if step.waiting is not None and not self._quiet:
+            print(f"{step.device}: {step.waiting}", file=sys.stderr)  # above the bar, where there is one
+        self._bars.update(
             self._task, description=f"{step.variant} on {step.device}", completed=step.index, total=step.total
         )
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from harness.pictures import Picture
 
 BACKOFF_S = (2.0, 8.0, 30.0)  # before a device that was lost is tried again; after the last try it is quarantined
+STARTING_S = (60.0, 90.0)  # after those, for one that was there in this session: a phone that restarts takes minutes
 HERE = ("host", "arm64", "replay")  # kinds that share this computer's processor: measured one after the other
 
 
@@ -46,12 +47,16 @@ class Skipped:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """Progress: measurement number `index` of `total` on a device is about to be made, of `variant`."""
+    """Progress: measurement number `index` of `total` on a device is about to be made, of `variant`.
+
+    `waiting`: not yet, because the device was lost; the reason and the pause before it is tried again.
+    """
 
     device: str
     variant: str
     index: int
     total: int
+    waiting: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,13 +198,14 @@ class _Session:
         runs: list[Run] = []
         skipped: list[Skipped] = []
         left = turns(self.bundle.manifest.variants, self.protocol)
-        total, pauses = len(left), list(BACKOFF_S)
+        total, tries, known = len(left), 0, False
         start_c: list[float | None] = []
         while left and not self.stop.is_set():
             before = len(left)
             try:
                 with ExitStack() as stack:
                     device = stack.enter_context(open_device(name))
+                    known = True
                     start_c = start_c or [device.conditions().temperature_c.value]
                     if isinstance(device, Pinnable) and self.protocol.pins.any:
                         stack.enter_context(device.pin(self.protocol.pins))
@@ -216,14 +222,18 @@ class _Session:
                         )
                         left.pop(0)
             except DeviceLost as error:
-                pauses = list(BACKOFF_S) if len(left) < before else pauses
-                if not pauses:
-                    skipped.append(
-                        self._given_up(name, f"quarantined after {len(BACKOFF_S) + 1} tries: {error}", error)
-                    )
+                tries = 0 if len(left) < before else tries
+                pauses = (*BACKOFF_S, *STARTING_S) if known else BACKOFF_S
+                if tries == len(pauses):
+                    skipped.append(self._given_up(name, f"quarantined after {tries + 1} tries: {error}", error))
                     break
                 if not self.stop.is_set():
-                    self.clock.sleep(pauses.pop(0))
+                    waiting = f"{error} It is tried again in {pauses[tries]:g} s."
+                    self.on_step(
+                        Step(device=name, variant=left[0][1].id, index=total - len(left), total=total, waiting=waiting)
+                    )
+                    self.clock.sleep(pauses[tries])
+                    tries += 1
             except (DeviceError, MissingToolError) as error:  # it cannot be opened or left
                 skipped.append(self._given_up(name, str(error), error))
                 break

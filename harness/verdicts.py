@@ -11,6 +11,7 @@ from builder.bundle.tensors import as_golden, golden_tensor, peak_of, psnr_db, s
 from harness.errors import MeasurementError, VerificationError
 from harness.records import Conditions, GoldenResult, Run
 from harness.statistics import stationarity, summarize
+from harness.usage import load_beside
 
 if TYPE_CHECKING:
     from harness.devices.base import Tensors
@@ -19,6 +20,7 @@ MAX_DISPERSION = (
     0.10  # 1.4826 MAD / median of the warm latencies; above it neither the median nor a comparison means much
 )
 MAX_UNCERTAINTY = 0.05  # how far the 95 % interval may reach from the median
+MAX_LOAD = 20.0  # percent of all processors that others may use meanwhile: as much as `standard` lets begin (conditions.max_load)
 SAME_CLOCK = 0.01  # relative; kernels round clocks to their own steps
 # the first words of what makes a run invalid though its output is right: the measurement is no measurement of the variant
 DISTURBED = ("no latencies", "throttled", "clocks changed", "not stationary")
@@ -73,6 +75,9 @@ def verdict_of(run: Run) -> str:
         return f"unstable: which delegate executed is unknown ({run.delegate_executed.reason})"
     if _went_dark(run):
         return "unstable: the screen went off while it was measured, which changes how its programs are scheduled"
+    beside = load_beside(run).value
+    if beside is not None and beside > MAX_LOAD:
+        return f"unstable: other programs used {beside:.0f} % of the processors while it was measured (limit {MAX_LOAD:.0f} %)"
     noise = _noise(run) if run.metric == "latency" and not run.protocol.sustained else None
     return "ok" if noise is None else f"unstable: {noise}"
 

@@ -24,7 +24,7 @@ from harness.devices.adb import Adb, Listed, listed_devices, words
 from harness.devices.adb_wireless import reachable
 from harness.devices.android_files import Folders, pull_verified, push_verified, remove
 from harness.devices.android_pins import pinned, repair
-from harness.devices.android_state import conditions, device_info, emulator_label, properties
+from harness.devices.android_state import conditions, device_info, emulator_label, started
 from harness.devices.base import Device, Found, Measured, Request
 from harness.devices.runner_binaries import LOADER, RUNNER, runner_bundle
 from harness.devices.runner_result import (
@@ -94,7 +94,7 @@ class Android:
 
     def __init__(self, serial: str) -> None:
         self._adb = Adb(serial)
-        self._properties = properties(self._adb)
+        self._properties = started(self._adb)
         self.simulated: str | None = emulator_label(self._properties)
         self._pins: tuple[TextReading, ...] = ()
         locks = cache_root() / "locks"

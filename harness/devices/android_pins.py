@@ -14,6 +14,7 @@ from pathlib import Path
 from harness.config import Pins
 from harness.devices.adb import Adb, words
 from harness.devices.android_files import write_journal
+from harness.devices.android_state import started
 from harness.errors import DeviceError
 from harness.records import TextReading
 
@@ -50,6 +51,7 @@ def repair(adb: Adb, journal: Path) -> None:
     """
     if not journal.exists():
         return
+    started(adb)  # one that restarted and has no services yet would refuse everything
     refused = []
     for entry in json.loads(journal.read_text(encoding="utf-8")):
         result = adb.shell(words(*entry["undo"]), doing="take back a setting")

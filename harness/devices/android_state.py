@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from harness.devices.adb import Adb
+from harness.errors import DeviceLost
 from harness.probes.battery import battery_percent, battery_temperature, charging
 from harness.probes.clocks import clocks_mhz
 from harness.probes.headroom import thermal_headroom
@@ -46,6 +47,17 @@ STATE = f"; echo; echo {PART}; ".join(
 
 def properties(adb: Adb) -> dict[str, str]:
     return parse_properties(adb.checked_shell("getprop", doing="tell its properties"))
+
+
+def started(adb: Adb) -> dict[str, str]:
+    """The properties of a phone that has started. Raises DeviceLost for one that has not: adbd answers long before Android's services do.
+
+    The activity manager sets sys.boot_completed when all are there (AOSP, ActivityManagerService.finishBooting), on every Android.
+    """
+    known = properties(adb)
+    if known.get("sys.boot_completed") != "1":
+        raise DeviceLost(f"{adb.serial} is still starting; wait until its lock screen shows.")
+    return known
 
 
 def parse_properties(text: str) -> dict[str, str]:

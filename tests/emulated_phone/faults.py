@@ -18,7 +18,7 @@ class Faults:
     back. `garble`: what becomes of the output of a shell command, framing and all else in order. `crash`: the signal that ends
     the benchmark as soon as it starts. `refuse`: shell commands that contain this text end as ones without permission do. `deaf`: packets of the host are taken and never answered.
     `locked`: the screen is off and stays so, and apps are behind the lock. `log`: lines of apps in the log are lost, or their ends.
-    `clock_ahead_s`: how far the phone's wall clock has jumped.
+    `clock_ahead_s`: how far the phone's wall clock has jumped. `starting`: adb answers, and no service of Android is there yet.
     """
 
     unauthorized: bool = False
@@ -38,3 +38,4 @@ class Faults:
     locked: bool = False
     log: Literal["lost", "cut"] | None = None
     clock_ahead_s: float = 0.0
+    starting: bool = False

@@ -21,6 +21,7 @@ PROPERTIES = {
     "ro.product.name": "sdk_gphone64_arm64",
     "ro.soc.manufacturer": "QEMU",
     "ro.soc.model": "cortex-a76",
+    "sys.boot_completed": "1",
 }
 BATTERY = """Current Battery Service state:
   AC powered: false

@@ -66,15 +66,24 @@ sha256sum() {  # a file that has not changed is read once where benchmarks are r
 }
 getprop() {
     [ $# -eq 0 ] || { command_not_found_handle getprop "$@"; return; }
-    text "$PHONE_ANSWERS/getprop"
+    if [ -n "$PHONE_STARTING" ]; then
+        text "$PHONE_ANSWERS/getprop" | grep -v sys.boot_completed
+    else
+        text "$PHONE_ANSWERS/getprop"
+    fi
+}
+no_service() {  # while Android starts
+    [ -n "$PHONE_STARTING" ] && echo "cmd: Can't find service: $1" >&2
 }
 dumpsys() {
+    no_service "$1" && return 1
     [ $# -eq 1 ] || { command_not_found_handle dumpsys "$@"; return; }
     [ "$1$PHONE_LOCKED" != power1 ] || { echo "  mWakefulness=Asleep"; return; }
     [ -f "$PHONE_ANSWERS/dumpsys.$1" ] || { echo "Can't find service: $1" >&2; return 1; }
     text "$PHONE_ANSWERS/dumpsys.$1"
 }
 settings() {
+    no_service settings && return 20
     local file="$PHONE_STATE/$2.$3"
     case "$1:$#" in
         get:3) if [ -f "$file" ]; then text "$file"; else echo null; fi ;;
@@ -84,6 +93,7 @@ settings() {
     esac
 }
 cmd() {
+    no_service "$1" && return 20
     case "$1 $2" in
         "thermalservice headroom") text "$PHONE_ANSWERS/headroom" ;;
         "power set-fixed-performance-mode-enabled") printf '%s\n' "$3" > "$PHONE_STATE/fixed_performance" ;;
@@ -212,7 +222,10 @@ class Shell:
             cwd=self._root,
             env=self._environment
             | {"PHONE_CRASH": str(self._faults.crash or ""), "PHONE_REPLAY": str(self.replay or "")}
-            | {"PHONE_LOCKED": "1" if self._faults.locked else ""}
+            | {
+                "PHONE_LOCKED": "1" if self._faults.locked else "",
+                "PHONE_STARTING": "1" if self._faults.starting else "",
+            }
             | (run.environment if run is not None else {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -53,6 +53,7 @@ def properties(
         "ro.product.manufacturer": maker,
         "ro.product.model": model,
         "ro.product.name": device,
+        "sys.boot_completed": "1",
     } | {name.replace("__", "."): value for name, value in more.items()}
 
 

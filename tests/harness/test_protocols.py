@@ -24,7 +24,7 @@ from harness.devices.base import Measured, Request
 from harness.errors import DeviceError, DeviceLost, MeasurementError, UsageError
 from harness.measurement import lasting, settled
 from harness.records import Conditions, DeviceInfo, ProcessorUse, Reading, TextReading, TimeInState
-from harness.session import SessionResult, opened_bundle, resumable, run_session, turns
+from harness.session import SessionResult, Step, opened_bundle, resumable, run_session, turns
 from harness.store import open_store, stored_runs
 from harness.throttling import throttling
 from harness.warmup import warmup_length
@@ -281,14 +281,17 @@ def test_a_lost_device_is_tried_again_and_nothing_is_measured_twice(
 def test_a_device_that_stays_lost_is_quarantined_with_the_reason(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After four tries it is given up; the failure carries exit code 6, and what was measured before is in the result."""
+    """After six tries it is given up; the failure carries exit code 6, and what was measured before is in the result."""
     bench = Bench(VirtualClock(), lost=tuple(range(2, 99)))
     plan = Protocol(name="p", warmup=1, runs=10, rounds=3, memory_pass=False)
-    result = measured_on(bench, bundle, plan, monkeypatch)
+    steps: list[Step] = []
+    result = measured_on(bench, bundle, plan, monkeypatch, on_step=steps.append)
     assert len(result.runs) == 1
+    waits = [step.waiting for step in steps if step.waiting is not None]
+    assert waits == [f"it went away. It is tried again in {seconds} s." for seconds in (2, 8, 30, 60, 90)]
     (failed,) = [entry for entry in result.skipped if entry.failed]
     assert failed.exit_code == DeviceError.exit_code
-    assert failed.reason == "quarantined after 4 tries: it went away."
+    assert failed.reason == "quarantined after 6 tries: it went away."
 
 
 def test_a_session_is_resumed_from_its_store(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

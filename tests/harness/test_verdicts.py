@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from builder.bundle import Bundle
-from harness.records import Conditions, GoldenResult, ProtocolInfo, Reading, Sample, TextReading
-from harness.verdicts import check_golden, exit_code, grade, verdict_of
+from harness.config import PROTOCOLS
+from harness.records import Conditions, GoldenResult, ProcessorUse, ProtocolInfo, Reading, Sample, TextReading
+from harness.verdicts import MAX_LOAD, check_golden, exit_code, grade, verdict_of
 from tests.harness.runs import conditions, make_run
 from tests.harness.small_bundle import converted
 
@@ -91,6 +92,22 @@ def test_a_screen_that_goes_off_is_unstable() -> None:
     assert verdict_of(make_run(conditions_start=lit, conditions_end=dark)).startswith("unstable: the screen went off")
     assert verdict_of(make_run(conditions_start=dark, conditions_end=dark)) == "ok"
     assert verdict_of(make_run(conditions_start=lit, conditions_end=lit)) == "ok"
+
+
+@pytest.mark.parametrize(
+    ("others_s", "expected"),
+    [(0.7, "ok"), (1.0, "unstable: other programs used 25 % of the processors while it was measured (limit 20 %)")],
+)
+def test_heavy_load_by_others_is_unstable(others_s: float, expected: str) -> None:
+    """Of 4 s of processor time 1.5 s were the benchmark's: what others used beside it is judged as `standard` judges it beforehand."""
+    seconds = (Reading(value=value, unit="s") for value in (4.0, 1.5 + others_s, 1.5))
+    passed, busy, own = seconds
+    assert judged(processor_use=ProcessorUse(passed_s=passed, busy_s=busy, own_s=own)) == expected
+
+
+def test_the_limit_of_load_is_that_of_the_standard_protocol() -> None:
+    """What may not be there when a run begins may not be there while it lasts."""
+    assert PROTOCOLS["standard"].conditions.max_load == MAX_LOAD
 
 
 def test_two_levels_in_turn_are_unstable() -> None:

@@ -102,6 +102,9 @@ KINDS: dict[str, Kind] = {
         begin=lambda lab: (switched(unauthorized=True)(lab), lab.phone.drop()), hangs=True
     ),
     "the phone restarts": Kind(begin=lambda lab: lab.phone.reboot()),
+    "the phone restarts and takes a minute and a half": Kind(
+        begin=lambda lab: (switched(starting=True)(lab), lab.phone.reboot()), away_s=90
+    ),
     "the adb server is killed": Kind(begin=lambda lab: lab.server.kill()),
     "another host ends the adb server": Kind(begin=lambda lab: lab.server.end_by_another()),
     "an adb server of another version takes over": Kind(begin=lambda lab: lab.server.replace_by_older()),
