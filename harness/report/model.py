@@ -100,8 +100,11 @@ def _chapter(store: Store, name: str, runs: list[Run], every: list[Run]) -> Chap
         order = {variant.id: index for index, variant in enumerate(manifest.variants)}
         chosen.sort(key=lambda group: order.get(group.variant, len(order)))
     detailed = _detailed(chosen)
+    shared = _shared(runs)
     entries = tuple(
-        _entry(store, group, facts.get(group.variant), (group.variant, group.device, group.sustained) in detailed)
+        _entry(
+            store, group, shared, facts.get(group.variant), (group.variant, group.device, group.sustained) in detailed
+        )
         for group in chosen
     )
     return Chapter(
@@ -114,7 +117,18 @@ def _chapter(store: Store, name: str, runs: list[Run], every: list[Run]) -> Chap
     )
 
 
-def _entry(store: Store, group: Group, variant: Variant | None, detailed: bool) -> Entry:
+Shared = dict[tuple[tuple[str, str], str | None], set[str]]
+"""The variants that took turns, by device and session."""
+
+
+def _shared(runs: list[Run]) -> Shared:
+    found: Shared = {}
+    for run in runs:
+        found.setdefault(((run.device.kind, run.device.id), run.session), set()).add(run.variant)
+    return found
+
+
+def _entry(store: Store, group: Group, shared: Shared, variant: Variant | None, detailed: bool) -> Entry:
     good = [run for run in group.runs if grade(run.verdict) == "ok"]
     run = good[-1] if good else group.last
     summary = summary_of(run)
@@ -122,19 +136,19 @@ def _entry(store: Store, group: Group, variant: Variant | None, detailed: bool) 
         run=run,
         rounds=len(group.runs),
         summary=summary,
-        level=_level(good, summary),
+        level=_level(good, summary, len(shared[group.device, run.session])),
         variant=variant,
         pictures=store.pictures(run.id) if detailed else (),
         detailed=detailed,
     )
 
 
-def _level(good: list[Run], summary: Summary | None) -> Level | None:
+def _level(good: list[Run], summary: Summary | None, turns: int) -> Level | None:
     """Over the good rounds, or of the one run that is shown; None where there are no latencies, or none above zero."""
     if summary is None or summary.low <= 0:
         return None
     rounds = [run.latency_ns for run in good if run.latency_ns and all(run.latency_ns)]
-    return level_of_rounds(rounds) if len(rounds) > 1 else level_of_summary(summary)
+    return level_of_rounds(rounds, turns) if len(rounds) > 1 else level_of_summary(summary)
 
 
 def _detailed(chosen: list[Group]) -> set[tuple[str, tuple[str, str], bool]]:

@@ -122,16 +122,16 @@ def _level(value: float, low: float, high: float, freedom: float) -> Level:
     )
 
 
-def level_of_rounds(rounds: Sequence[ArrayLike]) -> Level:
+def level_of_rounds(rounds: Sequence[ArrayLike], turns: int = 1) -> Level:
     """Level over several rounds. Its interval is that of the rounds' medians (Student's t of their logarithms, for rounds of which
-    neighbours resemble one another, see `design`), which holds whatever makes one round differ from the next; of a single round it is the one within the run. Raises ValueError for no rounds.
+    neighbours resemble one another, see `design`), which holds whatever makes one round differ from the next; of a single round it is the one within the run. `turns`: variants that took
+    turns, so that as many runs lie from one round to the next. Raises ValueError for no rounds.
     """
     if len(rounds) == 1:
         return level_of_samples(rounds[0])
     logs = log_medians(rounds)
-    error = sqrt(
-        float(np.sum((logs - logs.mean()) ** 2)) / (logs.size - design(logs.size)) * design(logs.size) / logs.size
-    )
+    effect = design(logs.size, turns)
+    error = sqrt(float(np.sum((logs - logs.mean()) ** 2)) / (logs.size - effect) * effect / logs.size)
     return Level(
         log_value=float(np.mean(logs)),
         below=error,
@@ -142,12 +142,13 @@ def level_of_rounds(rounds: Sequence[ArrayLike]) -> Level:
     )
 
 
-def design(rounds: int) -> float:
-    """How many times the variance of independent rounds their mean has, when the correlation of neighbours is ROUND_CORRELATION.
+def design(rounds: int, turns: int = 1) -> float:
+    """How many times the variance of independent rounds their mean has, when the correlation of neighbouring runs is ROUND_CORRELATION
+    and `turns` runs lie from one round to the next.
 
     1 + 2 sum (1 - j / n) r^j (Kish's design effect for an autoregressive series, as in Bayley & Hammersley 1946, J. R. Stat. Soc. 8).
     """
-    return 1 + 2 * sum((1 - lag / rounds) * ROUND_CORRELATION**lag for lag in range(1, rounds))
+    return 1 + 2 * sum((1 - lag / rounds) * ROUND_CORRELATION ** (lag * turns) for lag in range(1, rounds))
 
 
 def log_medians(rounds: Sequence[ArrayLike]) -> NDArray[np.float64]:

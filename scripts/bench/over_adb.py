@@ -111,7 +111,7 @@ def holds_level(runs: list[Run]) -> bool:
     """Whether the interval over the rounds holds what the model says a run takes in the middle, as warm as the phone told it was."""
     warmth = [run.conditions_start.temperature_c.value for run in runs]
     heat = float(np.mean([1 + LEAKAGE * (celsius - AMBIENT_C) for celsius in warmth if celsius is not None]))
-    level = level_of_rounds([run.latency_ns for run in runs])
+    level = level_of_rounds([run.latency_ns for run in runs], turns=len(LEVELS_S))
     return level.low <= heat * TRUE_NS[runs[0].variant] <= level.high
 
 

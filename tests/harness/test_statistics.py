@@ -103,6 +103,19 @@ def test_rounds_tell_how_runs_differ() -> None:
     assert alone / 300 < 0.7
 
 
+def test_rounds_that_lie_apart_resemble_one_another_less() -> None:
+    """With three variants in turn the interval of one still holds the truth in 95 %, and would be too wide if its rounds counted as neighbours."""
+    held = wide = 0
+    for turn in range(400):
+        offsets = np.log(correlated(20_000 + turn, 15, 0.5, 0.02))[::3]
+        rounds = [correlated(5 * turn + number, 100, 0.3) * np.exp(offset) for number, offset in enumerate(offsets)]
+        apart, near = level_of_rounds(rounds, turns=3), level_of_rounds(rounds)
+        held += apart.low <= 1 <= apart.high
+        wide += near.low <= 1 <= near.high
+    assert 0.92 <= held / 400 <= 0.97
+    assert wide / 400 > 0.97
+
+
 def test_five_percent_is_seen_in_rounds() -> None:
     """A 5 % slow-down under 1 % of run-to-run noise is called slower, the reverse faster."""
     random = np.random.default_rng(5)
