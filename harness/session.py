@@ -222,6 +222,8 @@ class _Session:
                         )
                         left.pop(0)
             except DeviceLost as error:
+                if not left:
+                    break  # lost while it was left: all is measured, and what it could not take back the next start repairs
                 tries = 0 if len(left) < before else tries
                 pauses = (*BACKOFF_S, *STARTING_S) if known else BACKOFF_S
                 if tries == len(pauses):

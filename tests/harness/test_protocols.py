@@ -294,6 +294,26 @@ def test_a_device_that_stays_lost_is_quarantined_with_the_reason(
     assert failed.reason == "quarantined after 6 tries: it went away."
 
 
+class LostOnLeaving(Bench):
+    """Goes away when all was measured, while the session puts back what it changed."""
+
+    def __exit__(self, *error: object) -> None:
+        raise DeviceLost("it went away.")
+
+
+def test_a_device_that_is_lost_after_its_last_measurement_loses_nothing(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All runs are in the result, and nobody is waited for: the next start of that device repairs it."""
+    bench = LostOnLeaving(VirtualClock())
+    plan = Protocol(name="p", warmup=1, runs=10, rounds=3, memory_pass=False)
+    steps: list[Step] = []
+    result = measured_on(bench, bundle, plan, monkeypatch, on_step=steps.append)
+    assert [run.round for run in result.runs] == [0, 1, 2]
+    assert not [entry for entry in result.skipped if entry.failed]
+    assert not [step for step in steps if step.waiting is not None]
+
+
 def test_a_session_is_resumed_from_its_store(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a killed session has stored is not measured again, and the rest gets the same session id."""
     where = str(tmp_path / "runs.sqlite")
