@@ -11,12 +11,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from builder.config import describe
 from builder.errors import ConfigError
 from builder.precision.layers import Layer, LayerOp, LayerTable
 from builder.precision.ranges import PLAIN, CalibrationSettings
 from builder.precision.scheme import Scheme, parse_scheme
 from builder.suggest import did_you_mean
+from builder.toml_file import describe
 
 Position = Literal["first", "last", "depthwise", "norm"]
 Between = Literal["float", "static_wi8_ai8"]

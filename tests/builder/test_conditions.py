@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from builder.conditions import uncovered
-from builder.config import InputSection
-from builder.data import DataFile, DataSets
+from builder.project.condition_inputs import uncovered
+from builder.project.config import InputSection
+from builder.project.data import DataFile, DataSets
 
 IMAGE = InputSection(name="image", kind="image", shape=(1, 3, 8, 8), range=(0.0, 1.0))
 STYLE = InputSection(name="style", kind="vector", shape=(1, 5))

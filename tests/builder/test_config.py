@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.config import load_config, parse_size
 from builder.errors import ConfigError
+from builder.project.config import load_config, parse_size
 from tests.builder.projects import CONFIG
 
 

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from builder.backends.base import Model
-from builder.backends.origins import Origin
+from builder.backends.coverage import explained, require_coverage
 from builder.bundle import Coverage
-from builder.coverage import explained, require_coverage
-from builder.culprit import name_culprit
 from builder.errors import ConversionError, SourceError, VerificationError
-from builder.refusals import refuse_what_no_file_holds
+from builder.graph.culprit import name_culprit
+from builder.graph.model import Model
+from builder.graph.origins import Origin
+from builder.graph.refusals import refuse_what_no_file_holds
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's own, from within export
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from builder.bundle import TensorSpec
-from builder.config import load_config
-from builder.data import DataFile, DataSets, find_data, read_sample
 from builder.errors import DataError
-from builder.heldout import check_held_out
+from builder.graph.samples import read_sample
+from builder.project.config import load_config
+from builder.project.data import DataFile, DataSets, find_data
+from builder.project.held_out import check_held_out
 from tests.builder.projects import make_project
 
 IMAGE = TensorSpec(

@@ -13,7 +13,7 @@ import pytest
 
 from builder.bundle import OWNER_FILE
 from builder.errors import OutputError
-from builder.output import replacing
+from builder.storage.output import replacing
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +100,7 @@ def test_a_killed_build_leaves_nothing_under_the_final_name_and_the_next_one_wor
         f"""
         import sys
         from pathlib import Path
-        from builder.output import replacing
+        from builder.storage.output import replacing
         with replacing(Path({str(out)!r})) as work:
             (work / "a").write_text("half")
             print("ready", flush=True)

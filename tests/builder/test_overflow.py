@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from builder.bundle.tensors import write_picture
-from builder.culprit import name_overflow
 from builder.errors import VerificationError
-from builder.work.variant import require_numbers
+from builder.graph.culprit import name_overflow
+from builder.workers.jobs.variant import require_numbers
 from tests.builder.models import picture_model, seeded
 
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from builder.bundle import TensorSpec
-from builder.config import SearchSection
-from builder.data import read_sample
 from builder.errors import MissingToolError, SourceError
+from builder.graph.samples import read_sample
+from builder.plan_search.goal import Goal
+from builder.project.config import SearchSection
 from builder.quality import perceptual
 from builder.quality.perceptual import Perceptual
-from builder.search.goal import Goal
 from tests.builder.models import image_spec
 
 PICTURE = Path(__file__).resolve().parents[2] / "examples" / "tiny_style" / "images" / "evaluation" / "chelsea.jpg"

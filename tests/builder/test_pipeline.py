@@ -202,7 +202,7 @@ def workers_of(cache: Path) -> list[int]:
                 line = (entry / "cmdline").read_bytes()
             except OSError:
                 continue  # it ended while we looked
-            if b"builder.worker" in line and str(cache).encode() in line:
+            if b"builder.workers.worker" in line and str(cache).encode() in line:
                 found.append(int(entry.name))
     return found
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from builder.backends import BACKENDS
-from builder.config import VariantSection
+from builder.backends.support import check_support
 from builder.errors import ConfigError
 from builder.precision.plan import load_plan, resolve
 from builder.precision.presets import plan_path, preset_names
 from builder.precision.ranges import PLAIN, CalibrationSettings
-from builder.support import check_support
+from builder.project.config import VariantSection
 from tests.builder.models import Mixed, picture_model, plan_of, seeded
 from tests.builder.projects import edit, make_project
 
@@ -132,8 +132,8 @@ def test_a_preset_is_converted_like_a_plan(project: Path, tmp_path: Path) -> Non
 
 def test_calibration_is_streamed_and_tells_how_far_it_is(project: Path, tmp_path: Path) -> None:
     """A sample is read when it is asked for, and the stage names its number and how many there are."""
-    from builder.jobs import VariantJob
-    from builder.lowering import counted
+    from builder.workers.jobs.lowering import counted
+    from builder.workers.messages import VariantJob
 
     files = tuple(sorted((project / "calibration").iterdir()))
     job = VariantJob(
@@ -151,8 +151,8 @@ def test_calibration_is_streamed_and_tells_how_far_it_is(project: Path, tmp_path
 @pytest.mark.filterwarnings("ignore")  # deprecations inside torch.export
 def test_two_plans_calibrate_once(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What calibration saw is kept by content: another plan of the same network and samples reads it."""
-    from builder.jobs import VariantJob
-    from builder.lowering import prepared
+    from builder.workers.jobs.lowering import prepared
+    from builder.workers.messages import VariantJob
 
     monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from builder.config import LimitsSection, load_config
 from builder.errors import ConversionError, SourceError
-from builder.jobs import SourceJob, SourceResult
-from builder.pool import WorkerPool
 from builder.process import Service, ToolFailed, ToolMemory, ToolTimeout
+from builder.project.config import LimitsSection, load_config
+from builder.workers.messages import SourceJob, SourceResult
+from builder.workers.pool import WorkerPool
 from tests.builder.projects import make_project
 
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from builder.bundle import Tiling
-from builder.reach import Reach, reach_of
-from builder.tiling import SEAM, run_tiled, tiling_facts
+from builder.graph.receptive_field import Reach, reach_of
+from builder.graph.tiling import SEAM, run_tiled, tiling_facts
 from tests.builder.models import image_spec
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's own, from within export

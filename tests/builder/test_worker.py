@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from builder.errors import VerificationError
-from builder.work.folder import refuse_paths_of_this_machine
+from builder.workers.jobs.folder import refuse_paths_of_this_machine
 
 
 def test_an_artifact_that_names_its_place_of_making_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,12 +16,12 @@ import psutil
 import pytest
 
 import harness
-from harness.cluster import run_on_cluster
-from harness.config import PROTOCOLS, Protocol
 from harness.errors import UsageError
-from harness.records import Run
-from harness.session import opened_bundle
-from harness.store import open_store, stored_runs
+from harness.protocol import PROTOCOLS, Protocol
+from harness.records.run import Run
+from harness.records.store import open_store, stored_runs
+from harness.session.cluster import run_on_cluster
+from harness.session.session import opened_bundle
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 120

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness.comparison import compare_runs, compare_variants
+from harness.analysis.comparison import compare_runs, compare_variants
 from harness.errors import UsageError
-from harness.records import ProtocolInfo, Reading, Run, TextReading
+from harness.records.run import ProtocolInfo, Reading, Run, TextReading
 from tests.harness.runs import conditions, counted_run, device, make_run, noisy, rounds
 
 SLOW = tuple(5_600_000 + 1000 * (index % 7) for index in range(30))

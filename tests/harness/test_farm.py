@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.devices.apk import application_id
+from harness.devices.android.apk import application_id
 from harness.errors import StoreError, UsageError
 from harness.farm import FARMS, write_job
 from harness.farm.imported import import_results
-from harness.store import open_store
+from harness.records.store import open_store
 from tests.harness.runs import device, make_run
 from tests.harness.small_bundle import make_small_bundle
 from tests.harness.test_cli import harness

@@ -137,7 +137,7 @@ def test_another_host_cannot_be_opened() -> None:
 
 def test_nothing_but_the_model_is_inside_a_sample() -> None:
     """A timed sample of a model that does nothing is far below a millisecond: nothing is polled or stored inside."""
-    from harness.devices.host_worker import Loaded, measure
+    from harness.devices.host.worker import Loaded, measure
 
     calls: list[int] = []
     nothing = Loaded(

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from harness.analysis.mode_parity import BOUND, Parity, parity
 from harness.cli import main
 from harness.errors import UsageError
-from harness.parity import BOUND, Parity, parity
-from harness.records import GoldenResult, ProtocolInfo, Run, TextReading
-from harness.store import open_store
+from harness.records.run import GoldenResult, ProtocolInfo, Run, TextReading
+from harness.records.store import open_store
 from tests.harness.runs import conditions, device, noisy, rounds
 
 MISSED = GoldenResult(id="0", passed=False, psnr_db=31.0, max_abs_error=0.2, min_psnr_db=45.0)

@@ -12,9 +12,9 @@ import pytest
 
 from builder.bundle import parse_manifest
 from harness.errors import StoreError
+from harness.records.store import open_store, stored_runs
+from harness.records.store.sql import SqlStore
 from harness.report import make_report
-from harness.store import open_store, stored_runs
-from harness.store.sql import SqlStore
 from tests.harness.postgres import Postgres
 from tests.harness.runs import make_run
 from tests.harness.test_store import PICTURE, ROOT, WRITER

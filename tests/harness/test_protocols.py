@@ -15,19 +15,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.bundle import Bundle, Variant
-from harness import session as sessions
+from harness.analysis.throttling import throttling
 from harness.cli import PROTOCOL_NAMES
 from harness.clock import Clock
-from harness.conditions import unmet, wait_for
-from harness.config import PROTOCOLS, Protocol, Wanted, protocol_named
 from harness.devices.base import Measured, Request
 from harness.errors import DeviceError, DeviceLost, MeasurementError, UsageError
-from harness.measurement import lasting, settled
-from harness.records import Conditions, DeviceInfo, ProcessorUse, Reading, TextReading, TimeInState
-from harness.session import SessionResult, Step, opened_bundle, resumable, run_session, turns
-from harness.store import open_store, stored_runs
-from harness.throttling import throttling
-from harness.warmup import warmup_length
+from harness.protocol import PROTOCOLS, Protocol, Wanted, protocol_named
+from harness.records.run import Conditions, DeviceInfo, ProcessorUse, Reading, TextReading, TimeInState
+from harness.records.store import open_store, stored_runs
+from harness.session import session as sessions
+from harness.session.conditions import unmet, wait_for
+from harness.session.measurement import lasting, settled
+from harness.session.session import SessionResult, Step, opened_bundle, resumable, run_session, turns
+from harness.statistics.warmup import warmup_length
 
 
 @dataclass

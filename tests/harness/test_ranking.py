@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from builder.bundle import Bundle, Ranking
+from harness.analysis.ranking import measured_rankings, write_ranked
 from harness.cli import main
 from harness.errors import MeasurementError, UsageError
-from harness.ranking import measured_rankings, write_ranked
-from harness.records import DeviceInfo, Run, TextReading
-from harness.store import open_store
+from harness.records.run import DeviceInfo, Run, TextReading
+from harness.records.store import open_store
 from tests.bundles import make_bundle
 from tests.harness.runs import device, make_run
 

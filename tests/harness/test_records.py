@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import StoreError
-from harness.records import Run, parse_run, read_jsonl
+from harness.records.run import Run, parse_run, read_jsonl
 from tests.harness.runs import counted_run, make_run
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "formats" / "run-record.schema.json"

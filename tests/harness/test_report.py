@@ -15,13 +15,13 @@ from junitparser import JUnitXml
 from PIL import Image
 
 from builder.bundle import parse_manifest
-from harness.pictures import difference, source_variant
-from harness.records import ProcessorUse, Reading, Run, Sample, TextReading, TimeInState
+from harness.analysis.verdict import judged
+from harness.records.pictures import difference, source_variant
+from harness.records.run import ProcessorUse, Reading, Run, Sample, TextReading, TimeInState
+from harness.records.store import open_store
 from harness.report import make_report
 from harness.report.text import milliseconds, significant, size
 from harness.statistics import summarize
-from harness.store import open_store
-from harness.verdicts import judged
 from tests.harness.browser import chromium
 from tests.harness.phone_model import PhoneModel, session, sustained_run
 from tests.harness.runs import conditions, counted_run, device, make_run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.records import OpDevice, Reading, Sample
+from harness.records.run import OpDevice, Reading, Sample
 from harness.report.cards import card
 from harness.report.model import Entry, summary_of
 from harness.report.text import op_devices

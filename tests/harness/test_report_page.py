@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.records import Run, TextReading
+from harness.analysis.verdict import judged
+from harness.records.run import Run, TextReading
+from harness.records.store import open_store
 from harness.report import make_report, svg
 from harness.report.curves import Trace, history_plot
 from harness.report.plots import Series, overview_plot, run_plot
 from harness.report.text import moments
 from harness.statistics import summarize
-from harness.store import open_store
-from harness.verdicts import judged
 from tests.harness.browser import chromium
 from tests.harness.phone_model import PhoneModel, session, sustained_run
 from tests.harness.runs import counted_run, device, make_run

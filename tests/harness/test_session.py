@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 import harness
+from harness.analysis.verdict import exit_code
 from harness.errors import UsageError
-from harness.records import Run
-from harness.session import Step, opened_bundle, run_session
-from harness.store import open_store, stored_runs
-from harness.verdicts import exit_code
+from harness.records.run import Run
+from harness.records.store import open_store, stored_runs
+from harness.session.session import Step, opened_bundle, run_session
 from tests.harness.small_bundle import write_manifest
 
 
@@ -85,7 +85,7 @@ def test_a_variant_that_breaks_does_not_stop_the_others(small_bundle: Path, tmp_
     (bundle / "variants" / "small.tflite").write_bytes(b"not a model" * 100)
     write_manifest(bundle)
     steps: list[Step] = []
-    from harness.config import PROTOCOLS
+    from harness.protocol import PROTOCOLS
 
     with opened_bundle(bundle) as opened:
         result = run_session(opened, ["host"], PROTOCOLS["quick"], None, steps.append)

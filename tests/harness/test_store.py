@@ -12,9 +12,9 @@ import pytest
 
 from builder.bundle import Manifest, parse_manifest
 from harness.errors import StoreError
-from harness.pictures import Picture, png_bytes
-from harness.store import open_store, stored_runs
-from harness.store.sql import SqlStore, sqlite_url
+from harness.records.pictures import Picture, png_bytes
+from harness.records.store import open_store, stored_runs
+from harness.records.store.sql import SqlStore, sqlite_url
 from tests.harness.runs import make_run
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ WRITER = """
 import sys, itertools
 from tests.harness.runs import make_run
 from tests.harness.test_store import PICTURE
-from harness.store import open_store
+from harness.records.store import open_store
 store = open_store(sys.argv[1], create=True)
 for number in itertools.count():
     store.append(make_run(id=f"{sys.argv[2]}-{number}"), (PICTURE,))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.comparison import Comparison, compare_runs, compare_variants
-from harness.verdicts import grade, judged
+from harness.analysis.comparison import Comparison, compare_runs, compare_variants
+from harness.analysis.verdict import grade, judged
 from tests.harness.phone_model import PhoneModel, session
 
 LEVEL_NS = 8e6

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from builder.bundle import Bundle
-from harness.config import PROTOCOLS
-from harness.records import Conditions, GoldenResult, ProcessorUse, ProtocolInfo, Reading, Sample, TextReading
-from harness.verdicts import MAX_LOAD, check_golden, exit_code, grade, verdict_of
+from harness.analysis.verdict import MAX_LOAD, check_golden, exit_code, grade, verdict_of
+from harness.protocol import PROTOCOLS
+from harness.records.run import Conditions, GoldenResult, ProcessorUse, ProtocolInfo, Reading, Sample, TextReading
 from tests.harness.runs import conditions, make_run
 from tests.harness.small_bundle import converted
 

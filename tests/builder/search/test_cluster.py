@@ -16,13 +16,14 @@ import psutil
 import pytest
 
 from builder.errors import ConfigError
-from builder.pool import WorkerPool
-from builder.project import open_project
-from builder.search.cluster import Cluster
-from builder.search.goal import Measures
-from builder.search.space import Choice
-from builder.search.trials import Exporter
-from builder.steps import Silent, export_source
+from builder.plan_search.goal import Measures
+from builder.plan_search.space import Choice
+from builder.plan_search.trials import Exporter
+from builder.project.project import open_project
+from builder.steps.listener import Silent
+from builder.steps.source import export_source
+from builder.workers.cluster import Cluster
+from builder.workers.pool import WorkerPool
 from tests.builder.projects import make_project
 
 WAIT_S = 120.0
@@ -124,6 +125,6 @@ def test_a_scheduler_that_does_not_answer_and_one_without_workers_are_told(
     """Each is one sentence that says what to do."""
     with pytest.raises(ConfigError, match="has no workers; start some with 'dask worker"):
         Cluster(cluster.address)
-    monkeypatch.setattr("builder.search.cluster.CONNECT_S", 1.0)
+    monkeypatch.setattr("builder.workers.cluster.CONNECT_S", 1.0)
     with pytest.raises(ConfigError, match=r"no Dask scheduler answers at 'tcp://127\.0\.0\.1:1'"):
         Cluster("tcp://127.0.0.1:1")

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from builder.config import SearchSection
+from builder.plan_search.cost import WEIGHTED_MACS, MacCost, measure_name
+from builder.plan_search.goal import Goal, Measures
+from builder.plan_search.result import curve, nearest
+from builder.plan_search.space import Choice, plan_of, plan_text
+from builder.plan_search.trials import Trial
 from builder.precision.layers import Layer, LayerTable
 from builder.precision.plan import load_plan, resolve
 from builder.precision.ranges import CalibrationSettings
-from builder.search.cost import WEIGHTED_MACS, MacCost, measure_name
-from builder.search.goal import Goal, Measures
-from builder.search.result import curve, nearest
-from builder.search.space import Choice, plan_of, plan_text
-from builder.search.trials import Trial
+from builder.project.config import SearchSection
 
 NAMES = ("head", "blocks.0.dw", "tail")
 TABLE = LayerTable(

@@ -20,16 +20,17 @@ import pytest
 
 from builder.backends import BACKENDS
 from builder.bundle import Bundle
-from builder.jobs import AnyJob, VariantJob
-from builder.pool import WorkerPool
-from builder.project import open_project
-from builder.search.cost import INSTRUCTIONS
-from builder.search.goal import Goal, Measures
-from builder.search.result import SearchResult
-from builder.search.space import Choice, make_space
-from builder.search.strategy import Search
-from builder.search.trials import PARALLEL, Exporter
-from builder.steps import Silent, export_source
+from builder.plan_search.cost import INSTRUCTIONS
+from builder.plan_search.goal import Goal, Measures
+from builder.plan_search.result import SearchResult
+from builder.plan_search.space import Choice, make_space
+from builder.plan_search.strategy import Search
+from builder.plan_search.trials import PARALLEL, Exporter
+from builder.project.project import open_project
+from builder.steps.listener import Silent
+from builder.steps.source import export_source
+from builder.workers.messages import AnyJob, VariantJob
+from builder.workers.pool import WorkerPool
 from tests.builder.projects import make_project
 
 LIMIT_S = 600.0

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from builder.plan_search.goal import Goal, Measures
+from builder.plan_search.space import Choice, Schemes, Space
+from builder.plan_search.strategy import Search, Shares
 from builder.precision.layers import Layer, LayerTable
-from builder.search.goal import Goal, Measures
-from builder.search.space import Choice, Schemes, Space
-from builder.search.strategy import Search, Shares
 
 SCHEMES = ("fp32", "weight_only_wi8_afp32", "static_wi8_ai8")
 LAYERS = 6
