@@ -16,7 +16,7 @@ from harness.records.run import Run
 from harness.session.session import SessionResult, opened_bundle, run_session
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.harness.devices.conftest import request_for
-from tests.harness.test_protocols import VirtualClock
+from tests.harness.session.test_protocols import VirtualClock
 from tests.small_models import SmallModels
 
 HELP = "Thermal service (thermalservice) commands:\n  help\n    Print this help text.\n"

@@ -17,14 +17,14 @@ from harness.records.store import open_store, stored_runs
 from harness.records.store.sql import SqlStore, sqlite_url
 from tests.harness.runs import make_run
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PICTURE = Picture(role="output", name="stylized", png=png_bytes(np.zeros((4, 4, 3), np.uint8)))
 
 # appends without end, and says so after each append has returned
 WRITER = """
 import sys, itertools
 from tests.harness.runs import make_run
-from tests.harness.test_store import PICTURE
+from tests.harness.records.test_store import PICTURE
 from harness.records.store import open_store
 store = open_store(sys.argv[1], create=True)
 for number in itertools.count():

@@ -14,7 +14,7 @@ from harness.errors import StoreError
 from harness.records.run import Run, parse_run, read_jsonl
 from tests.harness.runs import counted_run, make_run
 
-SCHEMA = Path(__file__).parents[2] / "docs" / "formats" / "run-record.schema.json"
+SCHEMA = Path(__file__).parents[3] / "docs" / "formats" / "run-record.schema.json"
 
 
 @pytest.mark.parametrize("run", [make_run(), counted_run(123_456)])

@@ -16,8 +16,8 @@ from harness.records.store import open_store, stored_runs
 from harness.records.store.sql import SqlStore
 from harness.report import make_report
 from tests.harness.postgres import Postgres
+from tests.harness.records.test_store import PICTURE, ROOT, WRITER
 from tests.harness.runs import make_run
-from tests.harness.test_store import PICTURE, ROOT, WRITER
 
 
 @pytest.fixture(scope="module")

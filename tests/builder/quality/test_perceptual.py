@@ -18,7 +18,7 @@ from builder.quality import perceptual
 from builder.quality.perceptual import Perceptual
 from tests.builder.models import image_spec
 
-PICTURE = Path(__file__).resolve().parents[2] / "examples" / "tiny_style" / "images" / "evaluation" / "chelsea.jpg"
+PICTURE = Path(__file__).resolve().parents[3] / "examples" / "tiny_style" / "images" / "evaluation" / "chelsea.jpg"
 
 
 def noisy(picture: np.ndarray, size: float) -> np.ndarray:  # type: ignore[type-arg]

@@ -23,7 +23,7 @@ from harness.records.store import open_store, stored_runs
 from harness.session.cluster import run_on_cluster
 from harness.session.session import opened_bundle
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LIMIT_S = 120
 LONG = Protocol(name="long", warmup=5, runs=500, threads=1, timeout_s=120)
 

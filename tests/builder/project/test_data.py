@@ -19,7 +19,7 @@ from tests.builder.projects import make_project
 IMAGE = TensorSpec(
     name="image", kind="image", shape=(1, 3, 32, 32), color_order="RGB", range=(0.0, 1.0), resize="center_crop"
 )
-PHOTOGRAPHS = Path(__file__).resolve().parents[2] / "examples" / "tiny_style" / "images"
+PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "examples" / "tiny_style" / "images"
 STYLE = TensorSpec(name="style", kind="vector", shape=(1, 4))
 
 
