@@ -13,7 +13,7 @@ from harness.errors import UsageError
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Wanted(Section):
@@ -25,22 +25,34 @@ class Wanted(Section):
     """
 
     max_temperature_c: float | None = None
+    """The highest temperature of the device, in degrees Celsius."""
     cool_down_c: float | None = Field(default=None, gt=0)
+    """By how many degrees the device may be warmer than at the start of the session."""
     max_thermal_status: int | None = Field(default=None, ge=0, le=6)
+    """The highest thermal status that Android may show; 0 is none, 6 is shutdown."""
     min_battery_percent: float | None = Field(default=None, ge=0, le=100)
+    """The lowest charge of the battery."""
     not_charging: bool = False
+    """Whether the device must not charge."""
     screen: Literal["on", "off"] | None = None
+    """The state that the screen must have."""
     airplane_mode: bool | None = None
+    """The state that airplane mode must have."""
     max_load: float | None = Field(default=None, gt=0, le=100)
+    """The percent of all processors that other programs may use."""
     wait_s: float = Field(default=900, gt=0)
+    """Seconds to wait for the conditions. After that, the variant is not measured and the session says why."""
 
 
 class Pins(Section):
     """What is set on a phone while it is measured, and set back on any end."""
 
     fixed_performance: bool = False
+    """Android's fixed performance mode, where the phone has it."""
     stay_awake: bool = False
+    """Keep the screen on while a cable is connected."""
     airplane_mode: bool = False
+    """Turn radios off."""
 
     @property
     def any(self) -> bool:
@@ -59,18 +71,31 @@ class Protocol(Section):
     """
 
     name: str = Field(min_length=1)
+    """The name that records carry; the file's name when you leave it out."""
     warmup: int = Field(ge=1)
+    """Inferences that are not counted, at the least. More follow until the latency is steady."""
     runs: int = Field(ge=1)
+    """Inferences that are counted, at the least."""
     max_runs: int = Field(default=0, ge=0)
+    """Inferences that are counted, at the most; 0 means `runs`."""
     interval: float = Field(default=0.02, gt=0, lt=1)
+    """Counting goes on while the 95 % interval of the median reaches further from it than this part."""
     threads: int = Field(default=2, ge=1, le=64)
+    """Threads of the runtime."""
     rounds: int = Field(default=1, ge=1, le=1000)
+    """How many times each variant has its turn."""
     seed: int = 0
+    """The seed of the order of variants in each round."""
     duration_s: float | None = Field(default=None, ge=1)
+    """Run for that many seconds instead of a number of inferences: throughput under heat."""
     memory_pass: bool = True
+    """Read memory and check the golden in a pass of its own, before timing."""
     timeout_s: float = Field(default=1200, gt=0)
+    """Seconds that one measurement may take."""
     conditions: Wanted = Wanted()
+    """What must hold before a variant is measured."""
     pins: Pins = Pins()
+    """What is set on a phone while it is measured, and set back at any end."""
 
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:

@@ -31,7 +31,7 @@ FileName = Annotated[str, AfterValidator(_file_name)]
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 SourceKind = Literal["factory", "exported", "torchscript", "onnx", "keras", "tensorflow"]
@@ -58,10 +58,15 @@ class ModelSection(Section):
     """`source` is `module:callable` beside the file with `checkpoint` a .safetensors, .pt or .pth state dict; or a whole model."""
 
     name: FileName
+    """The name of your network. Files and packages carry it."""
     version: str = "1"
+    """Your own version of the network, as text."""
     source: str
+    """Where the network comes from: `module:callable` beside this file, or a `.pt2`, `.onnx`, `.keras`, `.h5`, `.ts` file or a SavedModel directory."""
     checkpoint: str | None = None
+    """The weights for a `module:callable`: a `.safetensors`, `.pt` or `.pth` state dict. Pickled code never runs."""
     licence: str = Field(min_length=1)
+    """The licence of the weights, for example `Apache-2.0`. It travels with every bundle and package."""
 
     @model_validator(mode="after")
     def _one_kind_of_source(self) -> Self:
@@ -84,12 +89,19 @@ class TensorSection(Section):
     """An input or output. Pictures are RGB or BGR with a `range`, or with `mean` and `std` of pixels scaled to 0..1."""
 
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    """The name by which apps and `.npz` files know this tensor."""
     kind: Literal["image", "vector", "tensor"]
+    """`image` is a picture, `vector` is a list of numbers such as a style, `tensor` is anything else."""
     dtype: Literal["float32", "int32", "int64"] = "float32"
+    """The type of the numbers that the network takes or gives."""
     range: tuple[float, float] | None = None
+    """The lowest and the highest value, for example `[0.0, 1.0]`. A picture's pixels are scaled to it."""
     mean: tuple[float, float, float] | None = None
+    """One mean for each channel of pixels scaled to 0..1; use it with `std` instead of `range`."""
     std: tuple[float, float, float] | None = None
+    """One standard deviation for each channel of pixels scaled to 0..1; use it with `mean`."""
     color_order: Literal["RGB", "BGR"] = "RGB"
+    """The order of a picture's channels."""
 
     @model_validator(mode="after")
     def _picture_scale(self) -> Self:
@@ -109,7 +121,9 @@ class InputSection(TensorSection):
     """`resize`: how the apps fit a picture of another size: `center_crop` keeps the proportions."""
 
     shape: tuple[int, ...] = Field(min_length=1)
+    """The sizes as the network takes them; `[1, 3, height, width]` for a picture."""
     resize: Literal["stretch", "center_crop"] = "center_crop"
+    """How apps fit a picture of another size: `center_crop` keeps the proportions, `stretch` does not."""
 
     @model_validator(mode="after")
     def _shape(self) -> Self:
@@ -124,13 +138,16 @@ class OutputSection(TensorSection):
     """`labels`: a text file with one class name a line, for classifiers."""
 
     labels: str | None = None
+    """A text file with one class name a line. It makes the output a classifier's."""
 
 
 class DataSection(Section):
     """Globs relative to builder.toml: pictures for a single image input, .npz files (one array an input) otherwise."""
 
     calibration: str | None = None
+    """Files from which ranges of integers are taken, as a glob relative to this file. Static integer schemes need it."""
     evaluation: str
+    """Files on which quality is judged, as a glob relative to this file. No file may be in both sets."""
 
 
 SIZE_UNITS = {"B": 1, "KB": 1000, "MB": 1000_000, "GB": 1000_000_000, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
@@ -160,16 +177,27 @@ class SearchSection(Section):
     """
 
     objective: Literal["psnr", "ssim", "perceptual", "top1", "bytes", "cost"]
+    """What the search makes as good as it can within the limits."""
     min_psnr_db: float | None = Field(default=None, gt=0, lt=200)
+    """The lowest PSNR in dB that the worst evaluation sample may have."""
     min_ssim: float | None = Field(default=None, gt=0, le=1)
+    """The lowest SSIM that the worst evaluation sample may have; 1 is equal."""
     min_perceptual: float | None = Field(default=None, gt=0, le=1)
+    """The lowest similarity of features that the worst evaluation sample may have; 1 is equal."""
     min_top1: float | None = Field(default=None, gt=0, le=1)
+    """The lowest share of evaluation samples whose class stays the same."""
     max_bytes: Annotated[int | str, AfterValidator(_size)] | None = None
+    """The largest artifact, in bytes or as text such as `270 KB`."""
     max_cost: float | None = Field(default=None, gt=0)
+    """The highest cost, as a ratio to the fp32 artifact of the same backend."""
     device: str | None = Field(default=None, min_length=1)
+    """The device whose latency is the cost, as `harness devices` names it. Without it, arm64 instructions are counted."""
     lpips: str | None = None
+    """A file with the weights of LPIPS, to judge perceptual similarity with."""
     schemes: tuple[str, ...] | None = Field(default=None, min_length=2)
+    """The schemes that the search may use; without it, all that the backend has."""
     max_trials: int = Field(default=40, ge=10, le=10_000)
+    """How many artifacts the search may export at the most."""
 
     @model_validator(mode="after")
     def _a_trade_to_make(self) -> Self:
@@ -205,7 +233,9 @@ class LegalizeSection(Section):
     """
 
     off: tuple[str, ...] = ()
+    """Names of rewrites of the graph that you do not want."""
     freeze_norms: bool = False
+    """Give instance and group norms fixed statistics from the calibration data, so that large pictures can be cut into tiles."""
 
 
 class VariantSection(Section):
@@ -219,17 +249,29 @@ class VariantSection(Section):
     """
 
     backend: BackendName
+    """The converter."""
     delegate: str
+    """What runs the file on the phone."""
     id: FileName | None = None
+    """The name in the bundle; without it, backend, delegate and scheme."""
     plan: str | None = None
+    """A plan file beside this file, or `preset:NAME`."""
     scheme: str | None = None
+    """One scheme for all layers, instead of a plan."""
     search: SearchSection | None = None
+    """Budgets for a plan that is searched, instead of a plan."""
     require_coverage: float | None = Field(default=None, gt=0, le=1)
+    """The part of the multiply-accumulates, 0 to 1, that the delegate must take."""
     sizes: tuple[int, ...] | None = Field(default=None, min_length=1)
+    """Several sides of square pictures; each makes a variant."""
     size: int | None = Field(default=None, ge=8, le=8192)
+    """The side of the square pictures that this variant takes, in pixels, instead of the input's `shape`."""
     route: Literal["litert-torch", "onnx2tf"] = "litert-torch"
+    """TFLite only: the converter. `onnx2tf` runs in an environment of its own, which is made at first use."""
     io: Literal["tensors", "images"] = "tensors"
+    """Core ML only: with `images` the file takes and gives pictures and scales the pixels itself."""
     deployment_target: Literal["iOS16", "iOS17", "iOS18"] | None = None
+    """Core ML only: the oldest iOS that must load the file."""
 
     @model_validator(mode="after")
     def _known_delegate_and_one_plan(self) -> Self:
@@ -268,9 +310,13 @@ class AndroidSection(Section):
     """`keystore`: a PKCS#12 or PEM key to sign with (password from the environment variable EDGEBUNDLE_KEYSTORE_PASSWORD)."""
 
     application_id: str
+    """The application id, for example `org.example.tinystyle`."""
     version_name: str = "1.0"
+    """The version that users see."""
     version_code: int = Field(default=1, ge=1, le=2_100_000_000)
+    """The number by which Android knows a newer version."""
     keystore: str | None = None
+    """A PKCS#12 or PEM key to sign with. Its password comes from the environment variable EDGEBUNDLE_KEYSTORE_PASSWORD."""
 
 
 class IosSection(Section):
@@ -279,37 +325,56 @@ class IosSection(Section):
     runtime for them (from iOS 17 on)."""
 
     bundle_identifier: str
+    """The bundle identifier, for example `org.example.tinystyle`."""
     version: str = "1.0"
+    """The version that users see."""
     build: int = Field(default=1, ge=1, le=2_100_000_000)
+    """The build number."""
     deployment_target: str = "16.0"
+    """The oldest iOS that the app runs on."""
     team: str = Field(default="", pattern=r"^([A-Z0-9]{10})?$")
+    """The ten characters of your Apple team; leave it empty to choose in Xcode."""
     app: str | None = None
+    """An `.app` or `.ipa` that you built before, for the formats `app` and `ipa` on a machine without Xcode."""
     executorch: bool = False
+    """Carry the ExecuTorch variants too, with their runtime (iOS 17 or later)."""
 
 
 class PackageSection(Section):
     android: AndroidSection | None = None
+    """Settings of the Android packages."""
     ios: IosSection | None = None
+    """Settings of the iOS packages."""
 
 
 class LimitsSection(Section):
     """What one worker process (one variant's lowering and verification) may take."""
 
     time_s: float = Field(default=1800, gt=0)
+    """Seconds that one variant may take."""
     memory_gb: float = Field(default=12, gt=0)
+    """Gigabytes of memory that one variant may take."""
 
 
 class Config(Section):
     """The whole of builder.toml."""
 
     model: ModelSection
+    """The network."""
     input: tuple[InputSection, ...] = Field(min_length=1)
+    """The inputs, in the order of `forward`."""
     output: tuple[OutputSection, ...] = Field(min_length=1)
+    """The outputs, in the order in which the network gives them."""
     data: DataSection
+    """Pictures or arrays to calibrate and to judge with."""
     variant: tuple[VariantSection, ...] = Field(min_length=1)
+    """The artifacts that you want, in order of preference."""
     legalize: LegalizeSection = LegalizeSection()
+    """How the graph is rewritten for the delegates."""
     package: PackageSection = PackageSection()
+    """Settings of the packages."""
     limits: LimitsSection = LimitsSection()
+    """What one worker process may take."""
 
     @model_validator(mode="after")
     def _unique_names(self) -> Self:
