@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder.backends import BACKENDS
 from builder.bundle import Bundle, Golden, Variant, opened
 from builder.bundle.tensors import specs_of
 from builder.errors import VerificationError
@@ -13,6 +14,7 @@ from builder.graph.tiling import SEAM
 from builder.project.config import LimitsSection
 from builder.steps.listener import Listener
 from builder.workers.messages import VerifyJob, VerifyResult
+from builder.workers.servers import warm
 from builder.workers.supervisor import run_job
 
 
@@ -49,6 +51,7 @@ class Verification:
 def verify_bundle(path: Path, listener: Listener) -> Verification:
     """Raises BundleError for a damaged bundle, VerificationError when a variant does not give its golden output."""
     with opened(path) as bundle:
+        warm([BACKENDS[variant.backend].RUNTIME for variant in bundle.manifest.variants])
         checks = tuple(
             _check(bundle, variant, golden, listener)
             for variant in bundle.manifest.variants
