@@ -48,7 +48,15 @@ def _build(sources: Path, work: Path) -> None:
             copy = shutil.copytree if (sources / name).is_dir() else shutil.copyfile
             copy(sources / name, project / name)
     # No script of a package runs: an install can only unpack what the lock's hashes name.
-    words = ["ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"]
+    words: list[str | Path] = [
+        "ci",
+        "--ignore-scripts",
+        "--omit=dev",
+        "--no-audit",
+        "--no-fund",
+        "--prefer-offline",
+        "--loglevel=error",
+    ]
     node.run("npm", words, what="fetch the page's npm packages", cwd=project, timeout_s=INSTALL_S)
     out = work / "files"
     for source, target in _SCRIPTS.items():
