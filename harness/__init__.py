@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.version import version
+from harness.release import version
 
 if TYPE_CHECKING:
     from harness.analysis.comparison import Comparison
