@@ -39,7 +39,7 @@ FILES, TORCH = "files", "torch"
 # Every other kind is the name of a backend, and comes out of TORCH.
 PARENTS = {TORCH: FILES}
 IMPORTS = {
-    FILES: ("numpy", "PIL.Image", "skimage.metrics", "ai_edge_litert.interpreter", "ai_edge_quantizer.quantizer"),
+    FILES: ("numpy", "ai_edge_litert.interpreter", "ai_edge_quantizer.quantizer"),
     TORCH: ("torch", "torch.export", "safetensors.torch"),
 }
 # One thread for each library of arithmetic: a fork copies none but the one that forks, and the others' locks stay locked.
@@ -259,17 +259,35 @@ def warm(kind: str) -> None:
         if find_spec(name.partition(".")[0]) is not None:  # an extra that is not installed is not needed either
             importlib.import_module(name)
     if kind == FILES:
-        from builder.workers import worker  # noqa: F401  (all jobs)
+        _warm_files()
     elif kind == TORCH:
-        import torch
-        import tqdm
-
-        torch.set_num_threads(1)
-        tqdm.tqdm.monitor_interval = 0  # a progress bar that slows down would be looked after by a thread
+        _warm_torch()
     else:
         from builder.backends import BACKENDS
 
         BACKENDS[kind].warm()
+
+
+def _warm_files() -> None:
+    """The jobs, and what imports its parts when they are first used."""
+    from PIL import Image
+    from skimage.metrics import structural_similarity  # noqa: F401
+
+    from builder.workers import worker  # noqa: F401
+
+    Image.init()
+
+
+def _warm_torch() -> None:
+    """A first export imports and builds what each one needs: 1.5 s of processor time."""
+    import torch
+    import tqdm
+
+    torch.set_num_threads(1)
+    tqdm.tqdm.monitor_interval = 0  # a progress bar that slows down would be looked after by a thread
+    with torch.random.fork_rng(devices=[]):
+        network = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1), torch.nn.ReLU()).eval()
+        torch.export.export(network, (torch.zeros(1, 1, 2, 2),)).run_decompositions()
 
 
 def unsafe() -> str:

@@ -40,10 +40,12 @@ class Processes:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         name = f"{len(self.started)}"
+        cache = self.folder / f"cache{name}"  # its jobs' directories are there too
+        cache.mkdir()
         with (self.folder / f"{name}.log").open("w") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", *words],
-                env=own_servers(self.folder / f"cache{name}"),
+                env=own_servers(cache, TMPDIR=str(cache)),
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 text=True,
