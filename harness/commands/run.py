@@ -58,12 +58,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _fail_on_invalid(runs: list[Run]) -> None:
     """A wrong output fails a session; a poor measurement is for 'harness check' to judge."""
-    from harness.analysis.verdict import exit_code
+    from harness.analysis.session_verdict import session_verdicts
 
-    wrong = [entry for entry in runs if exit_code(entry.verdict) == VerificationError.exit_code]
+    verdicts = session_verdicts(runs)
+    wrong = [verdict for verdict in verdicts if verdict.exit_code == VerificationError.exit_code]
     if wrong:
         raise VerificationError(
-            f"{len(wrong)} of {len(runs)} runs are invalid; the first, {wrong[0].variant}: {wrong[0].verdict}."
+            f"{len(wrong)} of {len(verdicts)} measurements are invalid; the first, {wrong[0].group.variant}: {wrong[0].text}."
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.analysis.grouping import device_label
 from harness.analysis.processor_use import load_beside
 from harness.analysis.throttling import Throttling, energy_per_inference, throttling
-from harness.analysis.verdict import grade, throttling_status
+from harness.analysis.verdict import throttling_status
 from harness.records.pictures import Picture, difference, png_bytes, png_pixels
 from harness.records.run import Reading, Run, TextReading
 from harness.report import text
@@ -37,7 +37,8 @@ def card(entry: Entry, anchor: str, gallery: Gallery) -> Card:
         run=run,
         device=device_label(run),
         under=f"back to back for {run.protocol.duration_s / 60:g} minutes" if run.protocol.duration_s else "",
-        grade=grade(run.verdict),
+        grade=entry.verdict.grade,
+        verdict=entry.verdict.text,
         headline=text.headline(run, summary),
         statistics=statistics,
         facts=_run_facts(run),

@@ -112,7 +112,13 @@ def measure_variant(
         delegate_executed=measured.delegate_executed,
         threads=plan.threads,
         protocol=ProtocolInfo(
-            name=plan.name, warmup=plan.warmup, runs=plan.runs, duration_s=plan.duration_s, sha256=protocol.sha256
+            name=plan.name,
+            warmup=plan.warmup,
+            runs=plan.runs,
+            duration_s=plan.duration_s,
+            sha256=protocol.sha256,
+            rounds=protocol.rounds,
+            tolerated=protocol.tolerated,
         ),
         input_sha256=tensors_sha256(request.inputs),
         conditions_start=before,

@@ -127,14 +127,14 @@ def test_quiet_says_nothing_but_the_result(small_bundle: Path, tmp_path: Path) -
         (
             (make_run(verdict="unstable: noise"), make_run(variant="b", verdict="invalid: golden")),
             5,
-            "1 of 2 runs are invalid",
+            "1 of 2 measurements are invalid",
         ),
         ((make_run(verdict="invalid: golden"), make_run()), 0, ""),  # measured again, and good
         ((), 2, "holds no runs to check"),
     ],
 )
 def test_check_is_a_gate(runs: tuple[Run, ...], code: int, message: str, tmp_path: Path) -> None:
-    """0 for good runs, 5 before 7 for bad ones, and only the latest run of a variant on a device counts."""
+    """0 for good runs, 5 before 7 for bad ones, and only the newest session of a variant on a device counts."""
     done = harness("check", stored(tmp_path / "runs.sqlite", *runs))
     assert done.returncode == code
     assert message in done.stderr
