@@ -79,7 +79,8 @@ class Quality(Frozen):
     """Agreement of the exported artifact with the source model on the held-out evaluation data.
 
     PSNR in dB (peak = width of the output's range for images, the source output's own range otherwise; 200 means equal),
-    SSIM for images, `top1_agreement` (0..1) for classifiers. `runtime` names what executed the artifact.
+    SSIM for images, `top1_agreement` (0..1) for classifiers. `runtime` names what executed the artifact. `psnr_db_worst_own`
+    takes as peak what the source's outputs really span on each sample: lower where a picture fills little of its range.
     """
 
     runtime: str
@@ -87,6 +88,7 @@ class Quality(Frozen):
     psnr_db_worst: float
     psnr_db_mean: float
     max_abs_error: float
+    psnr_db_worst_own: float | None = None
     ssim_worst: float | None = None
     ssim_mean: float | None = None
     top1_agreement: float | None = None

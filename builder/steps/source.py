@@ -59,6 +59,8 @@ def export_source(project: Project, listener: Listener) -> SourceStep:
     )
     folder = cached_step(project, "source", key, job, "the source model", listener)
     result = SourceResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
+    for text in result.warnings:
+        listener.warn(text)
     if (frozen := result.frozen_norms) is not None:
         listener.warn(
             f"the statistics of {frozen.norms} norms are fixed from {frozen.samples} calibration samples: the network agrees with the "

@@ -44,7 +44,10 @@ class SourceJob(Message):
 
 
 class SourceResult(Message):
-    """Beside it: `program.pt2`, `reference/NNNN.npz` for each evaluation sample, `golden/` inputs and references."""
+    """Beside it: `program.pt2`, `reference/NNNN.npz` for each evaluation sample, `golden/` inputs and references.
+
+    `warnings` are told each time that the result is used.
+    """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -54,6 +57,7 @@ class SourceResult(Message):
     tiling: Tiling
     imported: SourceAgreement | None = None
     frozen_norms: FrozenNorms | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class PerceptualRequest(Message):
