@@ -88,6 +88,11 @@ def make_parser() -> Parser:
         "--backend", choices=BACKEND_NAMES, action="append", default=[], help="only this backend; may be repeated"
     )
     convert.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="directory of the bundle")
+    convert.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="write the bundle of the variants that could be made, with the failures of the others in it; exit 4 where any failed",
+    )
     export = add(
         "export", "write the source model for other runtimes: ONNX, TorchScript, or ONNX with TensorRT's command"
     )
@@ -127,6 +132,13 @@ def make_parser() -> Parser:
         "--with-gradle", action="store_true", help="android: build by Gradle and the Android SDK in $ANDROID_HOME"
     )
     package.add_argument("-o", "--output", type=Path, required=True, metavar="DIST", help="directory of the packages")
+    for command in (search, convert, export, package):
+        command.add_argument("--fresh", action="store_true", help="believe no result that an earlier run has kept")
+    cache = add("cache", "where results are kept and how large they are; --clear and --limit remove some")
+    cache.add_argument("--clear", action="store_true", help="remove all of them")
+    cache.add_argument(
+        "--limit", metavar="SIZE", help="remove what was not used for longest until this is left, e.g. '5 GB'"
+    )
     return parser
 
 

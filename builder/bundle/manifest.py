@@ -226,8 +226,20 @@ class Ranking(Frozen):
     variants: tuple[str, ...]
 
 
+class FailedVariant(Frozen):
+    """A variant that was asked for and could not be made, under `builder convert --keep-going`."""
+
+    id: str
+    backend: Literal["tflite", "coreml", "executorch"]
+    delegate: str
+    reason: str
+
+
 class Manifest(Frozen):
-    """`manifest.json`: variants are in order of preference; on a device that one of the `rankings` was measured on, in its order."""
+    """`manifest.json`: variants are in order of preference; on a device that one of the `rankings` was measured on, in its order.
+
+    `failures` are variants that the bundle does not have although they were asked for.
+    """
 
     schema_: Literal[1]
     model: ModelInfo
@@ -239,6 +251,7 @@ class Manifest(Frozen):
     tools: tuple[Tool, ...]
     licences: tuple[str, ...]
     rankings: tuple[Ranking, ...] = ()
+    failures: tuple[FailedVariant, ...] = ()
 
     model_config = ConfigDict(
         frozen=True,

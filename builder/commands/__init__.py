@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable
 
+from builder.commands.cache import cache
 from builder.commands.convert import convert
 from builder.commands.doctor import doctor
 from builder.commands.export import export
@@ -23,4 +24,5 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "export": export,
     "verify": verify,
     "package": package,
+    "cache": cache,
 }

@@ -26,6 +26,7 @@ from builder.precision.layers import LayerTable
 from builder.precision.plan import Between, Rule
 from builder.precision.ranges import CalibrationSettings
 from builder.project.config import Config
+from builder.project.used import Used
 
 
 class Message(BaseModel):
@@ -46,7 +47,7 @@ class SourceJob(Message):
 class SourceResult(Message):
     """Beside it: `program.pt2`, `reference/NNNN.npz` for each evaluation sample, `golden/` inputs and references.
 
-    `warnings` are told each time that the result is used.
+    `warnings` are told each time that the result is used; `used` is what the network's factory read.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -58,6 +59,7 @@ class SourceResult(Message):
     imported: SourceAgreement | None = None
     frozen_norms: FrozenNorms | None = None
     warnings: tuple[str, ...] = ()
+    used: Used = Used()
 
 
 class PerceptualRequest(Message):

@@ -122,5 +122,5 @@ def conclude(folder: Path, ended_well: bool, how: str, log: Path, watch: Watch) 
 
 
 def last_lines(log: Path) -> str:
-    lines = [line.rstrip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    return "\n".join(f"  | {line[:300]}" for line in lines[-LAST_LINES:])
+    lines = errors.without_noise(log.read_text(encoding="utf-8", errors="replace"), LAST_LINES)
+    return "\n".join(f"  | {line}" for line in lines)

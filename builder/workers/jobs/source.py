@@ -10,7 +10,10 @@ from builder.graph.culprit import name_overflow
 from builder.graph.refusals import refuse_what_no_file_holds
 from builder.graph.samples import read_sample
 from builder.graph.tiling import tiling_facts
+from builder.project.config import source_kind
 from builder.quality.declared import OutputCheck
+from builder.sources.recorder import recording
+from builder.sources.repeatable import require_repeatable
 from builder.workers.jobs.folder import stage, write_golden
 from builder.workers.messages import PROGRAM, SourceJob, SourceResult
 
@@ -22,11 +25,16 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
     import numpy as np
     import torch
 
-    from builder.sources import load_checked
+    from builder.sources import checkpoint, load_checked
     from builder.sources.frozen_norms import freeze_norms
 
     stage(folder, "load")
-    model, agreement = load_checked(job.config, job.folder, job.evaluation)
+    with recording(job.folder) as recorder:
+        model, agreement = load_checked(job.config, job.folder, job.evaluation)
+        if source_kind(job.config.model.source) == "factory":
+            stage(folder, "build the network again")
+            require_repeatable(lambda: checkpoint.filled_module(job.folder, job.config), recorder.modules())
+        used = recorder.used()
     refuse_what_no_file_holds(model.program)
     frozen = None
     if job.config.legalize.freeze_norms:
@@ -71,4 +79,5 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         frozen_norms=frozen,
         tiling=tiling,
         warnings=warnings,
+        used=used,
     )
