@@ -12,6 +12,7 @@ from builder.commands.export import export
 from builder.commands.inspect import inspect
 from builder.commands.package import package
 from builder.commands.plan import plan
+from builder.commands.run import run
 from builder.commands.search import search
 from builder.commands.verify import verify
 
@@ -25,4 +26,5 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "verify": verify,
     "package": package,
     "cache": cache,
+    "run": run,
 }

@@ -26,6 +26,7 @@ def convert(arguments: Namespace) -> None:
     else:
         show_variants(bundle.manifest)
         print_line(f"bundle: {arguments.output}")
+        print_line(f"pictures: {arguments.output}.html")
     failures = bundle.manifest.failures
     if failures:
         reasons = "".join(f"\n  {failure.id}: {failure.reason}" for failure in failures)

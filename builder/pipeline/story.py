@@ -17,6 +17,7 @@ from builder.bundle import Bundle, FailedVariant, opened
 from builder.bundle.archive import is_bundle
 from builder.errors import ConfigError, ConversionError, EdgebundleError, VerificationError
 from builder.exports import DYNAMIC, FORMATS
+from builder.pipeline.pictures import evaluation_page, page_beside, write_page
 from builder.plan_search import SearchResult, find_plans, found_files, search_variant, write_found
 from builder.process import results_of
 from builder.project.config import VariantSection
@@ -49,13 +50,16 @@ def convert(
 ) -> Bundle:
     """Make the bundle of a builder.toml in the directory `out`; only steps whose inputs changed run again, all where `fresh`.
 
+    Beside it `OUT.html` shows what the variants make of evaluation samples.
     `keep_going`: variants that fail are left out, and are the manifest's `failures`. Raises the first failure where all do.
     """
     project = open_project(config, fresh=fresh)
     check_output(out)
-    bundle = make_bundle(project, choose_variants(project.config, backends), listener, keep_going=keep_going)
+    beside = page_beside(out)
+    bundle, pictures = _made(project, choose_variants(project.config, backends), listener, keep_going=keep_going)
     with replacing(out) as work:
         copy_into(bundle.root, work)
+    write_page(beside, pictures)
     return Bundle.open(out)
 
 
@@ -151,6 +155,13 @@ def make_bundle(
     project: Project, sections: Sequence[VariantSection], listener: Listener, *, keep_going: bool = False
 ) -> Bundle:
     """The bundle of these variants, in the cache: every plan is checked before the first converter starts."""
+    return _made(project, sections, listener, keep_going=keep_going)[0]
+
+
+def _made(
+    project: Project, sections: Sequence[VariantSection], listener: Listener, *, keep_going: bool
+) -> tuple[Bundle, str | None]:
+    """The bundle, and the page of what its variants make of evaluation samples."""
     require_packages(project, sections)
     sections = expanded(sections)
     source = export_source(project, listener)
@@ -180,7 +191,8 @@ def make_bundle(
     if not made:
         raise failed[0].error
     failures = tuple(failure.described for failure in failed)
-    return assemble_bundle(project, source, [step for step, _ in made], [mine for _, mine in made], failures)
+    steps, origins = [step for step, _ in made], [mine for _, mine in made]
+    return assemble_bundle(project, source, steps, origins, failures), evaluation_page(project, steps, origins)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from builder.quality.metrics import QualityMeter
 from builder.quality.perceptual import Perceptual
 from builder.workers.jobs.folder import load_source, read_reference, refuse_paths_of_this_machine, stage, write_golden
 from builder.workers.jobs.lowering import lower, prepared
+from builder.workers.jobs.shown import Shown
 from builder.workers.messages import VariantJob, VariantResult
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
     likeness = Perceptual(job.perceptual.lpips) if job.perceptual is not None else None
     similarities: list[float] = []
     goldens = []
+    shown = Shown(folder / "pictures")
     for number, path in enumerate(job.evaluation):
         stage(folder, f"evaluate {number + 1}/{len(job.evaluation)}")
         outputs = runner(read_sample(path, model.inputs))
@@ -91,6 +93,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
         require_numbers(outputs, model, path)
         meter.add(outputs, wanted)
         check.add(outputs)
+        shown.add(number, outputs, meter.psnrs[-1])
         if likeness is not None:
             similarities += [likeness(outputs[s.name], wanted[s.name], s) for s in model.outputs if s.kind == "image"]
         if number < len(source.golden_inputs):
@@ -122,6 +125,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
         predicted_peak_memory_bytes=backend.peak_memory(artifact, lowered.inputs, lowered.outputs),
         golden_outputs=tuple(goldens),
         perceptual=round(min(similarities), 5) if similarities else None,
+        shown=shown.keep(),
         legalized=rewrites,
         tiling=source.tiling,
     )
