@@ -30,6 +30,7 @@ def package(arguments: Namespace) -> None:
             formats=arguments.format,
             out=arguments.output,
             listener=listener,
+            fresh=arguments.fresh,
             options=options,
         )
     if arguments.json:

@@ -21,7 +21,8 @@ from builder.workers.supervisor import run_job
 @dataclass(frozen=True, kw_only=True)
 class Check:
     """One variant on one golden. `psnr_db` against the stored output of this very artifact, `source_psnr_db` against the
-    source model's; both are limited to about 59 dB by the 8 bits of a golden picture.
+    source model's; both are limited to about 59 dB by the 8 bits of a golden picture. `worst_psnr_db` is what `convert` measured
+    on all evaluation samples, against the source model's floats.
 
     `seam_error`: how much neighbouring tiles of a larger picture differ where apps mix them (docs/formats/tiling.md), relative to the
     output's range, where tiles are allowed; `tiles` says their size, overlap and predicted memory, or why they are not.
@@ -33,6 +34,7 @@ class Check:
     psnr_db: float
     min_psnr_db: float
     source_psnr_db: float
+    worst_psnr_db: float
     seam_error: float | None = None
     tiles: str = ""
 
@@ -104,6 +106,7 @@ def _check(bundle: Bundle, variant: Variant, golden: Golden, listener: Listener)
         psnr_db=result.psnr_db,
         min_psnr_db=expected.min_psnr_db,
         source_psnr_db=result.source_psnr_db,
+        worst_psnr_db=variant.quality.psnr_db_worst,
         seam_error=result.seam_error,
         tiles=_tiles(variant),
     )

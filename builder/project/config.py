@@ -85,8 +85,18 @@ class ModelSection(Section):
         return self
 
 
+def _numbers(value: Any) -> list[float] | None:
+    """What pydantic will take for three numbers; anything else is left to its own messages."""
+    if isinstance(value, list | tuple) and len(value) == 3 and all(type(v) in (int, float) for v in value):
+        return [float(v) for v in value]
+    return None
+
+
 class TensorSection(Section):
-    """An input or output. Pictures are RGB or BGR with a `range`, or with `mean` and `std` of pixels scaled to 0..1."""
+    """An input or output. Pictures are RGB or BGR with a `range`, or with `mean` and `std` of pixels scaled to 0..1.
+
+    `scale = 255` says that `mean` and `std` are of pixels of 0..255, as Caffe, Keras and OpenMMLab write them.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     """The name by which apps and `.npz` files know this tensor."""
@@ -100,8 +110,27 @@ class TensorSection(Section):
     """One mean for each channel of pixels scaled to 0..1; use it with `std` instead of `range`."""
     std: tuple[float, float, float] | None = None
     """One standard deviation for each channel of pixels scaled to 0..1; use it with `mean`."""
+    scale: Literal[1, 255] = 1
+    """255 when `mean` and `std` are of pixels of 0..255, as Caffe, Keras and OpenMMLab write them."""
     color_order: Literal["RGB", "BGR"] = "RGB"
     """The order of a picture's channels."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _units(cls, raw: Any) -> Any:
+        """Everything after this file knows `mean` and `std` of pixels of 0..1 alone."""
+        mean, std = (_numbers(raw.get(key)) if isinstance(raw, dict) else None for key in ("mean", "std"))
+        if mean is None or std is None:
+            return raw
+        if raw.get("scale", 1) != 255:
+            if max(map(abs, (*mean, *std))) > 1:
+                raise ValueError(
+                    "'mean' and 'std' are of pixels scaled to 0..1, and these are not; if they are of pixels of 0..255, add scale = 255"
+                )
+            return raw
+        if 0 < max(map(abs, mean)) <= 1:
+            raise ValueError("'mean' is of pixels scaled to 0..1 already: remove 'scale'")
+        return {**raw, "mean": [m / 255 for m in mean], "std": [s / 255 for s in std], "scale": 1}
 
     @model_validator(mode="after")
     def _picture_scale(self) -> Self:

@@ -75,6 +75,7 @@ def pages() -> dict[str, str]:
                 "Ranking": "Ranking",
                 "Tool": "Tool",
                 "FileHash": "Hash of a file",
+                "FailedVariant": "Failed variant",
             },
         ),
         "run-record.md": model_page(

@@ -18,10 +18,12 @@ from builder.graph.samples import read_sample
 from builder.legalize.for_variant import legalized
 from builder.precision.plan import Choice, ResolvedPlan
 from builder.precision.scheme import parse_scheme
+from builder.quality.declared import OutputCheck
 from builder.quality.metrics import QualityMeter
 from builder.quality.perceptual import Perceptual
 from builder.workers.jobs.folder import load_source, read_reference, refuse_paths_of_this_machine, stage, write_golden
 from builder.workers.jobs.lowering import lower, prepared
+from builder.workers.jobs.shown import Shown
 from builder.workers.messages import VariantJob, VariantResult
 
 if TYPE_CHECKING:
@@ -79,19 +81,24 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
     runner = backend.runner(artifact, lowered.inputs, lowered.outputs, os.cpu_count() or 1)
     runner = logical(runner, lowered.inputs, lowered.outputs, (*model.inputs, *model.outputs))
     meter = QualityMeter(outputs=model.outputs)
+    check = OutputCheck(outputs=model.outputs, whose=f"the {job.backend} file")
     likeness = Perceptual(job.perceptual.lpips) if job.perceptual is not None else None
     similarities: list[float] = []
     goldens = []
+    shown = Shown(folder / "pictures")
     for number, path in enumerate(job.evaluation):
         stage(folder, f"evaluate {number + 1}/{len(job.evaluation)}")
         outputs = runner(read_sample(path, model.inputs))
         wanted = read_reference(job.source, number)
         require_numbers(outputs, model, path)
         meter.add(outputs, wanted)
+        check.add(outputs)
+        shown.add(number, outputs, meter.psnrs[-1])
         if likeness is not None:
             similarities += [likeness(outputs[s.name], wanted[s.name], s) for s in model.outputs if s.kind == "image"]
         if number < len(source.golden_inputs):
             goldens.append(write_golden(folder, f"golden-{number}", outputs, model.outputs))
+    check.refuse_constant()
     quality = meter.result(backend.runtime_name())
     if quality.psnr_db_worst < 0:
         raise VerificationError(
@@ -118,6 +125,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
         predicted_peak_memory_bytes=backend.peak_memory(artifact, lowered.inputs, lowered.outputs),
         golden_outputs=tuple(goldens),
         perceptual=round(min(similarities), 5) if similarities else None,
+        shown=shown.keep(),
         legalized=rewrites,
         tiling=source.tiling,
     )
