@@ -138,7 +138,8 @@ class Tiling(Frozen):
 
 class Variant(Frozen):
     """One artifact: backend x plan x delegate. `file` may be a directory (.mlpackage); see `tree_sha256`. `predicted` is what other
-    delegates would probably take of the file."""
+    delegates would probably take of the file. `unproven` says why the delegate itself was not executed in the precision that
+    phones use; null where it was."""
 
     id: str
     backend: Literal["tflite", "coreml", "executorch"]
@@ -156,6 +157,7 @@ class Variant(Frozen):
     predicted_peak_memory_bytes: int
     legalized: tuple[Legalization, ...] = ()
     tiling: Tiling | None = None
+    unproven: str | None = None
 
 
 class GoldenTensor(Frozen):

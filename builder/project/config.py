@@ -212,6 +212,7 @@ class VariantSection(Section):
     """One artifact: backend x delegate x (`plan` file or `preset:NAME`, one `scheme` for all layers, or a `search` for a plan).
 
     `require_coverage`: the part of the multiply-accumulates, 0..1, that the delegate must take.
+    `require_proven`: the delegate itself must be executed on this machine, in the precision that phones use.
     `size`: the side of the square pictures that it takes, instead of the input's `shape`; `sizes`: one such variant of each.
     TFLite alone: `route` is the converter; onnx2tf runs in an environment of its own, which is made on first use.
     Core ML alone: `io = "images"` gives the file image inputs and outputs that scale pixels themselves, instead of tensors that
@@ -225,6 +226,7 @@ class VariantSection(Section):
     scheme: str | None = None
     search: SearchSection | None = None
     require_coverage: float | None = Field(default=None, gt=0, le=1)
+    require_proven: bool = False
     sizes: tuple[int, ...] | None = Field(default=None, min_length=1)
     size: int | None = Field(default=None, ge=8, le=8192)
     route: Literal["litert-torch", "onnx2tf"] = "litert-torch"

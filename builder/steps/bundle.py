@@ -134,6 +134,7 @@ VARIANT_FIELDS = (
     "predicted_peak_memory_bytes",
     "legalized",
     "tiling",
+    "unproven",
 )
 
 

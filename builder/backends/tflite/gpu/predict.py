@@ -1,4 +1,4 @@
-"""What the GPU delegate will probably take of a file, from its published operator support (`gpu_ops.toml`)."""
+"""What the GPU delegate will probably take of a file, from its published operator support (`executed_ops.toml`)."""
 
 from __future__ import annotations
 
@@ -44,5 +44,5 @@ def _is_taken(graph: Graph, op: Op) -> bool:
 @cache
 def supported() -> frozenset[str]:
     """Names of operators, from all published lists."""
-    lists = tomllib.loads((Path(__file__).parent / "gpu_ops.toml").read_text(encoding="utf-8"))["origin"]
+    lists = tomllib.loads((Path(__file__).parent / "executed_ops.toml").read_text(encoding="utf-8"))["origin"]
     return frozenset(name for entry in lists for name in entry["ops"])
