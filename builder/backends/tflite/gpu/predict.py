@@ -1,48 +1,35 @@
-"""What the GPU delegate will probably take of a file, from its published operator support (`executed_ops.toml`)."""
+"""What the GPU accelerator will probably take of a file that is not executed: by what it took of the files that were.
+
+`executed_ops.toml` is written by `scripts/gpu_ops.py` from the accelerator's own words on the corpus in all schemes.
+"""
 
 from __future__ import annotations
 
 import tomllib
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 
 from builder.backends.tflite.flatbuffer import load_model
-from builder.backends.tflite.graph import Graph, Op, read_graph
-from builder.backends.tflite.macs import op_macs
-from builder.backends.tflite.runtime import describe
+from builder.backends.tflite.gpu.words import coverage_of
+from builder.backends.tflite.graph import Op, read_graph
 from builder.bundle import Coverage
 
-_AXES = 4
-_FLOATS = ("FLOAT32", "FLOAT16")
+TABLE = Path(__file__).with_name("executed_ops.toml")
 
 
 def predicted_coverage(path: Path) -> Coverage:
-    """Operators by name, type and number of axes; a subgraph ends where an operator is left."""
-    graph = read_graph(load_model(path))
-    ops = [op for op in graph.ops if op.name != "DEQUANTIZE"]  # of float16 weights, which the delegate reads itself
-    taken = [_is_taken(graph, op) for op in ops]
-    macs = [op_macs(graph, op) for op in ops]
-    starts = sum(now and not before for before, now in pairwise([False, *taken]))
-    return Coverage(
-        delegate="gpu",
-        source="predicted",
-        delegated_ops=sum(taken),
-        total_ops=len(ops),
-        subgraphs=starts,
-        left=tuple(describe(graph, op) for op, yes in zip(ops, taken, strict=True) if not yes),
-        delegated_macs=sum(count for count, yes in zip(macs, taken, strict=True) if yes),
-        total_macs=sum(macs),
-    )
+    """Operators by kind and version; one part of the graph goes to the GPU."""
+    return coverage_of(read_graph(load_model(path)), _why, "predicted")
 
 
-def _is_taken(graph: Graph, op: Op) -> bool:
-    results = [graph.tensors[index] for index in op.outputs]
-    return op.name in supported() and all(tensor.dtype in _FLOATS and len(tensor.shape) <= _AXES for tensor in results)
+def _why(op: Op) -> str | None:
+    taken, left = _table()
+    key = f"{op.name} {op.version}"
+    return None if key in taken else left.get(key, "no file with it was executed")
 
 
 @cache
-def supported() -> frozenset[str]:
-    """Names of operators, from all published lists."""
-    lists = tomllib.loads((Path(__file__).parent / "executed_ops.toml").read_text(encoding="utf-8"))["origin"]
-    return frozenset(name for entry in lists for name in entry["ops"])
+def _table() -> tuple[frozenset[str], dict[str, str]]:
+    """`OPERATOR version` of what was taken of every file, and why others were left."""
+    table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
+    return frozenset(table["taken"]), dict(table["left"])
