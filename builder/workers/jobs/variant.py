@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # An artifact whose layers are all floats and that agrees less than this with its source was converted wrongly.
 FLOAT_GATE_DB = 40.0
+# On an accelerator that computes all in fp16 right files go down to 27.8 dB (msgnet of the corpus, 105 dB in fp32).
+HALF_GATE_DB = 20.0
 
 # The last source with the rewrites of a delegate made and proven, which takes seconds too.
 _LEGALIZED: dict[tuple[Path, tuple[str, ...]], tuple[Model, tuple[Legalization, ...]]] = {}
@@ -104,10 +106,11 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
             f"the artifact gives unrelated values ({quality.psnr_db_worst} dB on the worst sample); try another plan."
         )
     floats = plan.between == "float" and all(choice.scheme.mode == "float" for choice in choices.values())
-    if floats and quality.psnr_db_worst < FLOAT_GATE_DB:
+    least = FLOAT_GATE_DB if execution.runtime == backend.runtime_name() else HALF_GATE_DB
+    if floats and quality.psnr_db_worst < least:
         raise VerificationError(
             f"the artifact agrees with the source model to only {quality.psnr_db_worst} dB on {execution.runtime} although all its layers are floats "
-            f"(at least {FLOAT_GATE_DB:g} dB is expected): the converter produced something else, or fp16 is too coarse for it; give one "
+            f"(at least {least:g} dB is expected): the converter produced something else, or fp16 is too coarse for it; give one "
             "layer the scheme fp32, so that activations and norms that no rule names compute in fp32 too."
         )
     coverage = explained(backend.coverage(artifact, job.delegate), lowered.origins, source_program)
