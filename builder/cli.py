@@ -104,9 +104,10 @@ def make_parser() -> Parser:
     export.add_argument("--dynamic", action="store_true", help="leave the height and width of pictures open")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="directory of the files")
     verify = add(
-        "verify", "run every variant of a bundle in its own runtime on the golden pictures, and check every hash"
+        "verify",
+        "run every variant of a bundle in its own runtime, or of a package by its own libraries, on the goldens; check every hash",
     )
-    verify.add_argument("bundle", type=Path, metavar="BUNDLE")
+    verify.add_argument("bundle", type=Path, metavar="BUNDLE|APK|AAB|AAR")
     package = add("package", "make the packages that an app team needs, from a builder.toml or a bundle")
     package.add_argument("source", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG|BUNDLE")
     package.add_argument("--target", choices=TARGET_NAMES, required=True)
@@ -131,6 +132,9 @@ def make_parser() -> Parser:
     )
     package.add_argument(
         "--with-gradle", action="store_true", help="android: build by Gradle and the Android SDK in $ANDROID_HOME"
+    )
+    package.add_argument(
+        "--no-execute", action="store_true", help="android: do not run the variants by the package's own libraries"
     )
     package.add_argument("-o", "--output", type=Path, required=True, metavar="DIST", help="directory of the packages")
     for command in (search, convert, export, package):

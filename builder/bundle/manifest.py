@@ -186,7 +186,8 @@ class Tiling(Frozen):
 
 class Variant(Frozen):
     """One artifact: backend x plan x delegate. `file` may be a directory (.mlpackage); see `tree_sha256`. `predicted` is what other
-    delegates would probably take of the file."""
+    delegates would probably take of the file. `unproven` says why the delegate itself was not executed in the precision that
+    phones use; null where it was."""
 
     id: str
     """Its name."""
@@ -220,6 +221,8 @@ class Variant(Frozen):
     """Rewrites it was made with."""
     tiling: Tiling | None = None
     """Whether large pictures may be cut."""
+    unproven: str | None = None
+    """Why the delegate itself was not executed in the precision that phones use."""
 
 
 class GoldenTensor(Frozen):

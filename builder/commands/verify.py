@@ -36,6 +36,7 @@ def verify(arguments: Namespace) -> None:
         "run by",
         "tiles of large pictures",
         "seam>",
+        "remark",
     )
     for check in verification.checks:
         add_row(
@@ -48,6 +49,7 @@ def verify(arguments: Namespace) -> None:
             check.runtime,
             check.tiles,
             "-" if check.seam_error is None else f"{check.seam_error:.1g}",
+            check.remark,
         )
     results.print(rows)
     print_line(NOTE)

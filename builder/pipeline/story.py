@@ -29,7 +29,14 @@ from builder.steps.export import export_file
 from builder.steps.listener import Listener
 from builder.steps.package import build_package
 from builder.steps.source import SourceStep, export_source, warm_up
-from builder.steps.variant import VariantStep, lower_variant, plan_variant, require_packages
+from builder.steps.variant import (
+    VariantStep,
+    lower_variant,
+    plan_variant,
+    require_packages,
+    require_proofs,
+    warn_unproven,
+)
 from builder.storage.output import check_output, copy_into, replacing
 from builder.suggest import did_you_mean
 from builder.targets import TARGETS
@@ -141,6 +148,7 @@ def search(
         check_output(out.parent / f".{out.name}.folder")  # its directory can be written
     targets = {s.name: found_files(out, s.name if len(sections) > 1 else "") for s in sections} if out else {}
     require_packages(project, sections)
+    require_proofs(sections)
     warm_up(project, sections)
     source = export_source(project, listener)
     results = []
@@ -164,6 +172,7 @@ def _made(
 ) -> tuple[Bundle, str | None]:
     """The bundle, and the page of what its variants make of evaluation samples."""
     require_packages(project, sections)
+    require_proofs(sections)
     warm_up(project, sections)
     sections = expanded(sections)
     source = export_source(project, listener)
@@ -194,6 +203,7 @@ def _made(
         raise failed[0].error
     failures = tuple(failure.described for failure in failed)
     steps, origins = [step for step, _ in made], [mine for _, mine in made]
+    warn_unproven(steps, listener)
     return assemble_bundle(project, source, steps, origins, failures), evaluation_page(project, steps, origins)
 
 

@@ -271,6 +271,7 @@ class VariantSection(Section):
     """One artifact: backend x delegate x (`plan` file or `preset:NAME`, one `scheme` for all layers, or a `search` for a plan).
 
     `require_coverage`: the part of the multiply-accumulates, 0..1, that the delegate must take.
+    `require_proven`: the delegate itself must be executed on this machine, in the precision that phones use.
     `size`: the side of the square pictures that it takes, instead of the input's `shape`; `sizes`: one such variant of each.
     TFLite alone: `route` is the converter; onnx2tf runs in an environment of its own, which is made on first use.
     Core ML alone: `io = "images"` gives the file image inputs and outputs that scale pixels themselves, instead of tensors that
@@ -291,6 +292,8 @@ class VariantSection(Section):
     """Budgets for a plan that is searched, instead of a plan."""
     require_coverage: float | None = Field(default=None, gt=0, le=1)
     """The part of the multiply-accumulates, 0 to 1, that the delegate must take."""
+    require_proven: bool = False
+    """Refuse the variant (exit 5) when its own delegate cannot be executed here."""
     sizes: tuple[int, ...] | None = Field(default=None, min_length=1)
     """Several sides of square pictures; each makes a variant."""
     size: int | None = Field(default=None, ge=8, le=8192)

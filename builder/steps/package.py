@@ -80,7 +80,7 @@ def _options_key(options: PackageOptions) -> list[object]:
     if runtime is not None and runtime.file is not None and not runtime.file.is_file():
         raise ConfigError(f"the runtime {runtime.file} does not exist; correct --runtime {runtime.name}=FILE.")
     local = file_sha256(runtime.file) if runtime is not None and runtime.file is not None else None
-    return [runtime.name if runtime else None, local, sorted(options.allow), options.with_gradle]
+    return [runtime.name if runtime else None, local, sorted(options.allow), options.with_gradle, options.execute]
 
 
 def find_keystore(app: AndroidSection, project: Project | None) -> Keystore | None:

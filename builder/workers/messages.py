@@ -71,7 +71,8 @@ class PerceptualRequest(Message):
 class VariantJob(Message):
     """Lower one variant, read it back, run it on the evaluation data. `requested` and `schemes` are by layer.
 
-    `observed_key` is the content key of what calibration sees.
+    `observed_key` is the content key of what calibration sees. `runtime` is what must execute the file,
+    where it matters.
     """
 
     job: Literal["variant"] = "variant"
@@ -85,6 +86,7 @@ class VariantJob(Message):
     between: Between
     calibration_settings: CalibrationSettings
     observed_key: str
+    runtime: str | None = None
     perceptual: PerceptualRequest | None = None
     calibration: tuple[Path, ...]
     evaluation: tuple[Path, ...]
@@ -109,6 +111,7 @@ class VariantResult(Message):
     predicted_peak_memory_bytes: int
     legalized: tuple[Legalization, ...]
     tiling: Tiling | None = None
+    unproven: str | None = None
     golden_outputs: tuple[tuple[GoldenTensor, ...], ...]
     perceptual: float | None = None
     shown: tuple[int, ...] = ()
