@@ -55,13 +55,14 @@ def tensor_to_pixels(tensor: Array, spec: TensorSpec) -> Pixels:
 
 
 def read_picture(path: Path, spec: TensorSpec) -> Pixels:
-    """RGB pixels of a picture file, turned upright (EXIF), fitted to the input's size by the manifest's resize policy."""
+    """RGB pixels of a picture file, turned upright (EXIF), composed on white where it is transparent (docs/sdk-rules.md), fitted to
+    the input's size by the manifest's resize policy."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     height, width = spec.shape[-2:]
     try:
         with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
+            upright = _on_white(ImageOps.exif_transpose(image))
             if spec.resize == "stretch":
                 fitted = upright.resize((width, height), Image.Resampling.BILINEAR)
             else:
@@ -69,6 +70,16 @@ def read_picture(path: Path, spec: TensorSpec) -> Pixels:
             return np.asarray(fitted if upright.size != (width, height) else upright, np.uint8)
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise BundleError(f"{path} is not a picture that can be read ({error}); remove or replace it.") from error
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """An opaque picture; what is transparent shows white, as both SDKs compose it."""
+    from PIL import Image
+
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    above = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", above.size, (255, 255, 255, 255)), above).convert("RGB")
 
 
 def write_picture(path: Path, pixels: Pixels) -> None:

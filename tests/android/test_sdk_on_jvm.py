@@ -29,7 +29,7 @@ def test_kotlin_tests_pass(test_data: Path) -> None:
     """All JUnit tests of the SDK pass: manifest, codec bit for bit, real TensorFlow Lite inference, fallback, records."""
     output = (test_data / "out" / "junit.txt").read_text(encoding="utf-8")
     assert (found := re.search(r"OK \((\d+) tests\)", output)) is not None, output[-4000:]
-    assert int(found[1]) >= 60
+    assert int(found[1]) >= 110
 
 
 def test_app_records_are_run_records(test_data: Path) -> None:
@@ -45,6 +45,13 @@ def test_app_records_are_run_records(test_data: Path) -> None:
     assert without.golden_reason == "the bundle carries no golden"
     assert broken.golden is not None
     assert broken.golden.psnr_db == -200
+
+
+def test_a_full_disk_leaves_no_file(tmp_path: Path) -> None:
+    """A copy that the system cuts at 65,536 of 200,000 bytes is refused in words, and nothing is left of it."""
+    done = compiled_tests().run_limited("org.edgebundle.sdk.core.FullDiskKt", tmp_path / "copies", 64)
+    assert done.stdout.startswith("refused: "), done.stdout + done.stderr
+    assert "left: []" in done.stdout
 
 
 def test_core_is_pure_jvm() -> None:

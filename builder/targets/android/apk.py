@@ -35,7 +35,8 @@ def link(request: PackageRequest, host: HostApp, out: Path, *more: str) -> None:
     """Resources and manifest with the request's id and versions, as an APK without code. `more` goes to aapt2."""
     with tempfile.TemporaryDirectory(prefix="edgebundle-manifest-") as folder:
         manifest = Path(folder) / "AndroidManifest.xml"
-        aapt2.write_named_manifest(host.manifest, request.application_id, manifest)
+        label = aapt2.app_label(request.bundle.manifest.model.name)
+        aapt2.write_named_manifest(host.manifest, request.application_id, label, manifest)
         aapt2.link(
             resources=host.resources,
             manifest=manifest,
