@@ -2,7 +2,7 @@ package org.edgebundle.sdk
 
 import android.content.Context
 import android.graphics.Bitmap
-import java.util.concurrent.CancellationException
+import java.io.File
 import java.util.concurrent.ExecutorService
 import java.util.concurrent.Executors
 import java.util.concurrent.RejectedExecutionException
@@ -13,6 +13,7 @@ import org.edgebundle.sdk.core.Blend
 import org.edgebundle.sdk.core.BundleException
 import org.edgebundle.sdk.core.CallQueue
 import org.edgebundle.sdk.core.DeviceFacts
+import org.edgebundle.sdk.core.FolderBundle
 import org.edgebundle.sdk.core.GoldenCheck
 import org.edgebundle.sdk.core.Label
 import org.edgebundle.sdk.core.ModelLoader
@@ -260,17 +261,21 @@ class ImageModel internal constructor(private val opened: Opened, private val lo
          * the runtime loads, which its own delegate executes and which passes its goldens (checked once per installed bundle and
          * system). [variant] names one to be tried before the others. [tried] says why others were passed over. Blocks.
          *
+         * With [folder] it opens the bundle in that folder instead, whose files must not change while the model is open.
+         *
          * Throws [BundleException] when none works, or when the network does not take one picture.
          */
         @JvmStatic
         @JvmOverloads
         @Throws(BundleException::class)
-        fun open(context: Context, threads: Int = defaultThreads(), variant: String? = null): ImageModel = openModel(context, threads, variant)
+        fun open(context: Context, threads: Int = defaultThreads(), variant: String? = null, folder: File? = null): ImageModel = openModel(context, threads, variant, folder)
 
-        /** The loader of the app's own bundle with this library's engines. */
+        /** The loader of the app's own bundle, or of the one in [folder], with this library's engines. */
         @JvmStatic
+        @JvmOverloads
         @Throws(BundleException::class)
-        fun loader(context: Context): ModelLoader = ModelLoader(AssetBundle(context), BITMAP_READER, ENGINES, Logcat)
+        fun loader(context: Context, folder: File? = null): ModelLoader =
+            ModelLoader(if (folder == null) AssetBundle(context) else FolderBundle(folder), BITMAP_READER, ENGINES, Logcat)
 
         /** What decides which variant this device is given. */
         @JvmStatic

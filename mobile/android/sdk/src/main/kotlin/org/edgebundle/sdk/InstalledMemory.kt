@@ -10,6 +10,7 @@ import org.edgebundle.sdk.core.VariantMemory
 /** Keeps what is known of the variants of the bundle [bundleSha256] in the app's preferences, until bundle, app or system change. */
 internal class InstalledMemory(context: Context, bundleSha256: String) : VariantMemory {
     private val kept = context.getSharedPreferences("edgebundle", Context.MODE_PRIVATE)
+    private val bundle = bundleSha256.take(16)
     private val state = "$bundleSha256 ${Build.FINGERPRINT} ${updated(context)}"
 
     override fun passed(variant: Variant): TextReading? {
@@ -30,9 +31,9 @@ internal class InstalledMemory(context: Context, bundleSha256: String) : Variant
         kept.edit().remove(markKey(variant)).commit()
     }
 
-    private fun passedKey(variant: Variant) = "passed ${variant.id}"
+    private fun passedKey(variant: Variant) = "passed $bundle ${variant.id}"
 
-    private fun markKey(variant: Variant) = "loading ${variant.id}"
+    private fun markKey(variant: Variant) = "loading $bundle ${variant.id}"
 
     /** When the app was installed or updated last; 0 where the system does not know the app, as in an isolated process. */
     private fun updated(context: Context): Long = try {

@@ -4,6 +4,7 @@ import android.app.ActivityManager
 import android.content.Context
 import android.os.Build
 import android.util.Log
+import java.io.File
 import org.edgebundle.sdk.core.BundleException
 import org.edgebundle.sdk.core.DeviceFacts
 import org.edgebundle.sdk.core.ModelLoader
@@ -15,10 +16,10 @@ private const val TAG = "edgebundle"
 /** Opens load one after the other: none sees the mark that another one has set. */
 private val ONE_OPEN = Any()
 
-internal fun openModel(context: Context, threads: Int, variant: String?): ImageModel {
+internal fun openModel(context: Context, threads: Int, variant: String?, folder: File?): ImageModel {
     require(threads in 1..MOST_THREADS) { "'threads' is 1 to $MOST_THREADS, not $threads" }
     val application = context.applicationContext ?: context
-    val loader = ImageModel.loader(application)
+    val loader = ImageModel.loader(application, folder)
     if (loader.manifest.inputs.count { it.isPicture } != 1) {
         throw BundleException("model '${loader.manifest.modelName}' does not take one picture; use ModelLoader and Session.")
     }
