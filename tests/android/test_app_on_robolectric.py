@@ -64,6 +64,8 @@ def test_benchmark_record_is_a_run_record(out: Path, bundle: Bundle) -> None:
         ("screen-whole.png", (822, 1782)),
         ("screen-benchmark.png", (822, 1782)),
         ("screen-night.png", (1782, 822)),
+        ("screen-large-font.png", (320, 480)),
+        ("screen-large-font-below.png", (320, 480)),
     ],
 )
 def test_screens_are_drawn(out: Path, name: str, size: tuple[int, int]) -> None:
