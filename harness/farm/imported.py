@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.analysis.verdict import grade, verdict_of
 from harness.errors import UsageError
-from harness.records import Run, parse_run, torn
-from harness.store import Store
-from harness.verdicts import grade, verdict_of
+from harness.records.run import Run, parse_run, torn
+from harness.records.store import Store
 
 MOST_BYTES = 1 << 30  # of an archive's member; a record has some ten kilobytes
 

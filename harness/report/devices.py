@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
+from harness.analysis.processor_use import fastest_domain, load_beside
+from harness.analysis.throttling import energy_per_inference
+from harness.analysis.verdict import grade
 from harness.report import text
 from harness.report.curves import Trace, history_plot
 from harness.report.model import Entry, Past
 from harness.report.plots import Series, overview_plot
 from harness.report.view import DeviceTable, Row
-from harness.throttling import energy_per_inference
-from harness.usage import fastest_domain, load_beside
-from harness.verdicts import grade
 
 MOST_PLOTTED = 24  # variants in one plot, of the fastest; the table has all
 MOST_TRACES = 10

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from harness.records import Run
+from harness.analysis.throttling import Throttling, curves, energy_per_inference, ranking
+from harness.analysis.verdict import grade
+from harness.records.run import Run
 from harness.report import text
 from harness.report.model import Entry
 from harness.report.view import Endurance, Fact, Rank
-from harness.throttling import Throttling, curves, energy_per_inference, ranking
-from harness.verdicts import grade
 
 
 def endurance(device: str, entries: list[Entry], cards: dict[str, str]) -> Endurance | None:

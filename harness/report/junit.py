@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+from harness.analysis.grouping import device_label
+from harness.analysis.verdict import grade
 from harness.report import text
 from harness.report.model import Entry, Report
-from harness.verdicts import grade
 
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -18,7 +19,7 @@ NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def render(report: Report) -> str:
     by_device: dict[str, list[Entry]] = {}
     for entry in report.entries:
-        by_device.setdefault(_named(text.device_label(entry.run), entry.run.simulated), []).append(entry)
+        by_device.setdefault(_named(device_label(entry.run), entry.run.simulated), []).append(entry)
     suites = ElementTree.Element("testsuites")
     for device, entries in by_device.items():
         grades = [grade(entry.run.verdict) for entry in entries]

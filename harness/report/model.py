@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.records import Run
-from harness.report.text import device_label
-from harness.selection import Group, groups
+from harness.analysis.grouping import Group, device_label, groups
+from harness.analysis.verdict import grade
+from harness.records.run import Run
+from harness.records.store import Store
 from harness.statistics import Level, Summary, level_of_rounds, level_of_summary, summarize
-from harness.store import Store
-from harness.verdicts import grade
 
 if TYPE_CHECKING:
     from builder.bundle import Manifest, Variant
-    from harness.pictures import Picture
+    from harness.records.pictures import Picture
 
 MOST_DETAILED = 40  # runs shown one by one with plots and pictures; every run is in the tables
 

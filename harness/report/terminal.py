@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.records import Run
+from harness.analysis.grouping import device_label
+from harness.analysis.verdict import grade
+from harness.records.run import Run
 from harness.report.model import summary_of
-from harness.report.text import device_label, golden_text, headline, interval, milliseconds, size
-from harness.verdicts import grade
+from harness.report.text import golden_text, headline, interval, milliseconds, size
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -17,8 +17,8 @@ from bench.table import ROOT
 sys.path.insert(0, str(ROOT))
 
 from builder.bundle import FileHash, Manifest, Variant, file_sha256, parse_manifest
-from harness.config import PROTOCOLS
-from harness.session import opened_bundle, run_session
+from harness.protocol import PROTOCOLS
+from harness.session.session import opened_bundle, run_session
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.emulated_phone.physics import PhysicalPhone
 from tests.harness.small_bundle import make_small_bundle

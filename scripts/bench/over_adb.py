@@ -24,13 +24,13 @@ from bench.table import LIMIT_S, ROOT, Row
 
 sys.path.insert(0, str(ROOT))
 
-from harness.comparison import compare_variants
-from harness.config import PROTOCOLS
-from harness.records import Run
-from harness.session import opened_bundle, run_session
+from harness.analysis.comparison import compare_variants
+from harness.analysis.verdict import grade
+from harness.protocol import PROTOCOLS
+from harness.records.run import Run
+from harness.records.store import open_store, stored_runs
+from harness.session.session import opened_bundle, run_session
 from harness.statistics import level_of_rounds
-from harness.store import open_store, stored_runs
-from harness.verdicts import grade
 from tests.emulated_phone.physics import AMBIENT_C, LEAKAGE, PhysicalPhone
 from tests.harness.phone_model import PhoneModel, true_median
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from builder.targets.mobile import mobile_root
-from harness.records import read_jsonl
+from harness.records.run import read_jsonl
 from tests.android.jvm import compiled_tests
 from tests.android.vectors import write_vectors
 from tests.bundles import make_bundle

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.devices.apk import application_id
+from harness.devices.android.apk import application_id
 from tests.emulated_phone.connection import Stream
 from tests.emulated_phone.faults import Faults
 from tests.emulated_phone.log import Log

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.records import Run
-from harness.store import open_store
+from harness.records.run import Run
+from harness.records.store import open_store
 from tests.harness.runs import counted_run, make_run, rounds
 
 ROOT = Path(__file__).parents[2]
@@ -276,7 +276,7 @@ def test_interrupt_ends_with_130_and_keeps_what_was_measured(small_bundle: Path,
 
 def _count(path: Path) -> int:
     from harness.errors import StoreError
-    from harness.store import stored_runs
+    from harness.records.store import stored_runs
 
     try:
         return len(stored_runs(str(path)))

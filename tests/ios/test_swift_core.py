@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from builder.bundle import tree_sha256
 from builder.bundle.tensors import read_picture
-from harness.records import read_jsonl
+from harness.records.run import read_jsonl
 from tests.android.vectors import write_vectors
 from tests.ios.bundles import IMAGE, coreml_bundle
 from tests.ios.swift import Swift, build_folder, ios_sources

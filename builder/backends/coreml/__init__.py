@@ -11,16 +11,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from builder.backends.base import Lowered, Model, Runner, Seen, StoredLayer
+from builder.backends.base import Lowered, Runner, Seen, StoredLayer
 from builder.bundle import Binding, Coverage, TensorSpec, tree_bytes
 from builder.errors import InputError
+from builder.graph.model import Model
 from builder.precision.layers import Layer, LayerTable
 from builder.precision.plan import Between, ResolvedPlan
 from builder.precision.ranges import Observation
 from builder.precision.scheme import Scheme
 
 if TYPE_CHECKING:
-    from builder.backends.base import Tensors
+    from builder.graph.tensors import Tensors
 
 Io = Literal["tensors", "images"]
 

@@ -24,10 +24,11 @@ from builder.process import Completed
 from builder.targets import TARGETS
 from builder.targets.base import PackageRequest
 from harness.clock import Clock
-from harness.config import Pins, Protocol
-from harness.devices import android_app, open_device
-from harness.devices.adb import Adb
-from harness.session import SessionResult, opened_bundle, run_session
+from harness.devices import open_device
+from harness.devices.android import app as android_app
+from harness.devices.android.adb import Adb
+from harness.protocol import Pins, Protocol
+from harness.session.session import SessionResult, opened_bundle, run_session
 from tests.emulated_phone import AdbServer, EmulatedPhone
 from tests.emulated_phone.faults import Faults
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import Pins, Protocol, Wanted
 from harness.devices import open_device
-from harness.records import Run
-from harness.session import SessionResult, opened_bundle, run_session
+from harness.protocol import Pins, Protocol, Wanted
+from harness.records.run import Run
+from harness.session.session import SessionResult, opened_bundle, run_session
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.emulated_phone.physics import AMBIENT_C, PhysicalPhone
 

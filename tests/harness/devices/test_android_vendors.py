@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import PROTOCOLS, Pins
 from harness.devices import open_device
 from harness.devices.base import Pinnable
-from harness.records import Conditions, Reading, Run, TextReading
-from harness.session import opened_bundle, run_session
+from harness.protocol import PROTOCOLS, Pins
+from harness.records.run import Conditions, Reading, Run, TextReading
+from harness.session.session import opened_bundle, run_session
 from tests.emulated_phone import VENDORS, AdbServer, EmulatedPhone
 from tests.emulated_phone.physics import PhysicalPhone
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.config import Protocol
-from harness.session import opened_bundle, run_session
+from harness.protocol import Protocol
+from harness.session.session import opened_bundle, run_session
 from tests.emulated_phone import EmulatedPhone
 
 FEW = Protocol(name="few", warmup=1, runs=3, threads=2, timeout_s=120)

@@ -14,11 +14,11 @@ import pytest
 from builder import process
 from builder.bundle import Bundle
 from builder.bundle.tensors import golden_tensor
+from harness.analysis.verdict import check_golden
 from harness.cli import main
 from harness.devices import open_device
 from harness.devices.base import Measured, Request
 from harness.errors import DeviceError
-from harness.verdicts import check_golden
 from tests.harness.devices.ios_standin import DEVICE, UDID, play, shorten
 from tests.ios.bundles import coreml_bundle
 
