@@ -17,6 +17,7 @@ from builder.errors import BundleError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from PIL import Image
 
     Array = NDArray[np.generic]
     Pixels = NDArray[np.uint8]
@@ -74,12 +75,12 @@ def read_picture(path: Path, spec: TensorSpec) -> Pixels:
 
 def _on_white(image: Image.Image) -> Image.Image:
     """An opaque picture; what is transparent shows white, as both SDKs compose it."""
-    from PIL import Image
-
     if not image.has_transparency_data:
         return image.convert("RGB")
+    from PIL import Image as pillow
+
     above = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", above.size, (255, 255, 255, 255)), above).convert("RGB")
+    return pillow.alpha_composite(pillow.new("RGBA", above.size, (255, 255, 255, 255)), above).convert("RGB")
 
 
 def write_picture(path: Path, pixels: Pixels) -> None:

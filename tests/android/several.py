@@ -9,9 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from builder import cache, process
-from builder.bundle import Binding, Bundle, FileHash, Golden, GoldenOutputs, GoldenTensor, TensorSpec, file_sha256, tree_files
+from builder import process
+from builder.bundle import (
+    Binding,
+    Bundle,
+    FileHash,
+    Golden,
+    GoldenOutputs,
+    GoldenTensor,
+    TensorSpec,
+    file_sha256,
+    tree_files,
+)
 from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels, write_picture
+from builder.storage import cache
 from tests.bundles import IMAGE, STYLIZED, make_bundle
 
 LABELS = ("cat", "dog", "house", "tree", "boat")
@@ -52,7 +63,9 @@ def _bundle(root: Path, which: str, outputs: tuple[TensorSpec, ...]) -> Bundle:
             "bytes": model.stat().st_size,
             "sha256": file_sha256(model),
             "outputs": tuple(
-                Binding(name=s.name, index=order[s.shape], layout="plain" if s.kind == "vector" else "NCHW", shape=s.shape)
+                Binding(
+                    name=s.name, index=order[s.shape], layout="plain" if s.kind == "vector" else "NCHW", shape=s.shape
+                )
                 for s in outputs
             ),
         }

@@ -17,9 +17,9 @@ from builder.targets.android import apkzip
 from builder.targets.android.apk import bundle_entries
 from builder.targets.android.apkzip import OTHER_ALIGNMENT, Entry
 from builder.targets.android.catalogue import Catalogue, Library
-from builder.targets.android.host import NOTICES, HostApp, consumer_rules
+from builder.targets.android.host import HostApp, consumer_rules
 from builder.targets.android.host.maven import EXCLUDE_ALL
-from builder.targets.android.licences import runtime_licences
+from builder.targets.android.licences import library_licences, notices_name
 from builder.targets.base import PackageRequest
 
 NAMESPACE = "org.edgebundle.sdk"
@@ -37,7 +37,7 @@ def build_aar(request: PackageRequest, bundle: Bundle, host: HostApp, project: P
     given = runtime.file if runtime is not None else None
     catalogue = Catalogue.read(project)
     if given is None:
-        needed = [_dependency(catalogue.libraries[alias], "aar") for alias in host.flavour.published]
+        needed = [_dependency(catalogue.libraries[alias], "aar") for alias in host.flavour.published_for(bundle)]
     else:  # the archive that the library was compiled against travels beside it
         beside = Library(group=group, artifact=f"{artifact}-runtime", version=version)
         shutil.copyfile(given, _place(out, beside))
@@ -84,8 +84,10 @@ def _entries(request: PackageRequest, bundle: Bundle, host: HostApp, project: Pa
     yield Entry(name="proguard.txt", source=rules.encode())
     metadata = f"aarFormatVersion=1.0\naarMetadataVersion=1.0\nminCompileSdk={host.versions['minSdk']}\n"
     yield Entry(name="META-INF/com/android/build/gradle/aar-metadata.properties", source=metadata.encode())
-    # Nothing in it was made elsewhere: runtimes come by the pom, with licences of their own.
-    yield Entry(name=f"assets/{NOTICES}", source=runtime_licences(()).encode())
+    model = bundle.manifest.model.name
+    needed = [*host.flavour.published_for(bundle), "kotlin-stdlib", "kotlinx-coroutines"]
+    notices = library_licences(project, model, bundle.manifest.licences, needed)
+    yield Entry(name=notices_name(model), source=notices.encode())
     yield from bundle_entries(bundle)
 
 

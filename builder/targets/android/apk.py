@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from builder.bundle import BUNDLE_FOLDER, Bundle, tree_files
 from builder.targets.android import apkzip
 from builder.targets.android.apkzip import LIBRARY_ALIGNMENT, MODEL_ALIGNMENT, OTHER_ALIGNMENT, Entry
-from builder.targets.android.host import NOTICES, HostApp, aapt2
+from builder.targets.android.host import HostApp, aapt2
+from builder.targets.android.licences import notices_name
 from builder.targets.android.signing import keys, signature
 from builder.targets.base import PackageRequest
 
@@ -29,7 +30,9 @@ def write_unsigned(request: PackageRequest, bundle: Bundle, host: HostApp, out: 
     with tempfile.TemporaryDirectory(prefix="edgebundle-link-") as folder:
         linked = Path(folder) / "linked.apk"
         link(request, host, linked)
-        apkzip.write(out, [*_linked(linked), *code_entries(host, bundle), notices_entry(host), *bundle_entries(bundle)])
+        apkzip.write(
+            out, [*_linked(linked), *code_entries(host, bundle), notices_entry(host, bundle), *bundle_entries(bundle)]
+        )
 
 
 def link(request: PackageRequest, host: HostApp, out: Path, *more: str) -> None:
@@ -89,9 +92,9 @@ def needed_libraries(host: HostApp, bundle: Bundle) -> set[str]:
     return {PurePosixPath(name).name for name in host.libraries} - unneeded
 
 
-def notices_entry(host: HostApp) -> Entry:
+def notices_entry(host: HostApp, bundle: Bundle) -> Entry:
     """The licences of the libraries inside."""
-    return Entry(name=f"assets/{NOTICES}", source=host.notices)
+    return Entry(name=notices_name(bundle.manifest.model.name), source=host.notices)
 
 
 def _alignment(name: str) -> int | None:

@@ -32,6 +32,7 @@ def write_project(request: PackageRequest, bundle: Bundle, sources: Path, out: P
         "versionName": request.version_name,
         "versionCode": str(request.version_code),
         "runtime": flavour_of(request.options.runtime).backend,
+        "gpu": str(any(v.delegate == "gpu" for v in bundle.manifest.variants)).lower(),
         "vulkan": str(any(v.delegate == "vulkan" for v in bundle.manifest.variants)).lower(),
     }
     lines = [_with_value(line, values) for line in text.splitlines()]
