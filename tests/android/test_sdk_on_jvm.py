@@ -9,6 +9,7 @@ import pytest
 
 from builder.targets.mobile import mobile_root
 from harness.records.run import read_jsonl
+from tests.android.api import FILE, public_api, undocumented
 from tests.android.jvm import compiled_tests
 from tests.android.vectors import write_vectors
 from tests.bundles import make_bundle
@@ -52,6 +53,16 @@ def test_a_full_disk_leaves_no_file(tmp_path: Path) -> None:
     done = compiled_tests().run_limited("org.edgebundle.sdk.core.FullDiskKt", tmp_path / "copies", 64)
     assert done.stdout.startswith("refused: "), done.stdout + done.stderr
     assert "left: []" in done.stdout
+
+
+def test_the_public_api_is_the_one_that_was_agreed_on() -> None:
+    """A change of what apps may call is seen in a file of its own: `python -m tests.android.api` writes it anew."""
+    assert public_api() == FILE.read_text(encoding="utf-8")
+
+
+def test_everything_public_says_what_it_is_for() -> None:
+    """No public class or function of the sources is without its comment."""
+    assert undocumented() == []
 
 
 def test_core_is_pure_jvm() -> None:

@@ -65,6 +65,18 @@ def test_pom_names_what_an_app_needs(aar: Path) -> None:
         assert file.with_name(file.name + ".sha1").read_text() == hashlib.sha1(file.read_bytes()).hexdigest()
 
 
+def test_a_library_brings_its_sources_and_its_list_of_versions(aar: Path) -> None:
+    """Android Studio shows the comments of what an app calls, and Maven finds the version without being told."""
+    sources = aar.with_name(f"{aar.stem}-sources.jar")
+    with zipfile.ZipFile(sources) as archive:
+        text = archive.read("org/edgebundle/sdk/ImageModel.kt").decode()
+        assert "org/edgebundle/sdk/TfliteGpuEngine.kt" in archive.namelist()
+    assert "An image network of the app's bundle" in text
+    assert sources.with_name(sources.name + ".sha256").is_file()
+    listing = aar.parent.parent / "maven-metadata.xml"
+    assert ElementTree.parse(listing).getroot().findtext("versioning/versions/version") == "1.2"
+
+
 def artifacts_of(pom: Path) -> set[str | None]:
     root = ElementTree.fromstring(pom.read_text(encoding="utf-8"))
     return {d.findtext(POM + "artifactId") for d in root.iter(POM + "dependency")}

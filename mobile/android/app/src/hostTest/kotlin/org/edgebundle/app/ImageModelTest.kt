@@ -157,7 +157,7 @@ class ImageModelTest {
     fun aBitmapToWriteIntoThatDoesNotFitIsRefusedBeforeAnythingIsWritten() = opened { model ->
         val input = asset("golden/0-image.png")
         val (width, height) = model.outputWidth to model.outputHeight
-        for (wrong in listOf(bitmap(width + 8, height + 8), bitmap(width - 1, height), bitmap(width, height).copy(Bitmap.Config.ARGB_8888, false), bitmap(width, height).apply { recycle() })) {
+        for (wrong in listOf(bitmap(width + 8, height + 8), bitmap(width - 1, height), bitmap(width, height).copy(Bitmap.Config.ARGB_8888, false), bitmap(width, height).apply { recycle() }, bitmap(width, height, Bitmap.Config.ALPHA_8))) {
             val error = assertThrows(IllegalArgumentException::class.java) { model.process(input, into = wrong) }
             assertTrue(error.message, "to write into" in error.message.orEmpty())
         }

@@ -76,6 +76,7 @@ internal inline fun readable(bitmap: Bitmap, work: (Bitmap) -> Unit) {
 /** Throws IllegalArgumentException unless a result of [width] x [height] pixels can be written into [bitmap]. */
 internal fun checkTarget(bitmap: Bitmap, width: Int, height: Int) {
     require(!bitmap.isRecycled) { "the bitmap to write into was recycled; give one that is in use" }
+    require(bitmap.config != Bitmap.Config.ALPHA_8) { "the bitmap to write into holds no colours (ALPHA_8); give one of ARGB_8888" }
     require(bitmap.isMutable) { "the bitmap to write into cannot be changed; give a mutable one" }
     require(bitmap.width == width && bitmap.height == height) { "the bitmap to write into has ${bitmap.width} x ${bitmap.height} pixels and the result has $width x $height" }
 }

@@ -38,6 +38,7 @@ fun sha256(buffer: ByteBuffer): String {
     return hex(MessageDigest.getInstance("SHA-256").apply { update(all) })
 }
 
+/** Lower-case hexadecimal sha256 of all bytes. */
 fun sha256(bytes: ByteArray): String = hex(MessageDigest.getInstance("SHA-256").apply { update(bytes) })
 
 /** Little-endian float32 values of a file. */

@@ -25,6 +25,7 @@ class YuvFrame(val width: Int, val height: Int, val y: YuvPlane, val u: YuvPlane
      */
     fun read(crop: Crop, outWidth: Int, outHeight: Int, argb: IntArray) {
         require(argb.size == outWidth * outHeight) { "$outWidth x $outHeight pixels do not fit ${argb.size}" }
+        require(y.pixelStride == 1) { "luma of ${y.pixelStride} bytes a pixel, as P010 has, cannot be read; ask the camera for YUV_420_888" }
         checkPlane("y", y, width, height)
         checkPlane("u", u, (width + 1) / 2, (height + 1) / 2)
         checkPlane("v", v, (width + 1) / 2, (height + 1) / 2)

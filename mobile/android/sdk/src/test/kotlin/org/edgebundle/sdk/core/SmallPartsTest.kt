@@ -40,6 +40,7 @@ class SmallPartsTest {
         fun read(y: YuvPlane, u: YuvPlane) = YuvFrame(8, 4, y, u, plane(7, 8, 2), 0).read(Crop(0, 0, 8, 4), 2, 2, IntArray(4))
         assertThrows(IllegalArgumentException::class.java) { read(plane(31, 8), plane(15, 8, 2)) }.message.orEmpty().let { assertTrue(it, "plane y" in it) }
         assertThrows(IllegalArgumentException::class.java) { read(plane(32, 8), plane(14, 8, 2)) }.message.orEmpty().let { assertTrue(it, "plane u" in it) }
+        assertThrows(IllegalArgumentException::class.java) { read(plane(64, 16, 2), plane(32, 16, 2)) }.message.orEmpty().let { assertTrue(it, "P010" in it) }
         // The last row of interleaved colours ends with its last pixel, as Android gives it.
         YuvFrame(8, 4, plane(32, 8), plane(15, 8, 2), plane(15, 8, 2), 0).read(Crop(0, 0, 8, 4), 2, 2, IntArray(4))
         assertThrows(IllegalArgumentException::class.java) { YuvFrame(0, 4, plane(32, 8), plane(15, 8, 2), plane(15, 8, 2), 0) }
