@@ -1,7 +1,7 @@
 """Measure bundles on devices and keep what was seen: the Python side of the `harness` command.
 
     >>> result = harness.measure("dist/bundle", devices=["host"], protocol="quick", store="runs.sqlite")
-    >>> [run.verdict for run in result.runs]
+    >>> [run.verdict.words for run in result.runs]
 
 Nothing here prints; everything raises the errors of `harness.errors`. Importing this package loads no runtime.
 """
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.version import version
+from harness.release import version
 
 if TYPE_CHECKING:
     from harness.analysis.comparison import Comparison

@@ -211,7 +211,7 @@ def build_parser() -> Parser:
 
 class ShowVersion(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
-        from harness.version import version
+        from harness.release import version
 
         print(f"harness {version()}")
         parser.exit()

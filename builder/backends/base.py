@@ -75,6 +75,13 @@ class Backend(Protocol):
     def NORMS(self) -> tuple[str, ...]:
         """Schemes that a plan can give a norm."""
 
+    @property
+    def RUNTIME(self) -> str:
+        """The server whose workers run artifacts without converting any: `files`, `torch`, or the backend's own."""
+
+    def warm(self) -> None:
+        """Import the converter, and make once what it makes in every process. Runs nothing of the user's, opens no GPU."""
+
     def elsewhere(self, plan: ResolvedPlan, layers: LayerTable) -> str:
         """What norms that no rule names and other operations between the layers compute in where these are floats: `fp32`, `fp16`."""
 

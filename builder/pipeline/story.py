@@ -25,7 +25,7 @@ from builder.steps.bundle import assemble_bundle
 from builder.steps.export import export_file
 from builder.steps.listener import Listener
 from builder.steps.package import build_package
-from builder.steps.source import export_source
+from builder.steps.source import export_source, warm_up
 from builder.steps.variant import lower_variant, plan_variant, require_packages
 from builder.storage.output import copy_into, refuse_foreign, replacing
 from builder.suggest import did_you_mean
@@ -115,6 +115,7 @@ def search(
         raise ConfigError("builder.toml has no variant with [variant.search]; add its budgets there.")
     targets = {s.name: found_files(out, s.name if len(sections) > 1 else "") for s in sections} if out else {}
     require_packages(project, sections)
+    warm_up(project, sections)
     source = export_source(project, listener)
     results = []
     for section in sections:
@@ -128,6 +129,7 @@ def search(
 def make_bundle(project: Project, sections: Sequence[VariantSection], listener: Listener) -> Bundle:
     """The bundle of these variants, in the cache: every plan is checked before the first converter starts."""
     require_packages(project, sections)
+    warm_up(project, sections)
     sections = expanded(sections)
     source = export_source(project, listener)
     project = find_plans(project, source, sections, listener)

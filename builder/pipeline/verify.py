@@ -6,13 +6,15 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder.backends import BACKENDS
 from builder.bundle import Bundle, Golden, Variant, opened
-from builder.bundle.tensors import specs_of
-from builder.errors import VerificationError
-from builder.graph.tiling import SEAM
+from builder.bundle.tensors import logical_shape, specs_of
+from builder.errors import InputError, VerificationError
+from builder.graph.tiling import SEAM, Tiler
 from builder.project.config import LimitsSection
 from builder.steps.listener import Listener
 from builder.workers.messages import VerifyJob, VerifyResult
+from builder.workers.servers import warm
 from builder.workers.supervisor import run_job
 
 
@@ -21,8 +23,8 @@ class Check:
     """One variant on one golden. `psnr_db` against the stored output of this very artifact, `source_psnr_db` against the
     source model's; both are limited to about 59 dB by the 8 bits of a golden picture.
 
-    `seam_error`: how much two grids of tiles over a larger picture differ, relative to the output's range, where tiles are
-    allowed; `tiles` says their size, overlap and predicted memory, or why they are not.
+    `seam_error`: how much neighbouring tiles of a larger picture differ where apps mix them (docs/formats/tiling.md), relative to the
+    output's range, where tiles are allowed; `tiles` says their size, overlap and predicted memory, or why they are not.
     """
 
     variant: str
@@ -49,6 +51,7 @@ class Verification:
 def verify_bundle(path: Path, listener: Listener) -> Verification:
     """Raises BundleError for a damaged bundle, VerificationError when a variant does not give its golden output."""
     with opened(path) as bundle:
+        warm([BACKENDS[variant.backend].RUNTIME for variant in bundle.manifest.variants])
         checks = tuple(
             _check(bundle, variant, golden, listener)
             for variant in bundle.manifest.variants
@@ -111,6 +114,9 @@ def _tiles(variant: Variant) -> str:
         return ""
     if not variant.tiling.allowed:
         return f"no: {variant.tiling.reason}"
-    shape = variant.inputs[0].shape
-    high, wide = shape[1:3] if variant.inputs[0].layout == "NHWC" else shape[2:4]
+    high, wide = logical_shape(variant.inputs[0])[2:]
+    try:
+        Tiler.of(high, wide, int(variant.tiling.scale or 1), variant.tiling)
+    except InputError as error:
+        return f"no: {error}"
     return f"{high} x {wide}, overlap {variant.tiling.overlap}, {variant.predicted_peak_memory_bytes / 1e6:.0f} MB each"

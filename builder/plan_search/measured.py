@@ -64,6 +64,19 @@ class Checked(BaseModel):
     min_psnr_db: float
 
 
+class Judgement(BaseModel):
+    """A verdict as the record has it: its grade, and the code of what speaks against the run."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    grade: Literal["ok", "unstable", "invalid"]
+    code: str
+
+    @property
+    def words(self) -> str:
+        return self.grade if self.grade == "ok" else f"{self.grade}: {self.code.replace('_', ' ')}"
+
+
 class Record(BaseModel):
     """What a search reads of a run record (docs/formats/run-record.schema.json)."""
 
@@ -72,7 +85,7 @@ class Record(BaseModel):
     variant: str
     round: int | None
     metric: Literal["latency", "instructions"]
-    verdict: str
+    verdict: Judgement
     latency_ns: tuple[int, ...]
     instructions: Count
     golden: Checked | None
@@ -121,7 +134,7 @@ class Harness:
                     f"at least {record.golden.min_psnr_db} dB is expected)."
                 )
         if status not in (0, UNSTABLE):
-            raise VerificationError(f"'harness run -d {self.device}' ended with {status}: {records[-1].verdict}.")
+            raise VerificationError(f"'harness run -d {self.device}' ended with {status}: {records[-1].verdict.words}.")
         return records
 
     def _hear(self) -> None:
@@ -201,7 +214,7 @@ class InstructionCost:
     def _count(self, step: VariantStep) -> float:
         (record,) = self.harness.run([step], COUNTING)
         if record.instructions.value is None:
-            raise VerificationError(f"{self.harness.device} does not run the artifact: {record.verdict}.")
+            raise VerificationError(f"{self.harness.device} does not run the artifact: {record.verdict.words}.")
         return record.instructions.value
 
 
@@ -233,13 +246,13 @@ class LatencyCost:
         records = self.harness.run([unit, step], TIMING)
         rounds: dict[int | None, dict[str, float]] = {}
         for record in records:
-            if record.latency_ns and not record.verdict.startswith("invalid"):
+            if record.latency_ns and record.verdict.grade != "invalid":
                 rounds.setdefault(record.round, {})[record.variant] = statistics.median(record.latency_ns)
         names = (unit.section.name, step.section.name)
         ratios = [taken[names[1]] / taken[names[0]] for taken in rounds.values() if set(names) <= set(taken)]
         if len(ratios) < ROUNDS_NEEDED:
             raise VerificationError(
-                f"latency on {self.harness.device} could not be measured in {ROUNDS_NEEDED} of the rounds: {records[-1].verdict}."
+                f"latency on {self.harness.device} could not be measured in {ROUNDS_NEEDED} of the rounds: {records[-1].verdict.words}."
             )
         return round(statistics.median(ratios), 4)
 

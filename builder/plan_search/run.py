@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Event
@@ -31,7 +32,7 @@ from builder.steps.source import SourceStep
 from builder.steps.variant import VariantStep, lower_variant, plan_variant
 from builder.storage.cache import content_key, entry, locked, publishing, versions
 from builder.workers.cluster import Cluster
-from builder.workers.pool import WorkerPool
+from builder.workers.supervisor import RunJob, run_job
 
 RESULT, PLAN, PAGE = "result.json", "plan.toml", "page.html"
 
@@ -115,13 +116,14 @@ def _search(
 
     stop = Event()
     told(0, None)
-    with Cluster(cluster) if cluster else WorkerPool(PARALLEL) as pool:
-        cost = _cost_meter(project, source, section, cost_name, pool, stop)
+    with Cluster(cluster) if cluster else nullcontext() as remote:
+        run, parallel = (remote.run, remote.size) if remote else (run_job, PARALLEL)
+        cost = _cost_meter(project, source, section, cost_name, run, stop)
         if isinstance(cost, InstructionCost):
             cost.begin()
-        exporter = Exporter(project, source, section, cost, pool.run, stop, pool.size)
+        exporter = Exporter(project, source, section, cost, run, stop, parallel)
         calibrated = bool(project.data.calibration)
-        simulation = Simulation(project=project, source=source, run=pool.run, stop=stop)
+        simulation = Simulation(project=project, source=source, run=run, stop=stop)
         threads = ThreadPoolExecutor(1)
         simulated = threads.submit(simulation.noise, space, what, listener)
         threads.shutdown(wait=False)
@@ -136,7 +138,7 @@ def _search(
             tune=calibrated,
             between=calibrated and "static_wi8_ai8" in BACKENDS[section.backend].BETWEEN,
             simulated=simulated.result,
-            parallel=pool.size,
+            parallel=parallel,
             max_trials=budgets.max_trials,
             told=told,
         )
@@ -182,7 +184,7 @@ def _cost_meter(
     source: SourceStep,
     section: VariantSection,
     name: str | None,
-    pool: WorkerPool | Cluster,
+    run: RunJob,
     stop: Event,
 ) -> CostMeter | None:
     if name is None:
@@ -195,7 +197,7 @@ def _cost_meter(
     harness = Harness(project=project, source=source, device=device or ARM64, stop=stop)
 
     def exported() -> VariantStep:
-        return lower_variant(project, source, floats, plan, Silent(), stop, pool.run)
+        return lower_variant(project, source, floats, plan, Silent(), stop, run)
 
     if device is None:
         return InstructionCost(harness=harness, floats=exported)

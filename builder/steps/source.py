@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from builder.errors import DataError, MissingToolError
 from builder.project.condition_inputs import uncovered
-from builder.project.config import IMPORT_PACKAGES, source_kind
+from builder.project.config import IMPORT_PACKAGES, VariantSection, source_kind
 from builder.project.held_out import check_held_out
 from builder.project.project import Project
 from builder.sources import environment_of
@@ -16,11 +17,13 @@ from builder.steps.cached import cached_step
 from builder.steps.listener import Listener
 from builder.storage.cache import content_key, entry, publishing, versions
 from builder.storage.environments import python_of
+from builder.workers.forkserver import TORCH
 from builder.workers.messages import (
     RESULT,
     SourceJob,
     SourceResult,
 )
+from builder.workers.servers import warm
 
 SOURCE_PACKAGES = ("torch", "safetensors", "scikit-image")  # the extra `convert`, part of every backend's
 
@@ -65,6 +68,12 @@ def export_source(project: Project, listener: Listener) -> SourceStep:
             f"trained one to {frozen.psnr_db_worst:.1f} dB on the worst evaluation sample, and all further figures are against it"
         )
     return SourceStep(folder=folder, key=key, result=result)
+
+
+def warm_up(project: Project, sections: Iterable[VariantSection]) -> None:
+    """Begin to import what these variants' converters need, while data and source are read, where the source is not kept yet."""
+    if not entry("source", project.source_key()).is_dir():
+        warm((TORCH, *dict.fromkeys(section.backend for section in sections)))
 
 
 def require_importer(project: Project) -> None:

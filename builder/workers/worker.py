@@ -1,9 +1,8 @@
 """One worker process: does one job of `jobs.py` in its directory and leaves a result or a typed failure there.
 
     python -m builder.workers.worker DIRECTORY
-    python -m builder.workers.worker --serve      a job for every directory named on stdin, answered by a line with its status
 
-A converter that crashes takes only this process with it; what it prints goes to the supervisor's log.
+Where processes can be forked it is one of a server that has imported the converter (`forkserver.py`). A converter that crashes takes only this process with it; what it prints goes to the supervisor's log.
 """
 
 from __future__ import annotations
@@ -38,22 +37,11 @@ from builder.workers.messages import (
     VerifyResult,
 )
 
-SERVE = "--serve"
 
-
-def main(word: str) -> int:
+def main(folder: Path) -> int:
     threading.Thread(target=end_with_parent, args=(os.getppid(),), daemon=True).start()
     warnings.simplefilter("ignore")  # the converters' own; they would bury the lines that matter
-    return serve() if word == SERVE else work(Path(word))
-
-
-def serve() -> int:
-    """Work until stdin ends. Imports and the fp32 TFLite file stay warm from job to job."""
-    answers = os.dup(1)
-    os.dup2(2, 1)  # what converters print must not look like an answer
-    for line in sys.stdin:
-        os.write(answers, b"%d\n" % work(Path(line.rstrip("\n"))))
-    return 0
+    return work(folder)
 
 
 def work(folder: Path) -> int:
@@ -86,4 +74,4 @@ def end_with_parent(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(Path(sys.argv[1])))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from harness.analysis.grouping import Group, device_label, groups
-from harness.analysis.verdict import clock_ceiling, grade
+from harness.analysis.verdict import clock_ceiling
 from harness.errors import UsageError
 from harness.records.run import Run
 from harness.statistics import Ratio, holm, paired_ratio, ratio_of_rounds, ratio_of_runs
@@ -95,18 +95,18 @@ def corrected(found: Iterable[Comparison]) -> tuple[Comparison, ...]:
 
 def compare_groups(base: Group, new: Group) -> Comparison:
     """One comparison. Runs that are not ok are left out and named; rounds that both sides measured in one session are paired."""
-    good = [[run for run in group.runs if grade(run.verdict) == "ok"] for group in (base, new)]
+    good = [[run for run in group.runs if run.verdict.grade == "ok"] for group in (base, new)]
     entry = Comparison(
         variant=new.variant,
         against=base.variant,
         device=device_label(new.last),
         base=good[0][-1] if good[0] else base.last,
         new=good[1][-1] if good[1] else new.last,
-        left_out=tuple(run.verdict for group in (base, new) for run in group.runs if grade(run.verdict) != "ok"),
+        left_out=tuple(run.verdict.words for group in (base, new) for run in group.runs if run.verdict.grade != "ok"),
     )
     for side, group, kept in (("BASE", base, good[0]), ("NEW", new, good[1])):
         if not kept:
-            return replace(entry, refused=f"the run of {side} is {group.last.verdict}")
+            return replace(entry, refused=f"the run of {side} is {group.last.verdict.words}")
     same_variant = base.variant == new.variant
     for run in good[0][:-1] + good[1]:
         reason = incomparable(entry.base, run, same_variant=same_variant)

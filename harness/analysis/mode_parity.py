@@ -8,7 +8,6 @@ from typing import Literal
 
 from harness.analysis.comparison import incomparable
 from harness.analysis.grouping import Group, groups
-from harness.analysis.verdict import grade
 from harness.errors import MeasurementError, UsageError, VerificationError
 from harness.records.run import Run
 from harness.statistics import Ratio, ratio_of_rounds, ratio_of_runs
@@ -58,7 +57,7 @@ def parity(runs: Iterable[Run]) -> tuple[Parity, ...]:
 
 
 def _parity(shell: Group, app: Group) -> Parity:
-    good = [[run for run in group.runs if grade(run.verdict) == "ok"] for group in (shell, app)]
+    good = [[run for run in group.runs if run.verdict.grade == "ok"] for group in (shell, app)]
     last = [kept[-1] if kept else group.last for kept, group in zip(good, (shell, app), strict=True)]
 
     def told(outcome: Outcome, why: str, ratio: Ratio | None = None, causes: tuple[str, ...] = ()) -> Parity:
@@ -80,7 +79,7 @@ def _parity(shell: Group, app: Group) -> Parity:
         return told("outputs differ", _outputs(wrong[-1], shell if wrong[-1].mode == "app" else app))
     for kept, group in zip(good, (shell, app), strict=True):
         if not kept:
-            return told("not comparable", f"the run in {group.last.mode} mode is {group.last.verdict}")
+            return told("not comparable", f"the run in {group.last.mode} mode is {group.last.verdict.words}")
     for run in [*good[0][:-1], *good[1]]:
         if (reason := incomparable(last[0], run, apart_from=BY_MODE)) is not None:
             return told("not comparable", reason)

@@ -1,17 +1,19 @@
-"""What a run is worth: `ok`, `unstable: why` (measured, but not good enough) or `invalid: why` (must not be used)."""
+"""What a run is worth: the rule that gives each run its verdict (harness/records/verdict.py)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from builder.bundle import Bundle, Golden
-from builder.bundle.tensors import as_golden, golden_tensor, peak_of, psnr_db, specs_of
+from builder.bundle.tensors import EQUAL_DB, as_golden, golden_tensor, peak_of, psnr_db, specs_of
 from harness.analysis.processor_use import load_beside
 from harness.errors import MeasurementError, VerificationError
 from harness.records.run import Conditions, GoldenResult, Run
+from harness.records.verdict import DISTURBED, Verdict
 from harness.statistics import stationarity, summarize
+from harness.statistics.change import Stationarity
 
 if TYPE_CHECKING:
     from harness.records.tensors import Tensors
@@ -22,11 +24,6 @@ MAX_DISPERSION = (
 MAX_UNCERTAINTY = 0.05  # how far the 95 % interval may reach from the median
 MAX_LOAD = 20.0  # percent of all processors that others may use meanwhile: as much as `standard` lets begin (conditions.max_load)
 SAME_CLOCK = 0.01  # relative; kernels round clocks to their own steps
-# the first words of what makes a run invalid though its output is right: the measurement is no measurement of the variant
-DISTURBED = ("no latencies", "throttled", "clocks changed", "not stationary")
-STATUS_NAMES = ("NONE", "LIGHT", "MODERATE", "SEVERE", "CRITICAL", "EMERGENCY", "SHUTDOWN")  # android.os.PowerManager
-
-Grade = Literal["ok", "unstable", "invalid"]
 
 
 def check_golden(
@@ -45,7 +42,7 @@ def check_golden(
         want = golden_tensor(bundle.root, tensor, spec)
         raw = np.asarray(outputs[tensor.name], np.float32)
         if not np.isfinite(raw).all():
-            return None, f"output {tensor.name} holds values that are not finite"
+            return _not_finite(golden, expected.min_psnr_db), None
         got = as_golden(raw, spec, tensor.encoding)
         psnr.append(psnr_db(got, want, peak_of(spec, want)))
         error.append(float(np.max(np.abs(got - want), initial=0)))
@@ -59,59 +56,85 @@ def check_golden(
     return result, None
 
 
+def _not_finite(golden: Golden, min_psnr_db: float) -> GoldenResult:
+    """As apps write it: JSON has no infinity, so that the largest float32 stands for the error."""
+    largest = float(np.finfo(np.float32).max)
+    return GoldenResult(id=golden.id, passed=False, psnr_db=-EQUAL_DB, max_abs_error=largest, min_psnr_db=min_psnr_db)
+
+
 def judged(run: Run) -> Run:
-    """The run with the verdict that its own fields give; what it said before does not count."""
+    """The run with the verdict that its own fields give; of what it said before only `hidden` counts, which only an app sees."""
     return run.model_copy(update={"verdict": verdict_of(run)})
 
 
-def verdict_of(run: Run) -> str:
+def verdict_of(run: Run) -> Verdict:
     """The first thing that speaks against a run, worst first: a wrong output, a measurement that is none, one that is poor."""
-    wrong = _wrong_output(run) or (_disturbed(run) if run.metric == "latency" else None)
-    if wrong is not None:
-        return f"invalid: {wrong}"
-    if run.golden is None:
-        return f"unstable: the output was not checked ({run.golden_reason})"
-    if run.delegate_executed.value is None:
-        return f"unstable: which delegate executed is unknown ({run.delegate_executed.reason})"
-    if _went_dark(run):
-        return "unstable: the screen went off while it was measured, which changes how its programs are scheduled"
-    beside = load_beside(run).value
-    if beside is not None and beside > MAX_LOAD:
-        return f"unstable: other programs used {beside:.0f} % of the processors while it was measured (limit {MAX_LOAD:.0f} %)"
-    noise = _noise(run) if run.metric == "latency" and not run.protocol.sustained else None
-    return "ok" if noise is None else f"unstable: {noise}"
+    rules = (_wrong_output, _hidden, _disturbed, _unchecked, _went_dark, _loaded, _noise)
+    return next((found for rule in rules if (found := rule(run)) is not None), Verdict.of("ok"))
 
 
-def _wrong_output(run: Run) -> str | None:
+def _wrong_output(run: Run) -> Verdict | None:
     golden, executed = run.golden, run.delegate_executed.value
     if golden is not None and not golden.passed:
-        return f"golden {golden.id} reached {golden.psnr_db:.1f} dB, the bundle asks for {golden.min_psnr_db:.1f} dB"
-    if golden is None and run.golden_reason is not None and "not finite" in run.golden_reason:
-        return run.golden_reason
+        if golden.psnr_db <= -EQUAL_DB:
+            return Verdict.of("not_finite", golden=golden.id)
+        return Verdict.of("golden_failed", golden=golden.id, psnr_db=golden.psnr_db, min_psnr_db=golden.min_psnr_db)
     if executed is not None and executed != run.delegate_requested:
-        return f"{executed} executed it, {run.delegate_requested} was asked for"
+        return Verdict.of("other_delegate", executed=executed, requested=run.delegate_requested)
     return None
 
 
-def _disturbed(run: Run) -> str | None:
-    """Half a sentence beginning with a word of DISTURBED."""
+def _hidden(run: Run) -> Verdict | None:
+    return run.verdict if run.verdict.code == "hidden" else None
+
+
+def _disturbed(run: Run) -> Verdict | None:
+    """One of DISTURBED, of a run that is judged by its latency."""
+    if run.metric != "latency":
+        return None
     if not run.latency_ns:
-        return "no latencies came from the device"
+        return Verdict.of("no_latencies")
     if run.protocol.sustained:
         return None
     hottest = throttling_status(run)
     if hottest:
-        return f"throttled: the device told thermal status {hottest} ({STATUS_NAMES[min(hottest, 6)]})"
+        return Verdict.of("throttled", status=hottest)
     before, after = clock_ceiling(run.conditions_start), clock_ceiling(run.conditions_end)
     if before is not None and after is not None and abs(after / before - 1) > SAME_CLOCK:
-        return f"clocks changed: their limits went from {before:.0f} to {after:.0f} MHz on average"
-    found = stationarity(run.latency_ns)
-    return None if found.stationary else f"not stationary: the latency {found.reason}"
+        return Verdict.of("clocks_changed", before_mhz=before, after_mhz=after)
+    return _moved(stationarity(run.latency_ns))
 
 
-def _went_dark(run: Run) -> bool:
+def _moved(found: Stationarity) -> Verdict | None:
+    """How a series is not stationary, None when it is."""
+    if found.stationary:
+        return None
+    if found.drifts:
+        return Verdict.of("drifted", drift=found.drift)
+    first = found.shifts[0]
+    if len(found.shifts) == 1:
+        return Verdict.of("changed_level", change=first.after / first.before - 1, sample=first.at + 1)
+    return Verdict.of("changed_levels", times=len(found.shifts), change=found.change, sample=first.at + 1)
+
+
+def _unchecked(run: Run) -> Verdict | None:
+    if run.golden is None:
+        return Verdict.of("unchecked", reason=str(run.golden_reason))
+    if run.delegate_executed.value is None:
+        return Verdict.of("delegate_unknown", reason=str(run.delegate_executed.reason))
+    return None
+
+
+def _went_dark(run: Run) -> Verdict | None:
     before, after = run.conditions_start.screen, run.conditions_end.screen
-    return before is not None and after is not None and (before.value, after.value) == ("on", "off")
+    dark = before is not None and after is not None and (before.value, after.value) == ("on", "off")
+    return Verdict.of("screen_off") if dark else None
+
+
+def _loaded(run: Run) -> Verdict | None:
+    beside = load_beside(run).value
+    loaded = beside is not None and beside > MAX_LOAD
+    return Verdict.of("others_load", percent=beside or 0.0, limit=MAX_LOAD) if loaded else None
 
 
 def throttling_status(run: Run) -> int:
@@ -127,32 +150,23 @@ def clock_ceiling(state: Conditions) -> float | None:
     return sum(known) / len(known) if known and len(known) == len(state.clock_limits_mhz) else None
 
 
-def _noise(run: Run) -> str | None:
+def _noise(run: Run) -> Verdict | None:
+    if run.metric != "latency" or run.protocol.sustained:
+        return None
     summary = summarize(run.latency_ns)
     if summary.dispersion > MAX_DISPERSION:
-        return f"the warm latencies vary by {summary.dispersion:.0%} of their median (limit {MAX_DISPERSION:.0%})"
+        return Verdict.of("varies", part=summary.dispersion, limit=MAX_DISPERSION)
     reach = max(summary.high - summary.median, summary.median - summary.low) / summary.median if summary.median else 0.0
-    if reach > MAX_UNCERTAINTY:
-        return f"the 95 % interval reaches {reach:.0%} from the median (limit {MAX_UNCERTAINTY:.0%})"
-    return None
+    return Verdict.of("uncertain", part=reach, limit=MAX_UNCERTAINTY) if reach > MAX_UNCERTAINTY else None
 
 
-def exit_code(text: str) -> int:
+def exit_code(verdict: Verdict) -> int:
     """What a verdict means to a gate: 0 good, 5 the output is wrong or something else executed, 7 the measurement is not good enough.
 
     An invalid run for a reason that is not known here counts as the worst.
     """
-    word = grade(text)
-    if word == "ok":
+    if verdict.grade == "ok":
         return 0
-    if word == "unstable" or text.partition(":")[2].strip().startswith(DISTURBED):
+    if verdict.grade == "unstable" or verdict.code in DISTURBED:
         return MeasurementError.exit_code
     return VerificationError.exit_code
-
-
-def grade(text: str) -> Grade:
-    """First word of a verdict; anything unknown counts as invalid."""
-    word = text.partition(":")[0].strip()
-    if word == "ok":
-        return "ok"
-    return "unstable" if word == "unstable" else "invalid"

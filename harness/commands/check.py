@@ -16,7 +16,7 @@ def check(args: argparse.Namespace) -> int:
     """Latest run of each variant on each device; a wrong output (5) is worse than a poor measurement (7). Then the baseline, if given."""
     from harness.analysis.gate import fraction
     from harness.analysis.grouping import latest
-    from harness.analysis.verdict import exit_code, grade
+    from harness.analysis.verdict import exit_code
     from harness.records.store import stored_runs
 
     if (args.baseline is None) != (args.max_regression is None):
@@ -39,7 +39,14 @@ def check(args: argparse.Namespace) -> int:
         from harness.report.comparison import decision_json
 
         shown = [
-            {"variant": r.variant, "device": r.device.id, "verdict": r.verdict, "grade": grade(r.verdict)} for r in runs
+            {
+                "variant": r.variant,
+                "device": r.device.id,
+                "verdict": r.verdict.words,
+                "grade": r.verdict.grade,
+                "code": r.verdict.code,
+            }
+            for r in runs
         ]
         print_json({"runs": shown} | ({"baseline": decision_json(decisions)} if limit is not None else {}))
     else:
@@ -52,13 +59,13 @@ def check(args: argparse.Namespace) -> int:
     if VerificationError.exit_code in codes:
         first = runs[codes.index(VerificationError.exit_code)]
         raise VerificationError(
-            f"{codes.count(VerificationError.exit_code)} of {len(runs)} runs are invalid; the first, {first.variant}: {first.verdict}."
+            f"{codes.count(VerificationError.exit_code)} of {len(runs)} runs are invalid; the first, {first.variant}: {first.verdict.words}."
         )
     _fail_on_regression(decisions, args)
     if any(codes):
         first = runs[next(index for index, code in enumerate(codes) if code)]
         raise MeasurementError(
-            f"{sum(map(bool, codes))} of {len(runs)} runs are not good enough; the first, {first.variant}: {first.verdict}."
+            f"{sum(map(bool, codes))} of {len(runs)} runs are not good enough; the first, {first.variant}: {first.verdict.words}."
         )
     return 0
 

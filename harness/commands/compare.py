@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 def compare(args: argparse.Namespace) -> int:
     import harness
-    from harness.analysis.verdict import grade
     from harness.report.comparison import comparison_json, comparison_table
 
     if args.parity:
@@ -27,7 +26,7 @@ def compare(args: argparse.Namespace) -> int:
     refused = [entry for entry in found if entry.refused is not None]
     stores = f"no runs of {args.base} and {args.new}" if args.new else f"no two variants of {args.base}"
     if len(refused) == len(found) and any(
-        grade(run.verdict) != "ok" for entry in refused for run in (entry.base, entry.new)
+        run.verdict.grade != "ok" for entry in refused for run in (entry.base, entry.new)
     ):
         raise MeasurementError(f"{stores} may be compared; the first, {refused[0].variant}: {refused[0].refused}.")
     if len(refused) == len(found):

@@ -63,7 +63,7 @@ def _fail_on_invalid(runs: list[Run]) -> None:
     wrong = [entry for entry in runs if exit_code(entry.verdict) == VerificationError.exit_code]
     if wrong:
         raise VerificationError(
-            f"{len(wrong)} of {len(runs)} runs are invalid; the first, {wrong[0].variant}: {wrong[0].verdict}."
+            f"{len(wrong)} of {len(runs)} runs are invalid; the first, {wrong[0].variant}: {wrong[0].verdict.words}."
         )
 
 

@@ -1,4 +1,4 @@
-"""What one run is: the record (contract, `schema: 1`), one JSON object a line in the exchange format.
+"""What one run is: the record (contract, `schema: 2`), one JSON object a line in the exchange format.
 
 A value that could not be read is null with a reason, never 0.
 """
@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from harness.errors import StoreError
+from harness.records.verdict import Verdict, verdict_of_sentence
 
 # History of the record's schema (readers refuse a newer number):
-#   1  first published form
-SCHEMA = 1
+#   1  first published form: the verdict is a sentence
+#   2  the verdict is its grade, code and details; `device` may name its board and hardware. Records of schema 1 are read as before
+SCHEMA = 2
 
 
 Nanoseconds = Annotated[int, Field(ge=0, lt=2**63)]
@@ -175,7 +177,7 @@ class Run(Frozen):
     `processor_use` is None for a device that does not tell its processors' counters.
     """
 
-    schema_: Literal[1] = Field(default=1, alias="schema")
+    schema_: Literal[2] = Field(default=2, alias="schema")
     id: str
     started_at: str
     session: str | None = None
@@ -211,7 +213,15 @@ class Run(Frozen):
     processor_use: ProcessorUse | None = None
     golden: GoldenResult | None = None
     golden_reason: str | None = None
-    verdict: str
+    verdict: Verdict
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_schema_1(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or not isinstance(raw.get("verdict"), str):
+            return raw
+        fields = {**raw, "verdict": verdict_of_sentence(raw["verdict"])}
+        return fields | ({"schema": SCHEMA} if fields.get("schema") == 1 else {})
 
     def to_json(self) -> str:
         """One line of the exchange format."""

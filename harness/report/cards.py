@@ -5,9 +5,10 @@ from __future__ import annotations
 from harness.analysis.grouping import device_label
 from harness.analysis.processor_use import load_beside
 from harness.analysis.throttling import Throttling, energy_per_inference, throttling
-from harness.analysis.verdict import grade, throttling_status
+from harness.analysis.verdict import throttling_status
 from harness.records.pictures import Picture, difference, png_bytes, png_pixels
 from harness.records.run import Reading, Run, TextReading
+from harness.records.verdict import NOT_STATIONARY
 from harness.report import text
 from harness.report.curves import throttling_plot
 from harness.report.endurance import hottest, throttled
@@ -30,14 +31,14 @@ def card(entry: Entry, anchor: str, gallery: Gallery) -> Card:
     elif summary is not None:
         label = f"{run.variant} on {device_label(run)}"
         plot = run_plot(Series(label=label, latency_ns=run.latency_ns, summary=summary))
-        changes = " Dashed red: the level changed here." if "not stationary" in run.verdict else ""
+        changes = " Dashed red: the level changed here." if run.verdict.code in NOT_STATIONARY else ""
         caption, statistics = SAMPLES + changes, _statistics(entry, summary)
     return Card(
         anchor=anchor,
         run=run,
         device=device_label(run),
         under=f"back to back for {run.protocol.duration_s / 60:g} minutes" if run.protocol.duration_s else "",
-        grade=grade(run.verdict),
+        grade=run.verdict.grade,
         headline=text.headline(run, summary),
         statistics=statistics,
         facts=_run_facts(run),

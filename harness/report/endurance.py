@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from harness.analysis.throttling import Throttling, curves, energy_per_inference, ranking
-from harness.analysis.verdict import grade
 from harness.records.run import Run
 from harness.report import text
 from harness.report.model import Entry
@@ -42,7 +41,7 @@ def _rank(run: Run, shown: Throttling, first: int, last: int, anchor: str | None
         throttled=throttled(shown),
         hottest=hottest(run),
         energy=Fact(name="energy", value=text.reading(energy), reason=energy.reason),
-        grade=grade(run.verdict),
+        grade=run.verdict.grade,
     )
 
 

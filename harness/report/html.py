@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.analysis.grouping import device_label
-from harness.analysis.verdict import grade
 from harness.report import text
 from harness.report.cards import card
 from harness.report.devices import device_table
@@ -72,7 +71,7 @@ def _page(chapter: Chapter, index: int, gallery: Gallery) -> Page:
 
 
 def grades(entries: tuple[Entry, ...] | list[Entry]) -> dict[str, int]:
-    found: list[str] = [grade(entry.run.verdict) for entry in entries]
+    found: list[str] = [entry.run.verdict.grade for entry in entries]
     return {word: found.count(word) for word in ("ok", "unstable", "invalid")}
 
 

@@ -39,7 +39,7 @@ def _row(entry: Entry) -> str:
         _interval(entry),
         milliseconds(summary.p90) if summary else DASH,
         golden_text(run),
-        run.verdict,
+        run.verdict.words,
     )
     return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
 

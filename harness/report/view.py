@@ -90,6 +90,7 @@ class Row:
     golden: str
     grade: str
     verdict: str
+    why: str
 
 
 @dataclass(frozen=True, kw_only=True)

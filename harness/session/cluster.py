@@ -241,7 +241,7 @@ def _offers(client: Client) -> set[str]:
 
 
 def _same_version(client: Client) -> None:
-    from harness.version import version
+    from harness.release import version
 
     ours = version()
     for address, theirs in client.run(version).items():

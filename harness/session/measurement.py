@@ -23,6 +23,7 @@ from harness.protocol import Protocol, Wanted
 from harness.records.pictures import pictures_of
 from harness.records.run import Conditions, GoldenResult, ProtocolInfo, Run, Sample
 from harness.records.store import Store
+from harness.records.verdict import Verdict
 from harness.session.conditions import wait_for
 from harness.statistics import summarize
 from harness.statistics.warmup import warmup_length
@@ -131,7 +132,7 @@ def measure_variant(
         processor_use=measured.processor_use,
         golden=result,
         golden_reason=reason,
-        verdict="",
+        verdict=Verdict.of("ok"),
     )
     run = judged(run)
     if store is not None:

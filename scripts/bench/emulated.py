@@ -82,7 +82,7 @@ def record(folder: Path, bundle: Path, levels_s: Mapping[str, float]) -> Path:
         with opened_bundle(bundle) as opened:
             result = run_session(opened, [f"android:{phone.address}"], PROTOCOLS["quick"], None, clock=physics)
     if result.skipped or any(run.golden is None or not run.golden.passed for run in result.runs):
-        sys.exit(f"the recording failed: {result.skipped or [run.verdict for run in result.runs]}")
+        sys.exit(f"the recording failed: {result.skipped or [run.verdict.words for run in result.runs]}")
     return out
 
 

@@ -98,7 +98,7 @@ def test_run_show_check_report_from_end_to_end(small_bundle: Path, tmp_path: Pat
     shown = harness("show", tmp_path / "runs.sqlite")
     assert "tflite-fp32" in shown.stdout
     assert len(json.loads(harness("show", tmp_path / "runs.sqlite", "--json").stdout)["runs"]) == 2
-    verdicts = {run["verdict"].partition(":")[0] for run in document["runs"]}
+    verdicts = {run["verdict"]["grade"] for run in document["runs"]}
     assert harness("check", tmp_path / "runs.sqlite").returncode == (0 if verdicts == {"ok"} else 7)
     reported = harness("report", tmp_path / "runs.sqlite", "-o", tmp_path / "report.html")
     assert reported.returncode == 0, reported.stderr

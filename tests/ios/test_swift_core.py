@@ -15,7 +15,7 @@ from filelock import FileLock
 from builder.bundle import tree_sha256
 from builder.bundle.tensors import read_picture
 from harness.records.run import read_jsonl
-from tests.android.vectors import write_vectors
+from scripts.vectors.files import FOLDER
 from tests.ios.bundles import IMAGE, coreml_bundle
 from tests.ios.swift import Swift, build_folder, ios_sources
 
@@ -57,7 +57,7 @@ def tested() -> tuple[str, Path]:
         data = work / "data"
         shutil.rmtree(data, ignore_errors=True)
         data.mkdir()
-        write_vectors(data / "vectors")
+        shutil.copytree(FOLDER, data / "vectors")
         write_hashed(data)
         bundle = coreml_bundle()
         shutil.copytree(bundle.root, data / "bundle")

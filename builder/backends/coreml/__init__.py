@@ -29,11 +29,19 @@ SUFFIX = ".mlpackage"
 DELEGATES: tuple[str, ...] = ("all", "cpu_and_gpu", "cpu_and_ne")
 BETWEEN: tuple[Between, ...] = ("float",)
 NORMS: tuple[str, ...] = ("fp32", "fp16")
+RUNTIME = "coreml"
 PACKAGES: tuple[str, ...] = ("coremltools", "torch", "numpy")
 
 _SMALLEST_COMPRESSED = (
     10  # weights below stay inside the program, where coremltools compresses none (should_use_weight_file)
 )
+
+
+def warm() -> None:
+    """The converter, which also reads back what is run."""
+    from builder.backends.coreml.program import import_coremltools
+
+    import_coremltools()
 
 
 def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:

@@ -23,7 +23,21 @@ SUFFIX = ".pte"
 DELEGATES = ("xnnpack",)
 BETWEEN: tuple[Between, ...] = ("float",)
 NORMS: tuple[str, ...] = ("fp32", "fp16")
+RUNTIME = "torch"
 PACKAGES = ("executorch", "torchao", "torch", "flatbuffers", "numpy")
+
+
+def warm() -> None:
+    """The converter, and the example graphs that XNNPACK's passes export in every process: they are looked for in each program."""
+    import torch
+    from executorch.backends.xnnpack.partition.graphs import bilinear_2d, sdpa
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner  # noqa: F401
+    from executorch.exir import to_edge_transform_and_lower  # noqa: F401
+    from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e  # noqa: F401
+
+    with torch.random.fork_rng(devices=[]):
+        bilinear_2d.get_graphs_dict()
+        sdpa.get_graphs()
 
 
 def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:

@@ -27,6 +27,13 @@ BETWEEN: tuple[Between, ...] = ("float", "static_wi8_ai8")
 NORMS: tuple[str, ...] = ("fp32",)
 PACKAGES = ("litert-torch", "litert-converter", "ai-edge-quantizer", "ai-edge-litert", "flatbuffers", "torch", "numpy")
 
+RUNTIME = "files"
+
+
+def warm() -> None:
+    """The converter; what quantizes and runs its files is there already."""
+    import litert_torch  # noqa: F401
+
 
 def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
     """Why the scheme cannot be realised on the layer and what can be done instead, or None."""

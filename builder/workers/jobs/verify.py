@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from builder.backends import BACKENDS
 from builder.backends.borders import logical
 from builder.bundle.tensors import as_golden, golden_tensor, peak_of, psnr_db
-from builder.graph.tiling import enlarged, run_tiled
+from builder.errors import InputError
+from builder.graph.tiling import Tiler, enlarged
 from builder.workers.jobs.folder import stage
 from builder.workers.messages import VerifyJob, VerifyResult
 
@@ -49,21 +50,26 @@ def run_verify(job: VerifyJob, folder: Path) -> VerifyResult:
 
 
 def seam_error(job: VerifyJob, runner: Runner, inputs: Tensors) -> float | None:
-    """How much two grids of tiles over a larger picture differ, relative to the output's range; None where tiles are not allowed."""
+    """How much neighbouring tiles of a larger picture differ where apps mix them, relative to the output's range.
+
+    The picture is made as phones make it: 8 bits in, tiles by the same algorithm, 8 bits out. None where tiles are not allowed.
+    """
     import numpy as np
+
+    from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels
 
     tiling = job.variant.tiling
     if tiling is None or not tiling.allowed:
         return None
     source, result = job.inputs[0], job.outputs[0]
-    picture = np.asarray(inputs[source.name], np.float32)
-    large, tile = enlarged(picture, tiling.multiple or 1), (picture.shape[2], picture.shape[3])
+    pixels = tensor_to_pixels(np.asarray(inputs[source.name], np.float32), source)
 
-    def run(part: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(runner({source.name: part})[result.name], np.float32)
+    def render(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return tensor_to_pixels(runner({source.name: pixels_to_tensor(part, source)})[result.name], result)
 
-    multiple = tiling.multiple or 1
-    shift = max(min(tile) // 4 // multiple, 1) * multiple
-    first, second = (run_tiled(run, large, tile, tiling, shift=offset) for offset in (0, shift))
-    span = result.range[1] - result.range[0] if result.range else float(first.max() - first.min()) or 1.0
-    return float(f"{np.abs(first - second).max() / span:.2g}")
+    try:
+        tiler = Tiler.of(*pixels.shape[:2], int(tiling.scale or 1), tiling)
+    except InputError:  # of a bundle from before the limit: no phone makes such tiles
+        return None
+    _, seam = tiler.run(enlarged(pixels, tiler.multiple), render)
+    return float(f"{seam / 255:.2g}")

@@ -229,7 +229,7 @@ class AndroidApp(Android):
             raise DeviceError(f"{serial} gave a damaged record ({error}); run again.") from error
         if (run.id, run.variant, run.variant_sha256) != (run_id or run.id, request.variant.id, request.variant.sha256):
             raise DeviceError(f"{serial} gave the record of another run; package the bundle again, and run again.")
-        if "foreground" in run.verdict:
+        if run.verdict.code == "hidden":
             raise DeviceError(
                 f"the app on {serial} was not in the foreground all the time; leave the phone alone, switch its screen lock off, and run again."
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -12,8 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from builder.bundle import Tiling
+from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels
+from builder.errors import InputError
 from builder.graph.receptive_field import Reach, reach_of
-from builder.graph.tiling import SEAM, run_tiled, tiling_facts
+from builder.graph.tiling import Tiler, tiling_facts
 from tests.builder.models import image_spec
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's own, from within export
@@ -70,34 +73,56 @@ def test_the_overlap_follows_from_kernels_strides_and_dilations() -> None:
     assert found == Reach(overlap=10, multiple=2, scale=Fraction(1))
 
 
+def rendering(network: nn.Module) -> Callable[[np.ndarray], np.ndarray]:
+    """Pixels through a network, as a phone's runtime gives them."""
+
+    def render(pixels: np.ndarray) -> np.ndarray:
+        spec = image_spec("image", SIZE).model_copy(update={"shape": (1, 3, *pixels.shape[:2])})
+        with torch.no_grad():
+            return tensor_to_pixels(network(torch.from_numpy(pixels_to_tensor(pixels, spec))).numpy(), spec)
+
+    return render
+
+
 def test_tiles_of_a_convolutional_network_have_no_seam() -> None:
-    """On a picture far larger than a tile the seam error is below 1/255, on any grid."""
+    """A picture far larger than a tile is the whole network's within one level, and its tiles agree where they are mixed."""
     network = Unet()
     found = facts(network)
     assert found.allowed
     assert found.scale == 1
-    large = np.random.default_rng(2).random((1, 3, 150, 174), np.float32)
-
-    def run(part: np.ndarray) -> np.ndarray:
-        with torch.no_grad():
-            return network(torch.from_numpy(part)).numpy()
-
-    for shift in (0, 6):
-        tiled = run_tiled(run, large, (SIZE, SIZE), found, shift=shift)
-        assert np.abs(tiled - run(large)).max() <= SEAM / 100
+    large = np.random.default_rng(2).integers(0, 256, (150, 174, 3), np.uint8)
+    render = rendering(network)
+    tiled, seam = Tiler.of(SIZE, SIZE, 1, found).run(large, render)
+    assert seam <= 1
+    # 150 and 174 are no steps of 64, so that the last tiles go on beyond the picture; the network itself saw another edge there
+    whole = render(large)
+    assert np.abs(tiled[:-12, :-12].astype(int) - whole[:-12, :-12]).max() <= 1
 
 
 def test_too_little_overlap_would_be_seen() -> None:
-    """The comparison with the whole finds what an overlap of zero does."""
-    network = Unet()
-    large = np.random.default_rng(2).random((1, 3, 128, 128), np.float32)
+    """The comparison of neighbouring tiles finds what a margin of zero does."""
+    large = np.random.default_rng(2).integers(0, 256, (128, 128, 3), np.uint8)
+    tiler = Tiler(height=SIZE, width=SIZE, scale=1, margin=0, band=8, multiple=2)
+    _, seam = tiler.run(large, rendering(Unet()))
+    assert seam > 1
 
-    def run(part: np.ndarray) -> np.ndarray:
-        with torch.no_grad():
-            return network(torch.from_numpy(part)).numpy()
 
-    none = Tiling(allowed=True, overlap=0, multiple=2, scale=1.0)
-    assert np.abs(run_tiled(run, large, (SIZE, SIZE), none) - run(large)).max() > SEAM
+@pytest.mark.parametrize(("reach", "allowed"), [(64, True), (92, True), (93, False), (123, False)])
+def test_a_reach_that_phones_refuse_is_refused_here(reach: int, allowed: bool) -> None:
+    """At 256 pixels a tile with a reach of 93 would move on by less than a quarter of its side: over 16 times the work."""
+    made = Tiling(allowed=True, overlap=reach, multiple=1, scale=1.0)
+    if allowed:
+        assert Tiler.of(256, 256, 1, made).step(256) >= 64
+    else:
+        with pytest.raises(InputError, match=f"needs {reach} pixels around each tile, too many for tiles of 256"):
+            Tiler.of(256, 256, 1, made)
+
+
+def test_a_network_that_reduces_its_picture_is_not_made_of_tiles() -> None:
+    """Phones put tiles together at whole multiples of their size."""
+    found = facts(nn.Conv2d(3, 3, 2, stride=2))
+    assert not found.allowed
+    assert "0.5 times the size of its input" in (found.reason or "")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from builder.bundle import OWNER_FILE, Bundle, tree_files
+from tests.builder.processes import all_of, own_servers, wait_until, workers_in
 from tests.builder.projects import edit, make_project
 
 LIMIT_S = 600.0
@@ -193,37 +194,23 @@ def test_a_fault_is_one_sentence_an_exit_code_and_no_output(tmp_path: Path, proj
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".bundle")] == []
 
 
-def workers_of(cache: Path) -> list[int]:
-    """Worker processes that were started for this cache."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                line = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue  # it ended while we looked
-            if b"builder.workers.worker" in line and str(cache).encode() in line:
-                found.append(int(entry.name))
-    return found
-
-
-def wait_until(condition: object, what: str, limit_s: float = 120.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.05)
-
-
-def test_a_worker_that_is_killed_is_exit_4_with_the_stage(tmp_path: Path, project: Path) -> None:
+def test_a_worker_that_is_killed_again_and_again_is_exit_4_with_the_stage(tmp_path: Path, project: Path) -> None:
     """A converter that dies (here by the kernel's out-of-memory signal) is told by signal and stage; nothing is written."""
     own, temporary = tmp_path / "cache", tmp_path / "temporary"
     temporary.mkdir()
     process = subprocess.Popen(
         [sys.executable, "-m", "builder", "convert", str(project), "-o", str(tmp_path / "bundle")],
-        env={**environment(own), "TMPDIR": str(temporary)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=own_servers(own, TMPDIR=str(temporary)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    wait_until(lambda: workers_of(own), "a worker runs")
-    os.kill(workers_of(own)[0], signal.SIGKILL)
+    killed: set[int] = set()
+
+    def both_tries() -> bool:
+        for worker in set(workers_in(own)) - killed:
+            killed.add(worker)
+            os.kill(worker, signal.SIGKILL)
+        return len(killed) == 2
+
+    wait_until(both_tries, "two workers ran")
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 4
     assert "was ended by SIGKILL at '" in stderr
@@ -254,14 +241,15 @@ def test_a_build_that_is_stopped_leaves_nothing_and_the_next_one_works(
     own = tmp_path / "cache"
     process = subprocess.Popen(
         [sys.executable, "-m", "builder", "convert", str(project), "-o", str(tmp_path / "bundle")],
-        env=environment(own), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=own_servers(own), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
-    wait_until(lambda: workers_of(own), "a worker runs")
+    wait_until(lambda: workers_in(own), "a worker runs")
     process.send_signal(number)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == code
     assert "Traceback" not in stderr
-    wait_until(lambda: not workers_of(own), "all workers are gone", 30)
+    wait_until(lambda: not all_of(own), "servers and workers are gone", 30)
     assert not (tmp_path / "bundle").exists()
     done = builder(cache, "convert", project, "-o", tmp_path / "bundle")
     assert done.returncode == 0, done.stderr

@@ -12,10 +12,9 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
-import psutil
 import pytest
 
 from builder.backends import BACKENDS
@@ -25,12 +24,13 @@ from builder.plan_search.goal import Goal, Measures
 from builder.plan_search.result import SearchResult
 from builder.plan_search.space import Choice, make_space
 from builder.plan_search.strategy import Search
-from builder.plan_search.trials import PARALLEL, Exporter
+from builder.plan_search.trials import Exporter
 from builder.project.project import open_project
 from builder.steps.listener import Silent
 from builder.steps.source import export_source
 from builder.workers.messages import AnyJob, VariantJob
-from builder.workers.pool import WorkerPool
+from builder.workers.supervisor import run_job
+from tests.builder.processes import workers_in
 from tests.builder.projects import make_project
 
 LIMIT_S = 600.0
@@ -288,9 +288,8 @@ def test_all_81_plans_of_four_layers_hold_none_that_is_half_a_db_better(
     table = source.result.layers
     space = make_space(table, BACKENDS["tflite"], "tflite", "xnnpack", CHOICES, calibrated=True)
     plans = list(itertools.product(*space.options))
-    with WorkerPool(PARALLEL) as pool:
-        exporter = Exporter(project, source, project.config.variant[0], None, pool.run, Event())
-        measured = dict(zip(plans, exporter.measure([Choice(schemes=plan) for plan in plans]), strict=True))
+    exporter = Exporter(project, source, project.config.variant[0], None, run_job, Event())
+    measured = dict(zip(plans, exporter.measure([Choice(schemes=plan) for plan in plans]), strict=True))
     assert len(plans) == 81
     assert all(isinstance(found, Measures) for found in measured.values())
 
@@ -322,39 +321,30 @@ def test_a_converter_that_crashes_fails_its_trial_alone_and_a_killed_worker_none
     source = export_source(project, Silent())
     space = make_space(source.result.layers, BACKENDS["tflite"], "tflite", "xnnpack", CHOICES, calibrated=True)
     waiting = {"dynamic_wi8_afp32": signal.SIGSEGV, "fp16": signal.SIGKILL}
-    with WorkerPool(1) as pool:
 
-        def serving() -> list[psutil.Process]:
-            return [child for child in psutil.Process().children() if "--serve" in child.cmdline()]
+    def run(job: AnyJob, folder: Path, **rest: Any) -> str:
+        schemes = set(job.schemes.values()) if isinstance(job, VariantJob) else set()
+        sign = waiting.pop(*schemes, None) if len(schemes) == 1 else None
 
-        def harm(sign: signal.Signals) -> None:
-            deadline = time.monotonic() + 60
-            while not serving() and time.monotonic() < deadline:
-                time.sleep(0.01)
-            (worker,) = serving()
-            worker.send_signal(sign)
-            if sign != signal.SIGKILL:
-                worker.resume()
+        def harm(text: str) -> None:
+            nonlocal sign
+            for worker in workers_in(folder) if sign is not None else ():
+                os.kill(worker, sign)
+                sign = None
 
-        def run(job: AnyJob, folder: Path, **rest: Any) -> str:
-            schemes = set(job.schemes.values()) if isinstance(job, VariantJob) else set()
-            if len(schemes) == 1 and (sign := waiting.pop(*schemes, None)) is not None:
-                for worker in serving():
-                    worker.suspend()  # it cannot answer before it is harmed
-                Thread(target=harm, args=(sign,)).start()
-            return pool.run(job, folder, **rest)
+        return run_job(job, folder, **{**rest, "on_stage": harm})
 
-        exporter = Exporter(project, source, project.config.variant[0], None, run, Event(), parallel=1)
-        search = Search(
-            space=space,
-            table=source.result.layers,
-            goal=Goal(objective="noise", limits={"bytes": 3500}),
-            measure=exporter.measure,
-            max_trials=12,
-            told=lambda count, best: None,
-            parallel=1,
-        )
-        search.run()
+    exporter = Exporter(project, source, project.config.variant[0], None, run, Event(), parallel=1)
+    search = Search(
+        space=space,
+        table=source.result.layers,
+        goal=Goal(objective="noise", limits={"bytes": 3500}),
+        measure=exporter.measure,
+        max_trials=12,
+        told=lambda count, best: None,
+        parallel=1,
+    )
+    search.run()
     assert not waiting
     failed = [trial for trial in search.trials if trial.failure is not None]
     assert [trial.what for trial in failed] == ["every layer dynamic_wi8_afp32"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -23,7 +22,8 @@ from builder.project.project import open_project
 from builder.steps.listener import Silent
 from builder.steps.source import export_source
 from builder.workers.cluster import Cluster
-from builder.workers.pool import WorkerPool
+from builder.workers.supervisor import run_job
+from tests.builder.processes import all_of, own_servers, workers_in
 from tests.builder.projects import make_project
 
 WAIT_S = 120.0
@@ -40,10 +40,12 @@ class Processes:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         name = f"{len(self.started)}"
+        cache = self.folder / f"cache{name}"  # its jobs' directories are there too
+        cache.mkdir()
         with (self.folder / f"{name}.log").open("w") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", *words],
-                env={**os.environ, "EDGEBUNDLE_CACHE": str(self.folder / f"cache{name}")},
+                env=own_servers(cache, TMPDIR=str(cache)),
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 text=True,
@@ -100,11 +102,13 @@ def test_trials_on_a_cluster_measure_what_they_do_here_and_survive_a_killed_work
     with Cluster(cluster.address) as remote:
 
         def kill_in_the_middle() -> None:
-            wait_for(lambda: psutil.Process(first.pid).children(recursive=True))
+            cache = tmp_path / "cache1"
+            wait_for(lambda: workers_in(cache))
             cluster.worker()
-            for child in psutil.Process(first.pid).children(recursive=True):
-                child.suspend()  # it cannot answer before its worker is gone
+            for worker in workers_in(cache):
+                psutil.Process(worker).suspend()  # it cannot answer before its Dask worker is gone
             first.kill()
+            wait_for(lambda: not all_of(cache))
 
         killer = threading.Thread(target=kill_in_the_middle)
         killer.start()
@@ -115,8 +119,7 @@ def test_trials_on_a_cluster_measure_what_they_do_here_and_survive_a_killed_work
     assert all(isinstance(one, Measures) for one in found), found
     monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "again"))
     again = export_source(project, Silent())
-    with WorkerPool(1) as pool:
-        assert Exporter(project, again, section, None, pool.run, threading.Event(), 1).measure(plans) == found
+    assert Exporter(project, again, section, None, run_job, threading.Event(), 1).measure(plans) == found
 
 
 def test_a_scheduler_that_does_not_answer_and_one_without_workers_are_told(

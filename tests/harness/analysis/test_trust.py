@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.analysis.comparison import Comparison, compare_runs, compare_variants
-from harness.analysis.verdict import grade, judged
+from harness.analysis.verdict import judged
 from tests.harness.phone_model import PhoneModel, session
 
 LEVEL_NS = 8e6
@@ -47,4 +47,4 @@ def test_the_model_gives_runs_that_are_good() -> None:
     runs = [
         judged(run) for seed in range(10) for run in session(PhoneModel(seed=seed), {"a": LEVEL_NS}, ROUNDS, SAMPLES)
     ]
-    assert sum(grade(run.verdict) == "ok" for run in runs) >= 48
+    assert sum(run.verdict.grade == "ok" for run in runs) >= 48

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
 
 from builder.bundle import Bundle
-from harness.analysis.verdict import MAX_LOAD, check_golden, exit_code, grade, verdict_of
+from harness.analysis.verdict import MAX_LOAD, check_golden, exit_code, verdict_of
 from harness.protocol import PROTOCOLS
-from harness.records.run import Conditions, GoldenResult, ProcessorUse, ProtocolInfo, Reading, Sample, TextReading
+from harness.records.run import (
+    Conditions,
+    GoldenResult,
+    ProcessorUse,
+    ProtocolInfo,
+    Reading,
+    Sample,
+    TextReading,
+    parse_run,
+)
+from harness.records.verdict import CODES, Verdict, verdict_of_sentence
 from tests.harness.runs import conditions, make_run
 from tests.harness.small_bundle import converted
 
@@ -18,7 +30,7 @@ PASSED = GoldenResult(id="0", passed=True, psnr_db=60, max_abs_error=0, min_psnr
 
 
 def judged(**changes: Any) -> str:
-    return verdict_of(make_run(**{"latency_ns": STEADY, "golden": PASSED, **changes}))
+    return verdict_of(make_run(**{"latency_ns": STEADY, "golden": PASSED, **changes})).words
 
 
 def heated(status: float) -> Conditions:
@@ -50,9 +62,10 @@ STEP = (1_000_000,) * 100 + (1_200_000,) * 60
             "unstable: the output was not checked (the device gave no outputs)",
         ),
         (
-            {"golden": None, "golden_reason": "output x holds values that are not finite"},
-            "invalid: output x holds values that are not finite",
+            {"golden": PASSED.model_copy(update={"passed": False, "psnr_db": -200.0})},
+            "invalid: the output for golden 0 holds values that are not finite",
         ),
+        ({"verdict": Verdict.of("hidden")}, "invalid: the app was not in the foreground all the time"),
         ({"latency_ns": ()}, "invalid: no latencies came from the device"),
         ({"conditions_end": heated(2)}, "invalid: throttled: the device told thermal status 2 (MODERATE)"),
         (
@@ -89,9 +102,9 @@ def test_noise_is_unstable() -> None:
 def test_a_screen_that_goes_off_is_unstable() -> None:
     """A phone that was lit at the start and dark at the end changed how it runs programs; one that was dark all the time did not."""
     lit, dark = (conditions().model_copy(update={"screen": TextReading(value=value)}) for value in ("on", "off"))
-    assert verdict_of(make_run(conditions_start=lit, conditions_end=dark)).startswith("unstable: the screen went off")
-    assert verdict_of(make_run(conditions_start=dark, conditions_end=dark)) == "ok"
-    assert verdict_of(make_run(conditions_start=lit, conditions_end=lit)) == "ok"
+    assert verdict_of(make_run(conditions_start=lit, conditions_end=dark)).code == "screen_off"
+    assert verdict_of(make_run(conditions_start=dark, conditions_end=dark)).grade == "ok"
+    assert verdict_of(make_run(conditions_start=lit, conditions_end=lit)).grade == "ok"
 
 
 @pytest.mark.parametrize(
@@ -129,11 +142,11 @@ def test_two_levels_in_turn_are_unstable() -> None:
 )
 def test_a_wrong_output_and_a_poor_measurement_have_codes_of_their_own(text: str, code: int) -> None:
     """5 says that the artifact is wrong, 7 that one has to measure again; what is not known is the worse."""
-    assert exit_code(text) == code
+    assert exit_code(verdict_of_sentence(text)) == code
 
 
 def test_values_that_are_not_finite_never_pass(small_bundle: Any) -> None:
-    """A NaN in an output is the reason that the golden has no figure."""
+    """A NaN in an output fails the golden, with the figures that apps write for it."""
     bundle = Bundle.open(small_bundle)
     output = converted().output.copy()
     good, reason = check_golden(bundle, bundle.manifest.goldens[0], "tflite-fp32", {"stylized": output})
@@ -142,8 +155,9 @@ def test_values_that_are_not_finite_never_pass(small_bundle: Any) -> None:
     assert reason is None
     output[0, 0, 0, 0] = float("nan")
     bad, reason = check_golden(bundle, bundle.manifest.goldens[0], "tflite-fp32", {"stylized": output})
-    assert bad is None
-    assert reason == "output stylized holds values that are not finite"
+    assert reason is None
+    assert bad is not None
+    assert (bad.passed, bad.psnr_db) == (False, -200)
 
 
 @pytest.mark.parametrize(
@@ -152,4 +166,39 @@ def test_values_that_are_not_finite_never_pass(small_bundle: Any) -> None:
 )
 def test_an_unknown_word_counts_as_invalid(text: str, expected: str) -> None:
     """Records of other writers cannot pass by a word that we do not know."""
-    assert grade(text) == expected
+    assert verdict_of_sentence(text).grade == expected
+
+
+def test_every_code_has_its_words() -> None:
+    """The words of each code name all its facts, and say what its grade is."""
+    facts = {name: 1.0 for _, words in CODES.values() for name in re.findall(r"{(\w+)", words)}
+    for code, (grade, _) in CODES.items():
+        said = Verdict.of(code, **facts).words
+        assert said == "ok" if code == "ok" else said.startswith(f"{grade}: ")
+        assert "{" not in said
+
+
+def test_a_record_of_schema_1_keeps_its_sentence() -> None:
+    """A verdict that an older edgebundle wrote is shown as it was, has today's code, and is written as schema 2."""
+    old = json.loads(make_run().to_json()) | {
+        "schema": 1,
+        "verdict": "invalid: throttled: the device told thermal status 3 (SEVERE)",
+    }
+    run = parse_run(json.dumps(old), where="line 1")
+    assert (run.verdict.grade, run.verdict.code) == ("invalid", "throttled")
+    assert run.verdict.words == old["verdict"]
+    assert exit_code(run.verdict) == 7
+    assert parse_run(run.to_json(), where="line 1") == run
+    assert json.loads(run.to_json())["schema"] == 2
+
+
+def test_a_code_of_a_newer_app_is_shown_as_it_is() -> None:
+    """What this harness does not know counts by its grade, and as the worse."""
+    run = parse_run(
+        make_run()
+        .to_json()
+        .replace('{"grade": "ok", "code": "ok", "detail": {}}', '{"grade": "invalid", "code": "melted"}'),
+        where="line 1",
+    )
+    assert run.verdict.words == "invalid: melted"
+    assert exit_code(run.verdict) == 5

@@ -174,7 +174,7 @@ def test_a_quick_session(vendor: EmulatedPhone, told: Told, small_bundle: Path) 
         assert run.simulated is None
         assert run.golden is not None
         assert run.golden.passed
-        assert run.verdict == "ok"
+        assert run.verdict.grade == "ok"
         assert len(run.latency_ns) >= 30
         assert run.processor_use is not None
         assert all(state.seconds for state in run.processor_use.time_in_state)

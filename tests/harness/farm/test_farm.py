@@ -160,7 +160,7 @@ def test_results_become_records_once(tmp_path: Path) -> None:
     first, again = import_results(folder, store), import_results(folder, store)
     assert [run.id for run in store.runs()] == [run.id for run in first.runs] == ["aws0", "aws1", "lab", "hidden"]
     assert (again.runs, again.known) == ((), 4)
-    verdicts = {run.id: run.verdict for run in first.runs}
+    verdicts = {run.id: run.verdict.words for run in first.runs}
     assert verdicts["aws0"] == "ok"
     assert verdicts["lab"].startswith("invalid: not stationary: the latency drifted by +")
     assert verdicts["hidden"] == "unstable: hidden"

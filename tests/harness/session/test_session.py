@@ -73,8 +73,8 @@ def test_a_golden_that_is_not_reached_makes_the_run_invalid(small_bundle: Path, 
     bundle = changed(small_bundle, tmp_path / "strict", min_psnr_db=250.0)
     result = harness.measure(bundle, store=str(tmp_path / "runs.sqlite"))
     for run in result.runs:
-        assert run.verdict.startswith("invalid: golden 0 reached ")
-        assert "250.0 dB" in run.verdict
+        assert run.verdict.words.startswith("invalid: golden 0 reached ")
+        assert "250.0 dB" in run.verdict.words
     assert stored_runs(str(tmp_path / "runs.sqlite")) == list(result.runs)
 
 
@@ -131,7 +131,7 @@ def test_a_replayed_record_is_labelled_and_not_called_ok(
     for run in result.runs:
         assert run.simulated == "replayed from recorded.jsonl"
         assert run.device.kind == "replay"
-        assert run.verdict.startswith("unstable: the output was not checked")
+        assert run.verdict.code == "unchecked"
     assert [entry.variant for entry in result.skipped] == ["coreml-fp32"]
 
 

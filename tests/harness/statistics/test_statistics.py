@@ -158,14 +158,13 @@ def test_a_change_of_level_is_found_where_it_is() -> None:
     assert abs(found.shifts[0].at - 120) <= 4
     assert found.change == pytest.approx(0.12, abs=0.02)
     assert stationarity(steady).stationary
-    assert stationarity(steady).reason == ""
 
 
 def test_a_slow_drift_is_found() -> None:
     """A rise of 15 % from end to end is named as drift, with its size."""
     found = stationarity(correlated(4, 300, 0.3, 0.01) * np.linspace(1, 1.15, 300))
     assert found.drift == pytest.approx(0.14, abs=0.02)
-    assert found.reason.startswith("drifted by +1")
+    assert found.drifts
 
 
 def test_steady_runs_are_seldom_called_unsteady() -> None:

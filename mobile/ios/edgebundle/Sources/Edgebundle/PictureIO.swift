@@ -6,6 +6,7 @@
     /// Between the system's images and pixels.
     public enum PictureIO {
         private static let bitmap = CGBitmapInfo.byteOrder32Little.rawValue | CGImageAlphaInfo.noneSkipFirst.rawValue
+        private static let drawing = CGBitmapInfo.byteOrder32Little.rawValue | CGImageAlphaInfo.premultipliedFirst.rawValue
 
         /// The pixels of a golden as they are in the file: decoded, and not converted to another colour space.
         public static let reader: PictureReader = { data in
@@ -15,7 +16,7 @@
             return try pixels(image, part: nil, width: image.width, height: image.height, space: image.colorSpace)
         }
 
-        /// The part of a picture that the model sees, at the model's size, in sRGB; transparent parts become black.
+        /// The part of a picture that the model sees, at the model's size, in sRGB; transparent parts are composed on white.
         public static func fitted(_ image: CGImage, _ spec: TensorSpec) throws -> Pixels {
             let part = crop(width: image.width, height: image.height, for: spec)
             return try pixels(image, part: part, width: spec.width, height: spec.height, space: CGColorSpace(name: CGColorSpace.sRGB))
@@ -44,14 +45,15 @@
             let drawn = argb.withUnsafeMutableBytes { bytes -> Bool in
                 guard
                     let context = CGContext(
-                        data: bytes.baseAddress, width: width, height: height, bitsPerComponent: 8, bytesPerRow: 4 * width, space: space, bitmapInfo: bitmap)
+                        data: bytes.baseAddress, width: width, height: height, bitsPerComponent: 8, bytesPerRow: 4 * width, space: space, bitmapInfo: drawing)
                 else { return false }
                 context.interpolationQuality = .high
                 context.draw(source, in: CGRect(x: 0, y: 0, width: width, height: height))
                 return true
             }
             guard drawn else { throw BundleError("a picture of \(image.width) x \(image.height) pixels is in a colour space that cannot be drawn; convert it to sRGB.") }
-            return Pixels(width: width, height: height, argb: argb.map { $0 | 0xff00_0000 })
+            composeOnWhite(&argb)
+            return Pixels(width: width, height: height, argb: argb)
         }
     }
 #endif
