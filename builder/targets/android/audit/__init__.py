@@ -15,10 +15,8 @@ from builder.targets.android.audit.layout import KINDS, Package
 from builder.targets.android.audit.libraries import audit_libraries
 from builder.targets.android.audit.models import audit_models, read_manifest
 from builder.targets.android.audit.signing import audit_signatures
-from builder.targets.android.licences import UNKNOWN, listed
+from builder.targets.android.licences import NOTICES_FOLDER, UNKNOWN, listed
 from builder.targets.base import Finding
-
-NOTICES = "NOTICES.txt"
 
 __all__ = ["audit", "with_exceptions"]
 
@@ -74,12 +72,12 @@ def _licences(package: Package, manifest: Manifest) -> Iterator[Finding]:
     """The model's licence, and those of the libraries inside."""
     found = {f"model {manifest.model.name}": manifest.model.licence, **dict.fromkeys(manifest.licences, "")}
     names = [f"{name}: {licence}" if licence else name for name, licence in found.items()]
-    notices = package.notices(NOTICES)
+    notices = package.notices()
     if notices is None:
         yield package.finding(
             "warning",
             "licences",
-            f"carries no assets/{NOTICES}, so the licences of its libraries are not told; package again.",
+            f"carries no assets/{NOTICES_FOLDER}, so the licences of its libraries are not told; package again.",
         )
         return
     libraries = listed(notices)

@@ -7,7 +7,7 @@ import java.time.Instant
 import java.util.UUID
 import org.edgebundle.sdk.ConditionSampler
 import org.edgebundle.sdk.DeviceState
-import org.edgebundle.sdk.StyleModel
+import org.edgebundle.sdk.ImageModel
 import org.edgebundle.sdk.core.Benchmark
 import org.edgebundle.sdk.core.BundleException
 import org.edgebundle.sdk.core.ModelLoader
@@ -30,7 +30,7 @@ class BenchmarkRunner(private val context: Context) {
      */
     fun run(request: BenchmarkRequest, cancelled: () -> Boolean, hidden: () -> Boolean = { false }, done: (Outcome) -> Unit) {
         try {
-            val loader = StyleModel.loader(context)
+            val loader = ImageModel.loader(context)
             val variants = request.variant?.let { listOf(loader.manifest.variant(it)) } ?: loader.variants
             if (variants.isEmpty()) throw BundleException("the bundle has no variant that this app can run; it has ${loader.manifest.variants.joinToString { it.id }}.")
             val file = File(context.getExternalFilesDir(null) ?: context.filesDir, request.output)

@@ -26,6 +26,7 @@ class TextReading private constructor(val value: String?, val reason: String?) {
     internal fun toJson() = fields("value" to value, "reason" to reason)
 }
 
+/** What is known of the phone that was measured; [id] is what the harness calls it. */
 class DeviceInfo(
     val kind: String,
     val id: String,
@@ -50,6 +51,7 @@ class Sample(val seconds: Double, val probe: String, val value: Double, val unit
     internal fun toJson() = fields("t_s" to seconds, "probe" to probe, "value" to value, "unit" to unit)
 }
 
+/** How near a variant came to a golden: PSNR in dB, the largest difference of a value, and the PSNR that is needed. */
 class GoldenResult(val id: String, val passed: Boolean, val psnrDb: Double, val maxAbsError: Double, val minPsnrDb: Double) {
     val inWords get() = String.format(Locale.ROOT, "%.1f dB, at least %.1f dB are needed", psnrDb, minPsnrDb)
 }

@@ -1,18 +1,11 @@
 package org.edgebundle.sdk.core
 
-import java.io.File
-import java.nio.ByteBuffer
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
-import org.junit.Rule
 import org.junit.Test
-import org.junit.rules.TemporaryFolder
 
 class ChoiceTest {
-    @get:Rule
-    val temporary = TemporaryFolder()
-
     private fun variant(id: String, delegate: String = "xnnpack", backend: String = "tflite", memory: Long = 10) =
         Variant(id, backend, delegate, "variants/$id", 1, "00", emptyList(), emptyList(), memory)
 
@@ -78,18 +71,6 @@ class ChoiceTest {
         assertTrue(of(end = 2).startsWith("unstable: the thermal status rose from 0 to 2"))
         assertTrue(of(executed = TextReading.missing("no log")).startsWith("unstable: which delegate"))
         assertTrue(of(golden = null).startsWith("unstable: the output was not checked"))
-    }
-
-    @Test
-    fun aFileIsCopiedOnceAndOlderOnesGo() {
-        val folder = File(temporary.root, "copies")
-        val first = copyOnce(ByteBuffer.wrap(byteArrayOf(1, 2, 3)), folder, "aa")
-        assertEquals(listOf<Byte>(1, 2, 3), first.readBytes().toList())
-        val made = first.lastModified()
-        File(folder, "bb.part").writeText("left over")
-        assertEquals(made, copyOnce(ByteBuffer.wrap(byteArrayOf(1, 2, 3)), folder, "aa").lastModified())
-        copyOnce(ByteBuffer.wrap(byteArrayOf(4)), folder, "cc")
-        assertEquals(listOf("cc"), folder.list().orEmpty().toList())
     }
 
     @Test
