@@ -216,12 +216,22 @@ class Tool(Frozen):
     version: str
 
 
+class Phone(Frozen):
+    """By what names a phone is known; None where it does not tell one. harness/records/phone.py says when two are the same."""
+
+    soc: str | None = None
+    board: str | None = None
+    hardware: str | None = None
+    model: str | None = None
+
+
 class Ranking(Frozen):
-    """An order of variants that was measured on devices of one kind: their `soc`, or their `model`, as Android and iOS name them."""
+    """An order of variants that was measured on `phones` of one kind: one `soc`, or one `model` where they do not tell it."""
 
     soc: str | None = None
     model: str | None = None
     variants: tuple[str, ...]
+    phones: tuple[Phone, ...] = ()
 
 
 class Manifest(Frozen):

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from builder.bundle import MANIFEST, Bundle, Ranking, tree_files
+from builder.bundle import MANIFEST, Bundle, Phone, Ranking, tree_files
 from harness.analysis.grouping import groups
 from harness.analysis.verdict import exit_code
 from harness.errors import MeasurementError, UsageError
+from harness.records.phone import phone_of
 from harness.records.run import Run
 
 KINDS = ("android", "android-app", "ios")  # whose apps choose by rankings, and name their devices as these records do
@@ -30,18 +31,23 @@ def measured_rankings(runs: Iterable[Run], bundle: Bundle) -> tuple[Ranking, ...
     wanted = {variant.id: variant.sha256 for variant in bundle.manifest.variants}
     usable = [r for r in runs if _counts(r) and wanted.get(r.variant) == r.variant_sha256]
     by_place: dict[Place, dict[tuple[str, str], dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    known: dict[tuple[str, str], Phone] = {}
     for group in groups(usable):
         place = _place(group.last)
         if place is not None and not group.sustained:
             latencies = np.concatenate([run.latency_ns for run in group.runs])
             by_place[place][group.device][group.variant] = float(np.median(latencies))
-    rankings = []
+            known[group.device] = phone_of(group.last.device)
+    rankings: list[Ranking] = []
     for (soc, model), phones in sorted(by_place.items(), key=lambda item: tuple(name or "" for name in item[0])):
         phones = {device: times for device, times in phones.items() if not _by_its_app(device, phones)}
         shared = set.intersection(*(set(measured) for measured in phones.values()))
         mean = {v: float(np.mean([np.log(measured[v]) for measured in phones.values()])) for v in shared}
         if len(mean) > 1:
-            rankings.append(Ranking(soc=soc, model=model, variants=tuple(sorted(mean, key=lambda v: (mean[v], v)))))
+            order = tuple(sorted(mean, key=lambda v: (mean[v], v)))
+            rankings.append(
+                Ranking(soc=soc, model=model, variants=order, phones=_phones(known[device] for device in phones))
+            )
     if not rankings:
         raise MeasurementError(
             f"no phone measured two variants of this bundle well enough to rank them ({len(usable)} usable runs of its artifacts on "
@@ -83,6 +89,11 @@ def _by_its_app(device: tuple[str, str], phones: dict[tuple[str, str], dict[str,
     """Whether a phone measured in shell mode was ranked by its app too: users get the app's runtime."""
     kind, serial = device
     return kind == "android" and len(phones.get(("android-app", serial), {})) > 1
+
+
+def _phones(phones: Iterable[Phone]) -> tuple[Phone, ...]:
+    """Each once, in an order of their own, so that the same runs give the same bytes."""
+    return tuple(sorted(set(phones), key=lambda phone: phone.model_dump_json()))
 
 
 def _place(run: Run) -> Place | None:

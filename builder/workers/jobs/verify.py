@@ -68,7 +68,7 @@ def seam_error(job: VerifyJob, runner: Runner, inputs: Tensors) -> float | None:
         return tensor_to_pixels(runner({source.name: pixels_to_tensor(part, source)})[result.name], result)
 
     try:
-        tiler = Tiler.of(*pixels.shape[:2], int(tiling.scale or 1), tiling)
+        tiler = Tiler.of(pixels.shape[0], pixels.shape[1], int(tiling.scale or 1), tiling)
     except InputError:  # of a bundle from before the limit: no phone makes such tiles
         return None
     _, seam = tiler.run(enlarged(pixels, tiler.multiple), render)

@@ -206,8 +206,7 @@ class StyleModel private constructor(private val session: Session, loader: Model
 
         /** What decides which variant this device is given. */
         fun facts(context: Context) = DeviceFacts(
-            soc = if (Build.VERSION.SDK_INT >= 31) "${Build.SOC_MANUFACTURER} ${Build.SOC_MODEL}" else null,
-            model = "${Build.MANUFACTURER} ${Build.MODEL}",
+            phone = DeviceState.phone(),
             freeMemoryBytes = freeMemory(context),
         )
 
