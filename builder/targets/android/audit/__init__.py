@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from builder.targets.base import Finding
 
 NOTICES = "NOTICES.txt"
 
-__all__ = ["audit", "with_exceptions"]
+__all__ = ["audit"]
 
 
 def audit(path: Path, *, application_id: str | None = None, second_opinion: bool = True) -> tuple[Finding, ...]:
@@ -44,16 +43,6 @@ def audit(path: Path, *, application_id: str | None = None, second_opinion: bool
                 message=f"is not a readable archive ({error}); package again.",
             ),
         )
-
-
-def with_exceptions(findings: tuple[Finding, ...], allow: tuple[str, ...]) -> tuple[Finding, ...]:
-    """The findings, those of allowed codes as recorded exceptions that fail nothing."""
-    return tuple(
-        dataclasses.replace(finding, level="info", message=f"(allowed by --allow {finding.code}) {finding.message}")
-        if finding.code in allow and finding.level != "info"
-        else finding
-        for finding in findings
-    )
 
 
 def _all(package: Package, application_id: str | None, second_opinion: bool) -> Iterator[Finding]:
