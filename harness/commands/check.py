@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from harness.commands.console import print_json, print_runs, stdout_console
+from builder.command_line import print_document
+from harness.commands.console import print_runs, stdout_console
 from harness.errors import MeasurementError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def check(args: argparse.Namespace) -> int:
             }
             for r in runs
         ]
-        print_json({"runs": shown} | ({"baseline": decision_json(decisions)} if limit is not None else {}))
+        print_document({"runs": shown} | ({"baseline": decision_json(decisions)} if limit is not None else {}))
     else:
         print_runs(runs)
         if decisions:
