@@ -68,7 +68,7 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     ("words", "message"),
     [
         (("reprot",), "did you mean 'report'?"),
-        (("show", "x.sqlite", "--jsno"), "there is no option '--jsno' (did you mean '--json'?)"),
+        (("show", "x.sqlite", "--jsno"), "there is no option '--jsno'; did you mean '--json'?"),
         (("run", "b", "-d", "host", "--protocol", "quik"), "did you mean 'quick'?"),
         (("run", "b", "-d", "hots"), "did you mean 'host'?"),
         (("run", "none-such", "-d", "host"), "none-such does not exist"),
