@@ -74,7 +74,6 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
         (("run", "none-such", "-d", "host"), "none-such does not exist"),
         (("show", "none.sqlite"), "none.sqlite does not exist; measure first"),
         (("run", "b"), "required: -d/--device"),
-        ((), "required: COMMAND"),
     ],
 )
 def test_bad_usage_is_one_sentence_and_exit_2(words: tuple[str, ...], message: str, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from builder.sources.network import Call
 from builder.sources.onnx.graph import Importer, Node
 from builder.sources.onnx.ops import conv, elementwise, matmul, norm, pooling, quantize, resize, shape
