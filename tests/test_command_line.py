@@ -120,8 +120,9 @@ def test_help_has_the_exit_codes(program: str, capsys: pytest.CaptureFixture[str
 
 @pytest.mark.usefixtures("adb_environment")
 def test_json_is_one_document_in_one_form(program: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Both indent by one space, and print nothing else on stdout."""
+    """Both print one object, indented by one space, and nothing else on stdout."""
     _, out, _ = said(program, [QUICK[program], "--json"], capsys)
+    assert isinstance(json.loads(out), dict)
     assert out == json.dumps(json.loads(out), indent=1, ensure_ascii=False) + "\n"
 
 

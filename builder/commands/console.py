@@ -74,10 +74,10 @@ def listening(*, quiet: bool) -> Iterator[Terminal]:
         yield Terminal(progress=progress, quiet=False)
 
 
-def print_json(value: object, kind: Any) -> None:
-    """One JSON document on stdout: `value` as pydantic writes an object of this type."""
+def print_json(value: object, kind: Any, *, named: str = "") -> None:
+    """One JSON object on stdout: `value` as pydantic writes an object of this type, a list by its name."""
     data = TypeAdapter(kind).dump_python(value, mode="json", by_alias=True)
-    print_document(data)
+    print_document({named: data} if named else data)
 
 
 def print_line(text: str) -> None:

@@ -19,7 +19,7 @@ def search(arguments: Namespace) -> None:
     with listening(quiet=arguments.quiet) as listener:
         found = story.search(arguments.config, out=arguments.output, listener=listener, cluster=arguments.cluster)
     if arguments.json:
-        print_json(found, tuple[SearchResult, ...])
+        print_json(found, tuple[SearchResult, ...], named="searches")
     else:
         for result in found:
             show_search(result, verbose=arguments.verbose)
