@@ -1,21 +1,14 @@
-"""The `builder` command: the only place that catches errors and prints. Heavy packages are never imported here."""
+"""The `builder` command: what it takes. Errors are caught and shown by `builder.command_line`. No heavy package is imported here."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from builder import __version__
-from builder.errors import EdgebundleError, InputError
-from builder.suggest import did_you_mean
+from builder.command_line import Parser, run
 
-EXIT_INTERRUPTED = 130
 BACKEND_NAMES = ("tflite", "coreml", "executorch")
 EXPORT_NAMES = ("onnx", "torchscript", "tensorrt")
 TARGET_NAMES = ("android", "ios", "web")
@@ -32,33 +25,12 @@ examples:
 """
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse whose usage errors are ours, so that they are shown and counted like all others."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message} (see '{self.prog} --help').")
-
-    def _check_value(self, action: argparse.Action, value: object) -> None:
-        if action.choices is not None and value not in action.choices:
-            what = "a command" if action.dest == "command" else f"a {action.dest}"
-            self.error(f"{value!r} is not {what}{did_you_mean(str(value), map(str, action.choices))}")
-
-
 def make_parser() -> Parser:
-    common = Parser(add_help=False)
-    common.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
-    common.add_argument("-v", "--verbose", action="store_true", help="tell every step")
-    common.add_argument("-q", "--quiet", action="store_true", help="no messages and no progress bars")
     parser = Parser(
-        prog="builder", description="From a trained image network to verified mobile artifacts and packages.", epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        version=f"builder {__version__}", prog="builder", epilog=EXAMPLES,
+        description="From a trained image network to verified mobile artifacts and packages.",
     )  # fmt: skip
-    parser.add_argument("--version", action="version", version=f"builder {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-
-    def add(name: str, text: str) -> Parser:
-        return commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".", parents=[common])
-
+    add = parser.verb
     add("doctor", "what is installed, what is missing, and the command that adds it")
     inspect = add(
         "inspect",
@@ -159,36 +131,11 @@ def make_parser() -> Parser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point. Exit codes: 0 done, 2 input, 3 tool missing, 4 conversion, 5 verification, 130 interrupted."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    signal.signal(signal.SIGTERM, _as_interrupt)
-    try:
-        arguments = make_parser().parse_args(words)
-        if arguments.command is None:
-            make_parser().print_help(sys.stderr)
-            return InputError.exit_code
-        from builder.commands import COMMANDS
-
-        COMMANDS[arguments.command](arguments)
-        sys.stdout.flush()
-    except EdgebundleError as error:
-        print(f"builder: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("builder: interrupted; nothing was written.", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:  # the reader of stdout went away, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(
-            f"builder: {where}{error.strerror or error}; check the path, its permissions and the free space.",
-            file=sys.stderr,
-        )
-        return InputError.exit_code
-    return 0
+    """Entry point; the exit codes are those of `builder.command_line`."""
+    return run(make_parser(), argv, _call, interrupted="nothing was written")
 
 
-def _as_interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _call(arguments: argparse.Namespace) -> None:
+    from builder.commands import COMMANDS
+
+    COMMANDS[arguments.command](arguments)

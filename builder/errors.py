@@ -7,11 +7,23 @@ from __future__ import annotations
 
 import re
 
+# Of a message that carries another one: `?.` and `..` at an end, and a full stop before a comma or a bracket. A path such as `/..` stays.
+_TWO_ENDS = re.compile(r"(?<=[^\s/.])([.?!])\.(?=\s|$)")
+_END_INSIDE = re.compile(r"(?<=[\w'\")])\.(?=[;)])")
+_ABBREVIATIONS = re.compile(r"\b(?:e\.g|i\.e|etc)$")
 
-class EdgebundleError(Exception):
-    """Base of all errors that are shown to a person as one sentence, without a traceback."""
+
+class ShownError(Exception):
+    """Base of all errors of both commands that are shown to a person as one sentence, without a traceback."""
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(sentence(message))
+
+
+class EdgebundleError(ShownError):
+    """Base of the builder's errors."""
 
 
 class InputError(EdgebundleError):
@@ -66,6 +78,12 @@ class Interrupted(EdgebundleError):
     """The user pressed Ctrl-C, or the process was asked to end."""
 
     exit_code = 130
+
+
+def sentence(message: str) -> str:
+    """A message that carries other messages, with one end: `unknown 'x'; did you mean 'y'?`, not `did you mean 'y'?.`."""
+    text = _TWO_ENDS.sub(r"\1", message)
+    return _END_INSIDE.sub(lambda end: "." if _ABBREVIATIONS.search(text[: end.start()]) else "", text)
 
 
 LONGEST_REASON = 300

@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from builder.suggest import did_you_mean
 from harness.errors import UsageError
 from harness.records.tolerated import Tolerated
 
@@ -165,11 +166,7 @@ def protocol_named(name: str) -> Protocol:
         return PROTOCOLS[name]
     if name.endswith(".toml"):
         return _protocol_in(Path(name))
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, PROTOCOLS, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"the protocols are {', '.join(PROTOCOLS)}, or a .toml file."
-    raise UsageError(f"there is no protocol {name!r}; {hint}")
+    raise UsageError(f"there is no protocol {name!r}{did_you_mean(name, [*PROTOCOLS, 'FILE.toml'])}")
 
 
 def _protocol_in(path: Path) -> Protocol:
@@ -189,13 +186,8 @@ def _protocol_in(path: Path) -> Protocol:
 
 def _said(kind: str, message: str, where: str) -> str:
     if kind == "extra_forbidden":
-        from difflib import get_close_matches
-
         known = [*Protocol.model_fields, *Wanted.model_fields, *Pins.model_fields, *Tolerated.model_fields]
-        near = get_close_matches(where.rpartition(".")[2], known, n=1)
-        return f"unknown key {where!r}" + (
-            f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}."
-        )
+        return f"unknown key {where!r}{did_you_mean(where.rpartition('.')[2], known)}"
     if kind == "missing":
         return f"{where!r} is missing."
     return f"{where}: {message.removeprefix('Value error, ')}.".removeprefix(": ")

@@ -293,8 +293,17 @@ class Tool(Frozen):
     version: str
 
 
+class Phone(Frozen):
+    """By what names a phone is known; None where it does not tell one. harness/records/phone.py says when two are the same."""
+
+    soc: str | None = None
+    board: str | None = None
+    hardware: str | None = None
+    model: str | None = None
+
+
 class Ranking(Frozen):
-    """An order of variants that was measured on devices of one kind: their `soc`, or their `model`, as Android and iOS name them."""
+    """An order of variants that was measured on `phones` of one kind: one `soc`, or one `model` where they do not tell it."""
 
     soc: str | None = None
     """The chip it was measured on."""
@@ -302,6 +311,8 @@ class Ranking(Frozen):
     """The phone model it was measured on."""
     variants: tuple[str, ...]
     """Variants, the best first."""
+    phones: tuple[Phone, ...] = ()
+    """The phones it was measured on."""
 
 
 class FailedVariant(Frozen):

@@ -25,7 +25,7 @@ def export(arguments: Namespace) -> None:
             fresh=arguments.fresh,
         )
     if arguments.json:
-        print_json(found, tuple[ExportResult, ...])
+        print_json(found, tuple[ExportResult, ...], named="exports")
         return
     rows = table("exports", "format", "file", "worst dB>", "samples>", "run by")
     for result in found:

@@ -21,7 +21,7 @@ def search(arguments: Namespace) -> None:
             arguments.config, out=arguments.output, listener=listener, cluster=arguments.cluster, fresh=arguments.fresh
         )
     if arguments.json:
-        print_json(found, tuple[SearchResult, ...])
+        print_json(found, tuple[SearchResult, ...], named="searches")
     else:
         for result in found:
             show_search(result, verbose=arguments.verbose)

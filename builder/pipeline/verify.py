@@ -117,6 +117,7 @@ def _check(bundle: Bundle, variant: Variant, golden: Golden, packaged: Execution
             psnr_db=packaged.psnr_db,
             min_psnr_db=expected.min_psnr_db,
             source_psnr_db=packaged.source_psnr_db,
+            worst_psnr_db=variant.quality.psnr_db_worst,
             tiles=_tiles(variant),
             remark=packaged.remark,
         )

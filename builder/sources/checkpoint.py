@@ -34,14 +34,14 @@ def load(folder: Path, config: Config) -> ExportedProgram:
     except Exception as error:
         raise SourceError(
             f"the model rejects inputs of the shapes in builder.toml ({describe_inputs(config)}): "
-            f"{_first_line(error)}{_user_line(error, folder)}; {cure_of_forward(error)}."
+            f"{reason_of(error)}{_user_line(error, folder)}; {cure_of_forward(error)}."
         ) from error
     check_outputs(outputs, config)
     try:
         return torch.export.export(module, inputs)
     except Exception as error:
         raise SourceError(
-            f"torch.export cannot capture the model: {_first_line(error)}{_user_line(error, folder)}; make its forward free of data-dependent control flow."
+            f"torch.export cannot capture the model: {reason_of(error)}{_user_line(error, folder)}; make its forward free of data-dependent control flow."
         ) from error
 
 
@@ -80,7 +80,7 @@ def make_module(folder: Path, source: str) -> Module:
         raise
     except Exception as error:
         raise SourceError(
-            f"the model source {source!r} raised {_first_line(error)}{_user_line(error, folder)}; run it on its own to see why."
+            f"the model source {source!r} raised {reason_of(error)}{_user_line(error, folder)}; run it on its own to see why."
         ) from error
     finally:
         sys.path.remove(str(folder))
@@ -106,10 +106,6 @@ def example_inputs(config: Config) -> tuple[Any, ...]:
 
 def describe_inputs(config: Config) -> str:
     return ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in config.input)
-
-
-def _first_line(error: Exception) -> str:
-    return reason_of(error)
 
 
 def _user_line(error: Exception, folder: Path) -> str:

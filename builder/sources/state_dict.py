@@ -48,7 +48,7 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise SourceError(
-            f"the checkpoint {path} is damaged or not a torch file ({str(error).splitlines()[0]}); write it again."
+            f"the checkpoint {path} is damaged or not a torch file ({reason_of(error)}); write it again."
         ) from error
     if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
         loaded = loaded["state_dict"]  # the usual wrapping of training frameworks

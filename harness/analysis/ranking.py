@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from builder.bundle import MANIFEST, Bundle, Ranking, tree_files
+from builder.bundle import MANIFEST, Bundle, Phone, Ranking, tree_files
 from harness.analysis.grouping import groups
 from harness.analysis.session_verdict import SessionVerdict, session_verdict
 from harness.analysis.verdict import exit_code
 from harness.errors import MeasurementError, UsageError, VerificationError
+from harness.records.phone import phone_of
 from harness.records.run import Run
 
 KINDS = ("android", "android-app", "ios")  # whose apps choose by rankings, and name their devices as these records do
@@ -39,17 +40,22 @@ def measured_rankings(runs: Iterable[Run], bundle: Bundle) -> tuple[Ranking, ...
         if found.exit_code == VerificationError.exit_code
     }
     by_place: dict[Place, dict[tuple[str, str], dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    known: dict[tuple[str, str], Phone] = {}
     for verdict in usable:
         group, place = verdict.group, _place(verdict.group.last)
         if place is not None and not group.sustained and (place, group.variant) not in wrong:
             by_place[place][group.device][group.variant] = _level(verdict)
-    rankings = []
+            known[group.device] = phone_of(group.last.device)
+    rankings: list[Ranking] = []
     for (soc, model), phones in sorted(by_place.items(), key=lambda item: tuple(name or "" for name in item[0])):
         phones = {device: times for device, times in phones.items() if not _by_its_app(device, phones)}
         shared = set.intersection(*(set(measured) for measured in phones.values()))
         mean = {v: float(np.mean([np.log(measured[v]) for measured in phones.values()])) for v in shared}
         if len(mean) > 1:
-            rankings.append(Ranking(soc=soc, model=model, variants=tuple(sorted(mean, key=lambda v: (mean[v], v)))))
+            order = tuple(sorted(mean, key=lambda v: (mean[v], v)))
+            rankings.append(
+                Ranking(soc=soc, model=model, variants=order, phones=_phones(known[device] for device in phones))
+            )
     if not rankings:
         raise MeasurementError(
             f"no phone measured two variants of this bundle well enough to rank them ({len(usable)} good measurements of its artifacts on "
@@ -97,6 +103,11 @@ def _by_its_app(device: tuple[str, str], phones: dict[tuple[str, str], dict[str,
     """Whether a phone measured in shell mode was ranked by its app too: users get the app's runtime."""
     kind, serial = device
     return kind == "android" and len(phones.get(("android-app", serial), {})) > 1
+
+
+def _phones(phones: Iterable[Phone]) -> tuple[Phone, ...]:
+    """Each once, in an order of their own, so that the same runs give the same bytes."""
+    return tuple(sorted(set(phones), key=lambda phone: phone.model_dump_json()))
 
 
 def _place(run: Run) -> Place | None:

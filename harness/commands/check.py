@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from harness.commands.console import print_json, stdout_console
+from builder.command_line import print_document
+from harness.commands.console import stdout_console
 from harness.errors import MeasurementError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def check(args: argparse.Namespace) -> int:
     if args.json:
         from harness.report.comparison import decision_json
 
-        print_json(
+        print_document(
             {"runs": [verdict_json(verdict) for verdict in verdicts]}
             | ({"baseline": decision_json(decisions)} if limit is not None else {})
         )

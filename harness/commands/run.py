@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.console import Progress, print_json, print_runs, record, say, stdout_console
+from builder.command_line import print_document
+from harness.commands.console import Progress, print_runs, record, say, stdout_console
 from harness.errors import DeviceError, MeasurementError, MissingToolError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _fail_on_invalid(runs: list[Run]) -> None:
 
 def _show_result(args: argparse.Namespace, result: SessionResult) -> None:
     if args.json:
-        print_json(
+        print_document(
             {
                 "store": args.output,
                 "runs": [record(entry) for entry in result.runs],

@@ -57,7 +57,10 @@ class TextReading(Frozen):
 
 
 class DeviceInfo(Frozen):
-    """What was measured on. `kind` is a key of `harness.devices.DEVICES`, `id` a serial or a fixed name."""
+    """What was measured on. `kind` is a key of `harness.devices.DEVICES`, `id` a serial or a fixed name.
+
+    `board` and `hardware` are Android's, None in records from before them and of other systems.
+    """
 
     kind: str
     id: str
@@ -66,6 +69,8 @@ class DeviceInfo(Frozen):
     os: TextReading
     build: TextReading
     abi: TextReading
+    board: TextReading | None = None
+    hardware: TextReading | None = None
 
 
 class Conditions(Frozen):

@@ -73,6 +73,7 @@ def pages() -> dict[str, str]:
                 "SourceAgreement": "Agreement of an import",
                 "FrozenNorms": "Frozen norms",
                 "Ranking": "Ranking",
+                "Phone": "Phone",
                 "Tool": "Tool",
                 "FileHash": "Hash of a file",
                 "FailedVariant": "Failed variant",

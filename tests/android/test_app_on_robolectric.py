@@ -53,7 +53,7 @@ def test_benchmark_record_is_a_run_record(out: Path, bundle: Bundle) -> None:
     assert run.load_ns.value
     assert run.conditions_start.clocks_mhz
     assert "thermal_status" in {sample.probe for sample in run.samples}
-    assert "pss_bytes" not in {sample.probe for sample in run.samples}  # unknown here, so it is not 0
+    assert "memory" not in {sample.probe for sample in run.samples}  # unknown here, so it is not 0
 
 
 @pytest.mark.parametrize(

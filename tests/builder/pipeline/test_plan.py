@@ -64,7 +64,7 @@ def test_plan_shows_every_backend_and_what_it_refuses(project: Path) -> None:
     """With --all-backends refusals of backends that the variant does not name are shown with the reason, and exit 0."""
     done = plan(project, "--all-backends", "--json")
     assert done.returncode == 0, done.stderr
-    planned = {variant["id"]: variant for variant in json.loads(done.stdout)}
+    planned = {variant["id"]: variant for variant in json.loads(done.stdout)["variants"]}
     assert len(planned) == 6
     core = planned["tflite-xnnpack-plan on coreml (all)"]
     assert core["what_if"]
@@ -87,7 +87,7 @@ def test_plan_shows_what_becomes_of_norms(tmp_path: Path) -> None:
         with (project / "plan.toml").open("a", encoding="utf-8") as file:
             file.write(rules)
         done = plan(project, "--all-backends", "--json")
-        for variant in json.loads(done.stdout):
+        for variant in json.loads(done.stdout)["variants"]:
             (row,) = [layer for layer in variant["layers"] if layer["op"] == "norm"]
             norms.setdefault(rules, {})[variant["backend"]] = (row["rule"], row["requested"], row["scheme"])
         assert done.returncode == (2 if rules else 0)

@@ -154,7 +154,7 @@ def test_inspect_and_plan_show_the_layers(cache: Path, converted: tuple[Path, Pa
     manifest = json.loads(builder(cache, "inspect", folder, "--json").stdout)["manifest"]
     assert len(manifest["variants"]) == 2
     assert all(variant["predicted"] for variant in manifest["variants"])
-    planned = json.loads(builder(cache, "plan", project, "--json").stdout)
+    planned = json.loads(builder(cache, "plan", project, "--json").stdout)["variants"]
     assert [layer["rule"] for layer in planned[1]["layers"]] == [2, 1, 1, 2]
 
 

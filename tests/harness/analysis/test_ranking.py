@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from builder.bundle import Bundle, Ranking
+from builder.bundle import Bundle, Phone, Ranking
 from harness.analysis.ranking import measured_rankings, write_ranked
 from harness.cli import main
 from harness.errors import MeasurementError, UsageError
@@ -114,7 +114,13 @@ def test_the_command_writes_a_bundle_that_opens(
     assert main(words) == 0
     assert json.loads(capsys.readouterr().out)["rankings"][0]["variants"] == ["tflite-second", "tflite-first"]
     ranked = Bundle.open(tmp_path / "ranked").manifest
-    assert ranked.rankings == (Ranking(soc=SOC, variants=("tflite-second", "tflite-first")),)
+    assert ranked.rankings == (
+        Ranking(
+            soc=SOC,
+            variants=("tflite-second", "tflite-first"),
+            phones=(Phone(soc=SOC, model="Google Pixel 8"),),
+        ),
+    )
     assert ranked.model_copy(update={"rankings": ()}) == bundle.manifest
     assert main(words) == 2
     assert "exists; choose another place" in capsys.readouterr().err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from builder.targets.android.audit.signing import audit_signatures
 from builder.targets.android.licences import NOTICES_FOLDER, UNKNOWN, listed
 from builder.targets.base import Finding
 
-__all__ = ["audit", "with_exceptions"]
+__all__ = ["audit"]
 
 
 def audit(path: Path, *, application_id: str | None = None, second_opinion: bool = True) -> tuple[Finding, ...]:
@@ -42,16 +41,6 @@ def audit(path: Path, *, application_id: str | None = None, second_opinion: bool
                 message=f"is not a readable archive ({error}); package again.",
             ),
         )
-
-
-def with_exceptions(findings: tuple[Finding, ...], allow: tuple[str, ...]) -> tuple[Finding, ...]:
-    """The findings, those of allowed codes as recorded exceptions that fail nothing."""
-    return tuple(
-        dataclasses.replace(finding, level="info", message=f"(allowed by --allow {finding.code}) {finding.message}")
-        if finding.code in allow and finding.level != "info"
-        else finding
-        for finding in findings
-    )
 
 
 def _all(package: Package, application_id: str | None, second_opinion: bool) -> Iterator[Finding]:

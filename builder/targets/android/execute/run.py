@@ -219,7 +219,7 @@ def _write_inputs(path: Path, bundle: Bundle, variant: Variant, golden: Golden) 
         tensor.name: golden_tensor(bundle.root, tensor, spec).astype(spec.dtype)
         for tensor, spec in zip(golden.inputs, specs, strict=True)
     }
-    np.savez(path, **{str(b.index): to_artifact(values[b.name], b) for b in variant.inputs})
+    np.savez(path, **{str(b.index): to_artifact(values[b.name], b) for b in variant.inputs})  # type: ignore[arg-type]
 
 
 def _read_outputs(path: Path, variant: Variant) -> Tensors:

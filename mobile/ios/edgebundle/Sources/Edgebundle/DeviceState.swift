@@ -18,7 +18,7 @@
         /// What decides which variant this device is given. An app is not told the name of the chip.
         public static func facts() -> DeviceFacts {
             let system = ProcessInfo.processInfo.operatingSystemVersion.majorVersion
-            return DeviceFacts(soc: nil, model: machine(), freeMemoryBytes: freeMemory(), system: system)
+            return DeviceFacts(phone: Phone(model: machine()), freeMemoryBytes: freeMemory(), system: system)
         }
 
         /// `id` is what the harness calls this device: an app cannot read its UDID.

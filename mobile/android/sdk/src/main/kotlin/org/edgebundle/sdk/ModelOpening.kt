@@ -45,8 +45,7 @@ private fun openFirst(context: Context, loader: ModelLoader, threads: Int, wishe
 
 /** What decides which variant this device is given. */
 internal fun deviceFacts(context: Context) = DeviceFacts(
-    soc = if (Build.VERSION.SDK_INT >= 31) "${Build.SOC_MANUFACTURER} ${Build.SOC_MODEL}" else null,
-    model = "${Build.MANUFACTURER} ${Build.MODEL}",
+    phone = DeviceState.phone(),
     freeMemoryBytes = freeMemory(context),
 )
 

@@ -109,10 +109,10 @@ class Variant(
 /** `overlap` source pixels on each side of a tile make seams vanish, tiles start at multiples of `multiple`; `reason` says why not. */
 class Tiling(val allowed: Boolean, val overlap: Int?, val multiple: Int?, val reason: String?)
 
-/** An order of variants that was measured on devices of one kind: their `soc`, or their `model`, as Android names them. */
-class Ranking(val soc: String?, val model: String?, val variants: List<String>) {
+/** An order of variants that was measured on [phones] of one kind: one `soc`, or one `model` where they do not tell it. */
+class Ranking(val soc: String?, val model: String?, val variants: List<String>, val phones: List<Phone> = emptyList()) {
     /** Whether it was measured on devices like this one. */
-    fun fits(facts: DeviceFacts) = (soc != null || model != null) && (soc == null || soc == facts.soc) && (model == null || model == facts.model)
+    fun fits(facts: DeviceFacts) = (phones + Phone(soc = soc, model = model)).any(facts.phone::isSameAs)
 
     /** Place of a variant in the order; those that were not measured come last. */
     fun place(variant: Variant) = variants.indexOf(variant.id).let { if (it < 0) variants.size else it }

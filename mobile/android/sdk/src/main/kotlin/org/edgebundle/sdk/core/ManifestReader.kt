@@ -87,6 +87,7 @@ object ManifestReader {
         soc = json.text("soc"),
         model = json.text("model"),
         variants = json.getJSONArray("variants").let { all -> List(all.length(), all::getString) },
+        phones = if (json.isNull("phones")) emptyList() else json.objects("phones").map { Phone(it.text("soc"), it.text("board"), it.text("hardware"), it.text("model")) },
     )
 
     private fun golden(json: JSONObject) = Golden(
