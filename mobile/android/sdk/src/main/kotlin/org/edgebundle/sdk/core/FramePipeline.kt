@@ -22,7 +22,7 @@ internal interface FrameStages {
  * allocated per frame, and of frames that wait only the newest is kept. A stage that throws costs its frame, and the next one is taken
  * as if nothing had been (docs/sdk-rules.md, "A frame that fails").
  */
-internal class FramePipeline(private val width: Int, height: Int, private val stages: FrameStages, private val clock: () -> Long = System::nanoTime) {
+internal class FramePipeline(private val width: Int, height: Int, private val stages: FrameStages) {
     private val monitor = Object()
     private val reading = Any()
     private val governor = FrameGovernor()
@@ -82,8 +82,9 @@ internal class FramePipeline(private val width: Int, height: Int, private val st
         }
     }
 
-    internal fun arrive(): Boolean = clock().let { now ->
-        synchronized(monitor) {
+    private fun arrive(): Boolean {
+        val now = System.nanoTime()
+        return synchronized(monitor) {
             if (!closed) schedule.arrived(now)
             !closed
         }
@@ -173,10 +174,10 @@ internal class FramePipeline(private val width: Int, height: Int, private val st
                 if (closed) return
                 keyWanted = false
             }
-            val start = clock()
+            val start = System.nanoTime()
             val problem = failureOf { stages.network(key, styled) }
             synchronized(monitor) {
-                keyNs = clock() - start
+                keyNs = System.nanoTime() - start
                 keyFailed = problem != null
                 keyEnded = true
                 problem?.let(::tell)
