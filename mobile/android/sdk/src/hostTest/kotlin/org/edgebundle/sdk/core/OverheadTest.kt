@@ -31,7 +31,10 @@ class OverheadTest {
         val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
         val shown = Semaphore(0)
         val stages = object : FrameStages {
-            override fun network(frame: IntArray, styled: IntArray) = System.arraycopy(frame, 0, styled, 0, frame.size)
+            override fun network(frame: IntArray, styled: IntArray): Long {
+                System.arraycopy(frame, 0, styled, 0, frame.size)
+                return 1
+            }
 
             override fun show(picture: IntArray, width: Int, height: Int) = shown.release()
 
