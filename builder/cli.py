@@ -26,6 +26,7 @@ examples:
   builder inspect examples/tiny_style                layers of the model of a builder.toml
   builder search -o plan.toml                        plans within the budgets of ./builder.toml, as measured
   builder convert examples/tiny_style -o bundle      every variant, verified, as a bundle
+  builder run bundle cat.jpg -o pictures             what every variant makes of a photograph, as a page
   builder verify bundle                              run every variant again on its golden pictures
   builder package --target android -o dist           the app package of ./builder.toml
 """
@@ -88,6 +89,11 @@ def make_parser() -> Parser:
         "--backend", choices=BACKEND_NAMES, action="append", default=[], help="only this backend; may be repeated"
     )
     convert.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="directory of the bundle")
+    convert.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="write the bundle of the variants that could be made, with the failures of the others in it; exit 4 where any failed",
+    )
     export = add(
         "export", "write the source model for other runtimes: ONNX, TorchScript, or ONNX with TensorRT's command"
     )
@@ -98,9 +104,10 @@ def make_parser() -> Parser:
     export.add_argument("--dynamic", action="store_true", help="leave the height and width of pictures open")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="directory of the files")
     verify = add(
-        "verify", "run every variant of a bundle in its own runtime on the golden pictures, and check every hash"
+        "verify",
+        "run every variant of a bundle in its own runtime, or of a package by its own libraries, on the goldens; check every hash",
     )
-    verify.add_argument("bundle", type=Path, metavar="BUNDLE")
+    verify.add_argument("bundle", type=Path, metavar="BUNDLE|APK|AAB|AAR")
     package = add("package", "make the packages that an app team needs, from a builder.toml or a bundle")
     package.add_argument("source", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG|BUNDLE")
     package.add_argument("--target", choices=TARGET_NAMES, required=True)
@@ -126,7 +133,28 @@ def make_parser() -> Parser:
     package.add_argument(
         "--with-gradle", action="store_true", help="android: build by Gradle and the Android SDK in $ANDROID_HOME"
     )
+    package.add_argument(
+        "--no-execute", action="store_true", help="android: do not run the variants by the package's own libraries"
+    )
     package.add_argument("-o", "--output", type=Path, required=True, metavar="DIST", help="directory of the packages")
+    for command in (search, convert, export, package):
+        command.add_argument("--fresh", action="store_true", help="believe no result that an earlier run has kept")
+    run = add("run", "every variant of a bundle on photographs: its pictures, the differences, and a page to look at")
+    run.add_argument("bundle", type=Path, metavar="BUNDLE")
+    run.add_argument(
+        "picture", type=Path, nargs="+", metavar="PICTURE", help="photographs, or .npz files with one array an input"
+    )
+    run.add_argument(
+        "--source", type=Path, metavar="CONFIG", help="the bundle's builder.toml: compare with its source model"
+    )
+    run.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="directory of the pictures and the page"
+    )
+    cache = add("cache", "where results are kept and how large they are; --clear and --limit remove some")
+    cache.add_argument("--clear", action="store_true", help="remove all of them")
+    cache.add_argument(
+        "--limit", metavar="SIZE", help="remove what was not used for longest until this is left, e.g. '5 GB'"
+    )
     return parser
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -221,6 +222,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is DESIGN's table. Errors are one sentence on stderr."""
     words = list(sys.argv[1:] if argv is None else argv)
     signal.signal(signal.SIGTERM, _asked_to_end)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup asks for going on
+        signal.signal(signal.SIGHUP, _asked_to_end)
     try:
         args = build_parser().parse(words)
         from harness.commands import COMMANDS
@@ -236,7 +239,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"harness: error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("harness: interrupted; what was measured before is kept.", file=sys.stderr)
+        with suppress(OSError):  # the terminal may be gone: that is why it was interrupted
+            print("harness: interrupted; what was measured before is kept.", file=sys.stderr, flush=True)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
@@ -252,4 +256,7 @@ def _show_warnings(args: argparse.Namespace) -> None:
 
 
 def _asked_to_end(number: int, frame: FrameType | None) -> None:
+    """As Ctrl-C. A terminal that closes says so twice, by its shell and by the kernel: the second must not stop what is set back."""
+    for again in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(again, signal.SIG_IGN)
     raise KeyboardInterrupt

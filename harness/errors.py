@@ -41,6 +41,10 @@ class DeviceLost(DeviceError):
     """A device dropped out, restarts, asks for authorization or is full: another try may find it well again."""
 
 
+class DeviceAbsent(DeviceLost):
+    """A device is not connected at all."""
+
+
 class MeasurementError(HarnessError):
     """A measurement is not good enough to be used."""
 

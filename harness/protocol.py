@@ -10,6 +10,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from harness.errors import UsageError
+from harness.records.tolerated import Tolerated
 
 
 class Section(BaseModel):
@@ -96,6 +97,8 @@ class Protocol(Section):
     """What must hold before a variant is measured."""
     pins: Pins = Pins()
     """What is set on a phone while it is measured, and set back at any end."""
+    tolerated: Tolerated = Tolerated()
+    """What share of a session's runs may be bad before the session is."""
 
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:
@@ -120,7 +123,15 @@ class Protocol(Section):
 
     def counting(self) -> Protocol:
         """The same for devices that count instructions: counts repeat exactly on one thread, so one inference is enough."""
-        return Protocol(name=self.name, warmup=1, runs=1, threads=1, timeout_s=self.timeout_s)
+        return Protocol(
+            name=self.name,
+            warmup=1,
+            runs=1,
+            threads=1,
+            rounds=self.rounds,
+            timeout_s=self.timeout_s,
+            tolerated=self.tolerated,
+        )
 
 
 PROTOCOLS: dict[str, Protocol] = {
@@ -180,7 +191,7 @@ def _said(kind: str, message: str, where: str) -> str:
     if kind == "extra_forbidden":
         from difflib import get_close_matches
 
-        known = [*Protocol.model_fields, *Wanted.model_fields, *Pins.model_fields]
+        known = [*Protocol.model_fields, *Wanted.model_fields, *Pins.model_fields, *Tolerated.model_fields]
         near = get_close_matches(where.rpartition(".")[2], known, n=1)
         return f"unknown key {where!r}" + (
             f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}."

@@ -22,6 +22,7 @@ def export(arguments: Namespace) -> None:
             dynamic=arguments.dynamic,
             out=arguments.output,
             listener=listener,
+            fresh=arguments.fresh,
         )
     if arguments.json:
         print_json(found, tuple[ExportResult, ...])

@@ -14,7 +14,7 @@ from builder.precision.sensitivity import LARGEST_MACS, roundings, simulated_mac
 from builder.project.project import Project
 from builder.steps.listener import Listener
 from builder.steps.source import SourceStep
-from builder.storage.cache import content_key, entry, locked, publishing
+from builder.storage.cache import content_key, entry, kept, locked, publishing
 from builder.workers.messages import RESULT, SensitivityJob, SensitivityResult
 from builder.workers.supervisor import RunJob
 
@@ -42,7 +42,7 @@ class Simulation:
         try:
             with locked(f"sensitivity {key}"):
                 folder = entry("sensitivity", key)
-                if not folder.is_dir():
+                if kept("sensitivity", key) is None:
                     with publishing("sensitivity", key) as work:
                         self._simulate(file.path, [scheme.name for scheme in wanted], work)
         except ConversionError as error:

@@ -8,8 +8,9 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.errors import SourceError
+from builder.errors import SourceError, reason_of
 from builder.project.config import Config
+from builder.sources.cures import cure_of_forward
 from builder.sources.exported import check_outputs
 from builder.sources.state_dict import load_into, read_state_dict
 from builder.suggest import did_you_mean
@@ -24,8 +25,8 @@ def load(folder: Path, config: Config) -> ExportedProgram:
     import torch
 
     module = filled_module(folder, config)
-    inputs = example_inputs(config)
     try:
+        inputs = example_inputs(config)
         with torch.no_grad():
             outputs = module(*inputs)
     except SourceError:
@@ -33,7 +34,7 @@ def load(folder: Path, config: Config) -> ExportedProgram:
     except Exception as error:
         raise SourceError(
             f"the model rejects inputs of the shapes in builder.toml ({describe_inputs(config)}): "
-            f"{_first_line(error)}{_user_line(error, folder)}; correct 'shape' of the inputs."
+            f"{_first_line(error)}{_user_line(error, folder)}; {cure_of_forward(error)}."
         ) from error
     check_outputs(outputs, config)
     try:
@@ -108,8 +109,7 @@ def describe_inputs(config: Config) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+    return reason_of(error)
 
 
 def _user_line(error: Exception, folder: Path) -> str:

@@ -8,7 +8,7 @@ from threading import Event
 
 from builder.project.project import Project
 from builder.steps.listener import Listener
-from builder.storage.cache import entry, locked, publishing
+from builder.storage.cache import entry, kept, locked, publishing
 from builder.workers.messages import (
     ExportJob,
     SourceJob,
@@ -30,10 +30,10 @@ def cached_step(
     """The entry of this key, made by a worker process unless it is there; two builds never make the same entry twice."""
     on_stage: Callable[[str], None] = lambda text: listener.stage(what, text)  # noqa: E731
     with locked(f"{step} {key}"):
-        folder = entry(step, key)
-        cached = folder.is_dir()
+        project.fresh.drop(step, key)
+        cached = kept(step, key) is not None
         if not cached:
             with publishing(step, key) as work:
                 run(job, work, what=what, limits=project.config.limits, on_stage=on_stage, stop=stop)
     listener.done(what, cached=cached)
-    return folder
+    return entry(step, key)

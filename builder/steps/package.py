@@ -14,7 +14,7 @@ from builder.errors import ConfigError
 from builder.project.config import AndroidSection, IosSection
 from builder.project.project import Project
 from builder.steps.listener import Listener
-from builder.storage.cache import content_key, entry, locked, publishing
+from builder.storage.cache import content_key, entry, kept, locked, publishing
 from builder.targets import TARGETS
 from builder.targets.base import Keystore, PackageOptions, PackageRequest, PackageResult
 from builder.workers.messages import RESULT
@@ -51,7 +51,9 @@ def build_package(
     what = f"the {target_name} package"
     with locked(f"package {key}"):
         folder = entry("package", key)
-        cached = folder.is_dir()
+        if project is not None:
+            project.fresh.drop("package", key)
+        cached = kept("package", key) is not None
         if not cached:
             listener.stage(what, "build")
             with publishing("package", key) as work:
@@ -78,7 +80,7 @@ def _options_key(options: PackageOptions) -> list[object]:
     if runtime is not None and runtime.file is not None and not runtime.file.is_file():
         raise ConfigError(f"the runtime {runtime.file} does not exist; correct --runtime {runtime.name}=FILE.")
     local = file_sha256(runtime.file) if runtime is not None and runtime.file is not None else None
-    return [runtime.name if runtime else None, local, sorted(options.allow), options.with_gradle]
+    return [runtime.name if runtime else None, local, sorted(options.allow), options.with_gradle, options.execute]
 
 
 def find_keystore(app: AndroidSection, project: Project | None) -> Keystore | None:

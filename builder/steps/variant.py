@@ -10,7 +10,7 @@ from threading import Event
 from builder.backends import BACKENDS
 from builder.backends.support import SupportedPlan, check_support
 from builder.bundle import file_sha256
-from builder.errors import DataError, MissingToolError
+from builder.errors import DataError, MissingToolError, VerificationError
 from builder.legalize.for_variant import chosen
 from builder.precision.plan import resolve
 from builder.precision.ranges import CalibrationSettings
@@ -47,6 +47,25 @@ def require_packages(project: Project, sections: Sequence[VariantSection]) -> No
             raise MissingToolError(
                 f"variant {section.name!r} needs {missing[0]}, which is not installed: pip install 'edgebundle[{section.backend}]'."
             )
+
+
+def require_proofs(sections: Sequence[VariantSection]) -> None:
+    """Raises VerificationError for a variant with `require_proven` whose delegate this machine cannot execute."""
+    for section in sections:
+        why = BACKENDS[section.backend].execution(section.delegate).unproven
+        if section.require_proven and why is not None:
+            raise VerificationError(
+                f"variant {section.name!r} has require_proven = true but stays unproven here: {why}; "
+                "'builder doctor' says what can be added, or remove require_proven."
+            )
+
+
+def warn_unproven(variants: Sequence[VariantStep], listener: Listener) -> None:
+    """One warning for each reason."""
+    for why in dict.fromkeys(step.result.unproven for step in variants):
+        if why is not None:
+            names = ", ".join(repr(step.section.name) for step in variants if step.result.unproven == why)
+            listener.warn(f"unproven: {names}: {why}")
 
 
 def plan_variant(project: Project, source: SourceStep, section: VariantSection) -> SupportedPlan:
@@ -94,6 +113,7 @@ def lower_variant(
     job = VariantJob(
         backend=section.backend,
         delegate=section.delegate,
+        runtime=backend.execution(section.delegate).runtime,
         source=source.folder,
         rules=plan.requested.rules,
         requested={name: choice.scheme.name for name, choice in plan.requested.choices.items()},

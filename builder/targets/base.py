@@ -29,11 +29,13 @@ class Runtime:
 @dataclass(frozen=True, kw_only=True)
 class PackageOptions:
     """How to package. `allow` lists codes of findings that are accepted: they are reported as exceptions and fail nothing.
-    `with_gradle` builds by Gradle and the platform's own SDK instead of the built-in path."""
+    `with_gradle` builds by Gradle and the platform's own SDK instead of the built-in path. `execute` runs every variant by the
+    package's own libraries before it is handed over."""
 
     runtime: Runtime | None = None
     allow: tuple[str, ...] = ()
     with_gradle: bool = False
+    execute: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -195,5 +195,5 @@ def conclude(folder: Path, status: int | None, how: str, watch: Watch) -> str:
 def last_lines(log: Path) -> str:
     if not log.is_file():
         return "  (it wrote none)"
-    lines = [line.rstrip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    return "\n".join(f"  | {line[:300]}" for line in lines[-LAST_LINES:])
+    lines = errors.without_noise(log.read_text(encoding="utf-8", errors="replace"), LAST_LINES)
+    return "\n".join(f"  | {line}" for line in lines)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from harness.errors import StoreError
+from harness.records.tolerated import Tolerated
 from harness.records.verdict import Verdict, verdict_of_sentence
 
 # History of the record's schema (readers refuse a newer number):
@@ -152,13 +153,15 @@ class GoldenResult(Frozen):
 
 class ProtocolInfo(Frozen):
     """The protocol that was followed, in numbers. With `duration_s` inferences followed one another for that long. `sha256` is that of all
-    that it says, which tells two of one name apart."""
+    that it says, which tells two of one name apart. `rounds` is how many runs of each variant the session wanted."""
 
     name: str
     warmup: int
     runs: int
     duration_s: float | None = None
     sha256: str | None = None
+    rounds: int | None = None
+    tolerated: Tolerated | None = None
 
     @property
     def sustained(self) -> bool:

@@ -16,6 +16,7 @@ from builder.targets.android.aab import build_aab
 from builder.targets.android.aar import build_aar
 from builder.targets.android.apk import build_apk
 from builder.targets.android.audit import audit, with_exceptions
+from builder.targets.android.execute.findings import executed_findings
 from builder.targets.android.host import HostApp, prebuilt
 from builder.targets.android.host.flavours import FLAVOURS, Flavour, flavour_of
 from builder.targets.android.project import BUILT, write_project
@@ -61,8 +62,10 @@ def package(request: PackageRequest) -> PackageResult:
         _check_delegates(bundle, flavour)
         build = _by_gradle if request.options.with_gradle else _built_in
         files, audited = build(request, bundle, flavour, project)
+        ran = executed_findings(audited, bundle) if request.options.execute else ()
         left_out = sorted({v.id for v in request.bundle.manifest.variants} - {v.id for v in bundle.manifest.variants})
     findings = [finding for path in audited for finding in _audited(path, request)]
+    findings += with_exceptions(ran, request.options.allow)
     if left_out:
         message = f"leaves out {', '.join(left_out)}: it carries the runtime of {flavour.backend} only; --runtime takes another."
         findings.append(

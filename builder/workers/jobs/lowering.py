@@ -21,7 +21,7 @@ from builder.precision.biases import corrected
 from builder.precision.equalize import equalized
 from builder.precision.plan import ResolvedPlan
 from builder.precision.ranges import Observed, load_observed, save_observed
-from builder.storage.cache import entry, locked, publishing
+from builder.storage.cache import entry, kept, locked, publishing
 from builder.workers.messages import VariantJob
 
 if TYPE_CHECKING:
@@ -137,12 +137,11 @@ def _observed(job: VariantJob, model: Model, tell: Callable[[str], None]) -> Obs
     key = job.observed_key
     tell("wait for the calibration of another variant")
     with locked(f"observed {key}"):
-        kept = entry("observed", key) / OBSERVED
-        if not kept.is_file():
+        if kept("observed", key) is None:
             with publishing("observed", key) as work:
                 save_observed(_observe(job, model, counted(job, model, tell)), work / OBSERVED)
     tell("lower")
-    return load_observed(kept)
+    return load_observed(entry("observed", key) / OBSERVED)
 
 
 def _observe(job: VariantJob, model: Model, samples: Iterator[Tensors]) -> Observed:
