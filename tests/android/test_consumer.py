@@ -57,7 +57,15 @@ def resolve(repository: Path, version: str, work: Path) -> Path:
         encoding="utf-8",
     )
     plugin = ":".join(maven.PLUGIN)
-    argv = ["mvn", "-B", "-q", "-f", work / "pom.xml", f"{plugin}:build-classpath", "-Dmdep.outputFile=classpath.txt"]
+    argv: list[str | Path] = [
+        "mvn",
+        "-B",
+        "-q",
+        "-f",
+        work / "pom.xml",
+        f"{plugin}:build-classpath",
+        "-Dmdep.outputFile=classpath.txt",
+    ]
     process.run(argv, timeout_s=LIMIT_S)
     paths = [Path(p) for p in (work / "classpath.txt").read_text(encoding="utf-8").strip().split(os.pathsep)]
     names = {path.name.rpartition("-")[0] for path in paths}

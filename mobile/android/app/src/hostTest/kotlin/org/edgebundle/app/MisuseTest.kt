@@ -105,7 +105,7 @@ class MisuseTest {
             assertFalse(frames.submit(bitmap(8, 8)))
         }
         says<IllegalStateException>("closed") { model.processAsync(bitmap(8, 8)) { _, _ -> } }
-        says<IllegalStateException>("closed") { model.classify(bitmap(8, 8)) }
+        says<IllegalStateException>("closed") { model.run(bitmap(8, 8)) }
         model.cancel()
     }
 

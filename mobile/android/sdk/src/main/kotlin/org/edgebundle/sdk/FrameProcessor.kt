@@ -77,9 +77,13 @@ class FrameProcessor @JvmOverloads constructor(
     }
 
     private inner class Stages : FrameStages {
-        override fun network(frame: IntArray, styled: IntArray) {
+        override fun network(frame: IntArray, styled: IntArray): Long {
             call.renew()
-            call.run { model.render(frame, styled, call) }
+            return call.run {
+                val start = System.nanoTime() // the turn has come
+                model.render(frame, styled, call)
+                System.nanoTime() - start
+            }
         }
 
         override fun show(picture: IntArray, width: Int, height: Int) {

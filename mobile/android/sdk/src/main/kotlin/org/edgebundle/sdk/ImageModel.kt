@@ -166,7 +166,7 @@ class ImageModel internal constructor(private val opened: Opened, private val lo
     /** [classify] on the model's own thread; cancelling the coroutine ends it as [cancel] does. */
     suspend fun awaitClassified(bitmap: Bitmap, most: Int = 5): List<Label> = onWorker { classified(bitmap, most, it) }
 
-    /** [process] on the model's own thread, for callers without coroutines: [callback] is told there. Closing what comes back ends this call alone. */
+    /** [process] on the model's own thread, for callers without coroutines: [callback] is told there. Closing what comes back ends this call alone. Throws IllegalStateException after [close]. */
     @JvmOverloads
     fun processAsync(bitmap: Bitmap, strength: Float = 1f, callback: PictureCallback): AutoCloseable = later(callback) { one(bitmap, strength, null, it) }
 

@@ -14,12 +14,12 @@ internal class InstalledMemory(context: Context, bundleSha256: String) : Variant
     private val state = "$bundleSha256 ${Build.FINGERPRINT} ${updated(context)}"
 
     override fun passed(variant: Variant): TextReading? {
-        val found = kept.getString(passedKey(variant), null)?.takeIf { it.startsWith(state) } ?: return null
-        val delegate = found.substring(state.length).trim()
+        val found = kept.getString(passedKey(variant), null)?.takeIf { it.startsWith("$state\n") } ?: return null
+        val delegate = found.substringAfter("\n")
         return if (delegate.isEmpty()) TextReading.missing("its runtime did not say so when it was checked") else TextReading.of(delegate)
     }
 
-    override fun setPassed(variant: Variant, delegate: TextReading) = kept.edit().putString(passedKey(variant), "$state ${delegate.value.orEmpty()}").apply()
+    override fun setPassed(variant: Variant, delegate: TextReading) = kept.edit().putString(passedKey(variant), "$state\n${delegate.value.orEmpty()}").apply()
 
     override fun isMarked(variant: Variant) = kept.getString(markKey(variant), null) == state
 

@@ -4,8 +4,8 @@ import java.util.concurrent.CancellationException
 
 /** What a [FramePipeline] is made of. All but [read] are called on the pipeline's own threads; whatever they throw costs one frame. */
 internal interface FrameStages {
-    /** Styles a whole frame: network thread. */
-    fun network(frame: IntArray, styled: IntArray)
+    /** Styles a whole frame: network thread. The nanoseconds that the network took, without what it waited for its turn on the model. */
+    fun network(frame: IntArray, styled: IntArray): Long
 
     /** Shows a styled picture, which holds [width] x [height] pixels from its start: show thread. */
     fun show(picture: IntArray, width: Int, height: Int)
@@ -22,7 +22,7 @@ internal interface FrameStages {
  * allocated per frame, and of frames that wait only the newest is kept. A stage that throws costs its frame, and the next one is taken
  * as if nothing had been (docs/sdk-rules.md, "A frame that fails").
  */
-internal class FramePipeline(private val width: Int, height: Int, private val stages: FrameStages, private val clock: () -> Long = System::nanoTime) {
+internal class FramePipeline(private val width: Int, height: Int, private val stages: FrameStages) {
     private val monitor = Object()
     private val reading = Any()
     private val governor = FrameGovernor()
@@ -82,8 +82,9 @@ internal class FramePipeline(private val width: Int, height: Int, private val st
         }
     }
 
-    internal fun arrive(): Boolean = clock().let { now ->
-        synchronized(monitor) {
+    private fun arrive(): Boolean {
+        val now = System.nanoTime()
+        return synchronized(monitor) {
             if (!closed) schedule.arrived(now)
             !closed
         }
@@ -173,10 +174,10 @@ internal class FramePipeline(private val width: Int, height: Int, private val st
                 if (closed) return
                 keyWanted = false
             }
-            val start = clock()
-            val problem = failureOf { stages.network(key, styled) }
+            var took = 0L
+            val problem = failureOf { took = stages.network(key, styled) }
             synchronized(monitor) {
-                keyNs = clock() - start
+                keyNs = took
                 keyFailed = problem != null
                 keyEnded = true
                 problem?.let(::tell)
@@ -204,11 +205,7 @@ internal class FramePipeline(private val width: Int, height: Int, private val st
             internal inline fun failureOf(work: () -> Unit): Throwable? {
             try {
                 work()
-            } catch (error: Exception) { // a frame, a callback or a driver may fail in any way; the video goes on
-                return error
-            } catch (error: OutOfMemoryError) {
-                return error
-            } catch (error: LinkageError) {
+            } catch (error: Throwable) { // a frame, a callback or a driver may fail in any way, by errors too; the video goes on
                 return error
             }
             return null

@@ -17,13 +17,15 @@ class FramePipelineTest {
     private val failures = LinkedBlockingQueue<Throwable>()
     private var onNetwork: () -> Unit = {}
     private var onShow: () -> Unit = {}
+    private var tookNs = 1L
     private var onFailed: () -> Unit = {}
     private val pipeline = FramePipeline(
         2, 2,
         object : FrameStages {
-            override fun network(frame: IntArray, styled: IntArray) {
+            override fun network(frame: IntArray, styled: IntArray): Long {
                 onNetwork()
                 for (i in frame.indices) styled[i] = grey((frame[i] and 255) + 100)
+                return tookNs
             }
 
             override fun show(picture: IntArray, width: Int, height: Int) {
@@ -73,7 +75,7 @@ class FramePipelineTest {
 
     @Test
     fun whateverShowThrowsTheVideoGoesOn() {
-        for (problem in listOf(IllegalStateException("the view is gone"), OutOfMemoryError("a bitmap"), NoClassDefFoundError("View"))) {
+        for (problem in listOf(IllegalStateException("the view is gone"), OutOfMemoryError("a bitmap"), NoClassDefFoundError("View"), NotImplementedError(), AssertionError("theirs"))) {
             onShow = {
                 onShow = {}
                 throw problem
@@ -130,6 +132,13 @@ class FramePipelineTest {
             assertTrue("carried", shown.next() in 20..120)
         }
         go.countDown()
+    }
+
+    @Test
+    fun whatTheNetworkWaitedForIsNotItsTime() {
+        onNetwork = { Thread.sleep(50) } // another call's turn on the model
+        repeat(3) { shownAfter(10) }
+        assertEquals(FramePace(1, 1), pipeline.pace)
     }
 
     @Test
