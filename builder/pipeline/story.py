@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -26,12 +27,15 @@ from builder.steps.export import export_file
 from builder.steps.listener import Listener
 from builder.steps.package import build_package
 from builder.steps.source import export_source, warm_up
-from builder.steps.variant import lower_variant, plan_variant, require_packages
+from builder.steps.step import Step
+from builder.steps.variant import lower_variant, plan_variant, require_packages, variant_step
 from builder.storage.output import copy_into, refuse_foreign, replacing
 from builder.suggest import did_you_mean
 from builder.targets import TARGETS
 from builder.targets.base import PackageOptions, PackageResult
-from builder.workers.messages import ExportResult
+from builder.workers.messages import ExportResult, VariantJob, VariantResult
+from builder.workers.servers import warm
+from builder.workers.supervisor import kind_of
 
 WORKERS = 2  # variants lowered side by side: each takes one to two cores and up to 3.5 GB
 
@@ -140,14 +144,30 @@ def make_bundle(project: Project, sections: Sequence[VariantSection], listener: 
     }
     sources = [by_size[section.size] for section in sections]
     plans = [plan_variant(project, made, section) for made, section in zip(sources, sections, strict=True)]
+    steps = [
+        variant_step(project, made, section, plan) for made, section, plan in zip(sources, sections, plans, strict=True)
+    ]
+    warm(list(dict.fromkeys(kind_of(step.job) for step in steps if not step.is_kept)))
     stop = Event()
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
             lower = partial(lower_variant, project, listener=listener, stop=stop)
-            work = zip(sources, sections, plans, strict=True)
-            variants = results_of([pool.submit(lower, *each) for each in work])
+            work = list(zip(sources, sections, plans, strict=True))
+            begun = {number: pool.submit(lower, *work[number]) for number in in_turn(steps)}
+            variants = results_of([begun[number] for number in range(len(work))])
         except BaseException:  # one failed, or Ctrl-C: the others end now, not after minutes
             stop.set()
             pool.shutdown(cancel_futures=True)
             raise
     return assemble_bundle(project, source, variants, sources)
+
+
+def in_turn(steps: Sequence[Step[VariantResult]]) -> list[int]:
+    """Numbers of the steps in the order to begin them: of those that share their conversion one comes first, and makes it for the others."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for number, step in enumerate(steps):
+        shared = step.job.keys.floats if isinstance(step.job, VariantJob) else step.key
+        turns.append((seen[shared], number))
+        seen[shared] += 1
+    return [number for _, number in sorted(turns)]

@@ -32,7 +32,7 @@ from builder.project.project import Project
 from builder.sources import environment_of
 from builder.steps.source import SourceStep
 from builder.steps.variant import VariantStep
-from builder.storage.cache import content_key, entry, locked, publishing, versions
+from builder.storage.cache import content_key, kept, versions
 from builder.storage.environments import ONNX2TF
 from builder.storage.output import copy_into
 
@@ -56,11 +56,8 @@ def assemble_bundle(
             ],
         }
     )
-    with locked(f"bundle {key}"):
-        if not entry("bundle", key).is_dir():
-            with publishing("bundle", key) as work:
-                write_bundle(project, source, variants, sources, work)
-    return Bundle.open(entry("bundle", key))
+    folder, _ = kept("bundle", key, lambda work: write_bundle(project, source, variants, sources, work))
+    return Bundle.open(folder)
 
 
 def write_bundle(

@@ -13,16 +13,12 @@ from builder.project.config import IMPORT_PACKAGES, VariantSection, source_kind
 from builder.project.held_out import check_held_out
 from builder.project.project import Project
 from builder.sources import environment_of
-from builder.steps.cached import cached_step
 from builder.steps.listener import Listener
-from builder.storage.cache import content_key, entry, publishing, versions
+from builder.steps.step import Step, run_step
+from builder.storage.cache import content_key, kept, versions
 from builder.storage.environments import python_of
 from builder.workers.forkserver import TORCH
-from builder.workers.messages import (
-    RESULT,
-    SourceJob,
-    SourceResult,
-)
+from builder.workers.messages import SourceJob, SourceResult
 from builder.workers.servers import warm
 
 SOURCE_PACKAGES = ("torch", "safetensors", "scikit-image")  # the extra `convert`, part of every backend's
@@ -45,34 +41,44 @@ def export_source(project: Project, listener: Listener) -> SourceStep:
     """The source model, exported and run on the evaluation data. Raises SourceError, DataError, ConversionError."""
     require_importer(project)
     hold_out(project, listener)
-    key = project.source_key()
-    if not entry("source", key).is_dir() and (needed := environment_of(project.config, project.folder)) is not None:
-        python_of(needed, listener.warn)
     freeze = project.config.legalize.freeze_norms
     if freeze and not project.data.calibration:
         raise DataError(
             "'freeze_norms' takes statistics from calibration data; set 'calibration' in [data] of builder.toml."
         )
-    job = SourceJob(
-        config=project.config,
-        folder=project.folder,
-        calibration=tuple(file.path for file in project.data.calibration) if freeze else (),
-        evaluation=tuple(file.path for file in project.data.evaluation),
-        goldens=min(GOLDENS, len(project.data.evaluation)),
-    )
-    folder = cached_step(project, "source", key, job, "the source model", listener)
-    result = SourceResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
+    step = source_step(project)
+    if not step.is_kept and (needed := environment_of(project.config, project.folder)) is not None:
+        python_of(needed, listener.warn)
+    result = run_step(step, project.config.limits, listener)
     if (frozen := result.frozen_norms) is not None:
         listener.warn(
             f"the statistics of {frozen.norms} norms are fixed from {frozen.samples} calibration samples: the network agrees with the "
             f"trained one to {frozen.psnr_db_worst:.1f} dB on the worst evaluation sample, and all further figures are against it"
         )
-    return SourceStep(folder=folder, key=key, result=result)
+    return SourceStep(folder=step.folder, key=step.key, result=result)
+
+
+def source_step(project: Project) -> Step[SourceResult]:
+    """The step of a project's model; nothing is run."""
+    freeze = project.config.legalize.freeze_norms
+    return Step(
+        kind="source",
+        what="the source model",
+        content={"project": project.source_key()},
+        job=SourceJob(
+            config=project.config,
+            folder=project.folder,
+            calibration=tuple(file.path for file in project.data.calibration) if freeze else (),
+            evaluation=tuple(file.path for file in project.data.evaluation),
+            goldens=min(GOLDENS, len(project.data.evaluation)),
+        ),
+        result=SourceResult,
+    )
 
 
 def warm_up(project: Project, sections: Iterable[VariantSection]) -> None:
     """Begin to import what these variants' converters need, while data and source are read, where the source is not kept yet."""
-    if not entry("source", project.source_key()).is_dir():
+    if not source_step(project).is_kept:
         warm((TORCH, *dict.fromkeys(section.backend for section in sections)))
 
 
@@ -99,11 +105,12 @@ def hold_out(project: Project, listener: Listener) -> None:
         {name: [file.sha256 for file in files] for name, files in sets.items()}
         | {"code": project.code, "inputs": [section.model_dump(mode="json") for section in inputs]}
     )
-    cached = entry("heldout", key).is_dir()
-    if not cached:
-        with publishing("heldout", key) as work:
-            check_held_out(project.data, lambda read, of: listener.stage("the data", f"compare {read}/{of}"))
-            (work / WARNINGS).write_text(json.dumps(uncovered(project.data, inputs)), encoding="utf-8")
-    for text in json.loads((entry("heldout", key) / WARNINGS).read_text(encoding="utf-8")):
+
+    def make(work: Path) -> None:
+        check_held_out(project.data, lambda read, of: listener.stage("the data", f"compare {read}/{of}"))
+        (work / WARNINGS).write_text(json.dumps(uncovered(project.data, inputs)), encoding="utf-8")
+
+    folder, cached = kept("heldout", key, make)
+    for text in json.loads((folder / WARNINGS).read_text(encoding="utf-8")):
         listener.warn(text)
     listener.done("the data", cached=cached)

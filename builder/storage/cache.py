@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -64,6 +64,18 @@ def locked(name: str, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
 def entry(step: str, key: str) -> Path:
     """Where the entry of a step lies; it exists only when it is complete."""
     return cache_root() / step / key
+
+
+def kept(step: str, key: str, make: Callable[[Path], object]) -> tuple[Path, bool]:
+    """The entry of this key and whether it was there; if not, `make` fills its directory. Two builds never make the same entry twice."""
+    with locked(f"{step} {key}"):
+        there = entry(step, key).is_dir()
+        if not there:
+            for left in entry(step, key).parent.glob(f".{key}-*"):  # by a process that was killed
+                shutil.rmtree(left, ignore_errors=True)
+            with publishing(step, key) as work:
+                make(work)
+    return entry(step, key), there
 
 
 @contextmanager
