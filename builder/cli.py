@@ -88,6 +88,11 @@ def make_parser() -> Parser:
         "--backend", choices=BACKEND_NAMES, action="append", default=[], help="only this backend; may be repeated"
     )
     convert.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="directory of the bundle")
+    convert.add_argument(
+        "--watch",
+        action="store_true",
+        help="convert again whenever a plan, the model or a picture changes, until Ctrl-C",
+    )
     export = add(
         "export", "write the source model for other runtimes: ONNX, TorchScript, or ONNX with TensorRT's command"
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from builder.bundle import Manifest
 from builder.commands.console import listening, print_json, print_line
 from builder.commands.tables import show_variants
+from builder.commands.watch import convert_and_watch
 from builder.pipeline import story
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 
 def convert(arguments: Namespace) -> None:
+    if arguments.watch:
+        convert_and_watch(arguments)
+        return
     with listening(quiet=arguments.quiet) as listener:
         bundle = story.convert(arguments.config, out=arguments.output, backends=arguments.backend, listener=listener)
     if arguments.json:
