@@ -18,6 +18,7 @@ from bench.table import show
 # Each is a module beside this one with `measure() -> list[Row]`.
 TOPICS = (
     "spine",
+    "warm",
     "corpus",
     "inputs",
     "android",
