@@ -19,6 +19,7 @@ from bench.table import show
 TOPICS = (
     "spine",
     "warm",
+    "same",
     "corpus",
     "inputs",
     "android",
