@@ -66,6 +66,11 @@ def make_parser() -> Parser:
         action="store_true",
         help="write the bundle of the variants that could be made, with the failures of the others in it; exit 4 where any failed",
     )
+    convert.add_argument(
+        "--watch",
+        action="store_true",
+        help="convert again whenever a plan, the model or a picture changes, until Ctrl-C",
+    )
     export = add(
         "export", "write the source model for other runtimes: ONNX, TorchScript, or ONNX with TensorRT's command"
     )

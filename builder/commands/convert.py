@@ -7,11 +7,15 @@ from argparse import Namespace
 from builder.bundle import Manifest
 from builder.commands.console import listening, print_json, print_line
 from builder.commands.tables import show_variants
+from builder.commands.watch import convert_and_watch
 from builder.errors import ConversionError
 from builder.pipeline import story
 
 
 def convert(arguments: Namespace) -> None:
+    if arguments.watch:
+        convert_and_watch(arguments)
+        return
     with listening(quiet=arguments.quiet) as listener:
         bundle = story.convert(
             arguments.config,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -29,19 +30,23 @@ from builder.steps.export import export_file
 from builder.steps.listener import Listener
 from builder.steps.package import build_package
 from builder.steps.source import SourceStep, export_source, warm_up
+from builder.steps.step import Step
 from builder.steps.variant import (
     VariantStep,
     lower_variant,
     plan_variant,
     require_packages,
     require_proofs,
+    variant_step,
     warn_unproven,
 )
 from builder.storage.output import check_output, copy_into, replacing
 from builder.suggest import did_you_mean
 from builder.targets import TARGETS
 from builder.targets.base import PackageOptions, PackageResult
-from builder.workers.messages import ExportResult
+from builder.workers.messages import ExportResult, VariantJob, VariantResult
+from builder.workers.servers import warm
+from builder.workers.supervisor import kind_of
 
 WORKERS = 2  # variants lowered side by side: each takes one to two cores and up to 3.5 GB
 
@@ -184,11 +189,17 @@ def _made(
     }
     sources = [by_size[section.size] for section in sections]
     plans = [plan_variant(project, made, section) for made, section in zip(sources, sections, strict=True)]
+    planned = [
+        variant_step(project, made, section, plan) for made, section, plan in zip(sources, sections, plans, strict=True)
+    ]
+    warm(list(dict.fromkeys(kind_of(step.job) for step in planned if not step.is_kept)))
     stop = Event()
     with ThreadPoolExecutor(WORKERS) as pool:
         lower = partial(lower_variant, project, listener=listener, stop=stop)
         attempt: Callable[..., VariantStep | _Failure] = partial(_or_failure, lower) if keep_going else lower
-        futures = [pool.submit(attempt, *each) for each in zip(sources, sections, plans, strict=True)]
+        work = list(zip(sources, sections, plans, strict=True))
+        begun = {number: pool.submit(attempt, *work[number]) for number in in_turn(planned)}
+        futures = [begun[number] for number in range(len(work))]
         try:
             results = results_of(futures)
         except BaseException as error:  # one failed, or Ctrl-C: the others end now, not after minutes
@@ -240,3 +251,14 @@ def _with_what_is_kept(
         return error
     names = ", ".join(repr(name) for name in made)
     return type(error)(f"{error}\n  {names}: made and kept; --keep-going writes the bundle without what failed.")
+
+
+def in_turn(steps: Sequence[Step[VariantResult]]) -> list[int]:
+    """Numbers of the steps in the order to begin them: of those that share their conversion one comes first, and makes it for the others."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for number, step in enumerate(steps):
+        shared = step.job.keys.floats if isinstance(step.job, VariantJob) else step.key
+        turns.append((seen[shared], number))
+        seen[shared] += 1
+    return [number for _, number in sorted(turns)]

@@ -33,7 +33,7 @@ from builder.project.project import Project
 from builder.sources import environment_of
 from builder.steps.source import SourceStep
 from builder.steps.variant import VariantStep
-from builder.storage.cache import content_key, entry, kept, locked, publishing, versions
+from builder.storage.cache import content_key, kept, versions
 from builder.storage.environments import ONNX2TF
 from builder.storage.output import copy_into
 
@@ -63,12 +63,12 @@ def assemble_bundle(
             "failures": [failure.model_dump(mode="json") for failure in failures],
         }
     )
-    with locked(f"bundle {key}"):
-        project.fresh.drop("bundle", key)
-        if kept("bundle", key) is None:
-            with publishing("bundle", key) as work:
-                write_bundle(project, source, variants, sources, work, failures)
-    return Bundle.open(entry("bundle", key))
+
+    def make(work: Path) -> None:
+        write_bundle(project, source, variants, sources, work, failures)
+
+    folder, _ = kept("bundle", key, make, forget=project.fresh.first("bundle", key))
+    return Bundle.open(folder)
 
 
 def write_bundle(

@@ -16,7 +16,7 @@ from builder.project.project import Project
 from builder.project.used import remember, remembered
 from builder.sources import environment_of
 from builder.steps.listener import Listener
-from builder.storage.cache import content_key, entry, kept, locked, making, publish, publishing, versions
+from builder.storage.cache import content_key, entry, kept, locked, making, publish, versions, whole
 from builder.storage.environments import python_of
 from builder.workers.forkserver import TORCH
 from builder.workers.messages import (
@@ -77,7 +77,7 @@ def export_source(project: Project, listener: Listener) -> SourceStep:
 def warm_up(project: Project, sections: Iterable[VariantSection]) -> None:
     """Begin to import what these variants' converters need, while data and source are read, where the source is not kept yet."""
     known = remembered(project.source_key(), project.folder)
-    if known is None or kept("source", known) is None:
+    if known is None or whole("source", known) is None:
         warm((TORCH, *dict.fromkeys(section.backend for section in sections)))
 
 
@@ -86,7 +86,7 @@ def _source(project: Project, job: SourceJob, listener: Listener) -> tuple[str, 
     base = project.source_key()
     with locked(f"source {base}"):
         known = None if project.fresh.first("source", base) else remembered(base, project.folder)
-        if known is not None and kept("source", known) is not None:
+        if known is not None and whole("source", known) is not None:
             return known, True
         if (needed := environment_of(project.config, project.folder)) is not None:
             python_of(needed, listener.warn)
@@ -125,11 +125,12 @@ def hold_out(project: Project, listener: Listener) -> None:
         {name: [file.sha256 for file in files] for name, files in sets.items()}
         | {"code": project.code, "inputs": [section.model_dump(mode="json") for section in inputs]}
     )
-    cached = kept("heldout", key) is not None
-    if not cached:
-        with publishing("heldout", key) as work:
-            check_held_out(project.data, lambda read, of: listener.stage("the data", f"compare {read}/{of}"))
-            (work / WARNINGS).write_text(json.dumps(uncovered(project.data, inputs)), encoding="utf-8")
-    for text in json.loads((entry("heldout", key) / WARNINGS).read_text(encoding="utf-8")):
+
+    def make(work: Path) -> None:
+        check_held_out(project.data, lambda read, of: listener.stage("the data", f"compare {read}/{of}"))
+        (work / WARNINGS).write_text(json.dumps(uncovered(project.data, inputs)), encoding="utf-8")
+
+    folder, cached = kept("heldout", key, make)
+    for text in json.loads((folder / WARNINGS).read_text(encoding="utf-8")):
         listener.warn(text)
     listener.done("the data", cached=cached)

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -68,7 +68,7 @@ def entry(step: str, key: str) -> Path:
     return cache_root() / step / key
 
 
-def kept(step: str, key: str) -> Path | None:
+def whole(step: str, key: str) -> Path | None:
     """The entry as it was published, None where there is none; a damaged one is removed, so that it is made again."""
     folder = entry(step, key)
     if not folder.is_dir():
@@ -91,12 +91,29 @@ def drop(step: str, key: str) -> None:
     _listing(entry(step, key)).unlink(missing_ok=True)
 
 
+def kept(step: str, key: str, make: Callable[[Path], object], *, forget: bool = False) -> tuple[Path, bool]:
+    """The entry of this key and whether it was there; if not, `make` fills its directory. Two builds never make the same entry twice.
+
+    `forget`: one that is there is made again.
+    """
+    with locked(f"{step} {key}"):
+        if forget:
+            drop(step, key)
+        there = whole(step, key) is not None
+        if not there:
+            for left in entry(step, key).parent.glob(f".{key}-*"):  # by a process that was killed
+                shutil.rmtree(left, ignore_errors=True)
+            with publishing(step, key) as work:
+                make(work)
+    return entry(step, key), there
+
+
 @contextmanager
-def making(step: str) -> Iterator[Path]:
-    """A fresh directory to fill, which vanishes unless `publish` makes an entry of it."""
+def making(step: str, key: str = "new") -> Iterator[Path]:
+    """A fresh directory to fill, which vanishes unless `publish` makes an entry of it. `key`: of the entry, where it is known."""
     home = cache_root() / step
     home.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".new-", dir=home))
+    work = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=home))
     try:
         yield work
     except OSError as error:
@@ -120,7 +137,7 @@ def publish(work: Path, step: str, key: str) -> Path:
 @contextmanager
 def publishing(step: str, key: str) -> Iterator[Path]:
     """A fresh directory to fill; it becomes the entry when the block ends well, and vanishes when it does not."""
-    with making(step) as work:
+    with making(step, key) as work:
         yield work
         publish(work, step, key)
 

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from builder.backends.base import Lowered
+from builder.backends.support import SupportedPlan
 from builder.bundle import (
     Binding,
     Coverage,
@@ -23,8 +25,6 @@ from builder.bundle import (
     Variant,
 )
 from builder.precision.layers import LayerTable
-from builder.precision.plan import Between, Rule
-from builder.precision.ranges import CalibrationSettings
 from builder.project.config import Config
 from builder.project.used import Used
 
@@ -68,24 +68,30 @@ class PerceptualRequest(Message):
     lpips: Path | None = None
 
 
-class VariantJob(Message):
-    """Lower one variant, read it back, run it on the evaluation data. `requested` and `schemes` are by layer.
+class SharedKeys(Message):
+    """Content keys of what plans of a source share: the rewritten program, what its float conversion decides, what calibration sees."""
 
-    `observed_key` is the content key of what calibration sees. `runtime` is what must execute the file,
-    where it matters.
-    """
+    legalized: str
+    floats: str
+    observed: str
+
+
+class FloatFile(Message):
+    """What is kept beside TFLite's fp32 file."""
+
+    lowered: Lowered
+    legalized: tuple[Legalization, ...]
+
+
+class VariantJob(Message):
+    """Lower one variant by its plan, read it back, run it on the evaluation data. `runtime` is what must execute the file, where it matters."""
 
     job: Literal["variant"] = "variant"
     backend: str
     delegate: str
     source: Path
-    rules: tuple[Rule, ...]
-    requested: dict[str, str]
-    schemes: dict[str, str]
-    reasons: dict[str, str]
-    between: Between
-    calibration_settings: CalibrationSettings
-    observed_key: str
+    plan: SupportedPlan
+    keys: SharedKeys
     runtime: str | None = None
     perceptual: PerceptualRequest | None = None
     calibration: tuple[Path, ...]

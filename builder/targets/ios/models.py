@@ -13,7 +13,7 @@ from pathlib import Path
 from builder import backends, process
 from builder.bundle import MANIFEST, Bundle, Manifest
 from builder.errors import MissingToolError, VerificationError, reason_of
-from builder.storage.cache import code_sha256, content_key, kept, publishing, versions
+from builder.storage.cache import code_sha256, content_key, publishing, versions, whole
 
 CHECK_S = 600.0
 
@@ -30,7 +30,7 @@ def check_models(bundle: Bundle) -> None:
             "Core ML files are checked before they are packed, which needs coremltools: pip install 'edgebundle[coreml]'."
         )
     key = _key(bundle.manifest)
-    if kept("checked", key) is not None:
+    if whole("checked", key) is not None:
         return
     with tempfile.TemporaryDirectory(prefix="edgebundle-check-") as folder:
         report = Path(folder) / "failure.json"

@@ -30,9 +30,8 @@ LIMIT_S = 600.0
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache for this file: the small network is converted once."""
-    return tmp_path_factory.mktemp("cache")
+def cache(shared_cache: Path) -> Path:
+    return shared_cache
 
 
 @pytest.fixture
@@ -117,6 +116,28 @@ def test_only_what_changed_is_lowered_again(cache: Path, converted: tuple[Path, 
     assert "'tflite-xnnpack-fp32': unchanged" in done.stderr
     assert "'tflite-xnnpack-plan': unchanged" not in done.stderr
     assert "'tflite-xnnpack-plan'" in done.stderr
+
+
+def test_a_changed_plan_of_a_tflite_variant_needs_neither_torch_nor_a_converter(
+    cache: Path, converted: tuple[Path, Path, str], tmp_path: Path
+) -> None:
+    """With the fp32 file kept it is quantized, read back, run and judged where neither can be imported; the bytes are those of a clean build."""
+    project, missing = tmp_path / "project", tmp_path / "missing"
+    shutil.copytree(converted[0], project)
+    edit(project / "plan.toml", '"head|tail"\nscheme = "fp16"', '"head"\nscheme = "dynamic_wi8_afp32"')
+    missing.mkdir()
+    for name in ("torch", "litert_torch", "litert_converter", "jax"):
+        (missing / f"{name}.py").write_text("raise ImportError('not here')\n")
+    words = [sys.executable, "-m", "builder", "convert", str(project), "-o"]
+    path = os.pathsep.join(filter(None, (str(missing), os.environ.get("PYTHONPATH"))))
+    surroundings = own_servers(cache, PYTHONPATH=path)
+    done = subprocess.run(
+        [*words, str(tmp_path / "kept")], capture_output=True, text=True, timeout=LIMIT_S, env=surroundings, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    clean = builder(tmp_path / "cache", "convert", project, "-o", tmp_path / "clean")
+    assert clean.returncode == 0, clean.stderr
+    assert contents(tmp_path / "kept") == contents(tmp_path / "clean")
 
 
 def test_verify_runs_every_variant_and_finds_a_changed_artifact(

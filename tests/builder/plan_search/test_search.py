@@ -62,8 +62,8 @@ def builder(cache: Path, *words: str | Path) -> subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+def cache(shared_cache: Path) -> Path:
+    return shared_cache
 
 
 @pytest.fixture(scope="module")
@@ -323,7 +323,7 @@ def test_a_converter_that_crashes_fails_its_trial_alone_and_a_killed_worker_none
     waiting = {"dynamic_wi8_afp32": signal.SIGSEGV, "fp16": signal.SIGKILL}
 
     def run(job: AnyJob, folder: Path, **rest: Any) -> str:
-        schemes = set(job.schemes.values()) if isinstance(job, VariantJob) else set()
+        schemes = {c.scheme.name for c in job.plan.plan.choices.values()} if isinstance(job, VariantJob) else set()
         sign = waiting.pop(*schemes, None) if len(schemes) == 1 else None
 
         def harm(text: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from builder.cli import main
-from builder.storage.cache import entry, kept, publishing
+from builder.storage.cache import entry, publishing, whole
 from builder.storage.content import clear, look, trim
 
 
@@ -42,10 +42,10 @@ def test_a_damaged_entry_is_as_none(damage: str) -> None:
         (folder / "stranger").write_text("")
     else:
         folder.with_name("a.contents.json").unlink()
-    assert kept("step", "a") is None
+    assert whole("step", "a") is None
     assert not folder.exists()
     put("a")
-    assert kept("step", "a") == folder
+    assert whole("step", "a") == folder
 
 
 def test_the_cache_is_looked_at_trimmed_and_cleared(own_cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,10 +55,10 @@ def test_the_cache_is_looked_at_trimmed_and_cleared(own_cache: Path, capsys: pyt
         os.utime(entry("step", key).with_name(f"{key}.contents.json"), (number, number))
     (own_cache / "photographs").mkdir()
     (own_cache / "photographs" / "mine.png").write_text("mine")
-    assert kept("step", "a") is not None  # used just now
+    assert whole("step", "a") is not None  # used just now
     assert [step.results for step in look().steps] == [3]
     trim(look().bytes - 1)
-    assert [kept("step", key) is not None for key in "abc"] == [True, False, True]
+    assert [whole("step", key) is not None for key in "abc"] == [True, False, True]
     assert main(["cache", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["steps"][0]["results"] == 2
     clear()
