@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench docs reference clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -28,6 +28,14 @@ check: ## linters, types, import rules
 bench: ## the figures of this version, measured on this machine (`make bench TOPIC=spine` for one topic)
 	@scripts/setup.sh demo
 	$(BIN)/python scripts/bench $(TOPIC)
+
+docs: ## the documentation as a site in build/site; a dead link fails
+	@scripts/setup.sh test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+reference: ## docs/reference and the JSON Schemas, from the models, parsers and docstrings
+	@$(BIN)/python -m scripts.reference
+	$(BIN)/python scripts/schemas.py
 
 clean: ## remove what the commands made here (the cache stays: see `builder doctor`)
 	rm -rf dist build .coverage* .mypy_cache .pytest_cache .ruff_cache

@@ -15,27 +15,27 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from builder.bundle import Bundle
-    from builder.search import SearchResult
+    from builder.pipeline.verify import Verification
+    from builder.plan_search import SearchResult
     from builder.targets.base import PackageOptions, PackageResult
-    from builder.verify import Verification
 
 __version__ = "0.1.0"
 
 
 def convert(config: str | Path = "builder.toml", *, out: str | Path, backends: Sequence[str] = ()) -> Bundle:
     """Make the bundle of a builder.toml in the directory `out`. Raises builder.errors.EdgebundleError."""
-    from builder import pipeline
-    from builder.steps import Silent
+    from builder.pipeline import story
+    from builder.steps.listener import Silent
 
-    return pipeline.convert(Path(config), out=Path(out), backends=backends, listener=Silent())
+    return story.convert(Path(config), out=Path(out), backends=backends, listener=Silent())
 
 
 def search(config: str | Path = "builder.toml", *, out: str | Path | None = None) -> tuple[SearchResult, ...]:
     """Find the plan of every variant with [variant.search]; `chosen` of a result is None where its budgets are not met."""
-    from builder import pipeline
-    from builder.steps import Silent
+    from builder.pipeline import story
+    from builder.steps.listener import Silent
 
-    return pipeline.search(Path(config), out=None if out is None else Path(out), listener=Silent())
+    return story.search(Path(config), out=None if out is None else Path(out), listener=Silent())
 
 
 def package(
@@ -50,18 +50,18 @@ def package(
 
     Raises builder.errors.EdgebundleError.
     """
-    from builder import pipeline
-    from builder.steps import Silent
+    from builder.pipeline import story
+    from builder.steps.listener import Silent
 
-    return pipeline.package(
+    return story.package(
         Path(source), target=target, formats=formats, out=Path(out), listener=Silent(), options=options
     )
 
 
 def verify(bundle: str | Path) -> Verification:
     """Run every variant of a bundle on its goldens, each in its own runtime. Raises builder.errors.EdgebundleError."""
-    from builder.steps import Silent
-    from builder.verify import verify_bundle
+    from builder.pipeline.verify import verify_bundle
+    from builder.steps.listener import Silent
 
     return verify_bundle(Path(bundle), Silent())
 

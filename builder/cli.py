@@ -18,7 +18,7 @@ from builder.suggest import did_you_mean
 EXIT_INTERRUPTED = 130
 BACKEND_NAMES = ("tflite", "coreml", "executorch")
 EXPORT_NAMES = ("onnx", "torchscript", "tensorrt")
-TARGET_NAMES = ("android", "ios")
+TARGET_NAMES = ("android", "ios", "web")
 
 EXAMPLES = """\
 examples:
@@ -109,7 +109,7 @@ def make_parser() -> Parser:
         action="append",
         default=[],
         metavar="FORMAT",
-        help="android: aar, apk, aab, project; ios: package, project, app, ipa; may be repeated; the default suits the target",
+        help="android: aar, apk, aab, project; ios: package, project, app, ipa; web: site; may be repeated; the default suits the target",
     )
     package.add_argument(
         "--runtime",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import shutil
 import signal
 import subprocess
@@ -14,12 +13,15 @@ from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import psutil
 
 Answer = TypeVar("Answer")
+
+# Rounds of listing and killing a tree of processes; one is enough unless it starts more at that very moment.
+KILLS = 10
 
 
 class ToolError(Exception):
@@ -40,10 +42,6 @@ class ToolMemory(ToolError):
 
 class ToolFailed(ToolError):
     """The program ended with a non-zero status."""
-
-
-class ToolKilled(ToolFailed):
-    """The program was killed by somebody else: by a person, or by a system that was short of memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,8 +147,6 @@ def run_limited(
     Its resident memory, with that of all it started, may not exceed `memory_bytes`. Raises ToolTimeout, ToolMemory.
     (An address-space limit would not do: converters map far more than they use.)
     """
-    import psutil
-
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [str(word) for word in argv],
@@ -160,24 +156,67 @@ def run_limited(
             env={**os.environ, **env} if env else None,
             start_new_session=True,
         )
+    return supervise(OfPopen(process), timeout_s=timeout_s, memory_bytes=memory_bytes, poll=poll, poll_s=poll_s)
+
+
+class Running(Protocol):
+    """A process that somebody started, with all that it started."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def wait(self, timeout_s: float) -> int | None:
+        """Its exit status, negative for a signal; None where it goes on."""
+
+    def kill(self) -> None:
+        """End it at once, with all that it started."""
+
+
+@dataclass(frozen=True)
+class OfPopen:
+    """A child of ours, in a session of its own."""
+
+    process: subprocess.Popen[bytes]
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def wait(self, timeout_s: float) -> int | None:
+        try:
+            return self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def kill(self) -> None:
+        kill_tree(self.process.pid)
+        kill_group(self.process)
+
+
+def supervise(
+    running: Running, *, timeout_s: float, memory_bytes: int, poll: Callable[[], None], poll_s: float = 0.1
+) -> int:
+    """Wait for a process as `run_limited` does. Whatever ends the waiting, nothing of it runs on. Raises ToolTimeout, ToolMemory."""
+    import psutil
+
     deadline = time.monotonic() + timeout_s
-    watched = psutil.Process(process.pid)
+    status = None
     try:
-        while process.poll() is None:
+        watched = psutil.Process(running.pid)
+    except psutil.NoSuchProcess:
+        watched = None
+    try:
+        while (status := running.wait(poll_s)) is None:
             if time.monotonic() > deadline:
                 raise ToolTimeout(f"did not end within {timeout_s:g} s")
-            if resident_bytes(watched) > memory_bytes:
+            if watched is not None and resident_bytes(watched) > memory_bytes:
                 raise ToolMemory(f"used more than {memory_bytes / 1e9:.3g} GB of memory")
             poll()
-            try:
-                process.wait(poll_s)
-            except subprocess.TimeoutExpired:
-                continue
     finally:
-        if process.poll() is None:
-            kill_group(process)
+        if status is None:
+            running.kill()
     poll()
-    return process.returncode
+    return status
 
 
 @contextmanager
@@ -203,73 +242,6 @@ def background(argv: Sequence[str | Path], *, log: Path) -> Iterator[None]:
         kill_group(process)
 
 
-class Service:
-    """A program that answers one line on stdout to every line on stdin; its stderr goes to `log`.
-
-    After an error it is dead, and so is all that it started.
-    """
-
-    def __init__(self, argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None) -> None:
-        with log.open("wb") as stream:
-            self._process = subprocess.Popen(
-                [str(word) for word in argv],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stream,
-                env={**os.environ, **env} if env else None,
-                start_new_session=True,
-                bufsize=0,
-            )
-
-    def ask(
-        self, line: str, *, timeout_s: float, memory_bytes: int, poll: Callable[[], None], poll_s: float = 0.1
-    ) -> str:
-        """The answer to one line, calling `poll` while it is awaited. Raises ToolTimeout, ToolMemory, ToolFailed."""
-        import psutil
-
-        stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None:
-            raise ToolFailed("has no pipes")
-        deadline = time.monotonic() + timeout_s
-        answer = b""
-        try:
-            watched = psutil.Process(self._process.pid)
-            stdin.write(line.encode() + b"\n")
-            while not answer.endswith(b"\n"):
-                if time.monotonic() > deadline:
-                    raise ToolTimeout(f"did not end within {timeout_s:g} s")
-                if resident_bytes(watched) > memory_bytes:
-                    raise ToolMemory(f"used more than {memory_bytes / 1e9:.3g} GB of memory")
-                poll()
-                if select.select([stdout], [], [], poll_s)[0]:
-                    read = os.read(stdout.fileno(), 4096)
-                    if not read:
-                        raise self._end()
-                    answer += read
-        except (BrokenPipeError, psutil.NoSuchProcess) as error:
-            end = self._end()
-            self.close()
-            raise end from error
-        except BaseException:
-            self.close()
-            raise
-        return answer.decode(errors="replace").strip()
-
-    def _end(self) -> ToolFailed:
-        try:
-            status = self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            return ToolFailed("closed its output")
-        if status == -signal.SIGKILL:
-            return ToolKilled("was ended by SIGKILL")
-        return ToolFailed(
-            f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        )
-
-    def close(self) -> None:
-        kill_group(self._process)
-
-
 def resident_bytes(process: psutil.Process) -> int:
     """Resident memory of a process and all its descendants; 0 once it has ended."""
     import psutil
@@ -284,6 +256,29 @@ def resident_bytes(process: psutil.Process) -> int:
     except psutil.NoSuchProcess:
         return total
     return total
+
+
+def children_of(pid: int, *, recursive: bool = False) -> list[int]:
+    """The processes that a process started, none where it has ended."""
+    import psutil
+
+    try:
+        return [child.pid for child in psutil.Process(pid).children(recursive=recursive)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def kill_tree(pid: int, *, itself: bool = True) -> None:
+    """Kill a process with all that it started, also what went to a session of its own, until nothing of it runs."""
+    import psutil
+
+    for _ in range(KILLS):  # what starts a process while it is listed leaves one more
+        found = children_of(pid, recursive=True)
+        for victim in (*([pid] if itself else []), *found):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                psutil.Process(victim).kill()
+        if not found:
+            return
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -1,7 +1,7 @@
 """Measure bundles on devices and keep what was seen: the Python side of the `harness` command.
 
     >>> result = harness.measure("dist/bundle", devices=["host"], protocol="quick", store="runs.sqlite")
-    >>> [run.verdict for run in result.runs]
+    >>> [run.verdict.words for run in result.runs]
 
 Nothing here prints; everything raises the errors of `harness.errors`. Importing this package loads no runtime.
 """
@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.release import version
+
 if TYPE_CHECKING:
-    from harness.comparison import Comparison
+    from harness.analysis.comparison import Comparison
     from harness.devices.base import Device
-    from harness.session import SessionResult
+    from harness.session.session import SessionResult
 
 __all__ = ["compare", "measure", "open_device", "version"]
 
@@ -34,9 +36,9 @@ def measure(
 
     A device or variant that fails is in the result with its reason. Raises UsageError and StoreError.
     """
-    from harness.config import protocol_named
-    from harness.session import opened_bundle, run_session
-    from harness.store import open_store
+    from harness.protocol import protocol_named
+    from harness.records.store import open_store
+    from harness.session.session import opened_bundle, run_session
 
     plan = protocol_named(protocol)
     with opened_bundle(Path(bundle)) as opened:
@@ -53,20 +55,9 @@ def compare(base: str, new: str | None = None) -> tuple[Comparison, ...]:
 
     Raises UsageError and StoreError.
     """
-    from harness.comparison import compare_runs, compare_variants
-    from harness.store import stored_runs
+    from harness.analysis.comparison import compare_runs, compare_variants
+    from harness.records.store import stored_runs
 
     if new is None:
         return compare_variants(stored_runs(base))
     return compare_runs(stored_runs(base), stored_runs(new))
-
-
-def version() -> str:
-    """Version of the installed distribution."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
-
-    try:
-        return installed("edgebundle")
-    except PackageNotFoundError:
-        return "source tree, not installed"

@@ -14,7 +14,7 @@ from typing import NoReturn
 from harness.devices import DEVICES
 from harness.errors import HarnessError, UsageError
 
-PROTOCOL_NAMES = ("quick", "standard", "sustained")  # of harness.config, which takes long to import
+PROTOCOL_NAMES = ("quick", "standard", "sustained")  # of harness.protocol, which takes long to import
 
 EXAMPLES = """examples:
   harness devices
@@ -211,7 +211,7 @@ def build_parser() -> Parser:
 
 class ShowVersion(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
-        from harness import version
+        from harness.release import version
 
         print(f"harness {version()}")
         parser.exit()

@@ -8,10 +8,10 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from builder.bundle import Manifest
-from builder.config import Config
 from builder.precision.plan import PlanFile
-from harness.config import Protocol
-from harness.records import Run
+from builder.project.config import Config
+from harness.protocol import Protocol
+from harness.records.run import Run
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "formats"
 SCHEMAS: dict[str, type[BaseModel]] = {

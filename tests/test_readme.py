@@ -49,7 +49,7 @@ def test_every_link_of_the_readme_leads_somewhere(link: str) -> None:
 
 def test_the_toml_of_the_readme_is_a_valid_config(tmp_path: Path) -> None:
     """The example that people copy passes our own validation."""
-    from builder.config import load_config
+    from builder.project.config import load_config
 
     block = re.findall(r"```toml\n(.*?)```", README, re.S)[0]
     (tmp_path / "builder.toml").write_text(block)

@@ -52,6 +52,7 @@ def test_the_wheel_carries_the_mobile_sources_and_the_schemas(wheel: Path) -> No
     """What packaging needs is inside, and nothing built or cached is."""
     names = zipfile.ZipFile(wheel).namelist()
     assert "builder/_mobile/android/settings.gradle.kts" in names
+    assert {"builder/py.typed", "harness/py.typed"} <= set(names)
     assert any(name.startswith("builder/_mobile/runner/") for name in names)
     assert any(name.endswith("LICENSE") for name in names)
     assert [name for name in names if "__pycache__" in name or "/build/" in name] == []

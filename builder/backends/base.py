@@ -7,34 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from builder.backends.origins import Origin
-from builder.bundle import Binding, Coverage, TensorSpec
+from builder.bundle import Binding, Coverage
+from builder.graph.model import Model
+from builder.graph.origins import Origin
 from builder.precision.layers import Layer, LayerTable
 from builder.precision.plan import Between, ResolvedPlan
 from builder.precision.ranges import Observation, Observed
 from builder.precision.scheme import Scheme
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from torch.export import ExportedProgram
-
-    Tensors = dict[str, NDArray[np.generic]]  # logical layout, by the names in builder.toml
-
-
-@dataclass(frozen=True, kw_only=True)
-class Model:
-    """A loaded source network: exported, batch norms folded, with its inputs and outputs in the order of `forward`."""
-
-    program: ExportedProgram
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-    layers: LayerTable
-
-    def weight(self, layer: Layer) -> NDArray[np.generic]:
-        """The layer's weight in torch's layout."""
-        values: NDArray[np.generic] = self.program.state_dict[layer.weight].detach().numpy()
-        return values
+    from builder.graph.tensors import Tensors
 
 
 Seen = Callable[[], Observed]
@@ -92,6 +74,13 @@ class Backend(Protocol):
     @property
     def NORMS(self) -> tuple[str, ...]:
         """Schemes that a plan can give a norm."""
+
+    @property
+    def RUNTIME(self) -> str:
+        """The server whose workers run artifacts without converting any: `files`, `torch`, or the backend's own."""
+
+    def warm(self) -> None:
+        """Import the converter, and make once what it makes in every process. Runs nothing of the user's, opens no GPU."""
 
     def elsewhere(self, plan: ResolvedPlan, layers: LayerTable) -> str:
         """What norms that no rule names and other operations between the layers compute in where these are floats: `fp32`, `fp16`."""

@@ -9,7 +9,8 @@ from builder.bundle import Binding, TensorSpec
 from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels
 
 if TYPE_CHECKING:
-    from builder.backends.base import Runner, Tensors
+    from builder.backends.base import Runner
+    from builder.graph.tensors import Tensors
 
 
 def logical(

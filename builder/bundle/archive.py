@@ -113,3 +113,8 @@ def _unpack(path: Path, root: Path) -> None:
                 target.write_bytes(archive.read(info))
     except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise BundleError(f"{path} is not a readable archive ({error}).") from error
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether a path is a bundle (directory or archive) rather than a builder.toml or the directory of one."""
+    return (path / MANIFEST).is_file() or (path.is_file() and path.suffix != ".toml")

@@ -30,7 +30,7 @@ InsidePath = Annotated[str, AfterValidator(inside_path)]
 
 
 class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", use_attribute_docstrings=True)
 
 
 class TensorSpec(Frozen):
@@ -40,15 +40,25 @@ class TensorSpec(Frozen):
     """
 
     name: str
+    """The name of the tensor."""
     kind: Literal["image", "vector", "tensor"]
+    """What apps take it for."""
     shape: tuple[int, ...]
+    """Sizes in the logical layout, NCHW for pictures."""
     dtype: Literal["float32", "int32", "int64"] = "float32"
+    """Type of the numbers."""
     color_order: Literal["RGB", "BGR"] | None = None
+    """Order of a picture's channels."""
     range: tuple[float, float] | None = None
+    """Lowest and highest value."""
     mean: tuple[float, ...] | None = None
+    """Mean of each channel of pixels scaled to 0..1."""
     std: tuple[float, ...] | None = None
+    """Standard deviation of each channel of pixels scaled to 0..1."""
     resize: Literal["stretch", "center_crop"] | None = None
+    """How apps fit a picture of another size."""
     labels: tuple[str, ...] | None = None
+    """Names of the classes."""
 
 
 class Binding(Frozen):
@@ -59,20 +69,30 @@ class Binding(Frozen):
     """
 
     name: str
+    """The logical tensor."""
     index: int
+    """Its position in the artifact."""
     layout: Literal["NCHW", "NHWC", "plain", "image"]
+    """Its layout in the artifact."""
     shape: tuple[int, ...]
+    """Its sizes in the artifact."""
     dtype: Literal["float32", "float16", "int32", "int64"] = "float32"
+    """Its type in the artifact."""
 
 
 class LayerPrecision(Frozen):
     """What was asked for a layer and what was read back from the file; `fallback` is the plan's named reason when they differ."""
 
     layer: str
+    """Name of the layer."""
     op: str
+    """Its kind."""
     requested: str
+    """The scheme that the plan asked for."""
     realised: str
+    """The scheme read back from the file."""
     fallback: str | None = None
+    """Why they differ, by a fallback that the plan names."""
 
 
 class Quality(Frozen):
@@ -83,13 +103,21 @@ class Quality(Frozen):
     """
 
     runtime: str
+    """What executed the artifact."""
     images: int
+    """Number of evaluation samples."""
     psnr_db_worst: float
+    """PSNR of the worst sample, in dB."""
     psnr_db_mean: float
+    """Mean PSNR, in dB."""
     max_abs_error: float
+    """Largest difference of a value."""
     ssim_worst: float | None = None
+    """SSIM of the worst picture."""
     ssim_mean: float | None = None
+    """Mean SSIM."""
     top1_agreement: float | None = None
+    """Share of samples whose class stays the same."""
 
 
 class Coverage(Frozen):
@@ -99,13 +127,21 @@ class Coverage(Frozen):
     """
 
     delegate: str
+    """The delegate."""
     source: Literal["file", "runtime", "predicted"]
+    """Whether the file, the runtime or a published table told it."""
     delegated_ops: int
+    """Operators that it takes."""
     total_ops: int
+    """All operators."""
     subgraphs: int
+    """Parts into which it cuts the graph."""
     left: tuple[str, ...] = ()
+    """What it leaves, with the layer and line where known."""
     delegated_macs: int | None = None
+    """Multiply-accumulates that it takes."""
     total_macs: int | None = None
+    """All multiply-accumulates."""
 
     @property
     def mac_share(self) -> float | None:
@@ -120,9 +156,13 @@ class Legalization(Frozen):
     that it made on random noise and evaluation samples, relative to the output's range, with the bound that it had to keep."""
 
     rewrite: str
+    """Name of the rewrite."""
     places: int
+    """In how many places it was made."""
     max_error: float
+    """Largest change of an output, relative to its range."""
     bound: float
+    """The bound that the change had to keep."""
 
 
 class Tiling(Frozen):
@@ -130,10 +170,15 @@ class Tiling(Frozen):
     tiles start at multiples of `multiple`; `scale` is the output's size over the input's. `reason` says why it may not."""
 
     allowed: bool
+    """Whether tiles give the same picture."""
     overlap: int | None = None
+    """Source pixels on each side of a tile."""
     multiple: int | None = None
+    """Tiles start at multiples of this many pixels."""
     scale: float | None = None
+    """Size of the output over that of the input."""
     reason: str | None = None
+    """Why tiles are not allowed."""
 
 
 class Variant(Frozen):
@@ -141,21 +186,37 @@ class Variant(Frozen):
     delegates would probably take of the file."""
 
     id: str
+    """Its name."""
     backend: Literal["tflite", "coreml", "executorch"]
+    """The converter."""
     delegate: str
+    """What runs it on the phone."""
     file: InsidePath
+    """The artifact inside the bundle; a directory for Core ML."""
     bytes: int
+    """Its size."""
     sha256: str
+    """Its hash."""
     inputs: tuple[Binding, ...]
+    """How the artifact takes its inputs."""
     outputs: tuple[Binding, ...]
+    """How it gives its outputs."""
     layers: tuple[LayerPrecision, ...]
+    """Requested and realised scheme of every layer."""
     quality: Quality
+    """Agreement with the source model."""
     coverage: Coverage
+    """How much the delegate takes."""
     predicted: tuple[Coverage, ...] = ()
+    """What other delegates would probably take."""
     minimum_runtime: str
+    """The oldest runtime that loads it."""
     predicted_peak_memory_bytes: int
+    """Predicted peak memory of one inference."""
     legalized: tuple[Legalization, ...] = ()
+    """Rewrites it was made with."""
     tiling: Tiling | None = None
+    """Whether large pictures may be cut."""
 
 
 class GoldenTensor(Frozen):
@@ -178,9 +239,13 @@ class Golden(Frozen):
     """A test input, the output each variant must give for it on any device, and what the source model gives (`reference`)."""
 
     id: str
+    """Its name."""
     inputs: tuple[GoldenTensor, ...]
+    """The inputs."""
     expected: tuple[GoldenOutputs, ...]
+    """What each variant must give."""
     reference: tuple[GoldenTensor, ...] = ()
+    """What the source model gives."""
 
 
 class SourceAgreement(Frozen):
@@ -204,11 +269,17 @@ class ModelInfo(Frozen):
     """`imported` is null where the source was a PyTorch network itself, `frozen_norms` where no statistics were fixed."""
 
     name: str
+    """Name of the network."""
     version: str
+    """Your version of it."""
     licence: str
+    """Licence of the weights."""
     checkpoint_sha256: str
+    """Hash of the weights."""
     imported: SourceAgreement | None = None
+    """Agreement with the imported file's own runtime."""
     frozen_norms: FrozenNorms | None = None
+    """Norms whose statistics were fixed."""
 
 
 class Tool(Frozen):
@@ -220,23 +291,36 @@ class Ranking(Frozen):
     """An order of variants that was measured on devices of one kind: their `soc`, or their `model`, as Android and iOS name them."""
 
     soc: str | None = None
+    """The chip it was measured on."""
     model: str | None = None
+    """The phone model it was measured on."""
     variants: tuple[str, ...]
+    """Variants, the best first."""
 
 
 class Manifest(Frozen):
     """`manifest.json`: variants are in order of preference; on a device that one of the `rankings` was measured on, in its order."""
 
     schema_: Literal[1]
+    """The version of this format."""
     model: ModelInfo
+    """The network."""
     inputs: tuple[TensorSpec, ...]
+    """Its inputs."""
     outputs: tuple[TensorSpec, ...]
+    """Its outputs."""
     variants: tuple[Variant, ...]
+    """The artifacts, in order of preference."""
     goldens: tuple[Golden, ...]
+    """Test inputs with their outputs."""
     files: tuple[FileHash, ...]
+    """Hashes of all files of the bundle."""
     tools: tuple[Tool, ...]
+    """The tools that made it, with versions."""
     licences: tuple[str, ...]
+    """Licences of what it contains."""
     rankings: tuple[Ranking, ...] = ()
+    """Orders of variants that were measured on devices."""
 
     model_config = ConfigDict(
         frozen=True,

@@ -17,6 +17,7 @@ from builder.errors import BundleError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from PIL import Image
 
     Array = NDArray[np.generic]
     Pixels = NDArray[np.uint8]
@@ -55,13 +56,14 @@ def tensor_to_pixels(tensor: Array, spec: TensorSpec) -> Pixels:
 
 
 def read_picture(path: Path, spec: TensorSpec) -> Pixels:
-    """RGB pixels of a picture file, turned upright (EXIF), fitted to the input's size by the manifest's resize policy."""
+    """RGB pixels of a picture file, turned upright (EXIF), composed on white where it is transparent (docs/sdk-rules.md), fitted to
+    the input's size by the manifest's resize policy."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     height, width = spec.shape[-2:]
     try:
         with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
+            upright = _opaque(ImageOps.exif_transpose(image))
             if spec.resize == "stretch":
                 fitted = upright.resize((width, height), Image.Resampling.BILINEAR)
             else:
@@ -69,6 +71,20 @@ def read_picture(path: Path, spec: TensorSpec) -> Pixels:
             return np.asarray(fitted if upright.size != (width, height) else upright, np.uint8)
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise BundleError(f"{path} is not a picture that can be read ({error}); remove or replace it.") from error
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    from PIL import Image
+
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    return Image.fromarray(on_white(np.asarray(image.convert("RGBA"), np.uint8)), "RGB")
+
+
+def on_white(pixels: Pixels) -> Pixels:
+    """RGBA pixels (..., 4) that are not premultiplied -> RGB pixels on white, `(c a + 255 (255 - a)) / 255` rounded."""
+    alpha = pixels[..., 3:].astype(np.int32)
+    return ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
 def write_picture(path: Path, pixels: Pixels) -> None:

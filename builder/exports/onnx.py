@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from builder.bundle import SourceAgreement
-    from builder.sources.parity import Run, Tensors
+    from builder.graph.tensors import Tensors
+    from builder.quality.parity import Run
 
 OPSET = 18
 OTHER_SIZES = (
@@ -72,9 +73,9 @@ def _module(request: ExportRequest) -> tuple[Any, tuple[Any, ...]]:
     """The exported program's module; for open sizes the eager network, as the program holds fixed ones."""
     import torch
 
-    from builder.config import source_kind
+    from builder.project.config import source_kind
+    from builder.quality.parity import random_sample
     from builder.sources import checkpoint
-    from builder.sources.parity import random_sample
 
     sample = random_sample(request.model.inputs, 0)
     arguments = tuple(torch.from_numpy(sample[spec.name]) for spec in request.model.inputs)
@@ -117,8 +118,8 @@ def _strip(path: Path) -> None:
 
 
 def _compare(request: ExportRequest, module: Any, path: Path) -> SourceAgreement:
+    from builder.quality.parity import gate, gate_samples, torch_run
     from builder.sources.onnx.runtime import runtime_name
-    from builder.sources.parity import gate, gate_samples, torch_run
 
     model = request.model
     source = torch_run(module, model.inputs, model.outputs)
@@ -143,7 +144,7 @@ def onnx_run(path: Path, outputs: list[str]) -> Run:
 
 def _other_sizes(request: ExportRequest) -> Iterable[Tensors]:
     """Random samples at other sizes, all pictures alike."""
-    from builder.sources.parity import random_sample
+    from builder.quality.parity import random_sample
 
     for seed, factors in enumerate(OTHER_SIZES):
         specs = []

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.backends.base import Model
 from builder.bundle import TensorSpec
-from builder.config import Config
+from builder.graph.model import Model
+from builder.project.config import Config
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

@@ -17,7 +17,7 @@ def write(request: ExportRequest, out: Path) -> SourceAgreement:
     """`NAME.ts` in `out`. Raises ConversionError."""
     import torch
 
-    from builder.sources.parity import gate, gate_samples, random_sample, torch_run
+    from builder.quality.parity import gate, gate_samples, random_sample, torch_run
 
     model, path = request.model, out / f"{request.name}.ts"
     sample = random_sample(model.inputs, 0)

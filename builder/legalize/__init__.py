@@ -5,7 +5,7 @@ A delegate names those that it needs (`LEGALIZE` of a backend). A new rewrite is
 
 from __future__ import annotations
 
-from builder.legalize import (
+from builder.legalize.rewrites import (
     activations,
     attention,
     constant_folding,

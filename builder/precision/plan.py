@@ -11,12 +11,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from builder.config import describe
 from builder.errors import ConfigError
 from builder.precision.layers import Layer, LayerOp, LayerTable
 from builder.precision.ranges import PLAIN, CalibrationSettings
 from builder.precision.scheme import Scheme, parse_scheme
 from builder.suggest import did_you_mean
+from builder.toml_file import describe
 
 Position = Literal["first", "last", "depthwise", "norm"]
 Between = Literal["float", "static_wi8_ai8"]
@@ -31,13 +31,18 @@ class Rule(BaseModel):
     by a pattern that no layer's name matches.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     match: str | None = None
+    """A regular expression for the whole name of a layer."""
     glob: str | None = None
+    """A pattern for the whole name: `*`, `?` and `[...]`, where `*` crosses dots."""
     op: LayerOp | Annotated[tuple[LayerOp, ...], Field(min_length=1)] | None = None
+    """The kind of layer, or several kinds."""
     position: Position | None = None
+    """`first` and `last` are the layers next to an input or an output of the network, `depthwise` the depthwise convolutions, `norm` the norms."""
     scheme: str
+    """The scheme that these layers get."""
 
     @model_validator(mode="after")
     def _selects(self) -> Self:
@@ -65,12 +70,16 @@ class PlanFile(BaseModel):
     are no layers compute in, such as additions, resizing and norms that no rule names: floats, or on TFLite 8-bit integers where
     it has them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     on_unsupported: str | Annotated[tuple[str, ...], Field(min_length=1)] = "error"
+    """`error`, or the scheme that a layer gets where the backend cannot realise the one asked for. With several, the first that it can realise is taken."""
     between: Between = "float"
+    """What operations that are no layers compute in, such as additions and resizing: floats, or (TFLite) 8-bit integers where it has them."""
     calibration: CalibrationSettings = PLAIN
+    """How ranges of static schemes are set."""
     rule: tuple[Rule, ...] = Field(min_length=1)
+    """The rules, in order. The last rule that fits a layer wins."""
 
     @property
     def fallbacks(self) -> tuple[str, ...]:

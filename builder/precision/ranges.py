@@ -41,12 +41,16 @@ class CalibrationSettings(BaseModel):
     channel's mean is taken from its bias. Both are for integer schemes, on TFLite and ExecuTorch.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     ranges: RangeMethod = "min_max"
+    """How the range of an activation is chosen from what calibration saw."""
     percentile: float = Field(default=99.99, gt=90, le=100)
+    """With `ranges = "percentile"`: the part of the values, in percent, that is kept on each side."""
     equalize: bool = False
+    """Scale the channels between two layers towards one another, for integer schemes on TFLite and ExecuTorch."""
     correct_biases: bool = False
+    """Take from each bias what rounding the weights adds to the channel's mean, for integer schemes on TFLite and ExecuTorch."""
 
     def __str__(self) -> str:
         """`ranges mse, equalized, biases corrected`."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.backends.base import Model
 from builder.bundle import SourceAgreement, TensorSpec
-from builder.config import Config, source_kind
 from builder.errors import SourceError
+from builder.graph.model import Model
+from builder.project.config import Config, source_kind
 
 if TYPE_CHECKING:
-    from builder.environments import Environment
     from builder.sources.loaded import Loaded
+    from builder.storage.environments import Environment
 
 
 def load_model(config: Config, folder: Path) -> Model:
@@ -26,10 +26,10 @@ def load_checked(config: Config, folder: Path, evaluation: tuple[Path, ...]) -> 
     An imported one has agreed with the runtime of its own file on the evaluation files and on random samples.
     Raises SourceError for anything that is wrong with the model, its checkpoint or its declared shapes.
     """
-    from builder.legalize.batch_norm import fold_batch_norms
     from builder.precision.layers import layer_table
+    from builder.quality.parity import gate_samples
     from builder.sources import exported
-    from builder.sources.parity import gate_samples
+    from builder.sources.batch_norm import fold_batch_norms
 
     loaded = load_source(config, folder)
     program = fold_batch_norms(loaded.program)
@@ -58,8 +58,8 @@ def load_source(config: Config, folder: Path) -> Loaded:
 
 def environment_of(config: Config, folder: Path) -> Environment | None:
     """The environment of its own that this source needs, so that it is announced before a worker starts. Raises SourceError."""
-    from builder.environments import TENSORFLOW, TENSORFLOW_KERAS2
     from builder.sources import keras
+    from builder.storage.environments import TENSORFLOW, TENSORFLOW_KERAS2
 
     path, kind = folder / config.model.source, source_kind(config.model.source)
     if kind == "tensorflow":

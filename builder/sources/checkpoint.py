@@ -8,8 +8,8 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.config import Config
 from builder.errors import SourceError
+from builder.project.config import Config
 from builder.sources.exported import check_outputs
 from builder.sources.state_dict import load_into, read_state_dict
 from builder.suggest import did_you_mean

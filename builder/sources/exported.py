@@ -9,8 +9,8 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.config import Config
 from builder.errors import SourceError
+from builder.project.config import Config
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

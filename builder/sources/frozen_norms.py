@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.base import Model
 from builder.bundle import FrozenNorms
-from builder.data import read_samples
 from builder.errors import SourceError
+from builder.graph.model import Model
+from builder.graph.samples import read_samples
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,9 +42,9 @@ def freeze_norms(model: Model, calibration: Sequence[Path], evaluation: Sequence
     """
     import torch
 
-    from builder.legalize.batch_norm import fold_batch_norms
     from builder.precision.layers import layer_table
-    from builder.sources.parity import agree, torch_run
+    from builder.quality.parity import agree, torch_run
+    from builder.sources.batch_norm import fold_batch_norms
 
     found = _collected(model, calibration)
     if not found:
@@ -123,6 +123,6 @@ def _replace(module: GraphModule, norm: Node, statistics: _Statistics, name: str
 
 
 def _inputs_like(program: ExportedProgram) -> Inputs:
-    from builder.legalize.legalizer import random_inputs
+    from builder.graph.equality import random_inputs
 
     return random_inputs(program)

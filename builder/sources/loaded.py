@@ -11,7 +11,7 @@ from builder.bundle import SourceAgreement, TensorSpec
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-    from builder.sources.parity import Tensors
+    from builder.graph.tensors import Tensors
 
 Gate = Callable[["ExportedProgram", "Iterable[Tensors]", tuple[TensorSpec, ...]], SourceAgreement]
 """Compares a program with its source on samples, given the specs of its outputs. Raises SourceError."""

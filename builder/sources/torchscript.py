@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from builder.bundle import SourceAgreement, TensorSpec
-from builder.config import Config
 from builder.errors import SourceError, UnsupportedOperation
+from builder.project.config import Config
 from builder.sources.loaded import Loaded
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import GraphModule
 
-    from builder.sources.parity import Tensors
+    from builder.graph.tensors import Tensors
 
 
 def load(path: Path, config: Config) -> Loaded:
@@ -28,9 +28,9 @@ def load(path: Path, config: Config) -> Loaded:
     import torch
     from torch._export.converter import TS2EPConverter
 
+    from builder.quality.parity import gate as gate_outputs
+    from builder.quality.parity import random_sample, torch_run
     from builder.sources.exported import check_outputs
-    from builder.sources.parity import gate as gate_outputs
-    from builder.sources.parity import random_sample, torch_run
 
     require_torchscript(path)
     try:

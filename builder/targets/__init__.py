@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from builder.targets import android, ios
+from builder.targets import android, ios, web
 from builder.targets.base import Finding, Keystore, Need, PackageOptions, PackageRequest, PackageResult, Runtime, Target
 
 TARGETS: dict[str, Target] = {
     "android": android,
     "ios": ios,
+    "web": web,
 }
 
 __all__ = [

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 # kind -> module with KIND, find() and open_device(device_id); imported when it is asked for
 DEVICES: dict[str, str] = {
-    "host": "harness.devices.host",
-    "arm64": "harness.devices.arm64",
-    "android": "harness.devices.android",
-    "android-app": "harness.devices.android_app",
-    "ios-simulator": "harness.devices.ios_simulator",
-    "ios": "harness.devices.ios_device",
+    "host": "harness.devices.host.device",
+    "arm64": "harness.devices.arm64.device",
+    "android": "harness.devices.android.shell",
+    "android-app": "harness.devices.android.app",
+    "ios-simulator": "harness.devices.ios.simulator",
+    "ios": "harness.devices.ios.device",
     "replay": "harness.devices.replay",
 }
 

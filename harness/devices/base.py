@@ -9,14 +9,20 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 from builder.bundle import Variant
-from harness.config import Pins
-from harness.records import Conditions, DeviceInfo, GoldenResult, OpDevice, ProcessorUse, Reading, Sample, TextReading
+from harness.protocol import Pins
+from harness.records.run import (
+    Conditions,
+    DeviceInfo,
+    GoldenResult,
+    OpDevice,
+    ProcessorUse,
+    Reading,
+    Sample,
+    TextReading,
+)
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Tensors = dict[str, NDArray[np.generic]]
+    from harness.records.tensors import Tensors
 
 
 @dataclass(frozen=True, kw_only=True)

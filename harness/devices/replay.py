@@ -9,7 +9,7 @@ from typing import Literal, Self
 from builder.bundle import Variant
 from harness.devices.base import Device, Found, Measured, Request
 from harness.errors import DeviceError, UsageError
-from harness.records import Conditions, DeviceInfo, Run, read_jsonl
+from harness.records.run import Conditions, DeviceInfo, Run, read_jsonl
 
 KIND = "replay"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from builder.bundle import BundleError, opened
-from harness.devices.apk import application_id
+from harness.devices.android.apk import application_id
 from harness.errors import UsageError
 
 ACTIVITY = "org.edgebundle.app.MainActivity"

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.analysis.verdict import judged
 from harness.errors import UsageError
-from harness.records import Run, parse_run, torn
-from harness.store import Store
-from harness.verdicts import grade, verdict_of
+from harness.records.run import Run, parse_run, torn
+from harness.records.store import Store
 
 MOST_BYTES = 1 << 30  # of an archive's member; a record has some ten kilobytes
 
@@ -39,7 +39,8 @@ def import_results(folder: Path, store: Store) -> Imported:
                 before += 1
                 continue
             known.add(run.id)
-            runs.append(_judged(run))
+            # what the app saw against its run stays; what only the harness looks for (drift, clocks) is added
+            runs.append(judged(run) if run.verdict.grade == "ok" else run)
     if not runs and not before:
         raise UsageError(
             f"{folder} holds no run records (*.jsonl, loose or in a .zip); look at the farm's log of the run."
@@ -47,11 +48,6 @@ def import_results(folder: Path, store: Store) -> Imported:
     for run in runs:
         store.append(run)
     return Imported(runs=tuple(runs), known=before)
-
-
-def _judged(run: Run) -> Run:
-    """What the app saw against its run stays; what only the harness looks for (drift, clocks) is added."""
-    return run if grade(run.verdict) != "ok" else run.model_copy(update={"verdict": verdict_of(run)})
 
 
 def _texts(folder: Path) -> Iterator[tuple[str, str]]:

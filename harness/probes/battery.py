@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.probes.numbers import INTEGER, bounded
-from harness.records import Reading, TextReading
+from harness.records.run import Reading, TextReading
 
 STATUS = {2: "charging", 3: "discharging", 4: "not charging", 5: "full"}
 SOURCES = {"AC powered": "AC", "USB powered": "USB", "Wireless powered": "wireless", "Dock powered": "dock"}

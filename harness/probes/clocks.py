@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from harness.probes.numbers import bounded
-from harness.records import Reading
+from harness.records.run import Reading
 
 LOWEST_MHZ, HIGHEST_MHZ = 1.0, 10_000.0
 CPU = re.compile(r"cpu([0-9]{1,4})")

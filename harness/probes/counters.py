@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from harness.probes.load import app_time, own_time, processor_time
 from harness.probes.time_in_state import time_in_state
-from harness.records import ProcessorUse, Reading
+from harness.records.run import ProcessorUse, Reading
 
 MARK, TIMES = "edgebundle-counters", "edgebundle-times"
 COUNTERS = (

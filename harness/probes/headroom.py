@@ -10,7 +10,7 @@ import re
 
 from harness.probes.numbers import bounded
 from harness.probes.temperature import SKIN, service_sensors
-from harness.records import Reading
+from harness.records.run import Reading
 
 UNIT = "headroom"
 HIGHEST = 10.0

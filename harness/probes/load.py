@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from harness.probes.numbers import bounded
-from harness.records import Reading
+from harness.records.run import Reading
 
 LOAD_UNIT, TIME_UNIT, SHARE_UNIT = "programs", "s", "%"
 TICKS_PER_S = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.records import Reading
+from harness.records.run import Reading
 
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?")

@@ -7,7 +7,7 @@ give thousandths instead, and the sign of a current that leaves the battery diff
 from __future__ import annotations
 
 from harness.probes.numbers import bounded
-from harness.records import Reading
+from harness.records.run import Reading
 
 VOLT, AMPERE = "V", "A"
 LOWEST_V, HIGHEST_V = 2.0, 30.0  # an empty cell; packs of several cells in tablets

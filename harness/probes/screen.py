@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.records import TextReading
+from harness.records.run import TextReading
 
 # android.os.PowerManagerInternal.wakefulnessToString; what a dozing phone shows is its clock, dreaming is the screen saver
 WAKEFULNESS = {"Awake": "on", "Dreaming": "on", "Dozing": "off", "Asleep": "off"}

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from harness.probes.numbers import bounded
-from harness.records import Reading
+from harness.records.run import Reading
 
 UNIT, STATUS_UNIT = "degC", "status"
 LOWEST_C, HIGHEST_C = -40.0, 150.0  # beyond these no phone works; silicon shuts down far below the upper one

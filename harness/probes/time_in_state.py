@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from harness.probes.clocks import HIGHEST_MHZ, LOWEST_MHZ
 from harness.probes.load import LONGEST_S, TICKS_PER_S
-from harness.records import TimeInState
+from harness.records.run import TimeInState
 
 HEAD = re.compile(r"(policy[0-9]{1,4})\t(.*)")
 CPUS = re.compile(r"[0-9]{1,4}( [0-9]{1,4}){0,63}")

@@ -6,8 +6,8 @@ import importlib
 from collections.abc import Callable
 from typing import cast
 
+from harness.records.store import Store
 from harness.report.model import Report, load_report
-from harness.store import Store
 
 # format -> module with render(report) -> str
 FORMATS: dict[str, str] = {

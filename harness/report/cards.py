@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from harness.pictures import Picture, difference, png_bytes, png_pixels
-from harness.records import Reading, Run, TextReading
+from harness.analysis.grouping import device_label
+from harness.analysis.processor_use import load_beside
+from harness.analysis.throttling import Throttling, energy_per_inference, throttling
+from harness.analysis.verdict import throttling_status
+from harness.records.pictures import Picture, difference, png_bytes, png_pixels
+from harness.records.run import Reading, Run, TextReading
+from harness.records.verdict import NOT_STATIONARY
 from harness.report import text
 from harness.report.curves import throttling_plot
 from harness.report.endurance import hottest, throttled
@@ -11,9 +16,6 @@ from harness.report.model import Entry
 from harness.report.plots import Series, run_plot
 from harness.report.view import Card, Comparison, ConditionRow, Fact, Gallery
 from harness.statistics import Summary
-from harness.throttling import Throttling, energy_per_inference, throttling
-from harness.usage import load_beside
-from harness.verdicts import grade, throttling_status
 
 SAMPLES = "Every sample in the order of measurement, and how they are distributed. Line and band: median in its 95 % interval; red: far out."
 
@@ -27,16 +29,16 @@ def card(entry: Entry, anchor: str, gallery: Gallery) -> Card:
         plot, caption = throttling_plot(run, lasting), _lasting_caption(run, lasting)
         statistics = _lasting_statistics(run, lasting, summary)
     elif summary is not None:
-        label = f"{run.variant} on {text.device_label(run)}"
+        label = f"{run.variant} on {device_label(run)}"
         plot = run_plot(Series(label=label, latency_ns=run.latency_ns, summary=summary))
-        changes = " Dashed red: the level changed here." if "not stationary" in run.verdict else ""
+        changes = " Dashed red: the level changed here." if run.verdict.code in NOT_STATIONARY else ""
         caption, statistics = SAMPLES + changes, _statistics(entry, summary)
     return Card(
         anchor=anchor,
         run=run,
-        device=text.device_label(run),
+        device=device_label(run),
         under=f"back to back for {run.protocol.duration_s / 60:g} minutes" if run.protocol.duration_s else "",
-        grade=grade(run.verdict),
+        grade=run.verdict.grade,
         headline=text.headline(run, summary),
         statistics=statistics,
         facts=_run_facts(run),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from harness.comparison import Comparison
+from harness.analysis.comparison import Comparison
 from harness.report.model import summary_of
 from harness.report.text import DASH, headline
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from harness.gate import Decision
+    from harness.analysis.gate import Decision
 
 OUTCOMES = {"within": "green", "regression": "red", "not precise enough": "yellow", "not comparable": "yellow"}
 COLOURS = {"faster": "green", "fewer instructions": "green", "slower": "red", "more instructions": "red"}

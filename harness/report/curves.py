@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from harness.records import Run
+from harness.analysis.throttling import Curve, Throttling, curves
+from harness.records.run import Run
 from harness.report import svg
 from harness.report.svg import Scale
-from harness.throttling import Curve, Throttling, curves
 
 LEFT, RIGHT = 64.0, svg.WIDTH - 150
 PANEL, GAP = 128.0, 34.0

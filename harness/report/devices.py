@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
+from harness.analysis.processor_use import fastest_domain, load_beside
+from harness.analysis.throttling import energy_per_inference
 from harness.report import text
 from harness.report.curves import Trace, history_plot
 from harness.report.model import Entry, Past
 from harness.report.plots import Series, overview_plot
 from harness.report.view import DeviceTable, Row
-from harness.throttling import energy_per_inference
-from harness.usage import fastest_domain, load_beside
-from harness.verdicts import grade
 
 MOST_PLOTTED = 24  # variants in one plot, of the fastest; the table has all
 MOST_TRACES = 10
@@ -22,10 +21,10 @@ def device_table(
     device: str, entries: list[Entry], history: dict[str, list[Past]], anchor: str, cards: dict[str, str]
 ) -> DeviceTable:
     """`cards` says where a run (by its id) is shown in detail."""
-    entries = sorted(entries, key=lambda entry: (grade(entry.run.verdict) == "invalid", _shown_latency(entry)))
+    entries = sorted(entries, key=lambda entry: (entry.run.verdict.grade == "invalid", _shown_latency(entry)))
     run = entries[0].run
     info = run.device
-    good = [entry for entry in entries if grade(entry.run.verdict) == "ok" and entry.level is not None]
+    good = [entry for entry in entries if entry.run.verdict.grade == "ok" and entry.level is not None]
     slowest = max((entry.level.value for entry in good if entry.level is not None), default=0.0)
     fastest = min(good, key=lambda entry: entry.level.value if entry.level else 0.0, default=None)
     series = [
@@ -33,13 +32,13 @@ def device_table(
             label=entry.run.variant,
             latency_ns=entry.run.latency_ns,
             summary=entry.summary,
-            grade=grade(entry.run.verdict),
+            grade=entry.run.verdict.grade,
         )
         for entry in entries
         if entry.summary is not None
     ]
     about = [part.value for part in (info.model, info.soc, info.os) if part.value]
-    words: list[str] = [grade(entry.run.verdict) for entry in entries]
+    words: list[str] = [entry.run.verdict.grade for entry in entries]
     return DeviceTable(
         anchor=anchor,
         device=device,
@@ -66,7 +65,7 @@ def _shown_latency(entry: Entry) -> float:
 
 def _row(entry: Entry, slowest: float, anchor: str | None) -> Row:
     run, summary, level = entry.run, entry.summary, entry.level
-    word = grade(run.verdict)
+    word = run.verdict.grade
     result = text.headline(run, summary)
     interval = text.interval(summary.low, summary.high) if summary else text.DASH
     if level is not None and level.between:
@@ -88,7 +87,8 @@ def _row(entry: Entry, slowest: float, anchor: str | None) -> Row:
         beside=text.percent(load_beside(run)),
         golden=text.golden_text(run),
         grade=word,
-        verdict=run.verdict,
+        verdict=run.verdict.words,
+        why=run.verdict.why,
     )
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from harness.records import Run
+from harness.analysis.throttling import Throttling, curves, energy_per_inference, ranking
+from harness.records.run import Run
 from harness.report import text
 from harness.report.model import Entry
 from harness.report.view import Endurance, Fact, Rank
-from harness.throttling import Throttling, curves, energy_per_inference, ranking
-from harness.verdicts import grade
 
 
 def endurance(device: str, entries: list[Entry], cards: dict[str, str]) -> Endurance | None:
@@ -42,7 +41,7 @@ def _rank(run: Run, shown: Throttling, first: int, last: int, anchor: str | None
         throttled=throttled(shown),
         hottest=hottest(run),
         energy=Fact(name="energy", value=text.reading(energy), reason=energy.reason),
-        grade=grade(run.verdict),
+        grade=run.verdict.grade,
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.analysis.grouping import device_label
 from harness.report import text
 from harness.report.cards import card
 from harness.report.devices import device_table
 from harness.report.endurance import endurance
 from harness.report.model import Chapter, Entry, Report
 from harness.report.view import Fact, Gallery, Page, Section
-from harness.verdicts import grade
 
 if TYPE_CHECKING:
     from builder.bundle import Variant
@@ -42,7 +42,7 @@ def _page(chapter: Chapter, index: int, gallery: Gallery) -> Page:
     by_device: dict[str, list[Entry]] = {}
     by_variant: dict[str, list[Entry]] = {}
     for entry in chapter.entries:
-        by_device.setdefault(text.device_label(entry.run), []).append(entry)
+        by_device.setdefault(device_label(entry.run), []).append(entry)
         by_variant.setdefault(entry.run.variant, []).append(entry)
     facts = {variant.id: variant for variant in manifest.variants} if manifest else {}
     names = dict.fromkeys([*facts, *by_variant])
@@ -71,7 +71,7 @@ def _page(chapter: Chapter, index: int, gallery: Gallery) -> Page:
 
 
 def grades(entries: tuple[Entry, ...] | list[Entry]) -> dict[str, int]:
-    found: list[str] = [grade(entry.run.verdict) for entry in entries]
+    found: list[str] = [entry.run.verdict.grade for entry in entries]
     return {word: found.count(word) for word in ("ok", "unstable", "invalid")}
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from harness.records import Run
+from harness.analysis.processor_use import load_beside, mean_clock, top_share
+from harness.analysis.throttling import energy_per_inference, throttling
+from harness.records.run import Run
 from harness.report.model import Entry, Report
 from harness.statistics import Level
-from harness.throttling import energy_per_inference, throttling
-from harness.usage import load_beside, mean_clock, top_share
 
 
 def render(report: Report) -> str:

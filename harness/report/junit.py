@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+from harness.analysis.grouping import device_label
 from harness.report import text
 from harness.report.model import Entry, Report
-from harness.verdicts import grade
 
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -18,10 +18,10 @@ NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def render(report: Report) -> str:
     by_device: dict[str, list[Entry]] = {}
     for entry in report.entries:
-        by_device.setdefault(_named(text.device_label(entry.run), entry.run.simulated), []).append(entry)
+        by_device.setdefault(_named(device_label(entry.run), entry.run.simulated), []).append(entry)
     suites = ElementTree.Element("testsuites")
     for device, entries in by_device.items():
-        grades = [grade(entry.run.verdict) for entry in entries]
+        grades = [entry.run.verdict.grade for entry in entries]
         suite = ElementTree.SubElement(
             suites,
             "testsuite",
@@ -49,12 +49,12 @@ def _case(entry: Entry, word: str, device: str) -> ElementTree.Element:
         time=f"{seconds:.6f}",
     )
     if word == "invalid":
-        ElementTree.SubElement(case, "failure", message=_clean(run.verdict), type="invalid")
+        ElementTree.SubElement(case, "failure", message=_clean(run.verdict.words), type="invalid")
     elif word == "unstable":
-        ElementTree.SubElement(case, "skipped", message=_clean(run.verdict))
+        ElementTree.SubElement(case, "skipped", message=_clean(run.verdict.words))
     out = ElementTree.SubElement(case, "system-out")
     interval = f" (95 % interval {text.interval(summary.low, summary.high)})" if summary else ""
-    out.text = _clean(f"{text.headline(run, summary)}{interval}, golden {text.golden_text(run)}, {run.verdict}")
+    out.text = _clean(f"{text.headline(run, summary)}{interval}, golden {text.golden_text(run)}, {run.verdict.words}")
     return case
 
 

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
+from harness.analysis.grouping import device_label
+from harness.analysis.throttling import ranking
 from harness.report.model import Chapter, Entry, Report
-from harness.report.text import (
-    DASH,
-    decibel,
-    device_label,
-    golden_text,
-    headline,
-    interval,
-    milliseconds,
-    significant,
-    size,
-)
-from harness.throttling import ranking
+from harness.report.text import DASH, decibel, golden_text, headline, interval, milliseconds, significant, size
 
 
 def render(report: Report) -> str:
@@ -48,7 +39,7 @@ def _row(entry: Entry) -> str:
         _interval(entry),
         milliseconds(summary.p90) if summary else DASH,
         golden_text(run),
-        run.verdict,
+        run.verdict.words,
     )
     return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
 

@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.records import Run
-from harness.report.text import device_label
-from harness.selection import Group, groups
+from harness.analysis.grouping import Group, device_label, groups
+from harness.records.run import Run
+from harness.records.store import Store
 from harness.statistics import Level, Summary, level_of_rounds, level_of_summary, summarize
-from harness.store import Store
-from harness.verdicts import grade
 
 if TYPE_CHECKING:
     from builder.bundle import Manifest, Variant
-    from harness.pictures import Picture
+    from harness.records.pictures import Picture
 
 MOST_DETAILED = 40  # runs shown one by one with plots and pictures; every run is in the tables
 
@@ -129,7 +127,7 @@ def _shared(runs: list[Run]) -> Shared:
 
 
 def _entry(store: Store, group: Group, shared: Shared, variant: Variant | None, detailed: bool) -> Entry:
-    good = [run for run in group.runs if grade(run.verdict) == "ok"]
+    good = [run for run in group.runs if run.verdict.grade == "ok"]
     run = good[-1] if good else group.last
     summary = summary_of(run)
     return Entry(
@@ -167,7 +165,7 @@ def _history(runs: Iterable[Run]) -> dict[str, dict[str, list[Past]]]:
     found: dict[str, dict[str, list[Past]]] = {}
     for run in runs:
         if run.metric == "latency" and run.latency_ns and not run.protocol.sustained:
-            past = Past(started_at=run.started_at, median_ns=float(np.median(run.latency_ns)), grade=grade(run.verdict))
+            past = Past(started_at=run.started_at, median_ns=float(np.median(run.latency_ns)), grade=run.verdict.grade)
             found.setdefault(device_label(run), {}).setdefault(run.variant, []).append(past)
     several = {
         device: {variant: past for variant, past in variants.items() if len({entry.started_at for entry in past}) > 1}

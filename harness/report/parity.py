@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from harness.parity import BOUND, Parity
+from harness.analysis.mode_parity import BOUND, Parity
 from harness.report.model import summary_of
 from harness.report.text import DASH, golden_text, headline
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.records import Run
+from harness.analysis.grouping import device_label
+from harness.records.run import Run
 from harness.report.model import summary_of
-from harness.report.text import device_label, golden_text, headline, interval, milliseconds, size
-from harness.verdicts import grade
+from harness.report.text import golden_text, headline, interval, milliseconds, size
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,7 +30,7 @@ def runs_table(runs: list[Run]) -> Table:
     for run in runs:
         summary = summary_of(run)
         device = escape(device_label(run)) + (f"\n[dim]{escape(run.simulated)}[/dim]" if run.simulated else "")
-        colour = COLOURS[grade(run.verdict)]
+        colour = COLOURS[run.verdict.grade]
         table.add_row(
             escape(run.variant),
             device,
@@ -39,6 +39,6 @@ def runs_table(runs: list[Run]) -> Table:
             interval(summary.low, summary.high) if summary else "",
             milliseconds(summary.p90) if summary else "",
             golden_text(run),
-            f"[{colour}]{escape(run.verdict)}[/{colour}]",
+            f"[{colour}]{escape(run.verdict.words)}[/{colour}]",
         )
     return table

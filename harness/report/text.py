@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness.records import Reading, Run, TextReading, TimeInState
+from harness.analysis.processor_use import mean_clock, top_share
+from harness.records.run import Reading, Run, TextReading, TimeInState
 from harness.statistics import Summary
-from harness.usage import mean_clock, top_share
 
 DASH = "\u2013"  # stands for "no value", and between the ends of an interval
 TIMES = "\u00d7"
@@ -95,10 +95,6 @@ def percent(entry: Reading) -> str:
 
 def text(entry: TextReading) -> str:
     return entry.value if entry.value is not None else DASH
-
-
-def device_label(run: Run) -> str:
-    return f"{run.device.kind}:{run.device.id}" if run.device.id != run.device.kind else run.device.kind
 
 
 def headline(run: Run, summary: Summary | None) -> str:

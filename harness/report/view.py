@@ -7,8 +7,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.pictures import png_pixels
-from harness.records import Run
+from harness.records.pictures import png_pixels
+from harness.records.run import Run
 from harness.report.model import Chapter
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class Row:
     golden: str
     grade: str
     verdict: str
+    why: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,18 +45,11 @@ class Stationarity:
         return not self.shifts or max(self.change, abs(self.drift)) <= MIN_CHANGE
 
     @property
-    def reason(self) -> str:
-        """Half a sentence on what is not stationary; empty when it is."""
-        if self.stationary:
-            return ""
-        first = self.shifts[0]
+    def drifts(self) -> bool:
+        """Whether it is rather a slope than steps: a slope looks like several steps that all go one way."""
         directions = {shift.after > shift.before for shift in self.shifts}
         steps_up_or_down_a_slope = len(self.shifts) > 1 and len(directions) == 1 and abs(self.drift) > self.change / 2
-        if steps_up_or_down_a_slope or abs(self.drift) > self.change:
-            return f"drifted by {self.drift:+.0%} of its median over the run"
-        if len(self.shifts) == 1:
-            return f"changed by {first.after / first.before - 1:+.0%} at sample {first.at + 1}"
-        return f"changed {len(self.shifts)} times, by {self.change:.0%} in all, first at sample {first.at + 1}"
+        return steps_up_or_down_a_slope or abs(self.drift) > self.change
 
 
 def stationarity(samples: ArrayLike) -> Stationarity:

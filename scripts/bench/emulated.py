@@ -17,8 +17,8 @@ from bench.table import ROOT
 sys.path.insert(0, str(ROOT))
 
 from builder.bundle import FileHash, Manifest, Variant, file_sha256, parse_manifest
-from harness.config import PROTOCOLS
-from harness.session import opened_bundle, run_session
+from harness.protocol import PROTOCOLS
+from harness.session.session import opened_bundle, run_session
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.emulated_phone.physics import PhysicalPhone
 from tests.harness.small_bundle import make_small_bundle
@@ -82,7 +82,7 @@ def record(folder: Path, bundle: Path, levels_s: Mapping[str, float]) -> Path:
         with opened_bundle(bundle) as opened:
             result = run_session(opened, [f"android:{phone.address}"], PROTOCOLS["quick"], None, clock=physics)
     if result.skipped or any(run.golden is None or not run.golden.passed for run in result.runs):
-        sys.exit(f"the recording failed: {result.skipped or [run.verdict for run in result.runs]}")
+        sys.exit(f"the recording failed: {result.skipped or [run.verdict.words for run in result.runs]}")
     return out
 
 

@@ -14,20 +14,20 @@ from torch import Tensor, nn
 
 from bench.table import Row
 from builder.backends import tflite
-from builder.backends.base import Model
 from builder.backends.tflite.activations import observe_file
 from builder.backends.tflite.convert import to_float_file
 from builder.backends.tflite.realise import realise
 from builder.bundle import TensorSpec
 from builder.bundle.tensors import psnr_db
+from builder.graph.model import Model
+from builder.plan_search.goal import Goal, Measures
+from builder.plan_search.space import Choice, Schemes, Space
+from builder.plan_search.strategy import Search
 from builder.precision.layers import layer_table
 from builder.precision.plan import Choice as LayerChoice
 from builder.precision.plan import ResolvedPlan
 from builder.precision.scheme import SCHEMES
 from builder.precision.sensitivity import sensitivities
-from builder.search.goal import Goal, Measures
-from builder.search.space import Choice, Schemes, Space
-from builder.search.strategy import Search
 
 SEEDS = 20
 SIZE, SAMPLES = 16, 3

@@ -48,7 +48,7 @@ def measure() -> list[Row]:
         memory, processor = _watch(child)
         wall = time.monotonic() - start
         runs = [json.loads(line) for line in store.read_text(encoding="utf-8").splitlines()]
-    done = {(run["device"]["id"], run["variant"]) for run in runs if not run["verdict"].startswith("invalid")}
+    done = {(run["device"]["id"], run["variant"]) for run in runs if run["verdict"]["grade"] != "invalid"}
     return [
         Row(
             what=f"{PHONES} emulated phones, two variants each, `quick`",
@@ -89,7 +89,7 @@ def _recorded(folder: Path, server: AdbServer, bundle: Path) -> Path:
     computer let both be measured well enough, since all phones are given them."""
     for number in range(TRIES):
         verdicts, out = _session(folder / f"try-{number}", server, bundle)
-        if len(verdicts) == 2 and not any(verdict.startswith("invalid") for verdict in verdicts):
+        if len(verdicts) == 2 and not any(verdict == "invalid" for verdict in verdicts):
             return out
     sys.exit(f"no session on one phone was good in {TRIES} tries: {verdicts}; is this computer busy?")
 
@@ -115,7 +115,7 @@ def _session(folder: Path, server: AdbServer, bundle: Path) -> tuple[list[str], 
         ]
         subprocess.run(argv, cwd=ROOT, env={**os.environ, **server.environment}, timeout=LIMIT_S, check=False)
     runs = (folder / "one.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line)["verdict"] for line in runs], out
+    return [json.loads(line)["verdict"]["grade"] for line in runs], out
 
 
 def keep_results(phone: EmulatedPhone, out: Path) -> Callable[[bytes], bytes]:

@@ -49,12 +49,12 @@ def _agreement(network: Any, folder: Path, exporter: str) -> tuple[float, bool, 
     """Worst dB over two samples, whether the layers have PyTorch's names, and why it failed if it did."""
     import torch
 
-    from builder.config import Config
     from builder.errors import EdgebundleError
-    from builder.legalize.batch_norm import fold_batch_norms
     from builder.precision.layers import layer_table
+    from builder.project.config import Config
+    from builder.quality.parity import agree, torch_run
     from builder.sources import load_model
-    from builder.sources.parity import agree, torch_run
+    from builder.sources.batch_norm import fold_batch_norms
 
     module, samples = network.create(), network.samples()
     names = {"input_names": [s.name for s in network.inputs], "output_names": [s.name for s in network.outputs]}

@@ -19,8 +19,8 @@ from bench.table import LIMIT_S, ROOT, Row
 
 sys.path.insert(0, str(ROOT))
 
-from harness.config import Protocol, Wanted
-from harness.session import opened_bundle, run_session
+from harness.protocol import Protocol, Wanted
+from harness.session.session import opened_bundle, run_session
 from tests.emulated_phone.physics import PhysicalPhone
 
 PHONES, REPEATS, WORKERS = 6, 12, 2

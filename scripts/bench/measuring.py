@@ -19,9 +19,9 @@ from bench.table import ROOT, Row, run
 
 sys.path.insert(0, str(ROOT))
 
-from harness.comparison import Comparison, compare_runs, compare_variants
+from harness.analysis.comparison import Comparison, compare_runs, compare_variants
+from harness.analysis.verdict import judged
 from harness.statistics import level_of_rounds, median_interval, stationarity, summarize
-from harness.verdicts import judged
 from tests.harness.phone_model import PhoneModel, session, true_median
 from tests.harness.runs import device, make_run
 
@@ -53,7 +53,7 @@ def apart(factor: float, seed: int) -> Comparison:
 
 
 def share(found: list[Comparison], word: str) -> float:
-    return sum(entry.verdict.startswith(word) for entry in found) / len(found)
+    return sum(entry.verdict.words.startswith(word) for entry in found) / len(found)
 
 
 def comparison_rows() -> list[Row]:

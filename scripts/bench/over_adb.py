@@ -24,13 +24,12 @@ from bench.table import LIMIT_S, ROOT, Row
 
 sys.path.insert(0, str(ROOT))
 
-from harness.comparison import compare_variants
-from harness.config import PROTOCOLS
-from harness.records import Run
-from harness.session import opened_bundle, run_session
+from harness.analysis.comparison import compare_variants
+from harness.protocol import PROTOCOLS
+from harness.records.run import Run
+from harness.records.store import open_store, stored_runs
+from harness.session.session import opened_bundle, run_session
 from harness.statistics import level_of_rounds
-from harness.store import open_store, stored_runs
-from harness.verdicts import grade
 from tests.emulated_phone.physics import AMBIENT_C, LEAKAGE, PhysicalPhone
 from tests.harness.phone_model import PhoneModel, true_median
 
@@ -90,13 +89,13 @@ def outcome(runs: tuple[Run, ...], failed: tuple[str, ...]) -> Outcome:
         same=compared(runs, "same"),
         slow=compared(runs, "slow"),
         held=held,
-        verdicts=tuple(run.verdict for run in runs),
+        verdicts=tuple(run.verdict.words for run in runs),
         failed=failed,
     )
 
 
 def good(runs: tuple[Run, ...], variant: str) -> list[Run]:
-    return [run for run in runs if run.variant == variant and grade(run.verdict) == "ok"]
+    return [run for run in runs if run.variant == variant and run.verdict.grade == "ok"]
 
 
 def compared(runs: tuple[Run, ...], variant: str) -> Compared:
@@ -141,7 +140,7 @@ def rows_of(found: list[Outcome]) -> list[Row]:
     ratios = share([entry.holds(truth) for entry, truth in answered])
     levels = [held for entry in found for held in entry.held]
     verdicts = [verdict for entry in found for verdict in entry.verdicts]
-    poor = sum(grade(verdict) != "ok" for verdict in verdicts)
+    poor = sum(verdict != "ok" for verdict in verdicts)
     failed = sum(len(entry.failed) for entry in found)
     refused = f"{2 * len(found) - len(answered)} of {2 * len(found)} comparisons refused"
     not_ok = f"{poor} of {len(verdicts)} runs not ok, {failed} variants given up"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from bench.table import LIMIT_S, ROOT, Row
 
 if TYPE_CHECKING:
-    from builder.backends.base import Model
+    from builder.graph.model import Model
     from builder.precision.layers import LayerTable
     from builder.precision.plan import PlanFile, ResolvedPlan
     from builder.precision.ranges import Observed
@@ -41,8 +41,8 @@ print(len(layers), seconds, int(status.split('VmHWM:')[1].split()[0]) * 1024)
 @lru_cache(maxsize=1)
 def _model(example: str) -> tuple[Model, tuple[Path, ...]]:
     """The network with its trained weights, on pictures of SIDE pixels at most, and two pictures to calibrate with."""
-    from builder.config import load_config
-    from builder.data import find_data
+    from builder.project.config import load_config
+    from builder.project.data import find_data
     from builder.sources import load_model
 
     folder = ROOT / "examples" / example
@@ -73,13 +73,13 @@ def random_plan(table: LayerTable, seed: int) -> PlanFile:
 def random_row(example: str, count: int, name: str) -> Row:
     """Each plan is realised as resolved, or refused with what can be done instead."""
     from builder.backends import BACKENDS
-    from builder.data import read_samples
+    from builder.backends.support import check_support
     from builder.errors import ConfigError, ConversionError, VerificationError
-    from builder.legalization import legalized
+    from builder.graph.samples import read_samples
     from builder.legalize.delegates import needed
+    from builder.legalize.for_variant import legalized
     from builder.precision.plan import resolve
     from builder.precision.scheme import SCHEMES
-    from builder.support import check_support
 
     backend, ends, start = BACKENDS[name], Counter[str](), time.perf_counter()
     source, pictures = _model(example)
@@ -129,9 +129,9 @@ def large_row() -> Row:
     """Ten linear layers of 2.5 M weights each, fp32: reading back every layer's scheme from the file alone."""
     import torch
 
-    from builder.backends.base import Model
     from builder.backends.tflite.convert import to_float_file
     from builder.bundle import TensorSpec
+    from builder.graph.model import Model
     from builder.precision.layers import layer_table
 
     width = int((LARGE_BYTES / 4 / 10) ** 0.5)

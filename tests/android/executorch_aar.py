@@ -11,7 +11,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from builder import cache, process
+from builder import process
+from builder.storage import cache
 
 PACKAGE = "react-native-executorch@0.8.3"
 CLASSES = "package/android/libs/classes.jar"

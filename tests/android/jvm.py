@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from builder import cache, process
+from builder import process
 from builder.bundle import file_sha256, tree_files
+from builder.storage import cache
 from builder.targets.android.catalogue import Catalogue
 from builder.targets.android.host import TOOL_PATHS, compiler, maven
 from builder.targets.android.host.maven import Wanted

@@ -6,8 +6,9 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder import cache, process
+from builder import process
 from builder.bundle import Bundle, file_sha256, tree_files
+from builder.storage import cache
 from builder.targets.android import apkzip
 from builder.targets.android.apk import bundle_entries
 from builder.targets.android.apkzip import Entry

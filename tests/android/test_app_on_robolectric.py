@@ -10,7 +10,7 @@ from PIL import Image
 
 from builder.bundle import Bundle, file_sha256
 from builder.targets.subset import subset
-from harness.records import read_jsonl
+from harness.records.run import read_jsonl
 from tests.android.robolectric import compiled_app
 from tests.bundles import make_bundle
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from builder.targets.mobile import mobile_root
-from harness.records import read_jsonl
+from harness.records.run import read_jsonl
+from scripts.vectors.files import FOLDER
 from tests.android.jvm import compiled_tests
-from tests.android.vectors import write_vectors
 from tests.bundles import make_bundle
 
 
@@ -18,7 +19,7 @@ from tests.bundles import make_bundle
 def test_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("kotlin")
     make_bundle(data / "bundle")
-    write_vectors(data / "vectors")
+    shutil.copytree(FOLDER, data / "vectors")
     (data / "out").mkdir()
     done = compiled_tests().run(data)
     (data / "out" / "junit.txt").write_text(done.stdout + done.stderr, encoding="utf-8")

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from builder.backends.base import Model
 from builder.bundle import TensorSpec
+from builder.graph.model import Model
 from builder.precision.layers import layer_table
 from builder.precision.plan import Choice, ResolvedPlan
 from builder.precision.scheme import SCHEMES
 
 if TYPE_CHECKING:
-    from builder.backends.base import Tensors
+    from builder.graph.tensors import Tensors
 
 SIZE = 32
 

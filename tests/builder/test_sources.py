@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from builder.config import load_config
 from builder.errors import SourceError
+from builder.project.config import load_config
 from builder.sources import load_model
 from tests.builder.projects import edit, make_project
 

@@ -22,24 +22,24 @@ import torch
 from torch import nn
 
 from builder.backends import BACKENDS
-from builder.backends.base import Model
+from builder.backends.coverage import explained
 from builder.backends.tflite.flatbuffer import load_model
 from builder.backends.tflite.graph import read_graph
 from builder.bundle import Coverage
 from builder.bundle.tensors import peak_of, psnr_db
-from builder.coverage import explained
 from builder.errors import EdgebundleError
+from builder.graph.model import Model
 from builder.legalize import REWRITES
-from builder.legalize.batch_norm import fold_batch_norms
 from builder.legalize.delegates import needed
 from builder.legalize.legalizer import legalize
 from builder.precision.layers import layer_table
+from builder.sources.batch_norm import fold_batch_norms
 from tests.builder.models import plan_of
 from tests.corpus import CORPUS
 from tests.corpus.network import Network
 
 if TYPE_CHECKING:
-    from builder.backends.base import Tensors
+    from builder.graph.tensors import Tensors
 
 SAMPLES = (7, 8, 9)  # seeds of the inputs that are judged, none of which scaled the weights
 RUNS = 15

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from builder import process
-from harness.devices.adb_program import find_adb
+from harness.devices.android.adb_program import find_adb
 
 START_S, CALL_S = 20.0, 30.0
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.devices.apk import application_id
+from harness.devices.android.apk import application_id
 from tests.emulated_phone.connection import Stream
 from tests.emulated_phone.faults import Faults
 from tests.emulated_phone.log import Log
@@ -100,14 +100,14 @@ class Apps:
         record = self._record(manifest, extras)
         folder = self.root / FILES / application / "files"
         folder.mkdir(parents=True, exist_ok=True)
-        hidden = {"verdict": "invalid: the app was not in the foreground all the time"} if self._phone.locked else {}
+        hidden = {"verdict": {"grade": "invalid", "code": "hidden", "detail": {}}} if self._phone.locked else {}
         written = json.dumps(record | hidden | self.faults.edit)
         (folder / extras["output"]).write_text(written + "\n", encoding="utf-8")
         line = {
             "id": record["id"],
             "variant": record["variant"],
             "median_ns": 1,
-            "verdict": record["verdict"],
+            "verdict": "ok",
             "file": f"/{FILES}/{application}/files/{extras['output']}",
         }
         return json.dumps(line) + "\n"
@@ -126,7 +126,7 @@ class Apps:
             "clocks_mhz": [],
         }
         return {
-            "schema": 1,
+            "schema": 2,
             "id": str(uuid.uuid4()),
             "started_at": "2026-01-02T03:04:05Z",
             "model_name": manifest["model"]["name"],
@@ -156,5 +156,5 @@ class Apps:
             "samples": [],
             "golden": {"id": "0", "passed": True, "psnr_db": 88.0, "max_abs_error": 0.001, "min_psnr_db": 45.0},
             "golden_reason": None,
-            "verdict": "ok",
+            "verdict": {"grade": "ok", "code": "ok", "detail": {}},
         }

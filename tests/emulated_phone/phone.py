@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from harness.devices.runner_binaries import runner_sources
+from harness.devices.runner.binaries import runner_sources
 from tests.emulated_phone.app import Apps
 from tests.emulated_phone.connection import Connection, Stream
 from tests.emulated_phone.faults import Faults

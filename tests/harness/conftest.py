@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.records import Run
+from harness.records.run import Run
 from tests.harness.small_bundle import make_small_bundle
 
 
@@ -28,6 +28,6 @@ def measured_store(small_bundle: Path, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def measured_runs(measured_store: str) -> list[Run]:
-    from harness.store import stored_runs
+    from harness.records.store import stored_runs
 
     return stored_runs(measured_store)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from harness.records import Run, Sample
+from harness.records.run import Run, Sample
 from tests.harness.runs import conditions, make_run
 
 AMBIENT_C = 24.0
@@ -103,7 +103,7 @@ def sustained_run(seed: int, level_ns: float, minutes: float, heat: float, **cha
                 Sample(t_s=now, probe="battery_voltage", value=3.9, unit="V"),
                 Sample(t_s=now, probe="battery_current", value=-round(0.4 + 0.9 * (clock / 2800) ** 2, 3), unit="A"),
             ]
-    from harness.records import ProtocolInfo
+    from harness.records.run import ProtocolInfo
 
     return make_run(
         latency_ns=tuple(latencies),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.records import Conditions, DeviceInfo, GoldenResult, ProtocolInfo, Reading, Run, TextReading
+from harness.records.run import Conditions, DeviceInfo, GoldenResult, ProtocolInfo, Reading, Run, TextReading
 
 
 def conditions(temperature: float | None = 31.5) -> Conditions:

@@ -11,7 +11,7 @@ import pytest
 
 from builder import process
 from harness.cache import cache_root, entry
-from harness.devices import runner_binaries
+from harness.devices.runner import binaries as runner_binaries
 from harness.errors import HarnessError
 
 KILLED = """
@@ -85,7 +85,7 @@ def test_sources_of_an_installed_package(monkeypatch: pytest.MonkeyPatch, tmp_pa
     """An installed wheel's runner sources are used, and the repository's where there are none."""
     assert (runner_binaries.runner_sources() / "benchmark.cpp").is_file()
     (tmp_path / "_mobile" / "runner").mkdir(parents=True)
-    monkeypatch.setattr("harness.devices.runner_binaries.resources.files", lambda package: tmp_path)
+    monkeypatch.setattr("harness.devices.runner.binaries.resources.files", lambda package: tmp_path)
     assert runner_binaries.runner_sources() == tmp_path / "_mobile" / "runner"
     os.rmdir(tmp_path / "_mobile" / "runner")
     assert runner_binaries.runner_sources() == Path(__file__).parents[2] / "mobile" / "runner"

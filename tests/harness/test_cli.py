@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.records import Run
-from harness.store import open_store
+from harness.records.run import Run
+from harness.records.store import open_store
 from tests.harness.runs import counted_run, make_run, rounds
 
 ROOT = Path(__file__).parents[2]
@@ -98,7 +98,7 @@ def test_run_show_check_report_from_end_to_end(small_bundle: Path, tmp_path: Pat
     shown = harness("show", tmp_path / "runs.sqlite")
     assert "tflite-fp32" in shown.stdout
     assert len(json.loads(harness("show", tmp_path / "runs.sqlite", "--json").stdout)["runs"]) == 2
-    verdicts = {run["verdict"].partition(":")[0] for run in document["runs"]}
+    verdicts = {run["verdict"]["grade"] for run in document["runs"]}
     assert harness("check", tmp_path / "runs.sqlite").returncode == (0 if verdicts == {"ok"} else 7)
     reported = harness("report", tmp_path / "runs.sqlite", "-o", tmp_path / "report.html")
     assert reported.returncode == 0, reported.stderr
@@ -276,7 +276,7 @@ def test_interrupt_ends_with_130_and_keeps_what_was_measured(small_bundle: Path,
 
 def _count(path: Path) -> int:
     from harness.errors import StoreError
-    from harness.store import stored_runs
+    from harness.records.store import stored_runs
 
     try:
         return len(stored_runs(str(path)))

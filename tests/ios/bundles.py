@@ -9,10 +9,11 @@ from importlib import metadata
 from pathlib import Path
 
 from builder.bundle import Bundle, TensorSpec
-from builder.output import copy_into
-from builder.pipeline import choose_variants, make_bundle
-from builder.project import open_project
-from builder.steps import Silent
+from builder.pipeline.story import make_bundle
+from builder.project.project import open_project
+from builder.project.variants import choose_variants
+from builder.steps.listener import Silent
+from builder.storage.output import copy_into
 from harness.cache import entry
 from tests.builder.projects import CONFIG, make_project
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from builder import process
-from builder.cache import cache_root
+from builder.storage.cache import cache_root
 from builder.targets.mobile import mobile_root
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,8 +15,8 @@ from PIL import Image, ImageOps
 
 from builder.bundle import tree_sha256
 from builder.bundle.tensors import read_picture
-from harness.records import read_jsonl
-from tests.android.vectors import write_vectors
+from harness.records.run import read_jsonl
+from scripts.vectors.files import FOLDER
 from tests.ios.bundles import IMAGE, coreml_bundle
 from tests.ios.damages import write_damages
 from tests.ios.swift import Swift, build_folder, ios_sources
@@ -82,7 +82,7 @@ def tested() -> tuple[str, Path]:
         data = work / "data"
         shutil.rmtree(data, ignore_errors=True)
         data.mkdir()
-        write_vectors(data / "vectors")
+        shutil.copytree(FOLDER, data / "vectors")
         write_hashed(data)
         bundle = coreml_bundle()
         shutil.copytree(bundle.root, data / "bundle")

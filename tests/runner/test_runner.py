@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from builder import process
-from harness.devices.qemu import counting_qemu, counts
-from harness.devices.runner_binaries import LOADER, RUNNER, runner_bundle
+from harness.devices.arm64.qemu import counting_qemu, counts
+from harness.devices.runner.binaries import LOADER, RUNNER, runner_bundle
 from tests.small_models import Backend, SmallModels, largest_error, small_models
 
 RUN_S = 60.0

@@ -11,16 +11,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from builder.backends.base import Lowered, Model, Runner, Seen, StoredLayer
+from builder.backends.base import Lowered, Runner, Seen, StoredLayer
 from builder.bundle import Binding, Coverage, TensorSpec, tree_bytes
 from builder.errors import InputError
+from builder.graph.model import Model
 from builder.precision.layers import Layer, LayerTable
 from builder.precision.plan import Between, ResolvedPlan
 from builder.precision.ranges import Observation
 from builder.precision.scheme import Scheme
 
 if TYPE_CHECKING:
-    from builder.backends.base import Tensors
+    from builder.graph.tensors import Tensors
 
 Io = Literal["tensors", "images"]
 
@@ -28,11 +29,19 @@ SUFFIX = ".mlpackage"
 DELEGATES: tuple[str, ...] = ("all", "cpu_and_gpu", "cpu_and_ne")
 BETWEEN: tuple[Between, ...] = ("float",)
 NORMS: tuple[str, ...] = ("fp32", "fp16")
+RUNTIME = "coreml"
 PACKAGES: tuple[str, ...] = ("coremltools", "torch", "numpy")
 
 _SMALLEST_COMPRESSED = (
     10  # weights below stay inside the program, where coremltools compresses none (should_use_weight_file)
 )
+
+
+def warm() -> None:
+    """The converter, which also reads back what is run."""
+    from builder.backends.coreml.program import import_coremltools
+
+    import_coremltools()
 
 
 def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:

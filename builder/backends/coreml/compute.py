@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from builder.backends.base import Model
 from builder.backends.coreml.match import placeholders, weight_of
 from builder.backends.coreml.norms import AVERAGES, is_averaged_square, match_norms
+from builder.graph.model import Model
 from builder.precision.scheme import Scheme
 
 _AFTER_AVERAGE = ("add", "mul", "real_div", "sqrt", "rsqrt")  # epsilon, division by the count, root

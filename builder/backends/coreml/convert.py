@@ -11,7 +11,6 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.base import Model
 from builder.backends.coreml.compute import precision
 from builder.backends.coreml.images import giving_pixels, image_input, image_output
 from builder.backends.coreml.match import placeholders
@@ -20,6 +19,7 @@ from builder.backends.coreml.palette import palettizer
 from builder.backends.coreml.program import NEEDS, import_coremltools
 from builder.backends.coreml.rewrites import for_coremltools
 from builder.errors import ConfigError, ConversionError, EdgebundleError
+from builder.graph.model import Model
 from builder.precision.plan import ResolvedPlan
 from builder.precision.scheme import Scheme
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.base import Lowered, Model
+from builder.backends.base import Lowered
 from builder.backends.borders import logical
 from builder.backends.coreml.compute import in_fp16, variance_ops
 from builder.backends.coreml.interpreter import Interpreter
@@ -20,13 +20,14 @@ from builder.backends.coreml.match import match_layers
 from builder.backends.coreml.norms import match_norms
 from builder.backends.coreml.program import computing_ops, load_program, operations, variables
 from builder.errors import VerificationError
+from builder.graph.model import Model
 from builder.precision.plan import Choice, ResolvedPlan
 from builder.precision.scheme import parse_scheme
 
 if TYPE_CHECKING:
     import torch
 
-    from builder.backends.base import Tensors
+    from builder.graph.tensors import Tensors
 
 HALF_MAX = 65504.0
 LIMIT = HALF_MAX / 2

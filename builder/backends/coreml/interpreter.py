@@ -15,11 +15,10 @@ from builder.backends.coreml.program import dtype_of, is_stored, last_uses, oper
 from builder.errors import VerificationError
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
-    from numpy.typing import NDArray
 
-    Tensors = dict[str, NDArray[np.generic]]
+    from builder.graph.tensors import Tensors
+
 
 # MIL dtype -> torch dtype's name
 _DTYPES = {

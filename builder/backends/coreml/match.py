@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.base import Model
+from builder.graph.model import Model
 from builder.precision.layers import Layer
 
 if TYPE_CHECKING:

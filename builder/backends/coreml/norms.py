@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.base import Model
+from builder.graph.model import Model
 from builder.precision.norms import NormCall, norm_calls
 
 if TYPE_CHECKING:

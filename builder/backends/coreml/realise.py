@@ -6,12 +6,13 @@ import math
 from pathlib import Path
 from typing import Any
 
-from builder.backends.base import Model, StoredLayer
+from builder.backends.base import StoredLayer
 from builder.backends.coreml.compute import variance_ops
 from builder.backends.coreml.match import match_layers, weight_of
 from builder.backends.coreml.norms import match_norms
 from builder.backends.coreml.program import dtype_of, load_program, operations
 from builder.errors import VerificationError
+from builder.graph.model import Model
 from builder.precision.scheme import SCHEMES
 
 

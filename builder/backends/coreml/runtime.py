@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from builder.backends.base import Tensors
     from builder.backends.coreml.interpreter import Interpreter
+    from builder.graph.tensors import Tensors
 
 
 class InterpreterRunner:

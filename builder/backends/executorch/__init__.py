@@ -6,23 +6,38 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.backends.base import Lowered, Model, Runner, Seen, StoredLayer
+from builder.backends.base import Lowered, Runner, Seen, StoredLayer
 from builder.bundle import Binding, Coverage
 from builder.errors import InputError
+from builder.graph.model import Model
 from builder.precision.layers import Layer, LayerTable
 from builder.precision.plan import Between, ResolvedPlan
 from builder.precision.ranges import Observation
 from builder.precision.scheme import Scheme
 
 if TYPE_CHECKING:
-    from builder.backends.base import Tensors
     from builder.backends.executorch.ops import WeightedOp
+    from builder.graph.tensors import Tensors
 
 SUFFIX = ".pte"
 DELEGATES = ("xnnpack",)
 BETWEEN: tuple[Between, ...] = ("float",)
 NORMS: tuple[str, ...] = ("fp32", "fp16")
+RUNTIME = "torch"
 PACKAGES = ("executorch", "torchao", "torch", "flatbuffers", "numpy")
+
+
+def warm() -> None:
+    """The converter, and the example graphs that XNNPACK's passes export in every process: they are looked for in each program."""
+    import torch
+    from executorch.backends.xnnpack.partition.graphs import bilinear_2d, sdpa
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner  # noqa: F401
+    from executorch.exir import to_edge_transform_and_lower  # noqa: F401
+    from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e  # noqa: F401
+
+    with torch.random.fork_rng(devices=[]):
+        bilinear_2d.get_graphs_dict()
+        sdpa.get_graphs()
 
 
 def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.base import Lowered, Model, Seen
+from builder.backends.base import Lowered, Seen
 from builder.backends.executorch.schemes import all_in_half
-from builder.backends.origins import Origin, origins
 from builder.bundle import Binding, TensorSpec
 from builder.errors import ConversionError, EdgebundleError
+from builder.graph.model import Model
+from builder.graph.origins import Origin, origins
 from builder.precision.plan import ResolvedPlan
 
 if TYPE_CHECKING:

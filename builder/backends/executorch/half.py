@@ -11,8 +11,8 @@ from collections.abc import Collection
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.base import Model
 from builder.errors import ConversionError
+from builder.graph.model import Model
 from builder.precision.activations import CALLS
 from builder.precision.norms import norm_of
 

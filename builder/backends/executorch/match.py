@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from builder.backends.base import Model
 from builder.backends.executorch.ops import Weight, WeightedOp
 from builder.errors import VerificationError
+from builder.graph.model import Model
 from builder.precision.layers import Layer
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from builder.backends.base import Model
 from builder.backends.executorch.ops import NUMPY
 from builder.backends.executorch.pte import Instruction, Program
 from builder.backends.executorch.schemes import agreed
 from builder.backends.executorch.xnnpack import Graph, Node
+from builder.graph.model import Model
 from builder.precision.norms import norm_of
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.base import Model
+from builder.graph.model import Model
 from builder.precision.activations import CALLS, layer_output
 from builder.precision.plan import ResolvedPlan
 from builder.precision.ranges import CalibrationSettings, Observation, Observed, check_observed, chosen_range

@@ -11,7 +11,7 @@ from builder.bundle.tensors import from_artifact, to_artifact
 from builder.errors import MissingToolError, VerificationError
 
 if TYPE_CHECKING:
-    from builder.backends.base import Tensors
+    from builder.graph.tensors import Tensors
 
 
 def runtime_name() -> str:

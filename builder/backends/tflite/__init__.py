@@ -9,22 +9,30 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.backends.base import Lowered, Model, Runner, Seen, StoredLayer
+from builder.backends.base import Lowered, Runner, Seen, StoredLayer
 from builder.bundle import Binding, Coverage
 from builder.errors import InputError
+from builder.graph.model import Model
 from builder.precision.layers import Layer, LayerTable
 from builder.precision.plan import Between, ResolvedPlan
 from builder.precision.ranges import Observation
 from builder.precision.scheme import Scheme
 
 if TYPE_CHECKING:
-    from builder.backends.base import Tensors
+    from builder.graph.tensors import Tensors
 
 SUFFIX = ".tflite"
 DELEGATES = ("xnnpack", "gpu")
 BETWEEN: tuple[Between, ...] = ("float", "static_wi8_ai8")
 NORMS: tuple[str, ...] = ("fp32",)
 PACKAGES = ("litert-torch", "litert-converter", "ai-edge-quantizer", "ai-edge-litert", "flatbuffers", "torch", "numpy")
+
+RUNTIME = "files"
+
+
+def warm() -> None:
+    """The converter; what quantizes and runs its files is there already."""
+    import litert_torch  # noqa: F401
 
 
 def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:

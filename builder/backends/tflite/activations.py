@@ -15,7 +15,7 @@ from builder.precision.activations import NO_SAMPLES
 from builder.precision.ranges import Observation
 
 if TYPE_CHECKING:
-    from builder.backends.base import Tensors
+    from builder.graph.tensors import Tensors
 
 
 def observe_file(content: bytes, lowered: Lowered, samples: Iterable[Tensors]) -> dict[str, Observation]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.base import Model
 from builder.backends.tflite.constants import real
 from builder.backends.tflite.flatbuffer import read_model, write_model
 from builder.backends.tflite.graph import ACTIVATION, BIAS, WEIGHT, Graph, Op, Tensor, read_graph
 from builder.backends.tflite.match import find_layers
+from builder.graph.model import Model
 from builder.precision.plan import ResolvedPlan
 from builder.precision.ranges import Observed
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from builder.backends.base import Lowered, Model
+from builder.backends.base import Lowered
 from builder.backends.tflite.flatbuffer import read_model, slim, write_model
 from builder.backends.tflite.graph import Graph, read_graph
 from builder.backends.tflite.match import find_layers
 from builder.backends.tflite.names import name_tensors
 from builder.bundle import Binding, TensorSpec
 from builder.errors import ConversionError, VerificationError
+from builder.graph.model import Model
 
 LITERT_TORCH = "litert-torch"
 SIGNATURE = "serving_default"  # litert-torch's name for the only signature

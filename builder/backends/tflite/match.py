@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from builder.backends.base import Model
 from builder.backends.tflite.constants import Weights, real, rounding, weights_of
 from builder.backends.tflite.graph import ACTIVATION, BIAS, Graph, Op
 from builder.errors import VerificationError
+from builder.graph.model import Model
 from builder.precision.layers import Layer
 
 if TYPE_CHECKING:

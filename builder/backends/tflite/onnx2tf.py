@@ -12,10 +12,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from builder.backends.base import Model
-from builder.environments import ONNX2TF, python_of
 from builder.errors import ConversionError
+from builder.graph.model import Model
 from builder.process import ToolError, run_limited
+from builder.storage.environments import ONNX2TF, python_of
 
 SCRIPT = Path(__file__).parent / "onnx2tf_inside.py"
 LIMIT_S = 1800.0

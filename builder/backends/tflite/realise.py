@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from builder.backends.base import Model, Seen
+from builder.backends.base import Seen
 from builder.backends.tflite.biases import correct_biases, fit_biases
 from builder.backends.tflite.flatbuffer import read_model, slim, write_model
 from builder.backends.tflite.graph import read_graph
 from builder.backends.tflite.match import find_layers
 from builder.backends.tflite.quantize import quantize
 from builder.backends.tflite.versions import state_versions
+from builder.graph.model import Model
 from builder.precision.plan import ResolvedPlan
 
 

@@ -16,23 +16,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.bundle import SourceAgreement, TensorSpec
-from builder.config import Config, InputSection
 from builder.errors import MissingToolError, SourceError, UnsupportedOperation
+from builder.project.config import Config, InputSection
 from builder.sources.loaded import Loaded
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-    from builder.sources.parity import Tensors
+    from builder.graph.tensors import Tensors
 
 
 def load(path: Path, config: Config) -> Loaded:
     """Raises SourceError, UnsupportedOperation naming the layer, and MissingToolError where Keras is not installed."""
     import torch
 
+    from builder.quality.parity import gate as gate_outputs
+    from builder.quality.parity import random_sample, torch_run
     from builder.sources.keras.rebuild import TO_NCHW, TO_NHWC, rebuild
-    from builder.sources.parity import gate as gate_outputs
-    from builder.sources.parity import random_sample, torch_run
 
     facts = inspect(path)
     refuse_lambdas(facts.config, path)

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.bundle import SourceAgreement, TensorSpec
-from builder.config import Config
 from builder.errors import SourceError
+from builder.project.config import Config
 from builder.sources.loaded import Loaded
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-    from builder.sources.parity import Run, Tensors
+    from builder.graph.tensors import Tensors
+    from builder.quality.parity import Run
 
 QUANTIZED_LEAST_DB = 20.0  # what 8 bits leave of agreement in the worst networks seen; wrong ones are below
 
@@ -27,12 +28,12 @@ def load(path: Path, config: Config) -> Loaded:
     """Raises SourceError and UnsupportedOperation, naming the input, the tensor or the node."""
     import torch
 
+    from builder.quality.parity import random_sample
     from builder.sources.onnx.bind import bind_inputs, bind_outputs
     from builder.sources.onnx.network import import_graph
     from builder.sources.onnx.read import read
     from builder.sources.onnx.runtime import Reference
     from builder.sources.onnx.simplify import simplified
-    from builder.sources.parity import random_sample
 
     model = read(path)
     inputs, outputs = bind_inputs(model, config.input), bind_outputs(model, config.output)
@@ -62,10 +63,10 @@ def load(path: Path, config: Config) -> Loaded:
     def gate(
         program: ExportedProgram, samples: Iterable[Tensors], output_specs: tuple[TensorSpec, ...]
     ) -> SourceAgreement:
+        from builder.quality.parity import agree, torch_run
+        from builder.quality.parity import gate as gate_outputs
         from builder.sources.onnx.gate import gate_steps
         from builder.sources.onnx.runtime import jittered, runtime_name
-        from builder.sources.parity import agree, torch_run
-        from builder.sources.parity import gate as gate_outputs
 
         input_specs = tuple(specs)
         runs = torch_run(program.module(), input_specs, output_specs)

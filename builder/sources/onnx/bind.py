@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from builder.config import InputSection, OutputSection
 from builder.errors import SourceError
+from builder.project.config import InputSection, OutputSection
 from builder.sources.onnx.bound import BoundInput, BoundOutput
 from builder.sources.onnx.names import plain
 from builder.sources.onnx.runtime import runs

@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.bundle import SourceAgreement, TensorSpec
-from builder.config import Config
-from builder.environments import TENSORFLOW, TENSORFLOW_KERAS2, python_of
 from builder.errors import ConversionError, SourceError
 from builder.process import ToolError, run_limited
+from builder.project.config import Config
 from builder.sources.loaded import Loaded
+from builder.storage.environments import TENSORFLOW, TENSORFLOW_KERAS2, python_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch.export import ExportedProgram
 
-    from builder.sources.parity import Tensors
+    from builder.graph.tensors import Tensors
 
 SCRIPT = Path(__file__).parent / "inside.py"
 LIMIT_S = 900.0
@@ -33,9 +33,9 @@ MEMORY_BYTES = 8_000_000_000
 
 def load(path: Path, config: Config) -> Loaded:
     """Raises SourceError, UnsupportedOperation, and MissingToolError when the environment cannot be made."""
+    from builder.quality.parity import gate as gate_outputs
+    from builder.quality.parity import torch_run
     from builder.sources import onnx
-    from builder.sources.parity import gate as gate_outputs
-    from builder.sources.parity import torch_run
 
     check(path)
     python = python_of(TENSORFLOW if path.is_dir() else TENSORFLOW_KERAS2, announce)

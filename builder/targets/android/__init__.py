@@ -7,9 +7,9 @@ import re
 import tempfile
 from pathlib import Path
 
-from builder import cache
 from builder.bundle import Bundle, file_sha256, tree_files
 from builder.errors import ConfigError, VerificationError
+from builder.storage import cache
 from builder.suggest import did_you_mean
 from builder.targets.android import gradle, tools
 from builder.targets.android.aab import build_aab

@@ -10,12 +10,13 @@ from pathlib import Path
 from builder import process
 from builder.bundle import Bundle
 from builder.errors import ConversionError
-from builder.targets.android import apkzip, jarsign, keys, tools
+from builder.targets.android import apkzip, tools
 from builder.targets.android.apk import bundle_entries, code_entries, link, notices_entry
 from builder.targets.android.apkzip import Entry
 from builder.targets.android.catalogue import Catalogue
 from builder.targets.android.host import HostApp, aapt2, compiler, maven
 from builder.targets.android.host.maven import Wanted
+from builder.targets.android.signing import jarsign, keys
 from builder.targets.base import PackageRequest
 
 LARGE = 100_000_000  # bytes of models from which on they get a pack of their own: Play takes 200 MB of a base module

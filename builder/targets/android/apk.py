@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from builder.bundle import BUNDLE_FOLDER, Bundle, tree_files
-from builder.targets.android import apkzip, keys, signature
+from builder.targets.android import apkzip
 from builder.targets.android.apkzip import LIBRARY_ALIGNMENT, MODEL_ALIGNMENT, OTHER_ALIGNMENT, Entry
 from builder.targets.android.host import NOTICES, HostApp, aapt2
+from builder.targets.android.signing import keys, signature
 from builder.targets.base import PackageRequest
 
 

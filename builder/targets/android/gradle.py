@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from builder.errors import ConversionError, MissingToolError
-from builder.targets.android import jarsign, keys, signature, tools
+from builder.targets.android import tools
 from builder.targets.android.host.flavours import Flavour
+from builder.targets.android.signing import jarsign, keys, signature
 from builder.targets.base import Need, PackageRequest
 
 LIMIT_S = 3600.0  # a first run downloads Gradle and its plug-ins

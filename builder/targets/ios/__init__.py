@@ -6,9 +6,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from builder import cache
 from builder.bundle import Bundle, file_sha256, tree_files
 from builder.errors import ConfigError, VerificationError
+from builder.storage import cache
 from builder.suggest import did_you_mean
 from builder.targets.base import Finding, Need, PackageRequest, PackageResult
 from builder.targets.ios import xcode

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from builder import backends, process
 from builder.bundle import MANIFEST, Bundle, Manifest
-from builder.cache import code_sha256, content_key, entry, publishing, versions
 from builder.errors import MissingToolError, VerificationError
+from builder.storage.cache import code_sha256, content_key, entry, publishing, versions
 
 CHECK_S = 600.0
 

@@ -16,12 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from builder.backends import coreml
-from builder.backends.base import Lowered, Model
+from builder.backends.base import Lowered
 from builder.backends.coreml.package import MODEL, WEIGHTS
 from builder.backends.coreml.program import dtype_of, load_program, load_spec, operations
 from builder.bundle import TensorSpec, tree_bytes, tree_files, tree_sha256
 from builder.bundle.tensors import psnr_db
 from builder.errors import ConversionError, InputError, VerificationError
+from builder.graph.model import Model
 from builder.precision.layers import Layer
 from builder.precision.scheme import SCHEMES
 from tests.builder.models import (

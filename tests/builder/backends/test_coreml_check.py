@@ -12,11 +12,12 @@ import pytest
 import torch
 
 from builder.backends import coreml
-from builder.backends.base import Lowered, Model
+from builder.backends.base import Lowered
 from builder.backends.coreml.check import check_package
 from builder.backends.coreml.package import MODEL, WEIGHTS
 from builder.backends.coreml.program import load_spec
 from builder.errors import EdgebundleError, VerificationError
+from builder.graph.model import Model
 from tests.builder.models import Mixed, picture_model, plan_of, seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from builder.backends import coreml
-from builder.backends.base import Model
 from builder.backends.coreml.half_range import Reached, reached, too_large, within_half
 from builder.errors import VerificationError
-from builder.pipeline import choose_variants, make_bundle
-from builder.project import open_project
-from builder.steps import Silent
+from builder.graph.model import Model
+from builder.pipeline.story import make_bundle
+from builder.project.project import open_project
+from builder.project.variants import choose_variants
+from builder.steps.listener import Silent
 from tests.builder.models import picture_model, plan_of, samples, seeded
 from tests.builder.projects import CONFIG, MODEL, make_project
 

@@ -13,15 +13,16 @@ import pytest
 import torch
 
 from builder.backends import coreml
-from builder.backends.base import Lowered, Model
+from builder.backends.base import Lowered
 from builder.backends.borders import logical
 from builder.backends.coreml import convert
 from builder.backends.coreml.package import MODEL
 from builder.backends.coreml.program import colours, load_spec
 from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels
-from builder.config import SearchSection, VariantSection
 from builder.errors import ConfigError, VerificationError
-from builder.search.trials import Exporter
+from builder.graph.model import Model
+from builder.plan_search.trials import Exporter
+from builder.project.config import SearchSection, VariantSection
 from tests.builder.models import Mixed, expected, picture_model, plan_of, seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from builder import process
 from builder.backends import executorch
-from builder.backends.base import Lowered, Model
+from builder.backends.base import Lowered
 from builder.bundle.tensors import psnr_db
 from builder.errors import ConversionError, InputError, VerificationError
+from builder.graph.model import Model
 from builder.precision.scheme import SCHEMES
 from tests.builder.models import Mixed, Twins, expected, picture_model, plan_of, samples, seeded
 

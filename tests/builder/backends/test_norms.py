@@ -8,16 +8,16 @@ import pytest
 import torch
 
 from builder.backends import BACKENDS, coreml, executorch, tflite
-from builder.backends.base import Model
 from builder.backends.borders import logical
+from builder.backends.support import check_support
 from builder.backends.tflite.activations import observe_file
 from builder.backends.tflite.convert import to_float_file
 from builder.backends.tflite.realise import realise
 from builder.bundle.tensors import psnr_db
-from builder.legalization import legalized
+from builder.graph.model import Model
 from builder.legalize.delegates import needed
+from builder.legalize.for_variant import legalized
 from builder.precision.plan import PlanFile, ResolvedPlan, Rule, resolve
-from builder.support import check_support
 from tests.builder.models import Normed, expected, picture_model, samples, seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -13,12 +13,12 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from builder.backends import tflite
-from builder.backends.base import Model
 from builder.backends.tflite import convert, onnx2tf
 from builder.bundle import Bundle
-from builder.config import VariantSection
 from builder.errors import ConversionError
-from builder.lowering import require_parity
+from builder.graph.model import Model
+from builder.project.config import VariantSection
+from builder.workers.jobs.lowering import require_parity
 from tests.builder.models import picture_model, samples, seeded
 from tests.builder.projects import make_project
 

@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from builder.backends import BACKENDS
-from builder.backends.base import Model
+from builder.backends.support import check_support
 from builder.errors import ConfigError
-from builder.legalization import legalized
+from builder.graph.model import Model
 from builder.legalize.delegates import needed
+from builder.legalize.for_variant import legalized
 from builder.precision.plan import PlanFile, Rule, resolve
 from builder.precision.scheme import SCHEMES
-from builder.support import check_support
 from tests.builder.models import Mixed, Normed, expected, picture_model, samples, seeded
 
 # The converters warn of their own and torch's deprecations; the worker's log keeps that from users.

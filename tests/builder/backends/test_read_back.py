@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from builder.backends import BACKENDS
-from builder.backends.base import Model
-from builder.legalize.batch_norm import fold_batch_norms
+from builder.graph.model import Model
 from builder.precision.layers import layer_table
+from builder.sources.batch_norm import fold_batch_norms
 from tests.builder.models import expected, picture_model, plan_of, samples, seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the converters warn of their own and torch's deprecations

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from builder.backends import tflite
-from builder.backends.base import Lowered, Model
+from builder.backends.base import Lowered
 from builder.backends.tflite.activations import observe_file
 from builder.backends.tflite.convert import to_float_file
 from builder.backends.tflite.flatbuffer import load_model, read_model
@@ -22,6 +22,7 @@ from builder.backends.tflite.realise import realise
 from builder.bundle import TensorSpec
 from builder.bundle.tensors import psnr_db
 from builder.errors import ConversionError, InputError, VerificationError
+from builder.graph.model import Model
 from builder.precision.layers import Layer
 from builder.precision.scheme import SCHEMES
 from builder.process import run

@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from builder.backends import tflite
-from builder.backends.base import Lowered, Model
+from builder.backends.base import Lowered
 from builder.backends.tflite.activations import observe_file
 from builder.backends.tflite.convert import to_float_file
 from builder.backends.tflite.realise import realise
 from builder.bundle.tensors import peak_of, psnr_db
-from builder.config import load_config
-from builder.data import DataSets, find_data, read_samples
+from builder.graph.model import Model
+from builder.graph.samples import read_samples
 from builder.precision.plan import load_plan, resolve, uniform_plan
+from builder.project.config import load_config
+from builder.project.data import DataSets, find_data
 from builder.sources import load_model
 from tests.builder.models import expected
 

@@ -12,12 +12,12 @@ import onnxruntime
 import pytest
 import torch
 
-from builder import pipeline
-from builder.config import LegalizeSection, load_config
 from builder.errors import ConfigError
 from builder.exports import FORMATS, ExportRequest
+from builder.pipeline import story as pipeline
+from builder.project.config import LegalizeSection, load_config
 from builder.sources import load_model
-from builder.steps import Silent
+from builder.steps.listener import Silent
 from tests.builder.projects import edit, make_project
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from builder.errors import VerificationError
-from builder.legalize import REWRITES, half_range, rewriting
+from builder.graph.equality import largest_change, outputs_of, random_inputs
+from builder.legalize import REWRITES, rewriting
 from builder.legalize.delegates import NEEDED, needed
-from builder.legalize.legalizer import largest_change, legalize, outputs_of, random_inputs
+from builder.legalize.legalizer import legalize
+from builder.legalize.rewrites import half_range
 
 # torch's own, from within export and decomposition
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -180,7 +182,7 @@ def test_a_rewrite_that_moves_the_output_is_refused(monkeypatch: pytest.MonkeyPa
 
 def test_source_lines_survive(tmp_path: object) -> None:
     """What a rewrite makes still says which line of the user's source it stands for."""
-    from builder.backends.origins import origins
+    from builder.graph.origins import origins
 
     program = torch.export.export(Does(lambda x: F.instance_norm(x)).eval(), random_inputs_of(PICTURE))
     rewritten, _ = REWRITES["instance_norm"].apply(program, [])

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from builder.backends import BACKENDS, executorch
-from builder.backends.base import Lowered, Model
+from builder.backends.base import Lowered
 from builder.backends.tflite.activations import observe_file
 from builder.backends.tflite.convert import to_float_file
 from builder.backends.tflite.realise import realise
 from builder.bundle.tensors import psnr_db
 from builder.errors import ConversionError
+from builder.graph.model import Model
 from builder.precision.biases import bias_change, corrected, rounded
 from builder.precision.equalize import equalized, pairs
 from builder.precision.plan import ResolvedPlan

@@ -10,17 +10,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from builder.backends import BACKENDS
+from builder.backends.support import check_support
 from builder.errors import ConfigError, VerificationError
-from builder.jobs import VariantJob
-from builder.legalization import legalized
 from builder.legalize.delegates import needed
+from builder.legalize.for_variant import legalized
 from builder.precision.layers import LayerTable, layer_table
 from builder.precision.norms import norm_of
 from builder.precision.plan import PlanFile, Rule, load_plan, resolve
 from builder.precision.presets import plan_path
 from builder.precision.ranges import PLAIN
-from builder.support import check_support
-from builder.work.variant import compare_with_request
+from builder.workers.jobs.variant import compare_with_request
+from builder.workers.messages import VariantJob
 from tests.builder.models import Mixed, Normed, picture_model, seeded
 
 # Torch and the converters warn of their own deprecations.

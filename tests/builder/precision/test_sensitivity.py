@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from builder.backends import tflite
-from builder.backends.base import Lowered, Model
+from builder.backends.base import Lowered
 from builder.backends.tflite.activations import observe_file
 from builder.backends.tflite.convert import to_float_file
 from builder.backends.tflite.realise import realise
 from builder.backends.tflite.structure import structure_sha256
 from builder.bundle.tensors import psnr_db
+from builder.graph.model import Model
 from builder.precision.plan import ResolvedPlan
 from builder.precision.ranges import CalibrationSettings
 from builder.precision.scheme import SCHEMES

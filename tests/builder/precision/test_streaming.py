@@ -14,9 +14,9 @@ from torch import nn
 from builder.backends import executorch
 from builder.backends.tflite.activations import observe_file
 from builder.backends.tflite.convert import to_float_file
-from builder.jobs import VariantJob
-from builder.lowering import counted
 from builder.precision.ranges import PLAIN
+from builder.workers.jobs.lowering import counted
+from builder.workers.messages import VariantJob
 from tests.builder.models import picture_model
 from tests.builder.projects import write_pictures
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from builder.backends.base import Model, Tensors
+    from builder.graph.model import Model
+    from builder.graph.tensors import Tensors
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the converter warns of its own deprecations
 

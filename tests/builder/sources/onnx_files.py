@@ -11,7 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from builder.config import Config
+from builder.project.config import Config
 
 Array = NDArray[np.generic]
 

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from builder.backends.base import Model
-from builder.config import load_config
 from builder.errors import DataError, SourceError
-from builder.project import open_project
+from builder.graph.model import Model
+from builder.graph.tiling import tiling_facts
+from builder.project.config import load_config
+from builder.project.project import open_project
 from builder.sources.frozen_norms import freeze_norms
-from builder.steps import Silent, export_source
-from builder.tiling import tiling_facts
+from builder.steps.listener import Silent
+from builder.steps.source import export_source
 from tests.builder.models import expected, export, image_spec
 from tests.builder.projects import edit, make_project, write_pictures
 

@@ -16,8 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from builder.bundle import SourceAgreement
-from builder.config import Config
 from builder.errors import EdgebundleError, SourceError, UnsupportedOperation
+from builder.project.config import Config
 from builder.sources import load_checked
 from builder.sources.onnx.read import read
 from tests.builder.sources.onnx_files import config, graph_model, picture, save

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from builder.environments import COMPLETE, TENSORFLOW, Environment, python_of
 from builder.errors import MissingToolError, SourceError
 from builder.process import run
 from builder.sources import load_checked
+from builder.storage.environments import COMPLETE, TENSORFLOW, Environment, python_of
 from tests.builder.sources.onnx_files import config
 
 MAKE = """

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from builder.bundle import Bundle
 from builder.errors import BundleError, VerificationError
-from builder.inspection import inspect_path
-from builder.steps import Silent
+from builder.pipeline.inspect import inspect_path
+from builder.steps.listener import Silent
 from builder.targets import TARGETS, PackageOptions
 from builder.targets.android.audit import audit, executorch_ops, flatbuffer, op_versions
 from builder.targets.android.catalogue import Catalogue

@@ -121,7 +121,7 @@ def test_large_models_travel_in_an_install_time_pack(app_bundle: PackageResult) 
 
 def test_jarsigner_verifies_the_app_bundle(app_bundle: PackageResult, tmp_path: Path) -> None:
     """The JDK's own verifier accepts our JAR signature, and refuses a changed entry as our second check does."""
-    from builder.targets.android.jarsign_check import check_jar
+    from builder.targets.android.signing.jarsign_check import check_jar
 
     signed = app_bundle.files[0]
     text = process.run(["jarsigner", "-verify", signed], timeout_s=60).stdout

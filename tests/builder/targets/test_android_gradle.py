@@ -20,7 +20,7 @@ from builder.targets import TARGETS, PackageOptions
 from builder.targets.android import apk
 from builder.targets.android.catalogue import Catalogue
 from builder.targets.android.host import prebuilt
-from builder.targets.android.signature_check import check_signatures
+from builder.targets.android.signing.signature_check import check_signatures
 from builder.targets.mobile import mobile_root
 from builder.targets.subset import subset
 from tests.builder.targets.conftest import request_for

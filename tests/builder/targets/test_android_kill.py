@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 from builder.bundle import OWNER_FILE, Bundle, file_sha256
-from builder.output import refuse_foreign
-from builder.targets.android.signature_check import check_signatures
+from builder.storage.output import refuse_foreign
+from builder.targets.android.signing.signature_check import check_signatures
 
 ROUNDS = 50
 LIMIT_S = 60.0

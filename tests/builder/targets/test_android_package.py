@@ -18,7 +18,7 @@ from builder.targets import TARGETS, PackageResult
 from builder.targets.android.apkzip import data_offset
 from builder.targets.android.audit import audit
 from builder.targets.android.host import prebuilt
-from builder.targets.android.signature_check import check_signatures
+from builder.targets.android.signing.signature_check import check_signatures
 from builder.targets.mobile import mobile_root
 from tests.builder.targets.conftest import request_for
 

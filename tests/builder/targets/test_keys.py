@@ -17,8 +17,8 @@ from builder import process
 from builder.bundle import Bundle
 from builder.errors import ConfigError
 from builder.targets import TARGETS, Keystore
-from builder.targets.android import keys, signature
-from builder.targets.android.signature_check import check_signatures
+from builder.targets.android.signing import keys, signature
+from builder.targets.android.signing.signature_check import check_signatures
 from tests.builder.targets.conftest import request_for
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey

@@ -24,10 +24,11 @@ from builder.process import Completed
 from builder.targets import TARGETS
 from builder.targets.base import PackageRequest
 from harness.clock import Clock
-from harness.config import Pins, Protocol
-from harness.devices import android_app, open_device
-from harness.devices.adb import Adb
-from harness.session import SessionResult, opened_bundle, run_session
+from harness.devices import open_device
+from harness.devices.android import app as android_app
+from harness.devices.android.adb import Adb
+from harness.protocol import Pins, Protocol
+from harness.session.session import SessionResult, opened_bundle, run_session
 from tests.emulated_phone import AdbServer, EmulatedPhone
 from tests.emulated_phone.faults import Faults
 
@@ -288,11 +289,11 @@ def complaints(name: str, outcome: Outcome, lab: Lab) -> list[str]:
     """What is wrong with how a session with a fault ended: nothing, if the harness is right."""
     found = [] if outcome.begun else ["the fault never happened"]
     result, wanted = outcome.result, KINDS[name].variants
-    good = [run for run in result.runs if not run.verdict.startswith("invalid")]
+    good = [run for run in result.runs if run.verdict.grade != "invalid"]
     failed = {entry.variant for entry in result.skipped if entry.failed}
     for run in good:
         if run.golden is None or not run.golden.passed or run.delegate_executed.value != "xnnpack":
-            found.append(f"accepted: {run.variant}, {run.verdict}, {run.golden}")
+            found.append(f"accepted: {run.variant}, {run.verdict.words}, {run.golden}")
         if len(run.latency_ns) < PLAN.runs or min(run.latency_ns) < 1000:
             found.append(f"accepted latencies {run.latency_ns}")
     lost = wanted - {run.variant for run in result.runs} - failed

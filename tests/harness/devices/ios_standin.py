@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.devices import ios_devicectl, ios_pymobile, ios_simulator
+from harness.devices.ios import devicectl as ios_devicectl
+from harness.devices.ios import pymobile as ios_pymobile
+from harness.devices.ios import simulator as ios_simulator
 
 STANDIN = Path(__file__).resolve().parents[2] / "ios" / "standin"
 UDID = "569C0F94-5D53-40D2-AF8F-F4AA5BAA7D5E"

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import cli
-from harness.devices import adb_program, android, open_device
-from harness.devices.adb import Adb, listed_devices
-from harness.devices.adb_program import AdbVersion, find_adb, parse_version, version_of
+from harness.devices import open_device
+from harness.devices.android import adb_program
+from harness.devices.android import shell as android
+from harness.devices.android.adb import Adb, listed_devices
+from harness.devices.android.adb_program import AdbVersion, find_adb, parse_version, version_of
 from harness.errors import DeviceLost, MissingToolError
 from tests.emulated_phone import AdbServer, EmulatedPhone
 from tests.harness.devices.adb_doubles import NOW, adb_double, calls

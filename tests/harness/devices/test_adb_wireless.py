@@ -16,7 +16,7 @@ import pytest
 
 from harness import cli
 from harness.devices import open_device
-from harness.devices.adb_wireless import network_address, pair, reachable
+from harness.devices.android.wireless import network_address, pair, reachable
 from harness.errors import DeviceError, DeviceLost, MissingToolError, UsageError
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.harness.devices.adb_doubles import NOW, adb_double, calls

@@ -8,9 +8,10 @@ from typing import get_args
 
 import pytest
 
-from harness.devices import android, open_device
-from harness.devices.adb import Adb
-from harness.devices.android_files import push_verified
+from harness.devices import open_device
+from harness.devices.android import shell as android
+from harness.devices.android.adb import Adb
+from harness.devices.android.files import push_verified
 from harness.errors import DeviceError, MissingToolError, UsageError
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.harness.devices.conftest import request_for
@@ -71,7 +72,7 @@ def test_a_second_measurement_pushes_only_what_changed(
         pushed.append(f"{count} of {len(files)}")
         return count
 
-    monkeypatch.setattr("harness.devices.android.push_verified", counting)
+    monkeypatch.setattr("harness.devices.android.shell.push_verified", counting)
     with open_device(f"android:{phone.address}") as device:
         device.measure(request_for(models, "tflite"))
         device.measure(request_for(models, "tflite"))
@@ -168,6 +169,6 @@ def test_no_adb_anywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     for name in ("ADB", "ANDROID_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("harness.devices.adb_program.find_spec", lambda name: None)
+    monkeypatch.setattr("harness.devices.android.adb_program.find_spec", lambda name: None)
     with pytest.raises(MissingToolError, match="pip install adbutils"):
         open_device("android")

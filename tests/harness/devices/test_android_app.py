@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import Protocol
-from harness.devices import android_app
-from harness.parity import parity
-from harness.session import SessionResult, opened_bundle, run_session
-from harness.store import open_store
-from harness.usage import load_beside
-from harness.verdicts import judged
+from harness.analysis.mode_parity import parity
+from harness.analysis.processor_use import load_beside
+from harness.analysis.verdict import judged
+from harness.devices.android import app as android_app
+from harness.protocol import Protocol
+from harness.records.store import open_store
+from harness.session.session import SessionResult, opened_bundle, run_session
 from tests.emulated_phone import EmulatedPhone
 from tests.harness.devices.fault_kinds import app_of, watched
 
@@ -46,7 +46,7 @@ def test_the_app_measures_and_its_record_is_fetched(app_phone: EmulatedPhone, sm
     for result in (first, second):
         assert failures(result) == []
         (run,) = (entry for entry in result.runs if entry.backend == "tflite")
-        assert (run.mode, run.verdict, run.device.kind) == ("app", "ok", "android-app")
+        assert (run.mode, run.verdict.words, run.device.kind) == ("app", "ok", "android-app")
         assert run.golden is not None
         assert run.golden.passed
         assert len(run.latency_ns) + (run.warm_up or 0) >= FEW.runs

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.devices import adb as adb_client
-from harness.devices import android, open_device
+from harness.devices import open_device
+from harness.devices.android import adb as adb_client
+from harness.devices.android import shell as android
 from harness.devices.base import Device
 from harness.errors import DeviceError
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone

@@ -8,10 +8,11 @@ import sys
 
 import pytest
 
-from harness.config import Pins
-from harness.devices import android, open_device
-from harness.devices.android import Android
+from harness.devices import open_device
+from harness.devices.android import shell as android
+from harness.devices.android.shell import Android
 from harness.errors import DeviceError, DeviceLost
+from harness.protocol import Pins
 from tests.emulated_phone import EmulatedPhone
 
 PINS = Pins(fixed_performance=True, stay_awake=True)
@@ -19,7 +20,7 @@ HELD = {"fixed_performance": "true", "global.stay_on_while_plugged_in": "7"}
 BACK = {"fixed_performance": "false"}
 KILLED = """
 import os, signal, sys
-from harness.config import Pins
+from harness.protocol import Pins
 from harness.devices import open_device
 with open_device(sys.argv[1]) as device, device.pin(Pins(fixed_performance=True, stay_awake=True)):
     os.kill(os.getpid(), signal.SIGKILL)

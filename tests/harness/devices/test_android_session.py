@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from builder.process import Completed
-from harness.devices.adb import Adb
-from harness.session import opened_bundle, run_session
+from harness.devices.android.adb import Adb
+from harness.session.session import opened_bundle, run_session
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.harness.devices.fault_kinds import KINDS, PLAN, Calls, Lab, calls_of_a_session, complaints, session_with
 

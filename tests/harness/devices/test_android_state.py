@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import PROTOCOLS, Protocol, Wanted
+from harness.analysis.processor_use import fastest_domain, load_beside, mean_clock, top_share
 from harness.devices import open_device
-from harness.devices.android_state import PARTS, parts_of
-from harness.records import Run
-from harness.session import SessionResult, opened_bundle, run_session
-from harness.usage import fastest_domain, load_beside, mean_clock, top_share
+from harness.devices.android.state import PARTS, parts_of
+from harness.protocol import PROTOCOLS, Protocol, Wanted
+from harness.records.run import Run
+from harness.session.session import SessionResult, opened_bundle, run_session
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.harness.devices.conftest import request_for
-from tests.harness.test_protocols import VirtualClock
+from tests.harness.session.test_protocols import VirtualClock
 from tests.small_models import SmallModels
 
 HELP = "Thermal service (thermalservice) commands:\n  help\n    Print this help text.\n"

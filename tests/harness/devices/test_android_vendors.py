@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import PROTOCOLS, Pins
 from harness.devices import open_device
 from harness.devices.base import Pinnable
-from harness.records import Conditions, Reading, Run, TextReading
-from harness.session import opened_bundle, run_session
+from harness.protocol import PROTOCOLS, Pins
+from harness.records.run import Conditions, Reading, Run, TextReading
+from harness.session.session import opened_bundle, run_session
 from tests.emulated_phone import VENDORS, AdbServer, EmulatedPhone
 from tests.emulated_phone.physics import PhysicalPhone
 
@@ -174,7 +174,7 @@ def test_a_quick_session(vendor: EmulatedPhone, told: Told, small_bundle: Path) 
         assert run.simulated is None
         assert run.golden is not None
         assert run.golden.passed
-        assert run.verdict == "ok"
+        assert run.verdict.grade == "ok"
         assert len(run.latency_ns) >= 30
         assert run.processor_use is not None
         assert all(state.seconds for state in run.processor_use.time_in_state)

@@ -9,8 +9,10 @@ from typing import get_args
 
 import pytest
 
-from harness.devices import arm64, host, open_device
-from harness.devices.runner_binaries import RUNTIMES
+from harness.devices import open_device
+from harness.devices.arm64 import device as arm64
+from harness.devices.host import device as host
+from harness.devices.runner.binaries import RUNTIMES
 from harness.errors import DeviceError, MissingToolError, UsageError
 from tests.harness.devices.conftest import request_for
 from tests.small_models import Backend, SmallModels, largest_error

@@ -7,18 +7,19 @@ from pathlib import Path
 import pytest
 
 from builder.bundle import Bundle
+from harness.analysis.comparison import incomparable
 from harness.cli import main
-from harness.comparison import incomparable
-from harness.config import Protocol
-from harness.devices import find_devices, ios_app
+from harness.devices import find_devices
 from harness.devices import open_device as opened_device
-from harness.devices.ios_device import open_device
-from harness.devices.ios_pymobile import connected
-from harness.devices.ios_simulator import LABEL, last_message
-from harness.devices.xcrun import advice, described
+from harness.devices.ios import app as ios_app
+from harness.devices.ios.device import open_device
+from harness.devices.ios.pymobile import connected
+from harness.devices.ios.simulator import LABEL, last_message
+from harness.devices.ios.xcrun import advice, described
 from harness.errors import DeviceError, MissingToolError, UsageError
-from harness.records import read_jsonl
-from harness.session import run_session
+from harness.protocol import Protocol
+from harness.records.run import read_jsonl
+from harness.session.session import run_session
 from tests.harness.devices.ios_standin import DEVICE, IDENTIFIER, UDID, play
 from tests.harness.devices.test_ios_faults import measure
 from tests.ios.bundles import coreml_bundle

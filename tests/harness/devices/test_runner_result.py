@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from harness.devices.runner_result import parse_result
+from harness.devices.runner.result import parse_result
 from harness.errors import DeviceError
 
 LINE = {

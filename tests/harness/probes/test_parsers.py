@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harness.probes.battery import battery_percent, battery_temperature, charging
 from harness.probes.clocks import clocks_mhz
 from harness.probes.temperature import device_temperature, service_sensors, thermal_status, zone_sensors
-from harness.records import Reading, TextReading
+from harness.records.run import Reading, TextReading
 
 DATA = Path(__file__).parents[2] / "data" / "android"
 PIECES = (

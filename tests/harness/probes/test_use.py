@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.analysis.processor_use import fastest_domain, load_beside, mean_clock, together, top_share
 from harness.probes.counters import app_use, counted, printed_use
 from harness.probes.headroom import thermal_headroom
 from harness.probes.load import app_time, background_load, load_average, own_time, processor_time
 from harness.probes.screen import airplane_mode, screen
 from harness.probes.time_in_state import time_in_state
-from harness.records import Reading
-from harness.usage import fastest_domain, load_beside, mean_clock, together, top_share
+from harness.records.run import Reading
 from tests.harness.runs import make_run
 
 DATA = Path(__file__).parents[2] / "data" / "android"

@@ -90,7 +90,7 @@ def _record(bundle: Path, manifest: dict, variant: dict, asked: dict, fault: str
     if fault == "compiled-once" and asked["runs"] != "1":
         compiling = {"value": None, "unit": "ns", "reason": "it was compiled by an earlier run"}
     return {
-        "schema": 1,
+        "schema": 2,
         "id": "0" * 32 if fault == "record-of-another-run" else asked["id"],
         "started_at": "2026-01-05T10:00:00Z",
         "model_name": manifest["model"]["name"],
@@ -123,5 +123,5 @@ def _record(bundle: Path, manifest: dict, variant: dict, asked: dict, fault: str
         "peak_memory_bytes": {"value": 41_000_000, "unit": "B"},
         "op_devices": [{"op": "ios16.conv", "device": "neural engine"}],
         "samples": [{"t_s": 0.5, "probe": "thermal_status", "value": 3 if hot else 0, "unit": "status"}],
-        "verdict": "ok",
+        "verdict": {"grade": "ok", "code": "ok", "detail": {}},
     }

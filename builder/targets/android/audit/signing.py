@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from builder import process
 from builder.targets.android.audit.layout import Package
-from builder.targets.android.jarsign_check import check_jar
-from builder.targets.android.keys import is_debug
-from builder.targets.android.signature_check import SchemeResult, check_signatures
+from builder.targets.android.signing.jarsign_check import check_jar
+from builder.targets.android.signing.keys import is_debug
+from builder.targets.android.signing.signature_check import SchemeResult, check_signatures
 from builder.targets.base import Finding
 
 LIMIT_S = 60.0

@@ -13,9 +13,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder import cache
 from builder.bundle import file_sha256, tree_files
 from builder.errors import VerificationError
+from builder.storage import cache
 from builder.targets.android import tools
 from builder.targets.android.catalogue import Catalogue
 from builder.targets.android.host import aapt2, compiler, framework, maven

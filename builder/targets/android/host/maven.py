@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from builder import cache
 from builder.errors import ConversionError
+from builder.storage import cache
 from builder.targets.android import tools
 from builder.targets.android.catalogue import Catalogue, Library
 

@@ -10,8 +10,8 @@ import pytest
 
 from builder.bundle import Bundle
 from builder.errors import ConfigError
-from builder.inspection import inspect_path
-from builder.steps import Silent
+from builder.pipeline.inspect import inspect_path
+from builder.steps.listener import Silent
 from builder.targets import ios
 from builder.targets.ios.audit import audit_app, audit_ipa, machine_code
 from tests.builder.targets.ios.making import ODD, built_app, request, zipped

@@ -1,6 +1,6 @@
 import Foundation
 
-/// One measurement with all its conditions; the names and their meaning are those of harness/records.py, schema 1.
+/// One measurement with all its conditions; the names and their meaning are those of harness/records/run.py, schema 1.
 public struct RunRecord: Encodable, Sendable {
     public struct ProtocolInfo: Encodable, Sendable {
         let name: String

@@ -7,45 +7,47 @@ public protocol PixelSource {
     func read(left: Int, top: Int, width: Int, height: Int, into argb: inout [UInt32])
 }
 
-/// Renders pictures that are larger than a model's input: tiles that overlap by `overlap` pixels, each rendered by itself, mixed
-/// linearly where they overlap but for the outermost `margin` pixels, whose surroundings the network did not see, so that no seam
-/// shows. Memory is two bands of tiles, whatever the height of the picture.
-///
-/// A picture smaller than a tile is continued by its edge pixels. Networks that normalise over the whole picture (instance norm)
-/// see a tile at a time: their colours may differ between distant tiles, which a larger overlap softens.
+/// Renders pictures that are larger than a model's input, by the algorithm of docs/formats/tiling.md: tiles that overlap, each
+/// rendered by itself. The outermost `margin` source pixels of a tile, whose surroundings the network did not see, are not used beside
+/// another tile; over the next `band` the tile takes over from the one before. Memory is two bands of tiles, whatever the picture's
+/// height.
 public struct Tiler {
+    /// Source pixels over which a tile takes over from the one before; docs/formats/tiling.md says why.
+    private static let usualBand = 8
+    /// A tile moves on by at least this part of its side: otherwise a picture takes over 16 times the work of its pixels.
+    private static let leastStep = 4
+
     private let tileWidth: Int
     private let tileHeight: Int
     private let scale: Int
-    private let overlap: Int
-    private let margin: Int
-    private let multiple: Int
+    let margin: Int
+    let band: Int
+    let multiple: Int
 
-    public init(tileWidth: Int, tileHeight: Int, scale: Int, overlap: Int, margin: Int = 0, multiple: Int = 1) {
+    public init(tileWidth: Int, tileHeight: Int, scale: Int, margin: Int, band: Int, multiple: Int = 1) {
         precondition(tileWidth > 0 && tileHeight > 0 && scale > 0, "tiles of \(tileWidth) x \(tileHeight) by \(scale) are not possible")
-        precondition((0...min(tileWidth, tileHeight) / 2).contains(overlap), "an overlap of \(overlap) does not fit these tiles")
-        precondition(2 * margin <= overlap, "an overlap of \(overlap) has no room for margins of \(margin)")
-        precondition(multiple == 1 || (1...min(tileWidth, tileHeight) / 2).contains(multiple), "these tiles cannot start at multiples of \(multiple)")
+        precondition(margin >= 0 && band >= 0 && multiple > 0, "a margin of \(margin), a band of \(band) and steps of \(multiple) are not possible")
         (self.tileWidth, self.tileHeight, self.scale) = (tileWidth, tileHeight, scale)
-        (self.overlap, self.margin, self.multiple) = (overlap, margin, multiple)
+        (self.margin, self.band, self.multiple) = (margin, band, multiple)
+        precondition(step(min(tileWidth, tileHeight)) > 0, "these tiles have no room for a margin of \(margin) and a band of \(band)")
     }
 
-    /// Tiles of a network's input by the facts of the bundle; where it has none they overlap by an eighth of their shorter side.
-    /// Throws `BundleError` for networks that cannot work in tiles.
+    /// Tiles of a network's input by the facts of its bundle. Throws `BundleError` for networks that cannot work in tiles.
     public init(_ input: TensorSpec, scale: Int, _ tiling: Tiling?) throws {
         if let tiling, !tiling.allowed {
-            throw BundleError("this network cannot work in tiles (\(tiling.reason ?? "it does not say why")); use stylize.")
+            throw BundleError("this network cannot work in tiles (\(tiling.reason ?? "it does not say why")); use it at its own size.")
         }
-        let shorter = min(input.width, input.height)
+        let side = min(input.width, input.height)
         guard let margin = tiling?.overlap else {
-            self.init(tileWidth: input.width, tileHeight: input.height, scale: scale, overlap: shorter / 8)
+            self.init(tileWidth: input.width, tileHeight: input.height, scale: scale, margin: 0, band: side / Self.leastStep / 2)
             return
         }
-        if 4 * margin > shorter {
-            throw BundleError("this network needs \(margin) pixels around each tile, too much for its \(input.width) x \(input.height); use stylize.")
+        let multiple = tiling?.multiple ?? 1
+        let room = side - 2 * margin - Self.usualBand
+        if room < multiple || Self.leastStep * (room / multiple * multiple) < side {
+            throw BundleError("this network needs \(margin) pixels around each tile, too many for tiles of \(side); use it at its own size.")
         }
-        self.init(
-            tileWidth: input.width, tileHeight: input.height, scale: scale, overlap: 2 * margin, margin: margin, multiple: tiling?.multiple ?? 1)
+        self.init(tileWidth: input.width, tileHeight: input.height, scale: scale, margin: margin, band: Self.usualBand, multiple: multiple)
     }
 
     /// How many tiles a picture takes.
@@ -64,34 +66,35 @@ public struct Tiler {
         let bandWidth = source.width * scale
         var tile = [UInt32](repeating: 0, count: tileWidth * tileHeight)
         var rendered = [UInt32](repeating: 0, count: tileWidth * scale * tileHeight * scale)
-        var band = [UInt32](repeating: 0, count: bandWidth * min(tileHeight, source.height) * scale)
-        var fresh = band
+        var whole = [UInt32](repeating: 0, count: bandWidth * min(tileHeight, source.height) * scale)
+        var fresh = whole
         for (row, top) in rows.enumerated() {
-            let above = row == 0 ? 0 : rows[row - 1] + tileHeight - top
             for (column, left) in columns.enumerated() {
                 try check()
                 fill(&tile, from: source, left: left, top: top)
                 try render(tile, &rendered)
-                let before = column == 0 ? 0 : columns[column - 1] + tileWidth - left
-                put(rendered, beside: &fresh, bandWidth, left: left * scale, before: before * scale)
+                put(rendered, beside: &fresh, bandWidth, left: left * scale, isFirst: column == 0)
             }
-            put(fresh, below: &band, bandWidth, above: above * scale)
+            put(fresh, below: &whole, bandWidth, isFirst: row == 0)
             let next = row + 1 < rows.count ? rows[row + 1] : source.height
             let done = (next - top) * scale
-            try write(top * scale, done, band[0..<done * bandWidth])
+            try write(top * scale, done, whole[0..<done * bandWidth])
             // What the next tiles overlap stays, moved to the top.
-            let kept = band.count - done * bandWidth
-            for i in 0..<kept { band[i] = band[i + done * bandWidth] }
+            let kept = whole.count - done * bandWidth
+            for i in 0..<kept { whole[i] = whole[i + done * bandWidth] }
         }
     }
 
     /// Where tiles start along one side, at multiples of `multiple`; the last one ends at the picture's edge or just behind it.
-    private func starts(_ size: Int, _ tile: Int) -> [Int] {
+    func starts(_ size: Int, _ tile: Int) -> [Int] {
         if size <= tile { return [0] }
-        let step = (tile - overlap) / multiple * multiple
+        let by = step(tile)
         let last = (size - tile + multiple - 1) / multiple * multiple
-        return (0..<(last + step - 1) / step + 1).map { min($0 * step, last) }
+        return (0..<(last + by - 1) / by + 1).map { min($0 * by, last) }
     }
+
+    /// From the start of one tile to the next.
+    private func step(_ tile: Int) -> Int { (tile - 2 * margin - band) / multiple * multiple }
 
     private func fill(_ tile: inout [UInt32], from source: some PixelSource, left: Int, top: Int) {
         let width = min(tileWidth, source.width - left)
@@ -108,33 +111,32 @@ public struct Tiler {
         }
     }
 
-    /// Puts a rendered tile into its band, its first `before` columns mixed gradually with the tile on its left.
-    private func put(_ rendered: [UInt32], beside band: inout [UInt32], _ bandWidth: Int, left: Int, before: Int) {
-        let width = min(tileWidth * scale, bandWidth - left)
-        for y in 0..<band.count / bandWidth {
+    /// Puts a rendered tile into its band; behind another tile it takes over from that one.
+    private func put(_ rendered: [UInt32], beside target: inout [UInt32], _ targetWidth: Int, left: Int, isFirst: Bool) {
+        let width = min(tileWidth * scale, targetWidth - left)
+        for y in 0..<target.count / targetWidth {
             var from = y * tileWidth * scale
-            var to = y * bandWidth + left
+            var to = y * targetWidth + left
             for x in 0..<width {
-                let weight = ramp(x, before)
-                band[to] = weight == Blend.one ? rendered[from] : Blend.pixel(band[to], rendered[from], weight)
+                let weight = isFirst ? Blend.one : weightAt(x)
+                target[to] = weight == Blend.one ? rendered[from] : Blend.pixel(target[to], rendered[from], weight)
                 from += 1
                 to += 1
             }
         }
     }
 
-    /// Puts a whole band over the one before, its first `above` rows mixed gradually with what they overlap.
-    private func put(_ fresh: [UInt32], below band: inout [UInt32], _ bandWidth: Int, above: Int) {
-        for y in 0..<band.count / bandWidth {
-            let weight = ramp(y, above)
-            for at in y * bandWidth..<(y + 1) * bandWidth { band[at] = weight == Blend.one ? fresh[at] : Blend.pixel(band[at], fresh[at], weight) }
+    /// Puts a whole band of tiles over the one before, from which it takes over.
+    private func put(_ fresh: [UInt32], below target: inout [UInt32], _ targetWidth: Int, isFirst: Bool) {
+        for y in 0..<target.count / targetWidth {
+            let weight = isFirst ? Blend.one : weightAt(y)
+            for at in y * targetWidth..<(y + 1) * targetWidth { target[at] = weight == Blend.one ? fresh[at] : Blend.pixel(target[at], fresh[at], weight) }
         }
     }
 
-    /// Weight of a tile at its pixel `at` of `length` that it shares: 0 in the first margin, then rising, whole in the last one.
-    private func ramp(_ at: Int, _ length: Int) -> UInt32 {
-        if at >= length { return Blend.one }
-        let (rising, into) = (length - 2 * margin * scale, at - margin * scale)
+    /// Weight of a tile behind another at its output pixel `at`: 0 in the margin, rising over the band, then whole.
+    private func weightAt(_ at: Int) -> UInt32 {
+        let (into, rising) = (at - margin * scale, band * scale)
         if into < 0 { return 0 }
         return into >= rising ? Blend.one : UInt32((2 * into + 1) * Int(Blend.one) / (2 * rising))
     }

@@ -39,7 +39,7 @@ internal class LargePicture(private val input: TensorSpec, output: TensorSpec, p
         try {
             readable(bitmap) { whole ->
                 val source = if (size.width == whole.width && size.height == whole.height) whole else Bitmap.createScaledBitmap(whole, size.width, size.height, true)
-                val tiler = tiler()
+                val tiler = Tiler.of(input, scale, tiling)
                 val tiles = tiler.tiles(size.width, size.height)
                 var done = 0
                 tiler.run(BitmapSource(source), { top, rows, argb -> result.setPixels(argb, 0, result.width, 0, top, result.width, rows) }, cancelled) { pixels, into ->
@@ -55,22 +55,10 @@ internal class LargePicture(private val input: TensorSpec, output: TensorSpec, p
         }
     }
 
-    /** By the facts of the bundle where it has them; otherwise tiles overlap by an eighth of their shorter side. */
-    private fun tiler(): Tiler {
-        val shorter = minOf(input.width, input.height)
-        val margin = tiling?.overlap ?: return Tiler(input.width, input.height, scale, shorter / OVERLAP)
-        if (4 * margin > shorter) throw BundleException("this network needs $margin pixels around each tile, too much for its ${input.width} x ${input.height}; use stylize.")
-        return Tiler(input.width, input.height, scale, 2 * margin, margin, tiling.multiple ?: 1)
-    }
-
     private class BitmapSource(private val bitmap: Bitmap) : PixelSource {
         override val width get() = bitmap.width
         override val height get() = bitmap.height
 
         override fun read(left: Int, top: Int, width: Int, height: Int, argb: IntArray) = bitmap.getPixels(argb, 0, width, left, top, width, height)
-    }
-
-    private companion object {
-        const val OVERLAP = 8
     }
 }

@@ -6,7 +6,7 @@ import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
 import org.junit.Test
 
-/** A real measurement written as a run record; the caller reads it with harness/records.py. */
+/** A real measurement written as a run record; the caller reads it with harness/records/run.py. */
 class RunRecordTest {
     private val loader = ModelLoader(DirectoryBundle(File(TEST_DATA, "bundle")), IMAGE_IO, ENGINES)
 

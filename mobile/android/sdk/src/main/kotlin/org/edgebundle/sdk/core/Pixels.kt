@@ -33,3 +33,21 @@ class CropMemory(private val spec: TensorSpec) {
         return last
     }
 }
+
+/**
+ * Composes the first [count] pixels of [argb], which are not premultiplied, on white, in place: `(c * a + 255 * (255 - a)) / 255`,
+ * rounded (docs/sdk-rules.md, "Transparent pictures").
+ */
+fun composeOnWhite(argb: IntArray, count: Int = argb.size) {
+    for (i in 0 until count) {
+        val pixel = argb[i]
+        val alpha = pixel ushr 24
+        if (alpha == BYTE) continue
+        argb[i] = OPAQUE or (onWhite(pixel shr 16 and BYTE, alpha) shl 16) or (onWhite(pixel shr 8 and BYTE, alpha) shl 8) or onWhite(pixel and BYTE, alpha)
+    }
+}
+
+private fun onWhite(channel: Int, alpha: Int) = (channel * alpha + BYTE * (BYTE - alpha) + BYTE / 2) / BYTE
+
+private const val BYTE = 0xff
+private const val OPAQUE = 0xff shl 24

@@ -54,7 +54,7 @@ class GoldenResult(val id: String, val passed: Boolean, val psnrDb: Double, val 
     val inWords get() = String.format(Locale.ROOT, "%.1f dB, at least %.1f dB are needed", psnrDb, minPsnrDb)
 }
 
-/** One measurement with all its conditions; the names and their meaning are those of harness/records.py, schema 1. */
+/** One measurement with all its conditions; the names and their meaning are those of harness/records/run.py, schema 1. */
 class RunRecord(
     val id: String,
     val startedAt: String,

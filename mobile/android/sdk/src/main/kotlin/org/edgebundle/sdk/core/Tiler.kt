@@ -1,7 +1,6 @@
 package org.edgebundle.sdk.core
 
 import java.util.concurrent.CancellationException
-import kotlin.math.max
 import kotlin.math.min
 
 /** A picture that is read piece by piece. */
@@ -19,28 +18,26 @@ fun interface RowSink {
 }
 
 /**
- * Renders pictures that are larger than a model's input: tiles that overlap by [overlap] pixels, each rendered by itself, mixed
- * linearly where they overlap but for the outermost [margin] pixels, whose surroundings the network did not see, so that no seam shows. Memory is two bands of tiles, whatever the height of the picture.
- *
- * A picture smaller than a tile is continued by its edge pixels. Networks that normalise over the whole picture (instance norm)
- * see a tile at a time: their colours may differ between distant tiles, which a larger overlap softens.
+ * Renders pictures that are larger than a model's input, by the algorithm of docs/formats/tiling.md: tiles that overlap, each rendered
+ * by itself. The outermost [margin] source pixels of a tile, whose surroundings the network did not see, are not used beside another
+ * tile; over the next [band] the tile takes over from the one before. Memory is two bands of tiles, whatever the picture's height.
  */
 class Tiler(
     private val tileWidth: Int,
     private val tileHeight: Int,
     private val scale: Int,
-    private val overlap: Int,
-    private val margin: Int = 0,
-    private val multiple: Int = 1,
+    internal val margin: Int,
+    internal val band: Int,
+    internal val multiple: Int = 1,
 ) {
     private val tile = IntArray(tileWidth * tileHeight)
     private val rendered = IntArray(tileWidth * scale * tileHeight * scale)
 
     init {
         require(tileWidth > 0 && tileHeight > 0 && scale > 0) { "tiles of $tileWidth x $tileHeight by $scale are not possible" }
-        require(multiple in 1..min(tileWidth, tileHeight) / 2 || multiple == 1) { "tiles of $tileWidth x $tileHeight cannot start at multiples of $multiple" }
-        require(2 * margin <= overlap) { "an overlap of $overlap has no room for margins of $margin" }
-        require(overlap in 0..min(tileWidth, tileHeight) / 2) { "an overlap of $overlap does not fit tiles of $tileWidth x $tileHeight" }
+        require(margin >= 0 && band >= 0 && multiple > 0 && step(min(tileWidth, tileHeight)) > 0) {
+            "tiles of $tileWidth x $tileHeight have no room for margins of $margin, a band of $band and steps of $multiple"
+        }
     }
 
     /** How many tiles a picture takes. */
@@ -54,33 +51,34 @@ class Tiler(
         val columns = starts(source.width, tileWidth)
         val rows = starts(source.height, tileHeight)
         val bandWidth = source.width * scale
-        val band = IntArray(bandWidth * min(tileHeight, source.height) * scale)
-        val fresh = IntArray(band.size)
+        val whole = IntArray(bandWidth * min(tileHeight, source.height) * scale)
+        val fresh = IntArray(whole.size)
         for ((row, top) in rows.withIndex()) {
-            val above = if (row == 0) 0 else rows[row - 1] + tileHeight - top
             for ((column, left) in columns.withIndex()) {
                 if (cancelled()) throw CancellationException("the picture was cancelled")
                 fill(source, left, top)
                 render(tile, rendered)
-                val before = if (column == 0) 0 else columns[column - 1] + tileWidth - left
-                beside(fresh, bandWidth, left * scale, before * scale)
+                beside(fresh, bandWidth, left * scale, isFirst = column == 0)
             }
-            below(band, fresh, bandWidth, above * scale)
+            below(whole, fresh, bandWidth, isFirst = row == 0)
             val next = rows.getOrNull(row + 1) ?: source.height
             val done = (next - top) * scale
-            sink.write(top * scale, done, band)
+            sink.write(top * scale, done, whole)
             // What the next tiles overlap stays, moved to the top.
-            System.arraycopy(band, done * bandWidth, band, 0, band.size - done * bandWidth)
+            System.arraycopy(whole, done * bandWidth, whole, 0, whole.size - done * bandWidth)
         }
     }
 
     /** Where tiles start along one side, at multiples of [multiple]; the last one ends at the picture's edge or just behind it. */
-    private fun starts(size: Int, tile: Int): IntArray {
+    internal fun starts(size: Int, tile: Int): IntArray {
         if (size <= tile) return intArrayOf(0)
-        val step = (tile - overlap) / multiple * multiple
+        val step = step(tile)
         val last = (size - tile + multiple - 1) / multiple * multiple
         return IntArray((last + step - 1) / step + 1) { min(it * step, last) }
     }
+
+    /** From the start of one tile to the next. */
+    private fun step(tile: Int) = Math.floorDiv(tile - 2 * margin - band, multiple) * multiple
 
     private fun fill(source: PixelSource, left: Int, top: Int) {
         val width = min(tileWidth, source.width - left)
@@ -96,43 +94,60 @@ class Tiler(
         tile.fill(tile[y * tileWidth + width - 1], y * tileWidth + width, (y + 1) * tileWidth)
     }
 
-    /** Puts the rendered tile into its band, its first [before] columns mixed gradually with the tile on its left. */
-    private fun beside(band: IntArray, bandWidth: Int, left: Int, before: Int) {
-        val width = min(tileWidth * scale, bandWidth - left)
-        for (y in 0 until band.size / bandWidth) {
+    /** Puts the rendered tile into its band; behind another tile it takes over from that one. */
+    private fun beside(target: IntArray, targetWidth: Int, left: Int, isFirst: Boolean) {
+        val width = min(tileWidth * scale, targetWidth - left)
+        for (y in 0 until target.size / targetWidth) {
             var from = y * tileWidth * scale
-            var to = y * bandWidth + left
+            var to = y * targetWidth + left
             for (x in 0 until width) {
-                val weight = ramp(x, before)
-                band[to] = if (weight == ONE) rendered[from] else Blend.pixel(band[to], rendered[from], weight)
+                val weight = if (isFirst) ONE else weight(x)
+                target[to] = if (weight == ONE) rendered[from] else Blend.pixel(target[to], rendered[from], weight)
                 from++
                 to++
             }
         }
     }
 
-    /** Puts a whole band over the one before, its first [above] rows mixed gradually with what they overlap. */
-    private fun below(band: IntArray, fresh: IntArray, bandWidth: Int, above: Int) {
-        for (y in 0 until band.size / bandWidth) {
-            val weight = ramp(y, above)
-            val row = y * bandWidth
+    /** Puts a whole band of tiles over the one before, from which it takes over. */
+    private fun below(target: IntArray, fresh: IntArray, targetWidth: Int, isFirst: Boolean) {
+        for (y in 0 until target.size / targetWidth) {
+            val weight = if (isFirst) ONE else weight(y)
+            val row = y * targetWidth
             if (weight == ONE) {
-                System.arraycopy(fresh, row, band, row, bandWidth)
+                System.arraycopy(fresh, row, target, row, targetWidth)
             } else {
-                for (at in row until row + bandWidth) band[at] = Blend.pixel(band[at], fresh[at], weight)
+                for (at in row until row + targetWidth) target[at] = Blend.pixel(target[at], fresh[at], weight)
             }
         }
     }
 
-    /** Weight of a tile at its pixel [at] of [length] that it shares: 0 in the first margin, then rising, whole in the last one. */
-    private fun ramp(at: Int, length: Int): Int {
-        if (at >= length) return ONE
-        val rising = length - 2 * margin * scale
+    /** Weight of a tile behind another at its output pixel [at]: 0 in the margin, rising over the band, then whole. */
+    private fun weight(at: Int): Int {
         val into = at - margin * scale
-        return if (into < 0) 0 else if (into >= rising) ONE else max(0, (2 * into + 1) * ONE / (2 * rising))
+        val rising = band * scale
+        return if (into < 0) 0 else if (into >= rising) ONE else (2 * into + 1) * ONE / (2 * rising)
     }
 
-    private companion object {
-        const val ONE = 256
+    companion object {
+        private const val ONE = 256
+
+        /** Source pixels over which a tile takes over from the one before; docs/formats/tiling.md says why. */
+        private const val BAND = 8
+
+        /** A tile moves on by at least this part of its side: otherwise a picture takes over 16 times the work of its pixels. */
+        private const val LEAST_STEP = 4
+
+        /** Tiles of a network's input by the facts of its bundle. Throws [BundleException] where it cannot work in tiles. */
+        fun of(input: TensorSpec, scale: Int, facts: Tiling?): Tiler {
+            if (facts?.allowed == false) throw BundleException("this network cannot work in tiles (${facts.reason}); use it at its own size.")
+            val side = min(input.width, input.height)
+            val margin = facts?.overlap ?: return Tiler(input.width, input.height, scale, 0, side / LEAST_STEP / 2)
+            val multiple = facts.multiple ?: 1
+            if (LEAST_STEP * (Math.floorDiv(side - 2 * margin - BAND, multiple) * multiple) < side) {
+                throw BundleException("this network needs $margin pixels around each tile, too many for tiles of $side; use it at its own size.")
+            }
+            return Tiler(input.width, input.height, scale, margin, BAND, multiple)
+        }
     }
 }

@@ -40,10 +40,10 @@ class TilerTest {
     @Test
     fun aNetworkThatChangesNothingGivesThePictureItself() {
         for ((width, height) in listOf(1 to 1, 5 to 40, 16 to 16, 17 to 16, 16 to 17, 100 to 33, 63 to 64, 31 to 90)) {
-            for (overlap in listOf(0, 1, 2, 8)) {
+            for ((margin, band) in listOf(0 to 0, 0 to 1, 1 to 0, 2 to 8)) {
                 val source = Source(width, height, ::noise)
-                val sink = run(Tiler(16, 16, 1, overlap), source) { tile, into -> tile.copyInto(into) }
-                assertArrayEquals("$width x $height, overlap $overlap", IntArray(width * height) { noise(it % width, it / width) }, sink.argb)
+                val sink = run(Tiler(16, 16, 1, margin, band), source) { tile, into -> tile.copyInto(into) }
+                assertArrayEquals("$width x $height, margin $margin, band $band", IntArray(width * height) { noise(it % width, it / width) }, sink.argb)
             }
         }
     }
@@ -64,14 +64,14 @@ class TilerTest {
             next += rows
             for (y in 0 until rows step 97) for (x in 0 until 8000 step 89) assertEquals("$x, ${top + y}", noise(x, top + y), argb[y * 8000 + x])
         }
-        Tiler(512, 512, 1, 64).run(photograph, sink) { tile, into -> tile.copyInto(into) }
+        Tiler(512, 512, 1, 28, 8).run(photograph, sink) { tile, into -> tile.copyInto(into) }
         assertEquals(6000, next)
     }
 
     @Test
     fun aNetworkThatEnlargesKeepsEveryPixelInItsPlace() {
         val source = Source(37, 21, ::noise)
-        val sink = run(Tiler(12, 8, 2, 3), source, scale = 2) { tile, into ->
+        val sink = run(Tiler(12, 8, 2, 1, 1), source, scale = 2) { tile, into ->
             for (i in into.indices) into[i] = tile[i / 24 / 2 * 12 + i % 24 / 2]
         }
         for (y in 0 until 42) for (x in 0 until 74) assertEquals("$x,$y", noise(x / 2, y / 2), sink.argb[y * 74 + x])
@@ -80,11 +80,11 @@ class TilerTest {
     @Test
     fun tilesOfDifferentBrightnessMeetWithoutASeam() {
         var count = 0
-        val sink = run(Tiler(32, 32, 1, 16), Source(100, 100) { _, _ -> opaque(0) }) { _, into -> into.fill(opaque(if (count++ % 2 == 0) 60 else 180)) }
+        val sink = run(Tiler(32, 32, 1, 4, 8), Source(100, 100) { _, _ -> opaque(0) }) { _, into -> into.fill(opaque(if (count++ % 2 == 0) 60 else 180)) }
         var worst = 0
         for (y in 0 until 100) for (x in 1 until 100) worst = maxOf(worst, abs((sink.argb[y * 100 + x] and 255) - (sink.argb[y * 100 + x - 1] and 255)))
         for (y in 1 until 100) for (x in 0 until 100) worst = maxOf(worst, abs((sink.argb[y * 100 + x] and 255) - (sink.argb[(y - 1) * 100 + x] and 255)))
-        assertTrue("a step of $worst levels", worst <= 120 / 16 + 2)
+        assertTrue("a step of $worst levels", worst <= 120 / 8 + 2)
     }
 
     @Test
@@ -105,7 +105,7 @@ class TilerTest {
                 }
             }
             val sink = Sink(width, height)
-            Tiler(16, 16, 1, overlap = 4, margin = 2, multiple = 4).run(source, sink) { tile, into -> tile.copyInto(into) }
+            Tiler(16, 16, 1, margin = 2, band = 3, multiple = 4).run(source, sink) { tile, into -> tile.copyInto(into) }
             assertArrayEquals("$width x $height", IntArray(width * height) { noise(it % width, it / width) }, sink.argb)
             assertTrue(lefts.all { it % 4 == 0 })
         }
@@ -114,7 +114,7 @@ class TilerTest {
     @Test
     fun theNumberOfTilesIsKnownBefore() {
         var rendered = 0
-        val tiler = Tiler(16, 16, 1, 4)
+        val tiler = Tiler(16, 16, 1, 1, 2)
         run(tiler, Source(50, 20, ::noise)) { tile, into ->
             rendered++
             tile.copyInto(into)
@@ -126,15 +126,15 @@ class TilerTest {
     @Test
     fun cancellingEndsBeforeTheNextTile() {
         var rendered = 0
-        val tiler = Tiler(8, 8, 1, 2)
+        val tiler = Tiler(8, 8, 1, 0, 2)
         assertThrows(CancellationException::class.java) { tiler.run(Source(64, 64, ::noise), { _, _, _ -> }, { rendered == 3 }) { _, _ -> rendered++ } }
         assertEquals(3, rendered)
     }
 
     @Test
     fun whatCannotBeTiledIsRefused() {
-        assertThrows(IllegalArgumentException::class.java) { Tiler(8, 8, 1, 5) }
-        assertThrows(IllegalArgumentException::class.java) { Tiler(0, 8, 1, 0) }
+        assertThrows(IllegalArgumentException::class.java) { Tiler(8, 8, 1, 3, 2) }
+        assertThrows(IllegalArgumentException::class.java) { Tiler(0, 8, 1, 0, 0) }
     }
 
     @Test

@@ -1,0 +1,26 @@
+"""The commands of `builder`, one file a verb: arguments in, work by the pipeline, results on stdout as tables or as one JSON document."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable
+
+from builder.commands.convert import convert
+from builder.commands.doctor import doctor
+from builder.commands.export import export
+from builder.commands.inspect import inspect
+from builder.commands.package import package
+from builder.commands.plan import plan
+from builder.commands.search import search
+from builder.commands.verify import verify
+
+COMMANDS: dict[str, Callable[[Namespace], None]] = {
+    "doctor": doctor,
+    "inspect": inspect,
+    "plan": plan,
+    "search": search,
+    "convert": convert,
+    "export": export,
+    "verify": verify,
+    "package": package,
+}

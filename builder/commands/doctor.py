@@ -1,0 +1,31 @@
+"""`builder doctor`: what is installed and what is missing."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from builder.commands.console import add_row, print_json, results, table
+from builder.errors import MissingToolError
+
+if TYPE_CHECKING:
+    pass
+
+
+def doctor(arguments: Namespace) -> None:
+    from builder.pipeline.doctor import Finding, examine
+
+    findings = examine()
+    if arguments.json:
+        print_json(findings, tuple[Finding, ...])
+    else:
+        rows = table("what edgebundle needs", "for", "what", "found", "to add it")
+        for finding in findings:
+            cure = finding.cure if finding.required or not finding.cure else f"(optional) {finding.cure}"
+            add_row(rows, finding.part, finding.name, finding.version or "missing", cure)
+        results.print(rows)
+    missing = [finding for finding in findings if finding.cure and finding.required]
+    if missing:
+        raise MissingToolError(
+            f"{len(missing)} of {len(findings)} needs are not met, first {missing[0].name}: {missing[0].cure}."
+        )

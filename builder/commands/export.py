@@ -1,0 +1,42 @@
+"""`builder export`: the source model as files for other runtimes."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from builder.commands.console import add_row, listening, print_json, print_line, results, table
+from builder.pipeline import story
+
+if TYPE_CHECKING:
+    pass
+
+
+def export(arguments: Namespace) -> None:
+    from builder.workers.messages import ExportResult
+
+    with listening(quiet=arguments.quiet) as listener:
+        found = story.export(
+            arguments.config,
+            formats=arguments.format,
+            dynamic=arguments.dynamic,
+            out=arguments.output,
+            listener=listener,
+        )
+    if arguments.json:
+        print_json(found, tuple[ExportResult, ...])
+        return
+    rows = table("exports", "format", "file", "worst dB>", "samples>", "run by")
+    for result in found:
+        for file in result.files:
+            agreement = result.agreement
+            add_row(
+                rows,
+                result.format,
+                file.file,
+                f"{agreement.psnr_db_worst:.1f}",
+                str(agreement.samples),
+                agreement.runtime,
+            )
+    results.print(rows)
+    print_line(f"exports: {arguments.output}")

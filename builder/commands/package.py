@@ -1,0 +1,40 @@
+"""`builder package`: packages for a target."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from builder.commands.console import listening, print_json, print_line, size
+from builder.commands.tables import show_findings
+from builder.pipeline import story
+
+if TYPE_CHECKING:
+    pass
+
+
+def package(arguments: Namespace) -> None:
+    from builder.targets.base import PackageOptions, PackageResult, Runtime
+
+    name, _, file = (arguments.runtime or "").partition("=")
+    options = PackageOptions(
+        runtime=Runtime(name=name, file=Path(file) if file else None) if name else None,
+        allow=tuple(arguments.allow),
+        with_gradle=arguments.with_gradle,
+    )
+    with listening(quiet=arguments.quiet) as listener:
+        result = story.package(
+            arguments.source,
+            target=arguments.target,
+            formats=arguments.format,
+            out=arguments.output,
+            listener=listener,
+            options=options,
+        )
+    if arguments.json:
+        print_json(result, PackageResult)
+        return
+    for file in result.files:
+        print_line(f"{file}  {size(file.stat().st_size) if file.is_file() else 'directory'}")
+    show_findings(result.findings, verbose=arguments.verbose)

@@ -1,0 +1,71 @@
+"""Tables that several commands print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from builder.bundle import Coverage, Manifest
+from builder.commands.console import add_row, print_line, results, table
+
+if TYPE_CHECKING:
+    from builder.targets.base import Finding
+
+
+_NAMED = 5  # of the operators that a delegate leaves; a line has to end
+
+
+def show_variants(manifest: Manifest) -> None:
+    """The variants of a bundle as a table: size, precision, quality, coverage."""
+    rows = table(
+        f"{manifest.model.name}: {len(manifest.variants)} variants",
+        "variant",
+        "bytes>",
+        "precision",
+        "worst dB>",
+        "mean dB>",
+        "SSIM>",
+        "delegated>",
+        "run by",
+    )
+    for variant in manifest.variants:
+        quality, coverage = variant.quality, variant.coverage
+        add_row(
+            rows,
+            variant.id,
+            f"{variant.bytes:,}",
+            precision_summary([layer.realised for layer in variant.layers]),
+            f"{quality.psnr_db_worst:.1f}",
+            f"{quality.psnr_db_mean:.1f}",
+            "-" if quality.ssim_worst is None else f"{quality.ssim_worst:.4f}",
+            f"{coverage.delegated_ops}/{coverage.total_ops}",
+            quality.runtime,
+        )
+    results.print(rows)
+
+
+def precision_summary(schemes: list[str]) -> str:
+    """`static_wi8_ai8 x9, fp16 x1`: realised schemes by number of layers."""
+    counts = {scheme: schemes.count(scheme) for scheme in dict.fromkeys(schemes)}
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{scheme} x{count}" for scheme, count in sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def show_findings(findings: Sequence[Finding], *, verbose: bool) -> None:
+    """What an audit found, the grave first; mere information only when asked for."""
+    for level in ("error", "warning", "info") if verbose else ("error", "warning"):
+        for finding in (f for f in findings if f.level == level):
+            print_line(f"{level}: {finding.file} {finding.message}")
+
+
+def coverage_text(coverage: Coverage) -> str:
+    verb = "would take" if coverage.source == "predicted" else "takes"
+    share = "" if coverage.mac_share is None else f", {coverage.mac_share:.1%} of the multiply-accumulates"
+    more = len(coverage.left) - _NAMED
+    left = f"; left: {', '.join(coverage.left[:_NAMED])}" if coverage.left else ""
+    left += f" and {more} more, all named with --json" if more > 0 else ""
+    return (
+        f"{coverage.delegate} {verb} {coverage.delegated_ops} of {coverage.total_ops} ops in {coverage.subgraphs} subgraphs{share} "
+        f"({coverage.source}){left}"
+    )

@@ -1,0 +1,67 @@
+"""What no file of any backend can hold, found in the source graph and named by layer and source line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from builder.errors import SourceError
+from builder.graph.origins import place
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+    from torch.fx import Node
+
+_OURS = ("aten", "prim", "prims", "_operator", "builtins", "operator")
+_CONTROL_FLOW = ("cond", "while_loop", "scan", "map", "map_impl", "associative_scan")
+_RANDOM = ("rand", "randn", "rand_like", "randn_like", "randint", "bernoulli", "normal", "multinomial")
+_DATA_SIZED = ("nonzero", "masked_select", "unique", "_unique2", "item", "_local_scalar_dense")
+
+
+def refuse_what_no_file_holds(program: ExportedProgram) -> None:
+    """Raises SourceError for custom operators, control flow on data, random numbers, results whose size depends on data,
+    complex numbers, and for dropout or batch norm in training mode."""
+    for node in program.graph.nodes:
+        if node.op == "call_function" and (reason := _reason(node)):
+            raise SourceError(f"the model has {reason}.")
+
+
+def _reason(node: Node) -> str | None:
+    space, name = _name(node)
+    where = place(node)
+    if space == "higher_order":
+        if name in _CONTROL_FLOW:
+            return f"control flow on data ({name}){where}; a file holds one way through the network: compute both ways and choose with torch.where"
+        return f"the higher-order operator {name!r}{where}, which no backend has; write out what it does"
+    if space not in _OURS:
+        return (
+            f"the custom operator '{space}::{name}'{where}, which no backend has; write it with torch's own operators"
+        )
+    if name in ("dropout", "dropout_", "feature_dropout", "alpha_dropout") and len(node.args) > 2 and node.args[2]:
+        return f"dropout in training mode{where}; call model.eval() before exporting"
+    if name == "native_dropout" and len(node.args) > 2 and node.args[2]:
+        return f"dropout in training mode{where}; call model.eval() before exporting"
+    if name == "batch_norm" and len(node.args) > 5 and node.args[5]:
+        return f"batch norm in training mode{where}; call model.eval() before exporting"
+    if name == "_native_batch_norm_legit" or (name == "instance_norm" and len(node.args) > 5 and not node.args[5]):
+        return None  # instance norms: with and without running statistics
+    if name in _RANDOM:
+        return f"random numbers ({name}){where}, which no file repeats; take them as an input"
+    if name in _DATA_SIZED:
+        return f"a result whose size or value decides the graph ({name}){where}; keep all elements and weigh them by a mask"
+    value = node.meta.get("val")
+    if getattr(getattr(value, "dtype", None), "is_complex", False):
+        return (
+            f"complex numbers ({name}){where}, which no backend has; compute real and imaginary parts as two channels"
+        )
+    return None
+
+
+def _name(node: Node) -> tuple[str, str]:
+    """Namespace and bare name: ("aten", "conv2d"), ("mylib", "fast_norm"), ("higher_order", "cond")."""
+    from torch._ops import HigherOrderOperator, OpOverload
+
+    if isinstance(node.target, HigherOrderOperator):
+        return "higher_order", str(node.target._name)
+    if isinstance(node.target, OpOverload):
+        return node.target.namespace, node.target._schema.name.split("::")[-1]
+    return "builtins", str(getattr(node.target, "__name__", node.target))

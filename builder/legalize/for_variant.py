@@ -1,0 +1,49 @@
+"""The source model as one variant's delegate wants it: the rewrites it needs, each proven on the model's own data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from builder.bundle import Legalization
+from builder.errors import ConfigError
+from builder.graph.model import Model
+from builder.graph.samples import read_sample
+from builder.legalize import REWRITES
+from builder.legalize.delegates import needed
+from builder.legalize.legalizer import legalize
+from builder.precision.norms import mark_norms
+from builder.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PROVEN_ON = 2  # evaluation samples besides the random input: each rewrite costs one run of the network on each
+
+
+def chosen(backend: str, delegate: str, off: Sequence[str], *, halves: bool) -> tuple[str, ...]:
+    """Names of the rewrites for a delegate without those switched off; `halves`: some layer is fp16. Raises ConfigError for an unknown name."""
+    for name in off:
+        if name not in REWRITES:
+            raise ConfigError(f"[legalize] off names an unknown rewrite {name!r}{did_you_mean(name, REWRITES)}")
+    return tuple(name for name in needed(backend, delegate, halves=halves) if name not in off)
+
+
+def legalized(model: Model, names: Sequence[str], evaluation: Sequence[Path]) -> tuple[Model, tuple[Legalization, ...]]:
+    """The model with these rewrites made, and what they did. Layers and norms keep their names. Raises VerificationError."""
+    mark_norms(model.program, model.layers.names())
+    samples = [_as_tensors(path, model) for path in evaluation[:PROVEN_ON]]
+    program, applied = legalize(model.program, names, REWRITES, samples=samples)
+    rows = tuple(
+        Legalization(rewrite=done.name, places=done.places, max_error=done.error, bound=done.bound) for done in applied
+    )
+    return replace(model, program=program), rows
+
+
+def _as_tensors(path: Path, model: Model) -> tuple[Tensor, ...]:
+    import torch
+
+    sample = read_sample(path, model.inputs)
+    return tuple(torch.from_numpy(sample[spec.name]) for spec in model.inputs)

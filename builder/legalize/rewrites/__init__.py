@@ -1,0 +1,1 @@
+"""One file a rewrite, each proven on the user's own model."""

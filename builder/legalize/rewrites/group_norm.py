@@ -1,0 +1,51 @@
+"""Group norm as averages over height and width, then over the channels of a group by a 1 x 1 convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from builder.legalize.rewrites.statistics import channel_mean, scaled, spatial_mean
+from builder.legalize.rewriting import ARITHMETIC, replaced
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.export import ExportedProgram
+
+BOUND = ARITHMETIC
+
+
+def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
+    return replaced(program, {"aten.group_norm.default": _group_norm})
+
+
+def _group_norm(
+    x: Tensor,
+    groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
+) -> Any:
+    """Wu & He 2018. With one group (layer norm over a whole picture) the statistics have one channel and are broadcast."""
+    import torch
+
+    if x.ndim != 4:
+        return NotImplemented
+    centred = x - _group_mean(spatial_mean(x), groups)
+    variance = _group_mean(spatial_mean(centred * centred), groups)
+    return scaled(centred * torch.rsqrt(variance + eps), weight, bias, (1, -1, 1, 1))
+
+
+def _group_mean(x: Tensor, groups: int) -> Tensor:
+    """Of [N, C, 1, 1] over each group, as [N, 1, 1, 1] for one group and repeated for every channel otherwise."""
+    import torch
+    from torch.nn.functional import conv2d
+
+    channels = x.shape[1]
+    if groups == 1:
+        return channel_mean(x)
+    if groups == channels:
+        return x
+    means = conv2d(x, torch.full((groups, channels // groups, 1, 1), groups / channels, dtype=x.dtype), groups=groups)
+    return conv2d(means, torch.ones((channels, 1, 1, 1), dtype=x.dtype), groups=groups)

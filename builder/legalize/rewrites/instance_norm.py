@@ -1,0 +1,39 @@
+"""Instance norm as mean, difference, mean of squares, reciprocal root: all of it stays in one subgraph of the delegate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from builder.legalize.rewrites.statistics import scaled, spatial_mean
+from builder.legalize.rewriting import ARITHMETIC, replaced
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.export import ExportedProgram
+
+BOUND = ARITHMETIC
+
+
+def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
+    return replaced(program, {"aten.instance_norm.default": _instance_norm})
+
+
+def _instance_norm(
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    mean: Tensor | None,
+    variance: Tensor | None,
+    use_input: bool,
+    *_: Any,
+) -> Any:
+    """Ulyanov, Vedaldi & Lempitsky 2017: every channel of every picture by its own mean and variance."""
+    import torch
+
+    eps = float(_[1])
+    if x.ndim != 4 or not use_input:
+        return NotImplemented
+    centred = x - spatial_mean(x)
+    y = centred * torch.rsqrt(spatial_mean(centred * centred) + eps)
+    return scaled(y, weight, bias, (1, -1, 1, 1))

@@ -1,0 +1,1 @@
+"""What happens, in order: one story a verb. Nothing here prints."""

@@ -1,0 +1,100 @@
+"""`builder inspect`: what a model, an artifact, a bundle or a package holds, read from the file itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from builder.backends import BACKENDS
+from builder.backends.base import StoredLayer
+from builder.bundle import Bundle, Coverage, Manifest, opened, tree_bytes
+from builder.bundle.archive import is_bundle
+from builder.errors import InputError
+from builder.precision.layers import Layer
+from builder.project.config import WHOLE_MODELS
+from builder.project.project import open_project
+from builder.steps.listener import Listener
+from builder.steps.source import export_source
+from builder.targets.base import Finding
+
+PACKAGES = (".apk", ".aab", ".aar", ".ipa")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What was found. `layers` (and norms) for a model, `stored`, `coverage` and `predicted` for an artifact, `manifest` for a bundle or package,
+    `findings` of the audit for a package."""
+
+    kind: Literal["model", "artifact", "bundle", "package"]
+    path: str
+    bytes: int
+    layers: tuple[Layer, ...] = ()
+    backend: str | None = None
+    stored: tuple[StoredLayer, ...] = ()
+    coverage: Coverage | None = None
+    predicted: tuple[Coverage, ...] = ()
+    manifest: Manifest | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+def inspect_path(path: Path, listener: Listener) -> Inspection:
+    """Raises InputError for what is none of ours, and the errors of the kind it is."""
+    if not path.exists():
+        raise InputError(f"{path} does not exist; give a builder.toml, a model, an artifact, a bundle or a package.")
+    backend = next((name for name, module in BACKENDS.items() if path.suffix == module.SUFFIX), None)
+    if backend is not None:
+        return _artifact(path, backend)
+    if path.suffix == ".pt2":
+        return Inspection(kind="model", path=str(path), bytes=path.stat().st_size, layers=_pt2_layers(path))
+    if path.suffix in WHOLE_MODELS:
+        raise InputError(f"the layers of {path} follow from its input shapes; inspect the builder.toml that names it.")
+    if is_bundle(path):
+        with opened(path) as bundle:
+            return _bundle(path, bundle)
+    project = open_project(path)
+    source = export_source(project, listener)
+    weights = project.folder / (project.config.model.checkpoint or project.config.model.source)
+    return Inspection(kind="model", path=str(path), bytes=weights.stat().st_size, layers=source.result.layers.rows)
+
+
+def _artifact(path: Path, name: str) -> Inspection:
+    backend = BACKENDS[name]
+    coverage = backend.coverage(path, backend.DELEGATES[0])
+    return Inspection(
+        kind="artifact",
+        path=str(path),
+        bytes=tree_bytes(path),
+        backend=name,
+        stored=backend.stored_layers(path),
+        coverage=coverage,
+        predicted=backend.predicted(path, backend.DELEGATES[0]),
+    )
+
+
+def _bundle(path: Path, bundle: Bundle) -> Inspection:
+    if path.suffix not in PACKAGES:
+        return Inspection(kind="bundle", path=str(path), bytes=tree_bytes(path), manifest=bundle.manifest)
+    findings: tuple[Finding, ...] = ()
+    if path.suffix in (".apk", ".aar", ".aab"):
+        from builder.targets.android.audit import audit
+
+        findings = audit(path)
+    if path.suffix == ".ipa":
+        from builder.targets.ios.audit import audit_ipa
+
+        findings = tuple(audit_ipa(path))
+    return Inspection(
+        kind="package", path=str(path), bytes=path.stat().st_size, manifest=bundle.manifest, findings=findings
+    )
+
+
+def _pt2_layers(path: Path) -> tuple[Layer, ...]:
+    import torch
+
+    from builder.precision.layers import layer_table
+    from builder.sources.batch_norm import fold_batch_norms
+    from builder.sources.exported import refuse_code
+
+    refuse_code(path)
+    return layer_table(fold_batch_norms(torch.export.load(path))).rows

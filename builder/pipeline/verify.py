@@ -1,0 +1,122 @@
+"""`builder verify`: hashes, then every variant in its own runtime on the goldens, against itself and the source model."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from builder.backends import BACKENDS
+from builder.bundle import Bundle, Golden, Variant, opened
+from builder.bundle.tensors import logical_shape, specs_of
+from builder.errors import InputError, VerificationError
+from builder.graph.tiling import SEAM, Tiler
+from builder.project.config import LimitsSection
+from builder.steps.listener import Listener
+from builder.workers.messages import VerifyJob, VerifyResult
+from builder.workers.servers import warm
+from builder.workers.supervisor import run_job
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One variant on one golden. `psnr_db` against the stored output of this very artifact, `source_psnr_db` against the
+    source model's; both are limited to about 59 dB by the 8 bits of a golden picture.
+
+    `seam_error`: how much neighbouring tiles of a larger picture differ where apps mix them (docs/formats/tiling.md), relative to the
+    output's range, where tiles are allowed; `tiles` says their size, overlap and predicted memory, or why they are not.
+    """
+
+    variant: str
+    golden: str
+    runtime: str
+    psnr_db: float
+    min_psnr_db: float
+    source_psnr_db: float
+    seam_error: float | None = None
+    tiles: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return self.psnr_db >= self.min_psnr_db
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    model: str
+    bundle_sha256: str
+    checks: tuple[Check, ...]
+
+
+def verify_bundle(path: Path, listener: Listener) -> Verification:
+    """Raises BundleError for a damaged bundle, VerificationError when a variant does not give its golden output."""
+    with opened(path) as bundle:
+        warm([BACKENDS[variant.backend].RUNTIME for variant in bundle.manifest.variants])
+        checks = tuple(
+            _check(bundle, variant, golden, listener)
+            for variant in bundle.manifest.variants
+            for golden in _goldens(bundle, variant)
+        )
+        failed = [check for check in checks if not check.passed]
+        if failed:
+            worst = failed[0]
+            raise VerificationError(
+                f"variant {worst.variant!r} agrees with its golden {worst.golden} to {worst.psnr_db} dB only, "
+                f"{worst.min_psnr_db:g} dB is required, run by {worst.runtime}; rebuild the bundle with these tool versions."
+            )
+        for check in checks:
+            if check.seam_error is not None and not check.seam_error <= SEAM:
+                raise VerificationError(
+                    f"variant {check.variant!r} makes tiles that differ at their seams by {check.seam_error:g} of the output's range, "
+                    "more than 1/255; rebuild the bundle with these tool versions."
+                )
+        return Verification(model=bundle.manifest.model.name, bundle_sha256=bundle.sha256, checks=checks)
+
+
+def _goldens(bundle: Bundle, variant: Variant) -> list[Golden]:
+    """The goldens of the variant's picture size. Raises VerificationError where there is none."""
+    found = [golden for golden in bundle.manifest.goldens if any(e.variant == variant.id for e in golden.expected)]
+    if not found:
+        raise VerificationError(f"no golden has an output for variant {variant.id!r}; rebuild the bundle.")
+    return found
+
+
+def _check(bundle: Bundle, variant: Variant, golden: Golden, listener: Listener) -> Check:
+    what = f"variant {variant.id!r}"
+    expected = next(e for e in golden.expected if e.variant == variant.id)
+    with tempfile.TemporaryDirectory(prefix="edgebundle-verify-") as folder:
+        job = VerifyJob(
+            root=bundle.root.absolute(),
+            variant=variant,
+            golden=golden,
+            inputs=specs_of(bundle.manifest.inputs, variant.inputs),
+            outputs=specs_of(bundle.manifest.outputs, variant.outputs),
+        )
+        text = run_job(
+            job, Path(folder), what=what, limits=LimitsSection(), on_stage=lambda stage: listener.stage(what, stage)
+        )
+    listener.done(what, cached=False)
+    result = VerifyResult.model_validate_json(text)
+    return Check(
+        variant=variant.id,
+        golden=golden.id,
+        runtime=result.runtime,
+        psnr_db=result.psnr_db,
+        min_psnr_db=expected.min_psnr_db,
+        source_psnr_db=result.source_psnr_db,
+        seam_error=result.seam_error,
+        tiles=_tiles(variant),
+    )
+
+
+def _tiles(variant: Variant) -> str:
+    if variant.tiling is None:
+        return ""
+    if not variant.tiling.allowed:
+        return f"no: {variant.tiling.reason}"
+    high, wide = logical_shape(variant.inputs[0])[2:]
+    try:
+        Tiler.of(high, wide, int(variant.tiling.scale or 1), variant.tiling)
+    except InputError as error:
+        return f"no: {error}"
+    return f"{high} x {wide}, overlap {variant.tiling.overlap}, {variant.predicted_peak_memory_bytes / 1e6:.0f} MB each"

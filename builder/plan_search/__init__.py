@@ -1,0 +1,10 @@
+"""Plans found: which scheme each layer gets so that quality, bytes and cost stay within budgets.
+
+Every decision is made on exported files, run in their own runtime on held-out data.
+"""
+
+from builder.plan_search.output import found_files, write_found
+from builder.plan_search.result import SearchResult, unmet
+from builder.plan_search.run import find_plans, search_variant
+
+__all__ = ["SearchResult", "find_plans", "found_files", "search_variant", "unmet", "write_found"]

@@ -1,0 +1,118 @@
+"""What a search leaves: every trial, the chosen plan or the nearest ones, the trade-off curve, and each layer's damage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from builder.plan_search.goal import Goal, Measures
+from builder.plan_search.trials import Trial
+from builder.project.config import SearchSection
+
+
+class LayerDamage(BaseModel):
+    """Layers lowered alone to `low`: the PSNR of all else high, the noise power this adds, and the bytes it saves.
+
+    Not `measured`: the noise is the layer's simulated part of what the whole network in `low` measured.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    layers: tuple[str, ...]
+    low: str
+    psnr_db: float
+    noise: float
+    bytes_saved: int
+    noise_per_byte: float
+    measured: bool = True
+
+
+class SearchResult(BaseModel):
+    """`chosen` is the number of the trial that meets every budget best, None when none does.
+
+    Then `nearest_small` is the best of those within bytes and cost, `nearest_good` of those good enough. `curve` holds the
+    trials that no other beats in quality and size at once, by bytes. `layers` are those of a trial's `schemes`, in order.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    variant: str
+    backend: str
+    delegate: str
+    budgets: SearchSection
+    cost: str | None
+    layers: tuple[str, ...]
+    chosen: int | None
+    nearest_small: int | None
+    nearest_good: int | None
+    curve: tuple[int, ...]
+    damage: tuple[LayerDamage, ...]
+    trials: tuple[Trial, ...]
+    plan: str | None
+
+    def trial(self, number: int) -> Trial:
+        return self.trials[number - 1]
+
+    def measures(self, number: int) -> Measures:
+        found = self.trial(number).measures
+        if found is None:
+            raise ValueError(f"trial {number} failed")
+        return found
+
+
+def curve(trials: Sequence[Trial], goal: Goal) -> tuple[int, ...]:
+    """Trials that no other equals or beats in quality, bytes and (where it counts) cost, by bytes."""
+    names = (goal.quality().objective, "bytes", *(["cost"] if "cost" in (*goal.limits, goal.objective) else []))
+    points: list[tuple[Trial, tuple[float, ...]]] = []
+    for trial in trials:
+        if trial.measures is not None:
+            found = trial.measures.quantities()
+            if all(name in found for name in names):
+                points.append((trial, tuple(found[name] for name in names)))  # type: ignore[index]
+    kept: dict[tuple[float, ...], int] = {}
+    for trial, point in points:
+        beaten = any(all(a <= b for a, b in zip(o, point, strict=True)) and o != point for _, o in points)
+        if not beaten:
+            kept.setdefault(point, trial.number)
+    return tuple(number for _, number in sorted(kept.items(), key=lambda item: (item[0][1], item[0])))
+
+
+def nearest(trials: Sequence[Trial], goal: Goal) -> tuple[int | None, int | None]:
+    """The best trial within the limits of bytes and cost, and the smallest of those within the limits of quality."""
+    small, good = goal.resources(), goal.quality()
+    whole = []
+    for trial in trials:
+        if trial.measures is not None and {*goal.limits, goal.objective} <= set(trial.measures.quantities()):
+            whole.append((trial.number, trial.measures))
+    within = [(good.rank(m), number) for number, m in whole if small.met(m)]
+    enough = [(small.rank(m), number) for number, m in whole if good.met(m)]
+    return (min(within)[1] if within else None), (min(enough)[1] if enough else None)
+
+
+def unmet(result: SearchResult) -> str:
+    """One sentence: which budgets no plan meets together, and the nearest plans on each side."""
+    b = result.budgets
+    wanted = [
+        text
+        for value, text in (
+            (b.min_psnr_db, f"min_psnr_db = {b.min_psnr_db}"),
+            (b.min_ssim, f"min_ssim = {b.min_ssim}"),
+            (b.min_perceptual, f"min_perceptual = {b.min_perceptual}"),
+            (b.min_top1, f"min_top1 = {b.min_top1}"),
+            (b.max_bytes, f"max_bytes = {b.max_bytes!r}"),
+            (b.max_cost, f"max_cost = {b.max_cost}"),
+        )
+        if value is not None
+    ]
+    sides = [
+        f"{what} trial {number} ({result.measures(number).describe()})" if number else f"no plan is {lack}"
+        for what, lack, number in (
+            ("small enough is", "small enough", result.nearest_small),
+            ("good enough is", "good enough", result.nearest_good),
+        )
+    ]
+    return (
+        f"no plan of {len(result.trials)} trials meets {' and '.join(wanted)} for variant {result.variant!r}: "
+        f"{'; '.join(sides)}; move one of these budgets in [variant.search] of builder.toml."
+    )

@@ -1,0 +1,249 @@
+"""One search from a variant of builder.toml to a kept result; a second one with equal inputs only reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from pathlib import Path
+from threading import Event
+
+from builder.backends import BACKENDS
+from builder.bundle import file_sha256
+from builder.errors import ConfigError, ConversionError, VerificationError
+from builder.plan_search.cost import INSTRUCTIONS, LATENCY, CostMeter, MacCost, measure_name
+from builder.plan_search.goal import Goal
+from builder.plan_search.ledger import COUNTED_MACS
+from builder.plan_search.measured import ARM64, Harness, InstructionCost, LatencyCost, harness_sha256
+from builder.plan_search.page import page
+from builder.plan_search.result import LayerDamage, SearchResult, curve, nearest, unmet
+from builder.plan_search.simulation import Simulation
+from builder.plan_search.space import Space, make_space, plan_of, plan_text
+from builder.plan_search.strategy import Damage, Search
+from builder.plan_search.trials import PARALLEL, Exporter, Trial
+from builder.precision.plan import PlanFile, load_plan, resolve
+from builder.precision.scheme import parse_scheme
+from builder.project.config import SearchSection, VariantSection
+from builder.project.project import Project
+from builder.quality.perceptual import require_packages
+from builder.steps.listener import Listener, Silent
+from builder.steps.source import SourceStep
+from builder.steps.variant import VariantStep, lower_variant, plan_variant
+from builder.storage.cache import content_key, entry, locked, publishing, versions
+from builder.workers.cluster import Cluster
+from builder.workers.supervisor import RunJob, run_job
+
+RESULT, PLAN, PAGE = "result.json", "plan.toml", "page.html"
+
+
+def find_plans(project: Project, source: SourceStep, sections: Sequence[VariantSection], listener: Listener) -> Project:
+    """The project with the plan of every searched variant. Raises VerificationError where budgets are not met."""
+    found: dict[str, PlanFile] = {}
+    for section in sections:
+        if section.search is not None:
+            folder, result = search_variant(project, source, section, listener)
+            if result.chosen is None:
+                raise VerificationError(unmet(result))
+            found[section.name] = load_plan(folder / PLAN)
+    return replace(project, found=found)
+
+
+def search_variant(
+    project: Project, source: SourceStep, section: VariantSection, listener: Listener, *, cluster: str | None = None
+) -> tuple[Path, SearchResult]:
+    """The result of a variant's search and its directory: `result.json`, `page.html` and, when budgets are met, `plan.toml`.
+
+    `cluster`: address of a Dask scheduler whose workers do the trials.
+
+    Raises ConfigError, ConversionError when no stock recipe can be exported, Interrupted.
+    """
+    search = section.search
+    if search is None:
+        raise ConfigError(f"variant {section.name!r} has no [variant.search] in builder.toml.")
+    backend = BACKENDS[section.backend]
+    if search.needs_perceptual:
+        require_packages(project.folder / search.lpips if search.lpips else None)
+    space = make_space(
+        source.result.layers,
+        backend,
+        section.backend,
+        section.delegate,
+        search.schemes,
+        calibrated=bool(project.data.calibration),
+        max_cost=search.max_cost,
+    )
+    cost_name = measure_name(section.backend, search.device) if search.needs_cost else None
+    key = content_key(
+        {
+            "source": source.key,
+            "section": section.model_dump(mode="json"),
+            "calibration": [file.sha256 for file in project.data.calibration],
+            "versions": versions(backend.PACKAGES),
+            "cost": [cost_name, harness_sha256()] if cost_name else None,
+            "lpips": file_sha256(project.folder / search.lpips) if search.needs_perceptual and search.lpips else None,
+        }
+    )
+    what = f"search of variant {section.name!r}"
+    with locked(f"search {key}"):
+        folder = entry("search", key)
+        cached = folder.is_dir()
+        if not cached:
+            with publishing("search", key) as work:
+                _search(project, source, section, search, space, cost_name, work, listener, what, cluster)
+    listener.done(what, cached=cached)
+    return folder, SearchResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
+
+
+def _search(
+    project: Project,
+    source: SourceStep,
+    section: VariantSection,
+    budgets: SearchSection,
+    space: Space,
+    cost_name: str | None,
+    work: Path,
+    listener: Listener,
+    what: str,
+    cluster: str | None,
+) -> None:
+    goal = Goal.of(budgets)
+
+    def told(count: int, best: Trial | None) -> None:
+        so_far = f"best {best.measures.describe()}" if best and best.measures else "none measured"
+        short = "" if best and best.measures and goal.met(best.measures) else " (budgets not met yet)"
+        listener.stage(what, f"trial {count} of at most {budgets.max_trials}; {so_far}{short}")
+
+    stop = Event()
+    told(0, None)
+    with Cluster(cluster) if cluster else nullcontext() as remote:
+        run, parallel = (remote.run, remote.size) if remote else (run_job, PARALLEL)
+        cost = _cost_meter(project, source, section, cost_name, run, stop)
+        if isinstance(cost, InstructionCost):
+            cost.begin()
+        exporter = Exporter(project, source, section, cost, run, stop, parallel)
+        calibrated = bool(project.data.calibration)
+        simulation = Simulation(project=project, source=source, run=run, stop=stop)
+        threads = ThreadPoolExecutor(1)
+        simulated = threads.submit(simulation.noise, space, what, listener)
+        threads.shutdown(wait=False)
+        search = Search(
+            space=space,
+            table=source.result.layers,
+            goal=goal,
+            measure=exporter.measure,
+            allowed=exporter.allowed,
+            count=None if cost is None or isinstance(cost, MacCost) else exporter.count,
+            most_macs=COUNTED_MACS,
+            tune=calibrated,
+            between=calibrated and "static_wi8_ai8" in BACKENDS[section.backend].BETWEEN,
+            simulated=simulated.result,
+            parallel=parallel,
+            max_trials=budgets.max_trials,
+            told=told,
+        )
+        try:
+            search.run()
+        finally:
+            stop.set()  # a count or a simulation that goes on in the background
+    best = search.best()
+    if best is None:
+        raise ConversionError(f"{what} measured nothing: {search.trials[0].failure}")
+    met = best.measures is not None and goal.met(best.measures)
+    plan = _plan(source, section, search, best) if met else None
+    small, good = (None, None) if met else nearest(search.trials, goal)
+    result = SearchResult(
+        variant=section.name,
+        backend=section.backend,
+        delegate=section.delegate,
+        budgets=budgets,
+        cost=cost_name,
+        layers=space.names,
+        chosen=best.number if met else None,
+        nearest_small=small,
+        nearest_good=good,
+        curve=curve(search.trials, goal),
+        damage=tuple(LayerDamage(**asdict(d), noise_per_byte=d.noise_per_byte) for d in search.damages),
+        trials=tuple(search.trials),
+        plan=plan,
+    )
+    pictures = {t.number: p for t in search.trials if (p := exporter.picture(t.choice)) is not None}
+    references = source.result.golden_references
+    reference = (
+        next((source.folder / t.file for t in references[0] if t.encoding == "png"), None) if references else None
+    )
+    (work / RESULT).write_text(result.model_dump_json(indent=1), encoding="utf-8")
+    (work / PAGE).write_text(page(result, pictures, reference), encoding="utf-8")
+    if plan is not None:
+        (work / PLAN).write_text(plan, encoding="utf-8")
+        _same(source, work / PLAN, best)
+
+
+def _cost_meter(
+    project: Project,
+    source: SourceStep,
+    section: VariantSection,
+    name: str | None,
+    run: RunJob,
+    stop: Event,
+) -> CostMeter | None:
+    if name is None:
+        return None
+    if name != INSTRUCTIONS and not name.startswith(LATENCY):
+        return MacCost(layers=source.result.layers)
+    floats = VariantSection(backend=section.backend, delegate=section.delegate, id=section.name, scheme="fp32")
+    plan = plan_variant(project, source, floats)
+    device = section.search.device if section.search is not None and name != INSTRUCTIONS else None
+    harness = Harness(project=project, source=source, device=device or ARM64, stop=stop)
+
+    def exported() -> VariantStep:
+        return lower_variant(project, source, floats, plan, Silent(), stop, run)
+
+    if device is None:
+        return InstructionCost(harness=harness, floats=exported)
+    return LatencyCost(harness=harness, floats=exported)
+
+
+def _plan(source: SourceStep, section: VariantSection, search: Search, best: Trial) -> str:
+    """The plan as a file, with the reason beside every layer that is kept above the common scheme."""
+    plan = plan_of(search.space.names, best.choice)
+    width = {name: _width(name) for name in search.space.schemes}
+    common = plan.rule[0].scheme
+    by_layer: dict[str, Damage] = {name: d for d in search.damages for name in d.layers}
+    place = {name: number + 1 for number, d in enumerate(search.damages) for name in d.layers}
+    why: dict[str, str] = {}
+    for rule in plan.rule[1:]:
+        name = (rule.match or "").replace("\\", "")
+        damage = by_layer.get(name)
+        if damage is None:
+            continue
+        if damage.bytes_saved <= 0 and width[rule.scheme] > width[common]:
+            why[rule.match or ""] = f"kept high: {damage.low} saves no byte here"
+            continue
+        kept = "lowered" if width[rule.scheme] < width[common] else "kept high"
+        group = f"{', '.join(damage.layers)} alone" if len(damage.layers) > 1 else "it alone"
+        why[rule.match or ""] = (
+            f"{kept}: {'' if damage.measured else 'about '}{damage.psnr_db:.1f} dB with {group} in {damage.low}, "
+            f"place {place[name]} of {len(search.damages)} by damage per byte saved"
+        )
+    budgets = section.search.model_dump(exclude_none=True, exclude={"max_trials"}) if section.search else {}
+    title = [
+        f"Found by 'builder search' for variant {section.name}: {best.measures.describe() if best.measures else ''}.",
+        f"Budgets: {', '.join(f'{name} = {value}' for name, value in budgets.items())}; trial {best.number} of {len(search.trials)}.",
+    ]
+    return plan_text(plan, title, why)
+
+
+def _width(scheme_name: str) -> tuple[int, int]:
+    """Precision of weights, then of arithmetic: floats, 16 bits, then 8 bits with floats between the layers, and without."""
+    scheme = parse_scheme(scheme_name, where="plan")
+    arithmetic = {"dynamic": 2, "static": 3 if scheme.activation_bits == 16 else 1}
+    return scheme.weight_bits, arithmetic.get(scheme.mode, 4)
+
+
+def _same(source: SourceStep, path: Path, best: Trial) -> None:
+    """The written plan gives every layer what the trial had."""
+    resolved = resolve(load_plan(path), source.result.layers, where=path.name)
+    got = tuple(resolved.scheme(name).name for name in source.result.layers.names())
+    if (got, resolved.calibration, resolved.between) != (best.schemes, best.settings, best.between):
+        raise VerificationError("the plan that was found cannot be written as rules; report this with the model.")

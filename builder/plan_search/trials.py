@@ -1,0 +1,150 @@
+"""A trial is a plan whose artifact was exported, read back, and run on the held-out data; each is kept by content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from builder.backends import BACKENDS
+from builder.backends.coreml.convert import require_system
+from builder.backends.support import SupportedPlan, check_support
+from builder.bundle import tree_bytes
+from builder.errors import ConfigError, ConversionError, VerificationError
+from builder.plan_search.cost import CostMeter, MacCost
+from builder.plan_search.goal import Measures
+from builder.plan_search.space import Choice, Schemes, plan_of
+from builder.precision.plan import Between, resolve
+from builder.precision.ranges import PLAIN, CalibrationSettings
+from builder.process import results_of
+from builder.project.config import VariantSection
+from builder.project.project import Project
+from builder.steps.listener import Silent
+from builder.steps.source import SourceStep
+from builder.steps.variant import VariantStep, lower_variant
+from builder.workers.messages import PerceptualRequest
+from builder.workers.supervisor import RunJob
+
+PARALLEL = 2
+Result = TypeVar("Result")
+
+Origin = Literal["uniform", "settings", "one layer lowered", "search"]
+
+
+class Trial(BaseModel):
+    """One plan and what became of it: `measures`, or the sentence of its failure."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    number: int
+    origin: Origin
+    what: str
+    schemes: tuple[str, ...]
+    settings: CalibrationSettings = PLAIN
+    between: Between = "float"
+    measures: Measures | None
+    failure: str | None
+
+    @property
+    def choice(self) -> Choice:
+        return Choice(schemes=self.schemes, settings=self.settings, between=self.between)
+
+
+class Exporter:
+    """Measures plans of one searched variant, some at a time; an earlier search's trials are only read."""
+
+    def __init__(
+        self,
+        project: Project,
+        source: SourceStep,
+        section: VariantSection,
+        cost: CostMeter | None,
+        run: RunJob,
+        stop: Event,
+        parallel: int = PARALLEL,
+    ) -> None:
+        self._project, self._source, self._section = project, source, section
+        self._parallel = parallel
+        self._cost, self._run, self._stop = cost, run, stop
+        search = section.search
+        self._perceptual = (
+            PerceptualRequest(lpips=project.folder / search.lpips if search.lpips else None)
+            if search is not None and search.needs_perceptual
+            else None
+        )
+        self.steps: dict[Choice, VariantStep] = {}
+
+    def measure(self, plans: Sequence[Choice]) -> list[Measures | str]:
+        """Measures, or the failure's sentence, of every plan in order; cost only where it is a sum of MACs. Raises Interrupted."""
+        return self._each(self._one, plans)
+
+    def count(self, plans: Sequence[Choice]) -> list[float | str]:
+        """Cost, or the failure's sentence, of plans that were measured. Raises Interrupted."""
+        return self._each(self._count, plans)
+
+    def _each(self, work: Callable[[Choice], Result], plans: Sequence[Choice]) -> list[Result]:
+        with ThreadPoolExecutor(self._parallel) as threads:
+            try:
+                return results_of([threads.submit(work, plan) for plan in plans])
+            except BaseException:  # Ctrl-C: the others end now
+                self._stop.set()
+                threads.shutdown(cancel_futures=True)
+                raise
+
+    def _count(self, choice: Choice) -> float | str:
+        if self._cost is None:
+            return "no budget asks for cost"
+        try:
+            return self._cost.ratio(self.steps[choice], choice.schemes)
+        except (ConversionError, VerificationError) as error:
+            return str(error)
+
+    def _one(self, choice: Choice) -> Measures | str:
+        supported = self._supported(choice)
+        try:
+            step = lower_variant(
+                self._project, self._source, self._section, supported, Silent(), self._stop, self._run, self._perceptual
+            )
+        except (ConversionError, VerificationError) as error:
+            return str(error)
+        self.steps[choice] = step
+        quality = step.result.quality
+        return Measures(
+            psnr_db=quality.psnr_db_worst,
+            psnr_db_mean=quality.psnr_db_mean,
+            ssim=quality.ssim_worst,
+            ssim_mean=quality.ssim_mean,
+            perceptual=step.result.perceptual,
+            top1=quality.top1_agreement,
+            bytes=tree_bytes(step.folder / step.result.artifact),
+            cost=self._cost.ratio(step, choice.schemes) if isinstance(self._cost, MacCost) else None,
+        )
+
+    def allowed(self, schemes: Schemes) -> bool:
+        """Whether the backend has each layer's scheme beside the others'."""
+        try:
+            self._supported(Choice(schemes=schemes))
+        except ConfigError:
+            return False
+        return True
+
+    def _supported(self, choice: Choice) -> SupportedPlan:
+        table, section = self._source.result.layers, self._section
+        where = f"a trial of variant {section.name!r}"
+        resolved = resolve(plan_of(table.names(), choice), table, where=where)
+        found = check_support(resolved, table, BACKENDS[section.backend], section.delegate, where=where)
+        if section.deployment_target is not None:
+            require_system(found.plan, section.deployment_target)
+        return found
+
+    def picture(self, choice: Choice) -> Path | None:
+        """The first picture that the plan's artifact gave for the first evaluation sample."""
+        step = self.steps.get(choice)
+        if step is None:
+            return None
+        goldens = step.result.golden_outputs
+        return next((step.folder / t.file for t in (goldens[0] if goldens else ()) if t.encoding == "png"), None)

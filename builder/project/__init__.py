@@ -1,0 +1,1 @@
+"""What the user asked for: builder.toml, data, model files, variants."""

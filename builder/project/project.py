@@ -1,0 +1,83 @@
+"""A builder.toml with everything it names, resolved and hashed: what decides the result of every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from builder.bundle import file_sha256
+from builder.errors import ConfigError, SourceError
+from builder.precision.plan import PlanFile, load_plan, uniform_plan
+from builder.precision.presets import PREFIX, plan_path
+from builder.project.config import IMPORT_PACKAGES, Config, VariantSection, load_config, source_kind
+from builder.project.data import DataSets, find_data
+from builder.project.model_files import model_sha256
+from builder.storage.cache import code_sha256, content_key, versions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """`folder` is where builder.toml lies and what its paths are relative to; `found` are searched plans by variant name."""
+
+    config: Config
+    folder: Path
+    data: DataSets
+    checkpoint_sha256: str
+    code: str
+    found: Mapping[str, PlanFile] = field(default_factory=dict)
+
+    def plan(self, variant: VariantSection) -> tuple[PlanFile, str]:
+        """The plan of a variant and how errors name it."""
+        if variant.search is not None:
+            if variant.name not in self.found:
+                raise ConfigError(
+                    f"the plan of variant {variant.name!r} is searched; run 'builder search' to see it, or 'builder convert'."
+                )
+            return self.found[variant.name], f"the searched plan of variant {variant.name!r}"
+        if variant.plan is None:
+            return uniform_plan(variant.scheme or "fp32"), f"variant {variant.name!r}"
+        path = plan_path(variant.plan, self.folder)
+        return load_plan(path), variant.plan if variant.plan.startswith(PREFIX) else str(path)
+
+    def source_key(self) -> str:
+        sources = {p.relative_to(self.folder).as_posix(): file_sha256(p) for p in sorted(self.folder.rglob("*.py"))}
+        labels = [
+            file_sha256(self.folder / o.labels)
+            for o in self.config.output
+            if o.labels and (self.folder / o.labels).is_file()
+        ]
+        return content_key(
+            {
+                "model": self.config.model.model_dump(mode="json", exclude={"name", "version", "licence"}),
+                "tensors": [t.model_dump(mode="json") for t in (*self.config.input, *self.config.output)],
+                "checkpoint": self.checkpoint_sha256,
+                "sources": sources,
+                "labels": labels,
+                "evaluation": [file.sha256 for file in self.data.evaluation],
+                "frozen_by": [file.sha256 for file in self.data.calibration]
+                if self.config.legalize.freeze_norms
+                else None,
+                "versions": versions(
+                    ("torch", "numpy", "pillow", *IMPORT_PACKAGES.get(source_kind(self.config.model.source), ()))
+                ),
+                "code": self.code,
+            }
+        )
+
+
+def open_project(path: Path) -> Project:
+    """Read builder.toml and find all that it names. Raises ConfigError, DataError, SourceError; imports nothing heavy."""
+    config = load_config(path)
+    folder = (path if path.is_dir() else path.parent).resolve()
+    weights = folder / (config.model.checkpoint or config.model.source)
+    if not weights.exists():
+        key = "checkpoint" if config.model.checkpoint else "source"
+        raise SourceError(f"{weights} does not exist; correct '{key}' in builder.toml.")
+    return Project(
+        config=config,
+        folder=folder,
+        data=find_data(config, folder),
+        checkpoint_sha256=model_sha256(weights),
+        code=code_sha256(Path(__file__).resolve().parents[1]),
+    )

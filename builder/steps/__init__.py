@@ -1,0 +1,1 @@
+"""One cached step each: its key, its job, its result."""

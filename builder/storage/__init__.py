@@ -1,0 +1,1 @@
+"""What is kept on disk: results by content, outputs, environments of other tools."""

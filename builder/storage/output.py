@@ -1,0 +1,105 @@
+"""Output directories: written aside and renamed when complete, and never over somebody else's files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import Timeout
+
+from builder.bundle import OWNER_FILE, file_sha256, tree_files
+from builder.errors import OutputError
+from builder.storage.cache import locked
+
+
+@contextmanager
+def replacing(out: Path) -> Iterator[Path]:
+    """A fresh directory that becomes `out` as a whole when the block ends well; an earlier output of ours goes away.
+
+    Raises OutputError when `out` holds files that are not ours, cannot be written, or is being written by another build.
+    """
+    out = out.absolute()
+    refuse_foreign(out)
+    try:
+        with locked(f"output {out}", wait_s=0):
+            out.parent.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(out)
+            work = Path(tempfile.mkdtemp(prefix=f".{out.name}.new-", dir=out.parent))
+            try:
+                yield work
+                _mark(work)
+                work.chmod(0o755)
+                _swap(work, out)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+    except Timeout as error:
+        raise OutputError(f"another build is writing {out}; wait for it or choose another -o.") from error
+    except OSError as error:
+        raise OutputError(
+            f"{out} cannot be written ({error.strerror or error}); choose another -o or free space."
+        ) from error
+
+
+def refuse_foreign(out: Path) -> None:
+    """Raise OutputError when `out` exists and holds anything that we did not write there, or that was changed since."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise OutputError(f"{out} exists and is not a directory; choose another -o.")
+    try:
+        ours: dict[str, str] = json.loads((out / OWNER_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        ours = {}
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{out / OWNER_FILE} is damaged ({error}); move {out} away or choose another -o.") from error
+    for path in tree_files(out):
+        name = path.relative_to(out).as_posix()
+        if name == OWNER_FILE:
+            continue
+        if name not in ours:
+            raise OutputError(f"{out} holds {name}, which this tool did not write; choose another -o or move it away.")
+        if file_sha256(path) != ours[name]:
+            raise OutputError(
+                f"{out} holds {name}, which was changed since this tool wrote it; choose another -o or move it away."
+            )
+
+
+def remove_leftovers(out: Path) -> None:
+    """Directories that a killed build left beside `out`; safe under the lock of `out`."""
+    for kind in ("new", "old"):
+        for path in out.parent.glob(f".{_escape(out.name)}.{kind}-*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def copy_into(source: Path, target: Path) -> None:
+    """Copy the files of a directory (or one file) with plain modes; what is executable stays so."""
+    for path in tree_files(source):
+        to = target / path.relative_to(source) if source.is_dir() else target
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, to)
+        if os.access(path, os.X_OK):
+            to.chmod(0o755)
+
+
+def _escape(name: str) -> str:
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
+
+
+def _mark(work: Path) -> None:
+    hashes = {p.relative_to(work).as_posix(): file_sha256(p) for p in tree_files(work)}
+    (work / OWNER_FILE).write_text(json.dumps(hashes, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _swap(work: Path, out: Path) -> None:
+    if not out.exists():
+        work.rename(out)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old-", dir=out.parent)) / "was"
+    out.rename(old)
+    work.rename(out)
+    shutil.rmtree(old.parent, ignore_errors=True)

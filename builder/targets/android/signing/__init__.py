@@ -1,0 +1,1 @@
+"""Signatures of APKs and app bundles: written and checked."""

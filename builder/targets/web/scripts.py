@@ -1,0 +1,83 @@
+"""The page's scripts and the runtime, built once from the sources with pinned npm packages and kept in the cache."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from builder.bundle import file_sha256, tree_files
+from builder.storage import cache
+from builder.targets.web import node
+
+STEP = "web-scripts"
+SOURCES = ("package.json", "package-lock.json", "src", "static")
+INSTALL_S = 600.0
+BUILD_S = 120.0
+BUILD_MARK = "@BUILD@"  # in sw.js, until the page is written
+# The runtime's own files: without relaxed SIMD, with it, and with threads. LiteRT.js takes the one that the browser can run.
+WASM = ("litert_wasm_compat_internal", "litert_wasm_internal", "litert_wasm_threaded_internal")
+_SCRIPTS = {"src/app.ts": "app.js", "src/sw.ts": "sw.js", "src/runtime.ts": "runtime/litert.js"}
+
+
+def built_scripts(sources: Path) -> Path:
+    """A directory with `app.js`, `sw.js`, `runtime/` and `NOTICES.txt`. Raises MissingToolError, ConversionError."""
+    names = [path for name in SOURCES if name != "static" for path in _files(sources / name)]
+    key = cache.content_key(
+        [
+            [f"{file_sha256(path)} {path.relative_to(sources).as_posix()}" for path in names],
+            cache.code_sha256(Path(__file__).parent),
+        ]
+    )
+    with cache.locked(f"{STEP} {key}"):
+        if not cache.entry(STEP, key).is_dir():
+            with cache.publishing(STEP, key) as work:
+                _build(sources, work)
+    return cache.entry(STEP, key) / "files"
+
+
+def _files(path: Path) -> list[Path]:
+    return list(tree_files(path)) if path.is_dir() else [path]
+
+
+def _build(sources: Path, work: Path) -> None:
+    project = work / "project"
+    project.mkdir()
+    for name in SOURCES:
+        if name != "static":
+            copy = shutil.copytree if (sources / name).is_dir() else shutil.copyfile
+            copy(sources / name, project / name)
+    # No script of a package runs: an install can only unpack what the lock's hashes name.
+    words: list[str | Path] = [
+        "ci",
+        "--ignore-scripts",
+        "--omit=dev",
+        "--no-audit",
+        "--no-fund",
+        "--prefer-offline",
+        "--loglevel=error",
+    ]
+    node.run("npm", words, what="fetch the page's npm packages", cwd=project, timeout_s=INSTALL_S)
+    out = work / "files"
+    for source, target in _SCRIPTS.items():
+        words = [
+            project / "node_modules" / "esbuild" / "bin" / "esbuild", source, "--bundle", "--format=iife", "--minify",
+            "--target=es2022", "--charset=utf8", "--legal-comments=none", f'--define:BUILD="{BUILD_MARK}"', f"--outfile={out / target}",
+            "--log-level=warning",
+        ]  # fmt: skip
+        node.run("node", words, what=f"build {target}", cwd=project, timeout_s=BUILD_S)
+    runtime = project / "node_modules" / "@litertjs" / "core"
+    for name in WASM:
+        for suffix in (".js", ".wasm"):
+            shutil.copyfile(runtime / "wasm" / f"{name}{suffix}", out / "runtime" / f"{name}{suffix}")
+    (out / "NOTICES.txt").write_text(_notices(project), encoding="utf-8")
+    shutil.rmtree(project)
+
+
+def _notices(project: Path) -> str:
+    """A line for each package whose code is in the page: its name, version and licence."""
+    lines = []
+    for package in ("@litertjs/core", "@litertjs/wasm-utils"):
+        facts = json.loads((project / "node_modules" / package / "package.json").read_text(encoding="utf-8"))
+        lines.append(f"{facts['name']} {facts['version']}: {facts.get('license', 'unknown')}")
+    return "\n".join(["Libraries in this page and their licences", "", *lines]) + "\n"

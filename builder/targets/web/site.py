@@ -1,0 +1,62 @@
+"""The page's files put together: scripts, runtime, bundle. The same inputs give the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import shutil
+from pathlib import Path
+
+from builder.bundle import Bundle, file_sha256, tree_files
+from builder.targets.web.scripts import BUILD_MARK
+
+STATIC = ("style.css", "icon.svg")
+
+
+def write_site(bundle: Bundle, scripts: Path, static: Path, out: Path) -> None:
+    """Write the page to `out`, which must not exist."""
+    shutil.copytree(scripts, out)
+    for name in STATIC:
+        shutil.copyfile(static / name, out / name)
+    shutil.copytree(bundle.root, out / "bundle")
+    model = bundle.manifest.model
+    size = _first_size(out, bundle)
+    page = (static / "index.html").read_text(encoding="utf-8")
+    for mark, text in (
+        ("@NAME@", model.name),
+        ("@LICENCE@", f"{model.name} {model.version}, {model.licence}"),
+        ("@SIZE@", size),
+    ):
+        page = page.replace(mark, html.escape(text, quote=True))
+    (out / "index.html").write_text(page, encoding="utf-8")
+    (out / "app.webmanifest").write_text(_web_manifest(model.name), encoding="utf-8")
+    worker = out / "sw.js"
+    worker.write_text(worker.read_text(encoding="utf-8").replace(BUILD_MARK, _build_of(out)), encoding="utf-8")
+
+
+def _first_size(out: Path, bundle: Bundle) -> str:
+    """What the first use loads, as the page prints it: the largest runtime and the largest variant, uncompressed."""
+    runtime = max(path.stat().st_size for path in (out / "runtime").glob("*.wasm"))
+    variant = max(variant.bytes for variant in bundle.manifest.variants)
+    return f"{(runtime + variant) / 1e6:.1f} MB"
+
+
+def _web_manifest(name: str) -> str:
+    facts = {
+        "name": name,
+        "short_name": name[:12],
+        "start_url": "./",
+        "scope": "./",
+        "display": "standalone",
+        "background_color": "#ffffff",
+        "theme_color": "#3949ab",
+        "icons": [{"src": "icon.svg", "sizes": "any", "type": "image/svg+xml", "purpose": "any"}],
+    }
+    return json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
+
+
+def _build_of(out: Path) -> str:
+    """Hash of all files, so that a new page never mixes with what a browser kept of an old one."""
+    lines = [f"{file_sha256(path)} {path.relative_to(out).as_posix()}" for path in tree_files(out)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

@@ -1,1 +1,0 @@
-"""What a worker process does: one file a job, and what all jobs share in `folder.py`."""

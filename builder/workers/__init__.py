@@ -1,0 +1,1 @@
+"""How work is put into another process, limited in time and memory."""

@@ -1,0 +1,72 @@
+"""What jobs read and leave in directories: stages, the exported source, goldens, references."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from builder.bundle import GoldenTensor, TensorSpec, tree_files
+from builder.bundle.tensors import tensor_to_pixels, write_picture
+from builder.errors import VerificationError
+from builder.graph.model import Model
+from builder.workers.messages import PROGRAM, RESULT, STAGE, SourceResult
+
+if TYPE_CHECKING:
+    from builder.graph.tensors import Tensors
+
+SHORTEST_PLACE = 10
+
+
+def stage(folder: Path, text: str) -> None:
+    """Tell the supervisor what is being done."""
+    temporary = folder / f".{STAGE}"
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(folder / STAGE)
+
+
+def load_source(folder: Path) -> tuple[Model, SourceResult]:
+    """The source job's result as a model. Its program was written by ourselves, into our own cache."""
+    import torch
+
+    source = SourceResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
+    program = torch.export.load(folder / PROGRAM)
+    return Model(program=program, inputs=source.inputs, outputs=source.outputs, layers=source.layers), source
+
+
+def write_golden(
+    folder: Path, prefix: str, tensors: Tensors, specs: tuple[TensorSpec, ...]
+) -> tuple[GoldenTensor, ...]:
+    """Store tensors below `golden/`: pictures as PNG, the rest as raw little-endian float32."""
+    (folder / "golden").mkdir(exist_ok=True)
+    stored = []
+    for spec in specs:
+        is_picture = spec.kind == "image"
+        name = f"golden/{prefix}.{spec.name}.{'png' if is_picture else 'f32'}"
+        if is_picture:
+            write_picture(folder / name, tensor_to_pixels(tensors[spec.name], spec))
+        else:
+            (folder / name).write_bytes(tensors[spec.name].astype("<f4").tobytes())
+        stored.append(GoldenTensor(name=spec.name, file=name, encoding="png" if is_picture else "f32"))
+    return tuple(stored)
+
+
+def read_reference(source: Path, number: int) -> Tensors:
+    import numpy as np
+
+    with np.load(source / "reference" / f"{number:04d}.npz", allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def refuse_paths_of_this_machine(artifact: Path) -> None:
+    """An artifact is shipped to strangers: it may not name the directories it was made in. Raises VerificationError."""
+    places = {str(Path.cwd()), str(Path(__file__).resolve().parents[2]), sys.prefix}
+    # shorter ones, such as /app or /usr, name no machine and stand among the bytes of any large file by chance
+    needles = [place for place in places if len(place) >= SHORTEST_PLACE]
+    for path in tree_files(artifact):
+        content = path.read_bytes()
+        for needle in needles:
+            if needle.encode() in content:
+                raise VerificationError(
+                    f"{artifact.name} contains a path of this machine ({needle}); this is a bug of the converter's version in use."
+                )

@@ -1,0 +1,69 @@
+"""The source job: a model of any kind as one exported program, and its outputs on the evaluation data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from builder.errors import VerificationError
+from builder.graph.culprit import name_overflow
+from builder.graph.refusals import refuse_what_no_file_holds
+from builder.graph.samples import read_sample
+from builder.graph.tiling import tiling_facts
+from builder.workers.jobs.folder import stage, write_golden
+from builder.workers.messages import PROGRAM, SourceJob, SourceResult
+
+if TYPE_CHECKING:
+    from builder.graph.tensors import Tensors
+
+
+def run_source(job: SourceJob, folder: Path) -> SourceResult:
+    import numpy as np
+    import torch
+
+    from builder.sources import load_checked
+    from builder.sources.frozen_norms import freeze_norms
+
+    stage(folder, "load")
+    model, agreement = load_checked(job.config, job.folder, job.evaluation)
+    refuse_what_no_file_holds(model.program)
+    frozen = None
+    if job.config.legalize.freeze_norms:
+        stage(folder, "freeze the statistics of norms")
+        model, frozen = freeze_norms(model, job.calibration, job.evaluation)
+    torch.export.save(model.program, folder / PROGRAM)
+    module = model.program.module()
+    (folder / "reference").mkdir()
+    golden_inputs, golden_references = [], []
+    for number, path in enumerate(job.evaluation):
+        stage(folder, f"source model on evaluation data {number + 1}/{len(job.evaluation)}")
+        sample = read_sample(path, model.inputs)
+        with torch.no_grad():
+            raw = module(*(torch.from_numpy(sample[spec.name]) for spec in model.inputs))
+        values = list(raw) if isinstance(raw, tuple | list) else [raw]
+        outputs: Tensors = {spec.name: value.numpy() for spec, value in zip(model.outputs, values, strict=True)}
+        for name, value in outputs.items():
+            if not np.isfinite(value).all():
+                inputs = [sample[spec.name] for spec in model.inputs]
+                culprit = name_overflow(model.program, inputs, float(np.finfo("f4").max))
+                by = f", first by {culprit}" if culprit else ""
+                raise VerificationError(
+                    f"the source model gives NaN or infinite values in {name!r} for {path.name}{by}; no artifact of it can be right."
+                )
+        np.savez(folder / "reference" / f"{number:04d}.npz", **outputs)  # type: ignore[arg-type]
+        if number < job.goldens:
+            golden_inputs.append(write_golden(folder, f"golden-{number}.input", sample, model.inputs))
+            golden_references.append(write_golden(folder, f"golden-{number}.reference", outputs, model.outputs))
+    stage(folder, "tiles against the whole")
+    first = read_sample(job.evaluation[0], model.inputs) if job.evaluation else {}
+    tiling = tiling_facts(model.program, model.inputs, model.outputs, first.get(model.inputs[0].name))  # type: ignore[arg-type]
+    return SourceResult(
+        inputs=model.inputs,
+        outputs=model.outputs,
+        layers=model.layers,
+        golden_inputs=tuple(golden_inputs),
+        golden_references=tuple(golden_references),
+        imported=agreement,
+        frozen_norms=frozen,
+        tiling=tiling,
+    )

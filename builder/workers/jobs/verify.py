@@ -1,0 +1,75 @@
+"""The verify job: a bundle's variant run again on a golden picture, and by tiles where they are allowed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from builder.backends import BACKENDS
+from builder.backends.borders import logical
+from builder.bundle.tensors import as_golden, golden_tensor, peak_of, psnr_db
+from builder.errors import InputError
+from builder.graph.tiling import Tiler, enlarged
+from builder.workers.jobs.folder import stage
+from builder.workers.messages import VerifyJob, VerifyResult
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from builder.backends.base import Runner
+    from builder.graph.tensors import Tensors
+
+
+def run_verify(job: VerifyJob, folder: Path) -> VerifyResult:
+    stage(folder, "run")
+    backend = BACKENDS[job.variant.backend]
+    inputs: Tensors = {
+        tensor.name: golden_tensor(job.root, tensor, spec).astype(spec.dtype)
+        for tensor, spec in zip(job.golden.inputs, job.inputs, strict=True)
+    }
+    variant = job.variant
+    runner = backend.runner(job.root / variant.file, variant.inputs, variant.outputs, os.cpu_count() or 1)
+    runner = logical(runner, variant.inputs, variant.outputs, (*job.inputs, *job.outputs))
+    outputs = runner(inputs)
+    expected = next(e.tensors for e in job.golden.expected if e.variant == job.variant.id)
+    worst = {}
+    for what, tensors in (("golden", expected), ("source", job.golden.reference)):
+        psnrs = []
+        for tensor, spec in zip(tensors, job.outputs, strict=True):
+            want = golden_tensor(job.root, tensor, spec)
+            psnrs.append(psnr_db(as_golden(outputs[spec.name], spec, tensor.encoding), want, peak_of(spec, want)))
+        worst[what] = round(min(psnrs), 2)
+    return VerifyResult(
+        runtime=backend.runtime_name(),
+        psnr_db=worst["golden"],
+        source_psnr_db=worst["source"],
+        seam_error=seam_error(job, runner, inputs),
+    )
+
+
+def seam_error(job: VerifyJob, runner: Runner, inputs: Tensors) -> float | None:
+    """How much neighbouring tiles of a larger picture differ where apps mix them, relative to the output's range.
+
+    The picture is made as phones make it: 8 bits in, tiles by the same algorithm, 8 bits out. None where tiles are not allowed.
+    """
+    import numpy as np
+
+    from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels
+
+    tiling = job.variant.tiling
+    if tiling is None or not tiling.allowed:
+        return None
+    source, result = job.inputs[0], job.outputs[0]
+    pixels = tensor_to_pixels(np.asarray(inputs[source.name], np.float32), source)
+
+    def render(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return tensor_to_pixels(runner({source.name: pixels_to_tensor(part, source)})[result.name], result)
+
+    try:
+        tiler = Tiler.of(*pixels.shape[:2], int(tiling.scale or 1), tiling)
+    except InputError:  # of a bundle from before the limit: no phone makes such tiles
+        return None
+    _, seam = tiler.run(enlarged(pixels, tiler.multiple), render)
+    return float(f"{seam / 255:.2g}")

@@ -1,0 +1,1 @@
+"""What the numbers of runs mean: verdicts, comparisons, gates, rankings."""

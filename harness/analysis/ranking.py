@@ -1,0 +1,91 @@
+"""The order of a bundle's variants as phones measured it, written into the bundle: apps take the first that fits their device."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from builder.bundle import MANIFEST, Bundle, Ranking, tree_files
+from harness.analysis.grouping import groups
+from harness.analysis.verdict import exit_code
+from harness.errors import MeasurementError, UsageError
+from harness.records.run import Run
+
+KINDS = ("android", "android-app", "ios")  # whose apps choose by rankings, and name their devices as these records do
+Place = tuple[str | None, str | None]  # SoC, else model
+
+
+def measured_rankings(runs: Iterable[Run], bundle: Bundle) -> tuple[Ranking, ...]:
+    """One order, fastest first, for each SoC (each model where a phone does not name its SoC) that measured two variants or more.
+
+    Counted are the last `ok` measurements of the bundle's very artifacts on phones, runs over minutes apart; phones of one SoC are
+    averaged geometrically, over the variants that all of them measured. Raises MeasurementError when no phone measured two.
+    """
+    wanted = {variant.id: variant.sha256 for variant in bundle.manifest.variants}
+    usable = [r for r in runs if _counts(r) and wanted.get(r.variant) == r.variant_sha256]
+    by_place: dict[Place, dict[tuple[str, str], dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    for group in groups(usable):
+        place = _place(group.last)
+        if place is not None and not group.sustained:
+            latencies = np.concatenate([run.latency_ns for run in group.runs])
+            by_place[place][group.device][group.variant] = float(np.median(latencies))
+    rankings = []
+    for (soc, model), phones in sorted(by_place.items(), key=lambda item: tuple(name or "" for name in item[0])):
+        phones = {device: times for device, times in phones.items() if not _by_its_app(device, phones)}
+        shared = set.intersection(*(set(measured) for measured in phones.values()))
+        mean = {v: float(np.mean([np.log(measured[v]) for measured in phones.values()])) for v in shared}
+        if len(mean) > 1:
+            rankings.append(Ranking(soc=soc, model=model, variants=tuple(sorted(mean, key=lambda v: (mean[v], v)))))
+    if not rankings:
+        raise MeasurementError(
+            f"no phone measured two variants of this bundle well enough to rank them ({len(usable)} usable runs of its artifacts on "
+            "Android and iOS); measure it with 'harness run BUNDLE -d android'."
+        )
+    return tuple(rankings)
+
+
+def write_ranked(bundle: Bundle, rankings: tuple[Ranking, ...], out: Path) -> None:
+    """The bundle with these rankings in its manifest, in the new directory `out`. Raises UsageError when it exists or cannot be written."""
+    if out.exists():
+        raise UsageError(f"{out} exists; choose another place with -o.")
+    manifest = bundle.manifest.model_copy(update={"rankings": rankings})
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        try:
+            listed = {entry.file for entry in manifest.files}
+            for path in tree_files(bundle.root):
+                name = path.relative_to(bundle.root).as_posix()
+                if name in listed:  # not what marks a directory as the builder's
+                    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, folder / name)
+            (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+            folder.chmod(0o755)
+            os.rename(folder, out)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written ({error.strerror}); choose another place with -o.") from error
+
+
+def _counts(run: Run) -> bool:
+    measured = run.metric == "latency" and run.simulated is None and bool(run.latency_ns)
+    return run.device.kind in KINDS and measured and exit_code(run.verdict) == 0
+
+
+def _by_its_app(device: tuple[str, str], phones: dict[tuple[str, str], dict[str, float]]) -> bool:
+    """Whether a phone measured in shell mode was ranked by its app too: users get the app's runtime."""
+    kind, serial = device
+    return kind == "android" and len(phones.get(("android-app", serial), {})) > 1
+
+
+def _place(run: Run) -> Place | None:
+    if run.device.soc.value is not None:
+        return run.device.soc.value, None
+    return None if run.device.model.value is None else (None, run.device.model.value)

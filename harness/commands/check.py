@@ -1,0 +1,86 @@
+"""`harness check`: the gate for CI."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from harness.commands.console import print_json, print_runs, stdout_console
+from harness.errors import MeasurementError, UsageError, VerificationError
+
+if TYPE_CHECKING:
+    from harness.analysis.gate import Decision
+
+
+def check(args: argparse.Namespace) -> int:
+    """Latest run of each variant on each device; a wrong output (5) is worse than a poor measurement (7). Then the baseline, if given."""
+    from harness.analysis.gate import fraction
+    from harness.analysis.grouping import latest
+    from harness.analysis.verdict import exit_code
+    from harness.records.store import stored_runs
+
+    if (args.baseline is None) != (args.max_regression is None):
+        missing = "--baseline RUNS" if args.baseline is None else "--max-regression PERCENT, e.g. 3%"
+        raise UsageError(f"a check against a baseline needs both: add {missing}.")
+    limit = None if args.max_regression is None else fraction(args.max_regression)
+    every = stored_runs(args.runs)
+    runs = latest(every)
+    if not runs:
+        raise UsageError(
+            f"{args.runs} holds no runs to check; measure with 'harness run BUNDLE -d host -o {args.runs}'."
+        )
+    decisions: tuple[Decision, ...] = ()
+    if limit is not None:
+        from harness.analysis.comparison import compare_runs
+        from harness.analysis.gate import decide
+
+        decisions = decide(compare_runs(stored_runs(args.baseline), every), limit)
+    if args.json:
+        from harness.report.comparison import decision_json
+
+        shown = [
+            {
+                "variant": r.variant,
+                "device": r.device.id,
+                "verdict": r.verdict.words,
+                "grade": r.verdict.grade,
+                "code": r.verdict.code,
+            }
+            for r in runs
+        ]
+        print_json({"runs": shown} | ({"baseline": decision_json(decisions)} if limit is not None else {}))
+    else:
+        print_runs(runs)
+        if decisions:
+            from harness.report.comparison import decision_table
+
+            stdout_console().print(decision_table(decisions))
+    codes = [exit_code(entry.verdict) for entry in runs]
+    if VerificationError.exit_code in codes:
+        first = runs[codes.index(VerificationError.exit_code)]
+        raise VerificationError(
+            f"{codes.count(VerificationError.exit_code)} of {len(runs)} runs are invalid; the first, {first.variant}: {first.verdict.words}."
+        )
+    _fail_on_regression(decisions, args)
+    if any(codes):
+        first = runs[next(index for index, code in enumerate(codes) if code)]
+        raise MeasurementError(
+            f"{sum(map(bool, codes))} of {len(runs)} runs are not good enough; the first, {first.variant}: {first.verdict.words}."
+        )
+    return 0
+
+
+def _fail_on_regression(decisions: tuple[Decision, ...], args: argparse.Namespace) -> None:
+    """5 for a regression; 7 where the measurement cannot tell, which includes what may not be compared."""
+    slower = [entry for entry in decisions if entry.outcome == "regression"]
+    if slower:
+        raise VerificationError(
+            f"{len(slower)} of {len(decisions)} comparisons are slower than {args.max_regression} allows; "
+            f"the first, {slower[0].comparison.variant} on {slower[0].comparison.device}: {slower[0].why}."
+        )
+    open_ = [entry for entry in decisions if entry.outcome != "within"]
+    if open_:
+        raise MeasurementError(
+            f"{len(open_)} of {len(decisions)} comparisons with {args.baseline} could not be decided; "
+            f"the first, {open_[0].comparison.variant} on {open_[0].comparison.device}, is {open_[0].outcome}: {open_[0].why}."
+        )

@@ -1,0 +1,60 @@
+"""`harness compare`: two stores, variant by variant."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from harness.commands.console import print_json, say, stdout_console
+from harness.errors import MeasurementError, UsageError, VerificationError
+
+if TYPE_CHECKING:
+    pass
+
+
+def compare(args: argparse.Namespace) -> int:
+    import harness
+    from harness.report.comparison import comparison_json, comparison_table
+
+    if args.parity:
+        return _parity(args)
+    found = harness.compare(args.base, args.new)
+    if args.json:
+        print_json(comparison_json(found))
+    else:
+        stdout_console().print(comparison_table(found))
+    refused = [entry for entry in found if entry.refused is not None]
+    stores = f"no runs of {args.base} and {args.new}" if args.new else f"no two variants of {args.base}"
+    if len(refused) == len(found) and any(
+        run.verdict.grade != "ok" for entry in refused for run in (entry.base, entry.new)
+    ):
+        raise MeasurementError(f"{stores} may be compared; the first, {refused[0].variant}: {refused[0].refused}.")
+    if len(refused) == len(found):
+        raise UsageError(f"{stores} may be compared; measure both with the same device and protocol.")
+    return 0
+
+
+def _parity(args: argparse.Namespace) -> int:
+    """5 where outputs differ; 7 where latencies do, or where the runs cannot tell."""
+    from harness.analysis.mode_parity import EXIT_CODES, parity
+    from harness.records.store import stored_runs
+    from harness.report.parity import parity_json, parity_table
+
+    if args.new is not None:
+        raise UsageError(f"parity is between the two modes of one store; leave {args.new} out.")
+    found = parity(stored_runs(args.base))
+    if args.json:
+        print_json(parity_json(found))
+    else:
+        stdout_console().print(parity_table(found))
+        for entry in found:
+            for cause in entry.causes:
+                say(args, f"{entry.variant} on {entry.phone}, a usual cause: {cause}")
+    failed = [entry for entry in found if EXIT_CODES[entry.outcome]]
+    if failed:
+        first = min(failed, key=lambda entry: EXIT_CODES[entry.outcome])
+        kind = VerificationError if EXIT_CODES[first.outcome] == VerificationError.exit_code else MeasurementError
+        raise kind(
+            f"{len(failed)} of {len(found)} variants have no parity; the first, {first.variant} on {first.phone}, {first.outcome}: {first.why}."
+        )
+    return 0

@@ -1,0 +1,103 @@
+"""What the commands print with: tables and JSON on stdout, messages and a progress bar on stderr, files written whole."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.records.run import Run
+    from harness.session.session import Step
+
+WIDE = 160  # columns where there is no terminal to ask: a log should not fold its tables
+
+
+class Progress:
+    """A progress bar on stderr while the variants are measured, which a log does not get; a device that is waited for is told in any case."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            disable=args.quiet or args.json or not sys.stderr.isatty(),
+        )
+        self._task = self._bars.add_task("measuring", total=None)
+        self._quiet: bool = args.quiet
+
+    def __enter__(self) -> Callable[[Step], None]:
+        self._bars.start()
+        return self._told
+
+    def _told(self, step: Step) -> None:
+        if step.waiting is not None and not self._quiet:
+            print(f"{step.device}: {step.waiting}", file=sys.stderr)  # above the bar, where there is one
+        self._bars.update(
+            self._task, description=f"{step.variant} on {step.device}", completed=step.index, total=step.total
+        )
+
+    def __exit__(self, *rest: object) -> None:
+        self._bars.stop()
+
+
+def stdout_console() -> Console:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else WIDE)
+
+
+def print_runs(runs: list[Run]) -> None:
+    from harness.report.terminal import runs_table
+
+    stdout_console().print(runs_table(runs))
+
+
+def record(entry: Run) -> dict[str, object]:
+    return entry.model_dump(mode="json", by_alias=True)
+
+
+def print_json(document: object) -> None:
+    print(json.dumps(document, ensure_ascii=False, allow_nan=False))
+
+
+def say(args: argparse.Namespace, text: str) -> None:
+    if not args.quiet:
+        print(text, file=sys.stderr)
+
+
+def write_file(target: Path, text: str) -> None:
+    """Whole or not at all: written beside the target, then renamed over it."""
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            os.chmod(name, 0o666 & ~_umask())
+            os.replace(name, target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written ({error.strerror}); choose another place with -o.") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,54 @@
+"""`harness devices` and `harness pair`: what can be measured on."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from harness.commands.console import print_json, say, stdout_console
+
+if TYPE_CHECKING:
+    pass
+
+
+def devices(args: argparse.Namespace) -> int:
+    from harness.devices import find_devices
+
+    found = find_devices()
+    if args.json:
+        print_json({"devices": [asdict(line) for line in found]})
+        return 0
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("device", "what it is", "state"):
+        table.add_column(heading, overflow="fold")
+    for line in found:
+        colour = "green" if line.state == "ready" else "yellow"
+        table.add_row(
+            escape(f"{line.kind}:{line.id}"), escape(line.description), f"[{colour}]{escape(line.state)}[/{colour}]"
+        )
+    stdout_console().print(table)
+    return 0
+
+
+def pair(args: argparse.Namespace) -> int:
+    """The code comes from the terminal, unseen, or from a pipe; never from the command line, which every user can read."""
+    from getpass import getpass
+
+    from harness.devices.android.wireless import check_address
+    from harness.devices.android.wireless import pair as paired
+
+    check_address(args.address)
+    code = getpass("code that the phone shows: ") if sys.stdin.isatty() else sys.stdin.readline()
+    paired(args.address, code.strip())
+    print(f"paired with {args.address}")
+    say(
+        args,
+        "measure with '-d android:HOST:PORT', both from the phone's page 'Wireless debugging' (it is another port than for pairing); "
+        "the phone is connected then",
+    )
+    return 0

@@ -1,0 +1,44 @@
+"""`harness farm`: jobs for hosted device farms, and their results."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.commands.console import print_runs, say
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    pass
+
+
+def farm(args: argparse.Namespace) -> int:
+    if (args.package is None) == (args.results is None):
+        raise UsageError("give either an APK (to write a farm's job) or --import DIR (to read its results).")
+    if args.results is not None:
+        return _farm_import(args)
+    from harness.farm import write_job
+
+    target = Path(args.output or f"{args.format}-job")
+    written = write_job(Path(args.package), args.format, args.protocol, args.minutes, target)
+    say(args, f"wrote {target} ({', '.join(written)}); the commands to type are in {target / 'commands.sh'}")
+    return 0
+
+
+def _farm_import(args: argparse.Namespace) -> int:
+    from harness.farm.imported import import_results
+    from harness.records.store import open_store
+
+    where = args.output or "runs.sqlite"
+    if not Path(args.results).is_dir():
+        raise UsageError(f"{args.results} is not a folder; give the one into which the farm's results were fetched.")
+    store = open_store(where, create=True)
+    try:
+        found = import_results(Path(args.results), store)
+    finally:
+        store.close()
+    print_runs(list(found.runs))
+    known = f", {found.known} were there already" if found.known else ""
+    say(args, f"kept {len(found.runs)} runs in {where}{known}; see them with: harness report {where}")
+    return 0

@@ -1,0 +1,29 @@
+"""`harness rank`: a bundle's variants in the order that was measured."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.commands.console import print_json, say
+
+if TYPE_CHECKING:
+    pass
+
+
+def rank(args: argparse.Namespace) -> int:
+    from harness.analysis.ranking import measured_rankings, write_ranked
+    from harness.records.store import stored_runs
+    from harness.session.session import opened_bundle
+
+    with opened_bundle(Path(args.bundle)) as bundle:
+        rankings = measured_rankings(stored_runs(args.runs), bundle)
+        write_ranked(bundle, rankings, Path(args.output))
+    if args.json:
+        print_json({"bundle": args.output, "rankings": [ranking.model_dump(mode="json") for ranking in rankings]})
+        return 0
+    for ranking in rankings:
+        print(f"{ranking.soc or ranking.model}: {', '.join(ranking.variants)}")
+    say(args, f"wrote {args.output}; package it with: builder package {args.output} --target android -o dist")
+    return 0

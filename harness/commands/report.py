@@ -1,0 +1,46 @@
+"""`harness show` and `harness report`: what a store holds, in the terminal and as a file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.commands.console import print_json, print_runs, record, say, write_file
+
+if TYPE_CHECKING:
+    pass
+
+
+def show(args: argparse.Namespace) -> int:
+    from harness.records.store import stored_runs
+
+    runs = stored_runs(args.runs)
+    if args.json:
+        print_json({"runs": [record(entry) for entry in runs]})
+    else:
+        print_runs(runs)
+    return 0
+
+
+def report(args: argparse.Namespace) -> int:
+    from harness.records.store import open_store
+    from harness.report import make_report
+
+    store = open_store(args.runs)
+    try:
+        text = (
+            "".join(entry.to_json() + "\n" for entry in store.runs())
+            if args.format == "jsonl"
+            else make_report(store, args.format)
+        )
+    finally:
+        store.close()
+    if args.output is None and args.format != "html":
+        sys.stdout.write(text)
+        return 0
+    target = Path(args.output or "report.html")
+    write_file(target, text)
+    say(args, f"wrote {target} ({len(text.encode()) / 1e6:.2f} MB)")
+    return 0

@@ -1,0 +1,89 @@
+"""`harness run`: variants measured on devices."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.commands.console import Progress, print_json, print_runs, record, say, stdout_console
+from harness.errors import DeviceError, MeasurementError, MissingToolError, UsageError, VerificationError
+
+if TYPE_CHECKING:
+    from harness.records.run import Run
+    from harness.session.session import SessionResult
+
+
+def run(args: argparse.Namespace) -> int:
+    from harness.devices import device_kind
+    from harness.protocol import protocol_named
+    from harness.records.store import open_store
+    from harness.session.session import opened_bundle, run_session
+
+    protocol = protocol_named(args.protocol)
+    for name in args.device:
+        device_kind(name.partition(":")[0])  # a wrong word must not leave an empty store behind
+    if args.resume and args.cluster is not None:
+        raise UsageError(
+            "--resume goes on with a session of this machine; leave --cluster out, or start a new session."
+        )
+    with opened_bundle(Path(args.bundle)) as bundle:
+        store = open_store(args.output, create=not args.resume)
+        try:
+            with Progress(args) as on_step:
+                if args.cluster is not None:
+                    from harness.session.cluster import run_on_cluster
+
+                    result = run_on_cluster(bundle, args.device, protocol, store, args.cluster, on_step)
+                else:
+                    result = run_session(bundle, args.device, protocol, store, on_step, resume=args.resume)
+        finally:
+            store.close()
+    _show_result(args, result)
+    failed = [skipped for skipped in result.skipped if skipped.failed]
+    if failed:
+        kinds = (DeviceError, MissingToolError, MeasurementError)  # the first that occurs
+        kind = next(kind for kind in kinds if any(skipped.exit_code == kind.exit_code for skipped in failed))
+        raise kind(
+            f"{len(failed)} measurements failed; the first, {failed[0].variant} on {failed[0].device}: {failed[0].reason}"
+        )
+    if not result.runs:
+        raise UsageError(
+            "no variant of this bundle can run on the devices that were named; see the reasons above and choose others with -d."
+        )
+    _fail_on_invalid(list(result.runs))
+    return 0
+
+
+def _fail_on_invalid(runs: list[Run]) -> None:
+    """A wrong output fails a session; a poor measurement is for 'harness check' to judge."""
+    from harness.analysis.verdict import exit_code
+
+    wrong = [entry for entry in runs if exit_code(entry.verdict) == VerificationError.exit_code]
+    if wrong:
+        raise VerificationError(
+            f"{len(wrong)} of {len(runs)} runs are invalid; the first, {wrong[0].variant}: {wrong[0].verdict.words}."
+        )
+
+
+def _show_result(args: argparse.Namespace, result: SessionResult) -> None:
+    if args.json:
+        print_json(
+            {
+                "store": args.output,
+                "runs": [record(entry) for entry in result.runs],
+                "skipped": [asdict(s) for s in result.skipped],
+            }
+        )
+        return
+    from rich.markup import escape
+
+    if result.runs:
+        print_runs(list(result.runs))
+    out = stdout_console()
+    for entry in result.skipped:
+        what = "failed" if entry.failed else "not run"
+        out.print(f"[yellow]{what}[/yellow]: {escape(entry.variant)} on {escape(entry.device)}: {escape(entry.reason)}")
+    if result.runs:
+        say(args, f"kept in {args.output}; see it with: harness report {args.output}")

@@ -1,0 +1,27 @@
+"""`harness worker`: this machine's phones, offered to a cluster."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from harness.commands.console import say
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    pass
+
+
+def worker(args: argparse.Namespace) -> int:
+    from harness.devices import device_kind, find_devices
+    from harness.session.cluster import serve
+
+    for name in args.device or ():
+        device_kind(name.partition(":")[0])
+    ready = [line for line in find_devices() if line.state == "ready" and line.kind != "replay"]
+    names = [line.kind if line.kind in ("host", "arm64") else f"{line.kind}:{line.id}" for line in ready]
+    offered = list(dict.fromkeys(args.device or names))
+    if not offered:
+        raise UsageError("no device is ready here; see 'harness devices', or name one with -d.")
+    serve(args.scheduler, offered, lambda address: say(args, f"{address} offers {', '.join(offered)}; Ctrl-C ends it"))
+    return 0

@@ -1,0 +1,91 @@
+"""Files on an Android device, never trusted by name or size: what is there is what its sha256 says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from builder.bundle import file_sha256
+from harness.devices.android.adb import Adb, words
+from harness.errors import DeviceLost
+
+HASH_LINE = re.compile(r"^([0-9a-f]{64})  (\S+)$", re.MULTILINE)
+HASH_S = 60.0
+
+
+class Folders:
+    """The directories that were made on a device, in a journal on this computer: whatever ends the harness, the next session removes
+    them when it leaves, and until then uses again what they hold."""
+
+    def __init__(self, journal: Path) -> None:
+        self._journal = journal
+
+    def _made(self) -> set[str]:
+        return set(json.loads(self._journal.read_text(encoding="utf-8"))) if self._journal.exists() else set()
+
+    def add(self, folder: str) -> None:
+        made = self._made()
+        if folder not in made:
+            write_journal(self._journal, sorted(made | {folder}))
+
+    def remove(self, adb: Adb) -> None:
+        """Raises DeviceError; the journal goes only when all were removed."""
+        if made := self._made():
+            remove(adb, sorted(made))
+            self._journal.unlink()
+
+
+def write_journal(path: Path, entries: object) -> None:
+    """Whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(f".{os.getpid()}.tmp")
+    aside.write_text(json.dumps(entries), encoding="utf-8")
+    aside.replace(path)
+
+
+def remote_hashes(adb: Adb, folder: str, names: Sequence[str]) -> dict[str, str]:
+    """sha256 of those of the files that exist in a directory of the device."""
+    line = f'cd {words(folder)} && for f in {words(*names)}; do [ ! -f "$f" ] || sha256sum "$f"; done'
+    printed = adb.checked_shell(line, doing="hash its files", timeout_s=HASH_S)
+    return {name: sha for sha, name in HASH_LINE.findall(printed)}
+
+
+def push_verified(adb: Adb, files: Mapping[str, Path], folder: str) -> int:
+    """Bring files under new names into a directory of the device; the number of files that had to be pushed.
+
+    One that is there with the same hash stays. A pushed file is read back and compared. Names are ours: letters, digits,
+    dots and dashes, so that no name of a user reaches the device.
+    """
+    adb.checked_shell(f"mkdir -p {words(folder)}", doing="make a directory")
+    wanted = {name: file_sha256(path) for name, path in files.items()}
+    before = remote_hashes(adb, folder, list(files))
+    missing = [name for name in files if before.get(name) != wanted[name]]
+    for name in missing:
+        adb.push([files[name]], f"{folder}/{name}")
+    after = remote_hashes(adb, folder, missing) if missing else {}
+    for name in missing:
+        if after.get(name) != wanted[name]:
+            raise DeviceLost(
+                f"{adb.serial} holds {name} with other content than was sent; check its cable and storage, and run again."
+            )
+    return len(missing)
+
+
+def pull_verified(adb: Adb, folder: str, files: Mapping[str, int], target: Path) -> None:
+    """Fetch files (name -> bytes) from a directory of the device and compare their hashes with the device's."""
+    there = remote_hashes(adb, folder, list(files))
+    for name, size in files.items():
+        if name not in there:
+            raise DeviceLost(f"{adb.serial} has no {name} after the run; run again.")
+        adb.pull(f"{folder}/{name}", target / name, size=size)
+        if file_sha256(target / name) != there[name]:
+            raise DeviceLost(
+                f"{name} came from {adb.serial} with other content than it has there; check its cable, and run again."
+            )
+
+
+def remove(adb: Adb, paths: Sequence[str]) -> None:
+    adb.checked_shell(f"rm -rf {words(*paths)}", doing="remove its files")

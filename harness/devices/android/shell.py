@@ -1,0 +1,234 @@
+"""The `android` device over adb, in shell mode: the benchmark runner is pushed with all libraries it needs and measures there.
+
+Any arm64 phone's CPU can so be measured without installing an app. It uses glibc's allocator and threads, not Android's:
+the kernels are the same, the latency is close to but not exactly that of the same model in an app.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from filelock import FileLock, Timeout
+
+from builder import process
+from builder.bundle import Variant, file_sha256
+from harness.cache import cache_root
+from harness.devices.android.adb import Adb, Listed, listed_devices, words
+from harness.devices.android.files import Folders, pull_verified, push_verified, remove
+from harness.devices.android.pins import pinned, repair
+from harness.devices.android.state import conditions, device_info, emulator_label, started
+from harness.devices.android.wireless import reachable
+from harness.devices.base import Device, Found, Measured, Request
+from harness.devices.runner.binaries import LOADER, RUNNER, runner_bundle
+from harness.devices.runner.result import (
+    RunnerResult,
+    command,
+    delegate_executed,
+    output_name,
+    parse_result,
+    read_outputs,
+    refusal,
+    write_inputs,
+)
+from harness.errors import DeviceError, DeviceLost, MissingToolError, UsageError
+from harness.probes.counters import counted, printed_use
+from harness.protocol import Pins
+from harness.records.run import Conditions, DeviceInfo, ProcessorUse, Reading, TextReading
+
+KIND = "android"
+ABI = "arm64-v8a"
+NONE_CONNECTED = "no Android device is connected; connect one, allow USB debugging on it and check 'harness devices'"
+REMOTE = "/data/local/tmp/edgebundle-"
+
+
+def find() -> list[Found]:
+    try:
+        listed = listed_devices()
+    except (MissingToolError, DeviceError) as error:
+        return [Found(kind=KIND, id="-", description="Android devices over adb", state=str(error))]
+    if not listed:
+        return [Found(kind=KIND, id="-", description="Android devices over adb", state=NONE_CONNECTED)]
+    return [
+        Found(
+            kind=KIND, id=device.serial, description=f"Android {device.model} over adb", state=device.problem or "ready"
+        )
+        for device in listed
+    ]
+
+
+def open_device(device_id: str | None) -> Device:
+    device = chosen(reachable(device_id), device_id)
+    if device.problem is not None:
+        raise DeviceLost(f"{device.serial} {device.problem}.")
+    return Android(device.serial)
+
+
+def chosen(listed: list[Listed], device_id: str | None) -> Listed:
+    """The device of this serial, or the only usable one. Raises DeviceError, or UsageError when there is a choice."""
+    if device_id is not None:
+        for device in listed:
+            if device.serial == device_id:
+                return device
+        raise DeviceLost(f"{device_id} is not connected; connect it and check 'harness devices'.")
+    usable = [device for device in listed if device.problem is None]
+    if len(usable) > 1:
+        serials = ", ".join(f"-d {KIND}:{device.serial}" for device in usable)
+        raise UsageError(f"{len(usable)} Android devices are connected; choose with {serials}.")
+    if usable or listed:
+        return (usable or listed)[0]
+    raise DeviceError(
+        "no Android device is connected; connect one, allow USB debugging on it and check 'harness devices'."
+    )
+
+
+class Android:
+    """An Android device; used by one harness at a time (a lock that frees itself with its process)."""
+
+    metric: Literal["latency", "instructions"] = "latency"
+
+    def __init__(self, serial: str) -> None:
+        self._adb = Adb(serial)
+        self._properties = started(self._adb)
+        self.simulated: str | None = emulator_label(self._properties)
+        self._pins: tuple[TextReading, ...] = ()
+        locks = cache_root() / "locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        name = f"android-{hashlib.sha256(serial.encode()).hexdigest()[:20]}"
+        self._lock = FileLock(locks / f"{name}.lock", timeout=0)
+        self._journal = locks / f"{name}.pins.json"
+        self._folders = Folders(locks / f"{name}.folders.json")
+
+    @property
+    def info(self) -> DeviceInfo:
+        return device_info(KIND, self._adb.serial, self._properties)
+
+    def unsupported(self, variant: Variant) -> str | None:
+        abis = self._properties.get("ro.product.cpu.abilist", self._properties.get("ro.product.cpu.abi", ""))
+        if ABI not in abis.split(","):
+            return f"the device's ABIs are {abis or 'unknown'}, the shell runner is {ABI}"
+        return refusal(variant)
+
+    def conditions(self) -> Conditions:
+        return conditions(self._adb).model_copy(update={"pins": self._pins})
+
+    def wake(self) -> None:
+        """Switch the screen on; some vendors forbid it to the shell."""
+        self._adb.shell("input keyevent KEYCODE_WAKEUP", doing="wake up")
+
+    @contextmanager
+    def pin(self, pins: Pins) -> Iterator[None]:
+        """Hold what `pins` names; what the phone refuses is in its conditions with the reason. Raises DeviceError."""
+        with pinned(self._adb, pins, self._journal) as held:
+            self._pins = held
+            try:
+                yield
+            finally:
+                self._pins = ()
+
+    def measure(self, request: Request) -> Measured:
+        variant = request.variant
+        if (reason := self.unsupported(variant)) is not None:
+            raise DeviceError(f"{self._adb.serial} cannot run variant {variant.id}: {reason}.")
+        runner = runner_bundle(variant.backend)
+        folder = f"{REMOTE}{runner.key}"
+        self._folders.add(folder)
+        push_verified(self._adb, {path.name: path for path in runner.files}, folder)
+        self._adb.checked_shell(
+            f"cd {words(folder)} && chmod 755 {words(LOADER, RUNNER)}", doing="make the runner executable"
+        )
+        model = f"model-{file_sha256(request.artifact)[:16]}{Path(variant.file).suffix}"
+        push_verified(self._adb, {model: request.artifact}, folder)
+        with tempfile.TemporaryDirectory(prefix="edgebundle-android-") as name:
+            local = Path(name)
+            inputs = write_inputs(local, variant, request.inputs)
+            push_verified(self._adb, {file: local / file for file in inputs}, folder)
+            result, use = self._run(folder, model, inputs, request)
+            files = {output_name(index): tensor.bytes for index, tensor in enumerate(result.outputs)}
+            pull_verified(self._adb, folder, files, local)
+            outputs = read_outputs(local, variant, result)
+        remove(self._adb, [f"{folder}/{file}" for file in (*inputs, *files)])
+        return Measured(
+            mode="shell",
+            runtime=runner.runtime.name,
+            runtime_version=runner.runtime.version,
+            delegate_executed=delegate_executed(result),
+            load_ns=Reading(value=result.load_ns + result.init_ns, unit="ns"),
+            first_ns=Reading(value=result.first_ns, unit="ns"),
+            latency_ns=result.latency_ns,
+            instructions=Reading(unit="instructions", reason="instructions are counted on the arm64 device only"),
+            peak_memory_bytes=_peak_memory(result),
+            processor_use=use,
+            outputs=outputs,
+        )
+
+    def _run(self, folder: str, model: str, inputs: list[str], request: Request) -> tuple[RunnerResult, ProcessorUse]:
+        start = command(
+            model=model,
+            inputs=inputs,
+            output="output",
+            threads=request.threads,
+            warmup=request.warmup,
+            runs=request.runs,
+        )
+        try:
+            printed = self._adb.shell(
+                f"cd {words(folder)} || exit; {counted(words(*start))}",
+                doing="run the benchmark",
+                timeout_s=request.timeout_s,
+            )
+        except DeviceLost as error:
+            if isinstance(error.__cause__, process.ToolTimeout):
+                self._still_there()
+                raise DeviceError(str(error)) from error
+            raise
+        result = parse_result(printed.stdout, where=self._adb.serial)
+        if printed.status:
+            raise DeviceError(
+                f"the runner on {self._adb.serial} gave a result but ended with status {printed.status}; run again."
+            )
+        if len(result.latency_ns) != request.runs or result.threads != request.threads:
+            raise DeviceError(
+                f"the runner on {self._adb.serial} did not do the {request.runs} runs it was asked for; run again."
+            )
+        return result, printed_use(printed.stdout)
+
+    def _still_there(self) -> None:
+        """A measurement that did not end on a phone that still answers is a variant that is too slow: the others go on. Else raises DeviceLost."""
+        self._adb.shell("true", doing="answer after a measurement that did not end")
+
+    def __enter__(self) -> Self:
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            raise DeviceError(
+                f"{self._adb.serial} is in use by another harness on this computer; wait for it or end it."
+            ) from error
+        try:
+            repair(self._adb, self._journal)  # what a harness that was killed has left
+        except DeviceError:
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._folders.remove(self._adb)
+        except DeviceError:
+            if error is None:  # otherwise the first error tells more: a device that went away cannot be cleaned either
+                raise
+        finally:
+            self._lock.release()
+
+
+def _peak_memory(result: RunnerResult) -> Reading:
+    if result.peak_rss_kb < 0:
+        return Reading(unit="B", reason="the device does not show /proc/self/status")
+    return Reading(value=result.peak_rss_kb * 1024, unit="B")

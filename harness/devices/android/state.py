@@ -1,0 +1,138 @@
+"""What an Android device says of itself and of its state: properties and probes, read over adb."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from harness.devices.android.adb import Adb
+from harness.errors import DeviceLost
+from harness.probes.battery import battery_percent, battery_temperature, charging
+from harness.probes.clocks import clocks_mhz
+from harness.probes.headroom import thermal_headroom
+from harness.probes.load import background_load, load_average, processor_time
+from harness.probes.power import battery_current, battery_voltage
+from harness.probes.screen import airplane_mode, screen
+from harness.probes.temperature import device_temperature, service_sensors, thermal_status, zone_sensors
+from harness.records.run import Conditions, DeviceInfo, Reading, TextReading
+
+PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]$", re.MULTILINE | re.DOTALL)
+EMULATOR_HARDWARE = ("goldfish", "ranchu", "cutf")  # kernel names of Google's emulators and of Cuttlefish
+ZONES = 'for z in /sys/class/thermal/thermal_zone*; do [ ! -e "$z/temp" ] || echo "$(cat "$z/type" 2>&1)\t$(cat "$z/temp" 2>&1)"; done'
+CLOCKS = (
+    "for c in /sys/devices/system/cpu/cpu[0-9]*; do "
+    '[ ! -e "$c/cpufreq/scaling_cur_freq" ] || echo "${c##*/}\t$(cat "$c/cpufreq/scaling_cur_freq" 2>&1)"; done'
+)
+
+CLOCK_LIMITS = CLOCKS.replace("scaling_cur_freq", "scaling_max_freq")
+POWER = (
+    "for s in /sys/class/power_supply/*; do for f in voltage_now current_now; do "
+    '[ ! -e "$s/$f" ] || echo "${s##*/}\t$f\t$(cat "$s/$f" 2>&1)"; done; done'
+)
+PART = "edgebundle-part"
+LOOK_S = 0.5  # over which the background load is seen: the kernel counts in hundredths of a second on each CPU
+LOADS = f"cat /proc/stat 2>&1 | grep -e '^cpu ' -e denied; sleep {LOOK_S}; echo {PART}; cat /proc/stat 2>&1 | grep -e '^cpu ' -e denied"
+PARTS = 6
+NOTHING_OWN = Reading(value=0.0, unit="s")  # no benchmark runs while the state is read
+STATE = f"; echo; echo {PART}; ".join(
+    (
+        "cmd thermalservice headroom 0 2>&1",
+        "dumpsys power 2>&1 | grep mWakefulness=",
+        "settings get global airplane_mode_on 2>&1",
+        "cat /proc/loadavg 2>&1",
+        LOADS,
+    )
+)
+
+
+def properties(adb: Adb) -> dict[str, str]:
+    return parse_properties(adb.checked_shell("getprop", doing="tell its properties"))
+
+
+def started(adb: Adb) -> dict[str, str]:
+    """The properties of a phone that has started. Raises DeviceLost for one that has not: adbd answers long before Android's services do.
+
+    The activity manager sets sys.boot_completed when all are there (AOSP, ActivityManagerService.finishBooting), on every Android.
+    """
+    known = properties(adb)
+    if known.get("sys.boot_completed") != "1":
+        raise DeviceLost(f"{adb.serial} is still starting; wait until its lock screen shows.")
+    return known
+
+
+def parse_properties(text: str) -> dict[str, str]:
+    """`[name]: [value]` lines of getprop; a value may hold line ends."""
+    return dict(PROPERTY.findall(text))
+
+
+def emulator_label(known: Mapping[str, str]) -> str | None:
+    """The label of all results of an emulator, by the properties that emulators set; None for a phone."""
+    hardware = known.get("ro.hardware", "").lower()
+    if known.get("ro.kernel.qemu") == "1" or known.get("ro.boot.qemu") == "1" or hardware.startswith(EMULATOR_HARDWARE):
+        return "emulator: not device-representative"
+    return None
+
+
+def device_info(kind: str, serial: str, known: Mapping[str, str]) -> DeviceInfo:
+    version = _text(known, "ro.build.version.release")
+    level = known.get("ro.build.version.sdk")
+    return DeviceInfo(
+        kind=kind,
+        id=serial,
+        model=_joined(known, "ro.product.manufacturer", "ro.product.model"),
+        soc=_soc(known),
+        os=TextReading(value=f"Android {version.value}" + (f" (API {level})" if level else ""))
+        if version.value
+        else version,
+        build=_text(known, "ro.build.fingerprint"),
+        abi=_text(known, "ro.product.cpu.abi"),
+    )
+
+
+def conditions(adb: Adb) -> Conditions:
+    """State of the device now. What it does not tell is null with the reason; only a lost device is an error."""
+    battery = adb.shell("dumpsys battery", doing="tell its battery").stdout
+    thermal = adb.shell("dumpsys thermalservice", doing="tell its temperatures").stdout
+    zones = adb.shell(ZONES, doing="tell its thermal zones").stdout
+    clocks = adb.shell(CLOCKS, doing="tell its clocks").stdout
+    limits = adb.shell(CLOCK_LIMITS, doing="tell the limits of its clocks").stdout
+    power = adb.shell(POWER, doing="tell its power").stdout
+    state = adb.shell(STATE, doing="tell its screen and load").stdout
+    headroom, wakefulness, airplane, load, before, after = parts_of(state)
+    return Conditions(
+        temperature_c=device_temperature(service_sensors(thermal), battery_temperature(battery), zone_sensors(zones)),
+        thermal_status=thermal_status(thermal),
+        battery_percent=battery_percent(battery),
+        charging=charging(battery),
+        clocks_mhz=clocks_mhz(clocks),
+        clock_limits_mhz=clocks_mhz(limits),
+        battery_v=battery_voltage(power),
+        battery_a=battery_current(power),
+        thermal_headroom=thermal_headroom(headroom, thermal),
+        screen=screen(wakefulness),
+        airplane_mode=airplane_mode(airplane),
+        background_load=background_load(*processor_time(before, after), NOTHING_OWN),
+        load_average=load_average(load),
+    )
+
+
+def parts_of(text: str) -> list[str]:
+    """What each command of STATE printed; nothing for all of them when the answer is not whole."""
+    parts = re.split(rf"^{PART}\n", text, flags=re.MULTILINE)
+    return parts if len(parts) == PARTS else [""] * PARTS
+
+
+def _text(known: Mapping[str, str], name: str) -> TextReading:
+    value = known.get(name, "").strip()
+    return TextReading(value=value) if value else TextReading(reason=f"the device does not set {name}")
+
+
+def _joined(known: Mapping[str, str], first: str, second: str) -> TextReading:
+    text = " ".join(filter(None, (known.get(first, "").strip(), known.get(second, "").strip())))
+    return TextReading(value=text) if text else _text(known, second)
+
+
+def _soc(known: Mapping[str, str]) -> TextReading:
+    """ro.soc.* exist from Android 12 on; before, the board's platform is the nearest name."""
+    soc = _joined(known, "ro.soc.manufacturer", "ro.soc.model")
+    return soc if soc.value else _text(known, "ro.board.platform")

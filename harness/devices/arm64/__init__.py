@@ -1,0 +1,1 @@
+"""An arm64 processor emulated by QEMU."""

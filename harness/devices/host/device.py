@@ -1,0 +1,233 @@
+"""The `host` device: this computer, with the runtimes that are installed in this Python environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import tempfile
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Self
+
+import numpy as np
+
+from builder import process
+from builder.bundle import Binding, Variant
+from builder.bundle.tensors import from_artifact, to_artifact
+from harness.devices.base import Device, Found, Measured, Request
+from harness.devices.host.worker import WorkerRequest, WorkerResult
+from harness.errors import DeviceError, UsageError
+from harness.records.run import Conditions, DeviceInfo, Reading, Sample, TextReading
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+KIND = "host"
+RUNTIMES = {"tflite": "ai_edge_litert", "executorch": "executorch"}  # backend -> the package that executes it
+PACKAGES = {"ai_edge_litert": "ai-edge-litert", "executorch": "executorch"}
+
+
+def find() -> list[Found]:
+    missing = [PACKAGES[module] for module in RUNTIMES.values() if find_spec(module) is None]
+    ready = len(missing) < len(RUNTIMES)
+    state = "ready" if ready else f"no runtime is installed: pip install {' '.join(missing)}"
+    return [
+        Found(
+            kind=KIND,
+            id=platform.node() or KIND,
+            description=f"this computer, {_cpu().value or platform.machine()}",
+            state=state,
+        )
+    ]
+
+
+def open_device(device_id: str | None) -> Device:
+    if device_id not in (None, platform.node(), KIND):
+        raise UsageError(f"there is one host, {platform.node()!r}, and not {device_id!r}; write -d host.")
+    return Host()
+
+
+class Host:
+    """Runs TFLite artifacts in LiteRT and ExecuTorch programs in ExecuTorch, each in a child process of its own."""
+
+    metric: Literal["latency", "instructions"] = "latency"
+    simulated: str | None = None
+
+    @property
+    def info(self) -> DeviceInfo:
+        return DeviceInfo(
+            kind=KIND,
+            id=platform.node() or KIND,
+            model=_file_text(Path("/sys/class/dmi/id/product_name")),
+            soc=_cpu(),
+            os=_os(),
+            build=TextReading(value=platform.version()),
+            abi=TextReading(value=platform.machine()),
+        )
+
+    def unsupported(self, variant: Variant) -> str | None:
+        if variant.backend not in RUNTIMES:
+            return "Core ML executes on macOS and iOS only"
+        if variant.delegate != "xnnpack":
+            return f"the {variant.delegate} delegate is not part of the runtime for Python"
+        module = RUNTIMES[variant.backend]
+        if find_spec(module) is None:
+            return f"its runtime is not installed: pip install {PACKAGES[module]}"
+        return None
+
+    def conditions(self) -> Conditions:
+        import psutil
+
+        return Conditions(
+            temperature_c=_temperature(),
+            thermal_status=Reading(unit="status", reason="this operating system reports no thermal status"),
+            battery_percent=_battery(),
+            charging=_charging(),
+            clocks_mhz=tuple(
+                Reading(value=clock.current, unit="MHz")
+                for clock in psutil.cpu_freq(percpu=True) or ()
+                if clock.current
+            )
+            or (Reading(unit="MHz", reason="this computer reports no CPU clocks"),),
+            thermal_headroom=Reading(unit="headroom", reason="only phones tell a thermal headroom"),
+            screen=TextReading(reason="a computer's screen is not looked at"),
+            airplane_mode=TextReading(reason="a computer's radio is not looked at"),
+            background_load=Reading(unit="%", reason="the sample load_average of each run tells what else ran"),
+        )
+
+    def measure(self, request: Request) -> Measured:
+        variant = request.variant
+        load = os.getloadavg()[0]  # before the measurement: afterwards it would be our own
+        ordered = sorted(variant.inputs, key=lambda binding: binding.index)
+        with tempfile.TemporaryDirectory(prefix="edgebundle-host-") as name:
+            folder = Path(name)
+            for index, binding in enumerate(ordered):
+                np.save(
+                    folder / f"in{index}.npy", to_artifact(request.inputs[binding.name], binding), allow_pickle=False
+                )
+            work = WorkerRequest(
+                backend=variant.backend,
+                artifact=str(request.artifact.resolve()),
+                threads=request.threads,
+                inputs=len(ordered),
+                warmup=request.warmup,
+                runs=request.runs,
+            )
+            (folder / "request.json").write_text(json.dumps(asdict(work)), encoding="utf-8")
+            self._run_worker(folder, request)
+            result = WorkerResult(**json.loads((folder / "result.json").read_text(encoding="utf-8")))
+            arrays = [np.load(folder / f"out{index}.npy", allow_pickle=False) for index in range(result.outputs)]
+        outputs = {
+            binding.name: from_artifact(_output(arrays, binding, variant), binding) for binding in variant.outputs
+        }
+        return Measured(
+            mode="python",
+            runtime=result.runtime,
+            runtime_version=result.runtime_version,
+            delegate_executed=TextReading(value=result.delegate),
+            load_ns=Reading(value=result.load_ns, unit="ns"),
+            first_ns=Reading(value=result.first_ns, unit="ns"),
+            latency_ns=tuple(result.latency_ns),
+            instructions=Reading(unit="instructions", reason="instructions are counted on the arm64 device only"),
+            peak_memory_bytes=Reading(value=result.memory_peak_bytes, unit="B"),
+            outputs=outputs,
+            samples=(
+                Sample(t_s=0.0, probe="load_average", value=load, unit="programs"),
+                Sample(t_s=0.0, probe="memory_before_load", value=result.memory_before_bytes, unit="B"),
+            ),
+        )
+
+    def _run_worker(self, folder: Path, request: Request) -> None:
+        # the child must find this package even when it is used from a source tree that is not the working directory
+        source = str(Path(__file__).resolve().parents[3])
+        path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
+        argv: list[str | Path] = [sys.executable, "-m", "harness.devices.host.worker", folder]
+        try:
+            done = process.run(argv, timeout_s=request.timeout_s, env={"PYTHONPATH": path}, check=False)
+        except process.ToolError as error:
+            raise DeviceError(f"the host could not run variant {request.variant.id}: {error}.") from error
+        if done.returncode < 0:
+            raise DeviceError(
+                f"the runtime crashed on variant {request.variant.id} (signal {-done.returncode}): {done.last_lines(1)}"
+            )
+        if done.returncode:
+            raise DeviceError(f"the host could not run variant {request.variant.id}: {done.last_lines(1)}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None  # nothing on this computer was changed
+
+
+def _output(arrays: list[NDArray[np.generic]], binding: Binding, variant: Variant) -> NDArray[np.generic]:
+    """The output that a binding names. Raises DeviceError when the artifact gives another number or shape of outputs."""
+    shapes = [array.shape for array in arrays]
+    if binding.index >= len(shapes) or shapes[binding.index] != binding.shape:
+        raise DeviceError(
+            f"variant {variant.id} gives outputs of shapes {shapes}, but its manifest says that number {binding.index} "
+            f"is {binding.name} of shape {binding.shape}; rebuild the bundle."
+        )
+    return arrays[binding.index]
+
+
+def _file_text(path: Path) -> TextReading:
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError as error:
+        return TextReading(reason=f"{path} cannot be read ({error.strerror})")
+    return TextReading(value=text) if text else TextReading(reason=f"{path} is empty")
+
+
+def _cpu() -> TextReading:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return TextReading(value=line.partition(":")[2].strip())
+    name = platform.processor()
+    return TextReading(value=name) if name else TextReading(reason="this computer does not name its processor")
+
+
+def _os() -> TextReading:
+    try:
+        return TextReading(value=platform.freedesktop_os_release()["PRETTY_NAME"])
+    except (OSError, KeyError):
+        return TextReading(value=f"{platform.system()} {platform.release()}")
+
+
+def _temperature() -> Reading:
+    """The hottest sensor: it is the one that makes a processor throttle."""
+    import psutil
+
+    sensors = getattr(psutil, "sensors_temperatures", None)  # psutil has it on Linux and FreeBSD only
+    found = [entry.current for entries in (sensors() if sensors else {}).values() for entry in entries]
+    if not found:
+        return Reading(unit="degC", reason="this computer shows no temperature sensor")
+    return Reading(value=max(found), unit="degC")
+
+
+def _battery() -> Reading:
+    import psutil
+
+    battery = psutil.sensors_battery()
+    return (
+        Reading(unit="%", reason="this computer has no battery")
+        if battery is None
+        else Reading(value=battery.percent, unit="%")
+    )
+
+
+def _charging() -> TextReading:
+    import psutil
+
+    battery = psutil.sensors_battery()
+    if battery is None:
+        return TextReading(reason="this computer has no battery")
+    return TextReading(value="plugged in" if battery.power_plugged else "on battery")

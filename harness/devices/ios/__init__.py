@@ -1,0 +1,1 @@
+"""iPhones and simulators over devicectl, pymobiledevice3 and simctl."""

@@ -1,0 +1,1 @@
+"""The benchmark programs of mobile/runner: built, pushed, their results read."""

@@ -1,0 +1,151 @@
+"""The dialogue with the benchmark runner: which variants it takes, its command line, its inputs, its result line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from builder.bundle import Variant
+from builder.bundle.tensors import from_artifact, to_artifact
+from harness.devices.runner.binaries import LOADER, RUNNER, RUNTIMES
+from harness.errors import DeviceError
+from harness.records.run import TextReading
+
+if TYPE_CHECKING:
+    from harness.records.tensors import Tensors
+
+RESULT_START = '{"schema":1'
+DELEGATES = {"XnnpackBackend": "xnnpack", "CoreMLBackend": "coreml", "VulkanBackend": "vulkan"}
+DTYPES = ("float32", "float16", "float64", "int8", "uint8", "int16", "int32", "int64", "bool")
+Duration = Annotated[int, Field(gt=0, lt=2**63)]  # nothing that a runner times takes no time
+
+
+class Line(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RunnerTensor(Line):
+    """A tensor as the artifact has it."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    bytes: int
+
+
+class RunnerResult(Line):
+    """The one line that a successful runner prints. Durations in ns, memory in KiB (-1: could not be read)."""
+
+    schema_: Literal[1]
+    runtime: Literal["litert", "executorch"]
+    machine: str
+    kernel: str
+    cpus: tuple[int, ...]
+    threads: int
+    warmup: int
+    load_ns: Duration
+    init_ns: Duration
+    first_ns: Duration
+    rss_start_kb: int
+    peak_rss_kb: int
+    fully_delegated: bool | None
+    delegates: tuple[str, ...]
+    inputs: tuple[RunnerTensor, ...]
+    outputs: tuple[RunnerTensor, ...]
+    latency_ns: tuple[Duration, ...]
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=lambda name: "schema" if name == "schema_" else name
+    )
+
+
+class RunnerError(Line):
+    """The one line that a failed runner prints."""
+
+    schema_: Literal[1]
+    error: str
+
+    model_config = RunnerResult.model_config
+
+
+def refusal(variant: Variant) -> str | None:
+    """Why the runner cannot execute this variant, or None."""
+    if variant.backend not in RUNTIMES:
+        return "Core ML executes on macOS and iOS only"
+    if variant.delegate != "xnnpack":
+        return f"the shell runner executes on the CPU (xnnpack) and cannot load the {variant.delegate} delegate"
+    return None
+
+
+def command(
+    *, model: str, inputs: list[str], output: str, threads: int, warmup: int, runs: int, folder: str = "."
+) -> list[str]:
+    """Words that start the runner of the bundle in `folder` through the bundle's own loader."""
+    words = [f"{folder}/{LOADER}", "--library-path", folder, f"{folder}/{RUNNER}", "--model", model]
+    for name in inputs:
+        words += ["--input", name]
+    return [*words, "--output", output, "--threads", str(threads), "--warmup", str(warmup), "--runs", str(runs)]
+
+
+def write_inputs(folder: Path, variant: Variant, inputs: Tensors) -> list[str]:
+    """Write the inputs as the artifact takes them, in its own order; their file names in `folder`."""
+    names = []
+    for binding in sorted(variant.inputs, key=lambda binding: binding.index):
+        names.append(f"input.{binding.index}.bin")
+        (folder / names[-1]).write_bytes(to_artifact(inputs[binding.name], binding).tobytes())
+    return names
+
+
+def parse_result(stdout: str, *, where: str) -> RunnerResult:
+    """The runner's result from all that it printed. Raises DeviceError with the runner's own words when it failed."""
+    lines = [line for line in stdout.splitlines() if line.startswith(RESULT_START)]
+    if len(lines) != 1:
+        raise DeviceError(f"the runner on {where} printed {len(lines)} result lines instead of one; run it again.")
+    try:
+        if lines[0].startswith(RESULT_START + ',"error"'):
+            raise DeviceError(
+                f"the runner on {where} says: {RunnerError.model_validate_json(lines[0]).error}; "
+                "check the artifact with 'builder verify'."
+            )
+        return RunnerResult.model_validate_json(lines[0])
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "line"
+        raise DeviceError(
+            f"the runner on {where} printed a result that is damaged: {field}: {first['msg']}."
+        ) from error
+
+
+def output_name(index: int) -> str:
+    return f"output.{index}.bin"
+
+
+def read_outputs(folder: Path, variant: Variant, result: RunnerResult) -> Tensors:
+    """Outputs by name in logical layout, from the runner's files in `folder`. Raises DeviceError when one is not as it says."""
+    tensors: Tensors = {}
+    for binding in variant.outputs:
+        if binding.index >= len(result.outputs):
+            raise DeviceError(
+                f"the model gave {len(result.outputs)} outputs but variant {variant.id} declares output {binding.index}."
+            )
+        told, data = result.outputs[binding.index], (folder / output_name(binding.index)).read_bytes()
+        if told.dtype not in DTYPES or told.shape != binding.shape:
+            raise DeviceError(
+                f"output {binding.name} of variant {variant.id} is {told.dtype} {list(told.shape)}, "
+                f"its manifest says {binding.dtype} {list(binding.shape)}; rebuild the bundle."
+            )
+        array = np.frombuffer(data, np.dtype(told.dtype).newbyteorder("<"))
+        if array.size != int(np.prod(told.shape)):
+            raise DeviceError(
+                f"output {binding.name} of variant {variant.id} came back with {len(data)} bytes, not {told.bytes}; run again."
+            )
+        tensors[binding.name] = from_artifact(array.reshape(told.shape), binding)
+    return tensors
+
+
+def delegate_executed(result: RunnerResult) -> TextReading:
+    """Which delegates took part, in the manifest's words; `cpu` where none did."""
+    names = sorted(DELEGATES.get(name, name) for name in result.delegates)
+    return TextReading(value=" + ".join(names) or "cpu")

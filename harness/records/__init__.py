@@ -1,0 +1,1 @@
+"""What one run is, and where runs are kept."""

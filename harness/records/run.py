@@ -1,0 +1,275 @@
+"""What one run is: the record (contract, `schema: 2`), one JSON object a line in the exchange format.
+
+A value that could not be read is null with a reason, never 0.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harness.errors import StoreError
+from harness.records.verdict import Verdict, verdict_of_sentence
+
+# History of the record's schema (readers refuse a newer number):
+#   1  first published form: the verdict is a sentence
+#   2  the verdict is its grade, code and details; `device` may name its board and hardware. Records of schema 1 are read as before
+SCHEMA = 2
+
+
+Nanoseconds = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
+
+
+class Reading(Frozen):
+    """A number that was read from a device, or null with the reason why not."""
+
+    value: float | None = None
+    unit: str
+    reason: str | None = None
+
+    @model_validator(mode="after")
+    def _value_or_reason(self) -> Reading:
+        if (self.value is None) == (self.reason is None):
+            raise ValueError("a reading has either a value or a reason why there is none")
+        return self
+
+
+class TextReading(Frozen):
+    """A text that was read from a device, or null with the reason why not."""
+
+    value: str | None = None
+    reason: str | None = None
+
+    @model_validator(mode="after")
+    def _value_or_reason(self) -> TextReading:
+        if (self.value is None) == (self.reason is None):
+            raise ValueError("a reading has either a value or a reason why there is none")
+        return self
+
+
+class DeviceInfo(Frozen):
+    """What was measured on. `kind` is a key of `harness.devices.DEVICES`, `id` a serial or a fixed name."""
+
+    kind: str
+    id: str
+    model: TextReading
+    soc: TextReading
+    os: TextReading
+    build: TextReading
+    abi: TextReading
+
+
+class Conditions(Frozen):
+    """State of the device at one moment. Temperatures in degrees Celsius, clocks in MHz by CPU, battery in percent.
+
+    `clocks_mhz` is what each CPU runs at, `clock_limits_mhz` the highest that it may take now: throttling lowers it.
+    `battery_v` and `battery_a` are what the fuel gauge tells, the sign of the current as the vendor gives it. `thermal_headroom` is 1.0
+    where severe throttling begins; `screen` and `airplane_mode` are `on` or `off`; `background_load` is how much of all processors was in
+    use while nothing was measured, in percent, `load_average` how many programs ran or wanted to over the last minute.
+    `pins` is what the harness holds still on the device, or why the device refused to.
+    """
+
+    temperature_c: Reading
+    thermal_status: Reading
+    battery_percent: Reading
+    charging: TextReading
+    clocks_mhz: tuple[Reading, ...] = ()
+    clock_limits_mhz: tuple[Reading, ...] = ()
+    battery_v: Reading | None = None
+    battery_a: Reading | None = None
+    thermal_headroom: Reading | None = None
+    screen: TextReading | None = None
+    airplane_mode: TextReading | None = None
+    background_load: Reading | None = None
+    load_average: Reading | None = None
+    pins: tuple[TextReading, ...] = ()
+
+
+class TimeInState(Frozen):
+    """How long the CPUs of one clock domain were set to each clock during the timed pass, idle time included, or why that is not known.
+
+    `policy` is the kernel's name of the domain, `cpus` are its CPUs; `seconds` go with `mhz`, which rises.
+    """
+
+    policy: str
+    cpus: str
+    mhz: tuple[float, ...] = ()
+    seconds: tuple[float, ...] = ()
+    reason: str | None = None
+
+    @model_validator(mode="after")
+    def _times_or_reason(self) -> TimeInState:
+        if len(self.mhz) != len(self.seconds) or bool(self.mhz) == (self.reason is not None):
+            raise ValueError("a clock domain has either a time for each clock or a reason why there is none")
+        return self
+
+
+class ProcessorUse(Frozen):
+    """What the processors did from the start of the timed pass (loading and warm-up included) to its end, by the kernel's counters.
+
+    In processor seconds: `passed_s` is the duration times the CPUs, `busy_s` what all programs used, `own_s` the benchmark alone.
+    """
+
+    time_in_state: tuple[TimeInState, ...] = ()
+    passed_s: Reading
+    busy_s: Reading
+    own_s: Reading
+
+
+class Sample(Frozen):
+    """One probe value over time: `t_s` seconds after the start of the run."""
+
+    t_s: float
+    probe: str
+    value: float
+    unit: str
+
+
+class OpDevice(Frozen):
+    """Where a runtime that plans by op (Core ML) says that it executes one: `cpu`, `gpu` or `neural engine`."""
+
+    op: str
+    device: str
+
+
+class GoldenResult(Frozen):
+    """Comparison of the device's output with a golden of the bundle."""
+
+    id: str
+    passed: bool
+    psnr_db: float
+    max_abs_error: float
+    min_psnr_db: float
+
+
+class ProtocolInfo(Frozen):
+    """The protocol that was followed, in numbers. With `duration_s` inferences followed one another for that long. `sha256` is that of all
+    that it says, which tells two of one name apart."""
+
+    name: str
+    warmup: int
+    runs: int
+    duration_s: float | None = None
+    sha256: str | None = None
+
+    @property
+    def sustained(self) -> bool:
+        """How latency changes with heat is what such runs measure."""
+        return self.duration_s is not None
+
+
+class Run(Frozen):
+    """One measurement of one variant on one device with all its conditions. Durations in nanoseconds.
+
+    `metric` names what the run is judged by: `latency` on hardware, `instructions` under QEMU, where wall time means
+    nothing and `latency_ns` stays empty. `simulated` is the label that every output must carry for such devices.
+    `session` names the session that measured it and `round` its turn there: a session measures each variant once a round, so
+    runs of one round are neighbours in time. `warm_up` is how many inferences were made before those that are counted. `input_sha256` is the hash of what was put in. `compile_ns` is what a runtime that
+    compiles a model for its device (Core ML) takes before loading it, `op_devices` where it plans each op.
+    `processor_use` is None for a device that does not tell its processors' counters.
+    """
+
+    schema_: Literal[2] = Field(default=2, alias="schema")
+    id: str
+    started_at: str
+    session: str | None = None
+    round: int | None = None
+    model_name: str
+    bundle_sha256: str
+    variant: str
+    variant_sha256: str
+    variant_bytes: int
+    backend: str
+    device: DeviceInfo
+    mode: Literal["app", "shell", "python"]
+    runtime: str
+    runtime_version: str
+    delegate_requested: str
+    delegate_executed: TextReading
+    threads: int
+    protocol: ProtocolInfo
+    input_sha256: str | None = None
+    conditions_start: Conditions
+    conditions_end: Conditions
+    metric: Literal["latency", "instructions"]
+    simulated: str | None = None
+    compile_ns: Reading | None = None
+    load_ns: Reading
+    first_ns: Reading
+    warm_up: int | None = None
+    latency_ns: tuple[Nanoseconds, ...] = ()
+    instructions: Reading
+    peak_memory_bytes: Reading
+    op_devices: tuple[OpDevice, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    processor_use: ProcessorUse | None = None
+    golden: GoldenResult | None = None
+    golden_reason: str | None = None
+    verdict: Verdict
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_schema_1(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or not isinstance(raw.get("verdict"), str):
+            return raw
+        fields = {**raw, "verdict": verdict_of_sentence(raw["verdict"])}
+        return fields | ({"schema": SCHEMA} if fields.get("schema") == 1 else {})
+
+    def to_json(self) -> str:
+        """One line of the exchange format."""
+        return json.dumps(self.model_dump(mode="json", by_alias=True), ensure_ascii=False, allow_nan=False)
+
+
+def parse_run(line: str, *, where: str) -> Run:
+    """Run from one line of JSON. Raises StoreError naming `where` and the field that is wrong."""
+    try:
+        return Run.model_validate_json(line)
+    except ValidationError:
+        return _explained(line, where)
+
+
+def _explained(line: str, where: str) -> Run:
+    """What is wrong with a line, told as far as it can be; JSON that only Python reads is read here too."""
+    try:
+        raw = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{where} is not a JSON object ({error}); remove that line.") from error
+    schema = raw.get("schema") if isinstance(raw, dict) else None
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise StoreError(f"{where} has schema {schema} but this edgebundle reads up to {SCHEMA}; upgrade edgebundle.")
+    try:
+        return Run.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise StoreError(f"{where} is not a valid run record: {field}: {first['msg']}.") from error
+
+
+def read_jsonl(path: Path) -> Iterator[Run]:
+    """Runs of a JSON Lines file, in order; blank lines are ignored, and so is what a killed writer left of a line. Raises StoreError."""
+    try:
+        with path.open(encoding="utf-8", errors="surrogateescape") as stream:
+            for number, line in enumerate(stream, 1):
+                if line.strip() and not torn(line):
+                    yield parse_run(line, where=f"{path} line {number}")
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read ({error}); give a JSON Lines file of run records.") from error
+
+
+def torn(line: str) -> bool:
+    """The beginning of a record whose append never returned: it opens as ours do, and the JSON ends in the middle."""
+    if not line.startswith('{"schema":') or line.rstrip().endswith("}"):
+        return False
+    try:
+        json.loads(line)
+    except ValueError:
+        return True
+    return False

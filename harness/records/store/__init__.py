@@ -1,0 +1,67 @@
+"""Where records are kept: an SQLite file, a database by URL, or a JSON Lines file, the exchange format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from harness.errors import StoreError
+from harness.records.run import Run
+
+if TYPE_CHECKING:
+    from builder.bundle import Manifest
+    from harness.records.pictures import Picture
+
+DEFAULT_STORE = "runs.sqlite"
+
+
+class Store(Protocol):
+    """Records in the order in which they were appended, with their pictures and the manifests of what was measured.
+
+    Each append is complete and safe on disk when it returns. Everything raises StoreError.
+    """
+
+    def append(self, run: Run, pictures: tuple[Picture, ...] = ()) -> None: ...
+
+    def put_manifest(self, bundle_sha256: str, manifest: Manifest) -> None: ...
+
+    def runs(self) -> Iterator[Run]: ...
+
+    def manifest(self, bundle_sha256: str) -> Manifest | None: ...
+
+    def pictures(self, run_id: str) -> tuple[Picture, ...]: ...
+
+    def close(self) -> None: ...
+
+
+def open_store(where: str, *, create: bool = False) -> Store:
+    """`x.jsonl`: JSON Lines, records only; something with `://`: a database URL; any other path: an SQLite file.
+
+    A store that does not exist is an error unless `create` is set.
+    """
+    if where.endswith(".jsonl"):
+        from harness.records.store.jsonl import JsonLinesStore
+
+        return JsonLinesStore(Path(where), create=create)
+    from harness.records.store.sql import SqlStore, sqlite_url
+
+    if "://" in where:
+        return SqlStore(where, create=create)
+    path = Path(where)
+    if path.is_dir():
+        raise StoreError(f"{path} is a directory; name a file, e.g. {path / DEFAULT_STORE}.")
+    if not create and not path.is_file():
+        raise StoreError(f"{path} does not exist; measure first with 'harness run BUNDLE -d host -o {path}'.")
+    if create and not path.parent.is_dir():
+        raise StoreError(f"{path} cannot be made: the folder {path.parent} does not exist; make it or change -o.")
+    return SqlStore(sqlite_url(path), create=create)
+
+
+def stored_runs(where: str) -> list[Run]:
+    """All runs of a store, in order. Raises StoreError."""
+    store = open_store(where)
+    try:
+        return list(store.runs())
+    finally:
+        store.close()

@@ -1,0 +1,1 @@
+"""One measurement session: variants in turn, rounds, conditions."""

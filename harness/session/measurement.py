@@ -1,0 +1,255 @@
+"""One variant on one device: memory and golden first, then the conditions, the timed pass, the golden again, the record."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from builder.bundle import Bundle, Golden, Variant
+from builder.bundle.tensors import golden_tensor, specs_of
+from harness.analysis.processor_use import together
+from harness.analysis.throttling import COUNTER
+from harness.analysis.verdict import check_golden, judged
+from harness.clock import Clock
+from harness.devices.base import Device, Enduring, Measured, Request, SelfPaced, Wakeable
+from harness.errors import UsageError
+from harness.protocol import Protocol, Wanted
+from harness.records.pictures import pictures_of
+from harness.records.run import Conditions, GoldenResult, ProtocolInfo, Run, Sample
+from harness.records.store import Store
+from harness.records.verdict import Verdict
+from harness.session.conditions import wait_for
+from harness.statistics import summarize
+from harness.statistics.warmup import warmup_length
+
+if TYPE_CHECKING:
+    from harness.records.tensors import Tensors
+
+SETTLE = 0.5  # of the runs: made on top of them, so that a warm-up that is found longer leaves enough
+CHUNK_S = 30.0  # of lasting load between two looks at the device
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """Whose turn it is: `session` and `round`, and the temperature at the start of the session, None where it is unknown."""
+
+    session: str
+    round: int
+    start_c: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timed:
+    """What the timed pass gave. `warm_up` inferences went before those of `latency_ns`; `last` is the device's last answer."""
+
+    last: Measured
+    warm_up: int
+    latency_ns: tuple[int, ...]
+    samples: tuple[Sample, ...]
+
+
+def measure_variant(
+    bundle: Bundle, variant: Variant, device: Device, protocol: Protocol, store: Store | None, turn: Turn, clock: Clock
+) -> Run:
+    """One run, appended to the store. Raises DeviceError, MissingToolError, and MeasurementError for conditions that do not come."""
+    plan = protocol.counting() if device.metric == "instructions" else protocol
+    golden = golden_of(bundle, variant)
+    request = Request(
+        artifact=bundle.path(variant.file),
+        variant=variant,
+        inputs=golden_inputs(bundle, golden, variant),
+        threads=plan.threads,
+        warmup=plan.warmup,
+        runs=plan.runs,
+        timeout_s=plan.timeout_s,
+    )
+    before_pass: Measured | None = None
+    paced = isinstance(device, SelfPaced) or device.metric == "instructions"
+    if plan.memory_pass and not paced:
+        before_pass = device.measure(replace(request, warmup=1, runs=1))
+    before = wait_for(partial(awake, device, plan.conditions), plan.conditions, turn.start_c, clock)
+    started = datetime.now(UTC)
+    if paced:
+        only = device.measure(request)
+        warm_up = plan.warmup if only.warm_up is None else only.warm_up
+        timed = Timed(last=only, warm_up=warm_up, latency_ns=only.latency_ns, samples=only.samples)
+    elif plan.duration_s is not None and isinstance(device, Enduring):
+        only = device.endure(request, plan.duration_s)
+        timed = Timed(last=only, warm_up=plan.warmup, latency_ns=only.latency_ns, samples=only.samples)
+    elif plan.duration_s is not None:
+        timed = lasting(device, request, plan.duration_s, clock)
+    else:
+        timed = settled(device.measure, request, plan)
+    after = device.conditions()
+    measured = timed.last
+    checks = [
+        (m.golden, None) if m.golden is not None else check_golden(bundle, golden, variant.id, m.outputs)
+        for m in (before_pass, measured)
+        if m is not None
+    ]
+    result, reason = worst_check(checks)
+    run = Run(
+        id=uuid.uuid4().hex,
+        started_at=started.isoformat(timespec="milliseconds"),
+        session=turn.session,
+        round=turn.round,
+        model_name=bundle.manifest.model.name,
+        bundle_sha256=bundle.sha256,
+        variant=variant.id,
+        variant_sha256=variant.sha256,
+        variant_bytes=variant.bytes,
+        backend=variant.backend,
+        device=device.info,
+        mode=measured.mode,
+        runtime=measured.runtime,
+        runtime_version=measured.runtime_version,
+        delegate_requested=variant.delegate,
+        delegate_executed=measured.delegate_executed,
+        threads=plan.threads,
+        protocol=ProtocolInfo(
+            name=plan.name, warmup=plan.warmup, runs=plan.runs, duration_s=plan.duration_s, sha256=protocol.sha256
+        ),
+        input_sha256=tensors_sha256(request.inputs),
+        conditions_start=before,
+        conditions_end=after,
+        metric=device.metric,
+        simulated=device.simulated,
+        compile_ns=measured.compile_ns,
+        load_ns=measured.load_ns,
+        first_ns=measured.first_ns,
+        warm_up=timed.warm_up,
+        latency_ns=timed.latency_ns,
+        instructions=measured.instructions,
+        peak_memory_bytes=(before_pass or measured).peak_memory_bytes,
+        op_devices=measured.op_devices,
+        samples=timed.samples,
+        processor_use=measured.processor_use,
+        golden=result,
+        golden_reason=reason,
+        verdict=Verdict.of("ok"),
+    )
+    run = judged(run)
+    if store is not None:
+        store.append(run, pictures_of(bundle, golden, variant.id, measured.outputs))
+    return run
+
+
+def awake(device: Device, wanted: Wanted) -> Conditions:
+    """The device's state, its screen switched on first where that is wanted and it is off."""
+    state = device.conditions()
+    if wanted.screen != "on" or state.screen is None or state.screen.value != "off" or not isinstance(device, Wakeable):
+        return state
+    device.wake()
+    return device.conditions()
+
+
+def golden_of(bundle: Bundle, variant: Variant) -> Golden:
+    """The first golden that says what the variant gives: in a bundle of several picture sizes each size has its own."""
+    own = (golden for golden in bundle.manifest.goldens if any(e.variant == variant.id for e in golden.expected))
+    return next(own, bundle.manifest.goldens[0])
+
+
+def settled(measure: Callable[[Request], Measured], request: Request, plan: Protocol) -> Timed:
+    """A pass whose counted samples are warm and enough: until the interval of the median is narrow, or `max_runs` is reached.
+
+    Half as many again are made, so that the warm-up may end where the series says. A pass that was too short is made again,
+    longer by the square of what is missing: the interval narrows with the root of the number of samples.
+    """
+    runs = plan.runs
+    while True:
+        measured = measure(replace(request, runs=runs + math.ceil(runs * SETTLE)))
+        dropped = min(warmup_length(measured.latency_ns), max(len(measured.latency_ns) - runs, 0))
+        counted = measured.latency_ns[dropped:]
+        timed = Timed(last=measured, warm_up=plan.warmup + dropped, latency_ns=counted, samples=measured.samples)
+        if runs >= plan.most_runs or not counted:
+            return timed
+        summary = summarize(counted)
+        reach = max(summary.high - summary.median, summary.median - summary.low) / summary.median
+        if reach <= plan.interval:
+            return timed
+        runs = min(max(math.ceil(runs * (reach / plan.interval) ** 2), 2 * runs), plan.most_runs)
+
+
+def lasting(device: Device, request: Request, duration_s: float, clock: Clock) -> Timed:
+    """Back to back for `duration_s`, in chunks of 30 s; the device is looked at between chunks, never inside a sample.
+
+    The runtime is loaded anew for each chunk: the pauses show in the counting probe, which places latencies on the time axis.
+    """
+    start = clock.now()
+    latencies: list[int] = []
+    samples: list[Sample] = []
+    first = measured = device.measure(request)
+    uses = [first.processor_use]
+    while True:
+        latencies += measured.latency_ns
+        t = clock.now() - start
+        samples.append(Sample(t_s=round(t, 3), probe=COUNTER, value=len(latencies), unit="inferences"))
+        samples += told(device.conditions(), round(t, 3))
+        left = duration_s - t
+        if left <= 0 or not measured.latency_ns:
+            break
+        typical_s = sorted(measured.latency_ns)[len(measured.latency_ns) // 2] / 1e9
+        count = max(1, round(min(CHUNK_S, left) / max(typical_s, 1e-6)))
+        measured = device.measure(replace(request, warmup=1, runs=count))
+        uses.append(measured.processor_use)
+    last = replace(measured, load_ns=first.load_ns, first_ns=first.first_ns, processor_use=together(uses))
+    return Timed(last=last, warm_up=request.warmup, latency_ns=tuple(latencies), samples=tuple(samples))
+
+
+def told(state: Conditions, t_s: float) -> list[Sample]:
+    """A state as samples over time; what is unknown has none."""
+    found = [
+        ("temperature", state.temperature_c),
+        ("thermal_status", state.thermal_status),
+        ("battery", state.battery_percent),
+        ("battery_voltage", state.battery_v),
+        ("battery_current", state.battery_a),
+        ("thermal_headroom", state.thermal_headroom),
+        ("background_load", state.background_load),
+    ]
+    clocks = [clock.value for clock in state.clocks_mhz if clock.value is not None]
+    samples = [
+        Sample(t_s=t_s, probe=name, value=reading.value, unit=reading.unit)
+        for name, reading in found
+        if reading is not None and reading.value is not None
+    ]
+    if clocks:
+        samples.append(Sample(t_s=t_s, probe="clock", value=sum(clocks) / len(clocks), unit="MHz"))
+    return samples
+
+
+def worst_check(checks: list[tuple[GoldenResult | None, str | None]]) -> tuple[GoldenResult | None, str | None]:
+    """Of the checks before and after timing the one that speaks against the run: none made, failed, or the lower quality."""
+    return min(checks, key=lambda check: (check[0] is not None, check[0].psnr_db if check[0] is not None else 0.0))
+
+
+def golden_inputs(bundle: Bundle, golden: Golden, variant: Variant) -> Tensors:
+    """What a golden puts in, by name in logical layout. Raises UsageError when it does not fit the manifest's tensors."""
+    specs = {spec.name: spec for spec in specs_of(bundle.manifest.inputs, variant.inputs)}
+    names = {tensor.name for tensor in golden.inputs}
+    results = {tensor.name for expected in golden.expected for tensor in expected.tensors}
+    if names != set(specs) or not results <= {spec.name for spec in bundle.manifest.outputs}:
+        raise UsageError(
+            f"golden {golden.id} does not name the tensors of its manifest; rebuild the bundle with 'builder convert'."
+        )
+    try:
+        return {tensor.name: golden_tensor(bundle.root, tensor, specs[tensor.name]) for tensor in golden.inputs}
+    except ValueError as error:  # a file of another size than the tensor
+        raise UsageError(
+            f"golden {golden.id} does not fit its manifest ({error}); rebuild the bundle with 'builder convert'."
+        ) from error
+
+
+def tensors_sha256(tensors: Tensors) -> str:
+    """Hash of what is put in: names, shapes, types and values."""
+    digest = hashlib.sha256()
+    for name, values in sorted(tensors.items()):
+        digest.update(f"{name} {values.dtype} {values.shape}\n".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()

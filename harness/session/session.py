@@ -1,0 +1,264 @@
+"""The flow of `harness run`: rounds over all variants on each device, one record each, kept at once."""
+
+from __future__ import annotations
+
+import random
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from builder.bundle import Bundle, BundleError, Variant, opened
+from builder.process import kill_running, results_of
+from harness.clock import Clock, WallClock
+from harness.devices import open_device
+from harness.devices.base import Device, Pinnable
+from harness.errors import DeviceError, DeviceLost, HarnessError, MeasurementError, MissingToolError, UsageError
+from harness.protocol import Protocol
+from harness.records.run import Run
+from harness.records.store import Store
+from harness.session.measurement import Turn, measure_variant
+
+if TYPE_CHECKING:
+    from harness.records.pictures import Picture
+
+BACKOFF_S = (2.0, 8.0, 30.0)  # before a device that was lost is tried again; after the last try it is quarantined
+STARTING_S = (60.0, 90.0)  # after those, for one that was there in this session: a phone that restarts takes minutes
+HERE = ("host", "arm64", "replay")  # kinds that share this computer's processor: measured one after the other
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """A variant that a device cannot run, or could not (`exit_code` 3, 6 or 7): the reason is never dropped."""
+
+    device: str
+    variant: str
+    reason: str
+    exit_code: int = 0
+
+    @property
+    def failed(self) -> bool:
+        return self.exit_code != 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """Progress: measurement number `index` of `total` on a device is about to be made, of `variant`.
+
+    `waiting`: not yet, because the device was lost; the reason and the pause before it is tried again.
+    """
+
+    device: str
+    variant: str
+    index: int
+    total: int
+    waiting: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionResult:
+    """What a session measured, and what it did not."""
+
+    runs: tuple[Run, ...]
+    skipped: tuple[Skipped, ...]
+
+
+@contextmanager
+def opened_bundle(path: Path) -> Iterator[Bundle]:
+    """A bundle from a directory, `.zip` or package. Raises UsageError when it is not one, or is damaged."""
+    try:
+        with opened(path) as bundle:
+            yield bundle
+    except BundleError as error:
+        raise UsageError(str(error)) from error
+
+
+def run_session(
+    bundle: Bundle,
+    devices: Iterable[str],
+    protocol: Protocol,
+    store: Store | None,
+    on_step: Callable[[Step], None] = lambda step: None,
+    *,
+    resume: bool = False,
+    clock: Clock | None = None,
+) -> SessionResult:
+    """Measure all variants of a bundle on each device (`KIND` or `KIND:ID`), phones side by side.
+
+    A device that fails is in the result with its reason and the others go on; only bad usage and a store that cannot be
+    written end the session (UsageError, StoreError). Records are appended one by one, so nothing measured is ever lost:
+    with `resume` the last session of the same bundle and protocol in the store goes on with what it lacks.
+    """
+    if not bundle.manifest.goldens:
+        raise UsageError(
+            "the bundle has no golden to measure on and to check against; rebuild it with 'builder convert'."
+        )
+    earlier = resumable(bundle, protocol, store) if resume else []
+    if store is not None:
+        store.put_manifest(bundle.sha256, bundle.manifest)
+    session = _Session(
+        bundle=bundle,
+        protocol=protocol,
+        store=_Shared(store) if store is not None else None,
+        on_step=on_step,
+        clock=clock or WallClock(),
+        id=(earlier[0].session if earlier else None) or uuid.uuid4().hex,
+        done={(run.device.kind, run.device.id, run.variant, run.round or 0) for run in earlier},
+    )
+    lanes = _lanes(devices)
+    with ThreadPoolExecutor(max(len(lanes), 1), thread_name_prefix="device") as pool:
+        futures = [pool.submit(session.lane, lane) for lane in lanes]
+        try:
+            parts = [part for lane in results_of(futures) for part in lane]
+        except BaseException:  # Ctrl-C, or a store that cannot be written: all stop in the middle of what they do
+            session.stop.set()
+            while wait(futures, timeout=0.2).not_done:
+                kill_running()
+            raise
+    return SessionResult(
+        runs=tuple(run for part in parts for run in part.runs), skipped=tuple(s for part in parts for s in part.skipped)
+    )
+
+
+def resumable(bundle: Bundle, protocol: Protocol, store: Store | None) -> list[Run]:
+    """The records of the last session of this bundle and protocol. Raises UsageError where there is none."""
+    if store is None:
+        raise UsageError("there is no store to resume a session from; name it with -o.")
+    own = [run for run in store.runs() if run.bundle_sha256 == bundle.sha256 and run.protocol.name == protocol.name]
+    runs = [run for run in own if run.protocol.sha256 == protocol.sha256]
+    if not runs:
+        edited = "; it was edited since: " if own else "; "
+        raise UsageError(
+            f"the store holds no session of this bundle with this protocol {protocol.name!r}{edited}start one without --resume."
+        )
+    return [run for run in runs if run.session == runs[-1].session]
+
+
+def _lanes(devices: Iterable[str]) -> list[list[str]]:
+    """Devices that may be measured at the same time, each lane one after the other."""
+    here: list[str] = []
+    lanes: list[list[str]] = []
+    for name in dict.fromkeys(devices):
+        kind, _, serial = name.partition(":")
+        same = [lane for lane in lanes if serial and lane[0].partition(":")[2] == serial]
+        if kind in HERE:
+            here.append(name)
+        elif same:  # one phone, measured in shell mode and by its app
+            same[0].append(name)
+        else:
+            lanes.append([name])
+    return [lane for lane in (here, *lanes) if lane]
+
+
+def turns(variants: Sequence[Variant], protocol: Protocol) -> list[tuple[int, Variant]]:
+    """Every round with every variant, the order drawn anew for each round: what drifts hits all variants alike."""
+    draw = random.Random(protocol.seed)
+    order = []
+    for number in range(protocol.rounds):
+        shuffled = list(variants)
+        if protocol.rounds > 1:
+            draw.shuffle(shuffled)
+        order += [(number, variant) for variant in shuffled]
+    return order
+
+
+class _Shared:
+    """A store that several threads append to."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._lock = store, threading.Lock()
+        self.put_manifest, self.runs, self.manifest = store.put_manifest, store.runs, store.manifest
+        self.pictures, self.close = store.pictures, store.close
+
+    def append(self, run: Run, pictures: tuple[Picture, ...] = ()) -> None:
+        with self._lock:
+            self._store.append(run, pictures)
+
+
+@dataclass(kw_only=True)
+class _Session:
+    bundle: Bundle
+    protocol: Protocol
+    store: Store | None
+    on_step: Callable[[Step], None]
+    clock: Clock
+    id: str
+    done: set[tuple[str, str, str, int]]
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def lane(self, names: list[str]) -> list[SessionResult]:
+        return [self.device(name) for name in names]
+
+    def device(self, name: str) -> SessionResult:
+        """All turns of one device; one that is lost is opened again where it stopped, after a pause, and in the end quarantined."""
+        runs: list[Run] = []
+        skipped: list[Skipped] = []
+        left = turns(self.bundle.manifest.variants, self.protocol)
+        total, tries, known = len(left), 0, False
+        start_c: list[float | None] = []
+        while left and not self.stop.is_set():
+            before = len(left)
+            try:
+                with ExitStack() as stack:
+                    device = stack.enter_context(open_device(name))
+                    known = True
+                    start_c = start_c or [device.conditions().temperature_c.value]
+                    if isinstance(device, Pinnable) and self.protocol.pins.any:
+                        stack.enter_context(device.pin(self.protocol.pins))
+                    while left and not self.stop.is_set():
+                        number, variant = left[0]
+                        self.on_step(Step(device=name, variant=variant.id, index=total - len(left), total=total))
+                        self._turn(
+                            device,
+                            name,
+                            variant,
+                            Turn(session=self.id, round=number, start_c=start_c[0]),
+                            runs,
+                            skipped,
+                        )
+                        left.pop(0)
+            except DeviceLost as error:
+                if not left:
+                    break  # lost while it was left: all is measured, and what it could not take back the next start repairs
+                tries = 0 if len(left) < before else tries
+                pauses = (*BACKOFF_S, *STARTING_S) if known else BACKOFF_S
+                if tries == len(pauses):
+                    skipped.append(self._given_up(name, f"quarantined after {tries + 1} tries: {error}", error))
+                    break
+                if not self.stop.is_set():
+                    waiting = f"{error} It is tried again in {pauses[tries]:g} s."
+                    self.on_step(
+                        Step(device=name, variant=left[0][1].id, index=total - len(left), total=total, waiting=waiting)
+                    )
+                    self.clock.sleep(pauses[tries])
+                    tries += 1
+            except (DeviceError, MissingToolError) as error:  # it cannot be opened or left
+                skipped.append(self._given_up(name, str(error), error))
+                break
+        return SessionResult(runs=tuple(runs), skipped=tuple(skipped))
+
+    def _turn(
+        self, device: Device, name: str, variant: Variant, turn: Turn, runs: list[Run], skipped: list[Skipped]
+    ) -> None:
+        """One measurement, unless the device cannot, has failed on this variant before, or the store has it. Raises DeviceLost."""
+        if (device.info.kind, device.info.id, variant.id, turn.round) in self.done:
+            return
+        if any(entry.variant == variant.id for entry in skipped):
+            return
+        reason = device.unsupported(variant)
+        if reason is not None:
+            skipped.append(Skipped(device=name, variant=variant.id, reason=reason))
+            return
+        try:
+            runs.append(measure_variant(self.bundle, variant, device, self.protocol, self.store, turn, self.clock))
+        except DeviceLost:
+            raise
+        except (DeviceError, MissingToolError, MeasurementError) as error:
+            skipped.append(Skipped(device=name, variant=variant.id, reason=str(error), exit_code=error.exit_code))
+
+    def _given_up(self, name: str, reason: str, error: HarnessError) -> Skipped:
+        return Skipped(device=name, variant="all variants", reason=reason, exit_code=error.exit_code)

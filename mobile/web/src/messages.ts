@@ -1,0 +1,51 @@
+/** What a page and its worker say to one another. */
+
+import type { Tried, Wish } from "./choice.js";
+import type { Accelerator } from "./engine.js";
+
+export interface VectorInput {
+  readonly name: string;
+  readonly length: number;
+  readonly labels: readonly string[];
+}
+
+/** What was opened. */
+export interface Facts {
+  readonly name: string;
+  readonly version: string;
+  readonly licence: string;
+  readonly variant: string;
+  readonly variantSha256: string;
+  readonly accelerator: Accelerator;
+  readonly threads: boolean;
+  readonly bytes: number;
+  readonly width: number;
+  readonly height: number;
+  /** Whether pictures keep their size, by tiles. */
+  readonly tiles: boolean;
+  readonly vectors: readonly VectorInput[];
+  readonly variants: readonly string[];
+  readonly goldenDb: number | null;
+  readonly tried: readonly Tried[];
+}
+
+export type Request =
+  | { readonly do: "open"; readonly id: number; readonly bundle: string; readonly runtime: string; readonly wish: Wish }
+  | {
+      readonly do: "process";
+      readonly id: number;
+      readonly picture: ImageBitmap;
+      /** 0..1: how much of the result is mixed over the original. */
+      readonly strength: number;
+      readonly vectors: Readonly<Record<string, readonly number[]>>;
+      /** The network's own size even where tiles would keep the picture's. */
+      readonly small: boolean;
+    }
+  | { readonly do: "cancel"; readonly id: number };
+
+export type Answer =
+  | { readonly id: number; readonly is: "opened"; readonly facts: Facts }
+  | { readonly id: number; readonly is: "progress"; readonly done: number; readonly all: number }
+  | { readonly id: number; readonly is: "picture"; readonly picture: ImageBitmap; readonly original: ImageBitmap; readonly milliseconds: number }
+  | { readonly id: number; readonly is: "cancelled" }
+  | { readonly id: number; readonly is: "failed"; readonly reason: string };

@@ -1,0 +1,116 @@
+/** The API for a page: a bundle opened in a worker. */
+
+import type { Wish } from "./choice.js";
+import { BundleError } from "./manifest.js";
+import type { Answer, Facts, Request } from "./messages.js";
+
+export interface Result {
+  readonly picture: ImageBitmap;
+  /** The picture as the network saw it: fitted, or in full size where tiles are made. */
+  readonly original: ImageBitmap;
+  readonly milliseconds: number;
+}
+
+export interface ProcessOptions {
+  /** 0..1: how much of the result is mixed over the original. */
+  readonly strength?: number;
+  /** Numbers for each vector that the network takes, such as a style. */
+  readonly vectors?: Readonly<Record<string, readonly number[]>>;
+  /** Take the network's own size even where tiles would keep the picture's. */
+  readonly small?: boolean;
+  readonly onProgress?: (done: number, all: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+interface Waiting {
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: Error) => void;
+  readonly onProgress: ((done: number, all: number) => void) | undefined;
+}
+
+type Asked = Request extends infer R ? (R extends { id: number } ? Omit<R, "id"> : never) : never;
+
+/**
+ * A network that turns a picture into a picture.
+ *
+ *     const model = await ImageModel.open(new URL("bundle/", location.href));
+ *     const { picture } = await model.process(await createImageBitmap(file));
+ */
+export class ImageModel {
+  private readonly waiting = new Map<number, Waiting>();
+  private last = 0;
+
+  private constructor(
+    private readonly worker: Worker,
+    private known: Facts | undefined,
+  ) {
+    worker.onmessage = (event: MessageEvent<Answer>) => this.heard(event.data);
+    worker.onerror = (event) => this.died(event.message || "the worker could not start");
+  }
+
+  /** Opens the bundle in the folder `bundle`. Throws BundleError with every variant that was tried, and why it did not work. */
+  static async open(bundle: URL, { worker, runtime, wish = {} }: { worker?: URL; runtime?: URL; wish?: Wish } = {}): Promise<ImageModel> {
+    const script = worker ?? new URL("app.js", bundle.href.replace(/bundle\/$/, ""));
+    const model = new ImageModel(new Worker(script), undefined);
+    try {
+      const answer = await model.ask({
+        do: "open",
+        bundle: bundle.href,
+        runtime: (runtime ?? new URL("runtime/", script)).href,
+        wish,
+      });
+      if (answer.is === "opened") model.known = answer.facts;
+      return model;
+    } catch (error) {
+      model.close();
+      throw error;
+    }
+  }
+
+  get facts(): Facts {
+    if (!this.known) throw new BundleError("no bundle is open.");
+    return this.known;
+  }
+
+  /** Processes a picture, which this call takes over and closes. Calls wait for one another. */
+  async process(source: ImageBitmap | VideoFrame, options: ProcessOptions = {}): Promise<Result> {
+    const picture = source instanceof ImageBitmap ? source : await createImageBitmap(source);
+    const { strength = 1, vectors = {}, small = false } = options;
+    const answer = await this.ask({ do: "process", picture, strength, vectors, small }, options, [picture]);
+    if (answer.is !== "picture") throw new BundleError("the worker gave no picture.");
+    return answer;
+  }
+
+  close(): void {
+    this.worker.terminate();
+    this.died("the model was closed");
+  }
+
+  private ask(asked: Asked, options: Pick<ProcessOptions, "onProgress" | "signal"> = {}, transfer: Transferable[] = []): Promise<Answer> {
+    const { onProgress, signal } = options;
+    const id = ++this.last;
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(new DOMException("cancelled", "AbortError"));
+      this.waiting.set(id, { resolve, reject, onProgress });
+      signal?.addEventListener("abort", () => this.worker.postMessage({ do: "cancel", id } satisfies Request));
+      this.worker.postMessage({ ...asked, id } as Request, transfer);
+    });
+  }
+
+  private heard(answer: Answer): void {
+    const waiting = this.waiting.get(answer.id);
+    if (answer.is === "progress") {
+      waiting?.onProgress?.(answer.done, answer.all);
+      return;
+    }
+    this.waiting.delete(answer.id);
+    if (answer.is === "failed") waiting?.reject(new BundleError(answer.reason));
+    else if (answer.is === "cancelled") waiting?.reject(new DOMException("cancelled", "AbortError"));
+    else waiting?.resolve(answer);
+  }
+
+  private died(reason: string): void {
+    for (const { reject } of this.waiting.values()) reject(new BundleError(reason));
+    this.waiting.clear();
+  }
+}

@@ -1,0 +1,40 @@
+/** Before and after in one frame, with a line that a finger, a mouse or the arrow keys move. */
+
+import { say } from "./strings.js";
+
+export class Compare {
+  private readonly slider: HTMLInputElement;
+
+  constructor(
+    private readonly frame: HTMLElement,
+    private readonly before: HTMLCanvasElement,
+    private readonly after: HTMLCanvasElement,
+  ) {
+    this.slider = document.createElement("input");
+    Object.assign(this.slider, { type: "range", min: "0", max: "100", value: "50", ariaLabel: say("compare") });
+    this.slider.addEventListener("input", () => this.split());
+    frame.append(this.slider);
+    this.split();
+  }
+
+  show(before: ImageBitmap, after: ImageBitmap): void {
+    draw(this.before, before);
+    draw(this.after, after);
+    this.frame.style.aspectRatio = `${after.width} / ${after.height}`;
+    this.frame.hidden = false;
+  }
+
+  /** PNG of what is on the right side. */
+  blob(): Promise<Blob | null> {
+    return new Promise((resolve) => this.after.toBlob(resolve, "image/png"));
+  }
+
+  private split(): void {
+    this.frame.style.setProperty("--split", `${this.slider.value}%`);
+  }
+}
+
+function draw(canvas: HTMLCanvasElement, picture: ImageBitmap): void {
+  [canvas.width, canvas.height] = [picture.width, picture.height];
+  canvas.getContext("2d")!.drawImage(picture, 0, 0);
+}

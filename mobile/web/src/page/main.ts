@@ -1,0 +1,166 @@
+/** The studio: pictures in, pictures out. The runtime and the network are loaded at the first use. */
+
+import type { Facts } from "../messages.js";
+import { ImageModel, type ProcessOptions, type Result } from "../model.js";
+import { Camera } from "./camera.js";
+import { Compare } from "./compare.js";
+import { Queue } from "./queue.js";
+import { LANGUAGE, type Key, say } from "./strings.js";
+
+const HERE = new URL("./", location.href);
+
+function element<T extends HTMLElement>(id: string): T {
+  return document.getElementById(id) as T;
+}
+
+class Studio {
+  private readonly status = element<HTMLParagraphElement>("status");
+  private readonly variant = element<HTMLSelectElement>("variant");
+  private readonly strength = element<HTMLInputElement>("strength");
+  private readonly small = element<HTMLInputElement>("small");
+  private readonly save = element<HTMLButtonElement>("save");
+  private readonly styles = element<HTMLFieldSetElement>("styles");
+  private readonly compare = new Compare(element("frame"), element("before"), element("after"));
+  private readonly camera = new Camera();
+  private readonly queue = new Queue(element("queue"), () => this.model(), () => this.options(), (result, name) => this.show(result, name));
+  private opening: Promise<ImageModel> | undefined;
+  private shown = "picture";
+
+  start(): void {
+    for (const node of document.querySelectorAll<HTMLElement>("[data-say]")) node.textContent = say(node.dataset["say"] as Key);
+    const files = element<HTMLInputElement>("files");
+    files.addEventListener("change", () => {
+      this.take(files.files);
+      files.value = "";
+    });
+    document.addEventListener("dragover", (event) => event.preventDefault());
+    document.addEventListener("drop", (event) => {
+      event.preventDefault();
+      this.take(event.dataTransfer?.files);
+    });
+    document.addEventListener("paste", (event) => this.take(event.clipboardData?.files));
+    element("camera").addEventListener("click", () => void this.toggleCamera());
+    this.save.addEventListener("click", () => void this.download());
+    this.variant.addEventListener("change", () => this.close());
+    addEventListener("pagehide", () => this.camera.stop());
+  }
+
+  private take(files: FileList | null | undefined): void {
+    for (const file of files ?? []) this.queue.add(file, file.name || "picture");
+  }
+
+  private model(): Promise<ImageModel> {
+    this.opening ??= this.open();
+    this.opening.catch((error: Error) => {
+      this.status.textContent = error.message;
+      this.opening = undefined;
+    });
+    return this.opening;
+  }
+
+  private async open(): Promise<ImageModel> {
+    this.status.textContent = say("opening", { size: document.documentElement.dataset["size"] ?? "" });
+    const query = new URLSearchParams(location.search);
+    const model = await ImageModel.open(new URL("bundle/", HERE), {
+      worker: new URL("app.js", HERE),
+      wish: {
+        variant: this.variant.value || query.get("variant") || undefined,
+        accelerator: (query.get("accelerator") as "wasm" | "webgpu" | null) ?? undefined,
+      },
+    });
+    this.describe(model.facts);
+    return model;
+  }
+
+  private describe(facts: Facts): void {
+    const accelerator = facts.accelerator === "webgpu" ? "WebGPU" : `WebAssembly${facts.threads ? `, ${say("threads")}` : ""}`;
+    const passed = facts.tried.map(({ variant, reason }) => `${variant} (${reason})`).join("; ");
+    this.status.textContent =
+      say("ready", { name: facts.name, variant: facts.variant, accelerator }) + (passed ? ` ${say("fallback", { list: passed })}` : "");
+    this.variant.replaceChildren(...facts.variants.map((id) => new Option(id, id, false, id === facts.variant)));
+    this.variant.disabled = facts.variants.length < 2;
+    this.small.disabled = !facts.tiles;
+    this.styles.replaceChildren(
+      ...facts.vectors.map(({ name, length, labels }) => {
+        const label = document.createElement("label");
+        const choice = document.createElement("select");
+        choice.name = name;
+        choice.append(...Array.from({ length }, (_, at) => new Option(labels[at] ?? `${at + 1}`, `${at}`)));
+        label.append(name, choice);
+        return label;
+      }),
+    );
+    this.styles.hidden = facts.vectors.length === 0;
+  }
+
+  private options(): ProcessOptions {
+    const vectors: Record<string, number[]> = {};
+    for (const choice of this.styles.querySelectorAll("select")) {
+      vectors[choice.name] = Array.from({ length: choice.options.length }, (_, at) => (at === choice.selectedIndex ? 1 : 0));
+    }
+    return { strength: Number(this.strength.value) / 100, small: this.small.checked, vectors };
+  }
+
+  private show({ original, picture }: Result, name: string): void {
+    this.compare.show(original, picture);
+    original.close();
+    picture.close();
+    this.shown = name;
+    this.save.disabled = false;
+  }
+
+  private close(): void {
+    void this.opening?.then((model) => model.close());
+    this.opening = undefined;
+  }
+
+  private async toggleCamera(): Promise<void> {
+    const button = element<HTMLButtonElement>("camera");
+    if (this.camera.on) {
+      this.camera.stop();
+      button.textContent = say("camera");
+      return;
+    }
+    button.textContent = say("stop");
+    try {
+      const model = await this.model();
+      await this.camera.start(model, () => this.options(), (result) => this.show(result, "camera"));
+    } catch (error) {
+      this.status.textContent = say("noCamera", { reason: (error as Error).message });
+    } finally {
+      this.camera.stop();
+      button.textContent = say("camera");
+    }
+  }
+
+  private async download(): Promise<void> {
+    const blob = await this.compare.blob();
+    if (!blob) return;
+    const url = URL.createObjectURL(blob);
+    const link = Object.assign(document.createElement("a"), { href: url, download: `${this.shown.replace(/\.\w+$/, "")}-styled.png` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  }
+}
+
+/** Isolation headers come from the service worker where the host sets none: one reload, once a visit. */
+async function installWorker(): Promise<void> {
+  if (!("serviceWorker" in navigator) || !isSecureContext) return;
+  try {
+    await navigator.serviceWorker.register(new URL("sw.js", HERE), { scope: HERE.href });
+    await navigator.serviceWorker.ready;
+  } catch {
+    return; // a private window, or storage is off: the page works without
+  }
+  if (!crossOriginIsolated && sessionStorage.getItem("isolated") === null) {
+    sessionStorage.setItem("isolated", "tried");
+    location.reload();
+  }
+}
+
+export function startPage(): void {
+  document.documentElement.lang = LANGUAGE;
+  document.documentElement.dataset["isolated"] = String(crossOriginIsolated);
+  void installWorker();
+  new Studio().start();
+}

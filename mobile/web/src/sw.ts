@@ -1,0 +1,44 @@
+/** The service worker: the page works offline after its first visit, and is isolated from other pages so that threads work. */
+
+/** Hash of the page's own files: another build is another cache. */
+declare const BUILD: string;
+
+const scope = self as unknown as ServiceWorkerGlobalScope;
+const CACHE = `edgebundle-page-${BUILD}`;
+
+scope.addEventListener("install", () => void scope.skipWaiting());
+scope.addEventListener("activate", (event) => {
+  event.waitUntil(
+    (async () => {
+      for (const name of await caches.keys()) {
+        if (name.startsWith("edgebundle-page-") && name !== CACHE) await caches.delete(name);
+      }
+      await scope.clients.claim();
+    })(),
+  );
+});
+
+scope.addEventListener("fetch", (event) => {
+  const { request } = event;
+  if (request.method !== "GET" || new URL(request.url).origin !== scope.location.origin) return;
+  event.respondWith(answer(request));
+});
+
+async function answer(request: Request): Promise<Response> {
+  const cache = await caches.open(CACHE);
+  // What the bundle keeps by its hash is not kept a second time; its manifest is.
+  const own = !/\/bundle\/(variants|golden)\//.test(request.url);
+  const kept = own ? await cache.match(request, { ignoreSearch: true }) : undefined;
+  if (kept) return isolated(kept);
+  const fresh = await fetch(request);
+  if (own && fresh.ok) await cache.put(request, fresh.clone());
+  return isolated(fresh);
+}
+
+function isolated(response: Response): Response {
+  const headers = new Headers(response.headers);
+  headers.set("Cross-Origin-Embedder-Policy", "require-corp");
+  headers.set("Cross-Origin-Opener-Policy", "same-origin");
+  headers.set("Cross-Origin-Resource-Policy", "same-origin");
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+}

@@ -1,0 +1,1 @@
+"""Pages of docs/reference, generated from the models, the parsers and the public functions."""

@@ -1,0 +1,88 @@
+"""Camera frames in YUV_420_888: strides, rotations, crops, sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scripts.vectors.files import Case, packed
+
+ABOUT = (
+    "Camera frames (YUV 4:2:0, BT.601, full range): planes `y`, `u`, `v` (bytes, base64) with their strides, turned clockwise by `rotation`; the part `crop` "
+    "[left, top, width, height] of the upright frame as `size` [height, width] RGB bytes. Each pixel takes the mean luma of the up to 2 x 2 nearest "
+    "pixels and the colour of the first."
+)
+# frame h x w, row padding, pixel stride of the colour planes, rotation, crop (left, top, width, height), out h x w
+FRAMES: tuple[tuple[tuple[int, int], int, int, int, tuple[int, int, int, int], tuple[int, int]], ...] = (
+    ((8, 12), 0, 1, 0, (0, 0, 12, 8), (8, 12)),
+    ((8, 12), 4, 2, 90, (0, 0, 8, 12), (6, 4)),
+    ((9, 13), 3, 2, 180, (2, 1, 10, 7), (5, 5)),
+    ((9, 13), 0, 1, 270, (0, 2, 9, 9), (12, 12)),
+    ((2, 2), 0, 2, 0, (0, 0, 2, 2), (1, 1)),
+)
+
+
+def cases() -> list[Case]:
+    random = np.random.default_rng(22)
+    return [_case(*frame, random) for frame in FRAMES]
+
+
+def _case(
+    frame: tuple[int, int],
+    padding: int,
+    stride: int,
+    rotation: int,
+    crop: tuple[int, int, int, int],
+    size: tuple[int, int],
+    random: np.random.Generator,
+) -> Case:
+    height, width = frame
+    half = ((height + 1) // 2, (width + 1) // 2)
+    y = random.integers(0, 256, (height, width + padding), dtype=np.uint8)
+    u, v = (random.integers(0, 256, (half[0], stride * half[1] + padding), dtype=np.uint8) for _ in "uv")
+    colours = [plane[:, : stride * half[1] : stride] for plane in (u, v)]
+    rgb = yuv_pixels(y[:, :width], *colours, rotation, crop, size)
+    return {
+        "frame": [height, width],
+        "rotation": rotation,
+        "crop": list(crop),
+        "size": list(size),
+        "y": {"bytes": packed(y), "row_stride": y.shape[1], "pixel_stride": 1},
+        "u": {"bytes": packed(u), "row_stride": u.shape[1], "pixel_stride": stride},
+        "v": {"bytes": packed(v), "row_stride": v.shape[1], "pixel_stride": stride},
+        "result": packed(rgb),
+    }
+
+
+def yuv_pixels(
+    y: np.ndarray[Any, Any],
+    u: np.ndarray[Any, Any],
+    v: np.ndarray[Any, Any],
+    rotation: int,
+    crop: tuple[int, int, int, int],
+    size: tuple[int, int],
+) -> np.ndarray[Any, Any]:
+    """RGB bytes [H, W, 3] of a part of an upright frame. Coefficients of ITU-R BT.601, full range, in 16-bit fixed point."""
+    height, width = y.shape
+    left, top, wide, high = crop
+    up_y = top + (2 * np.arange(size[0]) + 1) * high // (2 * size[0])
+    up_x = left + (2 * np.arange(size[1]) + 1) * wide // (2 * size[1])
+    up_y, up_x = np.meshgrid(up_y, up_x, indexing="ij")
+    rows, columns = {
+        0: (up_y, up_x),
+        90: (height - 1 - up_x, up_y),
+        180: (height - 1 - up_y, width - 1 - up_x),
+        270: (up_x, width - 1 - up_y),
+    }[rotation]
+    below, right = np.minimum(rows + 1, height - 1), np.minimum(columns + 1, width - 1)
+    corners = [y[r, c].astype(np.int64) for r in (rows, below) for c in (columns, right)]
+    luma = (sum(corners) + 2) >> 2
+    blue, red = (plane[rows // 2, columns // 2].astype(np.int64) - 128 for plane in (u, v))
+    half = 1 << 15
+    channels = (
+        luma + ((91881 * red + half) >> 16),
+        luma - ((22554 * blue + 46802 * red + half) >> 16),
+        luma + ((116130 * blue + half) >> 16),
+    )
+    return np.clip(np.stack(channels, -1), 0, 255).astype(np.uint8)

@@ -1,0 +1,97 @@
+"""builder.toml: what is accepted, and what the one sentence says when it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builder.errors import ConfigError
+from builder.project.config import load_config, parse_size
+from tests.builder.projects import CONFIG
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "builder.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('licence = "Apache-2.0"', 'license = "Apache-2.0"', "did you mean 'licence'"),
+        (
+            'backend = "tflite"\ndelegate = "xnnpack"\nscheme = "fp32"',
+            'backend = "tflite"\ndelegate = "gpo"\nscheme = "fp32"',
+            "unknown delegate 'gpo'",
+        ),
+        ('scheme = "fp32"', "", "needs one of 'plan', 'scheme'"),
+        ('scheme = "fp32"', 'plan = "plan.toml"', "two variants are named 'tflite-xnnpack-plan'"),
+        ("shape = [1, 3, 32, 32]", "shape = [1, 32, 32, 3]", "must be [1, 3, height, width]"),
+        ("range = [0.0, 1.0]\n\n[[output]]", "range = [1.0, 0.0]\n\n[[output]]", "'range' must be [low, high]"),
+        ('checkpoint = "small.safetensors"', "", "'checkpoint' is missing"),
+        ('checkpoint = "small.safetensors"', 'checkpoint = "small.bin"', "must be a .safetensors, .pt or .pth"),
+        ('source = "model:create"', 'source = "model.bin"', "'source' must be 'module:callable', a .pt2"),
+        ('name = "out"', 'name = "image"', "two inputs or outputs are named 'image'"),
+        ('name = "small"', 'name = "../small"', "cannot be used as a file name"),
+        ('evaluation = "evaluation/*"', "", "'data.evaluation' is missing"),
+        ("[model]", "[model", "is not TOML"),
+    ],
+)
+def test_a_wrong_config_is_refused_with_the_key_and_the_cure(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """Each mistake names its key, and the near one where a name is unknown."""
+    assert old in CONFIG
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, CONFIG.replace(old, new, 1)))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_config_says_where_it_was_looked_for(tmp_path: Path) -> None:
+    """A directory without builder.toml is named with the path that was tried."""
+    with pytest.raises(ConfigError, match=r"builder\.toml does not exist"):
+        load_config(tmp_path)
+
+
+@given(st.text(max_size=400))
+def test_any_text_is_a_config_or_one_sentence(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    """No text whatsoever ends in anything but a Config or a ConfigError."""
+    path = tmp_path_factory.mktemp("fuzz") / "builder.toml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(ConfigError):
+        load_config(path)
+
+
+BUDGETS = {
+    "no size": ('objective = "psnr"\nmin_psnr_db = 40', "set 'max_bytes' or 'max_cost'"),
+    "no quality": ('objective = "bytes"\nmax_bytes = 1000', "needs a quality to keep"),
+    "not a size": ('objective = "psnr"\nmax_bytes = "270 kilo"', "is not a size"),
+    "nothing": ('objective = "psnr"\nmax_bytes = 0', "is not a size"),
+    "impossible ssim": ('objective = "bytes"\nmin_ssim = 1.2', "less than or equal to 1"),
+    "no classes": ('objective = "top1"\nmax_bytes = 1000', "needs an output with 'labels'"),
+    "unknown": ('objective = "psnr"\nmax_byte = 1000', "did you mean 'max_bytes'"),
+    "a plan too": ('objective = "psnr"\nmax_bytes = 1000\n[[variant]]\nbackend = "tflite"\ndelegate = "xnnpack"', "one of 'plan', 'scheme' and [variant.search]"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BUDGETS)
+def test_budgets_that_make_no_sense_are_refused(tmp_path: Path, case: str) -> None:
+    """Each names what is missing or wrong."""
+    budgets, message = BUDGETS[case]
+    head = CONFIG.split("[[variant]]")[0]
+    text = f'{head}[[variant]]\nbackend = "tflite"\ndelegate = "xnnpack"\n[variant.search]\n{budgets}\n'
+    (tmp_path / "builder.toml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "size"), [(5, 5), ("270 KB", 270_000), ("1.5MiB", 1_572_864), ("17 kb", 17_000), ("9", 9)]
+)
+def test_a_size_is_a_number_or_a_text_with_a_unit(written: int | str, size: int) -> None:
+    """Decimal and binary units, with or without a space."""
+    assert parse_size(written) == size

@@ -1,0 +1,128 @@
+"""The measured order of variants: from records of phones into a bundle, and what may not decide it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builder.bundle import Bundle, Ranking
+from harness.analysis.ranking import measured_rankings, write_ranked
+from harness.cli import main
+from harness.errors import MeasurementError, UsageError
+from harness.records.run import DeviceInfo, Run, TextReading
+from harness.records.store import open_store
+from tests.bundles import make_bundle
+from tests.harness.runs import device, make_run
+
+SOC = "Google Tensor G3"
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return make_bundle(tmp_path_factory.mktemp("rank") / "bundle")
+
+
+def phone(serial: str, soc: str | None = SOC, kind: str = "android") -> DeviceInfo:
+    known = TextReading(value=soc) if soc else TextReading(reason="Android before 12 does not name it")
+    return device(kind, serial).model_copy(update={"soc": known, "model": TextReading(value="Google Pixel 8")})
+
+
+def measured(bundle: Bundle, variant: str, ms: float, on: DeviceInfo | None = None, **changes: Any) -> Run:
+    fields = {
+        "variant": variant,
+        "variant_sha256": bundle.variant(variant).sha256,
+        "device": on or phone("A"),
+        "latency_ns": tuple(int(ms * 1e6) + 1000 * (i % 7) for i in range(30)),
+    }
+    return make_run(**{**fields, **changes})
+
+
+def order(runs: list[Run], bundle: Bundle) -> dict[str | None, tuple[str, ...]]:
+    return {ranking.soc or ranking.model: ranking.variants for ranking in measured_rankings(runs, bundle)}
+
+
+def test_the_fastest_comes_first_on_each_kind_of_phone(bundle: Bundle) -> None:
+    """Each SoC has its own order; a phone that does not name its SoC is ranked by its model."""
+    runs = [
+        measured(bundle, "tflite-first", 9),
+        measured(bundle, "tflite-second", 4),
+        measured(bundle, "tflite-first", 3, phone("B", "Qualcomm SM8750")),
+        measured(bundle, "tflite-second", 5, phone("B", "Qualcomm SM8750")),
+        measured(bundle, "tflite-second", 7, phone("C", None)),
+        measured(bundle, "executorch-fp32", 6, phone("C", None)),
+    ]
+    assert order(runs, bundle) == {
+        SOC: ("tflite-second", "tflite-first"),
+        "Qualcomm SM8750": ("tflite-first", "tflite-second"),
+        "Google Pixel 8": ("executorch-fp32", "tflite-second"),
+    }
+
+
+def test_the_last_measurement_counts_and_phones_of_one_soc_are_averaged(bundle: Bundle) -> None:
+    """A session replaces the one before it; a phone that measured one variant only leaves the others out."""
+    runs = [
+        measured(
+            bundle, "tflite-first", 1, session="old", protocol=make_run().protocol.model_copy(update={"name": "x"})
+        ),
+        measured(bundle, "tflite-first", 8, session="new"),
+        measured(bundle, "tflite-second", 5, session="new"),
+        measured(bundle, "executorch-fp32", 1, session="new"),
+        measured(bundle, "tflite-first", 5, phone("B")),
+        measured(bundle, "tflite-second", 6, phone("B")),
+    ]
+    assert order(runs, bundle) == {SOC: ("tflite-second", "tflite-first")}
+
+
+def test_the_app_of_a_phone_decides_where_it_measured_two(bundle: Bundle) -> None:
+    """Users get the app's runtime: shell runs of the same phone count only where the app's do not make an order."""
+    app = phone("A", kind="android-app")
+    in_shell = [measured(bundle, "tflite-first", 1), measured(bundle, "tflite-second", 5)]
+    in_app = [measured(bundle, "tflite-first", 9, app), measured(bundle, "tflite-second", 4, app)]
+    assert order([*in_shell, *in_app], bundle) == {SOC: ("tflite-second", "tflite-first")}
+    assert order(in_shell, bundle) == {SOC: ("tflite-first", "tflite-second")}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"verdict": "unstable: the dispersion is 30 %"},
+        {"verdict": "invalid: golden 0 fails"},
+        {"variant_sha256": "f" * 64},
+        {"simulated": "simulated"},
+        {"device": device("host")},
+    ],
+)
+def test_what_may_not_decide(bundle: Bundle, changes: dict[str, Any]) -> None:
+    """Poor and wrong runs, those of another artifact, simulated ones and the host's own rank nothing."""
+    runs = [measured(bundle, "tflite-first", 3), measured(bundle, "tflite-second", 1, **changes)]
+    with pytest.raises(MeasurementError, match=r"no phone measured two variants .* \(1 usable"):
+        measured_rankings(runs, bundle)
+
+
+def test_the_command_writes_a_bundle_that_opens(
+    bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`harness rank` leaves the bundle as it is and writes one with the rankings; a second time its place is taken."""
+    store = open_store(str(tmp_path / "runs.jsonl"), create=True)
+    for number, (variant, ms) in enumerate([("tflite-first", 9.0), ("tflite-second", 4.0)]):
+        store.append(measured(bundle, variant, ms, id=str(number)))
+    store.close()
+    words = ["rank", str(tmp_path / "runs.jsonl"), str(bundle.root), "-o", str(tmp_path / "ranked"), "--json"]
+    assert main(words) == 0
+    assert json.loads(capsys.readouterr().out)["rankings"][0]["variants"] == ["tflite-second", "tflite-first"]
+    ranked = Bundle.open(tmp_path / "ranked").manifest
+    assert ranked.rankings == (Ranking(soc=SOC, variants=("tflite-second", "tflite-first")),)
+    assert ranked.model_copy(update={"rankings": ()}) == bundle.manifest
+    assert main(words) == 2
+    assert "exists; choose another place" in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written(bundle: Bundle, tmp_path: Path) -> None:
+    """A place below a file is refused in one sentence, with nothing left over."""
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_ranked(bundle, (Ranking(soc=SOC, variants=("tflite-first",)),), tmp_path / "file" / "ranked")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]

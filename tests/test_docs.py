@@ -1,0 +1,136 @@
+"""The documents: generated pages are fresh, translations keep the commands, sentences are short, links and commands work."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+LIMIT_S = 900.0
+# Explanations that are still to be rewritten for readers who learnt English second; the list only gets shorter.
+LONG = {
+    "android.md", "inputs.md", "ios.md", "labs.md", "legalization.md", "measuring.md", "plans.md", "search.md", "verdicts.md",
+}  # fmt: skip
+
+
+def shell_lines(path: Path) -> list[str]:
+    """Every line of the page's shell blocks."""
+    blocks = re.findall(r"```sh\n(.*?)```", path.read_text(encoding="utf-8"), re.S)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def sentences(text: str) -> list[str]:
+    """Of the prose of a page: no code, no tables, no headings."""
+    prose = re.sub(r"```.*?```", "", text, flags=re.S)
+    prose = "\n".join(line for line in prose.splitlines() if not re.match(r"\s*(\||#|    )", line))
+    return [part for part in re.split(r"(?<=[.?!:])\s+|\n\s*(?:[-*]|\d+\.)\s+|\n\n", prose) if part.strip()]
+
+
+def test_the_generated_reference_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a change of a model, a parser or a public docstring `make reference` was run."""
+    monkeypatch.setenv("COLUMNS", "100")
+    sys.path.insert(0, os.fspath(ROOT))
+    from scripts.reference.pages import pages
+
+    for name, text in pages().items():
+        assert (DOCS / "reference" / name).read_text(encoding="utf-8") == text, f"{name}: run 'make reference'"
+
+
+@pytest.mark.parametrize("section", ["builder-toml", "plan-toml", "protocol-toml"])
+def test_every_key_that_a_person_writes_is_explained(section: str) -> None:
+    """No row of the table of a file format has an empty last column."""
+    text = (DOCS / "reference" / f"{section}.md").read_text(encoding="utf-8")
+    assert [line for line in text.splitlines() if line.startswith("| `") and line.endswith("|  |")] == []
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [("README.md", "README.zh.md"), ("docs/getting-started.md", "docs/zh/getting-started.md")],
+)
+def test_a_translation_has_the_same_commands(english: str, chinese: str) -> None:
+    """Whoever follows the Chinese page types what the English page says."""
+    assert shell_lines(ROOT / chinese) == shell_lines(ROOT / english)
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(p for p in [*DOCS.rglob("*.md"), ROOT / "CONTRIBUTING.md"] if "zh" not in p.parts),
+    ids=lambda p: p.name,
+)
+def test_sentences_are_short(path: Path) -> None:
+    """At most one sentence in twenty has more than 25 words."""
+    if path.name in LONG or path.parent.name == "reference":
+        return
+    found = sentences(path.read_text(encoding="utf-8"))
+    long = [text for text in found if len(text.split()) > 25]
+    assert len(long) <= 0.05 * len(found), long
+
+
+def test_the_site_builds_without_a_dead_link(tmp_path: Path) -> None:
+    """`make docs` is strict: an unknown page or anchor fails it."""
+    done = build_site(ROOT / "mkdocs.yml", tmp_path / "site")
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_a_dead_link_fails_the_site(tmp_path: Path) -> None:
+    """The check above can fail: a page with a wrong anchor is refused."""
+    shutil.copytree(DOCS, tmp_path / "docs")
+    shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+    page = tmp_path / "docs" / "glossary.md"
+    page.write_text(page.read_text(encoding="utf-8") + "\n[dead](plans.md#nowhere)\n", encoding="utf-8")
+    done = build_site(tmp_path / "mkdocs.yml", tmp_path / "site")
+    assert done.returncode != 0
+    assert "nowhere" in done.stderr
+
+
+def build_site(config: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", config, "-d", out],
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.usefixtures("adb_environment")
+def test_every_command_of_the_tutorial_works(tmp_path: Path) -> None:
+    """The commands of getting-started, in order, in a copy of the repository's layout."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    ours = [line for line in shell_lines(DOCS / "getting-started.md") if not line.startswith("make ")]
+    assert len(ours) >= 12
+    for line in ours:
+        words = shlex.split(line)
+        if words[0].startswith(".venv/bin/"):
+            words = [sys.executable, "-m", Path(words[0]).name, *words[1:]]
+        done = subprocess.run(
+            words,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": os.fspath(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+        assert done.returncode == 0, (line, done.stderr[-2000:])
+
+
+def test_every_file_that_contributing_names_is_there() -> None:
+    """A newcomer finds each place that the steps name."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = [
+        name
+        for name in re.findall(r"`([\w./]+/[\w./]*)`", text)
+        if "NAME" not in name and not name.startswith("build/")
+    ]
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []

@@ -1,0 +1,69 @@
+"""What `import builder` and `import harness` promise: every public name works, again and again, and its types are seen."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import builder
+import harness
+from harness.records.store import open_store
+from tests.builder.projects import make_project
+
+ROOT = Path(__file__).resolve().parent.parent
+SEARCH = '[[variant]]\nbackend = "tflite"\ndelegate = "xnnpack"\nid = "found"\n[variant.search]\nobjective = "bytes"\nmin_psnr_db = 20.0\n'
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The small project with one variant of a uniform scheme, and beside it the same network with a search."""
+    monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
+    made = make_project(tmp_path / "project")
+    config = (made / "builder.toml").read_text(encoding="utf-8").split("[[variant]]")
+    (made / "builder.toml").write_text(f"{config[0]}[[variant]]{config[1]}", encoding="utf-8")
+    (made / "searched.toml").write_text(config[0] + SEARCH, encoding="utf-8")
+    return made
+
+
+def test_every_public_name_can_be_called_twice_in_one_process(tmp_path: Path, project: Path) -> None:
+    """A function that a submodule of the same name hides after its first call is found here."""
+    bundle, runs = tmp_path / "bundle", str(tmp_path / "runs.jsonl")
+    open_store(runs, create=True).close()
+
+    def package() -> object:
+        return builder.package(bundle, target="android", formats=["project"], out=tmp_path / "dist")
+
+    def open_device() -> None:
+        with harness.open_device("host"):
+            pass
+
+    calls: dict[str, Callable[[], object]] = {
+        "builder.convert": lambda: builder.convert(project / "builder.toml", out=bundle),
+        "builder.search": lambda: builder.search(project / "searched.toml"),
+        "builder.verify": lambda: builder.verify(bundle),
+        "builder.package": package,
+        "harness.version": harness.version,
+        "harness.open_device": open_device,
+        "harness.measure": lambda: harness.measure(bundle, devices=["host"], store=runs),
+        "harness.compare": lambda: harness.compare(runs, runs),
+    }
+    public = {f"{module.__name__}.{name}" for module in (builder, harness) for name in module.__all__}
+    assert set(calls) == {name for name in public if not name.endswith(".__version__")}
+    for call in (*calls.values(), *calls.values()):
+        call()
+
+
+@pytest.mark.parametrize("package", [builder, harness])
+def test_no_module_at_the_root_bears_the_name_of_a_public_function(package: object) -> None:
+    """Importing such a module would put it in the place of the function."""
+    name = package.__name__  # type: ignore[attr-defined]
+    for public in package.__all__:  # type: ignore[attr-defined]
+        assert importlib.util.find_spec(f"{name}.{public}") is None, public
+
+
+def test_both_packages_carry_their_types() -> None:
+    """Type checkers of users read `py.typed`; it travels in the wheel (tests/test_wheel.py)."""
+    assert [(ROOT / name / "py.typed").is_file() for name in ("builder", "harness")] == [True, True]

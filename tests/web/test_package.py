@@ -1,0 +1,71 @@
+"""`builder package --target web`: what it writes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import builder
+from builder import process
+from builder.bundle import file_sha256, tree_files
+from builder.errors import ConfigError
+from builder.storage import cache
+from builder.targets.mobile import mobile_root
+from builder.targets.web import node
+from tests.harness.small_bundle import make_small_bundle
+
+
+def test_two_packages_have_the_same_bytes(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page of the same bundle, made again from nothing but npm's packages."""
+    monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
+    again = builder.package(make_small_bundle(tmp_path / "bundle"), target="web", out=tmp_path / "dist").files[0]
+    assert hashes(again) == hashes(site)
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {path.relative_to(folder).as_posix(): file_sha256(path) for path in tree_files(folder)}
+
+
+def test_a_page_says_what_it_carries(site: Path) -> None:
+    """Licences of the runtime, an installable manifest, no source map and no path of this machine."""
+    assert "@litertjs/core 2.5.3: Apache-2.0" in (site / "NOTICES.txt").read_text()
+    assert json.loads((site / "app.webmanifest").read_text())["display"] == "standalone"
+    assert not list(site.rglob("*.map"))
+    for path in (site / "app.js", site / "sw.js", site / "index.html"):
+        assert "@BUILD@" not in path.read_text()
+        assert str(site.parent) not in path.read_text()
+
+
+def test_a_bundle_without_tflite_is_refused_with_what_to_add(tmp_path: Path) -> None:
+    """A browser runs no Core ML."""
+    root = make_small_bundle(tmp_path / "bundle")
+    manifest = json.loads((root / "manifest.json").read_text())
+    manifest["variants"] = [variant for variant in manifest["variants"] if variant["backend"] == "coreml"]
+    (root / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ConfigError, match=r'backend = "tflite"'):
+        builder.package(root, target="web", out=tmp_path / "dist")
+
+
+def test_the_sources_are_typed(tmp_path: Path) -> None:
+    """TypeScript finds no error in the page's sources, strictly."""
+    import shutil
+
+    sources = mobile_root() / "web"
+    names = ("package.json", "package-lock.json", "tsconfig.json", "src")
+    key = cache.content_key([file_sha256(sources / name) for name in names[:2]])
+    with cache.locked(f"test-web-packages {key}"):
+        if not cache.entry("test-web-packages", key).is_dir():
+            with cache.publishing("test-web-packages", key) as work:
+                for name in names[:2]:
+                    shutil.copyfile(sources / name, work / name)
+                words = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+                node.run("npm", words, what="fetch the page's npm packages", cwd=work, timeout_s=600)
+    (tmp_path / "node_modules").symlink_to(cache.entry("test-web-packages", key) / "node_modules")
+    for name in names:
+        copy = shutil.copytree if (sources / name).is_dir() else shutil.copyfile
+        copy(sources / name, tmp_path / name)
+    compiler = tmp_path / "node_modules" / "typescript" / "bin" / "tsc"
+    done = process.run([node.find("node") or "node", compiler, "-p", "."], timeout_s=120, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stdout
