@@ -169,7 +169,8 @@ final class Told: @unchecked Sendable {
     }
 
     func wait(_ isThere: ([String]) -> Bool) async {
-        for _ in 0..<5000 where !isThere(all) { try? await Task.sleep(for: .milliseconds(2)) }
+        // a task of its own: the one that waits may be cancelled, which ends a sleep at once
+        for _ in 0..<5000 where !isThere(all) { await Task.detached { try? await Task.sleep(for: .milliseconds(2)) }.value }
         XCTAssertTrue(isThere(all), "waited in vain: \(all)")
     }
 }
