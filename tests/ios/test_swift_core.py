@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from filelock import FileLock
+from PIL import Image, ImageOps
 
 from builder.bundle import tree_sha256
 from builder.bundle.tensors import read_picture
 from harness.records.run import read_jsonl
 from scripts.vectors.files import FOLDER
 from tests.ios.bundles import IMAGE, coreml_bundle
+from tests.ios.damages import write_damages
 from tests.ios.swift import Swift, build_folder, ios_sources
 
 
@@ -42,11 +44,34 @@ def write_hashed(root: Path) -> None:
 
 def write_pictures(bundle: Path, out: Path) -> None:
     """The pixels of the bundle's PNG files under the hash of the file: Linux has no decoder for Swift."""
-    out.mkdir()
+    out.mkdir(exist_ok=True)
     for path in bundle.rglob("*.png"):
-        pixels = np.ascontiguousarray(read_picture(path, IMAGE))
+        with Image.open(path) as image:
+            size = IMAGE.model_copy(update={"shape": (1, 3, image.height, image.width)})
+        pixels = np.ascontiguousarray(read_picture(path, size))
         header = struct.pack("<II", pixels.shape[1], pixels.shape[0])
         (out / f"{tree_sha256(path)}.rgb").write_bytes(header + pixels.tobytes())
+
+
+def write_orientations(out: Path) -> None:
+    """A picture of numbered pixels as a camera stores it in each of the eight ways, and how it stands upright by its EXIF."""
+    width, height = 5, 3
+    numbers = np.arange(width * height, dtype=np.uint8).reshape(height, width)
+    turned = []
+    for orientation in range(1, 9):
+        image = Image.fromarray(numbers, "L")
+        image.getexif()[0x0112] = orientation
+        upright = np.asarray(ImageOps.exif_transpose(image))
+        turned.append(
+            {
+                "orientation": orientation,
+                "width": upright.shape[1],
+                "height": upright.shape[0],
+                "pixels": upright.flatten().tolist(),
+            }
+        )
+    vector = {"width": width, "height": height, "pixels": numbers.flatten().tolist(), "turned": turned}
+    out.write_text(json.dumps(vector), encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +88,10 @@ def tested() -> tuple[str, Path]:
         shutil.copytree(bundle.root, data / "bundle")
         shutil.copytree(bundle.root, data / "damaged")
         (data / "damaged" / bundle.manifest.variants[0].file / "Manifest.json").write_text("{}")
-        write_pictures(data / "bundle", data / "pictures")
+        write_damages(bundle.root, data / "damages")
+        for root in ("bundle", "damages/golden-of-another-size"):
+            write_pictures(data / root, data / "pictures")
+        write_orientations(data / "orientations.json")
         (data / "out").mkdir()
         swift = Swift(ios_sources() / "edgebundle", work)
         command = f"EDGEBUNDLE_TESTDATA={swift.work_path}/data swift test --scratch-path {swift.work_path}/build 2>&1"
@@ -75,7 +103,7 @@ def test_swift_tests_pass(tested: tuple[str, Path]) -> None:
     """All XCTest tests of the core pass: manifest, codec bit for bit, tiles, statistics, choice, golden check, records, arguments."""
     output, _ = tested
     counts = [int(count) for count in re.findall(r"Executed (\d+) tests, with 0 failures", output)]
-    assert max(counts, default=0) >= 28, output[-4000:]
+    assert max(counts, default=0) >= 45, output[-4000:]
 
 
 def test_no_warning(tested: tuple[str, Path]) -> None:

@@ -35,11 +35,12 @@ def checked(work: Path) -> Completed:
 
 
 def test_all_sources_are_right(checked: Completed) -> None:
-    """The SDK, the ExecuTorch engine and the app compile without an error or a warning, strict concurrency included."""
+    """The SDK, also as on a Mac, the ExecuTorch engine and the app compile without an error or a warning, strict concurrency included."""
     said = checked.stdout + checked.stderr
     assert checked.returncode == 0, said[-4000:]
     for name in ("EdgebundleCore", "Edgebundle", "EdgebundleExecuTorch", "App"):
         assert f"{name} is right" in said
+    assert "Edgebundle is right on a Mac" in said
     assert "warning:" not in said, said
 
 
@@ -54,7 +55,7 @@ def test_all_sources_are_right(checked: Completed) -> None:
         ),
         (
             "Edgebundle",
-            "edgebundle/Sources/Edgebundle/DeviceState.swift",
+            "edgebundle/Sources/Edgebundle/DeviceRecord.swift",
             "device.batteryLevel",
             "device.batteryCharge",
         ),
@@ -83,6 +84,49 @@ def test_a_misspelt_api_fails(
     assert done.returncode != 0
     said = wrong.rstrip("(:").rpartition(".")[2].partition("(")[0]
     assert re.search(rf"error: .*{said}", done.stdout + done.stderr), done.stderr[-2000:]
+
+
+SNIPPET_USERS = {
+    "main actor": "@MainActor final class Screen {{\n    let cgImage: CGImage\n    var shown: CGImage\n{members}\n    func use() async throws {{\n{snippet}\n"
+    "        shown = image\n        _ = (cgImage, large)\n    }}\n}}",
+    "actor": "actor Store {{\n    let cgImage: CGImage\n    var kept: CGImage\n{members}\n    func use() async throws {{\n{snippet}\n"
+    "        kept = image\n        _ = (cgImage, large)\n    }}\n}}",
+    "no actor": "struct Tool {{\n    let cgImage: CGImage\n{members}\n    func use() async throws -> sending CGImage {{\n{snippet}\n        _ = (cgImage, large)\n"
+    "        return image\n    }}\n}}",
+}
+
+
+@pytest.mark.parametrize("user", SNIPPET_USERS)
+def test_the_documented_snippet_compiles(user: str, work: Path, checked: Completed, tmp_path: Path) -> None:
+    """The code of docs/ios.md compiles in the Swift 6 language mode, in a class of the main actor, in another actor and in none."""
+    assert checked.returncode == 0
+    text = (ROOT / "docs" / "ios.md").read_text(encoding="utf-8")
+    found = re.search(r"## In an app\n```swift\n(.*?)```", text, re.DOTALL)
+    assert found is not None
+    lines = found[1].strip().splitlines()
+    assert lines[0] == "import Edgebundle"
+    members = "    let uiImage: UIImage\n    let vector: [Float]\n    let pixelBuffer: CVPixelBuffer\n    let time: Double\n    func show(_ frame: CVPixelBuffer) {}"
+    imports = "import CoreGraphics\nimport CoreVideo\nimport Edgebundle\nimport UIKit\n"
+    snippet = "\n".join(f"        {line}" for line in lines[1:])
+    init = "" if user == "no actor" else _init("shown" if user == "main actor" else "kept")
+    code = imports + SNIPPET_USERS[user].format(members=members + init, snippet=snippet)
+    shutil.copytree(ios_sources(), tmp_path / "ios")
+    shutil.rmtree(tmp_path / "ios" / "app" / "App")
+    (tmp_path / "ios" / "app" / "App").mkdir()
+    (tmp_path / "ios" / "app" / "App" / "Snippet.swift").write_text(code, encoding="utf-8")
+    with FileLock(work / "lock", timeout=900):
+        done = typecheck(tmp_path / "ios", work, "App")
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said[-4000:]
+    assert "error:" not in said, said
+
+
+def _init(kept: str) -> str:
+    given = "cgImage: CGImage, uiImage: UIImage, vector: [Float], pixelBuffer: CVPixelBuffer, time: Double"
+    return (
+        f"\n    init({given}) {{\n        (self.cgImage, {kept}) = (cgImage, cgImage)\n"
+        "        (self.uiImage, self.vector, self.pixelBuffer, self.time) = (uiImage, vector, pixelBuffer, time)\n    }"
+    )
 
 
 def test_stubs_state_their_origin() -> None:

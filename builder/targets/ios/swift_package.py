@@ -12,8 +12,8 @@ TARGETS = ("EdgebundleCore", "Edgebundle")
 MANIFEST = """// swift-tools-version: 6.0
 // Made by edgebundle. Add this directory to an app (File > Add Package Dependencies > Add Local), then:
 //     import Edgebundle
-//     let model = try await StyleModel.open()
-//     let image = try await model.stylize(cgImage)
+//     let model = try await ImageModel.open()
+//     let image = try await model.process(cgImage)
 import PackageDescription
 
 let package = Package(
@@ -41,6 +41,7 @@ def write_package(bundle: Bundle, sources: Path, out: Path, deployment_target: s
     """The SDK with the bundle as resources, and beside it the opt-in package for ExecuTorch."""
     copy_sdk(sources / "edgebundle", out / "edgebundle", deployment_target, resources=True)
     copy_bundle(bundle, out / "edgebundle" / "Sources" / "Edgebundle" / "Resources" / BUNDLE_FOLDER)
+    write_notices(bundle, sources / "edgebundle" / "LICENSE", out / "edgebundle")
     copy_executorch(sources / "executorch", out / "executorch")
 
 
@@ -54,6 +55,15 @@ def copy_sdk(sources: Path, out: Path, deployment_target: str, *, resources: boo
         settings=SETTINGS if resources else "",
     )
     (out / "Package.swift").write_text(text, encoding="utf-8")
+
+
+def write_notices(bundle: Bundle, licence: Path, out: Path) -> None:
+    """The licences of what is inside: the SDK's own with its text, and those of the model."""
+    model = bundle.manifest.model
+    lines = ["Parts of this package and their licences", "", "edgebundle SDK: Apache-2.0 (see LICENSE)"]
+    lines += [f"model {model.name}: {name}" for name in dict.fromkeys((model.licence, *bundle.manifest.licences))]
+    (out / "NOTICES.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    shutil.copyfile(licence, out / "LICENSE")
 
 
 def copy_executorch(sources: Path, out: Path) -> None:

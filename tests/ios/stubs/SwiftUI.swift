@@ -52,6 +52,12 @@ public struct LocalizedStringKey: ExpressibleByStringInterpolation, Sendable {
     public var wrappedValue: Value { get { fatalError() } nonmutating set { fatalError() } }
     public var projectedValue: Binding<Value> { fatalError() }
 }
+@propertyWrapper public struct SceneStorage<Value> {
+    public init(wrappedValue: Value, _ key: String) where Value == String {}
+    public init(wrappedValue: Value, _ key: String) where Value == Double {}
+    public init(wrappedValue: Value, _ key: String) where Value == Bool {}
+    public var wrappedValue: Value { get { fatalError() } nonmutating set { fatalError() } }
+}
 @MainActor @preconcurrency @propertyWrapper public struct StateObject<Value: ObservableObject> {
     public nonisolated init(wrappedValue: @autoclosure @escaping () -> Value) {}
     public var wrappedValue: Value { fatalError() }
@@ -82,6 +88,7 @@ public struct VStack<C: View>: BuiltIn {
 public struct HStack<C: View>: BuiltIn { public init(@ViewBuilder content: () -> C) { fatalError() } }
 public struct ZStack<C: View>: BuiltIn { public init(alignment: Alignment = .center, @ViewBuilder content: () -> C) { fatalError() } }
 public struct List<C: View>: BuiltIn { public init(@ViewBuilder content: () -> C) { fatalError() } }
+public struct ScrollView<C: View>: BuiltIn { public init(@ViewBuilder content: () -> C) { fatalError() } }
 public struct NavigationStack<C: View>: BuiltIn { public init(@ViewBuilder root: () -> C) { fatalError() } }
 public struct NavigationLink<C: View>: BuiltIn { public init(_ key: LocalizedStringKey, @ViewBuilder destination: () -> C) { fatalError() } }
 public struct Button: BuiltIn { public init(_ key: LocalizedStringKey, action: @escaping @MainActor () -> Void) { fatalError() } }
@@ -92,7 +99,9 @@ public struct ProgressView: BuiltIn {
 }
 public struct Toggle: BuiltIn { public init(_ key: LocalizedStringKey, isOn: Binding<Bool>) { fatalError() } }
 public struct Slider<L: View>: BuiltIn {
-    public init<V: BinaryFloatingPoint>(value: Binding<V>, in bounds: ClosedRange<V>, @ViewBuilder label: () -> L) { fatalError() }
+    public init<V: BinaryFloatingPoint>(
+        value: Binding<V>, in bounds: ClosedRange<V>, @ViewBuilder label: () -> L, onEditingChanged: @escaping (Bool) -> Void = { _ in }
+    ) { fatalError() }
 }
 public struct Picker<S: Hashable, C: View>: BuiltIn {
     public init(_ key: LocalizedStringKey, selection: Binding<S>, @ViewBuilder content: () -> C) { fatalError() }
@@ -128,6 +137,7 @@ extension View {
     public func gesture<G: Gesture>(_ gesture: G) -> some View { self }
     public func aspectRatio(contentMode: ContentMode) -> some View { self }
     public func navigationTitle(_ key: LocalizedStringKey) -> some View { self }
+    public func navigationTitle(_ text: Text) -> some View { self }
     public func accessibilityLabel(_ text: Text) -> some View { self }
     public func accessibilityValue(_ text: Text) -> some View { self }
     public func accessibilityAdjustableAction(_ handler: @escaping (AccessibilityAdjustmentDirection) -> Void) -> some View { self }

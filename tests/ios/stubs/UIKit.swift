@@ -1,4 +1,4 @@
-@_exported import Foundation
+@_exported import CoreGraphics
 
 @MainActor public final class UIDevice {
     public enum BatteryState: Int, Sendable { case unknown, unplugged, charging, full }
@@ -12,10 +12,11 @@
     public nonisolated static var didEnterBackgroundNotification: NSNotification.Name { fatalError() }
     public var isIdleTimerDisabled: Bool { get { fatalError() } set { fatalError() } }
 }
-// Part of Foundation on Apple's systems.
-extension ProcessInfo {
-    public enum ThermalState: Int, Sendable { case nominal, fair, serious, critical }
-    public var thermalState: ThermalState { fatalError() }
-    public var isLowPowerModeEnabled: Bool { fatalError() }
-    public static var thermalStateDidChangeNotification: NSNotification.Name { fatalError() }
+/// Apple marks it Sendable: it never changes.
+public final class UIImage: @unchecked Sendable {
+    public enum Orientation: Int, Sendable { case up, down, left, right, upMirrored, downMirrored, leftMirrored, rightMirrored }
+    public let cgImage: CGImage?
+    public let scale: CGFloat
+    public let imageOrientation: Orientation
+    public init(cgImage: CGImage, scale: CGFloat, orientation: Orientation) { (self.cgImage, self.scale, imageOrientation) = (cgImage, scale, orientation) }
 }

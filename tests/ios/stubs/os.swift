@@ -1,1 +1,1 @@
-public func os_proc_available_memory() -> Int { fatalError() }
+public func os_proc_available_memory() -> Int { 4_000_000_000 }

@@ -7,9 +7,9 @@ import Edgebundle
 enum Engines {
     static var all: [String: any EngineFactory] {
         #if canImport(EdgebundleExecuTorch)
-            StyleModel.engines.merging(ExecuTorchFactory.all) { own, _ in own }
+            ImageModel.engines.merging(ExecuTorchFactory.all) { own, _ in own }
         #else
-            StyleModel.engines
+            ImageModel.engines
         #endif
     }
 }

@@ -8,6 +8,7 @@ import Foundation
 final class Studio: ObservableObject {
     @Published private(set) var before: CGImage?
     @Published private(set) var after: CGImage?
+    @Published private(set) var labels: [ScoredLabel] = []
     @Published private(set) var variants: [String] = []
     @Published private(set) var milliseconds: Double?
     @Published private(set) var opened = ""
@@ -18,28 +19,35 @@ final class Studio: ObservableObject {
     @Published var chosen: String?
     @Published var strength: Float = 1
     @Published var whole = false
-    private var model: StyleModel?
-    private var modelChoice: String?
+    /// One open at a time, whoever waits for it.
+    private var opening: (choice: String?, model: Task<ImageModel, any Error>)?
     private var work: Task<Void, Never>?
 
-    /// Shows the bundle's own test picture first.
+    /// Shows the picture that was kept, else the bundle's own test picture.
     func start() async {
         do {
-            let loader = try StyleModel.loader(engines: Engines.all)
+            let loader = try ImageModel.loader(engines: Engines.all)
             variants = loader.variants.map(\.id)
-            if before == nil, let stored = loader.manifest.goldens.first?.inputs.first(where: \.isPicture) {
-                before = try PictureIO.image(try loader.goldens.picture(stored))
-            }
+            if before == nil { before = try KeptPicture.read() ?? Self.testPicture(loader) }
             render()
         } catch {
             message = error.localizedDescription
         }
     }
 
-    func show(_ picture: CGImage) {
-        before = picture
+    /// Shows a picture as it came from a file, upright, and keeps it until another one is chosen.
+    func show(_ data: Data) {
+        do {
+            before = try KeptPicture.upright(data)
+            try KeptPicture.keep(data)
+        } catch {
+            message = error.localizedDescription
+        }
         render()
     }
+
+    /// Says why a picture could not be had.
+    func tell(_ error: any Error) { message = error.localizedDescription }
 
     /// Renders the present picture anew; what is being rendered is cancelled.
     func render() {
@@ -50,16 +58,16 @@ final class Studio: ObservableObject {
             do {
                 let model = try await model(chosen)
                 let start = ContinuousClock.now
-                let styled: CGImage
-                if whole {
-                    styled = try await model.stylizeLarge(picture, strength: strength) { [weak self] done, tiles in
+                if model.output == nil {
+                    (after, labels) = (picture, try await model.classify(picture))
+                } else if whole {
+                    after = try await model.processLarge(picture, strength: strength) { [weak self] done, tiles in
                         Task { @MainActor in self?.progress = done == tiles ? nil : Double(done) / Double(tiles) }
                     }
                 } else {
-                    styled = try await model.stylize(picture, strength: strength)
+                    after = try await model.process(picture, strength: strength)
                 }
                 let elapsed = start.duration(to: .now).components
-                after = styled
                 milliseconds = Double(elapsed.seconds) * 1e3 + Double(elapsed.attoseconds) / 1e15
                 opened = "\(model.variant) · \(model.delegate)"
                 message = model.messages.isEmpty ? nil : model.messages.joined(separator: "\n")
@@ -73,10 +81,23 @@ final class Studio: ObservableObject {
 
     func readHeat() { heat = DeviceState.heat() }
 
-    private func model(_ chosen: String?) async throws -> StyleModel {
-        if let model, modelChoice == chosen { return model }
-        let opened = try await StyleModel.open(variant: chosen, engines: Engines.all)
-        (model, modelChoice) = (opened, chosen)
-        return opened
+    private func model(_ choice: String?) async throws -> ImageModel {
+        if let opening, opening.choice == choice { return try await opening.model.value }
+        opening?.model.cancel()
+        let model = Task { try await ImageModel.open(variant: choice, engines: Engines.all) }
+        opening = (choice, model)
+        do {
+            return try await model.value
+        } catch {
+            if opening?.choice == choice { opening = nil }
+            throw error
+        }
+    }
+
+    private static func testPicture(_ loader: ModelLoader) throws -> CGImage? {
+        guard let stored = loader.manifest.goldens.first?.inputs.first(where: \.isPicture),
+            let spec = loader.manifest.inputs.first(where: { $0.name == stored.name })
+        else { return nil }
+        return try PictureIO.image(try loader.goldens.picture(stored, spec))
     }
 }

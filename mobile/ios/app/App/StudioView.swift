@@ -1,30 +1,36 @@
-import CoreGraphics
 import Edgebundle
-import ImageIO
 import PhotosUI
 import SwiftUI
 
-/// Pick a photo, see it before and after, change variant and strength.
+/// Pick a photo, see it before and after, change variant and strength. What was chosen is there again after the app was ended.
 struct StudioView: View {
     @EnvironmentObject private var studio: Studio
+    @SceneStorage("variant") private var variant = ""
+    @SceneStorage("strength") private var strength = 1.0
+    @SceneStorage("whole") private var whole = false
     @State private var picked: PhotosPickerItem?
 
     var body: some View {
         NavigationStack {
-            VStack(spacing: 16) {
-                CompareView(before: studio.before, after: studio.after)
-                StatusLine()
-                Controls()
-                HStack {
+            ScrollView {
+                VStack(spacing: 16) {
+                    // large fonts on a small phone take the screen: the picture keeps its height, and the rest scrolls
+                    CompareView(before: studio.before, after: studio.after).frame(height: 320)
+                    ForEach(studio.labels, id: \.name) { Text(verbatim: "\($0.name) · \(String(format: "%.3f", $0.score))") }
+                    StatusLine()
+                    Controls()
                     PhotosPicker(selection: $picked, matching: .images) { Label("pick_photo", systemImage: "photo") }
-                    Spacer()
                     NavigationLink("benchmark") { BenchmarkView() }
                 }
+                .padding()
             }
-            .padding()
-            .navigationTitle("title")
+            .navigationTitle(Text(verbatim: Self.appName))
         }
-        .task { await studio.start() }
+        .task {
+            (studio.chosen, studio.strength, studio.whole) = (variant.isEmpty ? nil : variant, Float(strength), whole)
+            await studio.start()
+            if let chosen = studio.chosen, !studio.variants.contains(chosen) { studio.chosen = nil }
+        }
         .task {
             while !Task.isCancelled {
                 studio.readHeat()
@@ -34,20 +40,20 @@ struct StudioView: View {
         .onChange(of: picked) { item in
             Task { await load(item) }
         }
+        .onChange(of: studio.chosen) { variant = $0 ?? "" }
+        .onChange(of: studio.strength) { strength = Double($0) }
+        .onChange(of: studio.whole) { whole = $0 }
     }
+
+    /// The name under the app's icon: the model's.
+    private static var appName: String { Bundle.main.infoDictionary?["CFBundleDisplayName"] as? String ?? "Edgebundle" }
 
     private func load(_ item: PhotosPickerItem?) async {
-        guard let data = try? await item?.loadTransferable(type: Data.self), let picture = Self.upright(data) else { return }
-        studio.show(picture)
-    }
-
-    /// The photo turned as its EXIF says, at most 4096 pixels wide or high.
-    private static func upright(_ data: Data) -> CGImage? {
-        guard let source = CGImageSourceCreateWithData(data as CFData, nil) else { return nil }
-        let options: [CFString: Any] = [
-            kCGImageSourceCreateThumbnailFromImageAlways: true, kCGImageSourceCreateThumbnailWithTransform: true, kCGImageSourceThumbnailMaxPixelSize: 4096,
-        ]
-        return CGImageSourceCreateThumbnailAtIndex(source, 0, options as CFDictionary)
+        do {
+            if let data = try await item?.loadTransferable(type: Data.self) { studio.show(data) }
+        } catch {
+            studio.tell(error)
+        }
     }
 }
 
@@ -61,11 +67,14 @@ private struct Controls: View {
                 Text("automatic").tag(String?.none)
                 ForEach(studio.variants, id: \.self) { Text(verbatim: $0).tag(String?.some($0)) }
             }
-            Slider(value: $studio.strength, in: 0...1) { Text("strength") }
+            Slider(value: $studio.strength, in: 0...1) {
+                Text("strength")
+            } onEditingChanged: { isMoving in
+                if !isMoving { studio.render() }
+            }
             Toggle("whole_picture", isOn: $studio.whole)
         }
         .onChange(of: studio.chosen) { _ in studio.render() }
-        .onChange(of: studio.strength) { _ in studio.render() }
         .onChange(of: studio.whole) { _ in studio.render() }
     }
 }

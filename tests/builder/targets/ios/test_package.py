@@ -41,6 +41,9 @@ def test_package_carries_the_bundle(odd_bundle: Bundle, tmp_path: Path) -> None:
     for path in tree_files(package):
         assert path.stat().st_mode & 0o777 == 0o644, path
     assert (result.files[0] / "executorch" / "Package.swift").is_file()
+    notices = (package / "NOTICES.txt").read_text(encoding="utf-8")
+    assert f"model {ODD}: {odd_bundle.manifest.model.licence}" in notices
+    assert "Apache License" in (package / "LICENSE").read_text(encoding="utf-8")
 
 
 def test_the_command_packages_a_bundle(odd_bundle: Bundle, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-#if canImport(CoreML) && canImport(UIKit)
+#if canImport(CoreML) && canImport(UIKit) && canImport(Darwin)
     import Foundation
     import UIKit
 
@@ -17,7 +17,7 @@
 
         private let engines: [String: any EngineFactory]
 
-        public init(engines: [String: any EngineFactory] = StyleModel.engines) {
+        public init(engines: [String: any EngineFactory] = ImageModel.engines) {
             self.engines = engines
         }
 
@@ -27,7 +27,7 @@
             _ request: BenchmarkRequest, hidden: @MainActor @Sendable () -> Int, done: @MainActor @Sendable (Outcome) -> Void
         ) async throws {
             let documents = try FileManager.default.url(for: .documentDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
-            let loader = try StyleModel.loader(folder: request.bundle.map { documents.appendingPathComponent($0) }, engines: engines)
+            let loader = try ImageModel.loader(folder: request.bundle.map { documents.appendingPathComponent($0) }, engines: engines)
             let variants = try request.variant.map { [try loader.manifest.variant($0)] } ?? loader.variants
             guard !variants.isEmpty else {
                 throw BundleError("the bundle has no variant that this app can run; it has \(loader.manifest.variants.map(\.id).joined(separator: ", ")).")
@@ -73,14 +73,16 @@
                 startedAt: startedAt, device: DeviceState.info(id: request.device), simulated: DeviceState.simulated, start: start,
                 end: await DeviceState.conditions(), loadNs: loadNs, peakMemoryBytes: DeviceState.footprint().peak, samples: log.samples,
                 wasHidden: await hidden() != hiddenBefore)
-            let record = RunRecord(request, bundleSha256: loader.bundleSha256, session: session, timings: timings, golden: checked, seen: seen)
+            let execution = await session.engine.execution()
+            let record = RunRecord(
+                request, bundleSha256: loader.bundleSha256, session: session, execution: execution, timings: timings, golden: checked, seen: seen)
             try writeOutputs(session, request, documents)
             let file = documents.appendingPathComponent(request.output)
             try append(try record.toJson() + "\n", to: file)
             let latencies = Statistics(timings.latencyNs)
             return Outcome(
                 id: "\(record.id) \(variant.id)", variant: variant.id, medianMs: latencies.median / 1e6, p90Ms: latencies.quantile(0.9) / 1e6,
-                delegate: session.engine.delegateExecuted.value ?? "?", verdict: record.verdict.words, file: file)
+                delegate: execution.delegate.value ?? "?", verdict: record.verdict.words, file: file)
         }
 
         private static func sample(_ log: SampleLog) {

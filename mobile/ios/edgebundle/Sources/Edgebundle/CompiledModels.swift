@@ -2,36 +2,54 @@
     import CoreML
     import Foundation
 
-    /// Models compiled on this device: made once for each artifact and system, complete or absent, whatever interrupts it.
+    /// Models compiled for this device: carried by the app, or made here once for each artifact and system.
     enum CompiledModels {
-        /// The compiled model, and how long compiling took or why it took no time. Throws `BundleError`.
-        static func url(_ variant: Variant, _ artifact: URL) async throws -> (url: URL, compileNs: Reading) {
-            if let carried = BundleLocation.compiled(variant) {
-                return (carried, .missing("ns", "the app carries the compiled model"))
-            }
+        /// The compiled model in use, and how long compiling took or why it took no time.
+        struct Compiled: Sendable {
+            let url: URL
+            let compileNs: Reading
+            fileprivate let isKept: Bool
+        }
+
+        /// Loads a variant by `load`. A kept model that cannot be loaded is compiled anew, once. Throws `BundleError`.
+        static func load<T>(_ variant: Variant, _ artifact: URL, _ load: (URL) async throws -> sending T) async throws -> (model: T, compiled: Compiled) {
+            let compiled = try await compiled(variant, artifact)
             do {
-                let kept = try keptUrl(variant)
-                if FileManager.default.fileExists(atPath: kept.path) {
-                    return (kept, .missing("ns", "it was compiled by an earlier run"))
-                }
-                let start = monotonicNs()
-                let made = try await MLModel.compileModel(at: artifact)
-                let elapsed = monotonicNs() - start
-                try FileManager.default.createDirectory(at: kept.deletingLastPathComponent(), withIntermediateDirectories: true)
-                try FileManager.default.moveItem(at: made, to: kept)
-                return (kept, .of(Double(elapsed), "ns"))
+                return (try await load(compiled.url), compiled)
+            } catch where compiled.isKept {
+                // the system or another process may have taken a part of it away
+                KeptFiles(in: try Folders.compiled()).remove(name(variant))
             } catch {
-                throw BundleError(
-                    "Core ML cannot compile \(variant.file) of variant '\(variant.id)' (\(error.localizedDescription)); free space, or convert it for an older iOS."
-                )
+                throw refusal(variant, error)
+            }
+            let again = try await Self.compiled(variant, artifact)
+            do {
+                return (try await load(again.url), again)
+            } catch {
+                throw refusal(variant, error)
             }
         }
 
-        /// By the artifact's hash and the system's build: after an update of iOS a model is compiled anew.
-        private static func keptUrl(_ variant: Variant) throws -> URL {
-            let caches = try FileManager.default.url(for: .cachesDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
-            let system = ProcessInfo.processInfo.operatingSystemVersionString.filter { $0.isLetter || $0.isNumber || $0 == "." }
-            return caches.appendingPathComponent("edgebundle/\(system)/\(variant.sha256).mlmodelc")
+        private static func compiled(_ variant: Variant, _ artifact: URL) async throws -> Compiled {
+            if let carried = BundleLocation.compiled(variant) {
+                return Compiled(url: carried, compileNs: .missing("ns", "the app carries the compiled model"), isKept: false)
+            }
+            do {
+                let kept = try await KeptFiles(in: try Folders.compiled()).url(name(variant)) { try await MLModel.compileModel(at: artifact) }
+                let took = kept.tookNs.map { Reading.of(Double($0), "ns") } ?? .missing("ns", "it was compiled by an earlier run")
+                return Compiled(url: kept.url, compileNs: took, isKept: kept.tookNs == nil)
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                throw BundleError(
+                    "Core ML cannot compile \(variant.file) of variant '\(variant.id)' (\(error.localizedDescription)); free space, or convert it for an older iOS.")
+            }
+        }
+
+        private static func name(_ variant: Variant) -> String { "\(variant.sha256).mlmodelc" }
+
+        private static func refusal(_ variant: Variant, _ error: any Error) -> any Error {
+            error is CancellationError ? error : BundleError("Core ML cannot load variant '\(variant.id)' (\(error.localizedDescription)).")
         }
     }
 #endif

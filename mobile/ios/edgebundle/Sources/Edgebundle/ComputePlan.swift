@@ -2,9 +2,15 @@
     import CoreML
     import Foundation
 
-    /// Where Core ML plans to execute each op of a compiled model; empty before iOS 17.4, which does not tell.
+    /// Where Core ML plans to execute each op of a compiled model. Loading a plan takes as long as loading the model.
     enum ComputePlan {
-        static func devices(_ compiled: URL, _ configuration: MLModelConfiguration) async -> [OpDevice] {
+        static func execution(_ compiled: URL, _ configuration: MLModelConfiguration, _ requested: String) async -> Execution {
+            let devices = await devices(compiled, configuration)
+            return Execution(delegate: delegate(requested, devices), ops: devices)
+        }
+
+        /// Empty before iOS 17.4, which does not tell.
+        private static func devices(_ compiled: URL, _ configuration: MLModelConfiguration) async -> [OpDevice] {
             guard #available(iOS 17.4, macOS 14.4, *) else { return [] }
             // A plan is extra knowledge: a model runs without it, and an empty list says that there is none.
             guard let plan = try? await MLComputePlan.load(contentsOf: compiled, configuration: configuration) else { return [] }
@@ -16,7 +22,7 @@
         }
 
         /// The delegate in the manifest's words: the requested one, unless the plan leaves out what it is named for.
-        static func delegate(_ requested: String, _ devices: [OpDevice]) -> TextReading {
+        private static func delegate(_ requested: String, _ devices: [OpDevice]) -> TextReading {
             if devices.isEmpty { return .missing("Core ML tells which device executes an op from iOS 17.4 on only") }
             let used = Set(devices.map(\.device))
             switch requested {

@@ -16,34 +16,36 @@
         func open(_ variant: Variant, _ artifact: URL) async throws -> sending any Engine { try await CoreMLEngine(variant, artifact, units) }
     }
 
+    private func configuration(_ units: MLComputeUnits) -> MLModelConfiguration {
+        let configuration = MLModelConfiguration()
+        configuration.computeUnits = units
+        return configuration
+    }
+
     /// A Core ML model with its compute units. Tensors are read from and written to the session's own memory.
     final class CoreMLEngine: Engine {
         let runtime = "Core ML"
         let runtimeVersion: String
-        let delegateExecuted: TextReading
         let compileNs: Reading
-        let opDevices: [OpDevice]
+        let execution: @Sendable () async -> Execution
         private let model: MLModel
         private var images: [String: CVPixelBuffer] = [:]
 
         fileprivate init(_ variant: Variant, _ artifact: URL, _ units: MLComputeUnits) async throws {
-            let configuration = MLModelConfiguration()
-            configuration.computeUnits = units
-            let compiled = try await CompiledModels.url(variant, artifact)
-            do {
-                model = try await MLModel.load(contentsOf: compiled.url, configuration: configuration)
-            } catch {
-                throw BundleError("Core ML cannot load variant '\(variant.id)' (\(error.localizedDescription)).")
-            }
-            compileNs = compiled.compileNs
-            opDevices = await ComputePlan.devices(compiled.url, configuration)
-            delegateExecuted = ComputePlan.delegate(variant.delegate, opDevices)
+            let loaded = try await CompiledModels.load(variant, artifact) { try await MLModel.load(contentsOf: $0, configuration: configuration(units)) }
+            model = loaded.model
+            compileNs = loaded.compiled.compileNs
+            let (url, requested) = (loaded.compiled.url, variant.delegate)
+            execution = { await ComputePlan.execution(url, configuration(units), requested) }
             runtimeVersion = ProcessInfo.processInfo.operatingSystemVersionString
         }
 
-        func run(inputs: [TensorBuffer], outputs: [TensorBuffer]) throws {
+        /// Each inference has its own pool: what Core ML leaves to the thread's pool would stay until a picture of many tiles is done.
+        func run(inputs: [TensorBuffer], outputs: [TensorBuffer]) throws { try autoreleasepool { try infer(inputs, outputs) } }
+
+        private func infer(_ inputs: [TensorBuffer], _ outputs: [TensorBuffer]) throws {
             do {
-                let features = try MLDictionaryFeatureProvider(dictionary: Dictionary(uniqueKeysWithValues: inputs.map { ($0.binding.name, try feature($0)) }))
+                let features = try MLDictionaryFeatureProvider(dictionary: Dictionary(inputs.map { ($0.binding.name, try feature($0)) }) { $1 })
                 let results = try model.prediction(from: features)
                 for output in outputs { try copy(results.featureValue(for: output.binding.name), to: output) }
             } catch let error as BundleError {

@@ -1,10 +1,8 @@
-#if canImport(UIKit) && canImport(Darwin)
-    @preconcurrency import Darwin
+#if canImport(CoreML)
     import Foundation
-    import UIKit
     import os
 
-    /// Reads what a run record says of the phone; what cannot be read is named with its reason.
+    /// Reads what decides how a network is used on this device, on all of Apple's systems.
     public enum DeviceState {
         /// The label of a simulator's numbers, `nil` on a device.
         public static var simulated: String? {
@@ -17,29 +15,12 @@
 
         /// What decides which variant this device is given. An app is not told the name of the chip.
         public static func facts() -> DeviceFacts {
-            let system = ProcessInfo.processInfo.operatingSystemVersion.majorVersion
+            #if canImport(UIKit)
+                let system = ProcessInfo.processInfo.operatingSystemVersion.majorVersion
+            #else
+                let system = iosVersion(ofMac: ProcessInfo.processInfo.operatingSystemVersion.majorVersion)
+            #endif
             return DeviceFacts(phone: Phone(model: machine()), freeMemoryBytes: freeMemory(), system: system)
-        }
-
-        /// `id` is what the harness calls this device: an app cannot read its UDID.
-        public static func info(id: String) -> DeviceInfo {
-            let version = ProcessInfo.processInfo.operatingSystemVersionString
-            return DeviceInfo(
-                kind: simulated == nil ? "ios" : "ios-simulator", id: id, model: .of(machine()), soc: .missing("iOS does not name the chip to an app"),
-                os: .of("iOS \(version)"), build: .of(version), abi: .of("arm64"))
-        }
-
-        /// The state of the phone now.
-        @MainActor
-        public static func conditions() -> Conditions {
-            let device = UIDevice.current
-            device.isBatteryMonitoringEnabled = true
-            let level = device.batteryLevel
-            return Conditions(
-                temperatureC: .missing("degC", "iOS tells an app no temperature"),
-                thermalStatus: simulated == nil ? .of(heat().status, "status") : .missing("status", "a simulator has no thermal state"),
-                batteryPercent: level < 0 ? .missing("%", "the system reports no battery state") : .of(Double(level) * 100, "%"),
-                charging: charging(device.batteryState))
         }
 
         public static func heat() -> Heat {
@@ -54,43 +35,22 @@
 
         /// Bytes that the app may still use before the system ends it, `nil` where the system does not tell.
         public static func freeMemory() -> Int? {
-            let bytes = os_proc_available_memory()
-            return bytes > 0 ? Int(bytes) : nil
-        }
-
-        /// What the system counts against the app's limit: `phys_footprint`, now and at its highest.
-        public static func footprint() -> (now: Reading, peak: Reading) {
-            var info = task_vm_info_data_t()
-            var count = mach_msg_type_number_t(MemoryLayout<task_vm_info_data_t>.size / MemoryLayout<natural_t>.size)
-            let status = withUnsafeMutablePointer(to: &info) { pointer in
-                pointer.withMemoryRebound(to: integer_t.self, capacity: Int(count)) { task_info(mach_task_self_, task_flavor_t(TASK_VM_INFO), $0, &count) }
-            }
-            guard status == KERN_SUCCESS else {
-                let missing = Reading.missing("B", "task_info failed with \(status)")
-                return (missing, missing)
-            }
-            return (.of(Double(info.phys_footprint), "B"), .of(Double(info.ledger_phys_footprint_peak), "B"))
+            #if canImport(UIKit)
+                let bytes = os_proc_available_memory()
+                return bytes > 0 ? Int(bytes) : nil
+            #else
+                return nil  // a Mac has no such limit
+            #endif
         }
 
         public static var isLowPower: Bool { ProcessInfo.processInfo.isLowPowerModeEnabled }
 
         /// The model's own name of the device, such as `iPhone17,1`.
-        private static func machine() -> String {
+        static func machine() -> String {
             if let simulated = ProcessInfo.processInfo.environment["SIMULATOR_MODEL_IDENTIFIER"] { return simulated }
             var info = utsname()
             uname(&info)
             return withUnsafeBytes(of: &info.machine) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        }
-
-        @MainActor
-        private static func charging(_ state: UIDevice.BatteryState) -> TextReading {
-            switch state {
-            case .charging: return .of("charging")
-            case .full: return .of("full")
-            case .unplugged: return .of("discharging")
-            case .unknown: return .missing("the system reports no battery state")
-            @unknown default: return .missing("the system reports an unknown battery state")
-            }
         }
     }
 #endif

@@ -4,37 +4,37 @@
 
     /// A picture of any size through a network of a fixed size, tile by tile.
     struct LargePicture {
-        private let source: Pixels
+        private let source: UprightPixels
         private let input: TensorSpec
         private let scale: Int
         private let tiler: Tiler
 
         /// Reads the picture, reduced when memory asks for it. Throws `BundleError` for networks that cannot work in tiles.
-        init(_ image: CGImage, input: TensorSpec, output: TensorSpec, tiling: Tiling?, freeBytes: Int?) throws {
+        init(_ photo: Photo, input: TensorSpec, output: TensorSpec, tiling: Tiling?, freeBytes: Int?) throws {
             scale = output.width / input.width
             guard scale >= 1, output.width == scale * input.width, output.height == scale * input.height else {
                 throw BundleError(
-                    "a network from \(input.width) x \(input.height) to \(output.width) x \(output.height) pixels cannot work in tiles; use stylize.")
+                    "a network from \(input.width) x \(input.height) to \(output.width) x \(output.height) pixels cannot work in tiles; use process.")
             }
             self.input = input
             tiler = try Tiler(input, scale: scale, tiling)
-            var (width, height) = (image.width, image.height)
+            var (width, height) = (photo.image.width, photo.image.height)
             if let freeBytes { (width, height) = sizeWithin(width: width, height: height, limit: affordablePixels(freeBytes: freeBytes) / (scale * scale)) }
-            source = try PictureIO.scaled(image, width: width, height: height)
+            source = UprightPixels(try PictureIO.scaled(photo.image, width: width, height: height), photo.orientation)
         }
 
         func render(
-            strength: Float, progress: (_ done: Int, _ tiles: Int) -> Void, tile: (_ pixels: [UInt32], _ into: inout [UInt32]) throws -> Void
+            weight: UInt32, progress: (_ done: Int, _ tiles: Int) -> Void, tile: (_ pixels: [UInt32], _ into: inout [UInt32]) throws -> Void
         ) throws -> CGImage {
             let tiles = tiler.tiles(width: source.width, height: source.height)
             var (done, result) = (0, [UInt32]())
-            result.reserveCapacity(source.argb.count * scale * scale)
+            result.reserveCapacity(source.width * source.height * scale * scale)
             try tiler.run(
                 source,
                 check: { try Task.checkCancellation() },
                 render: { pixels, into in
                     try tile(pixels, &into)
-                    if strength < 1 { Blend.mix(enlarged(pixels), Blend.weight(strength), into: &into) }
+                    if weight < Blend.one { Blend.mix(enlarged(pixels), weight, into: &into) }
                     done += 1
                     progress(done, tiles)
                 },

@@ -5,8 +5,8 @@
 
     /// Between the system's images and pixels.
     public enum PictureIO {
-        private static let bitmap = CGBitmapInfo.byteOrder32Little.rawValue | CGImageAlphaInfo.noneSkipFirst.rawValue
-        private static let drawing = CGBitmapInfo.byteOrder32Little.rawValue | CGImageAlphaInfo.premultipliedFirst.rawValue
+        private static let opaque = CGBitmapInfo.byteOrder32Little.rawValue | CGImageAlphaInfo.noneSkipFirst.rawValue
+        private static let transparent = CGBitmapInfo.byteOrder32Little.rawValue | CGImageAlphaInfo.premultipliedFirst.rawValue
 
         /// The pixels of a golden as they are in the file: decoded, and not converted to another colour space.
         public static let reader: PictureReader = { data in
@@ -16,13 +16,16 @@
             return try pixels(image, part: nil, width: image.width, height: image.height, space: image.colorSpace)
         }
 
-        /// The part of a picture that the model sees, at the model's size, in sRGB; transparent parts are composed on white.
-        public static func fitted(_ image: CGImage, _ spec: TensorSpec) throws -> Pixels {
-            let part = crop(width: image.width, height: image.height, for: spec)
-            return try pixels(image, part: part, width: spec.width, height: spec.height, space: CGColorSpace(name: CGColorSpace.sRGB))
+        /// The part of a picture that the model sees, upright, at the model's size, in sRGB, composed on white.
+        public static func fitted(_ image: CGImage, _ spec: TensorSpec, _ orientation: PictureOrientation = .up) throws -> Pixels {
+            let upright = orientation.turned(width: image.width, height: image.height)
+            let part = orientation.stored(crop(width: upright.width, height: upright.height, for: spec), width: image.width, height: image.height)
+            let size = orientation.turned(width: spec.width, height: spec.height)
+            let stored = try pixels(image, part: part, width: size.width, height: size.height, space: CGColorSpace(name: CGColorSpace.sRGB))
+            return UprightPixels(stored, orientation).whole()
         }
 
-        /// A whole picture in sRGB at another size.
+        /// A whole picture as it is stored, in sRGB at another size, composed on white.
         public static func scaled(_ image: CGImage, width: Int, height: Int) throws -> Pixels {
             try pixels(image, part: nil, width: width, height: height, space: CGColorSpace(name: CGColorSpace.sRGB))
         }
@@ -33,7 +36,7 @@
             guard let provider = CGDataProvider(data: data as CFData), let space = CGColorSpace(name: CGColorSpace.sRGB),
                 let image = CGImage(
                     width: pixels.width, height: pixels.height, bitsPerComponent: 8, bitsPerPixel: 32, bytesPerRow: 4 * pixels.width, space: space,
-                    bitmapInfo: CGBitmapInfo(rawValue: bitmap), provider: provider, decode: nil, shouldInterpolate: true, intent: .defaultIntent)
+                    bitmapInfo: CGBitmapInfo(rawValue: opaque), provider: provider, decode: nil, shouldInterpolate: true, intent: .defaultIntent)
             else { throw BundleError("there is no memory for a picture of \(pixels.width) x \(pixels.height) pixels.") }
             return image
         }
@@ -45,7 +48,7 @@
             let drawn = argb.withUnsafeMutableBytes { bytes -> Bool in
                 guard
                     let context = CGContext(
-                        data: bytes.baseAddress, width: width, height: height, bitsPerComponent: 8, bytesPerRow: 4 * width, space: space, bitmapInfo: drawing)
+                        data: bytes.baseAddress, width: width, height: height, bitsPerComponent: 8, bytesPerRow: 4 * width, space: space, bitmapInfo: transparent)
                 else { return false }
                 context.interpolationQuality = .high
                 context.draw(source, in: CGRect(x: 0, y: 0, width: width, height: height))

@@ -21,11 +21,11 @@ public struct BundleFiles: Sendable {
             throw BundleError("the app's bundle has no readable \(path) (\(error.localizedDescription)); make the app with 'builder package'.")
         }
     }
+}
 
-    /// Little-endian float32 values of a file.
-    public func floats(_ path: String) throws -> [Float] {
-        try data(path).withUnsafeBytes { bytes in
-            (0..<bytes.count / 4).map { Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self))) }
-        }
+/// Little-endian float32 values.
+func floats(_ data: Data) -> [Float] {
+    data.withUnsafeBytes { bytes in
+        (0..<bytes.count / 4).map { Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self))) }
     }
 }

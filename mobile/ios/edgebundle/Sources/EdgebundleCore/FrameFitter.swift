@@ -6,28 +6,46 @@ public enum FrameFitter {
         _ source: UnsafeRawPointer, bytesPerRow: Int, part: Crop, width: Int, height: Int, into argb: inout [UInt32]
     ) {
         precondition(argb.count == width * height, "\(width) x \(height) pixels, not \(argb.count)")
-        for y in 0..<height {
-            let top = part.top + y * part.height / height
-            let bottom = max(top + 1, part.top + (y + 1) * part.height / height)
-            for x in 0..<width {
-                let left = part.left + x * part.width / width
-                let right = max(left + 1, part.left + (x + 1) * part.width / width)
-                var (blue, green, red): (UInt32, UInt32, UInt32) = (0, 0, 0)
-                for row in top..<bottom {
-                    let line = source + row * bytesPerRow
-                    for column in left..<right {
-                        let word = UInt32(littleEndian: line.loadUnaligned(fromByteOffset: 4 * column, as: UInt32.self))
-                        blue &+= word & 0xff
-                        green &+= word &>> 8 & 0xff
-                        red &+= word &>> 16 & 0xff
-                    }
+        let edges = (0...width).map { part.left + $0 * part.width / width }
+        argb.withUnsafeMutableBufferPointer { argb in
+            edges.withUnsafeBufferPointer { edges in
+                for y in 0..<height {
+                    let top = part.top + y * part.height / height
+                    let bottom = max(top + 1, part.top + (y + 1) * part.height / height)
+                    fitRow(source + top * bytesPerRow, bytesPerRow, bottom - top, edges.baseAddress!, argb.baseAddress! + y * width, width)
                 }
-                let count = UInt32((bottom - top) * (right - left))
-                let half = count / 2
-                // in parentheses: Swift shifts before it divides
-                let (r, g, b) = ((red + half) / count, (green + half) / count, (blue + half) / count)
-                argb[y * width + x] = 0xff00_0000 | r << 16 | g << 8 | b
             }
+        }
+    }
+
+    /// One row of the target from `rows` rows of the source; `edges` are the columns where its pixels begin.
+    private static func fitRow(
+        _ source: UnsafeRawPointer, _ bytesPerRow: Int, _ rows: Int, _ edges: UnsafePointer<Int>, _ target: UnsafeMutablePointer<UInt32>, _ width: Int
+    ) {
+        var x = 0
+        while x < width {
+            let left = edges[x]
+            let columns = edges[x &+ 1] > left ? edges[x &+ 1] &- left : 1
+            var (blue, green, red): (UInt32, UInt32, UInt32) = (0, 0, 0)
+            var row = 0
+            while row < rows {
+                let line = (source + row &* bytesPerRow + 4 &* left).assumingMemoryBound(to: UInt32.self)
+                var column = 0
+                while column < columns {
+                    let word = line[column]  // all systems of Swift that have a camera are little-endian
+                    blue &+= word & 0xff
+                    green &+= word &>> 8 & 0xff
+                    red &+= word &>> 16 & 0xff
+                    column &+= 1
+                }
+                row &+= 1
+            }
+            let count = UInt32(UInt(bitPattern: rows &* columns))
+            let half = count / 2
+            // in parentheses: Swift shifts before it divides
+            let (r, g, b) = ((red &+ half) / count, (green &+ half) / count, (blue &+ half) / count)
+            target[x] = 0xff00_0000 | r &<< 16 | g &<< 8 | b
+            x &+= 1
         }
     }
 }

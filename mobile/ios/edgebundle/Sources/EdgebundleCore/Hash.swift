@@ -44,12 +44,8 @@ private struct Sha256 {
 
     mutating func update(_ data: Data) {
         length += UInt64(data.count)
-        rest = data
         let whole = data.count / 64 * 64
-        data.withUnsafeBytes { bytes in
-            var words = [UInt32](repeating: 0, count: 64)
-            for start in stride(from: 0, to: whole, by: 64) { block(bytes.baseAddress! + start, &words) }
-        }
+        blocks(data, whole / 64)
         rest = Data(data.suffix(data.count - whole))
     }
 
@@ -58,41 +54,79 @@ private struct Sha256 {
         last.append(0x80)
         while last.count % 64 != 56 { last.append(0) }
         withUnsafeBytes(of: (length * 8).bigEndian) { last.append(contentsOf: $0) }
-        last.withUnsafeBytes { bytes in
-            var words = [UInt32](repeating: 0, count: 64)
-            for start in stride(from: 0, to: bytes.count, by: 64) { block(bytes.baseAddress! + start, &words) }
-        }
+        blocks(last, last.count / 64)
         return state.map { word in
             let text = String(word, radix: 16)
             return String(repeating: "0", count: 8 - text.count) + text
         }.joined()
     }
 
-    private mutating func block(_ bytes: UnsafeRawPointer, _ buffer: inout [UInt32]) {
-        buffer.withUnsafeMutableBufferPointer { words in
-            for i in 0..<16 { words[i] = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 4 * i, as: UInt32.self)) }
-            for i in 16..<64 {
-                let first = rotated(words[i - 15], 7) ^ rotated(words[i - 15], 18) ^ (words[i - 15] &>> 3)
-                let second = rotated(words[i - 2], 17) ^ rotated(words[i - 2], 19) ^ (words[i - 2] &>> 10)
-                words[i] = words[i - 16] &+ first &+ words[i - 7] &+ second
-            }
-            var (a, b, c, d, e, f, g, h) = (state[0], state[1], state[2], state[3], state[4], state[5], state[6], state[7])
-            roundConstants.withUnsafeBufferPointer { constants in
-                for i in 0..<64 {
-                    let sum1 = rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)
-                    let first = h &+ sum1 &+ ((e & f) ^ (~e & g)) &+ constants[i] &+ words[i]
-                    let sum0 = rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)
-                    let second = sum0 &+ ((a & b) ^ (a & c) ^ (b & c))
-                    (h, g, f, e, d, c, b, a) = (g, f, e, d &+ first, c, b, a, first &+ second)
+    private mutating func blocks(_ data: Data, _ count: Int) {
+        if count == 0 { return }
+        var words = [UInt32](repeating: 0, count: 64)
+        data.withUnsafeBytes { bytes in
+            words.withUnsafeMutableBufferPointer { words in
+                roundConstants.withUnsafeBufferPointer { constants in
+                    state.withUnsafeMutableBufferPointer { state in
+                        mix(bytes.baseAddress!, count, words.baseAddress!, constants.baseAddress!, state.baseAddress!)
+                    }
                 }
             }
-            state = zip(state, [a, b, c, d, e, f, g, h]).map { $0 &+ $1 }
         }
     }
 }
 
-@inline(__always)
-private func rotated(_ word: UInt32, _ bits: UInt32) -> UInt32 { word &>> bits | word &<< (32 - bits) }
+/// Mixes `count` blocks of 64 bytes into `state`; `words` is room for 64. Pointers and `while`, for debug builds.
+private func mix(
+    _ bytes: UnsafeRawPointer, _ count: Int, _ words: UnsafeMutablePointer<UInt32>, _ constants: UnsafePointer<UInt32>, _ state: UnsafeMutablePointer<UInt32>
+) {
+    var (block, i) = (bytes, 0)
+    let end = bytes + 64 * count
+    while block < end {
+        memcpy(words, block, 64)
+        i = 0
+        while i < 16 {
+            words[i] = words[i].bigEndian
+            i &+= 1
+        }
+        while i < 64 {
+            let (far, near) = (words[i &- 15], words[i &- 2])
+            let first = rotated(far, 7) ^ rotated(far, 18) ^ (far &>> 3)
+            let second = rotated(near, 17) ^ rotated(near, 19) ^ (near &>> 10)
+            words[i] = words[i &- 16] &+ first &+ words[i &- 7] &+ second
+            i &+= 1
+        }
+        var (a, b, c, d, e, f, g, h) = (state[0], state[1], state[2], state[3], state[4], state[5], state[6], state[7])
+        i = 0
+        while i < 64 {
+            let sum1 = rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)
+            let first = h &+ sum1 &+ ((e & f) ^ (~e & g)) &+ constants[i] &+ words[i]
+            let sum0 = rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)
+            let second = sum0 &+ ((a & b) ^ (a & c) ^ (b & c))
+            h = g
+            g = f
+            f = e
+            e = d &+ first
+            d = c
+            c = b
+            b = a
+            a = first &+ second
+            i &+= 1
+        }
+        state[0] &+= a
+        state[1] &+= b
+        state[2] &+= c
+        state[3] &+= d
+        state[4] &+= e
+        state[5] &+= f
+        state[6] &+= g
+        state[7] &+= h
+        block += 64
+    }
+}
+
+@_transparent
+private func rotated(_ word: UInt32, _ bits: UInt32) -> UInt32 { word &>> bits | word &<< (32 &- bits) }
 
 /// Fractional parts of the cube roots of the first 64 primes, computed rather than listed.
 private let roundConstants: [UInt32] = {

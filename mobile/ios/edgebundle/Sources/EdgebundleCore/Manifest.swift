@@ -11,10 +11,12 @@ public struct Manifest: Decodable, Sendable {
     /// In order of preference.
     public let variants: [Variant]
     public let goldens: [Golden]
+    /// Every file of the bundle but the manifest, with its hash.
+    public let files: [FileHash]
     /// Orders measured on devices; the first that fits is taken.
     public let rankings: [Ranking]?
 
-    /// Throws `BundleError` for a newer schema, a missing field, or a path that leaves the bundle.
+    /// Throws `BundleError` for a newer schema, a missing field, a value that cannot be, or a path that leaves the bundle.
     public static func read(_ data: Data) throws -> Manifest {
         struct Versioned: Decodable { let schema: Int }
         do {
@@ -23,7 +25,7 @@ public struct Manifest: Decodable, Sendable {
                 throw BundleError("the bundle has schema \(found) but this app reads up to \(schema); update the app's edgebundle SDK.")
             }
             let manifest = try JSONDecoder().decode(Manifest.self, from: data)
-            try manifest.checkPaths()
+            try manifest.check()
             return manifest
         } catch let error as DecodingError {
             throw BundleError("manifest.json is not a valid manifest (\(describe(error))); package the bundle again.")
@@ -39,22 +41,6 @@ public struct Manifest: Decodable, Sendable {
     /// The goldens of a variant: those of its own picture size.
     public func goldens(of variant: Variant) -> [Golden] { goldens.filter { $0.expected.contains { $0.variant == variant.id } } }
 
-    private func checkPaths() throws {
-        var paths = variants.map(\.file)
-        for golden in goldens {
-            paths += golden.inputs.map(\.file)
-            paths += golden.expected.flatMap(\.tensors).map(\.file)
-        }
-        for path in paths where !isInside(path) {
-            throw BundleError("manifest.json names '\(path)', which is not a path inside the bundle; package the bundle again.")
-        }
-    }
-
-    private func isInside(_ path: String) -> Bool {
-        let leaves = path.isEmpty || path.hasPrefix("/") || path.contains("\\") || path.contains(":")
-        return !leaves && !path.split(separator: "/").contains("..")
-    }
-
     private static func describe(_ error: DecodingError) -> String {
         switch error {
         case .keyNotFound(let key, _): return "'\(key.stringValue)' is missing"
@@ -68,6 +54,12 @@ public struct Manifest: Decodable, Sendable {
 
 public struct ModelInfo: Decodable, Sendable {
     public let name: String
+}
+
+/// sha256 of one file of the bundle.
+public struct FileHash: Decodable, Sendable {
+    public let file: String
+    public let sha256: String
 }
 
 /// A tensor as the source model sees it; `shape` is logical (NCHW for images).
@@ -88,7 +80,10 @@ public struct TensorSpec: Decodable, Sendable {
     }
 
     public var isImage: Bool { kind == "image" }
+    /// An image of three colours, which is filled from pixels and read into pixels; other images are values.
+    public var isPicture: Bool { isImage && shape.count == 4 && shape[0] == 1 && shape[1] == 3 }
     public var isBgr: Bool { colorOrder == "BGR" }
+    /// Height and width of a picture.
     public var height: Int { shape[shape.count - 2] }
     public var width: Int { shape[shape.count - 1] }
     public var count: Int { shape.reduce(1, *) }
@@ -161,6 +156,9 @@ public struct Variant: Decodable, Sendable {
     public let minimumRuntime: String?
     /// `nil` in bundles that do not say.
     public let tiling: Tiling?
+
+    /// Whether more than the CPU is to execute it, which may fail where the CPU does not.
+    public var isAccelerated: Bool { delegate != "xnnpack" && delegate != "cpu" }
 
     enum CodingKeys: String, CodingKey {
         case id, backend, delegate, file, bytes, sha256, inputs, outputs, tiling

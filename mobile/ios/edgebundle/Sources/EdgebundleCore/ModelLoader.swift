@@ -1,6 +1,6 @@
 import Foundation
 
-/// Opens variants of a bundle: hash verified, artifact loaded in its engine, golden checked.
+/// Loads variants of a bundle: hash verified, artifact loaded in its engine.
 public struct ModelLoader: Sendable {
     public static let manifestName = "manifest.json"
     public let files: BundleFiles
@@ -16,17 +16,23 @@ public struct ModelLoader: Sendable {
         let data = try files.data(Self.manifestName)
         bundleSha256 = sha256(data)
         manifest = try Manifest.read(data)
-        goldens = GoldenCheck(files, reader: reader)
+        goldens = GoldenCheck(files, reader: reader, hashes: Dictionary(manifest.files.map { ($0.file, $0.sha256) }) { $1 })
         self.engines = engines
     }
 
     /// The variants that this app has an engine for, in order of preference.
     public var variants: [Variant] { manifest.variants.filter { engines[engineKey($0)] != nil } }
 
-    /// The variants that this app has an engine for, in the order in which this device tries them.
-    public func choose(_ facts: DeviceFacts) -> VariantChoice { chooseVariants(manifest, engines: Set(engines.keys), facts: facts) }
+    /// The variants that this app has an engine for, in the order in which this device tries them; `wished` before all others. Throws
+    /// `BundleError` when the bundle has no variant of that id.
+    public func choose(_ facts: DeviceFacts, wished: String? = nil) throws -> VariantChoice {
+        let choice = chooseVariants(manifest, engines: Set(engines.keys), facts: facts)
+        guard let wished else { return choice }
+        let first = try manifest.variant(wished)
+        return VariantChoice(order: [first] + choice.order.filter { $0.id != wished }, messages: choice.messages)
+    }
 
-    /// Loads one variant without running it. Throws `BundleError` naming it and the reason.
+    /// Loads one variant without running it. Throws `BundleError` naming it and the reason, and what the engine throws.
     public func load(_ variant: Variant) async throws -> sending Session {
         guard let factory = engines[engineKey(variant)] else {
             throw BundleError("variant '\(variant.id)' needs \(variant.backend) with \(variant.delegate), which this app does not carry.")
@@ -36,48 +42,5 @@ public struct ModelLoader: Sendable {
             throw BundleError("\(variant.file) of variant '\(variant.id)' does not have the hash in the manifest; install the app again.")
         }
         return try Session(manifest: manifest, variant: variant, engine: try await factory.open(variant, artifact))
-    }
-
-    /// Loads and warms up the first of `order` that works, telling `report` why each earlier one does not.
-    ///
-    /// `verified` says that a variant has passed its goldens on this device before, `passed` is told when one does.
-    public func loadFirst(
-        _ order: [Variant], verified: (Session) -> Bool, passed: (Session) -> Void, report: (String) -> Void
-    ) async throws -> sending Session {
-        for variant in order {
-            try Task.checkCancellation()
-            do {
-                let session = try await load(variant)
-                if let problem = try problem(session, verified: verified(session)) {
-                    report(problem)
-                } else {
-                    passed(session)
-                    return session
-                }
-            } catch let error as BundleError {
-                report("\(error.message) The next variant is tried.")
-            }
-        }
-        let known = manifest.variants.map(\.id).joined(separator: ", ")
-        throw BundleError("no variant of the bundle works on this device; it has \(known), see the earlier messages.")
-    }
-
-    /// Why a loaded variant may not be used, found by running it; a run also warms it up.
-    private func problem(_ session: Session, verified: Bool) throws -> String? {
-        if verified {
-            try session.run()
-            return nil
-        }
-        let own = manifest.goldens(of: session.variant)
-        if own.isEmpty && !manifest.goldens.isEmpty {
-            return "no golden says anything of variant '\(session.variant.id)'; the next variant is tried."
-        }
-        for golden in own {
-            let result = try goldens.run(session, golden)
-            if !result.passed {
-                return "variant '\(session.variant.id)' fails golden '\(golden.id)' (\(result.inWords)); the next variant is tried."
-            }
-        }
-        return nil
     }
 }

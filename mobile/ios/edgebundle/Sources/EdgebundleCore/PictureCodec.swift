@@ -6,7 +6,7 @@ public struct PictureCodec: Sendable {
     private static let channels = 3
     private let spec: TensorSpec
     private let layout: Binding.Layout
-    private let pixelCount: Int
+    let pixelCount: Int
     private let low: Float
     private let width: Float
     private let mean: [Float]
@@ -19,7 +19,7 @@ public struct PictureCodec: Sendable {
 
     /// Throws `BundleError` for a tensor that is no picture.
     public init(_ spec: TensorSpec, _ binding: Binding) throws {
-        guard spec.isImage, spec.shape.count == 4, spec.shape[0] == 1, spec.shape[1] == Self.channels, binding.dtype == "float32" else {
+        guard spec.isPicture, binding.dtype == "float32" else {
             throw BundleError("'\(spec.name)' is no float32 picture of shape [1, 3, height, width]; it cannot be filled from pixels.")
         }
         self.spec = spec
@@ -45,82 +45,94 @@ public struct PictureCodec: Sendable {
     public func encode(_ argb: UnsafeBufferPointer<UInt32>, into target: TensorBuffer) {
         precondition(argb.count == pixelCount, "\(spec.name) takes \(pixelCount) pixels, not \(argb.count)")
         if layout == .image {
-            let words = target.bytes.bindMemory(to: UInt32.self)
-            for i in 0..<pixelCount { words[i] = argb[i] | 0xff00_0000 }
+            opaque(argb.baseAddress!, target.bytes.bindMemory(to: UInt32.self).baseAddress!)
             return
         }
-        let values = target.floats.baseAddress!
-        let pixels = argb.baseAddress!
-        let step = layout == .nhwc ? Self.channels : 1
-        let plane = layout == .nhwc ? 1 : pixelCount
-        levels.withUnsafeBufferPointer { levels in
-            for channel in 0..<Self.channels {
-                let table = levels.baseAddress! + 256 * channel
-                let shift = shift(of: channel)
-                var at = channel * plane
-                for i in 0..<pixelCount {
-                    values[at] = table[Int(pixels[i] &>> shift & 0xff)]
-                    at &+= step
-                }
-            }
-        }
+        let isInterleaved = layout == .nhwc
+        fill(target.floats.baseAddress!, step: isInterleaved ? Self.channels : 1, plane: isInterleaved ? 1 : pixelCount, from: argb.baseAddress!)
     }
 
     /// Reads the model's output into opaque pixels, clamped and rounded half up; what is not a number becomes 0.
     public func decode(_ source: TensorBuffer, into argb: UnsafeMutableBufferPointer<UInt32>) {
         precondition(argb.count == pixelCount, "\(spec.name) gives \(pixelCount) pixels, not \(argb.count)")
         if layout == .image {
-            let words = source.bytes.bindMemory(to: UInt32.self)
-            for i in 0..<pixelCount { argb[i] = words[i] | 0xff00_0000 }
+            opaque(UnsafePointer(source.bytes.bindMemory(to: UInt32.self).baseAddress!), argb.baseAddress!)
             return
         }
-        let values = UnsafePointer(source.floats.baseAddress!)
-        let pixels = argb.baseAddress!
-        if isUnit {
-            decode(values, into: pixels) { unit, _ in unit }
-        } else if isNormalized {
-            let (first, second, third) = ((std[0], mean[0]), (std[1], mean[1]), (std[2], mean[2]))
-            decode(values, into: pixels) { value, channel in
-                let (std, mean) = channel == 0 ? first : channel == 1 ? second : third
-                return value * std + mean
-            }
-        } else {
-            let (low, width) = (low, width)
-            decode(values, into: pixels) { value, _ in (value - low) / width }
-        }
+        let (values, pixels) = (UnsafePointer(source.floats.baseAddress!), argb.baseAddress!)
+        argb.update(repeating: 0xff00_0000)
+        for channel in 0..<Self.channels { decode(channel, values, into: pixels) }
     }
 
     /// The values that pixels stand for, in logical order, as goldens are compared.
     public func logical(_ argb: [UInt32]) -> [Float] {
-        (0..<pixelCount * Self.channels).map { at in
-            let channel = at / pixelCount
-            return levels[256 * channel + Int(argb[at % pixelCount] >> shift(of: channel) & 0xff)]
+        precondition(argb.count == pixelCount, "\(spec.name) has \(pixelCount) pixels, not \(argb.count)")
+        return [Float](unsafeUninitializedCapacity: pixelCount * Self.channels) { values, count in
+            argb.withUnsafeBufferPointer { fill(values.baseAddress!, step: 1, plane: pixelCount, from: $0.baseAddress!) }
+            count = pixelCount * Self.channels
         }
     }
 
-    @inline(__always)
-    private func decode(_ values: UnsafePointer<Float>, into pixels: UnsafeMutablePointer<UInt32>, toUnit: (Float, Int) -> Float) {
+    /// The values of pixels, channel by channel.
+    private func fill(_ values: UnsafeMutablePointer<Float>, step: Int, plane: Int, from pixels: UnsafePointer<UInt32>) {
+        levels.withUnsafeBufferPointer { levels in
+            for channel in 0..<Self.channels {
+                let table = levels.baseAddress! + 256 * channel
+                let shift = shift(of: channel)
+                var (i, at) = (0, channel * plane)
+                while i < pixelCount {
+                    values[at] = table[Int(bitPattern: UInt(pixels[i] &>> shift & 0xff))]
+                    at &+= step
+                    i &+= 1
+                }
+            }
+        }
+    }
+
+    /// One channel of all pixels; each kind of range has its loop, so that no loop decides anything.
+    private func decode(_ channel: Int, _ values: UnsafePointer<Float>, into pixels: UnsafeMutablePointer<UInt32>) {
         let step = layout == .nhwc ? Self.channels : 1
-        let plane = layout == .nhwc ? 1 : pixelCount
-        let (firstShift, thirdShift) = (shift(of: 0), shift(of: 2))
-        var at = 0
-        for i in 0..<pixelCount {
-            let first = level(toUnit(values[at], 0)) &<< firstShift
-            let second = level(toUnit(values[at &+ plane], 1)) &<< 8
-            let third = level(toUnit(values[at &+ 2 &* plane], 2)) &<< thirdShift
-            pixels[i] = 0xff00_0000 | first | second | third
-            at &+= step
+        let shift = shift(of: channel)
+        var (i, at) = (0, layout == .nhwc ? channel : channel * pixelCount)
+        if isUnit {
+            while i < pixelCount {
+                pixels[i] |= level(values[at]) &<< shift
+                at &+= step
+                i &+= 1
+            }
+        } else if isNormalized {
+            let (std, mean) = (std[channel], mean[channel])
+            while i < pixelCount {
+                pixels[i] |= level(values[at] * std + mean) &<< shift
+                at &+= step
+                i &+= 1
+            }
+        } else {
+            let (low, width) = (low, width)
+            while i < pixelCount {
+                pixels[i] |= level((values[at] - low) / width) &<< shift
+                at &+= step
+                i &+= 1
+            }
         }
     }
 
-    @inline(__always)
-    private func level(_ unit: Float) -> UInt32 {
-        let scaled = unit * 255
-        // a comparison with NaN is false: it becomes 0, as in builder/bundle/tensors.py's readers
-        let clamped: Float = scaled > 0 ? (scaled < 255 ? scaled : 255) : 0
-        return UInt32(truncatingIfNeeded: Int32(clamped + 0.5))
+    private func opaque(_ source: UnsafePointer<UInt32>, _ target: UnsafeMutablePointer<UInt32>) {
+        var i = 0
+        while i < pixelCount {
+            target[i] = source[i] | 0xff00_0000
+            i &+= 1
+        }
     }
 
     /// Bits of the ARGB pixel that hold the colour of the model's channel.
     private func shift(of channel: Int) -> UInt32 { UInt32(8 * (spec.isBgr ? channel : Self.channels - 1 - channel)) }
+}
+
+/// 0..1 as one of 256 levels, rounded half up. A comparison with NaN is false: it becomes 0, as in builder/bundle/tensors.py's readers.
+@_transparent
+private func level(_ unit: Float) -> UInt32 {
+    let scaled = unit * 255
+    let clamped: Float = scaled > 0 ? (scaled < 255 ? scaled : 255) : 0
+    return UInt32(clamped + 0.5)
 }

@@ -86,7 +86,9 @@ public struct RunRecord: Encodable, Sendable {
         }
     }
 
-    public init(_ request: BenchmarkRequest, bundleSha256: String, session: Session, timings: Timings, golden: GoldenResult?, seen: Seen) {
+    public init(
+        _ request: BenchmarkRequest, bundleSha256: String, session: Session, execution: Execution, timings: Timings, golden: GoldenResult?, seen: Seen
+    ) {
         id = request.id
         startedAt = seen.startedAt
         modelName = session.manifest.model.name
@@ -99,7 +101,7 @@ public struct RunRecord: Encodable, Sendable {
         runtime = session.engine.runtime
         runtimeVersion = session.engine.runtimeVersion
         delegateRequested = session.variant.delegate
-        delegateExecuted = session.engine.delegateExecuted
+        delegateExecuted = execution.delegate
         `protocol` = ProtocolInfo(name: request.protocolName, warmup: request.warmup, runs: timings.latencyNs.count)
         conditionsStart = seen.start
         conditionsEnd = seen.end
@@ -109,11 +111,11 @@ public struct RunRecord: Encodable, Sendable {
         firstNs = .of(Double(timings.firstNs), "ns")
         latencyNs = timings.latencyNs
         peakMemoryBytes = seen.peakMemoryBytes
-        opDevices = session.engine.opDevices
+        opDevices = execution.ops
         samples = seen.samples
         self.golden = golden
         goldenReason = golden == nil ? Self.noGolden : nil
-        verdict = edgebundleVerdict(golden, requested: session.variant.delegate, executed: session.engine.delegateExecuted, seen)
+        verdict = edgebundleVerdict(golden, requested: session.variant.delegate, executed: execution.delegate, seen)
     }
 
     /// One line of the exchange format (JSON Lines), without the line break.

@@ -10,6 +10,9 @@ public struct DeviceFacts: Sendable {
     }
 }
 
+/// The iOS that has the Core ML of a macOS: 16 for 13, and the same number from 26 on.
+public func iosVersion(ofMac version: Int) -> Int { version < 26 ? version + 3 : version }
+
 /// The variants to try, best first, and what to say about the others.
 public struct VariantChoice: Sendable {
     public let order: [Variant]

@@ -39,6 +39,28 @@ final class ManifestTests: XCTestCase {
         }
     }
 
+    /// Numbers that no picture and no artifact can have are one sentence each, before anything is computed with them.
+    func testRefusesNumbersThatCannotBe() {
+        let good = manifestText()
+        XCTAssertEqual(message(good), "no error")
+        let spec = #""shape": [1, 3, 4, 4], "color_order""#
+        for (right, wrong) in [
+            (spec, #""shape": [], "color_order""#), (spec, #""shape": [3], "color_order""#), (spec, #""shape": [1, 3, 0, 4], "color_order""#),
+            (spec, #""shape": [1, 3, -4, 4], "color_order""#), (spec, #""shape": [1, 3, 4294967296, 4294967296], "color_order""#),
+            (#""range": [0, 1]"#, #""range": []"#), (#""range": [0, 1]"#, #""range": [1, 0]"#), (#""range": [0, 1]"#, #""range": [-1e308, 1e308]"#),
+            (#""std": null"#, #""std": [1, 0, 1]"#), (#""std": null"#, #""std": [1]"#), (#""mean": null"#, #""mean": []"#),
+            (#""layout": "NCHW", "shape": [1, 3, 4, 4]"#, #""layout": "NHWC", "shape": [3]"#),
+            (#""layout": "NCHW", "shape": [1, 3, 4, 4]"#, #""layout": "NCHW", "shape": [1, 4, 4, 3]"#),
+            (#""index": 0"#, #""index": 7"#), (#""name": "image", "index""#, #""name": "picture", "index""#),
+        ] {
+            XCTAssertTrue(good.contains(right), right)
+            XCTAssertTrue(message(good.replacingOccurrences(of: right, with: wrong)).contains("not a valid manifest"), wrong)
+        }
+        XCTAssertTrue(message(manifestText(variants: [variantText(id: "a"), variantText(id: "a")])).contains("two variants are named 'a'"))
+        let free = #"[{"id": "0", "inputs": [], "expected": [{"variant": "a", "tensors": [], "min_psnr_db": -200}]}]"#
+        XCTAssertTrue(message(manifestText(goldens: free)).contains("which every picture has"))
+    }
+
     /// An unknown variant is named with those that there are.
     func testNamesTheKnownVariants() throws {
         XCTAssertThrowsError(try manifest(manifestText()).variant("b")) { XCTAssertEqual($0.localizedDescription, "the bundle has no variant 'b'; it has a.") }
@@ -66,6 +88,9 @@ final class ManifestTests: XCTestCase {
         XCTAssertEqual(messages.count, 2)
         XCTAssertTrue(messages[0].contains("needs iOS 18 and this is iOS 17"))
     }
+
+    /// A Mac loads what the iOS of its year does.
+    func testAMacIsAsNewAsItsYear() { XCTAssertEqual([13, 15, 26].map(iosVersion), [16, 18, 26]) }
 
     /// A bundle with one model at two sizes: each variant has its own goldens, and sessions have its sizes.
     func testVariantsOfSeveralSizes() throws {

@@ -97,28 +97,12 @@ final class MeasureTests: XCTestCase {
         let timings = Timings(firstNs: 9, latencyNs: [3, 4, UInt64(Int64.max)])
         let samples = [Sample(seconds: 0.25, probe: "low_power_mode", value: 1, unit: "flag")]
         let lines = [
-            RunRecord(request, bundleSha256: "b", session: try session(), timings: timings, golden: golden, seen: seen(samples)),
-            RunRecord(request, bundleSha256: "b", session: try session(), timings: timings, golden: nil, seen: seen(hidden: true)),
+            RunRecord(request, bundleSha256: "b", session: try session(), execution: executed, timings: timings, golden: golden, seen: seen(samples)),
+            RunRecord(request, bundleSha256: "b", session: try session(), execution: executed, timings: timings, golden: nil, seen: seen(hidden: true)),
         ]
         let text = try lines.map { try $0.toJson() + "\n" }.joined()
         try Data(text.utf8).write(to: testData("out/records.jsonl"))
         XCTAssertEqual(lines.map(\.verdict.words), ["ok", "invalid: the app was not in the foreground all the time"])
-    }
-
-    /// The first variant whose hash, load and golden are right is taken; the others are told why not.
-    func testLoadsTheFirstThatWorks() async throws {
-        let loader = try ModelLoader(root: testData("bundle"), reader: rawReader, engines: ["coreml-all": FakeEngine.Copying()])
-        nonisolated(unsafe) var told: [String] = []
-        do {
-            _ = try await loader.loadFirst(loader.variants, verified: { _ in false }, passed: { _ in }, report: { told.append($0) })
-            XCTFail("a network that copies its input cannot pass the golden")
-        } catch let error as BundleError {
-            XCTAssertTrue(error.message.contains("no variant of the bundle works on this device"))
-        }
-        XCTAssertEqual(told.count, loader.variants.count)
-        XCTAssertTrue(told[0].contains("fails golden '0'"), told[0])
-        let session = try await loader.loadFirst(loader.variants, verified: { _ in true }, passed: { _ in }, report: { _ in })
-        XCTAssertEqual(session.variant.id, loader.variants[0].id)
     }
 
     /// A variant that gives the golden's own output passes it.
@@ -126,7 +110,7 @@ final class MeasureTests: XCTestCase {
         let loader = try ModelLoader(root: testData("bundle"), reader: rawReader, engines: [:])
         let golden = loader.manifest.goldens[0]
         let variant = loader.manifest.variants[0]
-        let wanted = try loader.goldens.picture(golden.expected[0].tensors[0])
+        let wanted = try loader.goldens.picture(golden.expected[0].tensors[0], loader.manifest.outputs[0])
         let codec = try PictureCodec(loader.manifest.outputs[0], variant.outputs[0])
         let engine = FakeEngine { _, outputs in wanted.argb.withUnsafeBufferPointer { codec.encode($0, into: outputs[0]) } }
         let result = try loader.goldens.run(try Session(manifest: loader.manifest, variant: variant, engine: engine), golden)

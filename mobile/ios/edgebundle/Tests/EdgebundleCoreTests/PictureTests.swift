@@ -8,8 +8,8 @@ final class PictureTests: XCTestCase {
     func testGoldenPicturesSurvive() throws {
         let loader = try ModelLoader(root: testData("bundle"), reader: rawReader, engines: [:])
         let golden = loader.manifest.goldens[0].inputs[0]
-        let pixels = try loader.goldens.picture(golden)
         let spec = loader.manifest.inputs[0]
+        let pixels = try loader.goldens.picture(golden, spec)
         let binding = Binding(name: "x", index: 0, layout: .nhwc, shape: [1, spec.height, spec.width, 3], dtype: "float32")
         let (codec, buffer) = (try PictureCodec(spec, binding), try TensorBuffer(binding))
         var back = [UInt32](repeating: 0, count: pixels.argb.count)
@@ -53,14 +53,62 @@ final class PictureTests: XCTestCase {
     func testBlends() {
         XCTAssertEqual(Blend.pixel(0xff10_2030, 0xff90_a0b0, 0), 0xff10_2030)
         XCTAssertEqual(Blend.pixel(0xff10_2030, 0xff90_a0b0, 256), 0xff90_a0b0)
-        XCTAssertEqual(Blend.pixel(0xff10_2030, 0xff90_a0b0, Blend.weight(0.5)), 0xff50_6070)
+        XCTAssertEqual(Blend.pixel(0xff10_2030, 0xff90_a0b0, try Blend.weight(0.5)), 0xff50_6070)
+        for wrong in [-0.1, 1.5, Float.nan] { XCTAssertThrowsError(try Blend.weight(wrong), "\(wrong)") }
     }
 
-    /// A frame like the key frame is styled as it was, one that shows something else is left alone.
-    func testMixesFrames() {
-        var mixer = FrameMixer(pixelCount: 2)
-        mixer.key([0xff10_1010, 0xff10_1010], styled: [0xff40_1010, 0xff40_1010])
-        XCTAssertEqual(mixer.mix([0xff10_1010, 0xfff0_f0f0]), [0xff40_1010, 0xfff0_f0f0])
+    /// Transparent pixels are composed on white by the formula of docs/sdk-rules.md, for each colour and alpha that there is.
+    func testComposesOnWhite() {
+        for alpha in 0...255 {
+            var pixels: [UInt32] = (0...255).map { colour in
+                let premultiplied = UInt32((colour * alpha + 127) / 255)
+                return UInt32(alpha) << 24 | premultiplied * 0x10101
+            }
+            composeOnWhite(&pixels)
+            for colour in 0...255 {
+                let wanted = UInt32((colour * alpha + 255 * (255 - alpha) + 127) / 255)
+                XCTAssertEqual(pixels[colour], 0xff00_0000 | wanted * 0x10101, "colour \(colour), alpha \(alpha)")
+            }
+        }
+    }
+
+    /// Pictures that a camera stored in each of the eight ways stand upright, whole and in parts, as Python turns them by EXIF.
+    func testTurnsPictures() throws {
+        struct Turned: Decodable {
+            let orientation: Int
+            let width: Int
+            let height: Int
+            let pixels: [UInt32]
+        }
+        struct Vector: Decodable {
+            let width: Int
+            let height: Int
+            let pixels: [UInt32]
+            let turned: [Turned]
+        }
+        let vector = try JSONDecoder().decode(Vector.self, from: Data(contentsOf: testData("orientations.json")))
+        let stored = Pixels(width: vector.width, height: vector.height, argb: vector.pixels)
+        XCTAssertEqual(vector.turned.map(\.orientation), PictureOrientation.allCases.map(\.rawValue))
+        for turned in vector.turned {
+            let orientation = try XCTUnwrap(PictureOrientation(rawValue: turned.orientation))
+            let upright = UprightPixels(stored, orientation)
+            XCTAssertEqual(upright.whole(), Pixels(width: turned.width, height: turned.height, argb: turned.pixels), "\(orientation)")
+            // a part of the upright picture, read as such, and cut from the stored one and then turned
+            let part = Crop(left: 1, top: 1, width: turned.width - 2, height: turned.height - 1)
+            var read = [UInt32](repeating: 0, count: part.width * part.height)
+            upright.read(left: part.left, top: part.top, width: part.width, height: part.height, into: &read)
+            let cut = orientation.stored(part, width: stored.width, height: stored.height)
+            var piece = [UInt32](repeating: 0, count: cut.width * cut.height)
+            stored.read(left: cut.left, top: cut.top, width: cut.width, height: cut.height, into: &piece)
+            XCTAssertEqual(UprightPixels(Pixels(width: cut.width, height: cut.height, argb: piece), orientation).whole().argb, read, "\(orientation)")
+        }
+    }
+
+    /// Labels come best first, equal ones in the network's order, what is no number last.
+    func testRanksLabels() {
+        let all = labels(of: [0.1, .nan, 0.7, 0.7], names: ["a", "b", "c"], most: 9)
+        XCTAssertEqual(all.map(\.name), ["c", "3", "a", "b"])
+        XCTAssertEqual(labels(of: [1, 2], names: [], most: 1), [ScoredLabel(name: "1", score: 2)])
     }
 
     /// A frame is averaged to the model's size, row padding and all, or repeated where it is smaller.
@@ -76,18 +124,5 @@ final class PictureTests: XCTestCase {
             FrameFitter.fit(bytes.baseAddress!, bytesPerRow: 20, part: Crop(left: 1, top: 0, width: 2, height: 1), width: 4, height: 1, into: &large)
         }
         XCTAssertEqual(large, [0xff00_0030, 0xff00_0030, 0xff64_0000, 0xff64_0000])
-    }
-
-    /// The pace follows the network's time and the heat.
-    func testGovernsFrames() {
-        var governor = FrameGovernor()
-        XCTAssertEqual(governor.pace, FramePace(every: 1, divisor: 1))
-        governor.frameAfter(33_000_000)
-        governor.networkTook(50_000_000)
-        XCTAssertEqual(governor.pace, FramePace(every: 2, divisor: 1))
-        governor.isAt(.fair)
-        XCTAssertEqual(governor.pace, FramePace(every: 4, divisor: 1))
-        governor.isAt(.critical)
-        XCTAssertEqual(governor.pace, FramePace(every: 8, divisor: 2))
     }
 }

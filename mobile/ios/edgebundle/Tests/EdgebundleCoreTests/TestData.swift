@@ -26,9 +26,8 @@ let rawReader: PictureReader = { data in
 final class FakeEngine: Engine {
     let runtime = "Fake"
     let runtimeVersion = "1"
-    let delegateExecuted = TextReading.of("all")
     let compileNs = Reading.of(12, "ns")
-    let opDevices = [OpDevice(op: "conv", device: "neural engine")]
+    let execution: @Sendable () async -> Execution = { executed }
     private let compute: ([TensorBuffer], [TensorBuffer]) throws -> Void
 
     init(_ compute: @escaping ([TensorBuffer], [TensorBuffer]) throws -> Void) {
@@ -45,6 +44,8 @@ final class FakeEngine: Engine {
     }
 }
 
+let executed = Execution(delegate: .of("all"), ops: [OpDevice(op: "conv", device: "neural engine")])
+
 /// A manifest of one picture network of this size.
 func manifestText(
     width: Int = 4, height: Int = 4, variants: [String] = [variantText(id: "a")], goldens: String = "[]", schema: Int = 1, rankings: String = "null"
@@ -53,7 +54,7 @@ func manifestText(
     return """
         {"schema": \(schema), "model": {"name": "test"}, "inputs": [{"name": "image", \(spec), "resize": "center_crop"}],
          "outputs": [{"name": "out", \(spec), "resize": null}], "variants": [\(variants.joined(separator: ", "))], "goldens": \(goldens),
-         "rankings": \(rankings)}
+         "files": [], "rankings": \(rankings)}
         """
 }
 

@@ -3,7 +3,7 @@
     import ExecuTorch
     import Foundation
 
-    /// Opens .pte files in ExecuTorch. Give them to the SDK: `StyleModel.open(engines: StyleModel.engines.merging(ExecuTorchFactory.all) { $1 })`.
+    /// Opens .pte files in ExecuTorch. Give them to the SDK: `ImageModel.open(engines: ImageModel.engines.merging(ExecuTorchFactory.all) { $1 })`.
     public struct ExecuTorchFactory: EngineFactory {
         public static let all: [String: any EngineFactory] = ["executorch-xnnpack": ExecuTorchFactory(), "executorch-coreml": ExecuTorchFactory()]
 
@@ -16,9 +16,10 @@
     final class ExecuTorchEngine: Engine {
         let runtime = "ExecuTorch"
         let runtimeVersion = "1.5.1"
-        let delegateExecuted = TextReading.missing("ExecuTorch's Swift interface does not tell which delegate executes")
         let compileNs = Reading.missing("ns", "ExecuTorch compiles nothing on the device")
-        let opDevices: [OpDevice] = []
+        let execution: @Sendable () async -> Execution = {
+            Execution(delegate: .missing("ExecuTorch's Swift interface does not tell which delegate executes"))
+        }
         private let module: Module
 
         init(_ variant: Variant, _ artifact: URL) throws {

@@ -1,0 +1,23 @@
+import Foundation
+
+/// Where this library keeps what it can make again: the system may empty it while the app does not run.
+enum Folders {
+    /// Models that this device compiled, by the system's build: after an update of it they are compiled anew.
+    static func compiled() throws -> URL { try caches().appendingPathComponent("compiled/\(system.filter { $0.isLetter || $0.isNumber || $0 == "." })") }
+
+    /// What this installation remembers of the bundle's variants, until bundle, app or system change.
+    static func memory(_ loader: ModelLoader) throws -> FileMemory {
+        let build = Bundle.main.infoDictionary?["CFBundleVersion"] as? String ?? ""
+        return FileMemory(in: try caches().appendingPathComponent("variants"), same: [loader.bundleSha256, build, system])
+    }
+
+    private static var system: String { ProcessInfo.processInfo.operatingSystemVersionString }
+
+    private static func caches() throws -> URL {
+        do {
+            return try FileManager.default.url(for: .cachesDirectory, in: .userDomainMask, appropriateFor: nil, create: true).appendingPathComponent("edgebundle")
+        } catch {
+            throw BundleError("the app has no folder for caches (\(error.localizedDescription)); free space.")
+        }
+    }
+}
