@@ -178,7 +178,9 @@ class Forked:
                     raise ServerLost(f"has a server that did not start within {WARM_S:g} s")
             started = Started.model_validate_json(line)
             if started.refused:
-                raise ServerLost(f"cannot be forked from its server, since {started.refused}")
+                raise ServerLost(
+                    f"cannot be forked from its server, since {started.refused} (with {CHOICE}={PLAIN} in the environment it is not forked)"
+                )
         except BaseException:
             self._connection.close()
             raise
