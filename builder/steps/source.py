@@ -17,8 +17,8 @@ from builder.steps.listener import Listener
 from builder.steps.step import Step, run_step
 from builder.storage.cache import content_key, kept, versions
 from builder.storage.environments import python_of
-from builder.workers.forkserver import TORCH
 from builder.workers.messages import SourceJob, SourceResult
+from builder.workers.orders import TORCH
 from builder.workers.servers import warm
 
 SOURCE_PACKAGES = ("torch", "safetensors", "scikit-image")  # the extra `convert`, part of every backend's

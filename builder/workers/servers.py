@@ -22,7 +22,7 @@ from pathlib import Path
 from threading import Lock
 
 from builder.process import kill_group, kill_tree
-from builder.workers.forkserver import KIND_BYTES, Ended, Order, Started
+from builder.workers.orders import KIND_BYTES, Ended, Order, Started
 
 CHOICE, PLAIN = "EDGEBUNDLE_WORKERS", "plain"
 SOCKET, LOG = "socket", "servers.txt"

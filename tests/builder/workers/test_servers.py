@@ -130,7 +130,7 @@ def test_a_server_does_not_fork_with_a_second_thread_or_an_open_gpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both are looked for at the fork; here in a process that has them."""
-    code = "from builder.workers import forkserver; import threading; print(forkserver.unsafe())\n{}\nprint(forkserver.unsafe())"
+    code = "from builder.workers import warming; import threading; print(warming.unsafe())\n{}\nprint(warming.unsafe())"
 
     def said(more: str) -> list[str]:
         done = subprocess.run(
@@ -139,7 +139,7 @@ def test_a_server_does_not_fork_with_a_second_thread_or_an_open_gpu(
         return done.stdout.splitlines()
 
     assert said("threading.Thread(target=threading.Event().wait, daemon=True).start()") == ["", "it runs 2 threads"]
-    assert said("forkserver._DEVICES = ('/dev/zero',); kept = open('/dev/zero')") == ["", "it holds /dev/zero"]
+    assert said("warming._DEVICES = ('/dev/zero',); kept = open('/dev/zero')") == ["", "it holds /dev/zero"]
 
 
 CLIENT = """
