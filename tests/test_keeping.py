@@ -15,6 +15,7 @@ from tests.builder.processes import all_of, own_servers
 
 LEAVES = """
 import subprocess, sys
+import pytest
 
 def test_leaves_a_process():
     subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -26,6 +27,7 @@ def test_hears_ctrl_c():
     child.send_signal(signal.SIGINT)
     assert child.wait(30) == -signal.SIGINT
 
+@pytest.mark.timeout(3)
 def test_hangs():
     import time
     time.sleep(600)
@@ -39,7 +41,7 @@ def test_a_process_that_a_test_leaves_is_ended_and_a_test_that_hangs_fails(tmp_p
     (tmp_path / "test_inner.py").write_text(LEAVES, encoding="utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     (tmp_path / "home").mkdir()
-    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--timeout=20", str(tmp_path)]
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", "1", str(tmp_path)]
     surroundings = own_servers(
         tmp_path / "cache",
         HOME=str(tmp_path / "home"),
@@ -56,7 +58,7 @@ def test_a_process_that_a_test_leaves_is_ended_and_a_test_that_hangs_fails(tmp_p
         words,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         env=surroundings,
         cwd=tmp_path,
         preexec_fn=as_nohup,

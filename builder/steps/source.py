@@ -18,12 +18,8 @@ from builder.sources import environment_of
 from builder.steps.listener import Listener
 from builder.storage.cache import content_key, entry, kept, locked, making, publish, versions, whole
 from builder.storage.environments import python_of
-from builder.workers.forkserver import TORCH
-from builder.workers.messages import (
-    RESULT,
-    SourceJob,
-    SourceResult,
-)
+from builder.workers.messages import RESULT, SourceJob, SourceResult
+from builder.workers.orders import TORCH
 from builder.workers.servers import warm
 from builder.workers.supervisor import run_job
 

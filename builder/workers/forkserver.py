@@ -2,7 +2,7 @@
 
     python -P -m builder.workers.forkserver SOCKET FOLDER      the number of an inherited listening socket, and where all of its files are
 
-The first server imports what reads and runs files; those of the heavier kinds are forked out of it (`PARENTS`), so what they share is
+The first server imports what reads and runs files; those of the heavier kinds are forked out of it (`orders.PARENTS`), so what they share is
 imported once. A client connects, sends a line of JSON (`Order`) behind the kind's name and reads `Started`, then `Ended`. The connection
 is the job's life: when it ends, so does the worker, with all that it started. Only workers run anything of the user's.
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-import importlib
 import os
 import selectors
 import shutil
@@ -21,60 +20,23 @@ import socket
 import sys
 import time
 import traceback
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from builder.process import children_of, kill_tree
+from builder.workers.orders import FILES, KIND_BYTES, Ended, Order, Started, parent_of
+from builder.workers.warming import unsafe, warm
 
 if TYPE_CHECKING:
     from types import FrameType
 
-FILES, TORCH = "files", "torch"
-# Every other kind is the name of a backend, and comes out of TORCH.
-PARENTS = {TORCH: FILES}
-IMPORTS = {
-    FILES: ("numpy", "ai_edge_litert.interpreter", "ai_edge_quantizer.quantizer"),
-    TORCH: ("torch", "torch.export", "safetensors.torch"),
-}
-# One thread for each library of arithmetic: a fork copies none but the one that forks, and the others' locks stay locked.
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-KIND_BYTES = 32
 ORDER_S = 10.0  # a client sends its order at once
 LOOK_S = 1.0
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
-_DEVICES = ("/dev/nvidia", "/dev/dri", "/dev/kfd", "/dev/mali")
-
-
-class Order(BaseModel):
-    """One job: the directory of its files, and the surroundings of whoever asks. Without a folder a server is only warmed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    folder: Path | None = None
-    log: Path | None = None
-    temporary: Path | None = None
-    cwd: Path | None = None
-    umask: int = 0o022
-    environment: dict[str, str] = {}
-
-
-class Started(BaseModel):
-    """The worker's process; `refused` says why there is none."""
-
-    pid: int = 0
-    refused: str = ""
-
-
-class Ended(BaseModel):
-    """The worker's exit status, negative for a signal."""
-
-    status: int
 
 
 @dataclass(kw_only=True)
@@ -230,6 +192,7 @@ class Server:
                 worker.connection.close()
             for kind, (server, channel) in tuple(self.servers.items()):
                 if server == pid:
+                    ended = True
                     channel.close()
                     del self.servers[kind]
         if ended:
@@ -244,63 +207,6 @@ class Server:
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
         os._exit(0)
-
-
-def parent_of(kind: str) -> str:
-    """The kind of server that this one is forked out of."""
-    return PARENTS.get(kind, TORCH)
-
-
-def warm(kind: str) -> None:
-    """Import, and make once, what every job of this kind needs."""
-    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-    warnings.simplefilter("ignore")  # the converters' own; they would bury the lines that matter
-    for name in IMPORTS.get(kind, ()):
-        if find_spec(name.partition(".")[0]) is not None:  # an extra that is not installed is not needed either
-            importlib.import_module(name)
-    if kind == FILES:
-        _warm_files()
-    elif kind == TORCH:
-        _warm_torch()
-    else:
-        from builder.backends import BACKENDS
-
-        BACKENDS[kind].warm()
-
-
-def _warm_files() -> None:
-    """The jobs, and what imports its parts when they are first used."""
-    from PIL import Image
-    from skimage.metrics import structural_similarity  # noqa: F401
-
-    from builder.workers import worker  # noqa: F401
-
-    Image.init()
-
-
-def _warm_torch() -> None:
-    """A first export imports and builds what each one needs: 1.5 s of processor time."""
-    import torch
-    import tqdm
-
-    torch.set_num_threads(1)
-    tqdm.tqdm.monitor_interval = 0  # a progress bar that slows down would be looked after by a thread
-    with torch.random.fork_rng(devices=[]):
-        network = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1), torch.nn.ReLU()).eval()
-        torch.export.export(network, (torch.zeros(1, 1, 2, 2),)).run_decompositions()
-
-
-def unsafe() -> str:
-    """Why this process must not fork now, empty where it may: a thread of its own besides this one, or a GPU that it opened."""
-    threads = len(os.listdir("/proc/self/task"))
-    if threads != 1:
-        return f"it runs {threads} threads"
-    for handle in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):  # the listing's own is closed by now
-            target = os.readlink(f"/proc/self/fd/{handle}")
-            if target.startswith(_DEVICES):
-                return f"it holds {target}"
-    return ""
 
 
 def _work(server: Server, connection: socket.socket, order: Order) -> int:

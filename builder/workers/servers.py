@@ -22,7 +22,7 @@ from pathlib import Path
 from threading import Lock
 
 from builder.process import kill_group, kill_tree
-from builder.workers.forkserver import KIND_BYTES, Ended, Order, Started
+from builder.workers.orders import KIND_BYTES, Ended, Order, Started
 
 CHOICE, PLAIN = "EDGEBUNDLE_WORKERS", "plain"
 SOCKET, LOG = "socket", "servers.txt"
@@ -178,7 +178,9 @@ class Forked:
                     raise ServerLost(f"has a server that did not start within {WARM_S:g} s")
             started = Started.model_validate_json(line)
             if started.refused:
-                raise ServerLost(f"cannot be forked from its server, since {started.refused}")
+                raise ServerLost(
+                    f"cannot be forked from its server, since {started.refused} (with {CHOICE}={PLAIN} in the environment it is not forked)"
+                )
         except BaseException:
             self._connection.close()
             raise

@@ -19,9 +19,9 @@ from builder import errors
 from builder.backends import BACKENDS
 from builder.process import ToolMemory, ToolTimeout, run_limited, supervise
 from builder.project.config import LimitsSection
-from builder.workers.forkserver import FILES, TORCH, Order
 from builder.workers.jobs.shared import has_float_file
 from builder.workers.messages import FAILURE, JOB, LOG, RESULT, STAGE, AnyJob, Failure, Job, VariantJob, VerifyJob
+from builder.workers.orders import FILES, TORCH, Order
 from builder.workers.servers import Forked, ServerLost, place, plain, umask
 
 LAST_LINES = 8

@@ -20,6 +20,7 @@ TOPICS = (
     "spine",
     "warm",
     "same",
+    "kills",
     "corpus",
     "inputs",
     "android",

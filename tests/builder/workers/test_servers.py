@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -129,7 +130,7 @@ def test_a_server_does_not_fork_with_a_second_thread_or_an_open_gpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both are looked for at the fork; here in a process that has them."""
-    code = "from builder.workers import forkserver; import threading; print(forkserver.unsafe())\n{}\nprint(forkserver.unsafe())"
+    code = "from builder.workers import warming; import threading; print(warming.unsafe())\n{}\nprint(warming.unsafe())"
 
     def said(more: str) -> list[str]:
         done = subprocess.run(
@@ -138,7 +139,7 @@ def test_a_server_does_not_fork_with_a_second_thread_or_an_open_gpu(
         return done.stdout.splitlines()
 
     assert said("threading.Thread(target=threading.Event().wait, daemon=True).start()") == ["", "it runs 2 threads"]
-    assert said("forkserver._DEVICES = ('/dev/zero',); kept = open('/dev/zero')") == ["", "it holds /dev/zero"]
+    assert said("warming._DEVICES = ('/dev/zero',); kept = open('/dev/zero')") == ["", "it holds /dev/zero"]
 
 
 CLIENT = """
@@ -209,3 +210,29 @@ def test_a_kept_tree_of_servers_serves_several_clients(
         kept.close()
     assert len(found) == 2
     assert not psutil.pid_exists(kept.process.pid)
+
+
+def test_a_server_that_may_not_fork_says_what_to_do_and_that_works(tmp_path: Path, project: Path) -> None:
+    """A site's own start-up code runs a thread in every Python: the sentence names the variable by which each job is a new process."""
+    cache, site = tmp_path / "cache", tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        "import sys, threading\n"
+        "if any('forkserver' in word for word in sys.orig_argv):\n"
+        "    threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+    )
+    words = [sys.executable, "-c", CLIENT, str(project), str(cache / "job")]
+    path = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH"))))
+
+    def client(**more: str) -> subprocess.CompletedProcess[str]:
+        shutil.rmtree(cache, ignore_errors=True)
+        (cache / "job").mkdir(parents=True)
+        surroundings = own_servers(cache, PYTHONPATH=path, **more)
+        return subprocess.run(words, env=surroundings, capture_output=True, text=True, timeout=300, check=False)
+
+    said = client().stderr
+    assert "ConversionError: the job cannot be forked from its server, since it runs 2 threads" in said
+    assert f"{servers.CHOICE}={servers.PLAIN}" in said
+    done = client(**{servers.CHOICE: servers.PLAIN})
+    assert done.returncode == 0, done.stderr
+    assert (cache / "job" / "program.pt2").is_file()
