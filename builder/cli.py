@@ -98,7 +98,8 @@ def make_parser() -> Parser:
     export.add_argument("--dynamic", action="store_true", help="leave the height and width of pictures open")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="directory of the files")
     verify = add(
-        "verify", "run every variant of a bundle in its own runtime, or of a package by its own libraries, on the goldens; check every hash"
+        "verify",
+        "run every variant of a bundle in its own runtime, or of a package by its own libraries, on the goldens; check every hash",
     )
     verify.add_argument("bundle", type=Path, metavar="BUNDLE|APK|AAB|AAR")
     package = add("package", "make the packages that an app team needs, from a builder.toml or a bundle")

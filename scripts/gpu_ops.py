@@ -21,29 +21,29 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from builder.backends import tflite  # noqa: E402
-from builder.backends.base import Lowered  # noqa: E402
-from builder.backends.tflite.activations import observe_file  # noqa: E402
-from builder.backends.tflite.convert import to_float_file  # noqa: E402
-from builder.backends.tflite.flatbuffer import load_model  # noqa: E402
-from builder.backends.tflite.gpu.drivers import Driver, find_drivers  # noqa: E402
-from builder.backends.tflite.gpu.predict import TABLE  # noqa: E402
-from builder.backends.tflite.gpu.run import Accelerated, GpuRunner  # noqa: E402
-from builder.backends.tflite.gpu.words import coverage_from, unsupported_by  # noqa: E402
-from builder.backends.tflite.graph import read_graph  # noqa: E402
-from builder.backends.tflite.realise import realise  # noqa: E402
-from builder.bundle.tensors import peak_of, psnr_db  # noqa: E402
-from builder.errors import EdgebundleError  # noqa: E402
-from builder.graph.model import Model  # noqa: E402
-from builder.legalize import REWRITES  # noqa: E402
-from builder.legalize.delegates import needed  # noqa: E402
-from builder.legalize.legalizer import legalize  # noqa: E402
-from builder.precision.layers import layer_table  # noqa: E402
-from builder.precision.scheme import SCHEMES  # noqa: E402
-from builder.sources.batch_norm import fold_batch_norms  # noqa: E402
-from tests.builder.models import plan_of  # noqa: E402
-from tests.corpus import CORPUS  # noqa: E402
-from tests.corpus.network import Network  # noqa: E402
+from builder.backends import tflite
+from builder.backends.base import Lowered
+from builder.backends.tflite.activations import observe_file
+from builder.backends.tflite.convert import to_float_file
+from builder.backends.tflite.flatbuffer import load_model
+from builder.backends.tflite.gpu.drivers import Driver, find_drivers
+from builder.backends.tflite.gpu.predict import TABLE
+from builder.backends.tflite.gpu.run import Accelerated, GpuRunner
+from builder.backends.tflite.gpu.words import coverage_from, unsupported_by
+from builder.backends.tflite.graph import read_graph
+from builder.backends.tflite.realise import realise
+from builder.bundle.tensors import peak_of, psnr_db
+from builder.errors import EdgebundleError
+from builder.graph.model import Model
+from builder.legalize import REWRITES
+from builder.legalize.delegates import needed
+from builder.legalize.legalizer import legalize
+from builder.precision.layers import layer_table
+from builder.precision.scheme import SCHEMES
+from builder.sources.batch_norm import fold_batch_norms
+from tests.builder.models import plan_of
+from tests.corpus import CORPUS
+from tests.corpus.network import Network
 
 FILE_SCHEMES = ("fp32", "fp16", "weight_only_wi8_afp32", "dynamic_wi8_afp32", "static_wi8_ai8")
 SEED = 7
@@ -60,7 +60,8 @@ def made(network: Network, folder: Path) -> Iterator[tuple[str, Path, Lowered]]:
     for scheme in FILE_SCHEMES:
         rows = {layer.name: layer for layer in model.layers.layers}
         schemes = {
-            name: "fp32" if tflite.unsupported(layer, SCHEMES[scheme], "gpu") else scheme for name, layer in rows.items()
+            name: "fp32" if tflite.unsupported(layer, SCHEMES[scheme], "gpu") else scheme
+            for name, layer in rows.items()
         }
         path = folder / f"{scheme}.tflite"
         seen = lambda: observe_file(float_file, lowered, iter([feed]))  # noqa: E731
@@ -69,9 +70,7 @@ def made(network: Network, folder: Path) -> Iterator[tuple[str, Path, Lowered]]:
 
 
 def feed_of(network: Network) -> dict[str, np.ndarray]:
-    return {
-        spec.name: np.asarray(sample) for spec, sample in zip(network.inputs, network.samples(SEED), strict=True)
-    }
+    return {spec.name: np.asarray(sample) for spec, sample in zip(network.inputs, network.samples(SEED), strict=True)}
 
 
 def figures(path: Path, network: Network, lowered: Lowered, drivers: tuple[Driver, ...]) -> str:

@@ -58,7 +58,10 @@ def _gpu_drivers() -> list[Finding]:
     """The software GPUs on which `gpu` variants of TFLite are executed: Mesa in fp16, as phones compute, else SwiftShader in fp32."""
     found = {driver.name: driver for driver in drivers.find_drivers()}
     findings = []
-    for name, precision, cure in (("Mesa", "fp16", drivers.SETUP_COMMAND), ("SwiftShader", "fp32", drivers.CHROMIUM_COMMAND)):
+    for name, precision, cure in (
+        ("Mesa", "fp16", drivers.SETUP_COMMAND),
+        ("SwiftShader", "fp32", drivers.CHROMIUM_COMMAND),
+    ):
         driver = found.get(name)
         findings.append(
             Finding(

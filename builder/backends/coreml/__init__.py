@@ -176,7 +176,9 @@ def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]
 def execution(delegate: str) -> Execution:
     """Core ML itself on macOS; the interpreter proves the numbers of the saved program, not what Core ML makes of it."""
     _known(delegate)
-    why = None if sys.platform == "darwin" else "Core ML runs on Apple's systems alone: the saved program was interpreted"
+    why = (
+        None if sys.platform == "darwin" else "Core ML runs on Apple's systems alone: the saved program was interpreted"
+    )
     return Execution(runtime=runtime_name(), open=partial(runner, threads=os.cpu_count() or 1), unproven=why)
 
 

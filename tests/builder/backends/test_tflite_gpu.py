@@ -71,11 +71,13 @@ def test_execution_names_driver_and_precision_and_is_a_proof_in_fp16_alone(
     monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path))  # no Mesa
     coarse = tflite.execution("gpu")
     assert "GPU in fp32, SwiftShader" in coarse.runtime
-    assert coarse.unproven is not None and "fp32 alone" in coarse.unproven
+    assert coarse.unproven is not None
+    assert "fp32 alone" in coarse.unproven
     monkeypatch.setattr(drivers, "CHROMIUM", tmp_path)  # no SwiftShader
     none = tflite.execution("gpu")
     assert none.runtime == tflite.runtime_name()
-    assert none.unproven is not None and "no software GPU" in none.unproven
+    assert none.unproven is not None
+    assert "no software GPU" in none.unproven
     assert tflite.execution("xnnpack").unproven is None
 
 
@@ -91,8 +93,11 @@ def test_coverage_is_the_runtimes_own_answer_and_the_prediction_agrees(scheme: s
     kinds = {text.split()[0] for text in coverage.left}
     assert ("DEQUANTIZE" in kinds) == (scheme == "weight_only_wi8_afp32")
     assert kinds - {"DEQUANTIZE"} == {"TRANSPOSE_CONV", "CONV_2D", "LOGISTIC"}  # `up` and what follows
-    assert any(text.startswith("TRANSPOSE_CONV (Max version supported: 3. Requested version 4)") for text in coverage.left)
-    assert coverage.mac_share is not None and 0.3 < coverage.mac_share < 0.8
+    assert any(
+        text.startswith("TRANSPOSE_CONV (Max version supported: 3. Requested version 4)") for text in coverage.left
+    )
+    assert coverage.mac_share is not None
+    assert 0.3 < coverage.mac_share < 0.8
     predicted = predicted_coverage(path)
     assert predicted.source == "predicted"
     assert predicted.model_copy(update={"source": "runtime"}) == coverage
@@ -114,7 +119,9 @@ def test_values_that_leave_fp16_are_named_by_operator_and_layer(tmp_path: Path) 
     path = tmp_path / "large.tflite"
     model, lowered = made(TooLarge, path, {"a": "fp32", "b": "fp32"})
     sample = next(samples(model, 1))
-    with pytest.raises(VerificationError, match=r"NaN or infinite values on .* in fp16.*: MUL \S+ after a is the first"):
+    with pytest.raises(
+        VerificationError, match=r"NaN or infinite values on .* in fp16.*: MUL \S+ after a is the first"
+    ):
         GpuRunner(path, lowered.inputs, lowered.outputs, mesa(), half=True)(sample)
     finite = GpuRunner(path, lowered.inputs, lowered.outputs, mesa(), half=False)(sample)
     assert np.isfinite(finite["stylized"]).all()
@@ -127,7 +134,9 @@ def test_a_driver_that_hangs_or_is_none_ends_as_a_sentence(plain: tuple[Path, Mo
         Accelerated(path, mesa(), half=True, step_limit_s=0.01)
     garbage = tmp_path / "libvk_swiftshader.so"
     garbage.write_bytes(b"not a driver")
-    with pytest.raises(VerificationError, match="plain.tflite does not run on LiteRT's GPU accelerator .*tried twice"):
+    with pytest.raises(
+        VerificationError, match=r"plain\.tflite does not run on LiteRT's GPU accelerator .*tried twice"
+    ):
         executed_coverage(path, replace(swiftshader(), library=garbage))
 
 

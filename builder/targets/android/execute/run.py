@@ -9,12 +9,12 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder import process
-from builder.bundle import Bundle, Golden, Variant
+from builder.bundle import Bundle, Golden, GoldenTensor, Variant
 from builder.bundle.tensors import (
     as_golden,
     from_artifact,
@@ -25,7 +25,7 @@ from builder.bundle.tensors import (
     to_artifact,
 )
 from builder.errors import MissingToolError
-from builder.targets.android.execute.libraries import ABI, TFLITE, TFLITE_GPU, take_libraries
+from builder.targets.android.execute.libraries import ABI, TFLITE_GPU, take_libraries
 from builder.targets.android.execute.shim import Lacking, shim_for
 
 if TYPE_CHECKING:
@@ -123,7 +123,9 @@ def _run(
         and _has_avx512()
     ):
         # TFLite 2.16.1 for x86_64 loads 64-byte vectors from where only 32 bytes are aligned; arm64 has no such instructions.
-        remark = "its XNNPACK dies on processors with AVX-512 (emulators and servers, not phones), so its plain kernels ran"
+        remark = (
+            "its XNNPACK dies on processors with AVX-512 (emulators and servers, not phones), so its plain kernels ran"
+        )
         return _start(bundle, variant, _WITHOUT, samples, libraries, shim, work), _WITHOUT, remark
     return done, variant.delegate, ""
 
@@ -140,9 +142,7 @@ def _start(
     (work / "request.json").write_text(json.dumps(request), encoding="utf-8")
     environment = {"LD_LIBRARY_PATH": str(shim), **_GL}
     try:
-        return process.run(
-            [sys.executable, "-P", WORKER, work], timeout_s=RUN_LIMIT_S, env=environment, check=False
-        )
+        return process.run([sys.executable, "-P", WORKER, work], timeout_s=RUN_LIMIT_S, env=environment, check=False)
     except process.ToolTimeout as error:
         return str(error)
 
@@ -171,26 +171,24 @@ def _judged(
         remark=remark,
     )
     if isinstance(done, str):
-        return _with(result, failure=done)
+        return replace(result, failure=done)
     if done.returncode:
-        return _with(result, failure=_end(done))
+        return replace(result, failure=_end(done))
     outputs = _read_outputs(work / f"{number}.out.npz", variant)
     specs = specs_of(bundle.manifest.outputs, variant.outputs)
     expected = next(e.tensors for e in golden.expected if e.variant == variant.id)
-    worst = {}
-    for what, tensors in (("golden", expected), ("source", golden.reference)):
+    by_name = {spec.name: spec for spec in specs}
+
+    def worst(tensors: tuple[GoldenTensor, ...]) -> float:
         found = []
-        for tensor, spec in zip(tensors, specs, strict=True):
+        for tensor in tensors:
+            spec = by_name[tensor.name]
             want = golden_tensor(bundle.root, tensor, spec)
             found.append(psnr_db(as_golden(outputs[spec.name], spec, tensor.encoding), want, peak_of(spec, want)))
-        worst[what] = round(min(found), 2)
-    return _with(result, psnr_db=worst["golden"], source_psnr_db=worst["source"])
+        return round(min(found), 2)
 
-
-def _with(result: Execution, **changes: object) -> Execution:
-    from dataclasses import replace
-
-    return replace(result, **changes)  # type: ignore[arg-type]
+    source = worst(golden.reference) if golden.reference else None
+    return replace(result, psnr_db=worst(expected), source_psnr_db=source)
 
 
 def _end(done: process.Completed) -> str:
@@ -200,7 +198,9 @@ def _end(done: process.Completed) -> str:
         if done.returncode < 0
         else f"it ended with status {done.returncode}"
     )
-    lines = [line.partition(": ")[2] or line for line in done.stderr.splitlines() if re.match(r"[5-7]/|edgebundle: ", line)]
+    lines = [
+        line.partition(": ")[2] or line for line in done.stderr.splitlines() if re.match(r"[5-7]/|edgebundle: ", line)
+    ]
     lines = [line.strip().rstrip(".") for line in lines if "OpenCL" not in line and "Falling back" not in line]
     return how + (f" ({'; '.join(list(dict.fromkeys(lines))[-_SAID:])})" if lines else "")
 

@@ -43,7 +43,9 @@ class Wanted:
 def shim_for(libraries: Sequence[Path]) -> Path:
     """The folder to put on LD_LIBRARY_PATH, kept by content. Raises MissingToolError, Lacking."""
     if process.find("gcc") is None or process.find("nm") is None:
-        raise MissingToolError(f"running a package's libraries needs gcc, not found on PATH; install with '{COMPILER_COMMAND}'.")
+        raise MissingToolError(
+            f"running a package's libraries needs gcc, not found on PATH; install with '{COMPILER_COMMAND}'."
+        )
     wanted = sorted({symbol for library in libraries for symbol in wanted_of(library)})
     versioned = [symbol for symbol in wanted if symbol.version]
     ours = set(_OURS.findall((_HERE / "bionic.c").read_text(encoding="utf-8")))

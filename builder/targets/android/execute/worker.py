@@ -60,7 +60,10 @@ def fail(text: str) -> None:
 
 
 def tensor_array(tflite: Any, tensor: int) -> np.ndarray[Any, Any]:
-    shape = tuple(tflite.TfLiteTensorDim(ctypes.c_void_p(tensor), i) for i in range(tflite.TfLiteTensorNumDims(ctypes.c_void_p(tensor))))
+    shape = tuple(
+        tflite.TfLiteTensorDim(ctypes.c_void_p(tensor), i)
+        for i in range(tflite.TfLiteTensorNumDims(ctypes.c_void_p(tensor)))
+    )
     return np.zeros(shape, DTYPES[tflite.TfLiteTensorType(ctypes.c_void_p(tensor))])
 
 
@@ -71,7 +74,13 @@ def main(folder: Path) -> None:
     tflite = loaded(
         libraries,
         "libtensorflowlite_jni.so",
-        ("TfLiteModelCreateFromFile", "TfLiteInterpreterOptionsCreate", "TfLiteInterpreterCreate", "TfLiteInterpreterGetInputTensor", "TfLiteInterpreterGetOutputTensor"),
+        (
+            "TfLiteModelCreateFromFile",
+            "TfLiteInterpreterOptionsCreate",
+            "TfLiteInterpreterCreate",
+            "TfLiteInterpreterGetInputTensor",
+            "TfLiteInterpreterGetOutputTensor",
+        ),
     )
     pointer = ctypes.c_void_p
     tflite.TfLiteVersion.restype = ctypes.c_char_p
@@ -92,7 +101,9 @@ def main(folder: Path) -> None:
             for place in arrays.files:
                 given = np.ascontiguousarray(arrays[place])
                 tensor = pointer(tflite.TfLiteInterpreterGetInputTensor(interpreter, int(place)))
-                if tflite.TfLiteTensorCopyFromBuffer(tensor, given.ctypes.data_as(pointer), ctypes.c_size_t(given.nbytes)):
+                if tflite.TfLiteTensorCopyFromBuffer(
+                    tensor, given.ctypes.data_as(pointer), ctypes.c_size_t(given.nbytes)
+                ):
                     fail(f"input {place} was refused")
         if tflite.TfLiteInterpreterInvoke(interpreter):
             fail("the run failed")
@@ -100,7 +111,9 @@ def main(folder: Path) -> None:
         for place in range(tflite.TfLiteInterpreterGetOutputTensorCount(interpreter)):
             tensor = tflite.TfLiteInterpreterGetOutputTensor(interpreter, place)
             found = tensor_array(tflite, tensor)
-            tflite.TfLiteTensorCopyToBuffer(pointer(tensor), found.ctypes.data_as(pointer), ctypes.c_size_t(found.nbytes))
+            tflite.TfLiteTensorCopyToBuffer(
+                pointer(tensor), found.ctypes.data_as(pointer), ctypes.c_size_t(found.nbytes)
+            )
             results[str(place)] = found
         np.savez(folder / f"{number}.out.npz", **results)
 
