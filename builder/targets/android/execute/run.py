@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from builder import process
 from builder.bundle import Bundle, Golden, GoldenTensor, Variant
@@ -217,7 +217,8 @@ def _write_inputs(path: Path, bundle: Bundle, variant: Variant, golden: Golden) 
         tensor.name: golden_tensor(bundle.root, tensor, spec).astype(spec.dtype)
         for tensor, spec in zip(golden.inputs, specs, strict=True)
     }
-    np.savez(path, **{str(b.index): to_artifact(values[b.name], b) for b in variant.inputs})
+    arrays: dict[str, Any] = {str(b.index): to_artifact(values[b.name], b) for b in variant.inputs}
+    np.savez(path, **arrays)
 
 
 def _read_outputs(path: Path, variant: Variant) -> Tensors:
