@@ -121,7 +121,18 @@ def _trampolines(versioned: Sequence[Wanted], ours: set[str]) -> str:
 def _link(work: Path, name: str, source: str, options: Sequence[str]) -> None:
     file = work / f"{name}.c"
     file.write_text(source, encoding="utf-8")
-    command: list[str | Path] = ["gcc", "-shared", "-fPIC", "-O1", "-w", "-o", work / name, file, f"-Wl,-soname,{name}", *options]
+    command: list[str | Path] = [
+        "gcc",
+        "-shared",
+        "-fPIC",
+        "-O1",
+        "-w",
+        "-o",
+        work / name,
+        file,
+        f"-Wl,-soname,{name}",
+        *options,
+    ]
     done = process.run(command, timeout_s=COMPILE_LIMIT_S, check=False)
     if done.returncode and name in _GRAPHICS:
         raise MissingToolError(f"OpenGL ES of this system is not there; install with '{GRAPHICS_COMMAND}'.")
