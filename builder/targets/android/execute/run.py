@@ -167,7 +167,7 @@ def _judged(
         golden=golden.id,
         runtime=f"{name} of the package ({how})",
         min_psnr_db=_least(golden, variant),
-        delegated=f"{replaced[1]} of {replaced[2]}" if replaced else "0",
+        delegated=f"{replaced[1]} of {replaced[2]}" if replaced else "",
         remark=remark,
     )
     if isinstance(done, str):
