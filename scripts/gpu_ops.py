@@ -1,9 +1,9 @@
-"""Write the table of what LiteRT's GPU accelerator takes, from executing it: run it after a change of LiteRT or of the corpus.
+"""Write the table of what LiteRT's GPU accelerator takes, from its own words: run it after a change of LiteRT or of the corpus.
 
-    python scripts/gpu_ops.py [NETWORK...]    all of the corpus takes about half an hour on two cores
+    python scripts/gpu_ops.py               all of the corpus in five schemes, about half an hour on two cores
+    python scripts/gpu_ops.py NETWORK...    writes nothing; tells dB of the GPU in fp32 and in fp16 against the CPU too, for the fp32 file
 
-Prints a line for each network and scheme: operators taken, and dB of the GPU in fp32 and in fp16 against the CPU, for the fp32 file.
-With names of networks nothing is written.
+Prints a line for each network and scheme: operators taken of all.
 """
 
 from __future__ import annotations
@@ -100,23 +100,33 @@ def main(names: list[str]) -> None:
         with tempfile.TemporaryDirectory(prefix="edgebundle-gpu-ops-") as folder:
             try:
                 for scheme, path, lowered in made(network, Path(folder)):
-                    with Accelerated(path, drivers[0], half=True) as file:
-                        log = file.log()
-                    graph, why = read_graph(load_model(path)), unsupported_by(log)
+                    try:
+                        said = look_into(path, drivers[0], taken, left)
+                    except EdgebundleError as error:  # the accelerator dies on some files
+                        print(f"{name} {scheme}: {error}", flush=True)
+                        continue
                     files += 1
-                    for op in graph.ops:
-                        reason = why(op)
-                        if reason is None:
-                            taken.add(f"{op.name} {op.version}")
-                        else:
-                            left[f"{op.name} {op.version}"] = reason
-                    coverage = coverage_from(log, graph)
-                    more = figures(path, network, lowered, drivers) if scheme == "fp32" else ""
-                    print(f"{name} {scheme}: {coverage.delegated_ops}/{coverage.total_ops} {more}", flush=True)
+                    more = figures(path, network, lowered, drivers) if names and scheme == "fp32" else ""
+                    print(f"{name} {scheme}: {said} {more}", flush=True)
             except EdgebundleError as error:
                 print(f"{name}: {error}", flush=True)
-    if not names:
-        write(taken, left, files)
+        if not names:  # at once, so that a run that is stopped has written what it knew
+            write(taken, left, files)
+
+
+def look_into(path: Path, driver: Driver, taken: set[str], left: dict[str, str]) -> str:
+    """What the accelerator says of a file, added to what is known."""
+    with Accelerated(path, driver, half=True) as file:
+        log = file.log()
+    graph, why = read_graph(load_model(path)), unsupported_by(log)
+    coverage = coverage_from(log, graph)
+    for op in graph.ops:
+        reason = why(op)
+        if reason is None:
+            taken.add(f"{op.name} {op.version}")
+        else:
+            left[f"{op.name} {op.version}"] = reason
+    return f"{coverage.delegated_ops}/{coverage.total_ops}"
 
 
 def write(taken: set[str], left: dict[str, str], files: int) -> None:

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 purpose=${1:?usage: scripts/setup.sh demo|test}
 
 packages=(python3.11-venv openjdk-17-jdk-headless maven aapt apksigner g++ g++-aarch64-linux-gnu qemu-user)
-if [ "$purpose" = test ]; then packages+=(chromium dexdump postgresql mmdebstrap curl unzip); fi
+if [ "$purpose" = test ]; then packages+=(chromium libegl1 libgles2 libgl1-mesa-dri dexdump postgresql mmdebstrap curl unzip); fi
 
 missing=()
 for package in "${packages[@]}"; do

@@ -46,11 +46,16 @@ def _width(name: str) -> float:
     return {"static": scheme.activation_bits / 32, "dynamic": 8 / 32}.get(scheme.mode, 1.0)
 
 
-def measure_name(backend: str, device: str | None) -> str:
+def measure_name(backend: str, device: str | None, delegate: str = "") -> str:
     """What cost means here: what `device` measures, else instructions where they can be counted, else weighted MACs with the reason.
 
-    Raises ConfigError for a device that is not ready.
+    Raises ConfigError for a device that is not ready, and for a GPU's cost without a device that has one.
     """
+    if delegate == "gpu" and (device is None or device.partition(":")[0] == ARM64):
+        raise ConfigError(
+            "a GPU computes every scheme in fp16, so no count made here tells the cost of its plans; set 'device' in [variant.search] to a "
+            "phone, or budget bytes instead of cost."
+        )
     if device is not None and device.partition(":")[0] != ARM64:
         reason = _why_not(device)
         if reason is not None:

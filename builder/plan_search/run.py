@@ -73,7 +73,7 @@ def search_variant(
         calibrated=bool(project.data.calibration),
         max_cost=search.max_cost,
     )
-    cost_name = measure_name(section.backend, search.device) if search.needs_cost else None
+    cost_name = measure_name(section.backend, search.device, section.delegate) if search.needs_cost else None
     key = content_key(
         {
             "source": source.key,

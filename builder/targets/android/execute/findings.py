@@ -26,7 +26,8 @@ def _findings(file: str, bundle: Bundle, executions: Sequence[Execution]) -> Ite
         elif not found.passed:
             yield Finding(level="error", code="executed", file=file, message=what_failed(found, bundle))
         else:
-            ran = f"{found.delegated} operators by {found.runtime}" + (f"; {found.remark}" if found.remark else "")
+            took = f"{found.delegated} operators by " if found.delegated else "by "
+            ran = took + found.runtime + (f"; {found.remark}" if found.remark else "")
             yield Finding(
                 level="info",
                 code="executed",

@@ -9,12 +9,12 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from builder import process
-from builder.bundle import Bundle, Golden, Variant
+from builder.bundle import Bundle, Golden, GoldenTensor, Variant
 from builder.bundle.tensors import (
     as_golden,
     from_artifact,
@@ -167,30 +167,28 @@ def _judged(
         golden=golden.id,
         runtime=f"{name} of the package ({how})",
         min_psnr_db=_least(golden, variant),
-        delegated=f"{replaced[1]} of {replaced[2]}" if replaced else "0",
+        delegated=f"{replaced[1]} of {replaced[2]}" if replaced else "",
         remark=remark,
     )
     if isinstance(done, str):
-        return _with(result, failure=done)
+        return replace(result, failure=done)
     if done.returncode:
-        return _with(result, failure=_end(done))
+        return replace(result, failure=_end(done))
     outputs = _read_outputs(work / f"{number}.out.npz", variant)
     specs = specs_of(bundle.manifest.outputs, variant.outputs)
     expected = next(e.tensors for e in golden.expected if e.variant == variant.id)
-    worst = {}
-    for what, tensors in (("golden", expected), ("source", golden.reference)):
+    by_name = {spec.name: spec for spec in specs}
+
+    def worst(tensors: tuple[GoldenTensor, ...]) -> float:
         found = []
-        for tensor, spec in zip(tensors, specs, strict=True):
+        for tensor in tensors:
+            spec = by_name[tensor.name]
             want = golden_tensor(bundle.root, tensor, spec)
             found.append(psnr_db(as_golden(outputs[spec.name], spec, tensor.encoding), want, peak_of(spec, want)))
-        worst[what] = round(min(found), 2)
-    return _with(result, psnr_db=worst["golden"], source_psnr_db=worst["source"])
+        return round(min(found), 2)
 
-
-def _with(result: Execution, **changes: object) -> Execution:
-    from dataclasses import replace
-
-    return replace(result, **changes)  # type: ignore[arg-type]
+    source = worst(golden.reference) if golden.reference else None
+    return replace(result, psnr_db=worst(expected), source_psnr_db=source)
 
 
 def _end(done: process.Completed) -> str:
@@ -219,7 +217,8 @@ def _write_inputs(path: Path, bundle: Bundle, variant: Variant, golden: Golden) 
         tensor.name: golden_tensor(bundle.root, tensor, spec).astype(spec.dtype)
         for tensor, spec in zip(golden.inputs, specs, strict=True)
     }
-    np.savez(path, **{str(b.index): to_artifact(values[b.name], b) for b in variant.inputs})  # type: ignore[arg-type]
+    arrays: dict[str, Any] = {str(b.index): to_artifact(values[b.name], b) for b in variant.inputs}
+    np.savez(path, **arrays)
 
 
 def _read_outputs(path: Path, variant: Variant) -> Tensors:

@@ -107,7 +107,7 @@ def main(folder: Path) -> None:
                     fail(f"input {place} was refused")
         if tflite.TfLiteInterpreterInvoke(interpreter):
             fail("the run failed")
-        results = {}
+        results: dict[str, Any] = {}
         for place in range(tflite.TfLiteInterpreterGetOutputTensorCount(interpreter)):
             tensor = tflite.TfLiteInterpreterGetOutputTensor(interpreter, place)
             found = tensor_array(tflite, tensor)
