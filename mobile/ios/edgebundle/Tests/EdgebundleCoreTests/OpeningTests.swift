@@ -108,7 +108,7 @@ final class OpeningTests: XCTestCase {
     /// A wished variant comes first and is checked like any other; an unknown one is named with those that there are.
     func testAWishedVariantComesFirst() throws {
         let loader = try loader()
-        let facts = DeviceFacts(soc: nil, model: nil, freeMemoryBytes: nil, system: 18)
+        let facts = DeviceFacts(phone: Phone(), freeMemoryBytes: nil, system: 18)
         let last = loader.variants[loader.variants.count - 1].id
         XCTAssertEqual(try loader.choose(facts, wished: last).order.map(\.id), [last] + loader.variants.map(\.id).filter { $0 != last })
         XCTAssertThrowsError(try loader.choose(facts, wished: "x")) { XCTAssertTrue($0.localizedDescription.contains("has no variant 'x'; it has")) }
