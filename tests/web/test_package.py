@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,10 @@ import builder
 from builder import process
 from builder.bundle import file_sha256, tree_files
 from builder.errors import ConfigError
-from builder.storage import cache
 from builder.targets.mobile import mobile_root
 from builder.targets.web import node
 from tests.harness.small_bundle import make_small_bundle
+from tests.web.packages import node_modules
 
 
 def test_two_packages_have_the_same_bytes(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,19 +51,9 @@ def test_a_bundle_without_tflite_is_refused_with_what_to_add(tmp_path: Path) -> 
 
 def test_the_sources_are_typed(tmp_path: Path) -> None:
     """TypeScript finds no error in the page's sources, strictly."""
-    import shutil
-
     sources = mobile_root() / "web"
     names = ("package.json", "package-lock.json", "tsconfig.json", "src")
-    key = cache.content_key([file_sha256(sources / name) for name in names[:2]])
-    with cache.locked(f"test-web-packages {key}"):
-        if not cache.entry("test-web-packages", key).is_dir():
-            with cache.publishing("test-web-packages", key) as work:
-                for name in names[:2]:
-                    shutil.copyfile(sources / name, work / name)
-                words = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-                node.run("npm", words, what="fetch the page's npm packages", cwd=work, timeout_s=600)
-    (tmp_path / "node_modules").symlink_to(cache.entry("test-web-packages", key) / "node_modules")
+    (tmp_path / "node_modules").symlink_to(node_modules())
     for name in names:
         copy = shutil.copytree if (sources / name).is_dir() else shutil.copyfile
         copy(sources / name, tmp_path / name)

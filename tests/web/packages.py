@@ -1,0 +1,27 @@
+"""The npm packages of the page with those for its development, fetched once and kept in the cache."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from builder.bundle import file_sha256
+from builder.storage import cache
+from builder.targets.mobile import mobile_root
+from builder.targets.web import node
+
+LISTS = ("package.json", "package-lock.json")
+
+
+def node_modules() -> Path:
+    """Of exactly what the lock names; no script of a package runs."""
+    sources = mobile_root() / "web"
+    key = cache.content_key([file_sha256(sources / name) for name in LISTS])
+    with cache.locked(f"test-web-packages {key}"):
+        if not cache.entry("test-web-packages", key).is_dir():
+            with cache.publishing("test-web-packages", key) as work:
+                for name in LISTS:
+                    shutil.copyfile(sources / name, work / name)
+                words = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+                node.run("npm", words, what="fetch the page's npm packages", cwd=work, timeout_s=600)
+    return cache.entry("test-web-packages", key) / "node_modules"
