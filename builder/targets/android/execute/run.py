@@ -16,13 +16,11 @@ from typing import TYPE_CHECKING
 from builder import process
 from builder.bundle import Bundle, Golden, Variant
 from builder.bundle.tensors import (
-    as_golden,
     from_artifact,
     golden_tensor,
-    peak_of,
-    psnr_db,
     specs_of,
     to_artifact,
+    worst_psnr_db,
 )
 from builder.errors import MissingToolError
 from builder.targets.android.execute.libraries import ABI, TFLITE_GPU, take_libraries
@@ -43,7 +41,7 @@ _SAID = 3  # of the runtime's last words
 class Execution:
     """One variant by the packaged library on one golden. Exactly one of `psnr_db`, `failure` and `unproven` says what came of it.
 
-    `source_psnr_db` is against the source model's output; `delegated` such as `26 of 26`; `remark` what is particular to this machine.
+    `source_psnr_db`, where the bundle has its output, is against the source model's output; `delegated` such as `26 of 26`; `remark` what is particular to this machine.
     """
 
     variant: str
@@ -177,14 +175,14 @@ def _judged(
     outputs = _read_outputs(work / f"{number}.out.npz", variant)
     specs = specs_of(bundle.manifest.outputs, variant.outputs)
     expected = next(e.tensors for e in golden.expected if e.variant == variant.id)
-    worst = {}
-    for what, tensors in (("golden", expected), ("source", golden.reference)):
-        found = []
-        for tensor, spec in zip(tensors, specs, strict=True):
-            want = golden_tensor(bundle.root, tensor, spec)
-            found.append(psnr_db(as_golden(outputs[spec.name], spec, tensor.encoding), want, peak_of(spec, want)))
-        worst[what] = round(min(found), 2)
-    return _with(result, psnr_db=worst["golden"], source_psnr_db=worst["source"])
+    own = worst_psnr_db(bundle.root, expected, specs, outputs)
+    if own is None:
+        return _with(result, failure=f"golden {golden.id} expects nothing of it")
+    return _with(
+        result,
+        psnr_db=own,
+        source_psnr_db=worst_psnr_db(bundle.root, golden.reference, specs, outputs),
+    )
 
 
 def _with(result: Execution, **changes: object) -> Execution:
