@@ -6,7 +6,7 @@ Kotlin and Swift do the same arithmetic on the same golden files. All arrays are
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,6 +120,17 @@ def as_golden(tensor: Array, spec: TensorSpec, encoding: str) -> NDArray[np.floa
     if encoding == "png":
         return pixels_to_tensor(tensor_to_pixels(tensor, spec), spec)
     return np.asarray(tensor, np.float32).reshape(spec.shape)
+
+
+def worst_psnr_db(
+    root: Path, stored: Sequence[GoldenTensor], specs: Sequence[TensorSpec], outputs: Mapping[str, Array]
+) -> float | None:
+    """The lowest PSNR of `outputs` against a golden's stored tensors, rounded; None where none are stored, as references in packages."""
+    found = []
+    for tensor, spec in zip(stored, specs, strict=bool(stored)):
+        want = golden_tensor(root, tensor, spec)
+        found.append(psnr_db(as_golden(outputs[spec.name], spec, tensor.encoding), want, peak_of(spec, want)))
+    return round(min(found), 2) if found else None
 
 
 def psnr_db(actual: Array, expected: Array, peak: float) -> float:

@@ -43,8 +43,8 @@ def verify(arguments: Namespace) -> None:
             rows,
             check.variant,
             check.golden,
-            "equal" if check.psnr_db >= EQUAL_DB else f"{check.psnr_db:.1f}",
-            "equal" if check.source_psnr_db >= EQUAL_DB else f"{check.source_psnr_db:.1f}",
+            _decibels(check.psnr_db),
+            "-" if check.source_psnr_db is None else _decibels(check.source_psnr_db),
             f"{check.worst_psnr_db:.1f}",
             check.runtime,
             check.tiles,
@@ -53,3 +53,7 @@ def verify(arguments: Namespace) -> None:
         )
     results.print(rows)
     print_line(NOTE)
+
+
+def _decibels(psnr_db: float) -> str:
+    return "equal" if psnr_db >= EQUAL_DB else f"{psnr_db:.1f}"

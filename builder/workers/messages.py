@@ -135,11 +135,11 @@ class VerifyJob(Message):
 
 
 class VerifyResult(Message):
-    """Worst PSNR over the outputs, against the artifact's golden output and against the source model's."""
+    """Worst PSNR over the outputs, against the artifact's golden output and against the source model's, which packages do not carry."""
 
     runtime: str
     psnr_db: float
-    source_psnr_db: float
+    source_psnr_db: float | None
     seam_error: float | None = None
 
 

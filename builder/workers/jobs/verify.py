@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from builder.backends import BACKENDS
 from builder.backends.borders import logical
-from builder.bundle.tensors import as_golden, golden_tensor, peak_of, psnr_db
-from builder.errors import InputError
+from builder.bundle.tensors import golden_tensor, worst_psnr_db
+from builder.errors import BundleError, InputError
 from builder.graph.tiling import Tiler, enlarged
 from builder.workers.jobs.folder import stage
 from builder.workers.messages import VerifyJob, VerifyResult
@@ -33,17 +33,13 @@ def run_verify(job: VerifyJob, folder: Path) -> VerifyResult:
     runner = logical(runner, variant.inputs, variant.outputs, (*job.inputs, *job.outputs))
     outputs = runner(inputs)
     expected = next(e.tensors for e in job.golden.expected if e.variant == job.variant.id)
-    worst = {}
-    for what, tensors in (("golden", expected), ("source", job.golden.reference)):
-        psnrs = []
-        for tensor, spec in zip(tensors, job.outputs, strict=True):
-            want = golden_tensor(job.root, tensor, spec)
-            psnrs.append(psnr_db(as_golden(outputs[spec.name], spec, tensor.encoding), want, peak_of(spec, want)))
-        worst[what] = round(min(psnrs), 2)
+    own = worst_psnr_db(job.root, expected, job.outputs, outputs)
+    if own is None:
+        raise BundleError(f"golden {job.golden.id} expects nothing of variant {variant.id}; convert the bundle again.")
     return VerifyResult(
         runtime=execution.runtime,
-        psnr_db=worst["golden"],
-        source_psnr_db=worst["source"],
+        psnr_db=own,
+        source_psnr_db=worst_psnr_db(job.root, job.golden.reference, job.outputs, outputs),
         seam_error=seam_error(job, runner, inputs),
     )
 

@@ -13,8 +13,9 @@ from builder.backends.tflite.graph import Graph
 
 def taken_part(graph: Graph, unsupported: Set[int]) -> frozenset[int]:
     """Indices of the operators in the largest part that holds none of `unsupported`."""
-    parts = [part for part, on_delegate in _parts(graph, unsupported) if on_delegate]
-    return frozenset(max(parts, key=lambda part: len(part), default=[]))
+    parts: list[list[int]] = [part for part, on_delegate in _parts(graph, unsupported) if on_delegate]
+    largest: list[int] = max(parts, key=lambda part: len(part), default=[])
+    return frozenset(largest)
 
 
 def _parts(graph: Graph, unsupported: Set[int]) -> list[tuple[list[int], bool]]:

@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder import process
-from builder.bundle import Bundle, Golden, GoldenTensor, Variant
+from builder.bundle import Bundle, Golden, Variant
 from builder.bundle.tensors import (
-    as_golden,
     from_artifact,
     golden_tensor,
-    peak_of,
-    psnr_db,
     specs_of,
     to_artifact,
+    worst_psnr_db,
 )
 from builder.errors import MissingToolError
 from builder.targets.android.execute.libraries import ABI, TFLITE_GPU, take_libraries
@@ -43,7 +41,7 @@ _SAID = 3  # of the runtime's last words
 class Execution:
     """One variant by the packaged library on one golden. Exactly one of `psnr_db`, `failure` and `unproven` says what came of it.
 
-    `source_psnr_db` is against the source model's output; `delegated` such as `26 of 26`; `remark` what is particular to this machine.
+    `source_psnr_db`, where the bundle has its output, is against the source model's output; `delegated` such as `26 of 26`; `remark` what is particular to this machine.
     """
 
     variant: str
@@ -177,18 +175,11 @@ def _judged(
     outputs = _read_outputs(work / f"{number}.out.npz", variant)
     specs = specs_of(bundle.manifest.outputs, variant.outputs)
     expected = next(e.tensors for e in golden.expected if e.variant == variant.id)
-    by_name = {spec.name: spec for spec in specs}
-
-    def worst(tensors: tuple[GoldenTensor, ...]) -> float:
-        found = []
-        for tensor in tensors:
-            spec = by_name[tensor.name]
-            want = golden_tensor(bundle.root, tensor, spec)
-            found.append(psnr_db(as_golden(outputs[spec.name], spec, tensor.encoding), want, peak_of(spec, want)))
-        return round(min(found), 2)
-
-    source = worst(golden.reference) if golden.reference else None
-    return replace(result, psnr_db=worst(expected), source_psnr_db=source)
+    own = worst_psnr_db(bundle.root, expected, specs, outputs)
+    if own is None:
+        return replace(result, failure=f"golden {golden.id} expects nothing of it")
+    source = worst_psnr_db(bundle.root, golden.reference, specs, outputs)
+    return replace(result, psnr_db=own, source_psnr_db=source)
 
 
 def _end(done: process.Completed) -> str:

@@ -115,7 +115,7 @@ def main(folder: Path) -> None:
                 pointer(tensor), found.ctypes.data_as(pointer), ctypes.c_size_t(found.nbytes)
             )
             results[str(place)] = found
-        np.savez(folder / f"{number}.out.npz", **results)  # type: ignore[arg-type]
+        np.savez(folder / f"{number}.out.npz", **results)
 
 
 if __name__ == "__main__":
