@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help demo test check bench docs reference clean
+.PHONY: help demo test fuzz check bench docs reference clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -17,7 +17,11 @@ demo: ## package examples/tiny_style for Android, run it on the host and on an e
 test: ## all checks and tests
 	@scripts/setup.sh test
 	$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=20 --cov --cov-report=term:skip-covered
+
+fuzz: ## random exploration: every drawn test with fresh draws, a thousand each (`make fuzz AT=tests/builder/sources` for some)
+	@scripts/setup.sh test
+	EDGEBUNDLE_FUZZ=1 $(BIN)/python -m pytest -n 2 -m hypothesis $(AT)
 
 check: ## linters, types, import rules
 	@$(BIN)/ruff check .

@@ -1,21 +1,14 @@
-"""The `builder` command: the only place that catches errors and prints. Heavy packages are never imported here."""
+"""The `builder` command: what it takes. Errors are caught and shown by `builder.command_line`. No heavy package is imported here."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from builder import __version__
-from builder.errors import EdgebundleError, InputError
-from builder.suggest import did_you_mean
+from builder.command_line import Parser, run
 
-EXIT_INTERRUPTED = 130
 BACKEND_NAMES = ("tflite", "coreml", "executorch")
 EXPORT_NAMES = ("onnx", "torchscript", "tensorrt")
 TARGET_NAMES = ("android", "ios", "web")
@@ -26,38 +19,18 @@ examples:
   builder inspect examples/tiny_style                layers of the model of a builder.toml
   builder search -o plan.toml                        plans within the budgets of ./builder.toml, as measured
   builder convert examples/tiny_style -o bundle      every variant, verified, as a bundle
+  builder run bundle cat.jpg -o pictures             what every variant makes of a photograph, as a page
   builder verify bundle                              run every variant again on its golden pictures
   builder package --target android -o dist           the app package of ./builder.toml
 """
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse whose usage errors are ours, so that they are shown and counted like all others."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message} (see '{self.prog} --help').")
-
-    def _check_value(self, action: argparse.Action, value: object) -> None:
-        if action.choices is not None and value not in action.choices:
-            what = "a command" if action.dest == "command" else f"a {action.dest}"
-            self.error(f"{value!r} is not {what}{did_you_mean(str(value), map(str, action.choices))}")
-
-
 def make_parser() -> Parser:
-    common = Parser(add_help=False)
-    common.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
-    common.add_argument("-v", "--verbose", action="store_true", help="tell every step")
-    common.add_argument("-q", "--quiet", action="store_true", help="no messages and no progress bars")
     parser = Parser(
-        prog="builder", description="From a trained image network to verified mobile artifacts and packages.", epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        version=f"builder {__version__}", prog="builder", epilog=EXAMPLES,
+        description="From a trained image network to verified mobile artifacts and packages.",
     )  # fmt: skip
-    parser.add_argument("--version", action="version", version=f"builder {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-
-    def add(name: str, text: str) -> Parser:
-        return commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".", parents=[common])
-
+    add = parser.verb
     add("doctor", "what is installed, what is missing, and the command that adds it")
     inspect = add(
         "inspect",
@@ -88,6 +61,16 @@ def make_parser() -> Parser:
         "--backend", choices=BACKEND_NAMES, action="append", default=[], help="only this backend; may be repeated"
     )
     convert.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="directory of the bundle")
+    convert.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="write the bundle of the variants that could be made, with the failures of the others in it; exit 4 where any failed",
+    )
+    convert.add_argument(
+        "--watch",
+        action="store_true",
+        help="convert again whenever a plan, the model or a picture changes, until Ctrl-C",
+    )
     export = add(
         "export", "write the source model for other runtimes: ONNX, TorchScript, or ONNX with TensorRT's command"
     )
@@ -98,9 +81,10 @@ def make_parser() -> Parser:
     export.add_argument("--dynamic", action="store_true", help="leave the height and width of pictures open")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="directory of the files")
     verify = add(
-        "verify", "run every variant of a bundle in its own runtime on the golden pictures, and check every hash"
+        "verify",
+        "run every variant of a bundle in its own runtime, or of a package by its own libraries, on the goldens; check every hash",
     )
-    verify.add_argument("bundle", type=Path, metavar="BUNDLE")
+    verify.add_argument("bundle", type=Path, metavar="BUNDLE|APK|AAB|AAR")
     package = add("package", "make the packages that an app team needs, from a builder.toml or a bundle")
     package.add_argument("source", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG|BUNDLE")
     package.add_argument("--target", choices=TARGET_NAMES, required=True)
@@ -126,41 +110,37 @@ def make_parser() -> Parser:
     package.add_argument(
         "--with-gradle", action="store_true", help="android: build by Gradle and the Android SDK in $ANDROID_HOME"
     )
+    package.add_argument(
+        "--no-execute", action="store_true", help="android: do not run the variants by the package's own libraries"
+    )
     package.add_argument("-o", "--output", type=Path, required=True, metavar="DIST", help="directory of the packages")
+    for command in (search, convert, export, package):
+        command.add_argument("--fresh", action="store_true", help="believe no result that an earlier run has kept")
+    run = add("run", "every variant of a bundle on photographs: its pictures, the differences, and a page to look at")
+    run.add_argument("bundle", type=Path, metavar="BUNDLE")
+    run.add_argument(
+        "picture", type=Path, nargs="+", metavar="PICTURE", help="photographs, or .npz files with one array an input"
+    )
+    run.add_argument(
+        "--source", type=Path, metavar="CONFIG", help="the bundle's builder.toml: compare with its source model"
+    )
+    run.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="directory of the pictures and the page"
+    )
+    cache = add("cache", "where results are kept and how large they are; --clear and --limit remove some")
+    cache.add_argument("--clear", action="store_true", help="remove all of them")
+    cache.add_argument(
+        "--limit", metavar="SIZE", help="remove what was not used for longest until this is left, e.g. '5 GB'"
+    )
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point. Exit codes: 0 done, 2 input, 3 tool missing, 4 conversion, 5 verification, 130 interrupted."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    signal.signal(signal.SIGTERM, _as_interrupt)
-    try:
-        arguments = make_parser().parse_args(words)
-        if arguments.command is None:
-            make_parser().print_help(sys.stderr)
-            return InputError.exit_code
-        from builder.commands import COMMANDS
-
-        COMMANDS[arguments.command](arguments)
-        sys.stdout.flush()
-    except EdgebundleError as error:
-        print(f"builder: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("builder: interrupted; nothing was written.", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:  # the reader of stdout went away, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(
-            f"builder: {where}{error.strerror or error}; check the path, its permissions and the free space.",
-            file=sys.stderr,
-        )
-        return InputError.exit_code
-    return 0
+    """Entry point; the exit codes are those of `builder.command_line`."""
+    return run(make_parser(), argv, _call, interrupted="nothing was written")
 
 
-def _as_interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _call(arguments: argparse.Namespace) -> None:
+    from builder.commands import COMMANDS
+
+    COMMANDS[arguments.command](arguments)

@@ -5,11 +5,25 @@ The message is one sentence: what failed, why, and the command or line to change
 
 from __future__ import annotations
 
+import re
 
-class EdgebundleError(Exception):
-    """Base of all errors that are shown to a person as one sentence, without a traceback."""
+# Of a message that carries another one: `?.` and `..` at an end, and a full stop before a comma or a bracket. A path such as `/..` stays.
+_TWO_ENDS = re.compile(r"(?<=[^\s/.])([.?!])\.(?=\s|$)")
+_END_INSIDE = re.compile(r"(?<=[\w'\")])\.(?=[;)])")
+_ABBREVIATIONS = re.compile(r"\b(?:e\.g|i\.e|etc)$")
+
+
+class ShownError(Exception):
+    """Base of all errors of both commands that are shown to a person as one sentence, without a traceback."""
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(sentence(message))
+
+
+class EdgebundleError(ShownError):
+    """Base of the builder's errors."""
 
 
 class InputError(EdgebundleError):
@@ -64,3 +78,41 @@ class Interrupted(EdgebundleError):
     """The user pressed Ctrl-C, or the process was asked to end."""
 
     exit_code = 130
+
+
+def sentence(message: str) -> str:
+    """A message that carries other messages, with one end: `unknown 'x'; did you mean 'y'?`, not `did you mean 'y'?.`."""
+    text = _TWO_ENDS.sub(r"\1", message)
+    return _END_INSIDE.sub(lambda end: "." if _ABBREVIATIONS.search(text[: end.start()]) else "", text)
+
+
+LONGEST_REASON = 300
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+# What tools print around their reason: advertisements, how to learn more, and how to switch a safety off.
+_NOISE = re.compile(
+    r"tlparse|TORCH_LOGS|TORCHDYNAMO|TORCH_TRACE|draft_export|for more (information|debugging)|more information|please report|"
+    r"github\.com|https?://|in pytorch 2\.6|weights only load failed|re-running `torch\.load`|alternatively, to load|recommended steps|"
+    r"^the (above exception|following call|error above)|during handling of|^traceback|^file \"|stack trace|original traceback|^note:|"
+    r"^caused by: *$|^from user code|^searched in:|^\W*$",
+    re.IGNORECASE,
+)
+_INNER = re.compile(r"(WeightsUnpickler error: .*?)(?: Please use |$)")
+
+
+def reason_of(words: BaseException | str) -> str:
+    """The one line of a tool's error, or of its output, that says why; without escape codes and without its advertisements."""
+    text = _ESCAPE.sub("", str(words))
+    kind = type(words).__name__ if isinstance(words, BaseException) else ""
+    if inner := _INNER.search(text):
+        return inner[1].strip()[:LONGEST_REASON]
+    lines = [line.strip() for line in text.splitlines()]
+    useful = [line for line in lines if line and not _NOISE.search(line)]
+    # A program ends with its reason, an exception begins with it.
+    found = (useful[0] if kind else useful[-1]) if useful else next((line for line in lines if line), "")
+    return ": ".join(part for part in (kind, found[:LONGEST_REASON]) if part) or "it gave no reason"
+
+
+def without_noise(words: str, count: int) -> list[str]:
+    """The last lines of a tool's output that say something."""
+    lines = [line.rstrip() for line in _ESCAPE.sub("", words).splitlines()]
+    return [line[:LONGEST_REASON] for line in lines if line.strip() and not _NOISE.search(line.strip())][-count:]

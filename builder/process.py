@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -240,6 +241,71 @@ def background(argv: Sequence[str | Path], *, log: Path) -> Iterator[None]:
         yield
     finally:
         kill_group(process)
+
+
+class Service:
+    """A program that answers one line on stdout to every line on stdin; its stderr goes to `log`.
+
+    After an error it is dead, and so is all that it started.
+    """
+
+    def __init__(self, argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None) -> None:
+        with log.open("wb") as stream:
+            self._process = subprocess.Popen(
+                [str(word) for word in argv],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stream,
+                env={**os.environ, **env} if env else None,
+                start_new_session=True,
+                bufsize=0,
+            )
+
+    def ask(
+        self, line: str, *, timeout_s: float, memory_bytes: int, poll: Callable[[], None], poll_s: float = 0.1
+    ) -> str:
+        """The answer to one line, calling `poll` while it is awaited. Raises ToolTimeout, ToolMemory, ToolFailed."""
+        import psutil
+
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise ToolFailed("has no pipes")
+        deadline = time.monotonic() + timeout_s
+        answer = b""
+        try:
+            watched = psutil.Process(self._process.pid)
+            stdin.write(line.encode() + b"\n")
+            while not answer.endswith(b"\n"):
+                if time.monotonic() > deadline:
+                    raise ToolTimeout(f"did not end within {timeout_s:g} s")
+                if resident_bytes(watched) > memory_bytes:
+                    raise ToolMemory(f"used more than {memory_bytes / 1e9:.3g} GB of memory")
+                poll()
+                if select.select([stdout], [], [], poll_s)[0]:
+                    read = os.read(stdout.fileno(), 4096)
+                    if not read:
+                        raise self._end()
+                    answer += read
+        except (BrokenPipeError, psutil.NoSuchProcess) as error:
+            end = self._end()
+            self.close()
+            raise end from error
+        except BaseException:
+            self.close()
+            raise
+        return answer.decode(errors="replace").strip()
+
+    def _end(self) -> ToolFailed:
+        try:
+            status = self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            return ToolFailed("closed its output")
+        return ToolFailed(
+            f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        )
+
+    def close(self) -> None:
+        kill_group(self._process)
 
 
 def resident_bytes(process: psutil.Process) -> int:

@@ -24,6 +24,36 @@ def cache_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgebundle"
 
 
+def state_root() -> Path:
+    """What must outlive a cleared cache: records on their way to a store, and what is to be taken back on phones.
+
+    Beside the cache where $EDGEBUNDLE_CACHE names it, else $XDG_STATE_HOME/edgebundle, else ~/.local/state/edgebundle.
+    """
+    if chosen := os.environ.get("EDGEBUNDLE_CACHE"):
+        return Path(chosen) / "state"
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "edgebundle"
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Whole or not at all, and on the disk when it returns: written beside, synced, renamed, and the folder synced. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 def entry(name: str, make: Callable[[Path], None]) -> Path:
     """Directory `name` of the cache; `make` fills an empty directory when it is not there yet.
 

@@ -1,18 +1,15 @@
-"""The `harness` command: parses, calls, prints. The only place of the package that catches errors and writes to the terminal."""
+"""The `harness` command: what it takes. Errors are caught and shown by `builder.command_line`."""
 
 from __future__ import annotations
 
 import argparse
 import logging
-import os
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
-from typing import NoReturn
 
+from builder.command_line import Parser, run
 from harness.devices import DEVICES
-from harness.errors import HarnessError, UsageError
+from harness.release import version
 
 PROTOCOL_NAMES = ("quick", "standard", "sustained")  # of harness.protocol, which takes long to import
 
@@ -22,66 +19,19 @@ EXAMPLES = """examples:
   harness report runs.sqlite -o report.html
   harness compare before.sqlite after.sqlite
   harness check runs.sqlite --baseline before.sqlite --max-regression 3%
-
-exit codes: 0 done, 2 bad input or usage, 3 a tool is missing, 5 an output is wrong or a run is invalid,
-6 a device failed, 7 a measurement is not good enough, 130 interrupted
 """
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse that raises our own error and names the nearest word that it knows."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see '{self.prog} --help'.")
-
-    def _check_value(self, action: argparse.Action, value: object) -> None:
-        if action.choices is not None and value not in action.choices:
-            known = [str(choice) for choice in action.choices]
-            self.error(
-                f"{value!r} is not {'a command' if action.dest == 'command' else 'a ' + action.dest}{near(str(value), known)}"
-            )
-
-    def parse(self, argv: Sequence[str]) -> argparse.Namespace:
-        args, unknown = self.parse_known_args(argv)
-        if unknown:
-            options: list[str] = args.options
-            args.parser.error(f"there is no option {unknown[0]!r}{near(unknown[0], options)}")
-        return args
-
-
-def near(word: str, known: Sequence[str]) -> str:
-    from difflib import get_close_matches
-
-    found = get_close_matches(word, known, n=1)
-    return f" (did you mean {found[0]!r}?)" if found else f" (known: {', '.join(known)})"
 
 
 def build_parser() -> Parser:
     parser = Parser(
+        version=f"harness {version()}",
         prog="harness",
         description="Measure a bundle on devices, with the conditions that make the numbers mean something.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
-    parser.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and exit")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
 
     def command(name: str, help_text: str, example: str, *, json: bool = True) -> Parser:
-        made: Parser = commands.add_parser(
-            name,
-            help=help_text,
-            description=help_text[0].upper() + help_text[1:] + ".",
-            epilog=f"example:\n  {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        made.add_argument("-v", "--verbose", action="store_true", help="show where an error came from")
-        made.add_argument("-q", "--quiet", action="store_true", help="no messages and no progress bar")
-        made.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and exit")
-        if json:
-            made.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
-        return made
+        return parser.verb(name, help_text, json=json, example=example)
 
     command("devices", "list the devices that can be measured on, and why one cannot", "harness devices --json")
     pair = command(
@@ -93,15 +43,15 @@ def build_parser() -> Parser:
     pair.add_argument(
         "address", metavar="HOST:PORT", help="as the phone's dialog 'Pair device with pairing code' shows it"
     )
-    run = command(
+    measure = command(
         "run", "measure every variant of a bundle on devices", "harness run dist/bundle -d host -o runs.sqlite"
     )
-    run.add_argument(
+    measure.add_argument(
         "bundle",
         metavar="PACKAGE|BUNDLE",
         help="bundle directory or .zip, or an .apk, .aab, .aar or .ipa that carries one",
     )
-    run.add_argument(
+    measure.add_argument(
         "-d",
         "--device",
         action="append",
@@ -109,23 +59,23 @@ def build_parser() -> Parser:
         metavar="KIND[:ID]",
         help=f"{', '.join(DEVICES)}; may be repeated",
     )
-    run.add_argument(
+    measure.add_argument(
         "--protocol",
         default="quick",
         metavar="NAME|FILE.toml",
         help=f"how thoroughly: {', '.join(PROTOCOL_NAMES)}, or one of your own (default: quick)",
     )
-    run.add_argument(
+    measure.add_argument(
         "-o",
         "--output",
         default="runs.sqlite",
         metavar="RUNS",
         help="where records go: FILE.sqlite, FILE.jsonl or a database URL",
     )
-    run.add_argument(
+    measure.add_argument(
         "--resume", action="store_true", help="go on with the last session of this bundle and protocol in the store"
     )
-    run.add_argument(
+    measure.add_argument(
         "--cluster", metavar="ADDRESS", help="measure on the workers of this Dask scheduler, see 'harness worker'"
     )
     worker = command(
@@ -203,45 +153,19 @@ def build_parser() -> Parser:
     rank.add_argument("runs", metavar="RUNS", help="what 'harness run -o' wrote")
     rank.add_argument("bundle", metavar="BUNDLE", help="the bundle that was measured")
     rank.add_argument("-o", "--output", required=True, metavar="DIR", help="where the ranked bundle goes")
-    for name, made in commands.choices.items():
-        options = [option for action in made._actions for option in action.option_strings]
-        made.set_defaults(parser=made, options=options, command=name)
     return parser
 
 
-class ShowVersion(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
-        from harness.release import version
-
-        print(f"harness {version()}")
-        parser.exit()
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code is DESIGN's table. Errors are one sentence on stderr."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    signal.signal(signal.SIGTERM, _asked_to_end)
-    try:
-        args = build_parser().parse(words)
-        from harness.commands import COMMANDS
+    """Run a command; the exit codes are those of `builder.command_line`."""
+    return run(build_parser(), argv, _call, interrupted="what was measured before is kept")
 
-        _show_warnings(args)
-        code = COMMANDS[args.command](args)
-        sys.stdout.flush()  # so that a closed pipe shows here and not at exit
-    except HarnessError as error:
-        if "-v" in words or "--verbose" in words:
-            import traceback
 
-            traceback.print_exception(error)
-        print(f"harness: error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("harness: interrupted; what was measured before is kept.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
-        return 0
-    return code
+def _call(arguments: argparse.Namespace) -> int:
+    from harness.commands import COMMANDS
+
+    _show_warnings(arguments)
+    return COMMANDS[arguments.command](arguments)
 
 
 def _show_warnings(args: argparse.Namespace) -> None:
@@ -249,7 +173,3 @@ def _show_warnings(args: argparse.Namespace) -> None:
     handler = logging.NullHandler() if args.quiet else logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("harness: note: %(message)s."))
     logging.getLogger("harness").handlers = [handler]
-
-
-def _asked_to_end(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from builder.errors import ShownError
 
-class HarnessError(Exception):
-    """Base of all errors that are shown to a person as one sentence, without a traceback."""
 
-    exit_code = 1
+class HarnessError(ShownError):
+    """Base of the harness's errors."""
 
 
 class UsageError(HarnessError):
@@ -39,6 +39,10 @@ class DeviceError(HarnessError):
 
 class DeviceLost(DeviceError):
     """A device dropped out, restarts, asks for authorization or is full: another try may find it well again."""
+
+
+class DeviceAbsent(DeviceLost):
+    """A device is not connected at all."""
 
 
 class MeasurementError(HarnessError):

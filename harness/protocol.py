@@ -9,7 +9,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from builder.suggest import did_you_mean
 from harness.errors import UsageError
+from harness.records.tolerated import Tolerated
 
 
 class Section(BaseModel):
@@ -96,6 +98,8 @@ class Protocol(Section):
     """What must hold before a variant is measured."""
     pins: Pins = Pins()
     """What is set on a phone while it is measured, and set back at any end."""
+    tolerated: Tolerated = Tolerated()
+    """What share of a session's runs may be bad before the session is."""
 
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:
@@ -120,7 +124,15 @@ class Protocol(Section):
 
     def counting(self) -> Protocol:
         """The same for devices that count instructions: counts repeat exactly on one thread, so one inference is enough."""
-        return Protocol(name=self.name, warmup=1, runs=1, threads=1, timeout_s=self.timeout_s)
+        return Protocol(
+            name=self.name,
+            warmup=1,
+            runs=1,
+            threads=1,
+            rounds=self.rounds,
+            timeout_s=self.timeout_s,
+            tolerated=self.tolerated,
+        )
 
 
 PROTOCOLS: dict[str, Protocol] = {
@@ -154,11 +166,7 @@ def protocol_named(name: str) -> Protocol:
         return PROTOCOLS[name]
     if name.endswith(".toml"):
         return _protocol_in(Path(name))
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, PROTOCOLS, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"the protocols are {', '.join(PROTOCOLS)}, or a .toml file."
-    raise UsageError(f"there is no protocol {name!r}; {hint}")
+    raise UsageError(f"there is no protocol {name!r}{did_you_mean(name, [*PROTOCOLS, 'FILE.toml'])}")
 
 
 def _protocol_in(path: Path) -> Protocol:
@@ -178,13 +186,8 @@ def _protocol_in(path: Path) -> Protocol:
 
 def _said(kind: str, message: str, where: str) -> str:
     if kind == "extra_forbidden":
-        from difflib import get_close_matches
-
-        known = [*Protocol.model_fields, *Wanted.model_fields, *Pins.model_fields]
-        near = get_close_matches(where.rpartition(".")[2], known, n=1)
-        return f"unknown key {where!r}" + (
-            f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}."
-        )
+        known = [*Protocol.model_fields, *Wanted.model_fields, *Pins.model_fields, *Tolerated.model_fields]
+        return f"unknown key {where!r}{did_you_mean(where.rpartition('.')[2], known)}"
     if kind == "missing":
         return f"{where!r} is missing."
     return f"{where}: {message.removeprefix('Value error, ')}.".removeprefix(": ")

@@ -32,5 +32,6 @@ if [ "$(cat $stamp 2>/dev/null)" != "$wanted" ]; then
     .venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[all,examples,dev]' >&2
     echo "$wanted" >$stamp
 fi
+if [ "$purpose" = test ]; then bash builder/backends/tflite/gpu/mesa.sh prepare >/dev/null; fi
 .venv/bin/python examples/efficientnet_lite0/prepare.py
 .venv/bin/python examples/anime_style/prepare.py

@@ -15,14 +15,29 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from builder.bundle import TensorSpec
+from builder.bundle import Phone, TensorSpec
 from builder.bundle.tensors import read_picture
+from harness.devices.android.state import device_info
+from harness.records.phone import phone_of, same_phone
+from harness.records.run import Conditions, Reading, TextReading
+from harness.session.measurement import told
 from scripts.vectors.files import FOLDER, texts, unpacked
 
 ROOT = Path(__file__).resolve().parent.parent
 KOTLIN = ROOT / "mobile/android/sdk/src/hostTest/kotlin/org/edgebundle/sdk/core"
 SWIFT = ROOT / "mobile/ios/edgebundle/Tests/EdgebundleCoreTests"
 # Swift is given frames as BGRA by the system, never as planes.
+# Fields of Conditions that are read on a phone, with the units in which probes read them.
+UNITS = {
+    "temperature_c": "degC",
+    "thermal_status": "status",
+    "battery_percent": "%",
+    "battery_v": "V",
+    "battery_a": "A",
+    "thermal_headroom": "headroom",
+    "background_load": "%",
+    "load_average": "programs",
+}
 KOTLIN_ONLY = {"yuv.json"}
 
 
@@ -85,6 +100,32 @@ def _png(plane: np.ndarray[Any, Any]) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(plane), "L").save(stream, "PNG")
     return stream.getvalue()
+
+
+def test_the_harness_knows_phones_by_the_same_names() -> None:
+    """What a phone's properties give over adb is what its app calls itself by."""
+    names = ("ro.soc.manufacturer", "ro.soc.model", "ro.product.board", "ro.hardware", "ro.product.manufacturer")
+    every = cases("phones.json")
+    for case in every:
+        if case["told"][4] is None:  # an iPhone
+            continue
+        known = dict(zip((*names, "ro.product.model"), (text or "" for text in case["told"]), strict=True))
+        phone = phone_of(device_info("android", "serial", known))
+        assert phone.model_dump() == case["phone"]
+        for at, other in enumerate(every):
+            if other is not case:
+                assert same_phone(phone, Phone(**other["phone"])) == (at in case["same"])
+    assert len(every) >= 40
+
+
+def test_the_harness_names_its_probes_as_the_vectors_do() -> None:
+    """Each sample that a session makes of a state has a listed name, with its unit."""
+    listed = {case["probe"]: case["unit"] for case in cases("probes.json")}
+    reading = {name: Reading(value=1.0, unit=unit) for name, unit in UNITS.items()}
+    state = Conditions(**reading, charging=TextReading(value="no"), clocks_mhz=(Reading(value=2000.0, unit="MHz"),))
+    samples = told(state, 0.0)
+    assert len(samples) == len(reading)  # all but the load average, and the clocks
+    assert [(s.probe, s.unit) for s in samples if listed.get(s.probe) != s.unit] == []
 
 
 def test_the_vectors_are_explained() -> None:

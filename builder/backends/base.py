@@ -52,6 +52,18 @@ class Runner(Protocol):
     def __call__(self, inputs: Tensors) -> Tensors: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """What executes the files of a delegate on this machine, and why that proves nothing of the delegate itself, if so.
+
+    `unproven` goes into the manifest: it names no path and no command.
+    """
+
+    runtime: str
+    open: Callable[[Path, tuple[Binding, ...], tuple[Binding, ...]], Runner]
+    unproven: str | None = None
+
+
 class Backend(Protocol):
     """A module of `builder.backends`. Heavy packages are imported inside its functions."""
 
@@ -120,6 +132,9 @@ class Backend(Protocol):
 
     def runner(self, path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> Runner:
         """Load the artifact in the runtime that this machine has for it."""
+
+    def execution(self, delegate: str) -> Execution:
+        """What executes the files of a delegate here: the delegate itself where this machine can, else `runner` and the reason."""
 
     def runtime_name(self) -> str:
         """What `runner` executes with, as reports name it, e.g. 'LiteRT 2.3.0 (XNNPACK)'."""

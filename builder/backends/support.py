@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from builder.backends.base import Backend
 from builder.errors import ConfigError
 from builder.precision.layers import Layer, LayerTable
 from builder.precision.plan import Choice, ResolvedPlan
-from builder.precision.scheme import Scheme
+from builder.precision.scheme import SCHEMES, Scheme
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,12 @@ class SupportedPlan:
     requested: ResolvedPlan
     plan: ResolvedPlan
     reasons: dict[str, str]
+
+    def keeping(self, kept: Mapping[str, str]) -> SupportedPlan:
+        """With fp32 for these layers, whose values are too large for what was asked for, and why by layer."""
+        fp32 = {name: replace(self.plan.choices[name], scheme=SCHEMES["fp32"]) for name in kept}
+        plan = replace(self.plan, choices={**self.plan.choices, **fp32})
+        return replace(self, plan=plan, reasons={**self.reasons, **kept})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,7 +99,8 @@ class Quality(Frozen):
     """Agreement of the exported artifact with the source model on the held-out evaluation data.
 
     PSNR in dB (peak = width of the output's range for images, the source output's own range otherwise; 200 means equal),
-    SSIM for images, `top1_agreement` (0..1) for classifiers. `runtime` names what executed the artifact.
+    SSIM for images, `top1_agreement` (0..1) for classifiers. `runtime` names what executed the artifact. `psnr_db_worst_own`
+    takes as peak what the source's outputs really span on each sample: lower where a picture fills little of its range.
     """
 
     runtime: str
@@ -112,6 +113,8 @@ class Quality(Frozen):
     """Mean PSNR, in dB."""
     max_abs_error: float
     """Largest difference of a value."""
+    psnr_db_worst_own: float | None = None
+    """PSNR of the worst sample against the range that the source's output really has, in dB."""
     ssim_worst: float | None = None
     """SSIM of the worst picture."""
     ssim_mean: float | None = None
@@ -183,7 +186,8 @@ class Tiling(Frozen):
 
 class Variant(Frozen):
     """One artifact: backend x plan x delegate. `file` may be a directory (.mlpackage); see `tree_sha256`. `predicted` is what other
-    delegates would probably take of the file."""
+    delegates would probably take of the file. `unproven` says why the delegate itself was not executed in the precision that
+    phones use; null where it was."""
 
     id: str
     """Its name."""
@@ -217,6 +221,8 @@ class Variant(Frozen):
     """Rewrites it was made with."""
     tiling: Tiling | None = None
     """Whether large pictures may be cut."""
+    unproven: str | None = None
+    """Why the delegate itself was not executed in the precision that phones use."""
 
 
 class GoldenTensor(Frozen):
@@ -287,8 +293,17 @@ class Tool(Frozen):
     version: str
 
 
+class Phone(Frozen):
+    """By what names a phone is known; None where it does not tell one. harness/records/phone.py says when two are the same."""
+
+    soc: str | None = None
+    board: str | None = None
+    hardware: str | None = None
+    model: str | None = None
+
+
 class Ranking(Frozen):
-    """An order of variants that was measured on devices of one kind: their `soc`, or their `model`, as Android and iOS name them."""
+    """An order of variants that was measured on `phones` of one kind: one `soc`, or one `model` where they do not tell it."""
 
     soc: str | None = None
     """The chip it was measured on."""
@@ -296,10 +311,24 @@ class Ranking(Frozen):
     """The phone model it was measured on."""
     variants: tuple[str, ...]
     """Variants, the best first."""
+    phones: tuple[Phone, ...] = ()
+    """The phones it was measured on."""
+
+
+class FailedVariant(Frozen):
+    """A variant that was asked for and could not be made, under `builder convert --keep-going`."""
+
+    id: str
+    backend: Literal["tflite", "coreml", "executorch"]
+    delegate: str
+    reason: str
 
 
 class Manifest(Frozen):
-    """`manifest.json`: variants are in order of preference; on a device that one of the `rankings` was measured on, in its order."""
+    """`manifest.json`: variants are in order of preference; on a device that one of the `rankings` was measured on, in its order.
+
+    `failures` are variants that the bundle does not have although they were asked for.
+    """
 
     schema_: Literal[1]
     """The version of this format."""
@@ -321,6 +350,8 @@ class Manifest(Frozen):
     """Licences of what it contains."""
     rankings: tuple[Ranking, ...] = ()
     """Orders of variants that were measured on devices."""
+    failures: tuple[FailedVariant, ...] = ()
+    """Variants that were asked for and could not be made."""
 
     model_config = ConfigDict(
         frozen=True,

@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from builder.bundle.manifest import Binding, GoldenTensor, TensorSpec
-from builder.errors import BundleError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from PIL import Image
 
     Array = NDArray[np.generic]
     Pixels = NDArray[np.uint8]
@@ -43,48 +41,40 @@ def pixels_to_tensor(pixels: Pixels, spec: TensorSpec) -> NDArray[np.float32]:
 
 def tensor_to_pixels(tensor: Array, spec: TensorSpec) -> Pixels:
     """float32 (1, 3, H, W) in the output's range -> RGB pixels (H, W, 3), clamped and rounded half up."""
-    unit = np.asarray(tensor, np.float32)[0].transpose(1, 2, 0)
-    if spec.mean is not None and spec.std is not None:
-        unit = unit * np.asarray(spec.std, np.float32) + np.asarray(spec.mean, np.float32)
-    elif spec.range is not None:
-        low, high = (np.float32(edge) for edge in spec.range)
-        unit = (unit - low) / (high - low)
+    unit = unit_values(tensor, spec)[0].transpose(1, 2, 0)
     if spec.color_order == "BGR":
         unit = unit[:, :, ::-1]
     scaled = np.clip(unit * np.float32(255), 0, 255)
     return np.ascontiguousarray(np.floor(scaled + np.float32(0.5)).astype(np.uint8))
 
 
+def unit_values(tensor: Array, spec: TensorSpec) -> NDArray[np.float32]:
+    """Pictures (N, 3, H, W) in the declared range -> 0..1 for black to white, not clamped, in the tensor's own colour order."""
+    values = np.asarray(tensor, np.float32)
+    if spec.mean is not None and spec.std is not None:
+        mean, std = (np.asarray(v, np.float32).reshape(1, -1, 1, 1) for v in (spec.mean, spec.std))
+        return values * std + mean
+    if spec.range is not None:
+        low, high = (np.float32(edge) for edge in spec.range)
+        return (values - low) / (high - low)
+    return values
+
+
 def read_picture(path: Path, spec: TensorSpec) -> Pixels:
-    """RGB pixels of a picture file, turned upright (EXIF), composed on white where it is transparent (docs/sdk-rules.md), fitted to
-    the input's size by the manifest's resize policy."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    """RGB pixels of a picture file (see `pictures`), fitted to the input's size by the manifest's resize policy. Raises BundleError."""
+    from PIL import Image, ImageOps
+
+    from builder.bundle.pictures import read_rgb
 
     height, width = spec.shape[-2:]
-    try:
-        with Image.open(path) as image:
-            upright = _opaque(ImageOps.exif_transpose(image))
-            if spec.resize == "stretch":
-                fitted = upright.resize((width, height), Image.Resampling.BILINEAR)
-            else:
-                fitted = ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR)
-            return np.asarray(fitted if upright.size != (width, height) else upright, np.uint8)
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BundleError(f"{path} is not a picture that can be read ({error}); remove or replace it.") from error
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    from PIL import Image
-
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    return Image.fromarray(on_white(np.asarray(image.convert("RGBA"), np.uint8)), "RGB")
-
-
-def on_white(pixels: Pixels) -> Pixels:
-    """RGBA pixels (..., 4) that are not premultiplied -> RGB pixels on white, `(c a + 255 (255 - a)) / 255` rounded."""
-    alpha = pixels[..., 3:].astype(np.int32)
-    return ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    picture = read_rgb(path)
+    if picture.size == (width, height):
+        fitted = picture
+    elif spec.resize == "stretch":
+        fitted = picture.resize((width, height), Image.Resampling.BILINEAR)
+    else:
+        fitted = ImageOps.fit(picture, (width, height), Image.Resampling.BILINEAR)
+    return np.asarray(fitted, np.uint8)
 
 
 def write_picture(path: Path, pixels: Pixels) -> None:

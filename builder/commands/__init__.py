@@ -5,12 +5,14 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable
 
+from builder.commands.cache import cache
 from builder.commands.convert import convert
 from builder.commands.doctor import doctor
 from builder.commands.export import export
 from builder.commands.inspect import inspect
 from builder.commands.package import package
 from builder.commands.plan import plan
+from builder.commands.run import run
 from builder.commands.search import search
 from builder.commands.verify import verify
 
@@ -23,4 +25,6 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "export": export,
     "verify": verify,
     "package": package,
+    "cache": cache,
+    "run": run,
 }

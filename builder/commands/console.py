@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
@@ -16,6 +15,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
+
+from builder.command_line import print_document
 
 messages = Console(stderr=True, highlight=False)
 # In a pipe or a log a table keeps its columns instead of folding at 80.
@@ -73,10 +74,10 @@ def listening(*, quiet: bool) -> Iterator[Terminal]:
         yield Terminal(progress=progress, quiet=False)
 
 
-def print_json(value: object, kind: Any) -> None:
-    """One JSON document on stdout: `value` as pydantic writes an object of this type."""
+def print_json(value: object, kind: Any, *, named: str = "") -> None:
+    """One JSON object on stdout: `value` as pydantic writes an object of this type, a list by its name."""
     data = TypeAdapter(kind).dump_python(value, mode="json", by_alias=True)
-    sys.stdout.write(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+    print_document({named: data} if named else data)
 
 
 def print_line(text: str) -> None:

@@ -17,7 +17,7 @@ def doctor(arguments: Namespace) -> None:
 
     findings = examine()
     if arguments.json:
-        print_json(findings, tuple[Finding, ...])
+        print_json(findings, tuple[Finding, ...], named="needs")
     else:
         rows = table("what edgebundle needs", "for", "what", "found", "to add it")
         for finding in findings:

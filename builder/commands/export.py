@@ -22,9 +22,10 @@ def export(arguments: Namespace) -> None:
             dynamic=arguments.dynamic,
             out=arguments.output,
             listener=listener,
+            fresh=arguments.fresh,
         )
     if arguments.json:
-        print_json(found, tuple[ExportResult, ...])
+        print_json(found, tuple[ExportResult, ...], named="exports")
         return
     rows = table("exports", "format", "file", "worst dB>", "samples>", "run by")
     for result in found:

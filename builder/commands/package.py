@@ -22,6 +22,7 @@ def package(arguments: Namespace) -> None:
         runtime=Runtime(name=name, file=Path(file) if file else None) if name else None,
         allow=tuple(arguments.allow),
         with_gradle=arguments.with_gradle,
+        execute=not arguments.no_execute,
     )
     with listening(quiet=arguments.quiet) as listener:
         result = story.package(
@@ -30,6 +31,7 @@ def package(arguments: Namespace) -> None:
             formats=arguments.format,
             out=arguments.output,
             listener=listener,
+            fresh=arguments.fresh,
             options=options,
         )
     if arguments.json:

@@ -19,7 +19,7 @@ def plan(arguments: Namespace) -> None:
     with listening(quiet=arguments.quiet) as listener:
         planned = plan_config(arguments.config, arguments.backend, listener, all_backends=arguments.all_backends)
     if arguments.json:
-        print_json(planned, tuple[PlannedVariant, ...])
+        print_json(planned, tuple[PlannedVariant, ...], named="variants")
     else:
         show_plans(planned)
     for variant in (v for v in planned if v.refused and not v.what_if):

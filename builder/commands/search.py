@@ -17,9 +17,11 @@ def search(arguments: Namespace) -> None:
     from builder.plan_search import SearchResult, unmet
 
     with listening(quiet=arguments.quiet) as listener:
-        found = story.search(arguments.config, out=arguments.output, listener=listener, cluster=arguments.cluster)
+        found = story.search(
+            arguments.config, out=arguments.output, listener=listener, cluster=arguments.cluster, fresh=arguments.fresh
+        )
     if arguments.json:
-        print_json(found, tuple[SearchResult, ...])
+        print_json(found, tuple[SearchResult, ...], named="searches")
     else:
         for result in found:
             show_search(result, verbose=arguments.verbose)

@@ -24,7 +24,9 @@ def show_variants(manifest: Manifest) -> None:
         "precision",
         "worst dB>",
         "mean dB>",
+        "of own range>",
         "SSIM>",
+        "top-1>",
         "delegated>",
         "run by",
     )
@@ -37,7 +39,9 @@ def show_variants(manifest: Manifest) -> None:
             precision_summary([layer.realised for layer in variant.layers]),
             f"{quality.psnr_db_worst:.1f}",
             f"{quality.psnr_db_mean:.1f}",
+            "-" if quality.psnr_db_worst_own is None else f"{quality.psnr_db_worst_own:.1f}",
             "-" if quality.ssim_worst is None else f"{quality.ssim_worst:.4f}",
+            "-" if quality.top1_agreement is None else f"{quality.top1_agreement:.1%}",
             f"{coverage.delegated_ops}/{coverage.total_ops}",
             quality.runtime,
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from builder.errors import ConfigError, ConversionError
+from builder.errors import ConfigError, ConversionError, reason_of
 from builder.exports.request import ExportRequest
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ def write(request: ExportRequest, out: Path) -> SourceAgreement:
         with contextlib.redirect_stdout(io.StringIO()):  # the exporter tells its steps
             _export(module, arguments, path, request, shapes)
     except Exception as error:  # the exporter raises what its many parts raise
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise ConversionError(f"torch.onnx cannot export the model: {lines[0]}; try without --dynamic.") from error
+        raise ConversionError(
+            f"torch.onnx cannot export the model: {reason_of(error)}; try without --dynamic."
+        ) from error
     _strip(path)
     return _compare(request, module, path)
 

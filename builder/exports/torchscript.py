@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from builder.errors import ConversionError
+from builder.errors import ConversionError, reason_of
 from builder.exports.request import ExportRequest
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ def write(request: ExportRequest, out: Path) -> SourceAgreement:
         traced = jit.trace(module, tuple(torch.from_numpy(sample[s.name]) for s in model.inputs), check_trace=False)
         jit.save(traced, path)
     except (RuntimeError, ValueError, TypeError) as error:
-        raise ConversionError(
-            f"torch.jit cannot trace the model: {str(error).splitlines()[0]}; export it as onnx."
-        ) from error
+        raise ConversionError(f"torch.jit cannot trace the model: {reason_of(error)}; export it as onnx.") from error
     strip_debug(path)
     script = jit.load(path, map_location="cpu")
     return gate(

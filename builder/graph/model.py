@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 
+_CALLS = ("aten.conv2d.", "aten.conv_transpose2d.", "aten.linear.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """A loaded source network: exported, batch norms folded, with its inputs and outputs in the order of `forward`."""
@@ -27,3 +30,23 @@ class Model:
         """The layer's weight in torch's layout."""
         values: NDArray[np.generic] = self.program.state_dict[layer.weight].detach().numpy()
         return values
+
+    def bias(self, layer: Layer) -> NDArray[np.generic] | None:
+        """The layer's bias, None where it has none."""
+        if layer.bias is None:
+            return None
+        values: NDArray[np.generic] = self.program.state_dict[layer.bias].detach().numpy()
+        return values
+
+    def calls(self) -> list[Layer]:
+        """The layer of every call in order of execution: tied weights appear once a call."""
+        signature = self.program.graph_signature
+        keys = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+        by_weight = {layer.weight: layer for layer in self.layers.layers}
+        calls = []
+        for node in self.program.graph.nodes:
+            if node.op == "call_function" and len(node.args) > 1:
+                layer = by_weight.get(keys.get(getattr(node.args[1], "name", ""), ""))
+                if layer is not None and str(node.target).startswith(_CALLS):
+                    calls.append(layer)
+        return calls

@@ -40,6 +40,11 @@ def _reason(node: Node) -> str | None:
         return f"dropout in training mode{where}; call model.eval() before exporting"
     if name == "native_dropout" and len(node.args) > 2 and node.args[2]:
         return f"dropout in training mode{where}; call model.eval() before exporting"
+    if name == "batch_norm" and len(node.args) > 5 and node.args[5] and node.args[3] is None:
+        return (
+            f"batch norm without running statistics (track_running_stats=False){where}, which takes them from each picture; use "
+            "InstanceNorm2d with affine=True and the same weights, which gives the same for one picture"
+        )
     if name == "batch_norm" and len(node.args) > 5 and node.args[5]:
         return f"batch norm in training mode{where}; call model.eval() before exporting"
     if name == "_native_batch_norm_legit" or (name == "instance_norm" and len(node.args) > 5 and not node.args[5]):

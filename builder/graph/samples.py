@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from builder.bundle import TensorSpec
 from builder.errors import BundleError, DataError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from builder.graph.tensors import Tensors
+
+ONE_LEVEL = 1 / 255  # beyond the declared range: rounding of values that were once pixels
 
 
 def read_sample(path: Path, inputs: tuple[TensorSpec, ...]) -> Tensors:
@@ -49,7 +54,34 @@ def _read_npz(path: Path, inputs: tuple[TensorSpec, ...]) -> Tensors:
             )
         if arrays[spec.name].dtype.kind == "f" and not np.isfinite(arrays[spec.name]).all():
             raise DataError(f"{path} has NaN or infinite values in {spec.name!r}; remove or correct it.")
+        _refuse_other_units(arrays[spec.name], spec, path)
     return {spec.name: arrays[spec.name].astype(spec.dtype) for spec in inputs}
+
+
+def _refuse_other_units(values: NDArray[np.generic], spec: TensorSpec, path: Path) -> None:
+    """Raises DataError for values outside of the declared range by more than one level of 255, or that use one level of it only."""
+    import numpy as np
+
+    from builder.bundle.tensors import unit_values
+
+    unit: NDArray[np.floating[Any]]
+    if spec.kind == "image":
+        unit = unit_values(values, spec)
+    elif spec.range is not None:
+        unit = (values.astype(np.float64) - spec.range[0]) / (spec.range[1] - spec.range[0])
+    else:
+        return
+    low, high = float(values.min()), float(values.max())
+    said = f"range = [{spec.range[0]:g}, {spec.range[1]:g}]" if spec.range else "its mean and std"
+    has = f"{path} has {spec.name!r} from {low:.4g} to {high:.4g}"
+    if unit.min() < -ONE_LEVEL or unit.max() > 1 + ONE_LEVEL:
+        raise DataError(
+            f"{has} ({values.dtype}), outside of what builder.toml says ({said}); save what the model takes, or correct the range."
+        )
+    if spec.kind == "image" and 0 < float(np.ptp(unit)) <= ONE_LEVEL and 0 <= low < high <= 1:
+        raise DataError(
+            f"{has}, which is one level of what builder.toml says ({said}); save what the model takes, or correct the range."
+        )
 
 
 def read_samples(files: tuple[Path, ...], inputs: tuple[TensorSpec, ...]) -> Iterator[Tensors]:

@@ -179,7 +179,7 @@ def _trial(
         return None
     if whole.shape[:2] != (large.shape[0] * scale, large.shape[1] * scale):
         return None
-    tiled, _ = Tiler.of(*pixels.shape[:2], scale, facts).run(large, render)
+    tiled, _ = Tiler.of(pixels.shape[0], pixels.shape[1], scale, facts).run(large, render)
     return int(np.abs(tiled.astype(np.int32) - whole).max())
 
 

@@ -31,9 +31,15 @@ def chosen(backend: str, delegate: str, off: Sequence[str], *, halves: bool) -> 
     return tuple(name for name in needed(backend, delegate, halves=halves) if name not in off)
 
 
+def marked(model: Model) -> Model:
+    """The model with every norm's name on its operators, as rewrites and backends look for it."""
+    mark_norms(model.program, model.layers.names())
+    return model
+
+
 def legalized(model: Model, names: Sequence[str], evaluation: Sequence[Path]) -> tuple[Model, tuple[Legalization, ...]]:
     """The model with these rewrites made, and what they did. Layers and norms keep their names. Raises VerificationError."""
-    mark_norms(model.program, model.layers.names())
+    model = marked(model)
     samples = [_as_tensors(path, model) for path in evaluation[:PROVEN_ON]]
     program, applied = legalize(model.program, names, REWRITES, samples=samples)
     rows = tuple(

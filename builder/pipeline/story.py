@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event
 
 from pydantic import TypeAdapter
 
-from builder.bundle import Bundle, opened
+from builder.backends.support import SupportedPlan
+from builder.bundle import Bundle, FailedVariant, opened
 from builder.bundle.archive import is_bundle
-from builder.errors import ConfigError
+from builder.errors import ConfigError, ConversionError, EdgebundleError, VerificationError
 from builder.exports import DYNAMIC, FORMATS
+from builder.pipeline.pictures import evaluation_page, page_beside, write_page
 from builder.plan_search import SearchResult, find_plans, found_files, search_variant, write_found
 from builder.process import results_of
 from builder.project.config import VariantSection
@@ -25,24 +29,49 @@ from builder.steps.bundle import assemble_bundle
 from builder.steps.export import export_file
 from builder.steps.listener import Listener
 from builder.steps.package import build_package
-from builder.steps.source import export_source, warm_up
-from builder.steps.variant import lower_variant, plan_variant, require_packages
-from builder.storage.output import copy_into, refuse_foreign, replacing
+from builder.steps.source import SourceStep, export_source, warm_up
+from builder.steps.step import Step
+from builder.steps.variant import (
+    VariantStep,
+    lower_variant,
+    plan_variant,
+    require_packages,
+    require_proofs,
+    variant_step,
+    warn_unproven,
+)
+from builder.storage.output import check_output, copy_into, replacing
 from builder.suggest import did_you_mean
 from builder.targets import TARGETS
 from builder.targets.base import PackageOptions, PackageResult
-from builder.workers.messages import ExportResult
+from builder.workers.messages import ExportResult, VariantJob, VariantResult
+from builder.workers.servers import warm
+from builder.workers.supervisor import kind_of
 
 WORKERS = 2  # variants lowered side by side: each takes one to two cores and up to 3.5 GB
 
 
-def convert(config: Path, *, out: Path, backends: Sequence[str] = (), listener: Listener) -> Bundle:
-    """Make the bundle of a builder.toml in the directory `out`; only steps whose inputs changed run again."""
-    project = open_project(config)
-    refuse_foreign(out)
-    bundle = make_bundle(project, choose_variants(project.config, backends), listener)
+def convert(
+    config: Path,
+    *,
+    out: Path,
+    backends: Sequence[str] = (),
+    listener: Listener,
+    fresh: bool = False,
+    keep_going: bool = False,
+) -> Bundle:
+    """Make the bundle of a builder.toml in the directory `out`; only steps whose inputs changed run again, all where `fresh`.
+
+    Beside it `OUT.html` shows what the variants make of evaluation samples.
+    `keep_going`: variants that fail are left out, and are the manifest's `failures`. Raises the first failure where all do.
+    """
+    project = open_project(config, fresh=fresh)
+    check_output(out)
+    beside = page_beside(out)
+    bundle, pictures = _made(project, choose_variants(project.config, backends), listener, keep_going=keep_going)
     with replacing(out) as work:
         copy_into(bundle.root, work)
+    write_page(beside, pictures)
     return Bundle.open(out)
 
 
@@ -54,18 +83,19 @@ def package(
     out: Path,
     listener: Listener,
     options: PackageOptions | None = None,
+    fresh: bool = False,
 ) -> PackageResult:
     """Make the packages of a target in the directory `out`, from a builder.toml or from a bundle."""
     if target not in TARGETS:
         raise ConfigError(f"unknown target {target!r}{did_you_mean(target, TARGETS)}")
-    refuse_foreign(out)
+    check_output(out)
     options = options or PackageOptions()
     backends = (options.runtime.name,) if options.runtime else TARGETS[target].BACKENDS
     with ExitStack() as stack:
         if is_bundle(source):
             bundle, project = stack.enter_context(opened(source)), None
         else:
-            project = open_project(source)
+            project = open_project(source, fresh=fresh)
             bundle = make_bundle(project, choose_variants(project.config, backends), listener)
         folder, result = build_package(bundle, project, target, tuple(formats), options, listener)
         with replacing(out) as work:
@@ -74,7 +104,13 @@ def package(
 
 
 def export(
-    config: Path, *, formats: Sequence[str], dynamic: bool = False, out: Path, listener: Listener
+    config: Path,
+    *,
+    formats: Sequence[str],
+    dynamic: bool = False,
+    out: Path,
+    listener: Listener,
+    fresh: bool = False,
 ) -> tuple[ExportResult, ...]:
     """Files of the source model for other runtimes in the directory `out`, with `exports.json`: what each is and its agreement."""
     for name in formats:
@@ -84,8 +120,8 @@ def export(
             raise ConfigError(
                 f"the format {name!r} has fixed sizes; leave out --dynamic, or export {' or '.join(DYNAMIC)}."
             )
-    project = open_project(config)
-    refuse_foreign(out)
+    project = open_project(config, fresh=fresh)
+    check_output(out)
     source = export_source(project, listener)
     results = []
     with replacing(out) as work:
@@ -102,19 +138,22 @@ _EXPORTS = TypeAdapter(tuple[ExportResult, ...])
 
 
 def search(
-    config: Path, *, out: Path | None, listener: Listener, cluster: str | None = None
+    config: Path, *, out: Path | None, listener: Listener, cluster: str | None = None, fresh: bool = False
 ) -> tuple[SearchResult, ...]:
     """The search of every variant that has one; with `out` its plan, and beside it the result as data and as a page.
 
     Trials run on the Dask cluster whose scheduler's address is `cluster`, or here.
     Several variants get `out` with their name added. Budgets that are not met leave no plan, but the data and the page.
     """
-    project = open_project(config)
+    project = open_project(config, fresh=fresh)
     sections = [section for section in project.config.variant if section.search is not None]
     if not sections:
         raise ConfigError("builder.toml has no variant with [variant.search]; add its budgets there.")
+    if out is not None:
+        check_output(out.parent / f".{out.name}.folder")  # its directory can be written
     targets = {s.name: found_files(out, s.name if len(sections) > 1 else "") for s in sections} if out else {}
     require_packages(project, sections)
+    require_proofs(sections)
     warm_up(project, sections)
     source = export_source(project, listener)
     results = []
@@ -126,9 +165,19 @@ def search(
     return tuple(results)
 
 
-def make_bundle(project: Project, sections: Sequence[VariantSection], listener: Listener) -> Bundle:
+def make_bundle(
+    project: Project, sections: Sequence[VariantSection], listener: Listener, *, keep_going: bool = False
+) -> Bundle:
     """The bundle of these variants, in the cache: every plan is checked before the first converter starts."""
+    return _made(project, sections, listener, keep_going=keep_going)[0]
+
+
+def _made(
+    project: Project, sections: Sequence[VariantSection], listener: Listener, *, keep_going: bool
+) -> tuple[Bundle, str | None]:
+    """The bundle, and the page of what its variants make of evaluation samples."""
     require_packages(project, sections)
+    require_proofs(sections)
     warm_up(project, sections)
     sections = expanded(sections)
     source = export_source(project, listener)
@@ -140,14 +189,76 @@ def make_bundle(project: Project, sections: Sequence[VariantSection], listener: 
     }
     sources = [by_size[section.size] for section in sections]
     plans = [plan_variant(project, made, section) for made, section in zip(sources, sections, strict=True)]
+    planned = [
+        variant_step(project, made, section, plan) for made, section, plan in zip(sources, sections, plans, strict=True)
+    ]
+    warm(list(dict.fromkeys(kind_of(step.job) for step in planned if not step.is_kept)))
     stop = Event()
     with ThreadPoolExecutor(WORKERS) as pool:
+        lower = partial(lower_variant, project, listener=listener, stop=stop)
+        attempt: Callable[..., VariantStep | _Failure] = partial(_or_failure, lower) if keep_going else lower
+        work = list(zip(sources, sections, plans, strict=True))
+        begun = {number: pool.submit(attempt, *work[number]) for number in in_turn(planned)}
+        futures = [begun[number] for number in range(len(work))]
         try:
-            lower = partial(lower_variant, project, listener=listener, stop=stop)
-            work = zip(sources, sections, plans, strict=True)
-            variants = results_of([pool.submit(lower, *each) for each in work])
-        except BaseException:  # one failed, or Ctrl-C: the others end now, not after minutes
+            results = results_of(futures)
+        except BaseException as error:  # one failed, or Ctrl-C: the others end now, not after minutes
             stop.set()
             pool.shutdown(cancel_futures=True)
+            if isinstance(error, ConversionError | VerificationError):
+                raise _with_what_is_kept(error, sections, futures) from error
             raise
-    return assemble_bundle(project, source, variants, sources)
+    made = [(step, mine) for step, mine in zip(results, sources, strict=True) if isinstance(step, VariantStep)]
+    failed = [found for found in results if isinstance(found, _Failure)]
+    if not made:
+        raise failed[0].error
+    failures = tuple(failure.described for failure in failed)
+    steps, origins = [step for step, _ in made], [mine for _, mine in made]
+    warn_unproven(steps, listener)
+    return assemble_bundle(project, source, steps, origins, failures), evaluation_page(project, steps, origins)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Failure:
+    described: FailedVariant
+    error: EdgebundleError
+
+
+def _or_failure(
+    lower: Callable[..., VariantStep], source: SourceStep, section: VariantSection, plan: SupportedPlan
+) -> VariantStep | _Failure:
+    try:
+        return lower(source, section, plan)
+    except (ConversionError, VerificationError) as error:
+        return _Failure(
+            described=FailedVariant(
+                id=section.name, backend=section.backend, delegate=section.delegate, reason=str(error)
+            ),
+            error=error,
+        )
+
+
+def _with_what_is_kept(
+    error: EdgebundleError, sections: Sequence[VariantSection], futures: Sequence[Future[VariantStep | _Failure]]
+) -> EdgebundleError:
+    """The same error, saying what need not be made again."""
+    made = [
+        section.name
+        for section, future in zip(sections, futures, strict=True)
+        if future.done() and not future.cancelled() and future.exception() is None
+    ]
+    if not made:
+        return error
+    names = ", ".join(repr(name) for name in made)
+    return type(error)(f"{error}\n  {names}: made and kept; --keep-going writes the bundle without what failed.")
+
+
+def in_turn(steps: Sequence[Step[VariantResult]]) -> list[int]:
+    """Numbers of the steps in the order to begin them: of those that share their conversion one comes first, and makes it for the others."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for number, step in enumerate(steps):
+        shared = step.job.keys.floats if isinstance(step.job, VariantJob) else step.key
+        turns.append((seen[shared], number))
+        seen[shared] += 1
+    return [number for _, number in sorted(turns)]

@@ -1,4 +1,5 @@
-"""`builder verify`: hashes, then every variant in its own runtime on the goldens, against itself and the source model."""
+"""`builder verify`: hashes, then every variant on the goldens, against itself and the source model: in its own runtime, or where a
+package for Android is given by the very library inside it."""
 
 from __future__ import annotations
 
@@ -13,6 +14,8 @@ from builder.errors import InputError, VerificationError
 from builder.graph.tiling import SEAM, Tiler
 from builder.project.config import LimitsSection
 from builder.steps.listener import Listener
+from builder.targets.android.execute.findings import what_failed
+from builder.targets.android.execute.run import Execution, execute_package
 from builder.workers.messages import VerifyJob, VerifyResult
 from builder.workers.servers import warm
 from builder.workers.supervisor import run_job
@@ -21,10 +24,12 @@ from builder.workers.supervisor import run_job
 @dataclass(frozen=True, kw_only=True)
 class Check:
     """One variant on one golden. `psnr_db` against the stored output of this very artifact, `source_psnr_db` against the
-    source model's; both are limited to about 59 dB by the 8 bits of a golden picture.
+    source model's; both are limited to about 59 dB by the 8 bits of a golden picture. `worst_psnr_db` is what `convert` measured
+    on all evaluation samples, against the source model's floats.
 
     `seam_error`: how much neighbouring tiles of a larger picture differ where apps mix them (docs/formats/tiling.md), relative to the
-    output's range, where tiles are allowed; `tiles` says their size, overlap and predicted memory, or why they are not.
+    output's range, where tiles are allowed; `tiles` says their size, overlap and predicted memory, or why they are not. `remark`: why a package's own library did
+    not run it, or what was particular.
     """
 
     variant: str
@@ -33,8 +38,10 @@ class Check:
     psnr_db: float
     min_psnr_db: float
     source_psnr_db: float
+    worst_psnr_db: float
     seam_error: float | None = None
     tiles: str = ""
+    remark: str = ""
 
     @property
     def passed(self) -> bool:
@@ -52,8 +59,9 @@ def verify_bundle(path: Path, listener: Listener) -> Verification:
     """Raises BundleError for a damaged bundle, VerificationError when a variant does not give its golden output."""
     with opened(path) as bundle:
         warm([BACKENDS[variant.backend].RUNTIME for variant in bundle.manifest.variants])
+        packaged = _by_package(path, bundle, listener)
         checks = tuple(
-            _check(bundle, variant, golden, listener)
+            _check(bundle, variant, golden, packaged.get((variant.id, golden.id)), listener)
             for variant in bundle.manifest.variants
             for golden in _goldens(bundle, variant)
         )
@@ -81,9 +89,38 @@ def _goldens(bundle: Bundle, variant: Variant) -> list[Golden]:
     return found
 
 
-def _check(bundle: Bundle, variant: Variant, golden: Golden, listener: Listener) -> Check:
+PACKAGES = (".apk", ".aab", ".aar")  # of Android
+
+
+def _by_package(path: Path, bundle: Bundle, listener: Listener) -> dict[tuple[str, str], Execution]:
+    """What the libraries inside a package did, by variant and golden. Raises VerificationError where they fail."""
+    if path.suffix not in PACKAGES:
+        return {}
+    what = "the package's own libraries"
+    listener.stage(what, "run")
+    executions = execute_package(path, bundle)
+    for found in executions:
+        if not found.passed:
+            raise VerificationError(f"{path.name} {what_failed(found, bundle)}")
+    listener.done(what, cached=False)
+    return {(found.variant, found.golden): found for found in executions}
+
+
+def _check(bundle: Bundle, variant: Variant, golden: Golden, packaged: Execution | None, listener: Listener) -> Check:
     what = f"variant {variant.id!r}"
     expected = next(e for e in golden.expected if e.variant == variant.id)
+    if packaged is not None and packaged.psnr_db is not None and packaged.source_psnr_db is not None:
+        return Check(
+            variant=variant.id,
+            golden=golden.id,
+            runtime=packaged.runtime,
+            psnr_db=packaged.psnr_db,
+            min_psnr_db=expected.min_psnr_db,
+            source_psnr_db=packaged.source_psnr_db,
+            worst_psnr_db=variant.quality.psnr_db_worst,
+            tiles=_tiles(variant),
+            remark=packaged.remark,
+        )
     with tempfile.TemporaryDirectory(prefix="edgebundle-verify-") as folder:
         job = VerifyJob(
             root=bundle.root.absolute(),
@@ -104,8 +141,10 @@ def _check(bundle: Bundle, variant: Variant, golden: Golden, listener: Listener)
         psnr_db=result.psnr_db,
         min_psnr_db=expected.min_psnr_db,
         source_psnr_db=result.source_psnr_db,
+        worst_psnr_db=variant.quality.psnr_db_worst,
         seam_error=result.seam_error,
         tiles=_tiles(variant),
+        remark=f"unproven: {packaged.unproven}" if packaged is not None else "",
     )
 
 

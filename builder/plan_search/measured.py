@@ -25,7 +25,7 @@ from builder.project.project import Project
 from builder.steps.bundle import write_bundle
 from builder.steps.source import SourceStep
 from builder.steps.variant import VariantStep
-from builder.storage.cache import code_sha256, content_key, entry, locked, publishing
+from builder.storage.cache import code_sha256, content_key, kept
 
 ARM64 = "arm64"
 MEASURE_S = 3600.0
@@ -168,12 +168,8 @@ def _executed(step: VariantStep) -> dict[str, str]:
 
 def _kept(key: str, measure: Callable[[], float]) -> float:
     """The figure of an earlier search where there is one."""
-    with locked(f"cost {key}"):
-        kept = entry("cost", key) / KEPT
-        if not kept.is_file():
-            with publishing("cost", key) as work:
-                (work / KEPT).write_text(json.dumps(measure()), encoding="utf-8")
-        return _FLOAT.validate_json(kept.read_bytes())
+    folder, _ = kept("cost", key, lambda work: (work / KEPT).write_text(json.dumps(measure()), encoding="utf-8"))
+    return _FLOAT.validate_json((folder / KEPT).read_bytes())
 
 
 _FLOAT = TypeAdapter(float)

@@ -30,7 +30,7 @@ from builder.quality.perceptual import require_packages
 from builder.steps.listener import Listener, Silent
 from builder.steps.source import SourceStep
 from builder.steps.variant import VariantStep, lower_variant, plan_variant
-from builder.storage.cache import content_key, entry, locked, publishing, versions
+from builder.storage.cache import content_key, kept, versions
 from builder.workers.cluster import Cluster
 from builder.workers.supervisor import RunJob, run_job
 
@@ -85,12 +85,11 @@ def search_variant(
         }
     )
     what = f"search of variant {section.name!r}"
-    with locked(f"search {key}"):
-        folder = entry("search", key)
-        cached = folder.is_dir()
-        if not cached:
-            with publishing("search", key) as work:
-                _search(project, source, section, search, space, cost_name, work, listener, what, cluster)
+
+    def make(work: Path) -> None:
+        _search(project, source, section, search, space, cost_name, work, listener, what, cluster)
+
+    folder, cached = kept("search", key, make, forget=project.fresh.first("search", key))
     listener.done(what, cached=cached)
     return folder, SearchResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
 

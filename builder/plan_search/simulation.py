@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Event
 
 from builder.errors import ConversionError
@@ -12,10 +10,10 @@ from builder.plan_search.space import Space
 from builder.precision.scheme import parse_scheme
 from builder.precision.sensitivity import LARGEST_MACS, roundings, simulated_macs
 from builder.project.project import Project
-from builder.steps.listener import Listener
+from builder.steps.listener import Listener, Silent
 from builder.steps.source import SourceStep
-from builder.storage.cache import content_key, entry, locked, publishing
-from builder.workers.messages import RESULT, SensitivityJob, SensitivityResult
+from builder.steps.step import Step, run_step
+from builder.workers.messages import SensitivityJob, SensitivityResult
 from builder.workers.supervisor import RunJob
 
 Noise = dict[str, tuple[float, ...]]
@@ -38,19 +36,17 @@ class Simulation:
         if not wanted or simulated_macs(self.source.result.layers, wanted) > LARGEST_MACS:
             return None
         file = (self.project.data.calibration or self.project.data.evaluation)[0]
-        key = content_key({"source": self.source.key, "sample": file.sha256, "schemes": [s.name for s in wanted]})
+        step = Step(
+            kind="sensitivity",
+            what="the simulation",
+            content={"source": self.source.key, "sample": file.sha256, "schemes": [s.name for s in wanted]},
+            job=SensitivityJob(
+                source=self.source.folder, sample=file.path, schemes=tuple(scheme.name for scheme in wanted)
+            ),
+            result=SensitivityResult,
+        )
         try:
-            with locked(f"sensitivity {key}"):
-                folder = entry("sensitivity", key)
-                if not folder.is_dir():
-                    with publishing("sensitivity", key) as work:
-                        self._simulate(file.path, [scheme.name for scheme in wanted], work)
+            return run_step(step, self.project, Silent(), self.stop, self.run).noise
         except ConversionError as error:
             listener.warn(f"{what}: trials are ordered without a simulation of its layers, which failed: {error}")
             return None
-        return SensitivityResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8")).noise
-
-    def _simulate(self, sample: Path, schemes: Sequence[str], work: Path) -> None:
-        job = SensitivityJob(source=self.source.folder, sample=sample, schemes=tuple(schemes))
-        limits = self.project.config.limits
-        self.run(job, work, what="the simulation", limits=limits, on_stage=lambda told: None, stop=self.stop)

@@ -203,6 +203,12 @@ def select(rule: Rule, table: LayerTable, *, where: str) -> list[str]:
     if found or (all_norms and not table.norms):
         return found
     if not named:
+        if rule.match is not None and (
+            part := next((row.name for row in table.rows if pattern.search(row.name)), None)
+        ):
+            raise ConfigError(
+                f"{where} matches no layer: {rule}; 'match' is of whole names, such as {part!r}: write match = '.*{rule.match}.*'."
+            )
         near = did_you_mean(rule.match or rule.glob or "", [row.name for row in table.rows])
         raise ConfigError(f"{where} matches no layer: {rule}{near}")
     have = ", ".join(f"{row.name} is a {row.op}" for row in named[:3])

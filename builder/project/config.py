@@ -85,8 +85,18 @@ class ModelSection(Section):
         return self
 
 
+def _numbers(value: Any) -> list[float] | None:
+    """What pydantic will take for three numbers; anything else is left to its own messages."""
+    if isinstance(value, list | tuple) and len(value) == 3 and all(type(v) in (int, float) for v in value):
+        return [float(v) for v in value]
+    return None
+
+
 class TensorSection(Section):
-    """An input or output. Pictures are RGB or BGR with a `range`, or with `mean` and `std` of pixels scaled to 0..1."""
+    """An input or output. Pictures are RGB or BGR with a `range`, or with `mean` and `std` of pixels scaled to 0..1.
+
+    `scale = 255` says that `mean` and `std` are of pixels of 0..255, as Caffe, Keras and OpenMMLab write them.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     """The name by which apps and `.npz` files know this tensor."""
@@ -100,8 +110,27 @@ class TensorSection(Section):
     """One mean for each channel of pixels scaled to 0..1; use it with `std` instead of `range`."""
     std: tuple[float, float, float] | None = None
     """One standard deviation for each channel of pixels scaled to 0..1; use it with `mean`."""
+    scale: Literal[1, 255] = 1
+    """255 when `mean` and `std` are of pixels of 0..255, as Caffe, Keras and OpenMMLab write them."""
     color_order: Literal["RGB", "BGR"] = "RGB"
     """The order of a picture's channels."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _units(cls, raw: Any) -> Any:
+        """Everything after this file knows `mean` and `std` of pixels of 0..1 alone."""
+        mean, std = (_numbers(raw.get(key)) if isinstance(raw, dict) else None for key in ("mean", "std"))
+        if mean is None or std is None:
+            return raw
+        if raw.get("scale", 1) != 255:
+            if max(map(abs, (*mean, *std))) > 1:
+                raise ValueError(
+                    "'mean' and 'std' are of pixels scaled to 0..1, and these are not; if they are of pixels of 0..255, add scale = 255"
+                )
+            return raw
+        if 0 < max(map(abs, mean)) <= 1:
+            raise ValueError("'mean' is of pixels scaled to 0..1 already: remove 'scale'")
+        return {**raw, "mean": [m / 255 for m in mean], "std": [s / 255 for s in std], "scale": 1}
 
     @model_validator(mode="after")
     def _picture_scale(self) -> Self:
@@ -242,6 +271,7 @@ class VariantSection(Section):
     """One artifact: backend x delegate x (`plan` file or `preset:NAME`, one `scheme` for all layers, or a `search` for a plan).
 
     `require_coverage`: the part of the multiply-accumulates, 0..1, that the delegate must take.
+    `require_proven`: the delegate itself must be executed on this machine, in the precision that phones use.
     `size`: the side of the square pictures that it takes, instead of the input's `shape`; `sizes`: one such variant of each.
     TFLite alone: `route` is the converter; onnx2tf runs in an environment of its own, which is made on first use.
     Core ML alone: `io = "images"` gives the file image inputs and outputs that scale pixels themselves, instead of tensors that
@@ -262,6 +292,8 @@ class VariantSection(Section):
     """Budgets for a plan that is searched, instead of a plan."""
     require_coverage: float | None = Field(default=None, gt=0, le=1)
     """The part of the multiply-accumulates, 0 to 1, that the delegate must take."""
+    require_proven: bool = False
+    """Refuse the variant (exit 5) when its own delegate cannot be executed here."""
     sizes: tuple[int, ...] | None = Field(default=None, min_length=1)
     """Several sides of square pictures; each makes a variant."""
     size: int | None = Field(default=None, ge=8, le=8192)

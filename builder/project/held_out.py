@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.errors import DataError
+from builder.errors import BundleError, DataError
 from builder.project.data import DataFile, DataSets
 
 if TYPE_CHECKING:
@@ -48,15 +48,15 @@ def thumbnail(path: Path) -> NDArray[np.float32]:
 
 def _picture(path: Path) -> NDArray[np.float32]:
     import numpy as np
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image
+
+    from builder.bundle.pictures import read_rgb
 
     try:
-        with Image.open(path) as image:
-            image.draft("RGB", (READ_MOST, READ_MOST))
-            small = ImageOps.exif_transpose(image).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
-            return np.asarray(small, np.float32)
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} is not a picture that can be read ({error}); remove or replace it.") from error
+        small = read_rgb(path, about=READ_MOST).resize((SIDE, SIDE), Image.Resampling.BOX)
+    except BundleError as error:
+        raise DataError(str(error)) from error
+    return np.asarray(small, np.float32)
 
 
 def _numbers(path: Path) -> NDArray[np.float32]:

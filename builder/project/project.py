@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +13,19 @@ from builder.precision.plan import PlanFile, load_plan, uniform_plan
 from builder.precision.presets import PREFIX, plan_path
 from builder.project.config import IMPORT_PACKAGES, Config, VariantSection, load_config, source_kind
 from builder.project.data import DataSets, find_data
+from builder.project.fresh import Fresh
 from builder.project.model_files import model_sha256
 from builder.storage.cache import code_sha256, content_key, versions
+
+NOT_OWN = ("__pycache__", "node_modules", "site-packages", "dist-packages")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """`folder` is where builder.toml lies and what its paths are relative to; `found` are searched plans by variant name."""
+    """`folder` is where builder.toml lies and what its paths are relative to; `found` are searched plans by variant name.
+
+    `fresh`: results that earlier runs have kept are not to be believed.
+    """
 
     config: Config
     folder: Path
@@ -26,6 +33,7 @@ class Project:
     checkpoint_sha256: str
     code: str
     found: Mapping[str, PlanFile] = field(default_factory=dict)
+    fresh: Fresh = field(default_factory=Fresh)
 
     def plan(self, variant: VariantSection) -> tuple[PlanFile, str]:
         """The plan of a variant and how errors name it."""
@@ -41,7 +49,9 @@ class Project:
         return load_plan(path), variant.plan if variant.plan.startswith(PREFIX) else str(path)
 
     def source_key(self) -> str:
-        sources = {p.relative_to(self.folder).as_posix(): file_sha256(p) for p in sorted(self.folder.rglob("*.py"))}
+        """Of all that is known before the network is loaded; what its factory uses beside it comes to it then (`used`)."""
+        factory = source_kind(self.config.model.source) == "factory"
+        sources = {p.relative_to(self.folder).as_posix(): file_sha256(p) for p in own_modules(self.folder) if factory}
         labels = [
             file_sha256(self.folder / o.labels)
             for o in self.config.output
@@ -66,7 +76,19 @@ class Project:
         )
 
 
-def open_project(path: Path) -> Project:
+def own_modules(folder: Path) -> list[Path]:
+    """The Python files of a project, sorted: those of environments, caches and hidden directories inside it are not its own."""
+    found: list[Path] = []
+    for root, folders, files in os.walk(folder):
+        place = Path(root)
+        folders[:] = [
+            n for n in folders if not n.startswith(".") and n not in NOT_OWN and not (place / n / "pyvenv.cfg").exists()
+        ]
+        found += [place / name for name in files if name.endswith(".py")]
+    return sorted(found)
+
+
+def open_project(path: Path, *, fresh: bool = False) -> Project:
     """Read builder.toml and find all that it names. Raises ConfigError, DataError, SourceError; imports nothing heavy."""
     config = load_config(path)
     folder = (path if path.is_dir() else path.parent).resolve()
@@ -80,4 +102,5 @@ def open_project(path: Path) -> Project:
         data=find_data(config, folder),
         checkpoint_sha256=model_sha256(weights),
         code=code_sha256(Path(__file__).resolve().parents[1]),
+        fresh=Fresh(wanted=fresh),
     )

@@ -42,6 +42,7 @@ class QualityMeter:
 
     outputs: tuple[TensorSpec, ...]
     psnrs: list[float] = field(default_factory=list)
+    own_psnrs: list[float] = field(default_factory=list)
     ssims: list[float] = field(default_factory=list)
     agreements: list[float] = field(default_factory=list)
     max_abs_error: float = 0.0
@@ -53,6 +54,7 @@ class QualityMeter:
             got, want = actual[spec.name], expected[spec.name]
             peak = peak_of(spec, want)
             psnrs.append(psnr_db(got, want, peak))
+            self.own_psnrs.append(psnr_db(got, want, float(np.ptp(np.asarray(want, np.float64)))))
             error = float(np.max(np.abs(np.asarray(got, np.float64) - np.asarray(want, np.float64))))
             self.max_abs_error = max(self.max_abs_error, error)
             if spec.kind == "image" and min(want.shape[-2:]) >= 11:
@@ -70,6 +72,7 @@ class QualityMeter:
             psnr_db_worst=round(min(self.psnrs), 2),
             psnr_db_mean=round(float(np.mean(self.psnrs)), 2),
             max_abs_error=float(f"{self.max_abs_error:.3g}"),
+            psnr_db_worst_own=round(min(self.own_psnrs), 2),
             ssim_worst=round(min(self.ssims), 5) if self.ssims else None,
             ssim_mean=round(float(np.mean(self.ssims)), 5) if self.ssims else None,
             top1_agreement=round(float(np.mean(self.agreements)), 4) if self.agreements else None,

@@ -8,8 +8,9 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.errors import SourceError
+from builder.errors import SourceError, reason_of
 from builder.project.config import Config
+from builder.sources.cures import cure_of_forward
 from builder.sources.exported import check_outputs
 from builder.sources.state_dict import load_into, read_state_dict
 from builder.suggest import did_you_mean
@@ -24,8 +25,8 @@ def load(folder: Path, config: Config) -> ExportedProgram:
     import torch
 
     module = filled_module(folder, config)
-    inputs = example_inputs(config)
     try:
+        inputs = example_inputs(config)
         with torch.no_grad():
             outputs = module(*inputs)
     except SourceError:
@@ -33,14 +34,14 @@ def load(folder: Path, config: Config) -> ExportedProgram:
     except Exception as error:
         raise SourceError(
             f"the model rejects inputs of the shapes in builder.toml ({describe_inputs(config)}): "
-            f"{_first_line(error)}{_user_line(error, folder)}; correct 'shape' of the inputs."
+            f"{reason_of(error)}{_user_line(error, folder)}; {cure_of_forward(error)}."
         ) from error
     check_outputs(outputs, config)
     try:
         return torch.export.export(module, inputs)
     except Exception as error:
         raise SourceError(
-            f"torch.export cannot capture the model: {_first_line(error)}{_user_line(error, folder)}; make its forward free of data-dependent control flow."
+            f"torch.export cannot capture the model: {reason_of(error)}{_user_line(error, folder)}; make its forward free of data-dependent control flow."
         ) from error
 
 
@@ -79,7 +80,7 @@ def make_module(folder: Path, source: str) -> Module:
         raise
     except Exception as error:
         raise SourceError(
-            f"the model source {source!r} raised {_first_line(error)}{_user_line(error, folder)}; run it on its own to see why."
+            f"the model source {source!r} raised {reason_of(error)}{_user_line(error, folder)}; run it on its own to see why."
         ) from error
     finally:
         sys.path.remove(str(folder))
@@ -105,11 +106,6 @@ def example_inputs(config: Config) -> tuple[Any, ...]:
 
 def describe_inputs(config: Config) -> str:
     return ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in config.input)
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
 def _user_line(error: Exception, folder: Path) -> str:

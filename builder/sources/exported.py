@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.errors import SourceError
+from builder.errors import SourceError, reason_of
 from builder.project.config import Config
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def load(path: Path, config: Config) -> ExportedProgram:
         program = torch.export.load(path)
     except Exception as error:  # a damaged archive fails in many ways inside torch's reader
         raise SourceError(
-            f"the model {path} cannot be loaded ({str(error).splitlines()[0] if str(error) else type(error).__name__}); write it again with torch.export.save."
+            f"the model {path} cannot be loaded ({reason_of(error)}); write it again with torch.export.save."
         ) from error
     _check_inputs(program, path, config)
     for key, tensor in program.state_dict.items():
@@ -69,7 +69,7 @@ def refuse_code(path: Path) -> None:
         raise
     except pickle.UnpicklingError as error:
         raise SourceError(
-            f"the model {path} carries pickled code, which is never run ({str(error).splitlines()[0]}); write it again with torch.export.save."
+            f"the model {path} carries pickled code, which is never run ({reason_of(error)}); write it again with torch.export.save."
         ) from error
     except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError, KeyError, AttributeError) as error:
         raise SourceError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.errors import SourceError
+from builder.errors import SourceError, reason_of
 from builder.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         raise SourceError(
             f"the checkpoint {path} holds more than tensors and its code is not run "
-            f"({str(error).splitlines()[0]}); save model.state_dict() instead, best as .safetensors."
+            f"({reason_of(error)}); save model.state_dict() instead, best as .safetensors."
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise SourceError(
-            f"the checkpoint {path} is damaged or not a torch file ({str(error).splitlines()[0]}); write it again."
+            f"the checkpoint {path} is damaged or not a torch file ({reason_of(error)}); write it again."
         ) from error
     if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
         loaded = loaded["state_dict"]  # the usual wrapping of training frameworks

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from builder.bundle import SourceAgreement, TensorSpec
-from builder.errors import SourceError, UnsupportedOperation
+from builder.errors import SourceError, UnsupportedOperation, reason_of
 from builder.project.config import Config
 from builder.sources.loaded import Loaded
 
@@ -37,7 +37,7 @@ def load(path: Path, config: Config) -> Loaded:
         script: Any = cast(Any, torch.jit).load(path, map_location="cpu").eval()
     except (RuntimeError, ValueError, OSError) as error:
         raise SourceError(
-            f"the TorchScript model {path} cannot be loaded by torch {torch.__version__} ({_line(error)}); save it again with this version."
+            f"the TorchScript model {path} cannot be loaded by torch {torch.__version__} ({reason_of(error)}); save it again with this version."
         ) from error
     specs = tuple(
         TensorSpec(name=t.name, kind=t.kind, shape=t.shape, dtype=t.dtype, range=t.range) for t in config.input
@@ -49,7 +49,7 @@ def load(path: Path, config: Config) -> Loaded:
             outputs = script(*arguments)
     except RuntimeError as error:
         raise SourceError(
-            f"the TorchScript model {path} rejects inputs of the shapes in builder.toml: {_line(error)}; correct 'shape' of the inputs."
+            f"the TorchScript model {path} rejects inputs of the shapes in builder.toml: {reason_of(error)}; correct 'shape' of the inputs."
         ) from error
     check_outputs(outputs, config)
     try:
@@ -59,7 +59,7 @@ def load(path: Path, config: Config) -> Loaded:
         program = torch.export.export(module, arguments)
     except Exception as error:  # the converter raises what its many parts raise
         raise UnsupportedOperation(
-            f"torch cannot convert the TorchScript model {path} ({_line(error)}); trace it instead of scripting it, or bring the Python "
+            f"torch cannot convert the TorchScript model {path} ({reason_of(error)}); trace it instead of scripting it, or bring the Python "
             "network as 'module:callable' with a checkpoint."
         ) from error
 
@@ -108,8 +108,3 @@ def require_torchscript(path: Path) -> None:
         raise SourceError(
             f"{path} holds weights but no TorchScript code, and pickled code is never run; name it as 'checkpoint' beside 'source = \"module:callable\"'."
         )
-
-
-def _line(error: Exception) -> str:
-    text = [line for line in str(error).strip().splitlines() if line.strip()]
-    return text[0] if text else type(error).__name__

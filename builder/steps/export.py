@@ -7,15 +7,11 @@ from pathlib import Path
 from builder.errors import MissingToolError
 from builder.exports import PACKAGES
 from builder.project.project import Project
-from builder.steps.cached import cached_step
 from builder.steps.listener import Listener
 from builder.steps.source import SourceStep
-from builder.storage.cache import content_key, versions
-from builder.workers.messages import (
-    RESULT,
-    ExportJob,
-    ExportResult,
-)
+from builder.steps.step import Step, run_step
+from builder.storage.cache import versions
+from builder.workers.messages import ExportJob, ExportResult
 
 
 def export_file(
@@ -25,23 +21,25 @@ def export_file(
     missing = [name for name, version in versions(PACKAGES[format_name]).items() if version == "missing"]
     if missing:
         raise MissingToolError(f"the export {format_name!r} needs {missing[0]}: pip install 'edgebundle[onnx]'.")
-    job = ExportJob(
-        format=format_name,
-        dynamic=dynamic,
-        source=source.folder,
-        config=project.config,
-        folder=project.folder,
-        evaluation=tuple(file.path for file in project.data.evaluation),
-    )
-    name = project.config.model.name
-    key = content_key(
-        {
+    step = Step(
+        kind="export",
+        what=f"export {format_name!r}",
+        content={
             "source": source.key,
             "format": format_name,
             "dynamic": dynamic,
-            "name": name,
+            "name": project.config.model.name,
             "versions": versions(PACKAGES[format_name]),
-        }
+        },
+        job=ExportJob(
+            format=format_name,
+            dynamic=dynamic,
+            source=source.folder,
+            config=project.config,
+            folder=project.folder,
+            evaluation=tuple(file.path for file in project.data.evaluation),
+        ),
+        result=ExportResult,
     )
-    folder = cached_step(project, "export", key, job, f"export {format_name!r}", listener)
-    return folder / "files", ExportResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
+    result = run_step(step, project, listener)
+    return step.folder / "files", result

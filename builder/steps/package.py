@@ -14,7 +14,7 @@ from builder.errors import ConfigError
 from builder.project.config import AndroidSection, IosSection
 from builder.project.project import Project
 from builder.steps.listener import Listener
-from builder.storage.cache import content_key, entry, locked, publishing
+from builder.storage.cache import content_key, kept
 from builder.targets import TARGETS
 from builder.targets.base import Keystore, PackageOptions, PackageRequest, PackageResult
 from builder.workers.messages import RESULT
@@ -49,26 +49,26 @@ def build_package(
         }
     )
     what = f"the {target_name} package"
-    with locked(f"package {key}"):
-        folder = entry("package", key)
-        cached = folder.is_dir()
-        if not cached:
-            listener.stage(what, "build")
-            with publishing("package", key) as work:
-                (work / "files").mkdir()
-                request = replace(
-                    requested(bundle, app),
-                    formats=formats or target.DEFAULT_FORMATS,
-                    out=work / "files",
-                    keystore=keystore,
-                    app=prebuilt,
-                    options=options,
-                )
-                result = target.package(request)
-                relative = PackageResult(
-                    files=tuple(f.relative_to(work / "files") for f in result.files), findings=result.findings
-                )
-                (work / RESULT).write_bytes(_PACKAGE_RESULT.dump_json(relative, indent=1))
+
+    def make(work: Path) -> None:
+        listener.stage(what, "build")
+        (work / "files").mkdir()
+        request = replace(
+            requested(bundle, app),
+            formats=formats or target.DEFAULT_FORMATS,
+            out=work / "files",
+            keystore=keystore,
+            app=prebuilt,
+            options=options,
+        )
+        result = target.package(request)
+        relative = PackageResult(
+            files=tuple(f.relative_to(work / "files") for f in result.files), findings=result.findings
+        )
+        (work / RESULT).write_bytes(_PACKAGE_RESULT.dump_json(relative, indent=1))
+
+    forget = project is not None and project.fresh.first("package", key)
+    folder, cached = kept("package", key, make, forget=forget)
     listener.done(what, cached=cached)
     return folder / "files", _PACKAGE_RESULT.validate_json((folder / RESULT).read_bytes())
 
@@ -78,7 +78,7 @@ def _options_key(options: PackageOptions) -> list[object]:
     if runtime is not None and runtime.file is not None and not runtime.file.is_file():
         raise ConfigError(f"the runtime {runtime.file} does not exist; correct --runtime {runtime.name}=FILE.")
     local = file_sha256(runtime.file) if runtime is not None and runtime.file is not None else None
-    return [runtime.name if runtime else None, local, sorted(options.allow), options.with_gradle]
+    return [runtime.name if runtime else None, local, sorted(options.allow), options.with_gradle, options.execute]
 
 
 def find_keystore(app: AndroidSection, project: Project | None) -> Keystore | None:

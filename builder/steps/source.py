@@ -7,15 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder.bundle import tree_sha256
 from builder.errors import DataError, MissingToolError
 from builder.project.condition_inputs import uncovered
 from builder.project.config import IMPORT_PACKAGES, VariantSection, source_kind
 from builder.project.held_out import check_held_out
 from builder.project.project import Project
+from builder.project.used import remember, remembered
 from builder.sources import environment_of
-from builder.steps.cached import cached_step
 from builder.steps.listener import Listener
-from builder.storage.cache import content_key, entry, publishing, versions
+from builder.storage.cache import content_key, entry, kept, locked, making, publish, versions, whole
 from builder.storage.environments import python_of
 from builder.workers.forkserver import TORCH
 from builder.workers.messages import (
@@ -24,6 +25,7 @@ from builder.workers.messages import (
     SourceResult,
 )
 from builder.workers.servers import warm
+from builder.workers.supervisor import run_job
 
 SOURCE_PACKAGES = ("torch", "safetensors", "scikit-image")  # the extra `convert`, part of every backend's
 
@@ -31,6 +33,7 @@ SOURCE_PACKAGES = ("torch", "safetensors", "scikit-image")  # the extra `convert
 WARNINGS = "warnings.json"
 
 
+WHAT = "the source model"
 GOLDENS = 1  # evaluation samples that travel with the bundle
 
 
@@ -45,9 +48,6 @@ def export_source(project: Project, listener: Listener) -> SourceStep:
     """The source model, exported and run on the evaluation data. Raises SourceError, DataError, ConversionError."""
     require_importer(project)
     hold_out(project, listener)
-    key = project.source_key()
-    if not entry("source", key).is_dir() and (needed := environment_of(project.config, project.folder)) is not None:
-        python_of(needed, listener.warn)
     freeze = project.config.legalize.freeze_norms
     if freeze and not project.data.calibration:
         raise DataError(
@@ -60,8 +60,12 @@ def export_source(project: Project, listener: Listener) -> SourceStep:
         evaluation=tuple(file.path for file in project.data.evaluation),
         goldens=min(GOLDENS, len(project.data.evaluation)),
     )
-    folder = cached_step(project, "source", key, job, "the source model", listener)
+    key, cached = _source(project, job, listener)
+    listener.done(WHAT, cached=cached)
+    folder = entry("source", key)
     result = SourceResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
+    for text in result.warnings:
+        listener.warn(text)
     if (frozen := result.frozen_norms) is not None:
         listener.warn(
             f"the statistics of {frozen.norms} norms are fixed from {frozen.samples} calibration samples: the network agrees with the "
@@ -72,8 +76,30 @@ def export_source(project: Project, listener: Listener) -> SourceStep:
 
 def warm_up(project: Project, sections: Iterable[VariantSection]) -> None:
     """Begin to import what these variants' converters need, while data and source are read, where the source is not kept yet."""
-    if not entry("source", project.source_key()).is_dir():
+    known = remembered(project.source_key(), project.folder)
+    if known is None or whole("source", known) is None:
         warm((TORCH, *dict.fromkeys(section.backend for section in sections)))
+
+
+def _source(project: Project, job: SourceJob, listener: Listener) -> tuple[str, bool]:
+    """The key of the loaded source, and whether an earlier run had made it from all that its factory would use today."""
+    base = project.source_key()
+    with locked(f"source {base}"):
+        known = None if project.fresh.first("source", base) else remembered(base, project.folder)
+        if known is not None and whole("source", known) is not None:
+            return known, True
+        if (needed := environment_of(project.config, project.folder)) is not None:
+            python_of(needed, listener.warn)
+        with making("source") as work:
+            run_job(
+                job, work, what=WHAT, limits=project.config.limits, on_stage=lambda text: listener.stage(WHAT, text)
+            )
+            used = SourceResult.model_validate_json((work / RESULT).read_text(encoding="utf-8")).used
+            # With the hash of the network itself: one that came out otherwise, whatever made it so, has another key.
+            key = content_key({"base": base, "used": used.model_dump(mode="json"), "made": tree_sha256(work)})
+            publish(work, "source", key)
+        remember(base, used, key)
+        return key, False
 
 
 def require_importer(project: Project) -> None:
@@ -99,11 +125,12 @@ def hold_out(project: Project, listener: Listener) -> None:
         {name: [file.sha256 for file in files] for name, files in sets.items()}
         | {"code": project.code, "inputs": [section.model_dump(mode="json") for section in inputs]}
     )
-    cached = entry("heldout", key).is_dir()
-    if not cached:
-        with publishing("heldout", key) as work:
-            check_held_out(project.data, lambda read, of: listener.stage("the data", f"compare {read}/{of}"))
-            (work / WARNINGS).write_text(json.dumps(uncovered(project.data, inputs)), encoding="utf-8")
-    for text in json.loads((entry("heldout", key) / WARNINGS).read_text(encoding="utf-8")):
+
+    def make(work: Path) -> None:
+        check_held_out(project.data, lambda read, of: listener.stage("the data", f"compare {read}/{of}"))
+        (work / WARNINGS).write_text(json.dumps(uncovered(project.data, inputs)), encoding="utf-8")
+
+    folder, cached = kept("heldout", key, make)
+    for text in json.loads((folder / WARNINGS).read_text(encoding="utf-8")):
         listener.warn(text)
     listener.done("the data", cached=cached)

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
 from builder.backends import BACKENDS
 from builder.backends.support import SupportedPlan, check_support
 from builder.bundle import file_sha256
-from builder.errors import DataError, MissingToolError
+from builder.errors import DataError, MissingToolError, VerificationError
 from builder.legalize.for_variant import chosen
 from builder.precision.plan import resolve
 from builder.precision.ranges import CalibrationSettings
 from builder.project.config import VariantSection
 from builder.project.project import Project
-from builder.steps.cached import cached_step
 from builder.steps.listener import Listener
 from builder.steps.source import SOURCE_PACKAGES, SourceStep
-from builder.storage.cache import content_key, entry, versions
+from builder.steps.step import Step, run_step
+from builder.storage.cache import content_key, versions
 from builder.storage.environments import ONNX2TF, python_of
-from builder.workers.messages import (
-    RESULT,
-    PerceptualRequest,
-    VariantJob,
-    VariantResult,
-)
+from builder.workers.messages import PerceptualRequest, SharedKeys, VariantJob, VariantResult
 from builder.workers.supervisor import RunJob, run_job
 
 
@@ -47,6 +42,25 @@ def require_packages(project: Project, sections: Sequence[VariantSection]) -> No
             raise MissingToolError(
                 f"variant {section.name!r} needs {missing[0]}, which is not installed: pip install 'edgebundle[{section.backend}]'."
             )
+
+
+def require_proofs(sections: Sequence[VariantSection]) -> None:
+    """Raises VerificationError for a variant with `require_proven` whose delegate this machine cannot execute."""
+    for section in sections:
+        why = BACKENDS[section.backend].execution(section.delegate).unproven
+        if section.require_proven and why is not None:
+            raise VerificationError(
+                f"variant {section.name!r} has require_proven = true but stays unproven here: {why}; "
+                "'builder doctor' says what can be added, or remove require_proven."
+            )
+
+
+def warn_unproven(variants: Sequence[VariantStep], listener: Listener) -> None:
+    """One warning for each reason."""
+    for why in dict.fromkeys(step.result.unproven for step in variants):
+        if why is not None:
+            names = ", ".join(repr(step.section.name) for step in variants if step.result.unproven == why)
+            listener.warn(f"unproven: {names}: {why}")
 
 
 def plan_variant(project: Project, source: SourceStep, section: VariantSection) -> SupportedPlan:
@@ -70,38 +84,52 @@ def lower_variant(
 
     Raises ConversionError, VerificationError, DataError, Interrupted.
     """
+    step = variant_step(project, source, section, plan, perceptual)
+    if section.route == "onnx2tf" and (project.fresh.wanted or not step.is_kept):
+        python_of(ONNX2TF, listener.warn)
+    result = run_step(step, project, listener, stop, run)
+    return VariantStep(section=section, folder=step.folder, key=step.key, result=result)
+
+
+def variant_step(
+    project: Project,
+    source: SourceStep,
+    section: VariantSection,
+    plan: SupportedPlan,
+    perceptual: PerceptualRequest | None = None,
+) -> Step[VariantResult]:
+    """The step of one variant; nothing is run. Raises DataError."""
     backend = BACKENDS[section.backend]
     calibration = project.data.calibration if plan.plan.needs_calibration else ()
     if plan.plan.needs_calibration and not calibration:
         raise DataError(
             f"variant {section.name!r} has static schemes or corrected biases, which need calibration data; set 'calibration' in [data] of builder.toml."
         )
-    settings = (
-        plan.plan.calibration if plan.plan.has_integers or plan.plan.between != "float" else CalibrationSettings()
-    )
-    halves = any(choice.scheme.name == "fp16" for choice in plan.plan.choices.values())
+    if not plan.plan.has_integers and plan.plan.between == "float":  # its settings decide nothing
+        plan = replace(plan, plan=replace(plan.plan, calibration=CalibrationSettings()))
     stock = section.route == "onnx2tf"  # the rewrites are made for what litert-torch makes of them
+    halves = any(choice.scheme.name == "fp16" for choice in plan.plan.choices.values())
     rewrites = () if stock else chosen(section.backend, section.delegate, project.config.legalize.off, halves=halves)
-    observed = {
-        "source": source.key,
+    tools = versions(backend.PACKAGES)
+    legalized = {"source": source.key, "rewrites": rewrites}
+    floats = {
+        **legalized,
         "backend": section.backend,
-        "rewrites": rewrites,
         "route": ONNX2TF.packages if stock else (),
-        "equalize": settings.equalize,
-        "calibration": [file.sha256 for file in calibration],
-        "versions": versions(backend.PACKAGES),
+        "equalize": plan.plan.calibration.equalize,
+        "versions": tools,
     }
     job = VariantJob(
         backend=section.backend,
         delegate=section.delegate,
+        runtime=backend.execution(section.delegate).runtime,
         source=source.folder,
-        rules=plan.requested.rules,
-        requested={name: choice.scheme.name for name, choice in plan.requested.choices.items()},
-        schemes={name: choice.scheme.name for name, choice in plan.plan.choices.items()},
-        reasons=plan.reasons,
-        between=plan.plan.between,
-        calibration_settings=settings,
-        observed_key=content_key(observed),
+        plan=plan,
+        keys=SharedKeys(
+            legalized=content_key(legalized),
+            floats=content_key(floats),
+            observed=content_key({**floats, "calibration": [file.sha256 for file in calibration]}),
+        ),
         perceptual=perceptual,
         calibration=tuple(file.path for file in calibration),
         evaluation=tuple(file.path for file in project.data.evaluation),
@@ -111,24 +139,31 @@ def lower_variant(
         io=section.io,
         deployment_target=section.deployment_target,
     )
-    key = content_key(
-        {
+    return Step(
+        kind="variant",
+        what=f"variant {section.name!r}",
+        content={
             "source": source.key,
-            "job": job.model_dump(mode="json", exclude={"source", "calibration", "evaluation", "rules", "perceptual"}),
+            "job": job.model_dump(mode="json", exclude={"source", "plan", "calibration", "evaluation", "perceptual"}),
+            "plan": _plan_content(plan),
             "calibration": [file.sha256 for file in calibration],
-            "versions": versions(backend.PACKAGES),
+            "versions": tools,
             **_perceptual_key(perceptual),
-        }
+        },
+        job=job,
+        result=VariantResult,
     )
-    if stock and not entry("variant", key).is_dir():
-        python_of(ONNX2TF, listener.warn)
-    folder = cached_step(project, "variant", key, job, f"variant {section.name!r}", listener, stop, run)
-    return VariantStep(
-        section=section,
-        folder=folder,
-        key=key,
-        result=VariantResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8")),
-    )
+
+
+def _plan_content(plan: SupportedPlan) -> dict[str, object]:
+    """What of a plan decides an artifact and its rows in the manifest: not which rule won."""
+    return {
+        "requested": {name: choice.scheme.name for name, choice in plan.requested.choices.items()},
+        "schemes": {name: choice.scheme.name for name, choice in plan.plan.choices.items()},
+        "reasons": plan.reasons,
+        "between": plan.plan.between,
+        "calibration": plan.plan.calibration.model_dump(mode="json"),
+    }
 
 
 def _perceptual_key(request: PerceptualRequest | None) -> dict[str, str]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
 from filelock import FileLock
 
+from builder.bundle import file_sha256, tree_files
 from builder.errors import ConversionError
 
 LOCK_WAIT_S = 3600.0  # another build may be making the very entry; it has its own limits
@@ -66,20 +68,100 @@ def entry(step: str, key: str) -> Path:
     return cache_root() / step / key
 
 
+def whole(step: str, key: str) -> Path | None:
+    """The entry as it was published, None where there is none; a damaged one is removed, so that it is made again."""
+    folder = entry(step, key)
+    if not folder.is_dir():
+        return None
+    listing = _listing(folder)
+    if folder not in _WHOLE and not _is_whole(folder, listing):
+        shutil.rmtree(folder, ignore_errors=True)
+        listing.unlink(missing_ok=True)
+        return None
+    _WHOLE.add(folder)
+    with contextlib.suppress(OSError):  # somebody else's cache: only the order of `trim` loses by it
+        os.utime(listing)
+    return folder
+
+
+def drop(step: str, key: str) -> None:
+    """Forget an entry: the next who wants it makes it."""
+    _WHOLE.discard(entry(step, key))
+    shutil.rmtree(entry(step, key), ignore_errors=True)
+    _listing(entry(step, key)).unlink(missing_ok=True)
+
+
+def kept(step: str, key: str, make: Callable[[Path], object], *, forget: bool = False) -> tuple[Path, bool]:
+    """The entry of this key and whether it was there; if not, `make` fills its directory. Two builds never make the same entry twice.
+
+    `forget`: one that is there is made again.
+    """
+    with locked(f"{step} {key}"):
+        if forget:
+            drop(step, key)
+        there = whole(step, key) is not None
+        if not there:
+            for left in entry(step, key).parent.glob(f".{key}-*"):  # by a process that was killed
+                shutil.rmtree(left, ignore_errors=True)
+            with publishing(step, key) as work:
+                make(work)
+    return entry(step, key), there
+
+
 @contextmanager
-def publishing(step: str, key: str) -> Iterator[Path]:
-    """A fresh directory to fill; it becomes the entry when the block ends well, and vanishes when it does not."""
-    final = entry(step, key)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=final.parent))
+def making(step: str, key: str = "new") -> Iterator[Path]:
+    """A fresh directory to fill, which vanishes unless `publish` makes an entry of it. `key`: of the entry, where it is known."""
+    home = cache_root() / step
+    home.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=home))
     try:
         yield work
-        if final.exists():  # made by another build in the meantime, from the same content
-            return
-        work.rename(final)
     except OSError as error:
         raise ConversionError(
-            f"a result could not be kept in {final.parent} ({error.strerror}); free space or set EDGEBUNDLE_CACHE."
+            f"a result could not be kept in {home} ({error.strerror}); free space or set EDGEBUNDLE_CACHE."
         ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def publish(work: Path, step: str, key: str) -> Path:
+    """Make a filled directory of `making` the entry of this key; one that was made in the meantime, of the same content, stays."""
+    final = entry(step, key)
+    if not final.exists():
+        hashes = {path.relative_to(work).as_posix(): file_sha256(path) for path in tree_files(work)}
+        replace_text(_listing(final), json.dumps(hashes))
+        work.rename(final)
+    return final
+
+
+@contextmanager
+def publishing(step: str, key: str) -> Iterator[Path]:
+    """A fresh directory to fill; it becomes the entry when the block ends well, and vanishes when it does not."""
+    with making(step, key) as work:
+        yield work
+        publish(work, step, key)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file that is at all times the old or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    Path(name).replace(path)
+
+
+_WHOLE: set[Path] = set()  # entries whose content this process has compared with their listing
+
+
+def _listing(folder: Path) -> Path:
+    """Beside an entry: the sha256 of each of its files, written before the entry appears. Its time is that of the last use."""
+    return folder.with_name(f"{folder.name}.contents.json")
+
+
+def _is_whole(folder: Path, listing: Path) -> bool:
+    try:
+        hashes: object = json.loads(listing.read_text(encoding="utf-8"))
+        return hashes == {path.relative_to(folder).as_posix(): file_sha256(path) for path in tree_files(folder)}
+    except (OSError, ValueError):
+        return False

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.errors import MissingToolError
+from builder.errors import MissingToolError, reason_of
 from builder.process import ToolError, run
 from builder.storage.cache import cache_root, content_key, locked
 
@@ -86,7 +86,7 @@ def python_of(environment: Environment, announce: Callable[[str], None]) -> Path
         except (ToolError, OSError) as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise MissingToolError(
-                f"the environment {environment.name} could not be installed: {str(error).splitlines()[-1]}; "
+                f"the environment {environment.name} could not be installed: {reason_of(str(error))}; "
                 f"check the network and free {environment.bytes / 1e9:.1f} GB below {folder.parent} (or set EDGEBUNDLE_CACHE), then run again."
             ) from error
     return python

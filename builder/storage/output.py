@@ -45,6 +45,20 @@ def replacing(out: Path) -> Iterator[Path]:
         ) from error
 
 
+def check_output(out: Path) -> None:
+    """Before any work is done for it: raise OutputError when `out` holds somebody else's files or could not be written."""
+    refuse_foreign(out)
+    place = next(parent for parent in out.absolute().parents if parent.exists())
+    try:
+        Path(tempfile.mkdtemp(prefix=f".{out.name}.try-", dir=place)).rmdir()
+    except OSError as error:
+        raise OutputError(
+            f"{out} cannot be written ({place}: {error.strerror or error}); choose another -o."
+            if place.is_dir()
+            else f"{out} cannot be written: {place} is a file; choose another -o."
+        ) from error
+
+
 def refuse_foreign(out: Path) -> None:
     """Raise OutputError when `out` exists and holds anything that we did not write there, or that was changed since."""
     if not out.exists():

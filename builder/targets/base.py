@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
 from builder.bundle import Bundle
+from builder.errors import VerificationError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +31,13 @@ class Runtime:
 @dataclass(frozen=True, kw_only=True)
 class PackageOptions:
     """How to package. `allow` lists codes of findings that are accepted: they are reported as exceptions and fail nothing.
-    `with_gradle` builds by Gradle and the platform's own SDK instead of the built-in path."""
+    `with_gradle` builds by Gradle and the platform's own SDK instead of the built-in path. `execute` runs every variant by the
+    package's own libraries before it is handed over."""
 
     runtime: Runtime | None = None
     allow: tuple[str, ...] = ()
     with_gradle: bool = False
+    execute: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,23 @@ class Finding:
     code: str
     file: str
     message: str
+
+
+def judged(findings: Iterable[Finding], allow: Sequence[str]) -> tuple[Finding, ...]:
+    """The findings, those of allowed codes as recorded exceptions that fail nothing: one rule for every target.
+
+    Raises VerificationError for the first error that is not allowed.
+    """
+    found = tuple(
+        replace(finding, level="info", message=f"(allowed by --allow {finding.code}) {finding.message}")
+        if finding.code in allow and finding.level != "info"
+        else finding
+        for finding in findings
+    )
+    for finding in found:
+        if finding.level == "error":
+            raise VerificationError(f"{finding.file} {finding.message}")
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

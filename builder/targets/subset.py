@@ -1,18 +1,23 @@
-"""A bundle with fewer variants: what a package carries when it cannot run all backends."""
+"""A bundle with fewer variants and files: what a package carries, which runs some backends and is read by a phone alone."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-from builder.bundle import MANIFEST, Bundle, Golden, Manifest
+from builder.bundle import MANIFEST, Bundle, Golden, GoldenTensor, Manifest, TensorSpec
+from builder.bundle.tensors import golden_tensor, peak_of, psnr_db, specs_of
 from builder.errors import ConfigError
+
+SHARE_DB = 15.0  # a picture that is nearer than what a variant must reach by this has 3 % of the error that is allowed
 
 
 def subset(bundle: Bundle, backends: tuple[str, ...], out: Path) -> Bundle:
     """Write to `out` (absent or empty) the bundle with the variants of these backends only, its manifest consistent with it.
 
-    Files that only left-out variants use (artifacts, expected outputs of goldens) are left out too. Raises ConfigError when
+    Files that only left-out variants use (artifacts, expected outputs of goldens) are left out too, and so are the goldens' references,
+    which `builder verify` alone compares, and all goldens of a size but the smallest: one finds a device that computes wrongly.
+    Variants whose expected pictures are alike share one. Raises ConfigError when
     no variant remains.
     """
     manifest = bundle.manifest
@@ -23,9 +28,8 @@ def subset(bundle: Bundle, backends: tuple[str, ...], out: Path) -> Bundle:
             f'add a [[variant]] with backend = "{backends[0]}" to builder.toml.'
         )
     ids = {v.id for v in kept}
-    goldens = tuple(
-        g.model_copy(update={"expected": tuple(e for e in g.expected if e.variant in ids)}) for g in manifest.goldens
-    )
+    smallest = _smallest(bundle, tuple(_for_phones(golden, ids) for golden in manifest.goldens))
+    goldens = tuple(_sharing(bundle, golden) for golden in smallest)
     dropped = _own_files(manifest) - _own_files(manifest.model_copy(update={"variants": kept, "goldens": goldens}))
     files = tuple(
         f for f in manifest.files if not any(f.file == name or f.file.startswith(name + "/") for name in dropped)
@@ -40,10 +44,54 @@ def subset(bundle: Bundle, backends: tuple[str, ...], out: Path) -> Bundle:
     return Bundle.open(out)
 
 
+def _for_phones(golden: Golden, variants: set[str]) -> Golden:
+    """The golden with what a phone compares: inputs, and the outputs of the variants that are there."""
+    expected = tuple(outputs for outputs in golden.expected if outputs.variant in variants)
+    return golden.model_copy(update={"expected": expected, "reference": ()})
+
+
+def _sharing(bundle: Bundle, golden: Golden) -> Golden:
+    """The golden whose variants take the picture of an earlier one where it agrees with their own far better than they must."""
+    pictures: list[GoldenTensor] = []
+    expected = []
+    for outputs in golden.expected:
+        variant = next(v for v in bundle.manifest.variants if v.id == outputs.variant)
+        specs = {spec.name: spec for spec in specs_of(bundle.manifest.outputs, variant.outputs)}
+        tensors = []
+        for own in outputs.tensors:
+            found = (p for p in pictures if _alike(bundle, p, own, specs[own.name], outputs.min_psnr_db + SHARE_DB))
+            tensors.append(next(found, own))
+            pictures.append(tensors[-1])
+        expected.append(outputs.model_copy(update={"tensors": tuple(tensors)}))
+    return golden.model_copy(update={"expected": tuple(expected)})
+
+
+def _alike(bundle: Bundle, other: GoldenTensor, own: GoldenTensor, spec: TensorSpec, least_db: float) -> bool:
+    if (other.name, other.encoding, own.encoding) != (own.name, "png", "png"):
+        return False
+    expected = golden_tensor(bundle.root, own, spec)
+    return psnr_db(golden_tensor(bundle.root, other, spec), expected, peak_of(spec, expected)) >= least_db
+
+
+def _smallest(bundle: Bundle, goldens: tuple[Golden, ...]) -> tuple[Golden, ...]:
+    """For each set of variants the golden with the fewest bytes."""
+    best: dict[frozenset[str], Golden] = {}
+    for golden in goldens:
+        speaks_of = frozenset(outputs.variant for outputs in golden.expected)
+        if speaks_of and (speaks_of not in best or _bytes(bundle, golden) < _bytes(bundle, best[speaks_of])):
+            best[speaks_of] = golden
+    return tuple(best.values())
+
+
+def _bytes(bundle: Bundle, golden: Golden) -> int:
+    return sum(bundle.path(name).stat().st_size for name in _golden_files(golden))
+
+
 def _own_files(manifest: Manifest) -> set[str]:
     """The files (or artifact directories) that variants and goldens name."""
     return {v.file for v in manifest.variants} | {name for golden in manifest.goldens for name in _golden_files(golden)}
 
 
 def _golden_files(golden: Golden) -> set[str]:
-    return {t.file for t in golden.inputs} | {t.file for outputs in golden.expected for t in outputs.tensors}
+    tensors = (*golden.inputs, *golden.reference, *(t for outputs in golden.expected for t in outputs.tensors))
+    return {tensor.file for tensor in tensors}

@@ -20,7 +20,7 @@ from typing import Any, Self
 from builder import errors
 from builder.errors import ConfigError, ConversionError, Interrupted, MissingToolError
 from builder.project.config import LimitsSection
-from builder.storage.cache import code_sha256, entry, locked, publishing
+from builder.storage.cache import code_sha256, kept
 from builder.workers.messages import JOB, RESULT, AnyJob, Job, VariantJob
 from builder.workers.supervisor import run_job
 
@@ -212,14 +212,12 @@ def work(sent: Sent, files: Mapping[str, bytes]) -> Answer:
 
 
 def _unpacked(key: str, files: Mapping[str, bytes]) -> Path:
-    with locked(f"cluster {key}"):
-        root = entry("cluster", key)
-        if not root.is_dir():
-            with publishing("cluster", key) as made:
-                for place, data in files.items():
-                    (made / place).parent.mkdir(parents=True, exist_ok=True)
-                    (made / place).write_bytes(data)
-    return root
+    def write(work: Path) -> None:
+        for place, data in files.items():
+            (work / place).parent.mkdir(parents=True, exist_ok=True)
+            (work / place).write_bytes(data)
+
+    return kept("cluster", key, write)[0]
 
 
 def _zipped(folder: Path) -> bytes:

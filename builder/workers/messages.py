@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from builder.backends.base import Lowered
+from builder.backends.support import SupportedPlan
 from builder.bundle import (
     Binding,
     Coverage,
@@ -23,9 +25,8 @@ from builder.bundle import (
     Variant,
 )
 from builder.precision.layers import LayerTable
-from builder.precision.plan import Between, Rule
-from builder.precision.ranges import CalibrationSettings
 from builder.project.config import Config
+from builder.project.used import Used
 
 
 class Message(BaseModel):
@@ -44,7 +45,10 @@ class SourceJob(Message):
 
 
 class SourceResult(Message):
-    """Beside it: `program.pt2`, `reference/NNNN.npz` for each evaluation sample, `golden/` inputs and references."""
+    """Beside it: `program.pt2`, `reference/NNNN.npz` for each evaluation sample, `golden/` inputs and references.
+
+    `warnings` are told each time that the result is used; `used` is what the network's factory read.
+    """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -54,6 +58,8 @@ class SourceResult(Message):
     tiling: Tiling
     imported: SourceAgreement | None = None
     frozen_norms: FrozenNorms | None = None
+    warnings: tuple[str, ...] = ()
+    used: Used = Used()
 
 
 class PerceptualRequest(Message):
@@ -62,23 +68,31 @@ class PerceptualRequest(Message):
     lpips: Path | None = None
 
 
-class VariantJob(Message):
-    """Lower one variant, read it back, run it on the evaluation data. `requested` and `schemes` are by layer.
+class SharedKeys(Message):
+    """Content keys of what plans of a source share: the rewritten program, what its float conversion decides, what calibration sees."""
 
-    `observed_key` is the content key of what calibration sees.
-    """
+    legalized: str
+    floats: str
+    observed: str
+
+
+class FloatFile(Message):
+    """What is kept beside TFLite's fp32 file."""
+
+    lowered: Lowered
+    legalized: tuple[Legalization, ...]
+
+
+class VariantJob(Message):
+    """Lower one variant by its plan, read it back, run it on the evaluation data. `runtime` is what must execute the file, where it matters."""
 
     job: Literal["variant"] = "variant"
     backend: str
     delegate: str
     source: Path
-    rules: tuple[Rule, ...]
-    requested: dict[str, str]
-    schemes: dict[str, str]
-    reasons: dict[str, str]
-    between: Between
-    calibration_settings: CalibrationSettings
-    observed_key: str
+    plan: SupportedPlan
+    keys: SharedKeys
+    runtime: str | None = None
     perceptual: PerceptualRequest | None = None
     calibration: tuple[Path, ...]
     evaluation: tuple[Path, ...]
@@ -90,7 +104,7 @@ class VariantJob(Message):
 
 
 class VariantResult(Message):
-    """Beside it: `artifact` + suffix and `golden/` outputs."""
+    """Beside it: `artifact` + suffix, `golden/` outputs, and `pictures/NNNN.npz` of the evaluation samples in `shown`."""
 
     artifact: str
     inputs: tuple[Binding, ...]
@@ -103,8 +117,10 @@ class VariantResult(Message):
     predicted_peak_memory_bytes: int
     legalized: tuple[Legalization, ...]
     tiling: Tiling | None = None
+    unproven: str | None = None
     golden_outputs: tuple[tuple[GoldenTensor, ...], ...]
     perceptual: float | None = None
+    shown: tuple[int, ...] = ()
 
 
 class VerifyJob(Message):
@@ -125,6 +141,51 @@ class VerifyResult(Message):
     psnr_db: float
     source_psnr_db: float
     seam_error: float | None = None
+
+
+class PicturesJob(Message):
+    """Run one variant of the bundle at `root`, or for None the source step's model in `root`, on samples of the user's."""
+
+    job: Literal["pictures"] = "pictures"
+    root: Path
+    variant: Variant | None
+    samples: tuple[Path, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class PicturesResult(Message):
+    """Beside it: `NNNN.npz` with the outputs of each sample, logical layout."""
+
+    runtime: str
+
+
+class ProbeJob(Message):
+    """Load a network of which little is known, and run it on photographs under each of the usual ranges."""
+
+    job: Literal["probe"] = "probe"
+    config: Config
+    folder: Path
+    pictures: tuple[Path, ...]
+
+
+class ProbedOutput(Message):
+    """`low` and `high`: between which nearly all values lie under the chosen range."""
+
+    name: str
+    shape: tuple[int, ...]
+    low: float
+    high: float
+
+
+class ProbeResult(Message):
+    """The `range`, or else `mean` and `std`, of the pictures under which the outputs made most sense; `scores` says how much, by name."""
+
+    outputs: tuple[ProbedOutput, ...]
+    range: tuple[float, float] | None = None
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    scores: dict[str, float] = {}
 
 
 class ExportJob(Message):
@@ -170,7 +231,7 @@ class Failure(Message):
     message: str
 
 
-AnyJob = SourceJob | VariantJob | VerifyJob | ExportJob | SensitivityJob
+AnyJob = SourceJob | VariantJob | VerifyJob | PicturesJob | ProbeJob | ExportJob | SensitivityJob
 
 
 class Job(Message):

@@ -25,7 +25,7 @@ from builder.process import kill_group, kill_tree
 from builder.workers.forkserver import KIND_BYTES, Ended, Order, Started
 
 CHOICE, PLAIN = "EDGEBUNDLE_WORKERS", "plain"
-SOCKET, LOG = "socket", "log.txt"
+SOCKET, LOG = "socket", "servers.txt"
 WARM_S = 600.0  # the longest that imports may take, on a machine that does much else
 POLL_S = 0.1
 ENDED_S = 10.0  # from SIGKILL to the end

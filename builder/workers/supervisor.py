@@ -19,7 +19,8 @@ from builder import errors
 from builder.backends import BACKENDS
 from builder.process import ToolMemory, ToolTimeout, run_limited, supervise
 from builder.project.config import LimitsSection
-from builder.workers.forkserver import TORCH, Order
+from builder.workers.forkserver import FILES, TORCH, Order
+from builder.workers.jobs.shared import has_float_file
 from builder.workers.messages import FAILURE, JOB, LOG, RESULT, STAGE, AnyJob, Failure, Job, VariantJob, VerifyJob
 from builder.workers.servers import Forked, ServerLost, place, plain, umask
 
@@ -65,7 +66,7 @@ def run_job(
 def kind_of(job: AnyJob) -> str:
     """The kind of server whose workers can do the job without importing much."""
     if isinstance(job, VariantJob):
-        return job.backend
+        return FILES if has_float_file(job) else job.backend
     if isinstance(job, VerifyJob):
         return BACKENDS[job.variant.backend].RUNTIME
     return TORCH
@@ -195,5 +196,5 @@ def conclude(folder: Path, status: int | None, how: str, watch: Watch) -> str:
 def last_lines(log: Path) -> str:
     if not log.is_file():
         return "  (it wrote none)"
-    lines = [line.rstrip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    return "\n".join(f"  | {line[:300]}" for line in lines[-LAST_LINES:])
+    lines = errors.without_noise(log.read_text(encoding="utf-8", errors="replace"), LAST_LINES)
+    return "\n".join(f"  | {line}" for line in lines)

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from builder.errors import EdgebundleError
 from builder.workers.jobs.export import run_export
+from builder.workers.jobs.pictures import run_pictures
+from builder.workers.jobs.probe import run_probe
 from builder.workers.jobs.sensitivity import run_sensitivity
 from builder.workers.jobs.source import run_source
 from builder.workers.jobs.variant import run_variant
@@ -28,6 +30,10 @@ from builder.workers.messages import (
     ExportResult,
     Failure,
     Job,
+    PicturesJob,
+    PicturesResult,
+    ProbeJob,
+    ProbeResult,
     SensitivityJob,
     SensitivityResult,
     SourceJob,
@@ -47,13 +53,25 @@ def main(folder: Path) -> int:
 def work(folder: Path) -> int:
     job = Job.model_validate_json((folder / JOB).read_text(encoding="utf-8")).job
     try:
-        result: SourceResult | VariantResult | VerifyResult | ExportResult | SensitivityResult
+        result: (
+            SourceResult
+            | VariantResult
+            | VerifyResult
+            | ExportResult
+            | SensitivityResult
+            | PicturesResult
+            | ProbeResult
+        )
         if isinstance(job, SourceJob):
             result = run_source(job, folder)
         elif isinstance(job, VariantJob):
             result = run_variant(job, folder)
         elif isinstance(job, ExportJob):
             result = run_export(job, folder)
+        elif isinstance(job, PicturesJob):
+            result = run_pictures(job, folder)
+        elif isinstance(job, ProbeJob):
+            result = run_probe(job, folder)
         elif isinstance(job, SensitivityJob):
             result = run_sensitivity(job, folder)
         else:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from harness.analysis.grouping import Group, device_label, groups
+from harness.analysis.session_verdict import session_verdict
 from harness.analysis.verdict import clock_ceiling
 from harness.errors import UsageError
 from harness.records.run import Run
@@ -94,7 +95,8 @@ def corrected(found: Iterable[Comparison]) -> tuple[Comparison, ...]:
 
 
 def compare_groups(base: Group, new: Group) -> Comparison:
-    """One comparison. Runs that are not ok are left out and named; rounds that both sides measured in one session are paired."""
+    """One comparison, of sides whose newest sessions are ok. Rounds that their protocols tolerate and runs of earlier sessions that are not
+    ok are left out and named; rounds that both sides measured in one session are paired."""
     good = [[run for run in group.runs if run.verdict.grade == "ok"] for group in (base, new)]
     entry = Comparison(
         variant=new.variant,
@@ -104,9 +106,11 @@ def compare_groups(base: Group, new: Group) -> Comparison:
         new=good[1][-1] if good[1] else new.last,
         left_out=tuple(run.verdict.words for group in (base, new) for run in group.runs if run.verdict.grade != "ok"),
     )
-    for side, group, kept in (("BASE", base, good[0]), ("NEW", new, good[1])):
-        if not kept:
-            return replace(entry, refused=f"the run of {side} is {group.last.verdict.words}")
+    for side, group in (("BASE", base), ("NEW", new)):
+        verdict = session_verdict(group)
+        if verdict.exit_code:
+            what = "run" if len(verdict.runs) == 1 else "session"
+            return replace(entry, refused=f"the {what} of {side} is {verdict.text}")
     same_variant = base.variant == new.variant
     for run in good[0][:-1] + good[1]:
         reason = incomparable(entry.base, run, same_variant=same_variant)

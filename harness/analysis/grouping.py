@@ -29,14 +29,6 @@ class Group:
         return self.runs[-1]
 
 
-def latest(runs: Iterable[Run]) -> list[Run]:
-    """The last run of each variant on each device, lasting load apart, in the order in which variant and device first appeared."""
-    chosen: dict[tuple[str, tuple[str, str], bool], Run] = {}
-    for run in runs:
-        chosen[_place(run)] = run
-    return list(chosen.values())
-
-
 def groups(runs: Iterable[Run]) -> list[Group]:
     """The last measurement of each variant on each device, in the order in which variant and device first appeared."""
     collected: dict[tuple[str, tuple[str, str], bool], list[Run]] = {}

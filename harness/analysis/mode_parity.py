@@ -8,6 +8,7 @@ from typing import Literal
 
 from harness.analysis.comparison import incomparable
 from harness.analysis.grouping import Group, groups
+from harness.analysis.session_verdict import session_verdict
 from harness.errors import MeasurementError, UsageError, VerificationError
 from harness.records.run import Run
 from harness.statistics import Ratio, ratio_of_rounds, ratio_of_runs
@@ -77,9 +78,11 @@ def _parity(shell: Group, app: Group) -> Parity:
     wrong = [run for group in (shell, app) for run in group.runs if run.golden is not None and not run.golden.passed]
     if wrong:
         return told("outputs differ", _outputs(wrong[-1], shell if wrong[-1].mode == "app" else app))
-    for kept, group in zip(good, (shell, app), strict=True):
-        if not kept:
-            return told("not comparable", f"the run in {group.last.mode} mode is {group.last.verdict.words}")
+    for group in (shell, app):
+        verdict = session_verdict(group)
+        if verdict.exit_code:
+            what = "run" if len(verdict.runs) == 1 else "session"
+            return told("not comparable", f"the {what} in {group.last.mode} mode is {verdict.text}")
     for run in [*good[0][:-1], *good[1]]:
         if (reason := incomparable(last[0], run, apart_from=BY_MODE)) is not None:
             return told("not comparable", reason)

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from builder.bundle import MANIFEST, Bundle, Ranking, tree_files
+from builder.bundle import MANIFEST, Bundle, Phone, Ranking, tree_files
 from harness.analysis.grouping import groups
+from harness.analysis.session_verdict import SessionVerdict, session_verdict
 from harness.analysis.verdict import exit_code
-from harness.errors import MeasurementError, UsageError
+from harness.errors import MeasurementError, UsageError, VerificationError
+from harness.records.phone import phone_of
 from harness.records.run import Run
 
 KINDS = ("android", "android-app", "ios")  # whose apps choose by rankings, and name their devices as these records do
@@ -24,27 +26,39 @@ Place = tuple[str | None, str | None]  # SoC, else model
 def measured_rankings(runs: Iterable[Run], bundle: Bundle) -> tuple[Ranking, ...]:
     """One order, fastest first, for each SoC (each model where a phone does not name its SoC) that measured two variants or more.
 
-    Counted are the last `ok` measurements of the bundle's very artifacts on phones, runs over minutes apart; phones of one SoC are
-    averaged geometrically, over the variants that all of them measured. Raises MeasurementError when no phone measured two.
+    Counted are the bundle's very artifacts on phones whose newest session is `ok`, runs over minutes apart; phones of one SoC are averaged
+    geometrically, over the variants that all of them measured. A variant that was wrong on one phone of a place, in whichever mode, is
+    in no order of that place. Raises MeasurementError when no phone measured two.
     """
     wanted = {variant.id: variant.sha256 for variant in bundle.manifest.variants}
-    usable = [r for r in runs if _counts(r) and wanted.get(r.variant) == r.variant_sha256]
+    own = [run for run in runs if _is_of_a_phone(run) and wanted.get(run.variant) == run.variant_sha256]
+    verdicts = [session_verdict(group) for group in groups(own)]
+    usable = [verdict for verdict in verdicts if verdict.exit_code == 0]
+    wrong = {
+        (_place(found.group.last), found.group.variant)
+        for found in verdicts
+        if found.exit_code == VerificationError.exit_code
+    }
     by_place: dict[Place, dict[tuple[str, str], dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
-    for group in groups(usable):
-        place = _place(group.last)
-        if place is not None and not group.sustained:
-            latencies = np.concatenate([run.latency_ns for run in group.runs])
-            by_place[place][group.device][group.variant] = float(np.median(latencies))
-    rankings = []
+    known: dict[tuple[str, str], Phone] = {}
+    for verdict in usable:
+        group, place = verdict.group, _place(verdict.group.last)
+        if place is not None and not group.sustained and (place, group.variant) not in wrong:
+            by_place[place][group.device][group.variant] = _level(verdict)
+            known[group.device] = phone_of(group.last.device)
+    rankings: list[Ranking] = []
     for (soc, model), phones in sorted(by_place.items(), key=lambda item: tuple(name or "" for name in item[0])):
         phones = {device: times for device, times in phones.items() if not _by_its_app(device, phones)}
         shared = set.intersection(*(set(measured) for measured in phones.values()))
         mean = {v: float(np.mean([np.log(measured[v]) for measured in phones.values()])) for v in shared}
         if len(mean) > 1:
-            rankings.append(Ranking(soc=soc, model=model, variants=tuple(sorted(mean, key=lambda v: (mean[v], v)))))
+            order = tuple(sorted(mean, key=lambda v: (mean[v], v)))
+            rankings.append(
+                Ranking(soc=soc, model=model, variants=order, phones=_phones(known[device] for device in phones))
+            )
     if not rankings:
         raise MeasurementError(
-            f"no phone measured two variants of this bundle well enough to rank them ({len(usable)} usable runs of its artifacts on "
+            f"no phone measured two variants of this bundle well enough to rank them ({len(usable)} good measurements of its artifacts on "
             "Android and iOS); measure it with 'harness run BUNDLE -d android'."
         )
     return tuple(rankings)
@@ -74,15 +88,26 @@ def write_ranked(bundle: Bundle, rankings: tuple[Ranking, ...], out: Path) -> No
         raise UsageError(f"{out} cannot be written ({error.strerror}); choose another place with -o.") from error
 
 
-def _counts(run: Run) -> bool:
-    measured = run.metric == "latency" and run.simulated is None and bool(run.latency_ns)
-    return run.device.kind in KINDS and measured and exit_code(run.verdict) == 0
+def _is_of_a_phone(run: Run) -> bool:
+    return run.device.kind in KINDS and run.metric == "latency" and run.simulated is None
+
+
+def _level(verdict: SessionVerdict) -> float:
+    """Median of all good samples that the group holds, earlier sessions of the same file included."""
+    return float(
+        np.median(np.concatenate([run.latency_ns for run in verdict.group.runs if exit_code(run.verdict) == 0]))
+    )
 
 
 def _by_its_app(device: tuple[str, str], phones: dict[tuple[str, str], dict[str, float]]) -> bool:
     """Whether a phone measured in shell mode was ranked by its app too: users get the app's runtime."""
     kind, serial = device
     return kind == "android" and len(phones.get(("android-app", serial), {})) > 1
+
+
+def _phones(phones: Iterable[Phone]) -> tuple[Phone, ...]:
+    """Each once, in an order of their own, so that the same runs give the same bytes."""
+    return tuple(sorted(set(phones), key=lambda phone: phone.model_dump_json()))
 
 
 def _place(run: Run) -> Place | None:

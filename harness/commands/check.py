@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from harness.commands.console import print_json, print_runs, stdout_console
+from builder.command_line import print_document
+from harness.commands.console import stdout_console
 from harness.errors import MeasurementError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -13,10 +14,9 @@ if TYPE_CHECKING:
 
 
 def check(args: argparse.Namespace) -> int:
-    """Latest run of each variant on each device; a wrong output (5) is worse than a poor measurement (7). Then the baseline, if given."""
+    """The newest session of each variant on each device; a wrong output (5) is worse than a poor measurement (7). Then the baseline, if given."""
     from harness.analysis.gate import fraction
-    from harness.analysis.grouping import latest
-    from harness.analysis.verdict import exit_code
+    from harness.analysis.session_verdict import session_verdicts
     from harness.records.store import stored_runs
 
     if (args.baseline is None) != (args.max_regression is None):
@@ -24,8 +24,8 @@ def check(args: argparse.Namespace) -> int:
         raise UsageError(f"a check against a baseline needs both: add {missing}.")
     limit = None if args.max_regression is None else fraction(args.max_regression)
     every = stored_runs(args.runs)
-    runs = latest(every)
-    if not runs:
+    verdicts = session_verdicts(every)
+    if not verdicts:
         raise UsageError(
             f"{args.runs} holds no runs to check; measure with 'harness run BUNDLE -d host -o {args.runs}'."
         )
@@ -35,37 +35,34 @@ def check(args: argparse.Namespace) -> int:
         from harness.analysis.gate import decide
 
         decisions = decide(compare_runs(stored_runs(args.baseline), every), limit)
+    from harness.report.verdicts import verdict_json, verdicts_table
+
     if args.json:
         from harness.report.comparison import decision_json
 
-        shown = [
-            {
-                "variant": r.variant,
-                "device": r.device.id,
-                "verdict": r.verdict.words,
-                "grade": r.verdict.grade,
-                "code": r.verdict.code,
-            }
-            for r in runs
-        ]
-        print_json({"runs": shown} | ({"baseline": decision_json(decisions)} if limit is not None else {}))
+        print_document(
+            {"runs": [verdict_json(verdict) for verdict in verdicts]}
+            | ({"baseline": decision_json(decisions)} if limit is not None else {})
+        )
     else:
-        print_runs(runs)
+        stdout_console().print(verdicts_table(verdicts))
         if decisions:
             from harness.report.comparison import decision_table
 
             stdout_console().print(decision_table(decisions))
-    codes = [exit_code(entry.verdict) for entry in runs]
+    codes = [verdict.exit_code for verdict in verdicts]
     if VerificationError.exit_code in codes:
-        first = runs[codes.index(VerificationError.exit_code)]
+        first = verdicts[codes.index(VerificationError.exit_code)]
         raise VerificationError(
-            f"{codes.count(VerificationError.exit_code)} of {len(runs)} runs are invalid; the first, {first.variant}: {first.verdict.words}."
+            f"{codes.count(VerificationError.exit_code)} of {len(verdicts)} measurements are invalid; "
+            f"the first, {first.group.variant}: {first.text}."
         )
     _fail_on_regression(decisions, args)
     if any(codes):
-        first = runs[next(index for index, code in enumerate(codes) if code)]
+        first = next(verdict for verdict in verdicts if verdict.exit_code)
         raise MeasurementError(
-            f"{sum(map(bool, codes))} of {len(runs)} runs are not good enough; the first, {first.variant}: {first.verdict.words}."
+            f"{sum(map(bool, codes))} of {len(verdicts)} measurements are not good enough; "
+            f"the first, {first.group.variant}: {first.text}."
         )
     return 0
 

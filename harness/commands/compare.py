@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from harness.commands.console import print_json, say, stdout_console
+from builder.command_line import print_document
+from harness.commands.console import say, stdout_console
 from harness.errors import MeasurementError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def compare(args: argparse.Namespace) -> int:
         return _parity(args)
     found = harness.compare(args.base, args.new)
     if args.json:
-        print_json(comparison_json(found))
+        print_document(comparison_json(found))
     else:
         stdout_console().print(comparison_table(found))
     refused = [entry for entry in found if entry.refused is not None]
@@ -44,7 +45,7 @@ def _parity(args: argparse.Namespace) -> int:
         raise UsageError(f"parity is between the two modes of one store; leave {args.new} out.")
     found = parity(stored_runs(args.base))
     if args.json:
-        print_json(parity_json(found))
+        print_document(parity_json(found))
     else:
         stdout_console().print(parity_table(found))
         for entry in found:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -70,10 +69,6 @@ def print_runs(runs: list[Run]) -> None:
 
 def record(entry: Run) -> dict[str, object]:
     return entry.model_dump(mode="json", by_alias=True)
-
-
-def print_json(document: object) -> None:
-    print(json.dumps(document, ensure_ascii=False, allow_nan=False))
 
 
 def say(args: argparse.Namespace, text: str) -> None:

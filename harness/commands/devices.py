@@ -7,7 +7,8 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from harness.commands.console import print_json, say, stdout_console
+from builder.command_line import print_document
+from harness.commands.console import say, stdout_console
 
 if TYPE_CHECKING:
     pass
@@ -18,7 +19,7 @@ def devices(args: argparse.Namespace) -> int:
 
     found = find_devices()
     if args.json:
-        print_json({"devices": [asdict(line) for line in found]})
+        print_document({"devices": [asdict(line) for line in found]})
         return 0
     from rich.markup import escape
     from rich.table import Table

@@ -41,4 +41,8 @@ def _farm_import(args: argparse.Namespace) -> int:
     print_runs(list(found.runs))
     known = f", {found.known} were there already" if found.known else ""
     say(args, f"kept {len(found.runs)} runs in {where}{known}; see them with: harness report {where}")
+    if found.damaged:
+        raise UsageError(
+            f"{len(found.damaged)} records or files could not be read, all others are in {where}; the first: {found.damaged[0]}."
+        )
     return 0

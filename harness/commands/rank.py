@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.console import print_json, say
+from builder.command_line import print_document
+from harness.commands.console import say
 
 if TYPE_CHECKING:
     pass
@@ -21,7 +22,7 @@ def rank(args: argparse.Namespace) -> int:
         rankings = measured_rankings(stored_runs(args.runs), bundle)
         write_ranked(bundle, rankings, Path(args.output))
     if args.json:
-        print_json({"bundle": args.output, "rankings": [ranking.model_dump(mode="json") for ranking in rankings]})
+        print_document({"bundle": args.output, "rankings": [ranking.model_dump(mode="json") for ranking in rankings]})
         return 0
     for ranking in rankings:
         print(f"{ranking.soc or ranking.model}: {', '.join(ranking.variants)}")

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.console import print_json, print_runs, record, say, write_file
+from builder.command_line import print_document
+from harness.commands.console import print_runs, record, say, write_file
 
 if TYPE_CHECKING:
     pass
@@ -18,7 +19,7 @@ def show(args: argparse.Namespace) -> int:
 
     runs = stored_runs(args.runs)
     if args.json:
-        print_json({"runs": [record(entry) for entry in runs]})
+        print_document({"runs": [record(entry) for entry in runs]})
     else:
         print_runs(runs)
     return 0

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.console import Progress, print_json, print_runs, record, say, stdout_console
+from builder.command_line import print_document
+from harness.commands.console import Progress, print_runs, record, say, stdout_console
 from harness.errors import DeviceError, MeasurementError, MissingToolError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -24,18 +25,16 @@ def run(args: argparse.Namespace) -> int:
     protocol = protocol_named(args.protocol)
     for name in args.device:
         device_kind(name.partition(":")[0])  # a wrong word must not leave an empty store behind
-    if args.resume and args.cluster is not None:
-        raise UsageError(
-            "--resume goes on with a session of this machine; leave --cluster out, or start a new session."
-        )
     with opened_bundle(Path(args.bundle)) as bundle:
-        store = open_store(args.output, create=not args.resume)
+        store = open_store(args.output, create=not args.resume or args.cluster is not None)
         try:
             with Progress(args) as on_step:
                 if args.cluster is not None:
                     from harness.session.cluster import run_on_cluster
 
-                    result = run_on_cluster(bundle, args.device, protocol, store, args.cluster, on_step)
+                    result = run_on_cluster(
+                        bundle, args.device, protocol, store, args.cluster, on_step, resume=args.resume
+                    )
                 else:
                     result = run_session(bundle, args.device, protocol, store, on_step, resume=args.resume)
         finally:
@@ -48,28 +47,31 @@ def run(args: argparse.Namespace) -> int:
         raise kind(
             f"{len(failed)} measurements failed; the first, {failed[0].variant} on {failed[0].device}: {failed[0].reason}"
         )
-    if not result.runs:
+    if not result.runs and result.earlier:
+        say(args, f"nothing was left to measure: all {len(result.earlier)} runs of the session are in {args.output}")
+    elif not result.runs:
         raise UsageError(
             "no variant of this bundle can run on the devices that were named; see the reasons above and choose others with -d."
         )
-    _fail_on_invalid(list(result.runs))
+    _fail_on_invalid([*result.earlier, *result.runs])
     return 0
 
 
 def _fail_on_invalid(runs: list[Run]) -> None:
     """A wrong output fails a session; a poor measurement is for 'harness check' to judge."""
-    from harness.analysis.verdict import exit_code
+    from harness.analysis.session_verdict import session_verdicts
 
-    wrong = [entry for entry in runs if exit_code(entry.verdict) == VerificationError.exit_code]
+    verdicts = session_verdicts(runs)
+    wrong = [verdict for verdict in verdicts if verdict.exit_code == VerificationError.exit_code]
     if wrong:
         raise VerificationError(
-            f"{len(wrong)} of {len(runs)} runs are invalid; the first, {wrong[0].variant}: {wrong[0].verdict.words}."
+            f"{len(wrong)} of {len(verdicts)} measurements are invalid; the first, {wrong[0].group.variant}: {wrong[0].text}."
         )
 
 
 def _show_result(args: argparse.Namespace, result: SessionResult) -> None:
     if args.json:
-        print_json(
+        print_document(
             {
                 "store": args.output,
                 "runs": [record(entry) for entry in result.runs],

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def worker(args: argparse.Namespace) -> int:
     from harness.devices import device_kind, find_devices
-    from harness.session.cluster import serve
+    from harness.session.cluster_worker import serve
 
     for name in args.device or ():
         device_kind(name.partition(":")[0])

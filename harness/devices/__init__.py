@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, cast
 
+from builder.suggest import did_you_mean
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,11 +27,7 @@ def device_kind(kind: str) -> DeviceKind:
     """The module of a kind. Raises UsageError, with the nearest known kind, when there is none."""
     module = DEVICES.get(kind)
     if module is None:
-        from difflib import get_close_matches
-
-        near = get_close_matches(kind, DEVICES, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"the kinds are {', '.join(DEVICES)}."
-        raise UsageError(f"there is no device kind {kind!r}; {hint}")
+        raise UsageError(f"there is no device kind {kind!r}{did_you_mean(kind, DEVICES)}")
     return cast("DeviceKind", importlib.import_module(module))
 
 

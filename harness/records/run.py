@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from harness.errors import StoreError
+from harness.records.tolerated import Tolerated
 from harness.records.verdict import Verdict, verdict_of_sentence
 
 # History of the record's schema (readers refuse a newer number):
@@ -56,7 +57,10 @@ class TextReading(Frozen):
 
 
 class DeviceInfo(Frozen):
-    """What was measured on. `kind` is a key of `harness.devices.DEVICES`, `id` a serial or a fixed name."""
+    """What was measured on. `kind` is a key of `harness.devices.DEVICES`, `id` a serial or a fixed name.
+
+    `board` and `hardware` are Android's, None in records from before them and of other systems.
+    """
 
     kind: str
     id: str
@@ -65,6 +69,8 @@ class DeviceInfo(Frozen):
     os: TextReading
     build: TextReading
     abi: TextReading
+    board: TextReading | None = None
+    hardware: TextReading | None = None
 
 
 class Conditions(Frozen):
@@ -152,13 +158,15 @@ class GoldenResult(Frozen):
 
 class ProtocolInfo(Frozen):
     """The protocol that was followed, in numbers. With `duration_s` inferences followed one another for that long. `sha256` is that of all
-    that it says, which tells two of one name apart."""
+    that it says, which tells two of one name apart. `rounds` is how many runs of each variant the session wanted."""
 
     name: str
     warmup: int
     runs: int
     duration_s: float | None = None
     sha256: str | None = None
+    rounds: int | None = None
+    tolerated: Tolerated | None = None
 
     @property
     def sustained(self) -> bool:

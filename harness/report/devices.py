@@ -21,10 +21,10 @@ def device_table(
     device: str, entries: list[Entry], history: dict[str, list[Past]], anchor: str, cards: dict[str, str]
 ) -> DeviceTable:
     """`cards` says where a run (by its id) is shown in detail."""
-    entries = sorted(entries, key=lambda entry: (entry.run.verdict.grade == "invalid", _shown_latency(entry)))
+    entries = sorted(entries, key=lambda entry: (entry.verdict.grade == "invalid", _shown_latency(entry)))
     run = entries[0].run
     info = run.device
-    good = [entry for entry in entries if entry.run.verdict.grade == "ok" and entry.level is not None]
+    good = [entry for entry in entries if entry.verdict.grade == "ok" and entry.level is not None]
     slowest = max((entry.level.value for entry in good if entry.level is not None), default=0.0)
     fastest = min(good, key=lambda entry: entry.level.value if entry.level else 0.0, default=None)
     series = [
@@ -32,13 +32,13 @@ def device_table(
             label=entry.run.variant,
             latency_ns=entry.run.latency_ns,
             summary=entry.summary,
-            grade=entry.run.verdict.grade,
+            grade=entry.verdict.grade,
         )
         for entry in entries
         if entry.summary is not None
     ]
     about = [part.value for part in (info.model, info.soc, info.os) if part.value]
-    words: list[str] = [entry.run.verdict.grade for entry in entries]
+    words: list[str] = [entry.verdict.grade for entry in entries]
     return DeviceTable(
         anchor=anchor,
         device=device,
@@ -65,7 +65,7 @@ def _shown_latency(entry: Entry) -> float:
 
 def _row(entry: Entry, slowest: float, anchor: str | None) -> Row:
     run, summary, level = entry.run, entry.summary, entry.level
-    word = run.verdict.grade
+    word = entry.verdict.grade
     result = text.headline(run, summary)
     interval = text.interval(summary.low, summary.high) if summary else text.DASH
     if level is not None and level.between:
@@ -87,8 +87,8 @@ def _row(entry: Entry, slowest: float, anchor: str | None) -> Row:
         beside=text.percent(load_beside(run)),
         golden=text.golden_text(run),
         grade=word,
-        verdict=run.verdict.words,
-        why=run.verdict.why,
+        verdict=entry.verdict.text,
+        why=entry.verdict.why,
     )
 
 

@@ -14,7 +14,11 @@ def endurance(device: str, entries: list[Entry], cards: dict[str, str]) -> Endur
     ranked = ranking(entry.run for entry in entries if entry.run.protocol.sustained)
     if not ranked:
         return None
-    at_the_end = sorted(range(len(ranked)), key=lambda index: -ranked[index][1].last_minute)
+    grades = {entry.run.id: entry.verdict.grade for entry in entries}
+    words = [grades[run.id] for run, _ in ranked]
+    at_the_end = sorted(
+        range(len(ranked)), key=lambda index: (words[index] == "invalid", -ranked[index][1].last_minute)
+    )
     places = {index: place + 1 for place, index in enumerate(at_the_end)}
     longest = max(shown.throughput.t_s[-1] for _, shown in ranked)
     return Endurance(
@@ -23,12 +27,13 @@ def endurance(device: str, entries: list[Entry], cards: dict[str, str]) -> Endur
         minutes=f"{longest / 60:.0f}",
         changed=any(places[index] != index + 1 for index in places),
         ranks=tuple(
-            _rank(run, shown, index + 1, places[index], cards.get(run.id)) for index, (run, shown) in enumerate(ranked)
+            _rank(run, shown, index + 1, places[index], cards.get(run.id), words[index])
+            for index, (run, shown) in enumerate(ranked)
         ),
     )
 
 
-def _rank(run: Run, shown: Throttling, first: int, last: int, anchor: str | None) -> Rank:
+def _rank(run: Run, shown: Throttling, first: int, last: int, anchor: str | None, grade: str) -> Rank:
     energy = energy_per_inference(run)
     return Rank(
         variant=run.variant,
@@ -41,7 +46,7 @@ def _rank(run: Run, shown: Throttling, first: int, last: int, anchor: str | None
         throttled=throttled(shown),
         hottest=hottest(run),
         energy=Fact(name="energy", value=text.reading(energy), reason=energy.reason),
-        grade=run.verdict.grade,
+        grade=grade,
     )
 
 

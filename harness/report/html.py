@@ -71,7 +71,7 @@ def _page(chapter: Chapter, index: int, gallery: Gallery) -> Page:
 
 
 def grades(entries: tuple[Entry, ...] | list[Entry]) -> dict[str, int]:
-    found: list[str] = [entry.run.verdict.grade for entry in entries]
+    found: list[str] = [entry.verdict.grade for entry in entries]
     return {word: found.count(word) for word in ("ok", "unstable", "invalid")}
 
 

@@ -9,6 +9,7 @@ from harness.analysis.processor_use import load_beside, mean_clock, top_share
 from harness.analysis.throttling import energy_per_inference, throttling
 from harness.records.run import Run
 from harness.report.model import Entry, Report
+from harness.report.verdicts import verdict_json
 from harness.statistics import Level
 
 
@@ -19,6 +20,7 @@ def render(report: Report) -> str:
             {
                 "record": entry.run.model_dump(mode="json", by_alias=True),
                 "latency_ns": None if entry.summary is None else asdict(entry.summary),
+                "session": verdict_json(entry.verdict),
                 "rounds": entry.rounds,
                 "level": None if entry.level is None else _level(entry.level),
                 "lasting": _lasting(entry),

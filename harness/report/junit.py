@@ -21,7 +21,7 @@ def render(report: Report) -> str:
         by_device.setdefault(_named(device_label(entry.run), entry.run.simulated), []).append(entry)
     suites = ElementTree.Element("testsuites")
     for device, entries in by_device.items():
-        grades = [entry.run.verdict.grade for entry in entries]
+        grades = [entry.verdict.grade for entry in entries]
         suite = ElementTree.SubElement(
             suites,
             "testsuite",
@@ -49,12 +49,12 @@ def _case(entry: Entry, word: str, device: str) -> ElementTree.Element:
         time=f"{seconds:.6f}",
     )
     if word == "invalid":
-        ElementTree.SubElement(case, "failure", message=_clean(run.verdict.words), type="invalid")
+        ElementTree.SubElement(case, "failure", message=_clean(entry.verdict.text), type="invalid")
     elif word == "unstable":
-        ElementTree.SubElement(case, "skipped", message=_clean(run.verdict.words))
+        ElementTree.SubElement(case, "skipped", message=_clean(entry.verdict.text))
     out = ElementTree.SubElement(case, "system-out")
     interval = f" (95 % interval {text.interval(summary.low, summary.high)})" if summary else ""
-    out.text = _clean(f"{text.headline(run, summary)}{interval}, golden {text.golden_text(run)}, {run.verdict.words}")
+    out.text = _clean(f"{text.headline(run, summary)}{interval}, golden {text.golden_text(run)}, {entry.verdict.text}")
     return case
 
 

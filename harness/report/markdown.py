@@ -39,7 +39,7 @@ def _row(entry: Entry) -> str:
         _interval(entry),
         milliseconds(summary.p90) if summary else DASH,
         golden_text(run),
-        run.verdict.words,
+        entry.verdict.text,
     )
     return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
 
@@ -55,7 +55,12 @@ def _lasting(chapter: Chapter) -> list[str]:
     ranked = ranking(entry.run for entry in chapter.entries if entry.run.protocol.sustained)
     if not ranked:
         return []
-    lines = ["", "| under lasting load | device | minute 1 | last minute | sustained / peak |", "|---|---|--:|--:|--:|"]
+    verdicts = {entry.run.id: entry.verdict.text for entry in chapter.entries}
+    lines = [
+        "",
+        "| under lasting load | device | minute 1 | last minute | sustained / peak | verdict |",
+        "|---|---|--:|--:|--:|---|",
+    ]
     for run, shown in ranked:
         cells = (
             run.variant,
@@ -63,6 +68,7 @@ def _lasting(chapter: Chapter) -> list[str]:
             f"{significant(shown.first_minute)} / s",
             f"{significant(shown.last_minute)} / s",
             f"{shown.sustained_ratio:.0%}",
+            verdicts[run.id],
         )
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     return lines

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis.grouping import Group, device_label, groups
+from harness.analysis.session_verdict import SessionVerdict, session_verdict
 from harness.records.run import Run
 from harness.records.store import Store
 from harness.statistics import Level, Summary, level_of_rounds, level_of_summary, summarize
@@ -23,10 +24,11 @@ MOST_DETAILED = 40  # runs shown one by one with plots and pictures; every run i
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """The last measurement of a variant on a device: its last run (the last good one where there is one), with its summary for latency
-    runs, the level over its good rounds, the manifest's facts, and, where it is shown in detail, its pictures."""
+    """The last measurement of a variant on a device: the verdict of its newest session and the run that decides it, with its summary for
+    latency runs, the level over the good rounds, the manifest's facts, and, where it is shown in detail, its pictures."""
 
     run: Run
+    verdict: SessionVerdict
     rounds: int
     summary: Summary | None
     level: Level | None
@@ -127,11 +129,13 @@ def _shared(runs: list[Run]) -> Shared:
 
 
 def _entry(store: Store, group: Group, shared: Shared, variant: Variant | None, detailed: bool) -> Entry:
-    good = [run for run in group.runs if run.verdict.grade == "ok"]
-    run = good[-1] if good else group.last
+    verdict = session_verdict(group)
+    good = [run for run in group.runs if run.verdict.grade == "ok"] if verdict.exit_code == 0 else []
+    run = verdict.decides
     summary = summary_of(run)
     return Entry(
         run=run,
+        verdict=verdict,
         rounds=len(group.runs),
         summary=summary,
         level=_level(good, summary, len(shared[group.device, run.session])),

@@ -61,6 +61,7 @@ class Card:
     device: str
     under: str
     grade: str
+    verdict: str
     headline: str
     statistics: tuple[Fact, ...]
     facts: tuple[Fact, ...]

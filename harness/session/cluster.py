@@ -1,89 +1,43 @@
-"""`harness run --cluster` and `harness worker`: Dask workers, each beside its phones, that measure for one session.
+"""`harness run --cluster`: Dask workers, each beside its phones, that measure for one session.
 
 A worker offers each of its devices as a resource of amount 1, under the name that `-d` takes, so the scheduler sends a measurement to
-where its device is, and one at a time. A device is one task: its variants take turns there as in a session on one machine. What a worker
-gives back is appended at once.
+where its device is, and one at a time. A device is one task: its variants take turns there as in a session on one machine. A record is
+on the worker's disk before the next measurement starts; the client fetches it about once a second and keeps it as one of its own.
 """
 
 from __future__ import annotations
 
-import asyncio
 import io
-import tempfile
+import logging
 import time
+import uuid
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.bundle import Bundle, opened, tree_files
-from harness.errors import DeviceError, HarnessError, MissingToolError, UsageError
+from builder.bundle import Bundle, tree_files
+from harness.errors import DeviceError, HarnessError, UsageError
 from harness.protocol import Protocol
-from harness.records.run import parse_run
-from harness.session.session import SessionResult, Skipped, Step, run_session
+from harness.records.delivery import delivering, send_leftovers
+from harness.records.run import Run, parse_run
+from harness.session import cluster_worker as beside
+from harness.session.cluster_worker import Answer
+from harness.session.measurement import Keeps
+from harness.session.scheduler import check_versions, connected, offers
+from harness.session.session import SessionResult, Skipped, Step, done, resumable
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    from builder.bundle import Manifest
-    from harness.records.pictures import Picture
-    from harness.records.run import Run
     from harness.records.store import Store
 
-CONNECT_S = 10.0
+log = logging.getLogger(__name__)
 ALL = "all variants"
 PATIENCE_S = 120.0  # how long a device may be offered by no worker before what is left of it is given up
-FETCH_S = 60.0  # of an answer with its pictures, from the worker that has it
-ASK_S = 1.0  # how often it is looked at who offers what
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What a worker gives back of one device; records travel in the form that is exchanged."""
-
-    records: tuple[str, ...]
-    pictures: tuple[tuple[Picture, ...], ...]
-    skipped: tuple[Skipped, ...]
-
-
-@dataclass(kw_only=True)
-class Kept:
-    """A store in memory, for a worker that has none."""
-
-    records: list[str] = field(default_factory=list)
-    pictures_of: list[tuple[Picture, ...]] = field(default_factory=list)
-
-    def append(self, run: Run, pictures: tuple[Picture, ...] = ()) -> None:
-        self.records.append(run.to_json())
-        self.pictures_of.append(pictures)
-
-    def put_manifest(self, bundle_sha256: str, manifest: Manifest) -> None:
-        return None  # the one who asked has it
-
-    def runs(self) -> Iterator[Run]:
-        return (parse_run(record, where="a record in memory") for record in self.records)
-
-    def manifest(self, bundle_sha256: str) -> Manifest | None:
-        return None
-
-    def pictures(self, run_id: str) -> tuple[Picture, ...]:
-        return ()
-
-    def close(self) -> None:
-        return None
-
-
-def measure_on(archive: bytes, device: str, protocol: Protocol) -> Answer:
-    """What runs on a worker: a session with a zipped bundle on one device of this machine."""
-    kept = Kept()
-    with tempfile.TemporaryDirectory(prefix="edgebundle-cluster-") as folder:
-        path = Path(folder) / "bundle.zip"
-        path.write_bytes(archive)
-        with opened(path) as bundle:
-            result = run_session(bundle, [device], protocol, kept)
-    return Answer(records=tuple(kept.records), pictures=tuple(kept.pictures_of), skipped=result.skipped)
+FETCH_S = 60.0  # of an answer, from the worker that has it
+ASK_S = 1.0  # how often it is looked at who offers what, and what has been measured
 
 
 def run_on_cluster(
@@ -94,15 +48,18 @@ def run_on_cluster(
     address: str,
     on_step: Callable[[Step], None] = lambda step: None,
     patience_s: float = PATIENCE_S,
+    *,
+    resume: bool = False,
 ) -> SessionResult:
     """As `run_session`, on the workers of a Dask scheduler.
 
     What a worker was at when it died is measured anew by another that offers the device; when that cannot be, the device is in the result
-    as failed. Raises UsageError when the scheduler does not answer or a device is offered by nobody.
+    as failed. With `resume` the newest session goes on, also with what its workers had measured and nobody had fetched. Raises UsageError
+    when the scheduler does not answer or a device is offered by nobody, DeviceError when the scheduler goes away.
     """
-    with _connected(address) as client:
-        _same_version(client)
-        offered = _offers(client)
+    with connected(address) as client:
+        check_versions(client)
+        offered = offers(client)
         missing = [name for name in devices if name not in offered]
         if missing:
             known = ", ".join(sorted(offered)) or "none at all"
@@ -110,52 +67,120 @@ def run_on_cluster(
                 f"no worker of {address} offers {missing[0]} (offered: {known}); start one beside it: harness worker {address} -d {missing[0]}."
             )
         if store is not None:
-            store.put_manifest(bundle.sha256, bundle.manifest)
-        archive = _sent(client, _zipped(bundle))
-        tasks = {
-            client.submit(measure_on, archive, device, protocol, resources={device: 1}, pure=False): device
-            for device in dict.fromkeys(devices)
-        }
-        with client.as_current():
-            return _collected(client, tasks, store, on_step, patience_s)
+            send_leftovers(store)
+        session_id, earlier = _resumed(client, bundle, protocol, store) if resume else (uuid.uuid4().hex, [])
+        with delivering(store, session_id) if store is not None else nullcontext() as delivery:
+            if delivery is not None:
+                delivery.put_manifest(bundle.sha256, bundle.manifest)
+            archive = _sent(client, _zipped(bundle))
+            collecting = Collecting(
+                client=client,
+                session=session_id,
+                store=delivery,
+                patience_s=patience_s,
+                address=address,
+                known={run.id for run in earlier},
+            )
+            tasks = {
+                client.submit(
+                    *(beside.measure_on, archive, device, protocol, session_id, done(earlier)),
+                    resources={device: 1},
+                    pure=False,
+                ): device
+                for device in dict.fromkeys(devices)
+            }
+            with client.as_current():
+                skipped = collecting.until_all_answered(tasks, on_step)
+        client.run(beside.forget, session_id, on_error="ignore")  # only now is all of it in the store
+    return SessionResult(runs=tuple(collecting.runs), skipped=skipped, earlier=tuple(earlier))
 
 
-def _collected(
-    client: Client,
-    tasks: dict[Future, str],
-    store: Store | None,
-    on_step: Callable[[Step], None],
-    patience_s: float,
-) -> SessionResult:
-    """Every answer as it comes, until all have come or been given up."""
-    runs: list[Run] = []
-    skipped: list[Skipped] = []
-    total, last_seen = len(tasks), dict.fromkeys(tasks.values(), time.monotonic())
-    while tasks:
-        for future in [future for future in tasks if future.done()]:
-            device = tasks[future]
-            answer = _answer(future, device)
-            if answer is None:
-                continue
-            tasks.pop(future)
-            on_step(Step(device=device, variant=ALL, index=total - len(tasks), total=total))
-            for record, pictures in zip(answer.records, answer.pictures, strict=True):
-                run = parse_run(record, where=f"a record from the worker of {device}")
-                if store is not None:
-                    store.append(run, pictures)
-                runs.append(run)
-            skipped += answer.skipped
-        if not tasks:
-            break
-        offered, now = _offers(client), time.monotonic()
-        last_seen.update({device: now for device in last_seen if device in offered})
-        for future, device in list(tasks.items()):
-            if now - last_seen[device] > patience_s:
+def _resumed(client: Client, bundle: Bundle, protocol: Protocol, store: Store | None) -> tuple[str, list[Run]]:
+    """The newest session of this bundle and protocol, by the store or by what workers hold, and what the store has of it."""
+    asked = client.run(beside.newest, bundle.sha256, protocol.sha256, on_error="ignore").values()
+    there = max((found for found in asked if found is not None), key=lambda found: found.started_at, default=None)
+    try:
+        earlier = resumable(bundle, protocol, store)
+    except UsageError:
+        if there is None:
+            raise
+        return there.session, []
+    last = max(run.started_at for run in earlier)
+    if there is not None and there.session != earlier[0].session and there.started_at > last:
+        return there.session, []
+    return str(earlier[0].session), earlier
+
+
+@dataclass(kw_only=True)
+class Collecting:
+    """Fetches records and answers; `known` are the ids of all records that are the client's."""
+
+    client: Client
+    session: str
+    store: Keeps | None
+    patience_s: float
+    address: str
+    known: set[str]
+    runs: list[Run] = field(default_factory=list)
+    _scheduler_seen: float = field(default_factory=time.monotonic)
+
+    def until_all_answered(self, tasks: dict[Future, str], on_step: Callable[[Step], None]) -> tuple[Skipped, ...]:
+        """Every answer as it comes, until all have come or been given up. Raises DeviceError when the scheduler is gone."""
+        skipped: list[Skipped] = []
+        total, last_seen = len(tasks), dict.fromkeys(tasks.values(), time.monotonic())
+        while tasks:
+            self._check_scheduler()
+            self._fetch()
+            for future in [future for future in tasks if future.done()]:
+                device = tasks[future]
+                answer = _answer(future, device)
+                if answer is None or not self._has_all(answer):
+                    continue
                 tasks.pop(future)
-                future.cancel()
-                skipped.append(_lost(device, f"no worker has offered {device} for {patience_s:g} s"))
-        _wait_for_any(tasks)
-    return SessionResult(runs=tuple(runs), skipped=tuple(skipped))
+                on_step(Step(device=device, variant=ALL, index=total - len(tasks), total=total))
+                skipped += answer.skipped
+            if not tasks:
+                break
+            offered, now = offers(self.client), time.monotonic()
+            last_seen.update({device: now for device in last_seen if device in offered})
+            for future, device in list(tasks.items()):
+                if now - last_seen[device] > self.patience_s:
+                    tasks.pop(future)
+                    future.cancel()
+                    skipped.append(_lost(device, f"no worker has offered {device} for {self.patience_s:g} s"))
+            _wait_for_any(tasks)
+        return tuple(skipped)
+
+    def _fetch(self) -> bool:
+        """Whether there was anything new. A worker that is dying tells nothing: what it has, its successor on the machine will tell."""
+        told = self.client.run(beside.collect, self.session, frozenset(self.known), on_error="ignore")
+        found = False
+        for address, records in (told or {}).items():
+            for record, pictures in records:
+                run = parse_run(record, where=f"a record from the worker {address}")
+                if run.id in self.known:
+                    continue
+                if self.store is not None:
+                    self.store.append(run, pictures)
+                self.known.add(run.id)
+                self.runs.append(run)
+                found = True
+        return found
+
+    def _has_all(self, answer: Answer) -> bool:
+        while not answer.run_ids <= self.known:
+            if not self._fetch():
+                return False
+        return True
+
+    def _check_scheduler(self) -> None:
+        if self.client.status == "running":
+            self._scheduler_seen = time.monotonic()
+        elif self.client.status == "closed" or time.monotonic() - self._scheduler_seen > self.patience_s:
+            raise DeviceError(
+                f"the scheduler at {self.address} went away; what was measured is on its workers' disks: start it and the workers again, "
+                "and go on with 'harness run --cluster ... --resume'."
+            )
 
 
 def _sent(client: Client, archive: bytes) -> Future:
@@ -173,7 +198,7 @@ def _answer(future: Future, device: str) -> Answer | None:
     from distributed import TimeoutError as NotYet
     from distributed.client import FutureCancelledError
 
-    failure = future.exception() if future.status != "cancelled" else FutureCancelledError(future.key, None)
+    failure: Any = future.exception() if future.status != "cancelled" else FutureCancelledError(future.key, None)
     if failure is None:
         try:
             found: Answer = future.result(timeout=FETCH_S)
@@ -186,11 +211,11 @@ def _answer(future: Future, device: str) -> Answer | None:
         why = Skipped(device=device, variant=ALL, reason=str(failure), exit_code=failure.exit_code)
     else:
         why = _lost(device, f"the worker failed with {type(failure).__name__}: {failure}")
-    return Answer(records=(), pictures=(), skipped=(why,))
+    return Answer(run_ids=frozenset(), skipped=(why,))
 
 
 def _lost(device: str, reason: str) -> Skipped:
-    return Skipped(device=device, variant=ALL, reason=f"{reason}; measure it again", exit_code=DeviceError.exit_code)
+    return Skipped(device=device, variant=ALL, reason=f"{reason}; go on with --resume", exit_code=DeviceError.exit_code)
 
 
 def _wait_for_any(tasks: Iterable[Future]) -> None:
@@ -211,62 +236,3 @@ def _zipped(bundle: Bundle) -> bytes:
         for path in tree_files(bundle.root):
             archive.write(path, path.relative_to(bundle.root).as_posix())
     return buffer.getvalue()
-
-
-@contextmanager
-def _connected(address: str) -> Iterator[Client]:
-    try:
-        from distributed import Client
-    except ModuleNotFoundError as error:
-        raise MissingToolError("--cluster needs Dask: pip install 'edgebundle[cluster]'.") from error
-    try:
-        client = Client(address, timeout=CONNECT_S, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"no Dask scheduler answers at {address!r} ({error}); start one with 'dask scheduler' and give its address."
-        ) from error
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-def _workers(client: Client) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = client.scheduler_info(n_workers=-1)["workers"]
-    return found
-
-
-def _offers(client: Client) -> set[str]:
-    return {name for worker in _workers(client).values() for name in worker["resources"]}
-
-
-def _same_version(client: Client) -> None:
-    from harness.release import version
-
-    ours = version()
-    for address, theirs in client.run(version).items():
-        if theirs != ours:
-            raise UsageError(
-                f"the worker {address} has edgebundle {theirs} and this machine has {ours}; install the same."
-            )
-
-
-def serve(address: str, devices: Sequence[str], on_ready: Callable[[str], None]) -> None:
-    """Be a worker that offers these devices until the scheduler ends it or Ctrl-C. Raises UsageError when there is no scheduler."""
-    try:
-        from distributed import Worker
-    except ModuleNotFoundError as error:
-        raise MissingToolError("a worker needs Dask: pip install 'edgebundle[cluster]'.") from error
-
-    async def work() -> None:
-        resources = dict.fromkeys(devices, 1.0)
-        async with Worker(address, nthreads=len(devices), resources=resources, death_timeout=CONNECT_S) as worker:
-            on_ready(worker.address)
-            await worker.finished()
-
-    try:
-        asyncio.run(work())
-    except (OSError, ValueError, RuntimeError, TimeoutError) as error:
-        raise UsageError(
-            f"no Dask scheduler answers at {address!r} ({error}); start one with 'dask scheduler'."
-        ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import typing
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,9 +21,8 @@ from harness.clock import Clock
 from harness.devices.base import Device, Enduring, Measured, Request, SelfPaced, Wakeable
 from harness.errors import UsageError
 from harness.protocol import Protocol, Wanted
-from harness.records.pictures import pictures_of
+from harness.records.pictures import Picture, pictures_of
 from harness.records.run import Conditions, GoldenResult, ProtocolInfo, Run, Sample
-from harness.records.store import Store
 from harness.records.verdict import Verdict
 from harness.session.conditions import wait_for
 from harness.statistics import summarize
@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 
 SETTLE = 0.5  # of the runs: made on top of them, so that a warm-up that is found longer leaves enough
 CHUNK_S = 30.0  # of lasting load between two looks at the device
+
+
+class Keeps(typing.Protocol):
+    """Where a record goes; it is safe on a disk when `append` returns."""
+
+    def append(self, run: Run, pictures: tuple[Picture, ...] = ()) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +61,7 @@ class Timed:
 
 
 def measure_variant(
-    bundle: Bundle, variant: Variant, device: Device, protocol: Protocol, store: Store | None, turn: Turn, clock: Clock
+    bundle: Bundle, variant: Variant, device: Device, protocol: Protocol, store: Keeps | None, turn: Turn, clock: Clock
 ) -> Run:
     """One run, appended to the store. Raises DeviceError, MissingToolError, and MeasurementError for conditions that do not come."""
     plan = protocol.counting() if device.metric == "instructions" else protocol
@@ -113,7 +119,13 @@ def measure_variant(
         delegate_executed=measured.delegate_executed,
         threads=plan.threads,
         protocol=ProtocolInfo(
-            name=plan.name, warmup=plan.warmup, runs=plan.runs, duration_s=plan.duration_s, sha256=protocol.sha256
+            name=plan.name,
+            warmup=plan.warmup,
+            runs=plan.runs,
+            duration_s=plan.duration_s,
+            sha256=protocol.sha256,
+            rounds=protocol.rounds,
+            tolerated=protocol.tolerated,
         ),
         input_sha256=tensors_sha256(request.inputs),
         conditions_start=before,

@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from builder.bundle import Bundle, BundleError, Variant, opened
 from builder.process import kill_running, results_of
 from harness.clock import Clock, WallClock
 from harness.devices import open_device
 from harness.devices.base import Device, Pinnable
-from harness.errors import DeviceError, DeviceLost, HarnessError, MeasurementError, MissingToolError, UsageError
+from harness.errors import (
+    DeviceAbsent,
+    DeviceError,
+    DeviceLost,
+    HarnessError,
+    MeasurementError,
+    MissingToolError,
+    UsageError,
+)
 from harness.protocol import Protocol
+from harness.records.delivery import delivering, send_leftovers
 from harness.records.run import Run
 from harness.records.store import Store
-from harness.session.measurement import Turn, measure_variant
+from harness.session.measurement import Keeps, Turn, measure_variant
 
-if TYPE_CHECKING:
-    from harness.records.pictures import Picture
-
-BACKOFF_S = (2.0, 8.0, 30.0)  # before a device that was lost is tried again; after the last try it is quarantined
+log = logging.getLogger(__name__)
+BACKOFF_S = (
+    2.0,
+    8.0,
+    30.0,
+)  # before a device that was lost is tried again; one that was never there gets the first only
 STARTING_S = (60.0, 90.0)  # after those, for one that was there in this session: a phone that restarts takes minutes
 HERE = ("host", "arm64", "replay")  # kinds that share this computer's processor: measured one after the other
+
+
+Place = tuple[str, str, str, int]  # of a run in its session: kind and id of the device, variant, round
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +75,11 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class SessionResult:
-    """What a session measured, and what it did not."""
+    """What a session measured, and what it did not; `earlier` are its runs from before it was resumed."""
 
     runs: tuple[Run, ...]
     skipped: tuple[Skipped, ...]
+    earlier: tuple[Run, ...] = ()
 
 
 @contextmanager
@@ -89,25 +104,50 @@ def run_session(
 ) -> SessionResult:
     """Measure all variants of a bundle on each device (`KIND` or `KIND:ID`), phones side by side.
 
-    A device that fails is in the result with its reason and the others go on; only bad usage and a store that cannot be
-    written end the session (UsageError, StoreError). Records are appended one by one, so nothing measured is ever lost:
-    with `resume` the last session of the same bundle and protocol in the store goes on with what it lacks.
+    A device that fails is in the result with its reason and the others go on; only bad usage ends the session (UsageError). A record is on
+    this computer's disk before the next measurement starts, and sent on to the store meanwhile; a store that does not take or give back all
+    of them in the end is a StoreError that says where they are. With `resume` the last session of the same bundle and protocol goes on.
     """
     if not bundle.manifest.goldens:
         raise UsageError(
             "the bundle has no golden to measure on and to check against; rebuild it with 'builder convert'."
         )
+    if store is not None and (sent := send_leftovers(store)):
+        log.warning("%d records of earlier sessions that had not reached %s are in it now", sent, store.name)
     earlier = resumable(bundle, protocol, store) if resume else []
-    if store is not None:
-        store.put_manifest(bundle.sha256, bundle.manifest)
+    session_id = (earlier[0].session if earlier else None) or uuid.uuid4().hex
+    with delivering(store, session_id) if store is not None else nullcontext() as delivery:
+        if delivery is not None:
+            delivery.put_manifest(bundle.sha256, bundle.manifest)
+        result = measure_devices(bundle, devices, protocol, delivery, session_id, done(earlier), on_step, clock)
+    return replace(result, earlier=tuple(earlier))
+
+
+def done(runs: Iterable[Run]) -> frozenset[Place]:
+    """What a session that is gone on with has measured."""
+    return frozenset((run.device.kind, run.device.id, run.variant, run.round or 0) for run in runs)
+
+
+def measure_devices(
+    bundle: Bundle,
+    devices: Iterable[str],
+    protocol: Protocol,
+    store: Keeps | None,
+    session_id: str,
+    measured: frozenset[Place] = frozenset(),
+    on_step: Callable[[Step], None] = lambda step: None,
+    clock: Clock | None = None,
+) -> SessionResult:
+    """All devices side by side, without what was `measured`. On an error or Ctrl-C all stop in the middle of what they do, and what was
+    changed on them is taken back."""
     session = _Session(
         bundle=bundle,
         protocol=protocol,
-        store=_Shared(store) if store is not None else None,
+        store=store,
         on_step=on_step,
         clock=clock or WallClock(),
-        id=(earlier[0].session if earlier else None) or uuid.uuid4().hex,
-        done={(run.device.kind, run.device.id, run.variant, run.round or 0) for run in earlier},
+        id=session_id,
+        done=measured,
     )
     lanes = _lanes(devices)
     with ThreadPoolExecutor(max(len(lanes), 1), thread_name_prefix="device") as pool:
@@ -166,28 +206,15 @@ def turns(variants: Sequence[Variant], protocol: Protocol) -> list[tuple[int, Va
     return order
 
 
-class _Shared:
-    """A store that several threads append to."""
-
-    def __init__(self, store: Store) -> None:
-        self._store, self._lock = store, threading.Lock()
-        self.put_manifest, self.runs, self.manifest = store.put_manifest, store.runs, store.manifest
-        self.pictures, self.close = store.pictures, store.close
-
-    def append(self, run: Run, pictures: tuple[Picture, ...] = ()) -> None:
-        with self._lock:
-            self._store.append(run, pictures)
-
-
 @dataclass(kw_only=True)
 class _Session:
     bundle: Bundle
     protocol: Protocol
-    store: Store | None
+    store: Keeps | None
     on_step: Callable[[Step], None]
     clock: Clock
     id: str
-    done: set[tuple[str, str, str, int]]
+    done: frozenset[Place]
     stop: threading.Event = field(default_factory=threading.Event)
 
     def lane(self, names: list[str]) -> list[SessionResult]:
@@ -198,7 +225,7 @@ class _Session:
         runs: list[Run] = []
         skipped: list[Skipped] = []
         left = turns(self.bundle.manifest.variants, self.protocol)
-        total, tries, known = len(left), 0, False
+        total, tries, known, seen = len(left), 0, False, False
         start_c: list[float | None] = []
         while left and not self.stop.is_set():
             before = len(left)
@@ -225,7 +252,8 @@ class _Session:
                 if not left:
                     break  # lost while it was left: all is measured, and what it could not take back the next start repairs
                 tries = 0 if len(left) < before else tries
-                pauses = (*BACKOFF_S, *STARTING_S) if known else BACKOFF_S
+                seen = seen or not isinstance(error, DeviceAbsent)
+                pauses = (*BACKOFF_S, *STARTING_S) if known else BACKOFF_S if seen else BACKOFF_S[:1]
                 if tries == len(pauses):
                     skipped.append(self._given_up(name, f"quarantined after {tries + 1} tries: {error}", error))
                     break

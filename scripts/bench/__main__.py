@@ -18,6 +18,8 @@ from bench.table import show
 # Each is a module beside this one with `measure() -> list[Row]`.
 TOPICS = (
     "spine",
+    "warm",
+    "same",
     "corpus",
     "inputs",
     "android",

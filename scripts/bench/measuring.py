@@ -53,7 +53,7 @@ def apart(factor: float, seed: int) -> Comparison:
 
 
 def share(found: list[Comparison], word: str) -> float:
-    return sum(entry.verdict.words.startswith(word) for entry in found) / len(found)
+    return sum(entry.verdict.startswith(word) for entry in found) / len(found)
 
 
 def comparison_rows() -> list[Row]:

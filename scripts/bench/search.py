@@ -76,7 +76,7 @@ def searched(example: str, work: Path, cache: Path, bytes_: float, cost: float) 
     )
     folder = project(example, work, variant("found", budgets))
     seconds, done = run("builder", "search", folder, "--json", cache=cache)
-    result: dict[str, Any] = json.loads(done.stdout)[0]
+    result: dict[str, Any] = json.loads(done.stdout)["searches"][0]
     return seconds, result
 
 

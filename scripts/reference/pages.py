@@ -50,7 +50,7 @@ def pages() -> dict[str, str]:
             "protocol.toml",
             f"A protocol says how variants are measured. Give its file to `harness run --protocol`. {GENERATED}",
             Protocol,
-            {"Protocol": "The file", "Wanted": "[conditions]", "Pins": "[pins]"},
+            {"Protocol": "The file", "Wanted": "[conditions]", "Pins": "[pins]", "Tolerated": "[tolerated]"},
         ),
         "manifest.md": model_page(
             "manifest.json",
@@ -73,8 +73,10 @@ def pages() -> dict[str, str]:
                 "SourceAgreement": "Agreement of an import",
                 "FrozenNorms": "Frozen norms",
                 "Ranking": "Ranking",
+                "Phone": "Phone",
                 "Tool": "Tool",
                 "FileHash": "Hash of a file",
+                "FailedVariant": "Failed variant",
             },
         ),
         "run-record.md": model_page(
@@ -91,6 +93,8 @@ def pages() -> dict[str, str]:
                 "TimeInState": "Time in state",
                 "GoldenResult": "Golden check",
                 "OpDevice": "Device of an operator",
+                "Tolerated": "Tolerated shares",
+                "Verdict": "Verdict",
                 "Sample": "Sample",
                 "Reading": "Reading",
                 "TextReading": "Text reading",

@@ -26,13 +26,17 @@ def unpacked(text: str, kind: str) -> np.ndarray[Any, Any]:
 
 def texts() -> dict[str, str]:
     """The text of every file by its name."""
-    from scripts.vectors import pictures, tiling, yuv
+    from scripts.vectors import choice, phones, pictures, probes, tiling, verdicts, yuv
 
     files: dict[str, tuple[str, Callable[[], list[Case]]]] = {
         "tiling.json": (tiling.ABOUT, tiling.cases),
         "pictures.json": (pictures.ABOUT, pictures.cases),
         "transparency.json": (pictures.TRANSPARENCY, pictures.transparent),
         "yuv.json": (yuv.ABOUT, yuv.cases),
+        "verdicts.json": (verdicts.ABOUT, verdicts.cases),
+        "probes.json": (probes.ABOUT, probes.cases),
+        "phones.json": (phones.ABOUT, phones.cases),
+        "choice.json": (choice.ABOUT, choice.cases),
     }
     return {name: _text(about, make()) for name, (about, make) in files.items()}
 

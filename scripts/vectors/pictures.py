@@ -7,7 +7,8 @@ from typing import Any, Literal
 import numpy as np
 
 from builder.bundle import Binding, TensorSpec
-from builder.bundle.tensors import on_white, pixels_to_tensor, tensor_to_pixels, to_artifact
+from builder.bundle.pictures import on_white
+from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels, to_artifact
 from scripts.vectors.files import Case, packed
 
 ABOUT = (

@@ -49,6 +49,12 @@ class CompiledTests:
         names = [name for name in self.names if name.endswith(only)]
         return process.run([*argv, *names], timeout_s=LIMIT_S, check=False)
 
+    def run_limited(self, main: str, argument: Path, blocks: int) -> process.Completed:
+        """Run one program of the tests where no file may have more than `blocks` kilobytes, as on a disk that is full."""
+        argv: list[str | Path] = ["bash", "-c", f'ulimit -f {blocks} && exec "$@"', "limited", "java", *compiler.JVM]
+        argv += ["-XX:-UsePerfData", "-cp", compiler.class_path([*self.classes, *self.libraries]), main, argument]
+        return process.run(argv, timeout_s=LIMIT_S, check=False)
+
     def run_jmh(self, work: Path) -> list[dict[str, Any]]:
         """JMH's records of the library's own cost a frame, in milliseconds."""
         tests = self.classes[0]

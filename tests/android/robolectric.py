@@ -114,7 +114,7 @@ def _compile(
         work / "template.xml",
         library=PROJECT / "sdk/src/main/AndroidManifest.xml",
     )
-    aapt2.write_named_manifest(work / "template.xml", NAMESPACE, work / "AndroidManifest.xml")
+    aapt2.write_named_manifest(work / "template.xml", NAMESPACE, "Small", work / "AndroidManifest.xml")
     aapt2.compile_resources(main / "res", work / "resources.zip")
     aapt2.link(
         resources=work / "resources.zip",

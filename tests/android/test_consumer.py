@@ -57,7 +57,15 @@ def resolve(repository: Path, version: str, work: Path) -> Path:
         encoding="utf-8",
     )
     plugin = ":".join(maven.PLUGIN)
-    argv = ["mvn", "-B", "-q", "-f", work / "pom.xml", f"{plugin}:build-classpath", "-Dmdep.outputFile=classpath.txt"]
+    argv: list[str | Path] = [
+        "mvn",
+        "-B",
+        "-q",
+        "-f",
+        work / "pom.xml",
+        f"{plugin}:build-classpath",
+        "-Dmdep.outputFile=classpath.txt",
+    ]
     process.run(argv, timeout_s=LIMIT_S)
     paths = [Path(p) for p in (work / "classpath.txt").read_text(encoding="utf-8").strip().split(os.pathsep)]
     names = {path.name.rpartition("-")[0] for path in paths}
@@ -79,7 +87,8 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> Linked:
             Catalogue.read(PROJECT),
             {**TOOL_PATHS, **prebuilt_runtime(), "framework-min": (Wanted(alias="android-min", alone=True),)},
         )
-        runtime = [maven.jar_of(archive, work) for archive in found["runtime-tflite"]]
+        # The bundle has no GPU variant, so the library's pom brings no GPU delegate.
+        runtime = [maven.jar_of(archive, work) for archive in found["runtime-tflite"] if "gpu" not in archive.name]
         classes = maven.jar_of(library, work)
         compiler.kotlinc(
             compiler=found["kotlinc"],
@@ -88,6 +97,19 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> Linked:
             module="consumer",
             out=work / "classes",
         )
+        argv: list[str | Path] = [
+            "javac",
+            "-Xlint:all",
+            "-Werror",
+            "-proc:none",
+            "--release",
+            "17",
+            "-d",
+            work / "classes",
+        ]
+        # The newest framework's classes are of a newer Java than ours.
+        argv += ["-cp", compiler.class_path([*found["framework-min"], classes, *found["stdlib"]])]
+        process.run([*argv, *sorted(SOURCES.glob("*.java"))], timeout_s=LIMIT_S)
         compiler.jar([work / "classes"], work / "consumer.jar")
         with zipfile.ZipFile(library) as aar:
             (work / "proguard.txt").write_bytes(aar.read("proguard.txt"))
@@ -116,7 +138,11 @@ def test_consumer_links_through_r8_full_mode(linked: Linked) -> None:
     """The app compiles against the library alone and R8, with its warnings on, misses no class; what it uses is in the dex."""
     assert linked.messages == ""
     dex = b"".join(path.read_bytes() for path in linked.dex)
-    for name in (b"Lorg/example/consumer/Consumer;", b"Lorg/tensorflow/lite/Interpreter;"):
+    for name in (
+        b"Lorg/example/consumer/Consumer;",
+        b"Lorg/example/consumer/JavaConsumer;",
+        b"Lorg/tensorflow/lite/Interpreter;",
+    ):
         assert name in dex
     assert len(dex) < 250_000  # kotlinx-coroutines included
 

@@ -11,6 +11,7 @@ import pytest
 from builder.targets.mobile import mobile_root
 from harness.records.run import read_jsonl
 from scripts.vectors.files import FOLDER
+from tests.android.api import FILE, public_api, undocumented
 from tests.android.jvm import compiled_tests
 from tests.bundles import make_bundle
 
@@ -30,7 +31,7 @@ def test_kotlin_tests_pass(test_data: Path) -> None:
     """All JUnit tests of the SDK pass: manifest, codec bit for bit, real TensorFlow Lite inference, fallback, records."""
     output = (test_data / "out" / "junit.txt").read_text(encoding="utf-8")
     assert (found := re.search(r"OK \((\d+) tests\)", output)) is not None, output[-4000:]
-    assert int(found[1]) >= 60
+    assert int(found[1]) >= 110
 
 
 def test_app_records_are_run_records(test_data: Path) -> None:
@@ -46,6 +47,23 @@ def test_app_records_are_run_records(test_data: Path) -> None:
     assert without.golden_reason == "the bundle carries no golden"
     assert broken.golden is not None
     assert broken.golden.psnr_db == -200
+
+
+def test_a_full_disk_leaves_no_file(tmp_path: Path) -> None:
+    """A copy that the system cuts at 65,536 of 200,000 bytes is refused in words, and nothing is left of it."""
+    done = compiled_tests().run_limited("org.edgebundle.sdk.core.FullDiskKt", tmp_path / "copies", 64)
+    assert done.stdout.startswith("refused: "), done.stdout + done.stderr
+    assert "left: []" in done.stdout
+
+
+def test_the_public_api_is_the_one_that_was_agreed_on() -> None:
+    """A change of what apps may call is seen in a file of its own: `python -m tests.android.api` writes it anew."""
+    assert public_api() == FILE.read_text(encoding="utf-8")
+
+
+def test_everything_public_says_what_it_is_for() -> None:
+    """No public class or function of the sources is without its comment."""
+    assert undocumented() == []
 
 
 def test_core_is_pure_jvm() -> None:

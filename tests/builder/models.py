@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from builder.backends.support import SupportedPlan
 from builder.bundle import TensorSpec
 from builder.graph.model import Model
 from builder.precision.layers import layer_table
 from builder.precision.plan import Choice, ResolvedPlan
 from builder.precision.scheme import SCHEMES
+from builder.workers.messages import SharedKeys, VariantJob
 
 if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
@@ -150,3 +153,18 @@ def plan_of(schemes: dict[str, str]) -> ResolvedPlan:
         layer: Choice(scheme=SCHEMES[scheme], rule=number) for number, (layer, scheme) in enumerate(schemes.items())
     }
     return ResolvedPlan(rules=(), choices=choices, fallback=None)
+
+
+def variant_job(
+    backend: str, source: Path, plan: ResolvedPlan, *, calibration: tuple[Path, ...] = (), key: str = "key"
+) -> VariantJob:
+    """A job as a step makes it, for tests of its parts."""
+    return VariantJob(
+        backend=backend,
+        delegate="all" if backend == "coreml" else "xnnpack",
+        source=source,
+        plan=SupportedPlan(requested=plan, plan=plan, reasons={}),
+        keys=SharedKeys(legalized=key, floats=key, observed=key),
+        calibration=calibration,
+        evaluation=(),
+    )

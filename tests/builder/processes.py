@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from builder.workers.messages import LOG
 from builder.workers.servers import CHOICE
 
 WAIT_S = 120.0
@@ -29,7 +30,8 @@ def workers_in(cache: Path) -> list[int]:
     found = []
     for pid in psutil.pids():
         with contextlib.suppress(OSError):  # it ended, or is another user's
-            if Path(os.readlink(f"/proc/{pid}/fd/1")).is_relative_to(cache):
+            output = Path(os.readlink(f"/proc/{pid}/fd/1"))
+            if output.is_relative_to(cache) and output.name == LOG:
                 found.append(pid)
     return found
 

@@ -53,15 +53,21 @@ class Postgres:
         self._run(
             "initdb", "-D", self.root / "data", "-U", "tester", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync"
         )
+        self.start()
+        return self
+
+    def start(self) -> None:
         options = f"-c listen_addresses= -c unix_socket_directories={self.root} -c fsync=off"
         self._run(
             "pg_ctl", "start", "-w", "-D", self.root / "data", "-l", self.root / "data" / "server.log", "-o", options
         )
-        return self
+
+    def stop(self) -> None:
+        """pg_ctl ends the process whose id the data directory names."""
+        self._run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", self.root / "data")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """pg_ctl ends the process whose id the data directory names."""
-        self._run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", self.root / "data")
+        self.stop()
         shutil.rmtree(self.root)

@@ -68,13 +68,12 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     ("words", "message"),
     [
         (("reprot",), "did you mean 'report'?"),
-        (("show", "x.sqlite", "--jsno"), "there is no option '--jsno' (did you mean '--json'?)"),
+        (("show", "x.sqlite", "--jsno"), "there is no option '--jsno'; did you mean '--json'?"),
         (("run", "b", "-d", "host", "--protocol", "quik"), "did you mean 'quick'?"),
         (("run", "b", "-d", "hots"), "did you mean 'host'?"),
         (("run", "none-such", "-d", "host"), "none-such does not exist"),
         (("show", "none.sqlite"), "none.sqlite does not exist; measure first"),
         (("run", "b"), "required: -d/--device"),
-        ((), "required: COMMAND"),
     ],
 )
 def test_bad_usage_is_one_sentence_and_exit_2(words: tuple[str, ...], message: str, tmp_path: Path) -> None:
@@ -95,6 +94,9 @@ def test_run_show_check_report_from_end_to_end(small_bundle: Path, tmp_path: Pat
     assert [run["variant"] for run in document["runs"]] == ["tflite-fp32", "executorch-fp32"]
     assert document["skipped"][0]["variant"] == "coreml-fp32"
     assert done.stderr == ""
+    again = harness("run", small_bundle, "-d", "host", "-o", tmp_path / "runs.sqlite", "--resume")
+    assert again.returncode == 0, again.stderr
+    assert "nothing was left to measure: all 2 runs of the session are in" in again.stderr
     shown = harness("show", tmp_path / "runs.sqlite")
     assert "tflite-fp32" in shown.stdout
     assert len(json.loads(harness("show", tmp_path / "runs.sqlite", "--json").stdout)["runs"]) == 2
@@ -127,14 +129,14 @@ def test_quiet_says_nothing_but_the_result(small_bundle: Path, tmp_path: Path) -
         (
             (make_run(verdict="unstable: noise"), make_run(variant="b", verdict="invalid: golden")),
             5,
-            "1 of 2 runs are invalid",
+            "1 of 2 measurements are invalid",
         ),
         ((make_run(verdict="invalid: golden"), make_run()), 0, ""),  # measured again, and good
         ((), 2, "holds no runs to check"),
     ],
 )
 def test_check_is_a_gate(runs: tuple[Run, ...], code: int, message: str, tmp_path: Path) -> None:
-    """0 for good runs, 5 before 7 for bad ones, and only the latest run of a variant on a device counts."""
+    """0 for good runs, 5 before 7 for bad ones, and only the newest session of a variant on a device counts."""
     done = harness("check", stored(tmp_path / "runs.sqlite", *runs))
     assert done.returncode == code
     assert message in done.stderr
@@ -245,10 +247,10 @@ def test_a_report_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_interrupt_ends_with_130_and_keeps_what_was_measured(small_bundle: Path, tmp_path: Path) -> None:
-    """SIGINT and SIGTERM in the middle of a session: exit 130, one sentence, and the store can be read."""
+    """SIGINT, SIGTERM and SIGHUP (a closed ssh, told twice) in the middle of a session: exit 130, one sentence, and the store can be read."""
     plan = tmp_path / "long.toml"
     plan.write_text("warmup = 1\nruns = 5\nrounds = 500\nmemory_pass = false\n", encoding="utf-8")
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         store = tmp_path / f"{number}.sqlite"
         argv = [
             sys.executable,
@@ -268,6 +270,8 @@ def test_interrupt_ends_with_130_and_keeps_what_was_measured(small_bundle: Path,
             while _count(store) < 1 and time.monotonic() < limit and process.poll() is None:
                 os.sched_yield()
             process.send_signal(number)
+            if number == signal.SIGHUP:
+                process.send_signal(number)
             _, stderr = process.communicate(timeout=60)
         assert process.returncode == 130, stderr
         assert stderr == "harness: interrupted; what was measured before is kept.\n"

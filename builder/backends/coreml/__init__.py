@@ -6,12 +6,14 @@ Core ML runs on macOS and iOS only. Elsewhere the saved program is executed by `
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from builder.backends.base import Lowered, Runner, Seen, StoredLayer
+from builder.backends.base import Execution, Lowered, Runner, Seen, StoredLayer
 from builder.bundle import Binding, Coverage, TensorSpec, tree_bytes
 from builder.errors import InputError
 from builder.graph.model import Model
@@ -177,6 +179,15 @@ def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]
     if sys.platform == "darwin":
         return CoreMLRunner(path, inputs, outputs)
     return InterpreterRunner(path, inputs, outputs, threads)
+
+
+def execution(delegate: str) -> Execution:
+    """Core ML itself on macOS; the interpreter proves the numbers of the saved program, not what Core ML makes of it."""
+    _known(delegate)
+    why = (
+        None if sys.platform == "darwin" else "Core ML runs on Apple's systems alone: the saved program was interpreted"
+    )
+    return Execution(runtime=runtime_name(), open=partial(runner, threads=os.cpu_count() or 1), unproven=why)
 
 
 def runtime_name() -> str:

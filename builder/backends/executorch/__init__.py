@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.backends.base import Lowered, Runner, Seen, StoredLayer
+from builder.backends.base import Execution, Lowered, Runner, Seen, StoredLayer
 from builder.bundle import Binding, Coverage
 from builder.errors import InputError
 from builder.graph.model import Model
@@ -132,6 +134,12 @@ def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]
     from builder.backends.executorch.runtime import ExecuTorchRunner
 
     return ExecuTorchRunner(path, inputs, outputs, threads)
+
+
+def execution(delegate: str) -> Execution:
+    """The ExecuTorch runtime of this machine."""
+    _known(delegate)
+    return Execution(runtime=runtime_name(), open=partial(runner, threads=os.cpu_count() or 1))
 
 
 def runtime_name() -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from builder.backends.base import Lowered, Seen
 from builder.backends.executorch.schemes import all_in_half
 from builder.bundle import Binding, TensorSpec
-from builder.errors import ConversionError, EdgebundleError
+from builder.errors import ConversionError, EdgebundleError, reason_of
 from builder.graph.model import Model
 from builder.graph.origins import Origin, origins
 from builder.precision.plan import ResolvedPlan
@@ -34,10 +34,8 @@ def convert(model: Model, plan: ResolvedPlan, seen: Seen) -> tuple[bytes, Lowere
     except EdgebundleError:
         raise
     except Exception as error:  # the converter raises whatever its passes raise; the worker's log has the rest
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
         raise ConversionError(
-            f"ExecuTorch cannot convert the model ({reason}); replace the operation it names."
+            f"ExecuTorch cannot convert the model ({reason_of(error)}); replace the operation it names."
         ) from error
     return content, Lowered(inputs=_bindings(model.inputs), outputs=_bindings(model.outputs), origins=left)
 

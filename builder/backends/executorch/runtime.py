@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.bundle import Binding
 from builder.bundle.tensors import from_artifact, to_artifact
-from builder.errors import MissingToolError, VerificationError
+from builder.errors import MissingToolError, VerificationError, reason_of
 
 if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
@@ -56,5 +56,4 @@ class ExecuTorchRunner:
         }
 
     def _refused(self, what: str, error: RuntimeError) -> str:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return f"{self._path.name} does not {what} in {runtime_name()} ({first}); change the plan of the layers it was asked for, or the operation."
+        return f"{self._path.name} does not {what} in {runtime_name()} ({reason_of(error)}); change the plan of the layers it was asked for, or the operation."

@@ -5,11 +5,13 @@ Reading back, running and coverage import neither torch's converters nor the qua
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.backends.base import Lowered, Runner, Seen, StoredLayer
+from builder.backends.base import Execution, Lowered, Runner, Seen, StoredLayer
 from builder.bundle import Binding, Coverage
 from builder.errors import InputError
 from builder.graph.model import Model
@@ -109,17 +111,22 @@ def stored_layers(path: Path) -> tuple[StoredLayer, ...]:
 
 
 def coverage(path: Path, delegate: str) -> Coverage:
-    """What the delegate takes: XNNPACK as the runtime on this machine decides it, the GPU delegate as its published support predicts."""
-    from builder.backends.tflite.gpu import predicted_coverage
+    """What the delegate takes, as the runtime on this machine decides it; the GPU's is predicted where there is no driver for it."""
+    from builder.backends.tflite.gpu.drivers import find_drivers
+    from builder.backends.tflite.gpu.predict import predicted_coverage
+    from builder.backends.tflite.gpu.run import executed_coverage
     from builder.backends.tflite.runtime import xnnpack_coverage
 
     _known(delegate)
-    return predicted_coverage(path) if delegate == "gpu" else xnnpack_coverage(path)
+    if delegate != "gpu":
+        return xnnpack_coverage(path)
+    drivers = find_drivers()
+    return executed_coverage(path, drivers[0]) if drivers else predicted_coverage(path)
 
 
 def predicted(path: Path, delegate: str) -> tuple[Coverage, ...]:
     """The GPU delegate's, for a file that is made for XNNPACK."""
-    from builder.backends.tflite.gpu import predicted_coverage
+    from builder.backends.tflite.gpu.predict import predicted_coverage
 
     return () if delegate == "gpu" else (predicted_coverage(path),)
 
@@ -129,6 +136,29 @@ def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]
     from builder.backends.tflite.runtime import LiteRtRunner
 
     return LiteRtRunner(path, inputs, outputs, threads)
+
+
+def execution(delegate: str) -> Execution:
+    """The GPU accelerator where a driver is there for it; it is a proof in fp16, in which phones compute."""
+    from builder.backends.tflite.gpu.drivers import find_drivers
+    from builder.backends.tflite.gpu.run import GpuRunner
+    from builder.backends.tflite.gpu.run import runtime_name as gpu_name
+
+    _known(delegate)
+    on_cpu = partial(runner, threads=os.cpu_count() or 1)
+    if delegate != "gpu":
+        return Execution(runtime=runtime_name(), open=on_cpu)
+    drivers = find_drivers()
+    if not drivers:
+        why = "no software GPU was there: the CPU gave the pictures, and what the GPU takes is predicted"
+        return Execution(runtime=runtime_name(), open=on_cpu, unproven=why)
+    driver = drivers[0]
+    why_not = None if driver.half else f"{driver} computes in fp32 alone, GPUs of phones in fp16"
+    return Execution(
+        runtime=gpu_name(driver, driver.half),
+        open=partial(GpuRunner, driver=driver, half=driver.half),
+        unproven=why_not,
+    )
 
 
 def runtime_name() -> str:

@@ -11,7 +11,7 @@ from builder.backends.tflite.graph import Graph, read_graph
 from builder.backends.tflite.match import find_layers
 from builder.backends.tflite.names import name_tensors
 from builder.bundle import Binding, TensorSpec
-from builder.errors import ConversionError, VerificationError
+from builder.errors import ConversionError, VerificationError, reason_of
 from builder.graph.model import Model
 
 LITERT_TORCH = "litert-torch"
@@ -97,7 +97,7 @@ def _convert(model: Model) -> bytes:
             content: bytes = litert_torch.convert(wrapped, samples).model_content()
     except Exception as error:  # the converter raises whatever its layers raise; the worker's log has the rest
         raise ConversionError(
-            f"litert-torch cannot convert the model ({_first_line(error)}); replace the operation it names."
+            f"litert-torch cannot convert the model ({reason_of(error)}); replace the operation it names."
         ) from error
     return content
 
@@ -145,8 +145,3 @@ def _binding(spec: TensorSpec, tensor: int, index: int, graph: Graph, route: str
     return Binding.model_validate(
         {"name": spec.name, "index": index, "layout": layout, "shape": found.shape, "dtype": _TYPES[found.dtype]}
     )
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

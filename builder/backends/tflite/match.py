@@ -38,7 +38,6 @@ _SOURCES = {
     "conv_transpose2d": ("TRANSPOSE_CONV",),
     "linear": ("FULLY_CONNECTED",),
 }
-_CALLS = ("aten.conv2d.", "aten.conv_transpose2d.", "aten.linear.")
 _SAMPLE = 1024  # values compared before all are: most pairs of layers differ at once
 
 
@@ -69,7 +68,7 @@ def all_uses(graph: Graph) -> list[Use]:
 def find_layers(graph: Graph, model: Model) -> dict[str, tuple[Use, ...]]:
     """The ops of every layer, in order of execution. Raises VerificationError for a layer that is not in the file."""
     free = {use.op.index: use for use in all_uses(graph)}
-    calls = _calls(model)
+    calls = model.calls()
     found: dict[str, list[Use]] = {layer.name: [] for layer in model.layers.layers}
     for scaled in (False, True):  # scaled: the converter multiplied a later constant into the weights
         wanting = [layer for layer in calls if not (scaled and found[layer.name])]
@@ -94,26 +93,11 @@ def find_layers(graph: Graph, model: Model) -> dict[str, tuple[Use, ...]]:
     return {name: tuple(uses) for name, uses in found.items()}
 
 
-def _calls(model: Model) -> list[Layer]:
-    """The layer of every call in order of execution: tied weights appear once a call."""
-    signature = model.program.graph_signature
-    keys = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-    by_weight = {layer.weight: layer for layer in model.layers.layers}
-    calls = []
-    for node in model.program.graph.nodes:
-        if node.op == "call_function" and len(node.args) > 1:
-            layer = by_weight.get(keys.get(getattr(node.args[1], "name", ""), ""))
-            if layer is not None and str(node.target).startswith(_CALLS):
-                calls.append(layer)
-    return calls
-
-
 def _bias(model: Model, layer: Layer) -> Array | None:
     import numpy as np
 
-    if layer.bias is None:
-        return None
-    return np.asarray(model.program.state_dict[layer.bias].detach().numpy(), np.float32)
+    found = model.bias(layer)
+    return None if found is None else np.asarray(found, np.float32)
 
 
 def _bias_differs(graph: Graph, op: Op, expected: Array | None) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.bundle import SourceAgreement, TensorSpec
-from builder.errors import MissingToolError, SourceError, UnsupportedOperation
+from builder.errors import MissingToolError, SourceError, UnsupportedOperation, reason_of
 from builder.project.config import Config, InputSection
 from builder.sources.loaded import Loaded
 
@@ -53,7 +53,7 @@ def load(path: Path, config: Config) -> Loaded:
         program = torch.export.export(imported.module(), tuple(torch.from_numpy(sample[spec.name]) for spec in specs))
     except Exception as error:  # torch.export raises what its many parts raise
         raise UnsupportedOperation(
-            f"torch.export cannot capture the Keras model {path}: {_line(error)}; its layers {', '.join(islands) or 'all known'} run as Keras "
+            f"torch.export cannot capture the Keras model {path}: {reason_of(error)}; its layers {', '.join(islands) or 'all known'} run as Keras "
             "has them: use layers that are supported, or export the model to ONNX."
         ) from error
 
@@ -94,7 +94,7 @@ def inspect(path: Path) -> Facts:
         return _inspect_h5(path)
     except (zipfile.BadZipFile, KeyError, OSError, ValueError, EOFError, RuntimeError) as error:
         raise SourceError(
-            f"the model {path} is damaged or no whole Keras model ({_line(error)}); save it again with model.save."
+            f"the model {path} is damaged or no whole Keras model ({reason_of(error)}); save it again with model.save."
         ) from error
 
 
@@ -149,7 +149,7 @@ def read(keras: Any, path: Path) -> Any:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises what its layers' from_config raise
         raise SourceError(
-            f"Keras {keras.__version__} cannot load the model {path}: {_line(error)}; custom layers have to be replaced by Keras's own or by keras.ops."
+            f"Keras {keras.__version__} cannot load the model {path}: {reason_of(error)}; custom layers have to be replaced by Keras's own or by keras.ops."
         ) from error
     model.trainable = False
     for variable in model.variables:
@@ -195,8 +195,3 @@ def _check(section: InputSection, has: Sequence[int | None], dtype: str) -> None
         raise SourceError(
             f"the model takes {dtype} for input {section.name!r} but builder.toml says {section.dtype}; correct 'dtype'."
         )
-
-
-def _line(error: Exception) -> str:
-    text = [line for line in str(error).strip().splitlines() if line.strip()]
-    return text[0] if text else type(error).__name__

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.bundle import SourceAgreement, TensorSpec
-from builder.errors import SourceError
+from builder.errors import SourceError, reason_of
 from builder.project.config import Config
 from builder.sources.loaded import Loaded
 
@@ -57,7 +57,7 @@ def load(path: Path, config: Config) -> Loaded:
         program = torch.export.export(imported.module(quantizers=False), arguments)
     except Exception as error:  # torch.export raises what its many parts raise
         raise SourceError(
-            f"torch.export cannot capture the import of {path}: {str(error).splitlines()[0]}; please report the model."
+            f"torch.export cannot capture the import of {path}: {reason_of(error)}; please report the model."
         ) from error
 
     def gate(

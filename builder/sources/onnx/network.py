@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from builder.errors import SourceError
+from builder.errors import SourceError, reason_of
 from builder.sources.network import Call, Imported, Operand, Step, Weight
 from builder.sources.onnx.graph import Node, Values
 from builder.sources.onnx.names import NAME_SCOPES, dotted, layer_name
@@ -68,7 +68,7 @@ class _Builder:
         except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
             shapes = ", ".join(str(list(v.shape)) for v in values if v is not None)
             raise SourceError(
-                f"node {node.name!r} ({node.op}) rejects inputs of shapes {shapes}: {str(error).splitlines()[0]}; "
+                f"node {node.name!r} ({node.op}) rejects inputs of shapes {shapes}: {reason_of(error)}; "
                 "correct 'shape' of the inputs in builder.toml, or the exported graph."
             ) from error
         results = list(result) if isinstance(result, tuple | list) else [result]
@@ -197,7 +197,7 @@ def to_torch(tensor: object) -> Tensor:
         )
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
         raise SourceError(
-            f"the stored tensor {name!r} cannot be read ({str(error).splitlines()[0]}); export it again."
+            f"the stored tensor {name!r} cannot be read ({reason_of(error)}); export it again."
         ) from error
 
 

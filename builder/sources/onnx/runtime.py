@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from builder.errors import SourceError
+from builder.errors import SourceError, reason_of
 from builder.sources.onnx.bound import TO_NCHW, TO_NHWC, BoundInput, BoundOutput
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Reference:
             found = self._session.run([b.value for b in self._outputs], feed)
         except Exception as error:  # the runtime's errors have no common base but this
             raise SourceError(
-                f"ONNX Runtime rejects inputs of the shapes in builder.toml: {str(error).splitlines()[0]}; correct 'shape' of the inputs."
+                f"ONNX Runtime rejects inputs of the shapes in builder.toml: {reason_of(error)}; correct 'shape' of the inputs."
             ) from error
         return {b.name: np.asarray(value) for b, value in zip(self._outputs, found, strict=True)}
 
@@ -69,9 +69,7 @@ def _session(model: Path | bytes, *, optimized: bool = False) -> Any:
             str(model) if isinstance(model, Path) else model, options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # the runtime's errors have no common base but this
-        raise SourceError(
-            f"ONNX Runtime cannot load the model: {str(error).splitlines()[0]}; export it again."
-        ) from error
+        raise SourceError(f"ONNX Runtime cannot load the model: {reason_of(error)}; export it again.") from error
 
 
 def inner_values(model: ModelProto, feed: Mapping[str, Array], names: Sequence[str]) -> Tensors:

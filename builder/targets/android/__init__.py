@@ -8,18 +8,19 @@ import tempfile
 from pathlib import Path
 
 from builder.bundle import Bundle, file_sha256, tree_files
-from builder.errors import ConfigError, VerificationError
+from builder.errors import ConfigError
 from builder.storage import cache
 from builder.suggest import did_you_mean
 from builder.targets.android import gradle, tools
 from builder.targets.android.aab import build_aab
 from builder.targets.android.aar import build_aar
 from builder.targets.android.apk import build_apk
-from builder.targets.android.audit import audit, with_exceptions
+from builder.targets.android.audit import audit
+from builder.targets.android.execute.findings import executed_findings
 from builder.targets.android.host import HostApp, prebuilt
 from builder.targets.android.host.flavours import FLAVOURS, Flavour, flavour_of
 from builder.targets.android.project import BUILT, write_project
-from builder.targets.base import Finding, Need, PackageRequest, PackageResult
+from builder.targets.base import Finding, Need, PackageRequest, PackageResult, judged
 from builder.targets.mobile import mobile_root
 from builder.targets.subset import subset
 
@@ -61,23 +62,22 @@ def package(request: PackageRequest) -> PackageResult:
         _check_delegates(bundle, flavour)
         build = _by_gradle if request.options.with_gradle else _built_in
         files, audited = build(request, bundle, flavour, project)
+        ran = executed_findings(audited, bundle) if request.options.execute else ()
         left_out = sorted({v.id for v in request.bundle.manifest.variants} - {v.id for v in bundle.manifest.variants})
     findings = [finding for path in audited for finding in _audited(path, request)]
+    findings += ran
     if left_out:
         message = f"leaves out {', '.join(left_out)}: it carries the runtime of {flavour.backend} only; --runtime takes another."
         findings.append(
             Finding(level="info", code="left-out", file=request.bundle.manifest.model.name, message=message)
         )
-    for finding in findings:
-        if finding.level == "error":
-            raise VerificationError(f"{finding.file} {finding.message}")
-    return PackageResult(files=tuple(files), findings=tuple(findings))
+    return PackageResult(files=tuple(files), findings=judged(findings, request.options.allow))
 
 
 def _audited(path: Path, request: PackageRequest) -> tuple[Finding, ...]:
     """The gate: our own checks, which start no Java; `builder inspect` asks Android's verifier too."""
     application_id = None if path.suffix == ".aar" else request.application_id
-    return with_exceptions(audit(path, application_id=application_id, second_opinion=False), request.options.allow)
+    return audit(path, application_id=application_id, second_opinion=False)
 
 
 def _built_in(

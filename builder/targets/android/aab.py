@@ -57,7 +57,9 @@ def write_unsigned(request: PackageRequest, bundle: Bundle, host: HostApp, proje
         assets = list(bundle_entries(bundle))
         own = {f"assets/edgebundle/{v.file}" for v in bundle.manifest.variants} if packed else set()
         base = [entry for entry in assets if entry.name not in own]
-        apkzip.write(work / "base.zip", [*_linked(work / "base.apk"), *_code(host, bundle), *base, notices_entry(host)])
+        apkzip.write(
+            work / "base.zip", [*_linked(work / "base.apk"), *_code(host, bundle), *base, notices_entry(host, bundle)]
+        )
         modules = [work / "base.zip"]
         if packed:
             modules.append(work / f"{PACK}.zip")

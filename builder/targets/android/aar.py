@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from builder.bundle import Bundle
+from builder.bundle import Bundle, tree_files
 from builder.errors import ConfigError
 from builder.targets.android import apkzip
 from builder.targets.android.apk import bundle_entries
 from builder.targets.android.apkzip import OTHER_ALIGNMENT, Entry
 from builder.targets.android.catalogue import Catalogue, Library
-from builder.targets.android.host import NOTICES, HostApp, consumer_rules
+from builder.targets.android.host import HostApp, consumer_rules, kotlin_sources
 from builder.targets.android.host.maven import EXCLUDE_ALL
-from builder.targets.android.licences import runtime_licences
+from builder.targets.android.licences import library_licences, notices_name
 from builder.targets.base import PackageRequest
 
 NAMESPACE = "org.edgebundle.sdk"
@@ -37,7 +37,7 @@ def build_aar(request: PackageRequest, bundle: Bundle, host: HostApp, project: P
     given = runtime.file if runtime is not None else None
     catalogue = Catalogue.read(project)
     if given is None:
-        needed = [_dependency(catalogue.libraries[alias], "aar") for alias in host.flavour.published]
+        needed = [_dependency(catalogue.libraries[alias], "aar") for alias in host.flavour.published_for(bundle)]
     else:  # the archive that the library was compiled against travels beside it
         beside = Library(group=group, artifact=f"{artifact}-runtime", version=version)
         shutil.copyfile(given, _place(out, beside))
@@ -45,7 +45,9 @@ def build_aar(request: PackageRequest, bundle: Bundle, host: HostApp, project: P
         needed = [_dependency(beside, "aar")]
         needed += [_dependency(catalogue.libraries[w.alias], w.packaging, alone=w.alone) for w in host.flavour.wanted]
     needed += [_dependency(catalogue.libraries[alias], "jar") for alias in ("kotlin-stdlib", "coroutines")]
+    apkzip.write(aar.with_name(f"{artifact}-{version}-sources.jar"), _sources(host, project))
     _finish(aar, _pom(own, request, needed))
+    _list_version(aar.parent.parent, own)
     return aar
 
 
@@ -57,13 +59,37 @@ def _place(out: Path, library: Library) -> Path:
 
 
 def _finish(aar: Path, pom: str) -> None:
-    """The pom beside an archive, and the checksums of both."""
+    """The pom beside an archive, and the checksums of all that lies there."""
     described = aar.with_name(f"{aar.stem}.pom")  # a version has dots of its own
     described.write_text(pom, encoding="utf-8")
-    for file in (aar, described):
-        for name in CHECKSUMS:
-            digest = hashlib.new(name, file.read_bytes()).hexdigest()
-            file.with_name(f"{file.name}.{name}").write_text(digest, encoding="ascii")
+    for file in sorted(aar.parent.iterdir()):
+        _sum(file)
+
+
+def _sum(file: Path) -> None:
+    for name in CHECKSUMS:
+        digest = hashlib.new(name, file.read_bytes()).hexdigest()
+        file.with_name(f"{file.name}.{name}").write_text(digest, encoding="ascii")
+
+
+def _list_version(folder: Path, library: Library) -> None:
+    """What Maven and Gradle read to find the versions of a library. It names no time, so that equal requests give equal bytes."""
+    listing = folder / "maven-metadata.xml"
+    version = escape(library.version)
+    listing.write_text(
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<metadata>\n  <groupId>{escape(library.group)}</groupId>\n'
+        f"  <artifactId>{escape(library.artifact)}</artifactId>\n  <versioning><latest>{version}</latest><release>{version}</release>"
+        f"<versions><version>{version}</version></versions></versioning>\n</metadata>\n",
+        encoding="utf-8",
+    )
+    _sum(listing)
+
+
+def _sources(host: HostApp, project: Path) -> Iterator[Entry]:
+    """The library's Kotlin, which Android Studio shows with its comments."""
+    for folder in kotlin_sources(project / "sdk", host.flavour):
+        for path in tree_files(folder):
+            yield Entry(name=path.relative_to(folder).as_posix(), source=path)
 
 
 def coordinates(request: PackageRequest) -> tuple[str, str, str]:
@@ -84,8 +110,10 @@ def _entries(request: PackageRequest, bundle: Bundle, host: HostApp, project: Pa
     yield Entry(name="proguard.txt", source=rules.encode())
     metadata = f"aarFormatVersion=1.0\naarMetadataVersion=1.0\nminCompileSdk={host.versions['minSdk']}\n"
     yield Entry(name="META-INF/com/android/build/gradle/aar-metadata.properties", source=metadata.encode())
-    # Nothing in it was made elsewhere: runtimes come by the pom, with licences of their own.
-    yield Entry(name=f"assets/{NOTICES}", source=runtime_licences(()).encode())
+    model = bundle.manifest.model.name
+    needed = [*host.flavour.published_for(bundle), "kotlin-stdlib", "kotlinx-coroutines"]
+    notices = library_licences(project, model, bundle.manifest.licences, needed)
+    yield Entry(name=notices_name(model), source=notices.encode())
     yield from bundle_entries(bundle)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from builder.bundle import BUNDLE_FOLDER, Bundle, tree_files
 from builder.targets.android import apkzip
 from builder.targets.android.apkzip import LIBRARY_ALIGNMENT, MODEL_ALIGNMENT, OTHER_ALIGNMENT, Entry
-from builder.targets.android.host import NOTICES, HostApp, aapt2
+from builder.targets.android.host import HostApp, aapt2
+from builder.targets.android.licences import notices_name
 from builder.targets.android.signing import keys, signature
 from builder.targets.base import PackageRequest
 
@@ -29,14 +30,17 @@ def write_unsigned(request: PackageRequest, bundle: Bundle, host: HostApp, out: 
     with tempfile.TemporaryDirectory(prefix="edgebundle-link-") as folder:
         linked = Path(folder) / "linked.apk"
         link(request, host, linked)
-        apkzip.write(out, [*_linked(linked), *code_entries(host, bundle), notices_entry(host), *bundle_entries(bundle)])
+        apkzip.write(
+            out, [*_linked(linked), *code_entries(host, bundle), notices_entry(host, bundle), *bundle_entries(bundle)]
+        )
 
 
 def link(request: PackageRequest, host: HostApp, out: Path, *more: str) -> None:
     """Resources and manifest with the request's id and versions, as an APK without code. `more` goes to aapt2."""
     with tempfile.TemporaryDirectory(prefix="edgebundle-manifest-") as folder:
         manifest = Path(folder) / "AndroidManifest.xml"
-        aapt2.write_named_manifest(host.manifest, request.application_id, manifest)
+        label = aapt2.app_label(request.bundle.manifest.model.name)
+        aapt2.write_named_manifest(host.manifest, request.application_id, label, manifest)
         aapt2.link(
             resources=host.resources,
             manifest=manifest,
@@ -88,9 +92,9 @@ def needed_libraries(host: HostApp, bundle: Bundle) -> set[str]:
     return {PurePosixPath(name).name for name in host.libraries} - unneeded
 
 
-def notices_entry(host: HostApp) -> Entry:
+def notices_entry(host: HostApp, bundle: Bundle) -> Entry:
     """The licences of the libraries inside."""
-    return Entry(name=f"assets/{NOTICES}", source=host.notices)
+    return Entry(name=notices_name(bundle.manifest.model.name), source=host.notices)
 
 
 def _alignment(name: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ NAMED = {
 }
 TEXTS = ("LICENSE", "LICENSE.txt", "META-INF/LICENSE", "META-INF/LICENSE.txt", "NOTICE", "META-INF/NOTICE")
 UNKNOWN = "unknown"
+OWN = "Apache-2.0"
+NOTICES_FOLDER = "edgebundle-notices"  # in the assets; one file a bundle, for an app may have several
 
 
 def licence_of(archive: Path) -> tuple[str, str]:
@@ -27,7 +30,7 @@ def licence_of(archive: Path) -> tuple[str, str]:
         names = set(opened.namelist())
         texts = [opened.read(name).decode(errors="replace") for name in TEXTS if name in names]
     text = "\n".join(texts)
-    named = next((licence for start, licence in NAMED.items() if archive.name.startswith(start)), None)
+    named = _named(archive.name)
     if named is None and "Apache License" in text:
         named = "Apache-2.0"
     return named or UNKNOWN, text
@@ -39,6 +42,23 @@ def runtime_licences(archives: Sequence[Path]) -> str:
     lines = [f"{name}: {licence}" for name, licence, _ in found]
     texts = dict.fromkeys(text.strip() for _, _, text in found if text.strip())
     return "\n".join(["Libraries in this app and their licences", "", *lines, ""]) + "\n\n".join(["", *texts]) + "\n"
+
+
+def library_licences(project: Path, model: str, licences: Sequence[str], needed: Sequence[str]) -> str:
+    """The text of a library: its own licence and the model's, whose files are inside, and those of what its pom brings."""
+    lines = [f"edgebundle SDK: {OWN}", *(f"model {model}: {licence}" for licence in licences)]
+    lines += [f"{name} (comes by the pom): {_named(name) or UNKNOWN}" for name in needed]
+    text = (project / "LICENSE").read_text(encoding="utf-8").strip()
+    return "\n".join(["Libraries in this app and their licences", "", *lines, ""]) + "\n\n\n" + text + "\n"
+
+
+def notices_name(model: str) -> str:
+    """Where a package of this model tells its licences."""
+    return f"assets/{NOTICES_FOLDER}/{re.sub(r'[^A-Za-z0-9_.-]+', '_', model).lstrip('.') or 'model'}.txt"
+
+
+def _named(file: str) -> str | None:
+    return next((licence for start, licence in NAMED.items() if file.startswith(start)), None)
 
 
 def listed(notices: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from builder.bundle import BUNDLE_FOLDER, Bundle, tree_files
+from builder.targets.android.host.aapt2 import app_label
 from builder.targets.android.host.flavours import flavour_of
 from builder.targets.base import PackageRequest
 
@@ -27,9 +28,11 @@ def write_project(request: PackageRequest, bundle: Bundle, sources: Path, out: P
     text = properties.read_text(encoding="utf-8")
     values = {
         "applicationId": request.application_id,
+        "appLabel": app_label(request.bundle.manifest.model.name),
         "versionName": request.version_name,
         "versionCode": str(request.version_code),
         "runtime": flavour_of(request.options.runtime).backend,
+        "gpu": str(any(v.delegate == "gpu" for v in bundle.manifest.variants)).lower(),
         "vulkan": str(any(v.delegate == "vulkan" for v in bundle.manifest.variants)).lower(),
     }
     lines = [_with_value(line, values) for line in text.splitlines()]

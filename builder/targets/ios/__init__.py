@@ -7,10 +7,10 @@ import tempfile
 from pathlib import Path
 
 from builder.bundle import Bundle, file_sha256, tree_files
-from builder.errors import ConfigError, VerificationError
+from builder.errors import ConfigError
 from builder.storage import cache
 from builder.suggest import did_you_mean
-from builder.targets.base import Finding, Need, PackageRequest, PackageResult
+from builder.targets.base import Finding, Need, PackageRequest, PackageResult, judged
 from builder.targets.ios import xcode
 from builder.targets.ios.app import make_app, write_ipa
 from builder.targets.ios.audit import audit_app, audit_ipa
@@ -68,10 +68,7 @@ def package(request: PackageRequest) -> PackageResult:
         findings.append(
             Finding(level="info", code="left-out", file=request.bundle.manifest.model.name, message=message)
         )
-    for finding in findings:
-        if finding.level == "error" and finding.code not in request.options.allow:
-            raise VerificationError(f"{finding.file} {finding.message}")
-    return PackageResult(files=tuple(files), findings=tuple(findings))
+    return PackageResult(files=tuple(files), findings=judged(findings, request.options.allow))
 
 
 def _make(name: str, request: PackageRequest, bundle: Bundle) -> tuple[Path, list[Finding]]:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from builder import backends, process
 from builder.bundle import MANIFEST, Bundle, Manifest
-from builder.errors import MissingToolError, VerificationError
-from builder.storage.cache import code_sha256, content_key, entry, publishing, versions
+from builder.errors import MissingToolError, VerificationError, reason_of
+from builder.storage.cache import code_sha256, content_key, publishing, versions, whole
 
 CHECK_S = 600.0
 
@@ -30,7 +30,7 @@ def check_models(bundle: Bundle) -> None:
             "Core ML files are checked before they are packed, which needs coremltools: pip install 'edgebundle[coreml]'."
         )
     key = _key(bundle.manifest)
-    if entry("checked", key).is_dir():
+    if whole("checked", key) is not None:
         return
     with tempfile.TemporaryDirectory(prefix="edgebundle-check-") as folder:
         report = Path(folder) / "failure.json"
@@ -44,8 +44,9 @@ def check_models(bundle: Bundle) -> None:
         if report.is_file():
             raise VerificationError(json.loads(report.read_text(encoding="utf-8"))["message"])
         if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            raise VerificationError(f"the Core ML files cannot be checked ({last[:300]}); convert them again.")
+            raise VerificationError(
+                f"the Core ML files cannot be checked ({reason_of(done.stderr)}); convert them again."
+            )
     with publishing("checked", key):
         pass
 

@@ -6,10 +6,10 @@ import tempfile
 from pathlib import Path
 
 from builder.bundle import file_sha256, tree_files
-from builder.errors import ConfigError, VerificationError
+from builder.errors import ConfigError
 from builder.storage import cache
 from builder.suggest import did_you_mean
-from builder.targets.base import Finding, Need, PackageRequest, PackageResult
+from builder.targets.base import Finding, Need, PackageRequest, PackageResult, judged
 from builder.targets.mobile import mobile_root
 from builder.targets.subset import subset
 from builder.targets.web import node
@@ -57,7 +57,4 @@ def package(request: PackageRequest) -> PackageResult:
     if left:
         message = f"leaves out {', '.join(left)}: a browser runs TFLite files only."
         findings.append(Finding(level="info", code="left-out", file=out.name, message=message))
-    for finding in findings:
-        if finding.level == "error" and finding.code not in request.options.allow:
-            raise VerificationError(f"{finding.file} {finding.message}")
-    return PackageResult(files=(out,), findings=tuple(findings))
+    return PackageResult(files=(out,), findings=judged(findings, request.options.allow))

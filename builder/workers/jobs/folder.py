@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,13 +26,23 @@ def stage(folder: Path, text: str) -> None:
     temporary.replace(folder / STAGE)
 
 
-def load_source(folder: Path) -> tuple[Model, SourceResult]:
-    """The source job's result as a model. Its program was written by ourselves, into our own cache."""
+def read_source(folder: Path) -> SourceResult:
+    """The source job's result without its program."""
+    return SourceResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
+
+
+def load_source(folder: Path, rewritten: Path | None = None) -> tuple[Model, SourceResult]:
+    """The source job's result as a model, or what was made of its program. Both were written by ourselves, into our own cache."""
     import torch
 
-    source = SourceResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
-    program = torch.export.load(folder / PROGRAM)
+    source = read_source(folder)
+    program = torch.export.load(rewritten or folder / PROGRAM)
     return Model(program=program, inputs=source.inputs, outputs=source.outputs, layers=source.layers), source
+
+
+def remove(path: Path) -> None:
+    """A file or a directory, if it is there."""
+    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def write_golden(

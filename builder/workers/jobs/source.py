@@ -10,6 +10,10 @@ from builder.graph.culprit import name_overflow
 from builder.graph.refusals import refuse_what_no_file_holds
 from builder.graph.samples import read_sample
 from builder.graph.tiling import tiling_facts
+from builder.project.config import source_kind
+from builder.quality.declared import OutputCheck
+from builder.sources.recorder import recording
+from builder.sources.repeatable import require_repeatable
 from builder.workers.jobs.folder import stage, write_golden
 from builder.workers.messages import PROGRAM, SourceJob, SourceResult
 
@@ -21,11 +25,16 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
     import numpy as np
     import torch
 
-    from builder.sources import load_checked
+    from builder.sources import checkpoint, load_checked
     from builder.sources.frozen_norms import freeze_norms
 
     stage(folder, "load")
-    model, agreement = load_checked(job.config, job.folder, job.evaluation)
+    with recording(job.folder) as recorder:
+        model, agreement = load_checked(job.config, job.folder, job.evaluation)
+        if source_kind(job.config.model.source) == "factory":
+            stage(folder, "build the network again")
+            require_repeatable(lambda: checkpoint.filled_module(job.folder, job.config), recorder.modules())
+        used = recorder.used()
     refuse_what_no_file_holds(model.program)
     frozen = None
     if job.config.legalize.freeze_norms:
@@ -35,6 +44,7 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
     module = model.program.module()
     (folder / "reference").mkdir()
     golden_inputs, golden_references = [], []
+    check = OutputCheck(outputs=model.outputs, whose="the source model")
     for number, path in enumerate(job.evaluation):
         stage(folder, f"source model on evaluation data {number + 1}/{len(job.evaluation)}")
         sample = read_sample(path, model.inputs)
@@ -50,10 +60,12 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
                 raise VerificationError(
                     f"the source model gives NaN or infinite values in {name!r} for {path.name}{by}; no artifact of it can be right."
                 )
+        check.add(outputs)
         np.savez(folder / "reference" / f"{number:04d}.npz", **outputs)  # type: ignore[arg-type]
         if number < job.goldens:
             golden_inputs.append(write_golden(folder, f"golden-{number}.input", sample, model.inputs))
             golden_references.append(write_golden(folder, f"golden-{number}.reference", outputs, model.outputs))
+    warnings = check.judge()
     stage(folder, "tiles against the whole")
     first = read_sample(job.evaluation[0], model.inputs) if job.evaluation else {}
     tiling = tiling_facts(model.program, model.inputs, model.outputs, first.get(model.inputs[0].name))  # type: ignore[arg-type]
@@ -66,4 +78,6 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         imported=agreement,
         frozen_norms=frozen,
         tiling=tiling,
+        warnings=warnings,
+        used=used,
     )

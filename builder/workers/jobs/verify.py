@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,13 +23,13 @@ if TYPE_CHECKING:
 
 def run_verify(job: VerifyJob, folder: Path) -> VerifyResult:
     stage(folder, "run")
-    backend = BACKENDS[job.variant.backend]
     inputs: Tensors = {
         tensor.name: golden_tensor(job.root, tensor, spec).astype(spec.dtype)
         for tensor, spec in zip(job.golden.inputs, job.inputs, strict=True)
     }
     variant = job.variant
-    runner = backend.runner(job.root / variant.file, variant.inputs, variant.outputs, os.cpu_count() or 1)
+    execution = BACKENDS[variant.backend].execution(variant.delegate)
+    runner = execution.open(job.root / variant.file, variant.inputs, variant.outputs)
     runner = logical(runner, variant.inputs, variant.outputs, (*job.inputs, *job.outputs))
     outputs = runner(inputs)
     expected = next(e.tensors for e in job.golden.expected if e.variant == job.variant.id)
@@ -42,7 +41,7 @@ def run_verify(job: VerifyJob, folder: Path) -> VerifyResult:
             psnrs.append(psnr_db(as_golden(outputs[spec.name], spec, tensor.encoding), want, peak_of(spec, want)))
         worst[what] = round(min(psnrs), 2)
     return VerifyResult(
-        runtime=backend.runtime_name(),
+        runtime=execution.runtime,
         psnr_db=worst["golden"],
         source_psnr_db=worst["source"],
         seam_error=seam_error(job, runner, inputs),
@@ -68,7 +67,7 @@ def seam_error(job: VerifyJob, runner: Runner, inputs: Tensors) -> float | None:
         return tensor_to_pixels(runner({source.name: pixels_to_tensor(part, source)})[result.name], result)
 
     try:
-        tiler = Tiler.of(*pixels.shape[:2], int(tiling.scale or 1), tiling)
+        tiler = Tiler.of(pixels.shape[0], pixels.shape[1], int(tiling.scale or 1), tiling)
     except InputError:  # of a bundle from before the limit: no phone makes such tiles
         return None
     _, seam = tiler.run(enlarged(pixels, tiler.multiple), render)

@@ -36,7 +36,7 @@ from harness.devices.runner.result import (
     refusal,
     write_inputs,
 )
-from harness.errors import DeviceError, DeviceLost, MissingToolError, UsageError
+from harness.errors import DeviceAbsent, DeviceError, DeviceLost, MissingToolError, UsageError
 from harness.probes.counters import counted, printed_use
 from harness.protocol import Pins
 from harness.records.run import Conditions, DeviceInfo, ProcessorUse, Reading, TextReading
@@ -75,7 +75,7 @@ def chosen(listed: list[Listed], device_id: str | None) -> Listed:
         for device in listed:
             if device.serial == device_id:
                 return device
-        raise DeviceLost(f"{device_id} is not connected; connect it and check 'harness devices'.")
+        raise DeviceAbsent(f"{device_id} is not connected; connect it and check 'harness devices'.")
     usable = [device for device in listed if device.problem is None]
     if len(usable) > 1:
         serials = ", ".join(f"-d {KIND}:{device.serial}" for device in usable)

@@ -14,6 +14,7 @@ from harness.probes.load import background_load, load_average, processor_time
 from harness.probes.power import battery_current, battery_voltage
 from harness.probes.screen import airplane_mode, screen
 from harness.probes.temperature import device_temperature, service_sensors, thermal_status, zone_sensors
+from harness.records.phone import model_name, soc_name
 from harness.records.run import Conditions, DeviceInfo, Reading, TextReading
 
 PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]$", re.MULTILINE | re.DOTALL)
@@ -79,8 +80,10 @@ def device_info(kind: str, serial: str, known: Mapping[str, str]) -> DeviceInfo:
     return DeviceInfo(
         kind=kind,
         id=serial,
-        model=_joined(known, "ro.product.manufacturer", "ro.product.model"),
+        model=_model(known),
         soc=_soc(known),
+        board=_text(known, "ro.product.board"),
+        hardware=_text(known, "ro.hardware"),
         os=TextReading(value=f"Android {version.value}" + (f" (API {level})" if level else ""))
         if version.value
         else version,
@@ -127,12 +130,17 @@ def _text(known: Mapping[str, str], name: str) -> TextReading:
     return TextReading(value=value) if value else TextReading(reason=f"the device does not set {name}")
 
 
-def _joined(known: Mapping[str, str], first: str, second: str) -> TextReading:
-    text = " ".join(filter(None, (known.get(first, "").strip(), known.get(second, "").strip())))
-    return TextReading(value=text) if text else _text(known, second)
+def _model(known: Mapping[str, str]) -> TextReading:
+    name = model_name(known.get("ro.product.manufacturer"), known.get("ro.product.model"))
+    return TextReading(value=name) if name else TextReading(reason="the device does not set ro.product.model")
 
 
 def _soc(known: Mapping[str, str]) -> TextReading:
-    """ro.soc.* exist from Android 12 on; before, the board's platform is the nearest name."""
-    soc = _joined(known, "ro.soc.manufacturer", "ro.soc.model")
-    return soc if soc.value else _text(known, "ro.board.platform")
+    """ro.soc.* exist from Android 12 on, and apps are told no other name."""
+    name = soc_name(known.get("ro.soc.manufacturer"), known.get("ro.soc.model"))
+    if name is not None:
+        return TextReading(value=name)
+    platform = known.get("ro.board.platform", "").strip()
+    return TextReading(
+        reason="the device does not set ro.soc.model" + (f"; its platform is {platform}" if platform else "")
+    )

@@ -8,7 +8,7 @@ import socket
 from builder import process
 from harness.devices.android.adb import Listed, listed_devices
 from harness.devices.android.adb_program import tell_replaced, usable_adb, version_of
-from harness.errors import DeviceError, DeviceLost, MissingToolError, UsageError
+from harness.errors import DeviceAbsent, DeviceError, MissingToolError, UsageError
 
 PAIR_S = 30.0
 CONNECT_S = 30.0
@@ -96,13 +96,13 @@ def _connect(address: str) -> None:
     try:
         done = process.run([usable_adb(), "connect", address], timeout_s=CONNECT_S, check=False)
     except process.ToolError as error:
-        raise DeviceLost(f"{address} cannot be connected ({error}); check that it is in this network.") from error
+        raise DeviceAbsent(f"{address} cannot be connected ({error}); check that it is in this network.") from error
     tell_replaced(done.stderr)
     said = " ".join(f"{done.stdout} {done.stderr}".split())
     if "connected to" in said or "failed to authenticate" in said:
         return
     reason = said.removeprefix(f"failed to connect to '{address}': ")
-    raise DeviceLost(
+    raise DeviceAbsent(
         f"{address} cannot be connected ({reason}); switch on 'Wireless debugging' on the phone, take address and port from that page (the "
         "port changes each time), and pair once with 'harness pair'."
     )

@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from builder.bundle import MANIFEST, Variant
+from builder.errors import reason_of
 from harness.cache import cache_root
 from harness.devices.base import Device, Measured, Request
 from harness.devices.ios.link import App, Inducing, Link, chosen_app
@@ -99,7 +100,7 @@ class IosApp:
             with contextlib.suppress(DeviceError):  # a small file stays there
                 self._link.remove([file], identifier)
         except (DeviceError, ValidationError) as error:
-            why = str(error).splitlines()[0].rstrip(".")
+            why = reason_of(error) if isinstance(error, ValidationError) else str(error).rstrip(".")
             return Conditions(
                 temperature_c=Reading(unit="degC", reason=why),
                 thermal_status=Reading(unit="status", reason=why),

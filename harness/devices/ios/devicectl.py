@@ -61,7 +61,7 @@ class Devicectl:
             kind="ios",
             id=str(self._hardware.get("udid") or self._id),
             model=_text(self._hardware.get("productType"), "model"),
-            soc=_text(cast("dict[str, object]", self._hardware.get("cpuType") or {}).get("name"), "chip"),
+            soc=TextReading(reason="devicectl tells the instruction set of its chip only"),
             os=_text(f"iOS {version}" if (version := self._device.get("osVersionNumber")) else None, "system"),
             build=_text(self._device.get("osBuildUpdate"), "build"),
             abi=TextReading(value="arm64"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,14 +19,22 @@ DEFAULT_STORE = "runs.sqlite"
 class Store(Protocol):
     """Records in the order in which they were appended, with their pictures and the manifests of what was measured.
 
-    Each append is complete and safe on disk when it returns. Everything raises StoreError.
+    Each append is complete and safe on disk when it returns. Everything raises StoreError. `name` is the same for everybody on this
+    computer who opens the store.
     """
+
+    @property
+    def name(self) -> str: ...
 
     def append(self, run: Run, pictures: tuple[Picture, ...] = ()) -> None: ...
 
     def put_manifest(self, bundle_sha256: str, manifest: Manifest) -> None: ...
 
     def runs(self) -> Iterator[Run]: ...
+
+    def has(self, run_ids: Sequence[str]) -> set[str]:
+        """Those of the runs that can be read back."""
+        ...
 
     def manifest(self, bundle_sha256: str) -> Manifest | None: ...
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import StoreError
-from harness.records.run import Run, read_jsonl
+from harness.records.run import Run, parse_run, read_jsonl, torn
 
 if TYPE_CHECKING:
     from builder.bundle import Manifest
@@ -23,6 +23,25 @@ class JsonLinesStore:
         self.path = path
         if not create and not path.is_file():
             raise StoreError(f"{path} does not exist; measure first with 'harness run BUNDLE -d host -o {path}'.")
+
+    @property
+    def name(self) -> str:
+        return str(self.path.absolute())
+
+    def has(self, run_ids: Sequence[str]) -> set[str]:
+        wanted, found = set(run_ids), set[str]()
+        if not self.path.exists():
+            return found
+        try:
+            with self.path.open(encoding="utf-8", errors="surrogateescape") as stream:
+                for number, line in enumerate(stream, 1):
+                    if any(run_id in line for run_id in wanted) and not torn(
+                        line
+                    ):  # a store of years is not parsed for one
+                        found.add(parse_run(line, where=f"{self.path} line {number}").id)
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be read ({error.strerror}); check its permissions.") from error
+        return found & wanted
 
     def append(self, run: Run, pictures: tuple[Picture, ...] = ()) -> None:
         try:

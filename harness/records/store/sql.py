@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +19,11 @@ if TYPE_CHECKING:
     from builder.bundle import Manifest
     from harness.records.pictures import Picture
 
+log = logging.getLogger(__name__)
 LOCK_WAIT_S = 10.0  # how long an append waits for another writer, and an opening for the server
 CREATING = 7_340_021  # any number of our own: the advisory lock under which PostgreSQL's tables are made
 PACKAGES = {"psycopg": "'edgebundle[postgres]'"}
+MOST_ASKED = 500  # ids in one query
 LAYOUT = 1  # of the tables; the records inside carry a schema of their own
 
 
@@ -89,7 +93,10 @@ class SqlStore:
             raise MissingToolError(
                 f"this database needs the Python package {error.name}: pip install {PACKAGES.get(str(error.name), error.name)}."
             ) from error
-        if sqlite:
+        self._file = Path(parsed.database).absolute() if sqlite and parsed.database else None
+        self._is: tuple[int, int] | None = None
+        if self._file is not None:
+            self.name = str(self._file)
             event.listen(self._engine, "connect", _sqlite_pragmas)
         try:
             self._prepare(create=create)
@@ -117,13 +124,30 @@ class SqlStore:
                 )
             with self._engine.connect() as connection:
                 number: int = connection.execute(self._tables.tables["layout"].select()).scalar_one()
+        self._is = self._identity()
         if number > LAYOUT:
             raise StoreError(
                 f"{self.name} has layout {number} but this edgebundle reads up to {LAYOUT}; upgrade edgebundle."
             )
 
+    def _identity(self) -> tuple[int, int] | None:
+        """Of the file behind the path; None for a server, and for a file that is gone."""
+        try:
+            found = os.stat(self._file) if self._file is not None else None
+        except OSError:
+            return None
+        return (found.st_dev, found.st_ino) if found is not None else None
+
+    def _same_file(self) -> None:
+        """Make the store anew where its file was deleted or replaced: an open connection would go on writing into what nobody can read."""
+        if self._file is not None and self._identity() != self._is:
+            log.warning("%s was deleted or replaced by another program; it is made anew", self.name)
+            self._engine.dispose()
+            self._prepare(create=True)
+
     def append(self, run: Run, pictures: tuple[Picture, ...] = ()) -> None:
         table, links, records = (self._tables.tables[name] for name in ("pictures", "run_pictures", "runs"))
+        self._same_file()
         with self._guard(), self._writing() as connection:
             connection.execute(records.insert(), {"id": run.id, "record": run.to_json()})
             for picture in pictures:
@@ -133,6 +157,7 @@ class SqlStore:
                 connection.execute(links.insert(), row)
 
     def put_manifest(self, bundle_sha256: str, manifest: Manifest) -> None:
+        self._same_file()
         row = {"bundle_sha256": bundle_sha256, "manifest": manifest.to_json()}
         with self._guard(), self._writing() as connection:
             _insert_if_new(connection, self._tables.tables["manifests"], row)
@@ -144,6 +169,20 @@ class SqlStore:
         with self._guard(), self._engine.connect() as connection:
             for row in connection.execute(select(table.c.sequence, table.c.record).order_by(table.c.sequence)):
                 yield parse_run(row.record, where=f"{self.name} record {row.sequence}")
+
+    def has(self, run_ids: Sequence[str]) -> set[str]:
+        from sqlalchemy import select
+
+        self._same_file()
+        table = self._tables.tables["runs"]
+        found: set[str] = set()
+        with self._guard(), self._engine.connect() as connection:
+            for start in range(0, len(run_ids), MOST_ASKED):
+                query = select(table.c.id, table.c.record).where(table.c.id.in_(run_ids[start : start + MOST_ASKED]))
+                found.update(
+                    parse_run(row.record, where=f"{self.name} record {row.id}").id for row in connection.execute(query)
+                )
+        return found
 
     def manifest(self, bundle_sha256: str) -> Manifest | None:
         from sqlalchemy import select

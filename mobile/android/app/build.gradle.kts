@@ -11,6 +11,7 @@ android {
         targetSdk = libs.versions.targetSdk.get().toInt()
         versionName = providers.gradleProperty("edgebundle.versionName").get()
         versionCode = providers.gradleProperty("edgebundle.versionCode").get().toInt()
+        manifestPlaceholders["appLabel"] = providers.gradleProperty("edgebundle.appLabel").get()
         ndk { abiFilters += listOf("arm64-v8a", "x86_64") }
     }
     flavorDimensions += "runtime"

@@ -28,8 +28,10 @@ android {
 
 dependencies {
     "tfliteApi"(libs.litert)
-    "tfliteApi"(libs.litert.gpu)
-    "tfliteApi"(libs.litert.gpu.api)
+    // The GPU delegate is compiled against always, and carried where a variant of the bundle is for it.
+    val gpu = if (providers.gradleProperty("edgebundle.gpu").get().toBoolean()) "tfliteApi" else "tfliteCompileOnly"
+    gpu(libs.litert.gpu)
+    gpu(libs.litert.gpu.api)
     "executorchApi"(if (providers.gradleProperty("edgebundle.vulkan").get().toBoolean()) libs.executorch.vulkan else libs.executorch.android)
     api(libs.coroutines)
     testImplementation(libs.junit)

@@ -18,7 +18,7 @@ from builder.bundle import Bundle
 from builder.errors import ConversionError
 from builder.graph.model import Model
 from builder.project.config import VariantSection
-from builder.workers.jobs.lowering import require_parity
+from builder.workers.jobs.shared import require_parity
 from tests.builder.models import picture_model, samples, seeded
 from tests.builder.projects import make_project
 

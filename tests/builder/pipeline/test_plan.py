@@ -17,9 +17,9 @@ from builder.backends.support import check_support
 from builder.errors import ConfigError
 from builder.precision.plan import load_plan, resolve
 from builder.precision.presets import plan_path, preset_names
-from builder.precision.ranges import PLAIN, CalibrationSettings
+from builder.precision.ranges import CalibrationSettings
 from builder.project.config import VariantSection
-from tests.builder.models import Mixed, picture_model, plan_of, seeded
+from tests.builder.models import Mixed, picture_model, plan_of, seeded, variant_job
 from tests.builder.projects import edit, make_project
 
 
@@ -64,7 +64,7 @@ def test_plan_shows_every_backend_and_what_it_refuses(project: Path) -> None:
     """With --all-backends refusals of backends that the variant does not name are shown with the reason, and exit 0."""
     done = plan(project, "--all-backends", "--json")
     assert done.returncode == 0, done.stderr
-    planned = {variant["id"]: variant for variant in json.loads(done.stdout)}
+    planned = {variant["id"]: variant for variant in json.loads(done.stdout)["variants"]}
     assert len(planned) == 6
     core = planned["tflite-xnnpack-plan on coreml (all)"]
     assert core["what_if"]
@@ -87,7 +87,7 @@ def test_plan_shows_what_becomes_of_norms(tmp_path: Path) -> None:
         with (project / "plan.toml").open("a", encoding="utf-8") as file:
             file.write(rules)
         done = plan(project, "--all-backends", "--json")
-        for variant in json.loads(done.stdout):
+        for variant in json.loads(done.stdout)["variants"]:
             (row,) = [layer for layer in variant["layers"] if layer["op"] == "norm"]
             norms.setdefault(rules, {})[variant["backend"]] = (row["rule"], row["requested"], row["scheme"])
         assert done.returncode == (2 if rules else 0)
@@ -132,15 +132,10 @@ def test_a_preset_is_converted_like_a_plan(project: Path, tmp_path: Path) -> Non
 
 def test_calibration_is_streamed_and_tells_how_far_it_is(project: Path, tmp_path: Path) -> None:
     """A sample is read when it is asked for, and the stage names its number and how many there are."""
-    from builder.workers.jobs.lowering import counted
-    from builder.workers.messages import VariantJob
+    from builder.workers.jobs.shared import counted
 
     files = tuple(sorted((project / "calibration").iterdir()))
-    job = VariantJob(
-        backend="tflite", delegate="xnnpack", source=tmp_path, rules=(), requested={}, schemes={}, reasons={},
-        between="float", calibration_settings=PLAIN, observed_key="", evaluation=(),
-        calibration=(*files, tmp_path / "never read.png"),
-    )  # fmt: skip
+    job = variant_job("tflite", tmp_path, plan_of({}), calibration=(*files, tmp_path / "never read.png"))
     told: list[str] = []
     stream = counted(job, picture_model(seeded(Mixed)), told.append)
     for number, _ in enumerate(files):
@@ -152,20 +147,16 @@ def test_calibration_is_streamed_and_tells_how_far_it_is(project: Path, tmp_path
 def test_two_plans_calibrate_once(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What calibration saw is kept by content: another plan of the same network and samples reads it."""
     from builder.workers.jobs.lowering import prepared
-    from builder.workers.messages import VariantJob
 
     monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
 
     model = picture_model(seeded(Mixed))
     files = tuple(sorted((project / "calibration").iterdir()))
-    job = VariantJob(
-        backend="executorch", delegate="xnnpack", source=tmp_path, rules=(), requested={}, schemes={}, reasons={},
-        between="float", calibration_settings=CalibrationSettings(correct_biases=True), observed_key="once", evaluation=(),
-        calibration=files,
-    )  # fmt: skip
+    job = variant_job("executorch", tmp_path, plan_of({}), calibration=files, key="once")
+    settings = CalibrationSettings(correct_biases=True)
     told: list[str] = []
     for scheme in ("dynamic_wi8_afp32", "static_wi8_ai8"):
-        plan = replace(plan_of(dict.fromkeys(model.layers.names(), scheme)), calibration=job.calibration_settings)
+        plan = replace(plan_of(dict.fromkeys(model.layers.names(), scheme)), calibration=settings)
         before = {name: tensor.clone() for name, tensor in model.program.state_dict.items()}
         changed = prepared(model, plan, job, told.append).program.state_dict
         assert {n for n, t in before.items() if not t.equal(changed[n])} >= {"head.bias", "tail.bias", "squeeze.bias"}

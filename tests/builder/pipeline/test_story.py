@@ -10,11 +10,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file, save_file
 
 from builder.bundle import OWNER_FILE, Bundle, tree_files
+from builder.cli import main
+from builder.errors import ConversionError
+from builder.project.config import VariantSection
+from builder.project.project import Project
+from builder.steps.source import SourceStep
+from builder.steps.variant import VariantStep, lower_variant
 from tests.builder.processes import all_of, own_servers, wait_until, workers_in
 from tests.builder.projects import edit, make_project
 
@@ -22,9 +30,8 @@ LIMIT_S = 600.0
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache for this file: the small network is converted once."""
-    return tmp_path_factory.mktemp("cache")
+def cache(shared_cache: Path) -> Path:
+    return shared_cache
 
 
 @pytest.fixture
@@ -111,6 +118,28 @@ def test_only_what_changed_is_lowered_again(cache: Path, converted: tuple[Path, 
     assert "'tflite-xnnpack-plan'" in done.stderr
 
 
+def test_a_changed_plan_of_a_tflite_variant_needs_neither_torch_nor_a_converter(
+    cache: Path, converted: tuple[Path, Path, str], tmp_path: Path
+) -> None:
+    """With the fp32 file kept it is quantized, read back, run and judged where neither can be imported; the bytes are those of a clean build."""
+    project, missing = tmp_path / "project", tmp_path / "missing"
+    shutil.copytree(converted[0], project)
+    edit(project / "plan.toml", '"head|tail"\nscheme = "fp16"', '"head"\nscheme = "dynamic_wi8_afp32"')
+    missing.mkdir()
+    for name in ("torch", "litert_torch", "litert_converter", "jax"):
+        (missing / f"{name}.py").write_text("raise ImportError('not here')\n")
+    words = [sys.executable, "-m", "builder", "convert", str(project), "-o"]
+    path = os.pathsep.join(filter(None, (str(missing), os.environ.get("PYTHONPATH"))))
+    surroundings = own_servers(cache, PYTHONPATH=path)
+    done = subprocess.run(
+        [*words, str(tmp_path / "kept")], capture_output=True, text=True, timeout=LIMIT_S, env=surroundings, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    clean = builder(tmp_path / "cache", "convert", project, "-o", tmp_path / "clean")
+    assert clean.returncode == 0, clean.stderr
+    assert contents(tmp_path / "kept") == contents(tmp_path / "clean")
+
+
 def test_verify_runs_every_variant_and_finds_a_changed_artifact(
     cache: Path, converted: tuple[Path, Path, str], tmp_path: Path
 ) -> None:
@@ -146,8 +175,42 @@ def test_inspect_and_plan_show_the_layers(cache: Path, converted: tuple[Path, Pa
     manifest = json.loads(builder(cache, "inspect", folder, "--json").stdout)["manifest"]
     assert len(manifest["variants"]) == 2
     assert all(variant["predicted"] for variant in manifest["variants"])
-    planned = json.loads(builder(cache, "plan", project, "--json").stdout)
+    planned = json.loads(builder(cache, "plan", project, "--json").stdout)["variants"]
     assert [layer["rule"] for layer in planned[1]["layers"]] == [2, 1, 1, 2]
+
+
+def test_one_failed_variant_does_not_throw_the_others_away(
+    cache: Path,
+    converted: tuple[Path, Path, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The others are kept, which the message says; --keep-going writes their bundle, with the reason in its manifest, and exits 4."""
+    real = lower_variant
+
+    def lowered(project: Project, source: SourceStep, section: VariantSection, *rest: Any, **named: Any) -> VariantStep:
+        if section.name == "tflite-xnnpack-plan":
+            wait_until(lambda: done.is_set(), "the other one is made")
+            raise ConversionError("the converter knows no such thing.")
+        made = real(project, source, section, *rest, **named)
+        done.set()
+        return made
+
+    done = Event()
+    monkeypatch.setattr("builder.pipeline.story.lower_variant", lowered)
+    monkeypatch.setenv("EDGEBUNDLE_CACHE", str(cache))
+    words = ["convert", str(converted[0]), "-o", str(tmp_path / "bundle"), "-q"]
+    assert main(words) == 4
+    assert "'tflite-xnnpack-fp32': made and kept; --keep-going writes the bundle" in capsys.readouterr().err
+    assert not (tmp_path / "bundle").exists()
+    assert main([*words, "--keep-going"]) == 4
+    assert "1 of 2 variants could not be made; the bundle is without them" in capsys.readouterr().err
+    manifest = Bundle.open(tmp_path / "bundle").manifest
+    assert [variant.id for variant in manifest.variants] == ["tflite-xnnpack-fp32"]
+    assert [(failure.id, failure.reason) for failure in manifest.failures] == [
+        ("tflite-xnnpack-plan", "the converter knows no such thing.")
+    ]
 
 
 def nan_weight(project: Path) -> None:

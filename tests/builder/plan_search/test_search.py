@@ -62,8 +62,8 @@ def builder(cache: Path, *words: str | Path) -> subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+def cache(shared_cache: Path) -> Path:
+    return shared_cache
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def found(cache: Path, project: Path) -> SearchResult:
     """The result as data; the files lie beside the project."""
     done = builder(cache, "search", project, "-o", project.parent / "plan.toml", "--json")
     assert done.returncode == 0, done.stderr
-    (result,) = json.loads(done.stdout)
+    (result,) = json.loads(done.stdout)["searches"]
     return SearchResult.model_validate(result)
 
 
@@ -181,7 +181,7 @@ def test_cost_is_counted_on_arm64_and_kept_within_its_budget(cache: Path, projec
     set_budgets(folder, 'objective = "psnr"\nmax_cost = 0.97\nschemes = ["fp32", "static_wi8_ai8"]\nmax_trials = 10')
     done = builder(cache, "search", folder, "--json")
     assert done.returncode == 0, done.stderr
-    result = SearchResult.model_validate(json.loads(done.stdout)[0])
+    result = SearchResult.model_validate(json.loads(done.stdout)["searches"][0])
     assert result.cost == INSTRUCTIONS
     costs = {t.what: t.measures.cost for t in result.trials if t.measures is not None}
     assert costs["every layer fp32"] == 1.0
@@ -199,7 +199,7 @@ def test_latency_of_a_named_device_is_the_cost(cache: Path, project: Path, tmp_p
     set_budgets(folder, f'{budgets}\ndevice = "host"')
     done = builder(cache, "search", folder, "--json")
     assert done.returncode == 0, done.stderr
-    result = SearchResult.model_validate(json.loads(done.stdout)[0])
+    result = SearchResult.model_validate(json.loads(done.stdout)["searches"][0])
     assert result.cost == "latency on host"
     assert result.chosen is not None
     cost = result.measures(result.chosen).cost
@@ -220,7 +220,7 @@ def test_where_nothing_can_be_counted_cost_is_weighted_macs(cache: Path, project
     config.write_text(config.read_text().replace('"tflite"', '"coreml"').replace('"xnnpack"', '"all"'))
     done = builder(cache, "search", folder, "--json")
     assert done.returncode == 0, done.stderr
-    result = SearchResult.model_validate(json.loads(done.stdout)[0])
+    result = SearchResult.model_validate(json.loads(done.stdout)["searches"][0])
     assert result.cost == "MACs weighted by the width of their arithmetic (arm64 runs no coreml)"
     measured = [t.measures for t in result.trials if t.measures is not None]
     assert {m.cost for m in measured} == {1.0}
@@ -323,7 +323,7 @@ def test_a_converter_that_crashes_fails_its_trial_alone_and_a_killed_worker_none
     waiting = {"dynamic_wi8_afp32": signal.SIGSEGV, "fp16": signal.SIGKILL}
 
     def run(job: AnyJob, folder: Path, **rest: Any) -> str:
-        schemes = set(job.schemes.values()) if isinstance(job, VariantJob) else set()
+        schemes = {c.scheme.name for c in job.plan.plan.choices.values()} if isinstance(job, VariantJob) else set()
         sign = waiting.pop(*schemes, None) if len(schemes) == 1 else None
 
         def harm(text: str) -> None:
@@ -360,6 +360,6 @@ def test_plan_shows_the_layers_of_a_searched_variant(cache: Path, found: SearchR
     """`builder plan` reads the kept search and shows what each layer gets."""
     done = builder(cache, "plan", project, "--json")
     assert done.returncode == 0, done.stderr
-    (variant,) = json.loads(done.stdout)
+    (variant,) = json.loads(done.stdout)["variants"]
     assert found.chosen is not None
     assert tuple(layer["scheme"] for layer in variant["layers"]) == found.trial(found.chosen).schemes

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from builder.backends import BACKENDS
-from builder.backends.support import check_support
+from builder.backends.support import SupportedPlan, check_support
 from builder.errors import ConfigError, VerificationError
 from builder.legalize.delegates import needed
 from builder.legalize.for_variant import legalized
@@ -18,10 +18,8 @@ from builder.precision.layers import LayerTable, layer_table
 from builder.precision.norms import norm_of
 from builder.precision.plan import PlanFile, Rule, load_plan, resolve
 from builder.precision.presets import plan_path
-from builder.precision.ranges import PLAIN
 from builder.workers.jobs.variant import compare_with_request
-from builder.workers.messages import VariantJob
-from tests.builder.models import Mixed, Normed, picture_model, seeded
+from tests.builder.models import Mixed, Normed, picture_model, plan_of, seeded
 
 # Torch and the converters warn of their own deprecations.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -137,19 +135,16 @@ def test_integers_between_the_layers_and_a_scheme_for_norms_exclude_each_other(t
         resolve(plan, table, where="plan.toml")
 
 
-def test_a_norm_that_is_realised_otherwise_is_an_error(tmp_path: Path) -> None:
+def test_a_norm_that_is_realised_otherwise_is_an_error() -> None:
     """It ends with exit code 5 as a layer does; a norm that no rule names is no row of the manifest."""
     model = picture_model(seeded(Normed))
     asked = dict.fromkeys(model.layers.names(), "fp32") | {"group": "fp16"}
-    job = VariantJob(
-        backend="coreml", delegate="all", source=tmp_path, rules=(), requested=asked, schemes=asked, reasons={},
-        between="float", calibration_settings=PLAIN, observed_key="", calibration=(), evaluation=(),
-    )  # fmt: skip
-    assert [row.layer for row in compare_with_request(asked, job, model)] == [*model.layers.names(), "group"]
+    plan = SupportedPlan(requested=plan_of(asked), plan=plan_of(asked), reasons={})
+    assert [row.layer for row in compare_with_request(asked, plan, "coreml", model)] == [*model.layers.names(), "group"]
     with pytest.raises(
         VerificationError, match="norm 'group' was asked for as fp16 but the coreml file holds it as fp32"
     ) as caught:
-        compare_with_request({**asked, "group": "fp32"}, job, model)
+        compare_with_request({**asked, "group": "fp32"}, plan, "coreml", model)
     assert caught.value.exit_code == 5
 
 

@@ -14,10 +14,8 @@ from torch import nn
 from builder.backends import executorch
 from builder.backends.tflite.activations import observe_file
 from builder.backends.tflite.convert import to_float_file
-from builder.precision.ranges import PLAIN
-from builder.workers.jobs.lowering import counted
-from builder.workers.messages import VariantJob
-from tests.builder.models import picture_model
+from builder.workers.jobs.shared import counted
+from tests.builder.models import picture_model, plan_of, variant_job
 from tests.builder.projects import write_pictures
 
 if TYPE_CHECKING:
@@ -51,10 +49,7 @@ class Counted:
     def __init__(self, model: Model, pictures: tuple[Path, ...], folder: Path) -> None:
         self.told: list[str] = []
         self.alive = 0
-        job = VariantJob(
-            backend="tflite", delegate="xnnpack", source=folder, rules=(), requested={}, schemes={}, reasons={},
-            between="float", calibration_settings=PLAIN, observed_key="", evaluation=(), calibration=pictures,
-        )  # fmt: skip
+        job = variant_job("tflite", folder, plan_of({}), calibration=pictures)
         self._samples = counted(job, model, self.told.append)
 
     def __iter__(self) -> Iterator[Tensors]:

@@ -95,3 +95,23 @@ def test_budgets_that_make_no_sense_are_refused(tmp_path: Path, case: str) -> No
 def test_a_size_is_a_number_or_a_text_with_a_unit(written: int | str, size: int) -> None:
     """Decimal and binary units, with or without a space."""
     assert parse_size(written) == size
+
+
+IMAGENET_255 = "mean = [123.675, 116.28, 103.53]\nstd = [58.395, 57.12, 57.375]"
+
+
+def test_mean_and_std_of_pixels_of_255_are_recognised_and_writable(tmp_path: Path) -> None:
+    """As Caffe, Keras and OpenMMLab write them: told without `scale = 255`, and with it the same as those of 0..1."""
+    text = CONFIG.replace("range = [0.0, 1.0]", IMAGENET_255, 1)
+    with pytest.raises(ConfigError, match="add scale = 255"):
+        load_config(write(tmp_path, text))
+    image = load_config(write(tmp_path, text.replace("mean =", "scale = 255\nmean =", 1))).input[0]
+    assert image.mean == pytest.approx((0.485, 0.456, 0.406))
+    assert image.std == pytest.approx((0.229, 0.224, 0.225))
+    caffe = text.replace("mean =", "scale = 255\nmean =", 1).replace("[58.395, 57.12, 57.375]", "[1, 1, 1]")
+    std = load_config(write(tmp_path, caffe)).input[0].std
+    assert std is not None
+    assert std[0] == pytest.approx(1 / 255)
+    unit = CONFIG.replace("range = [0.0, 1.0]", "scale = 255\nmean = [0.485, 0.456, 0.406]\nstd = [0.2, 0.2, 0.2]", 1)
+    with pytest.raises(ConfigError, match="remove 'scale'"):
+        load_config(write(tmp_path, unit))

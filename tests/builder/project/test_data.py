@@ -133,3 +133,39 @@ def test_several_inputs_come_from_npz_by_name(tmp_path: Path) -> None:
         read_sample(tmp_path / "less.npz", (IMAGE, STYLE))
     with pytest.raises(DataError, match=r"is not an \.npz file"):
         read_sample(tmp_path / "picture.png", (IMAGE, STYLE))
+
+
+@pytest.mark.parametrize("kind", ["pixels", "floats of 0..255", "-1..1", "0..1 where 0..255 is declared", "a vector"])
+def test_numbers_in_other_units_than_declared_are_refused(tmp_path: Path, kind: str) -> None:
+    """int8 ranges of such samples would be 255 times too wide."""
+    values = np.random.default_rng(0).uniform(0, 1, (1, 3, 32, 32)).astype(np.float32)
+    spec = IMAGE
+    if kind == "0..1 where 0..255 is declared":
+        spec = IMAGE.model_copy(update={"range": (0.0, 255.0)})
+    elif kind == "-1..1":
+        values = values * 2 - 1
+    elif kind == "a vector":
+        spec = TensorSpec(name="image", kind="vector", shape=(1, 3, 32, 32), range=(0.0, 0.5))
+    else:
+        values = (values * 255).astype(np.uint8 if kind == "pixels" else np.float32)
+    np.savez(tmp_path / "x.npz", image=values)
+    with pytest.raises(
+        DataError, match=r"x\.npz has 'image' from .* (outside of|one level of) what builder\.toml says"
+    ):
+        read_sample(tmp_path / "x.npz", (spec,))
+
+
+def test_numbers_in_the_declared_units_are_taken(tmp_path: Path) -> None:
+    """Pixels under [0, 255], normalized values under mean and std, and a dark picture."""
+    values = np.random.default_rng(0).uniform(0, 1, (1, 3, 32, 32)).astype(np.float32)
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    normal = IMAGE.model_copy(update={"range": None, "mean": mean, "std": std})
+    bytes_ = IMAGE.model_copy(update={"range": (0.0, 255.0)})
+    for spec, array in (
+        (bytes_, (values * 255).astype(np.uint8)),
+        (normal, (values - np.reshape(mean, (1, 3, 1, 1))) / np.reshape(std, (1, 3, 1, 1))),
+        (bytes_, np.zeros_like(values)),
+        (IMAGE, values),
+    ):
+        np.savez(tmp_path / "x.npz", image=array)
+        assert read_sample(tmp_path / "x.npz", (spec,))["image"].dtype == np.float32

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from builder import process
-from builder.bundle import Bundle, opened
+from builder.bundle import MANIFEST, Bundle, FileHash, file_sha256, opened, tree_files
 from builder.errors import ConfigError, ConversionError
 from builder.targets import TARGETS, PackageOptions, PackageResult, Runtime
 from builder.targets.android import aab, apk
@@ -39,7 +39,7 @@ def test_library_is_complete(aar: Path) -> None:
         rules = archive.read("proguard.txt").decode()
         model = archive.getinfo("assets/edgebundle/variants/first.tflite")
     assert {"classes.jar", "R.txt", "META-INF/com/android/build/gradle/aar-metadata.properties"} <= names
-    assert "assets/NOTICES.txt" in names
+    assert "assets/edgebundle-notices/small.txt" in names
     assert 'android:minSdkVersion="26"' in manifest
     assert 'package="org.edgebundle.sdk"' in manifest
     assert "libOpenCL.so" in manifest
@@ -60,10 +60,80 @@ def test_pom_names_what_an_app_needs(aar: Path) -> None:
         "1.2",
         "aar",
     ]
-    artifacts = {d.findtext(POM + "artifactId") for d in root.iter(POM + "dependency")}
-    assert artifacts == {"litert", "litert-gpu", "litert-gpu-api", "kotlin-stdlib", "kotlinx-coroutines-core-jvm"}
+    assert artifacts_of(pom) == {"litert", "kotlin-stdlib", "kotlinx-coroutines-core-jvm"}
     for file in (aar, pom):
         assert file.with_name(file.name + ".sha1").read_text() == hashlib.sha1(file.read_bytes()).hexdigest()
+
+
+def test_a_library_brings_its_sources_and_its_list_of_versions(aar: Path) -> None:
+    """Android Studio shows the comments of what an app calls, and Maven finds the version without being told."""
+    sources = aar.with_name(f"{aar.stem}-sources.jar")
+    with zipfile.ZipFile(sources) as archive:
+        text = archive.read("org/edgebundle/sdk/ImageModel.kt").decode()
+        assert "org/edgebundle/sdk/TfliteGpuEngine.kt" in archive.namelist()
+    assert "An image network of the app's bundle" in text
+    assert sources.with_name(sources.name + ".sha256").is_file()
+    listing = aar.parent.parent / "maven-metadata.xml"
+    assert ElementTree.parse(listing).getroot().findtext("versioning/versions/version") == "1.2"
+
+
+def artifacts_of(pom: Path) -> set[str | None]:
+    root = ElementTree.fromstring(pom.read_text(encoding="utf-8"))
+    return {d.findtext(POM + "artifactId") for d in root.iter(POM + "dependency")}
+
+
+def test_a_library_brings_the_gpu_delegate_where_a_variant_asks_for_it(bundle: Bundle, tmp_path: Path) -> None:
+    """The pom names litert-gpu for a bundle with a GPU variant alone: an app without one carries no library that nothing uses."""
+    first, *others = bundle.manifest.variants
+    gpu = first.model_copy(update={"delegate": "gpu"})
+    with_gpu = Bundle(bundle.root, bundle.manifest.model_copy(update={"variants": (gpu, *others)}))
+    options = PackageOptions(allow=("op-version",))
+    made = ANDROID.package(request_for(with_gpu, tmp_path / "out", formats=("aar", "project"), options=options))
+    (pom,) = made.files[0].rglob("*.pom")
+    assert artifacts_of(pom) >= {"litert", "litert-gpu", "litert-gpu-api"}
+    assert "edgebundle.gpu=true\n" in (made.files[1] / "gradle.properties").read_text(encoding="utf-8")
+
+
+def test_the_licences_in_a_library_are_told(aar: Path) -> None:
+    """Its own, the model's and those of what the pom brings, each by name, with the text of ours."""
+    with zipfile.ZipFile(aar) as archive:
+        notices = archive.read("assets/edgebundle-notices/small.txt").decode()
+    for line in ("edgebundle SDK: Apache-2.0", "model small: Apache-2.0", "litert (comes by the pom): Apache-2.0"):
+        assert line in notices.splitlines()
+    assert "TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION" in notices
+    assert "unknown" not in notices.split("\n\n\n")[0]
+
+
+def test_the_project_carries_our_licence() -> None:
+    """The text in the project is the one of the distribution."""
+    ours = mobile_root().parent / "LICENSE"
+    assert (mobile_root() / "android/LICENSE").read_bytes() == ours.read_bytes()
+
+
+def test_a_package_holds_no_golden_that_a_phone_does_not_read(bundle: Bundle, tmp_path: Path) -> None:
+    """Every golden file in a package is an input or what one of its variants must give; of two goldens the smaller one stays."""
+    root = tmp_path / "two"
+    shutil.copytree(bundle.root, root)
+    (golden,) = bundle.manifest.goldens
+    large = root / "golden" / "1-image.png"
+    shutil.copy(root / golden.inputs[0].file, large)
+    with large.open("ab") as stream:
+        stream.write(bytes(1000))
+    shutil.copy(root / "golden/0-stylized.png", root / "golden" / "0-reference.png")
+    reference = golden.expected[0].tensors[0].model_copy(update={"file": "golden/0-reference.png"})
+    other = golden.inputs[0].model_copy(update={"file": "golden/1-image.png"})
+    goldens = (
+        golden.model_copy(update={"id": "1", "inputs": (other,)}),
+        golden.model_copy(update={"reference": (reference,)}),
+    )
+    hashes = tuple(FileHash(file=p.relative_to(root).as_posix(), sha256=file_sha256(p)) for p in tree_files(root))
+    manifest = bundle.manifest.model_copy(
+        update={"goldens": goldens, "files": tuple(h for h in hashes if h.file != MANIFEST)}
+    )
+    (root / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    small = subset(Bundle.open(root), ("tflite",), tmp_path / "small")
+    assert [g.id for g in small.manifest.goldens] == ["0"]
+    assert sorted(p.name for p in (small.root / "golden").iterdir()) == ["0-image.png", "0-stylized.png"]
 
 
 def test_a_model_name_that_no_repository_takes(bundle: Bundle, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from builder.errors import ConfigError
 from builder.plan_search.goal import Measures
 from builder.plan_search.space import Choice
 from builder.plan_search.trials import Exporter
+from builder.process import kill_tree
 from builder.project.project import open_project
 from builder.steps.listener import Silent
 from builder.steps.source import export_source
@@ -80,10 +81,11 @@ def cluster(tmp_path: Path) -> Iterator[Processes]:
         yield made
     finally:
         for process in made.started:
-            for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else ():
-                child.kill()
             process.kill()
             process.wait(30)
+        for number in range(len(made.started)):  # also what its killed worker left suspended
+            for pid in all_of(tmp_path / f"cache{number}"):
+                kill_tree(pid)
 
 
 @pytest.mark.filterwarnings("ignore")  # Dask's own, of closing connections

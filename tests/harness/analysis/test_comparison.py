@@ -77,11 +77,14 @@ def test_variants_of_one_store_may_differ_in_runtime_but_not_in_input() -> None:
 
 
 def test_invalid_rounds_are_left_out_and_named() -> None:
-    """A throttled round is not averaged in, however slow it was."""
-    bad = make_run(id="x", session="t", round=6, latency_ns=noisy(5, 3.0), verdict="invalid: throttled: status 3")
+    """A round that the protocol tolerates is not averaged in, however slow it was; two of seven are more than a fifth."""
+    bad = make_run(id="x", session="t", round=6, latency_ns=noisy(5, 3.0), verdict="invalid: not stationary: it fell")
     (found,) = compare_runs(rounds(0), [*rounds(300, session="t"), bad])
     assert found.verdict == "no significant difference"
-    assert found.left_out == ("invalid: throttled: status 3",)
+    assert found.left_out == ("invalid: not stationary: it fell",)
+    worse = bad.model_copy(update={"id": "y", "round": 7})
+    (found,) = compare_runs(rounds(0), [*rounds(300, session="t"), bad, worse])
+    assert found.refused == "the session of NEW is invalid: in 2 of 8 rounds: not stationary: it fell"
 
 
 def test_many_comparisons_are_corrected() -> None:

@@ -97,7 +97,7 @@ def test_outputs_come_before_latency() -> None:
         ({"conditions_start": conditions(40.0)}, "different temperature: 31.5 and 40.0 °C"),
         ({"protocol": ProtocolInfo(name="quick", warmup=9, runs=30)}, "different protocol"),
         ({"variant_sha256": "c" * 64}, "the two modes measured different files of it"),
-        ({"verdict": "unstable: noise"}, "the run in app mode is unstable: noise"),
+        ({"verdict": "unstable: noise"}, "the session in app mode is unstable: in 6 of 6 rounds: noise"),
         ({"simulated": "an emulator"}, "different simulation: none and an emulator"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from builder.bundle import Bundle, Ranking
+from builder.bundle import Bundle, Phone, Ranking
 from harness.analysis.ranking import measured_rankings, write_ranked
 from harness.cli import main
 from harness.errors import MeasurementError, UsageError
@@ -98,7 +98,7 @@ def test_the_app_of_a_phone_decides_where_it_measured_two(bundle: Bundle) -> Non
 def test_what_may_not_decide(bundle: Bundle, changes: dict[str, Any]) -> None:
     """Poor and wrong runs, those of another artifact, simulated ones and the host's own rank nothing."""
     runs = [measured(bundle, "tflite-first", 3), measured(bundle, "tflite-second", 1, **changes)]
-    with pytest.raises(MeasurementError, match=r"no phone measured two variants .* \(1 usable"):
+    with pytest.raises(MeasurementError, match=r"no phone measured two variants .* \(1 good"):
         measured_rankings(runs, bundle)
 
 
@@ -114,7 +114,13 @@ def test_the_command_writes_a_bundle_that_opens(
     assert main(words) == 0
     assert json.loads(capsys.readouterr().out)["rankings"][0]["variants"] == ["tflite-second", "tflite-first"]
     ranked = Bundle.open(tmp_path / "ranked").manifest
-    assert ranked.rankings == (Ranking(soc=SOC, variants=("tflite-second", "tflite-first")),)
+    assert ranked.rankings == (
+        Ranking(
+            soc=SOC,
+            variants=("tflite-second", "tflite-first"),
+            phones=(Phone(soc=SOC, model="Google Pixel 8"),),
+        ),
+    )
     assert ranked.model_copy(update={"rankings": ()}) == bundle.manifest
     assert main(words) == 2
     assert "exists; choose another place" in capsys.readouterr().err

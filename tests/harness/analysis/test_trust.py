@@ -19,8 +19,9 @@ def interleaved(factor: float, seed: int) -> Comparison:
 def test_identical_variants_seldom_differ() -> None:
     """Of 100 pairs of equal variants at most 9 are told apart at the 5 % level (the chance of more is 3 %)."""
     found = [interleaved(1.0, seed) for seed in range(100)]
-    assert all(entry.ratio is not None and entry.ratio.basis == "paired rounds" for entry in found)
-    assert sum(entry.verdict != "no significant difference" for entry in found) <= 9
+    compared = [entry for entry in found if entry.ratio is not None and entry.ratio.basis == "paired rounds"]
+    assert len(compared) >= 97  # a session of which two rounds are poor is not compared
+    assert sum(entry.verdict != "no significant difference" for entry in compared) <= 9
 
 
 def test_a_slow_down_of_five_percent_is_seen() -> None:

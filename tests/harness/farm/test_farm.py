@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from harness.devices.android.apk import application_id
-from harness.errors import StoreError, UsageError
+from harness.errors import UsageError
 from harness.farm import FARMS, write_job
 from harness.farm.imported import import_results
 from harness.records.store import open_store
@@ -181,7 +181,7 @@ def test_folders_without_records_and_foreign_files_are_said(tmp_path: Path) -> N
         import_results(tmp_path / "empty", store)
     (tmp_path / "empty" / "x.zip").unlink()
     (tmp_path / "empty" / "runs.jsonl").write_text('{"some": "thing"}\n', encoding="utf-8")
-    with pytest.raises(StoreError, match=r"runs\.jsonl line 1 is not a valid run record"):
+    with pytest.raises(UsageError, match=r"runs\.jsonl line 1 is not a valid run record"):
         import_results(tmp_path / "empty", store)
     assert list(store.runs()) == []
     store.close()

@@ -12,6 +12,7 @@ import pytest
 
 from builder.bundle import parse_manifest
 from harness.errors import StoreError
+from harness.records.run import SCHEMA
 from harness.records.store import open_store, stored_runs
 from harness.records.store.sql import SqlStore
 from harness.report import make_report
@@ -128,6 +129,6 @@ def test_records_of_a_newer_schema_are_refused(url: str) -> None:
     store.append(make_run(id="1"))
     store.close()
     with psycopg.connect(url) as connection:
-        connection.execute("update runs set record = replace(record, '\"schema\": 1', '\"schema\": 9')")
-    with pytest.raises(StoreError, match="has schema 9 but this edgebundle reads up to 1"):
+        connection.execute(f"update runs set record = replace(record, '\"schema\": {SCHEMA}', '\"schema\": 9')")
+    with pytest.raises(StoreError, match=f"has schema 9 but this edgebundle reads up to {SCHEMA}"):
         stored_runs(url)

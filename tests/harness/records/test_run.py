@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import StoreError
+from harness.records.run import SCHEMA as RECORD
 from harness.records.run import Run, parse_run, read_jsonl
 from tests.harness.runs import counted_run, make_run
 
@@ -32,8 +33,8 @@ def test_schema_file_is_up_to_date() -> None:
 
 def test_newer_schema_is_refused_with_the_cure() -> None:
     """A record of a later edgebundle names both schema numbers."""
-    line = make_run().to_json().replace('"schema": 1', '"schema": 2')
-    with pytest.raises(StoreError, match="schema 2 but this edgebundle reads up to 1; upgrade"):
+    line = make_run().to_json().replace(f'"schema": {RECORD}', f'"schema": {RECORD + 1}')
+    with pytest.raises(StoreError, match=f"schema {RECORD + 1} but this edgebundle reads up to {RECORD}; upgrade"):
         parse_run(line, where="runs.jsonl line 3")
 
 

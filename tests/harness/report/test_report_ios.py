@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.analysis.session_verdict import session_verdicts
 from harness.records.run import OpDevice, Reading, Sample
 from harness.report.cards import card
 from harness.report.model import Entry, summary_of
@@ -31,7 +32,17 @@ def test_a_card_tells_compiling_and_power_mode() -> None:
         compile_ns=Reading(value=81_000_000, unit="ns"),
         samples=(Sample(t_s=0.5, probe="low_power_mode", value=1, unit="flag"),),
     )
-    entry = Entry(run=run, rounds=1, summary=summary_of(run), level=None, variant=None, pictures=(), detailed=True)
+    (verdict,) = session_verdicts([run])
+    entry = Entry(
+        run=run,
+        verdict=verdict,
+        rounds=1,
+        summary=summary_of(run),
+        level=None,
+        variant=None,
+        pictures=(),
+        detailed=True,
+    )
     made = card(entry, "a", Gallery())
     facts = {fact.name: fact.value for fact in made.facts}
     assert facts["ops by device"].startswith("neural engine 20")

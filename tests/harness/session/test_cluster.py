@@ -43,6 +43,12 @@ def process(*argv: str, ready: str) -> Iterator[tuple[subprocess.Popen[str], str
 
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
+    with started_scheduler() as (_, address):
+        yield address
+
+
+@contextmanager
+def started_scheduler() -> Iterator[tuple[subprocess.Popen[str], str]]:
     argv = [
         sys.executable,
         "-m",
@@ -53,8 +59,8 @@ def scheduler() -> Iterator[str]:
         "0",
         "--no-dashboard",
     ]
-    with process(*argv, ready="Scheduler at:") as (_, line):
-        yield line.split()[-1]
+    with process(*argv, ready="Scheduler at:") as (started, line):
+        yield started, line.split()[-1]
 
 
 @contextmanager
@@ -126,8 +132,57 @@ def test_a_device_whose_workers_are_gone_is_quarantined(scheduler: str, small_bu
             os.kill(only.pid, signal.SIGKILL)
             result = asked.result(LIMIT_S)
     assert [(entry.device, entry.exit_code) for entry in result.skipped] == [("host", 6)]
-    assert result.skipped[0].reason == "no worker has offered host for 3 s; measure it again"
+    assert result.skipped[0].reason == "no worker has offered host for 3 s; go on with --resume"
     assert result.runs == ()
+
+
+ROUNDS = """
+warmup = 1
+runs = 20
+rounds = 4
+memory_pass = false
+"""
+
+
+@pytest.mark.parametrize("dies", ["client", "scheduler"])
+def test_what_was_measured_outlives_the_client_and_the_scheduler(
+    dies: str, small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """kill -9 in the middle of a session: `--resume` fetches what lies on the worker's disk, and measures only the rest."""
+    monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "own.toml").write_text(ROUNDS, encoding="utf-8")
+    store = tmp_path / "runs.sqlite"
+    words = ["run", str(small_bundle), "-d", "host", "--protocol", str(tmp_path / "own.toml"), "-o", str(store)]
+    argv = [sys.executable, "-m", "harness", *words]
+    held = tmp_path / "cache/state/worker"
+    with ExitStack() as stack:
+        scheduler, address = stack.enter_context(started_scheduler())
+        stack.enter_context(worker(address, "host"))
+        with subprocess.Popen([*argv, "--cluster", address], cwd=ROOT, stderr=subprocess.PIPE, text=True) as client:
+            limit = time.monotonic() + LIMIT_S
+            while len(list(held.rglob("*.jsonl"))) < 2:
+                assert time.monotonic() < limit
+                time.sleep(0.05)
+            (client if dies == "client" else scheduler).kill()
+            _, told = client.communicate(timeout=LIMIT_S)
+    before = {path.read_text() for path in held.rglob("*.jsonl")}
+    if dies == "scheduler":
+        assert client.returncode == 6, told
+        assert "went away; what was measured is on its workers' disks" in told
+    with ExitStack() as stack:
+        _, address = stack.enter_context(started_scheduler())
+        stack.enter_context(worker(address, "host"))
+        done = subprocess.run(
+            [*argv, "--cluster", address, "--resume", "-q"], cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S
+        )
+    assert done.returncode == 0, done.stderr
+    runs = stored_runs(str(store))
+    assert sorted((run.variant, run.round) for run in runs) == [
+        (variant, turn) for variant in ("executorch-fp32", "tflite-fp32") for turn in range(4)
+    ]
+    assert len({run.session for run in runs}) == 1
+    assert {line.strip() for line in before} <= {run.to_json() for run in runs}
+    assert list(held.rglob("*.jsonl")) == []
 
 
 def test_what_nobody_offers_is_bad_usage(scheduler: str, small_bundle: Path) -> None:
@@ -139,4 +194,9 @@ def test_what_nobody_offers_is_bad_usage(scheduler: str, small_bundle: Path) -> 
             run_on_cluster(bundle, ["android:X"], PROTOCOLS["quick"], None, scheduler)
         with pytest.raises(UsageError, match="no Dask scheduler answers at 'nonsense'"):
             run_on_cluster(bundle, ["host"], PROTOCOLS["quick"], None, "nonsense")
+        for strange in ("12", "tcp://", "foo://x:1", "127.0.0.1:9", "nonsense.invalid:8786"):
+            start = time.monotonic()
+            with pytest.raises(UsageError, match="no Dask scheduler answers at"):
+                run_on_cluster(bundle, ["host"], PROTOCOLS["quick"], None, strange)
+            assert time.monotonic() - start < 20
     assert harness.version()

@@ -19,7 +19,7 @@ from harness.analysis.throttling import throttling
 from harness.cli import PROTOCOL_NAMES
 from harness.clock import Clock
 from harness.devices.base import Measured, Request
-from harness.errors import DeviceError, DeviceLost, MeasurementError, UsageError
+from harness.errors import DeviceAbsent, DeviceError, DeviceLost, MeasurementError, UsageError
 from harness.protocol import PROTOCOLS, Protocol, Wanted, protocol_named
 from harness.records.run import Conditions, DeviceInfo, ProcessorUse, Reading, TextReading, TimeInState
 from harness.records.store import open_store, stored_runs
@@ -329,6 +329,31 @@ def test_a_session_is_resumed_from_its_store(bundle: Bundle, tmp_path: Path, mon
     assert sorted(run.round or 0 for run in runs) == [0, 1, 2, 3]
     assert len({run.session for run in runs}) == 1
     assert len(second.calls) == 2
+
+
+def test_a_device_that_was_never_there_costs_two_seconds(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A serial that is not connected is tried once more; one that was there gets its minutes."""
+
+    def absent(name: str) -> Bench:
+        raise DeviceAbsent(f"{name} is not connected.")
+
+    monkeypatch.setattr(sessions, "open_device", absent)
+    clock = VirtualClock()
+    result = run_session(bundle, ["android:GONE"], PROTOCOLS["quick"], None, clock=clock)
+    assert clock.now() == 2
+    assert [entry.reason for entry in result.skipped] == ["quarantined after 2 tries: android:GONE is not connected."]
+
+
+def test_a_complete_session_that_is_resumed_is_done(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left to measure: no run, no failure, and the runs that are there."""
+    store = open_store(str(tmp_path / "runs.sqlite"), create=True)
+    plan = Protocol(name="p", warmup=1, runs=10, rounds=2, memory_pass=False)
+    measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch, store=store)
+    again = measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch, store=store, resume=True)
+    store.close()
+    assert (len(again.runs), len(again.earlier)) == (0, 2)
 
 
 def test_there_must_be_something_to_resume(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-
 from builder.sources.network import Call
 from builder.sources.onnx.graph import Importer, Node
 from builder.sources.onnx.ops import conv, elementwise, matmul, norm, pooling, quantize, resize, shape
+from builder.suggest import nearest
 
 OPS: dict[str, Importer] = {
     **conv.OPS,
@@ -37,11 +36,11 @@ def import_node(node: Node) -> Call:
     """The call that a node becomes. Raises UnsupportedOperation naming the node and what to do."""
     importer = OPS.get(node.op)
     if importer is None:
-        near = difflib.get_close_matches(node.op, OPS, n=1, cutoff=0.6)
-        nearest = (
-            f"the nearest operation that is supported is {near[0]}"
-            if near
+        near = nearest(node.op, OPS)
+        cure = (
+            f"the nearest operation that is supported is {near}"
+            if near is not None
             else "build it of convolutions, matrix products and elementwise operations"
         )
-        raise node.refuse("has no importer", _INSTEAD.get(node.op, nearest))
+        raise node.refuse("has no importer", _INSTEAD.get(node.op, cure))
     return importer(node)

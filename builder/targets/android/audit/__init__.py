@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,12 +14,10 @@ from builder.targets.android.audit.layout import KINDS, Package
 from builder.targets.android.audit.libraries import audit_libraries
 from builder.targets.android.audit.models import audit_models, read_manifest
 from builder.targets.android.audit.signing import audit_signatures
-from builder.targets.android.licences import UNKNOWN, listed
+from builder.targets.android.licences import NOTICES_FOLDER, UNKNOWN, listed
 from builder.targets.base import Finding
 
-NOTICES = "NOTICES.txt"
-
-__all__ = ["audit", "with_exceptions"]
+__all__ = ["audit"]
 
 
 def audit(path: Path, *, application_id: str | None = None, second_opinion: bool = True) -> tuple[Finding, ...]:
@@ -46,16 +43,6 @@ def audit(path: Path, *, application_id: str | None = None, second_opinion: bool
         )
 
 
-def with_exceptions(findings: tuple[Finding, ...], allow: tuple[str, ...]) -> tuple[Finding, ...]:
-    """The findings, those of allowed codes as recorded exceptions that fail nothing."""
-    return tuple(
-        dataclasses.replace(finding, level="info", message=f"(allowed by --allow {finding.code}) {finding.message}")
-        if finding.code in allow and finding.level != "info"
-        else finding
-        for finding in findings
-    )
-
-
 def _all(package: Package, application_id: str | None, second_opinion: bool) -> Iterator[Finding]:
     yield from audit_entries(package)
     manifest = read_manifest(package)
@@ -74,12 +61,12 @@ def _licences(package: Package, manifest: Manifest) -> Iterator[Finding]:
     """The model's licence, and those of the libraries inside."""
     found = {f"model {manifest.model.name}": manifest.model.licence, **dict.fromkeys(manifest.licences, "")}
     names = [f"{name}: {licence}" if licence else name for name, licence in found.items()]
-    notices = package.notices(NOTICES)
+    notices = package.notices()
     if notices is None:
         yield package.finding(
             "warning",
             "licences",
-            f"carries no assets/{NOTICES}, so the licences of its libraries are not told; package again.",
+            f"carries no assets/{NOTICES_FOLDER}, so the licences of its libraries are not told; package again.",
         )
         return
     libraries = listed(notices)

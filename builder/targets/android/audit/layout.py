@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.bundle import BUNDLE_FOLDER, MANIFEST
+from builder.targets.android.licences import NOTICES_FOLDER
 from builder.targets.base import Finding
 
 LIBRARY = re.compile(r"(?:[^/]+/)?(?:lib|jni)/([^/]+)/([^/]+\.so)")
@@ -49,8 +50,9 @@ class Package:
             (i for i in self.archive.infolist() if i.filename == ending or i.filename.endswith(f"/{ending}")), None
         )
 
-    def notices(self, name: str) -> str | None:
-        found = next(
-            (n for n in self.archive.namelist() if n == f"assets/{name}" or n.endswith(f"/assets/{name}")), None
-        )
+    def notices(self) -> str | None:
+        """The licences of what is inside, as the package tells them."""
+        folder = f"assets/{NOTICES_FOLDER}/"
+        names = (n for n in self.archive.namelist() if n.startswith(folder) or f"/{folder}" in n)
+        found = next(names, None)
         return None if found is None else self.archive.read(found).decode(errors="replace")

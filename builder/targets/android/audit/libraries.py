@@ -14,7 +14,7 @@ from builder.targets.base import Finding
 
 ABIS = ("arm64-v8a", "x86_64")
 KNOWN_ABIS = (*ABIS, "armeabi-v7a", "x86", "riscv64")  # https://developer.android.com/ndk/guides/abis
-# LiteRT 2 has 16 KB pages too, but neither the delegates nor a litert-gpu.
+# LiteRT 2 has 16 KB pages too, but its Interpreter runs on the CPU alone: its litert-gpu belongs to another API.
 _LITERT = "take com.google.ai.edge.litert:litert 1.4.0 or a later 1.4, whose libraries have 16 KB pages: --runtime litert where Maven's settings name Google's repository, or Gradle (--with-gradle, or the project)"
 CURES = {
     "libtensorflowlite_jni.so": _LITERT,

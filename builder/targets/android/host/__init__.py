@@ -28,7 +28,7 @@ ABIS = ("arm64-v8a", "x86_64")
 NAMESPACE = "org.edgebundle.app"
 STEP = "android-host"
 LISTING = "host.json"
-NOTICES = "NOTICES.txt"
+NOTICES = "notices.txt"
 
 TOOL_PATHS: dict[str, tuple[Wanted, ...]] = {
     "kotlinc": (Wanted(alias="kotlin-compiler"),),

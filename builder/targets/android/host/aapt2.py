@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,10 +37,16 @@ def write_manifest(source: Path, namespace: str, out: Path, *, library: Path | N
     tree.write(out, encoding="utf-8", xml_declaration=True)
 
 
-def write_named_manifest(source: Path, application_id: str, out: Path) -> None:
-    """The manifest with the application id in the places that ask for it."""
-    text = source.read_text(encoding="utf-8")
-    out.write_text(text.replace("${applicationId}", application_id), encoding="utf-8")
+def write_named_manifest(source: Path, application_id: str, label: str, out: Path) -> None:
+    """The manifest with the application id and the app's name in the places that ask for them."""
+    text = source.read_text(encoding="utf-8").replace("${applicationId}", application_id)
+    out.write_text(text.replace("${appLabel}", label), encoding="utf-8")
+
+
+def app_label(model: str) -> str:
+    """What a phone's launcher calls the app of this model: its name in words; without the signs that XML and aapt2 read as more."""
+    words = " ".join(re.sub(r"[-_.@?<>&\"'\\$%{}\s]+", " ", model).split())
+    return words[:1].upper() + words[1:] or "App"
 
 
 def link(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from builder.bundle import Bundle
 from builder.errors import ConfigError
 from builder.suggest import did_you_mean
 from builder.targets.android.host.maven import Wanted
@@ -24,7 +25,7 @@ class Library:
 @dataclass(frozen=True, kw_only=True)
 class Flavour:
     """A runtime: `wanted` are its libraries in Maven, without the main one when that is given as a file; `published` its coordinates
-    for users who have Google's Maven or Maven Central, as aliases of the catalogue."""
+    for users who have Google's Maven or Maven Central, as aliases of the catalogue, and `optional` those that one delegate alone needs."""
 
     backend: str
     wanted: tuple[Wanted, ...]
@@ -32,6 +33,12 @@ class Flavour:
     published: tuple[str, ...]
     libraries: tuple[Library, ...]
     delegates: tuple[str, ...]
+    optional: Mapping[str, str] = field(default_factory=dict)
+
+    def published_for(self, bundle: Bundle) -> list[str]:
+        """The aliases that an app with this bundle needs: none that serves delegates which no variant asks for."""
+        asked = {variant.delegate for variant in bundle.manifest.variants}
+        return [name for name in self.published if name not in self.optional or self.optional[name] in asked]
 
 
 _TFLITE = Flavour(
@@ -49,6 +56,7 @@ _TFLITE = Flavour(
         Library(name="libtensorflowlite_gpu_jni.so", delegates=("gpu",)),
     ),
     delegates=("xnnpack", "gpu"),
+    optional={"litert-gpu": "gpu", "litert-gpu-api": "gpu"},
 )
 _EXECUTORCH = Flavour(
     backend="executorch",

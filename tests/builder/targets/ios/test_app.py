@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from builder.bundle import Bundle
-from builder.errors import ConfigError
+from builder.errors import ConfigError, VerificationError
 from builder.pipeline.inspect import inspect_path
 from builder.steps.listener import Silent
 from builder.targets import ios
+from builder.targets.base import PackageOptions
 from builder.targets.ios.audit import audit_app, audit_ipa, machine_code
 from tests.builder.targets.ios.making import ODD, built_app, request, zipped
 
@@ -101,3 +102,15 @@ def test_audit_finds_what_is_wrong(bundle: Bundle, tmp_path: Path) -> None:
     assert "built for a simulator" in machine_code(intel)[0][1]
     assert machine_code(b"")[0][0] == machine_code(b"\x7fELF" * 20)[0][0] == "error"
     assert audit_ipa(zipped(app, tmp_path / "x.ipa", {"../x": b""}))[0].level == "error"
+
+
+def test_an_accepted_finding_is_recorded_as_an_exception(bundle: Bundle, tmp_path: Path) -> None:
+    """As for Android: an app for a simulator is refused; --allow takes it, and the result says that it was an exception."""
+    app = built_app(tmp_path / "built", platform=7)
+    with pytest.raises(VerificationError, match="was built for the iOS simulator"):
+        ios.package(request(bundle, tmp_path / "refused", "app", app=app))
+    options = PackageOptions(allow=("machine-code",))
+    result = ios.package(request(bundle, tmp_path / "taken", "app", app=app, options=options))
+    assert [f.level for f in result.findings if f.code == "machine-code"] == ["info"]
+    (said,) = (f.message for f in result.findings if f.code == "machine-code")
+    assert said.startswith("(allowed by --allow machine-code) was built for the iOS simulator")

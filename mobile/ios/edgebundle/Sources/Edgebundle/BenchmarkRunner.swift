@@ -82,12 +82,12 @@
             let latencies = Statistics(timings.latencyNs)
             return Outcome(
                 id: "\(record.id) \(variant.id)", variant: variant.id, medianMs: latencies.median / 1e6, p90Ms: latencies.quantile(0.9) / 1e6,
-                delegate: execution.delegate.value ?? "?", verdict: record.verdict, file: file)
+                delegate: execution.delegate.value ?? "?", verdict: record.verdict.words, file: file)
         }
 
         private static func sample(_ log: SampleLog) {
-            log.add("phys_footprint_bytes", DeviceState.footprint().now)
-            log.add("low_power_mode", .of(DeviceState.isLowPower ? 1 : 0, "flag"))
+            log.add(.memory, DeviceState.footprint().now)
+            log.add(.lowPowerMode, .of(DeviceState.isLowPower ? 1 : 0, "flag"))
         }
 
         /// The last outputs as little-endian float32 in logical order, for whoever checks them on a computer.

@@ -20,7 +20,7 @@
             #else
                 let system = iosVersion(ofMac: ProcessInfo.processInfo.operatingSystemVersion.majorVersion)
             #endif
-            return DeviceFacts(soc: nil, model: machine(), freeMemoryBytes: freeMemory(), system: system)
+            return DeviceFacts(phone: Phone(model: machine()), freeMemoryBytes: freeMemory(), system: system)
         }
 
         public static func heat() -> Heat {

@@ -13,7 +13,8 @@ public enum Blend {
     public static func pixel(_ base: UInt32, _ over: UInt32, _ weight: UInt32) -> UInt32 {
         let rest = 256 &- weight
         let odd = ((base & 0xff00ff) &* rest &+ (over & 0xff00ff) &* weight &+ 0x800080) &>> 8 & 0xff00ff
-        let even = (((base & 0xff00) &>> 8) &* rest &+ ((over & 0xff00) &>> 8) &* weight &+ 0x80) & 0xff00  // in Swift & binds before +
+        // in parentheses: Swift's `&` binds as tightly as `*`
+        let even = (((base & 0xff00) &>> 8) &* rest &+ ((over & 0xff00) &>> 8) &* weight &+ 0x80) & 0xff00
         return 0xff00_0000 | odd | even
     }
 

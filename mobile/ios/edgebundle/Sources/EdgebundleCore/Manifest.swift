@@ -175,11 +175,11 @@ public struct Ranking: Decodable, Sendable {
     public let soc: String?
     public let model: String?
     public let variants: [String]
+    /// What it was measured on, where the bundle says so.
+    public let phones: [Phone]?
 
     /// Whether it was measured on devices like this one.
-    func fits(_ facts: DeviceFacts) -> Bool {
-        (soc != nil || model != nil) && (soc == nil || soc == facts.soc) && (model == nil || model == facts.model)
-    }
+    func fits(_ facts: DeviceFacts) -> Bool { ([Phone(soc: soc, model: model)] + (phones ?? [])).contains { facts.phone.isSame(as: $0) } }
 
     /// Place of a variant in the order; those that were not measured come last.
     func place(_ variant: Variant) -> Int { variants.firstIndex(of: variant.id) ?? variants.count }

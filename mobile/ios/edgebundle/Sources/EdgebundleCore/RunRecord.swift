@@ -1,6 +1,6 @@
 import Foundation
 
-/// One measurement with all its conditions; the names and their meaning are those of harness/records/run.py, schema 1.
+/// One measurement with all its conditions; the names and their meaning are those of harness/records/run.py, schema 2.
 public struct RunRecord: Encodable, Sendable {
     public struct ProtocolInfo: Encodable, Sendable {
         let name: String
@@ -8,7 +8,10 @@ public struct RunRecord: Encodable, Sendable {
         let runs: Int
     }
 
-    private let schema = 1
+    /// Why a run has no golden result.
+    static let noGolden = "the bundle carries no golden"
+
+    private let schema = 2
     public let id: String
     private let startedAt: String
     private let modelName: String
@@ -39,7 +42,7 @@ public struct RunRecord: Encodable, Sendable {
     private let samples: [Sample]
     private let golden: GoldenResult?
     private let goldenReason: String?
-    public let verdict: String
+    public let verdict: Verdict
 
     enum CodingKeys: String, CodingKey {
         case schema, id, variant, backend, device, mode, runtime, threads, `protocol`, metric, simulated, instructions, samples, golden, verdict
@@ -111,7 +114,7 @@ public struct RunRecord: Encodable, Sendable {
         opDevices = execution.ops
         samples = seen.samples
         self.golden = golden
-        goldenReason = golden == nil ? "the bundle carries no golden" : nil
+        goldenReason = golden == nil ? Self.noGolden : nil
         verdict = edgebundleVerdict(golden, requested: session.variant.delegate, executed: execution.delegate, seen)
     }
 
@@ -121,18 +124,4 @@ public struct RunRecord: Encodable, Sendable {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
-}
-
-/// The first thing that speaks against a run that an app measured, worst first; `ok` when nothing does.
-func edgebundleVerdict(_ golden: GoldenResult?, requested: String, executed: TextReading, _ seen: RunRecord.Seen) -> String {
-    if let golden, !golden.passed { return "invalid: golden \(golden.id) fails (\(golden.inWords))" }
-    if let value = executed.value, value != requested { return "invalid: \(value) executed it, \(requested) was asked for" }
-    if seen.wasHidden { return "invalid: the app was not in the foreground all the time" }
-    let statuses = [seen.start.thermalStatus.value, seen.end.thermalStatus.value] + seen.samples.filter { $0.unit == "status" }.map { Optional($0.value) }
-    if let hottest = statuses.compactMap({ $0 }).max(), hottest > 0 {
-        return "invalid: throttled: the device told thermal status \(Int(hottest))"
-    }
-    if golden == nil { return "unstable: the output was not checked (the bundle carries no golden)" }
-    if executed.value == nil { return "unstable: which delegate executed is unknown (\(executed.reason ?? "it does not say"))" }
-    return "ok"
 }

@@ -9,7 +9,7 @@ public final class SampleLog: @unchecked Sendable {
     private let clock: @Sendable () -> UInt64
     private var kept: [Sample] = []
     private var heat: Heat?
-    private var peak: [String: Double] = [:]
+    private var peak: [Probe: Double] = [:]
 
     public init(clock: @escaping @Sendable () -> UInt64 = monotonicNs) {
         self.clock = clock
@@ -21,15 +21,15 @@ public final class SampleLog: @unchecked Sendable {
         lock.withLock {
             if state == heat { return }
             heat = state
-            append("thermal_status", state.status, "status")
+            append(Probe.thermalStatus.rawValue, state.status, Probe.thermalStatus.unit)
         }
     }
 
     /// Notes a reading; what could not be read has no sample: the record's conditions say why.
-    public func add(_ probe: String, _ reading: Reading) {
+    public func add(_ probe: Probe, _ reading: Reading) {
         guard let value = reading.value else { return }
         lock.withLock {
-            append(probe, value, reading.unit)
+            append(probe.rawValue, value, reading.unit)
             peak[probe] = max(peak[probe] ?? value, value)
         }
     }
@@ -37,7 +37,7 @@ public final class SampleLog: @unchecked Sendable {
     public var samples: [Sample] { lock.withLock { kept } }
 
     /// The largest value of a probe so far.
-    public func largest(_ probe: String) -> Double? { lock.withLock { peak[probe] } }
+    public func largest(_ probe: Probe) -> Double? { lock.withLock { peak[probe] } }
 
     private func append(_ probe: String, _ value: Double, _ unit: String) {
         kept.append(Sample(seconds: Double(clock() - start) / 1e9, probe: probe, value: value, unit: unit))

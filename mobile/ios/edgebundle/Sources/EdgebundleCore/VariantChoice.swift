@@ -1,13 +1,12 @@
 /// What decides which variant a device is given; `nil` where the device does not say.
 public struct DeviceFacts: Sendable {
-    public let soc: String?
-    public let model: String?
+    public let phone: Phone
     public let freeMemoryBytes: Int?
     /// Major version of iOS.
     public let system: Int?
 
-    public init(soc: String?, model: String?, freeMemoryBytes: Int?, system: Int?) {
-        (self.soc, self.model, self.freeMemoryBytes, self.system) = (soc, model, freeMemoryBytes, system)
+    public init(phone: Phone, freeMemoryBytes: Int?, system: Int?) {
+        (self.phone, self.freeMemoryBytes, self.system) = (phone, freeMemoryBytes, system)
     }
 }
 

@@ -77,13 +77,13 @@ final class ManifestTests: XCTestCase {
         let ranked = try manifest(manifestText(variants: variants, rankings: ranking))
         let engines: Set = ["coreml-all", "coreml-cpu_and_ne"]
         func order(_ manifest: Manifest, _ free: Int?, _ system: Int?) -> [String] {
-            chooseVariants(manifest, engines: engines, facts: DeviceFacts(soc: "A18", model: nil, freeMemoryBytes: free, system: system)).order.map(\.id)
+            chooseVariants(manifest, engines: engines, facts: DeviceFacts(phone: Phone(soc: "A18"), freeMemoryBytes: free, system: system)).order.map(\.id)
         }
         XCTAssertEqual(order(plain, nil, 18), ["new", "large", "small"])
         XCTAssertEqual(order(plain, 500_000_000, 18), ["new", "small", "large"])
         XCTAssertEqual(order(plain, nil, 17), ["large", "small"])
         XCTAssertEqual(order(ranked, nil, 17), ["small", "large"])
-        let facts = DeviceFacts(soc: nil, model: nil, freeMemoryBytes: 500_000_000, system: 17)
+        let facts = DeviceFacts(phone: Phone(), freeMemoryBytes: 500_000_000, system: 17)
         let messages = chooseVariants(plain, engines: engines, facts: facts).messages
         XCTAssertEqual(messages.count, 2)
         XCTAssertTrue(messages[0].contains("needs iOS 18 and this is iOS 17"))

@@ -123,4 +123,91 @@ final class VectorTests: XCTestCase {
             XCTAssertEqual(argb, pixels(one.opaque))
         }
     }
+
+    /// Verdicts and their words are those of the harness.
+    func testVerdicts() throws {
+        for one in try vectors("verdicts.json", VerdictCase.self) {
+            func state(_ status: Double?) -> Conditions {
+                Conditions(
+                    temperatureC: .missing("degC", "none"), thermalStatus: status.map { .of($0, "status") } ?? .missing("status", "none"), batteryPercent: .of(80, "%"),
+                    charging: .of("no"))
+            }
+            let samples = one.samples.enumerated().map { Sample(seconds: Double($0.offset), probe: Probe.thermalStatus.rawValue, value: $0.element, unit: "status") }
+            let device = DeviceInfo(kind: "ios", id: "d", model: .of("m"), soc: .missing("no"), os: .of("o"), build: .of("b"), abi: .of("arm64"))
+            let seen = RunRecord.Seen(
+                startedAt: "", device: device, simulated: nil, start: state(one.start), end: state(one.end), loadNs: 0, peakMemoryBytes: .of(0, "B"),
+                samples: samples, wasHidden: one.hidden)
+            let found = edgebundleVerdict(one.golden, requested: one.requested, executed: one.executed, seen)
+            XCTAssertEqual(found.words, one.words)
+            XCTAssertEqual(found, one.verdict)
+            XCTAssertEqual(try JSONDecoder().decode(Verdict.self, from: JSONEncoder().encode(found)), one.verdict)
+        }
+    }
+
+    /// Probes have the names and units of the harness.
+    func testProbes() throws {
+        struct ProbeCase: Decodable {
+            let probe: String
+            let unit: String
+            let ios: Bool
+        }
+        let known = try vectors("probes.json", ProbeCase.self).filter(\.ios)
+        XCTAssertEqual(Dictionary(uniqueKeysWithValues: known.map { ($0.probe, $0.unit) }), Dictionary(uniqueKeysWithValues: Probe.allCases.map { ($0.rawValue, $0.unit) }))
+    }
+
+    /// Phones are known by the same names, and the same ones count as one.
+    func testPhones() throws {
+        struct PhoneCase: Decodable {
+            let told: [String?]
+            let phone: Phone
+            let same: [Int]
+        }
+        let cases = try vectors("phones.json", PhoneCase.self)
+        let phones = cases.map { one in
+            Phone(socManufacturer: one.told[0], socModel: one.told[1], board: one.told[2], hardware: one.told[3], manufacturer: one.told[4], model: one.told[5])
+        }
+        XCTAssertEqual(phones, cases.map(\.phone))
+        for (number, one) in cases.enumerated() {
+            XCTAssertEqual(phones.indices.filter { $0 != number && phones[number].isSame(as: phones[$0]) }, one.same, "\(one.told)")
+        }
+    }
+
+    /// Variants are tried in the same order.
+    func testChoice() throws {
+        struct Entry: Decodable {
+            let id: String
+            let backend: String
+            let delegate: String
+            let predicted_peak_memory_bytes: Int
+        }
+        struct ChoiceCase: Decodable {
+            let variants: [Entry]
+            let engines: [String]
+            let rankings: [Ranking]
+            let phone: Phone
+            let free: Int?
+            let order: [String]
+        }
+        let data = try JSONSerialization.jsonObject(with: Data(contentsOf: testData("vectors/choice.json"))) as? [String: Any]
+        let raw = try XCTUnwrap(data?["cases"] as? [[String: Any]])
+        for (number, one) in try vectors("choice.json", ChoiceCase.self).enumerated() {
+            let variants = one.variants.map { variantText(id: $0.id, backend: $0.backend, delegate: $0.delegate, memory: $0.predicted_peak_memory_bytes) }
+            let rankings = String(decoding: try JSONSerialization.data(withJSONObject: raw[number]["rankings"] as Any), as: UTF8.self)
+            let read = try manifest(manifestText(variants: variants, rankings: rankings))
+            let choice = chooseVariants(read, engines: Set(one.engines), facts: DeviceFacts(phone: one.phone, freeMemoryBytes: one.free, system: 18))
+            XCTAssertEqual(choice.order.map(\.id), one.order, "case \(number)")
+        }
+    }
+}
+
+private struct VerdictCase: Decodable {
+    let golden: GoldenResult?
+    let requested: String
+    let executed: TextReading
+    let hidden: Bool
+    let start: Double?
+    let end: Double?
+    let samples: [Double]
+    let verdict: Verdict
+    let words: String
 }

@@ -2,11 +2,15 @@ package org.edgebundle.app
 
 import android.app.Activity
 import android.content.Intent
+import android.graphics.Bitmap
 import android.graphics.BitmapFactory
 import android.net.Uri
+import android.os.Bundle
 import android.provider.MediaStore
+import android.view.View
 import android.widget.Button
 import android.widget.CheckBox
+import android.widget.ScrollView
 import android.widget.Spinner
 import android.widget.TextView
 import java.io.ByteArrayInputStream
@@ -109,6 +113,76 @@ class MainActivityTest {
         val saved = BitmapFactory.decodeByteArray(written.toByteArray(), 0, written.size())
         assertTrue("${worst(saved, asset("golden/0-stylized.png"))}", worst(saved, asset("golden/0-stylized.png")) < 16)
     }
+
+    @Test
+    fun aTurnedPhoneKeepsTheChosenVariant() {
+        val controller = start()
+        settle(controller.get().worker)
+        controller.get().findViewById<Spinner>(R.id.variants).setSelection(2)
+        settle(controller.get().worker)
+        controller.recreate()
+        settle(controller.get().worker)
+        assertEquals(2, controller.get().findViewById<Spinner>(R.id.variants).selectedItemPosition)
+        assertTrue(status(controller.get()), status(controller.get()).startsWith("tflite-second: "))
+    }
+
+    @Test
+    fun anAppThatTheSystemEndedShowsThePictureAndVariantAgain() {
+        val controller = start()
+        val activity = controller.get().also { settle(it.worker) }
+        val uri = Uri.parse("content://pictures/5")
+        shadowOf(activity.contentResolver).registerInputStreamSupplier(uri) { APP.assets.open("edgebundle/golden/0-stylized.png") }
+        activity.open(uri)
+        activity.findViewById<Spinner>(R.id.variants).setSelection(2)
+        activity.findViewById<CheckBox>(R.id.whole).isChecked = true
+        settle(activity.worker)
+        val shown = activity.onRetainNonConfigurationInstance() as Bitmap
+        val state = Bundle()
+        controller.pause().stop().saveInstanceState(state).destroy()
+        // A new process has the saved state and nothing else.
+        val again = Robolectric.buildActivity(MainActivity::class.java, intentWith(MainActivity::class.java)).setup(state).get().also { settle(it.worker) }
+        assertEquals(0, worst(shown, again.onRetainNonConfigurationInstance() as Bitmap))
+        assertTrue(status(again), status(again).startsWith("tflite-second: "))
+        assertTrue(again.findViewById<CheckBox>(R.id.whole).isChecked)
+    }
+
+    @Test
+    fun aPictureThatIsGoneAfterARestartGivesTheBundlesOwn() {
+        val state = Bundle().apply { putString("source", "content://nowhere/1") }
+        val activity = Robolectric.buildActivity(MainActivity::class.java, intentWith(MainActivity::class.java)).setup(state).get().also { settle(it.worker) }
+        assertTrue(status(activity), status(activity).startsWith("tflite-first: "))
+    }
+
+    @Test
+    fun aProviderThatRefusesOrFailsIsSaid() {
+        val activity = started()
+        for ((number, problem) in listOf(SecurityException("no permission"), IllegalArgumentException("an unknown row"), NullPointerException("its own bug")).withIndex()) {
+            val uri = Uri.parse("content://pictures/refused$number")
+            shadowOf(activity.contentResolver).registerInputStreamSupplier(uri) { throw problem }
+            activity.open(uri)
+            settle(activity.worker)
+            assertTrue(status(activity), "cannot be read" in status(activity) && problem.message.orEmpty() in status(activity))
+        }
+    }
+
+    @Test
+    @Config(qualifiers = "w320dp-h480dp-mdpi", fontScale = 2f)
+    fun atLargeFontsOnASmallPhoneThePictureIsSeenAndNoWordBreaks() {
+        val activity = started()
+        val compare = activity.findViewById<View>(R.id.compare)
+        assertTrue("${compare.height}", compare.height >= 200)
+        for (id in listOf(R.id.pick, R.id.take, R.id.save, R.id.whole, R.id.live)) {
+            val button = activity.findViewById<TextView>(id)
+            assertTrue("'${button.text}' has ${button.lineCount} lines", button.lineCount == 1 && button.height >= button.layout.height)
+        }
+        screenshot(activity.window.decorView, "screen-large-font.png")
+        val scroll = activity.findViewById<View>(android.R.id.content).let { (it as android.view.ViewGroup).getChildAt(0) } as ScrollView
+        scroll.scrollTo(0, 10_000)
+        screenshot(activity.window.decorView, "screen-large-font-below.png")
+    }
+
+    @Test
+    fun theAppIsCalledAsItsModel() = assertEquals("Small", APP.applicationInfo.loadLabel(APP.packageManager).toString())
 
     @Test
     fun theMenuLeadsToTheBenchmark() {

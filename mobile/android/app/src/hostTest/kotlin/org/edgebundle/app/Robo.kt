@@ -30,6 +30,19 @@ internal fun screenshot(view: View, name: String) {
     File(OUT, name).outputStream().use { picture.compress(Bitmap.CompressFormat.PNG, 100, it) }
 }
 
+/** The app's own bundle as a folder of files. */
+internal fun folder(name: String): File {
+    val target = File(APP.filesDir, name)
+    fun copy(path: String) {
+        for (child in APP.assets.list("edgebundle$path").orEmpty()) {
+            if (APP.assets.list("edgebundle$path/$child").orEmpty().isNotEmpty()) copy("$path/$child")
+            else File(target, "$path/$child").apply { parentFile?.mkdirs() }.outputStream().use { out -> APP.assets.open("edgebundle$path/$child").use { it.copyTo(out) } }
+        }
+    }
+    copy("")
+    return target
+}
+
 internal fun asset(path: String): Bitmap = APP.assets.open("edgebundle/$path").use { BitmapFactory.decodeStream(it) }
 
 /** Largest difference of any channel. */

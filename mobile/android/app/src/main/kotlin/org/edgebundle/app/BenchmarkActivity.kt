@@ -8,7 +8,7 @@ import android.view.WindowManager
 import android.widget.Button
 import android.widget.TextView
 import java.util.concurrent.Executors
-import org.edgebundle.sdk.StyleModel
+import org.edgebundle.sdk.ImageModel
 import org.edgebundle.sdk.core.BundleException
 
 /** The benchmark screen: measures on a press, or at once when started with the extras of [BenchmarkRequest]. */
@@ -32,7 +32,7 @@ class BenchmarkActivity : Activity() {
         actionBar?.setDisplayHomeAsUpEnabled(true)
         results = findViewById(R.id.results)
         start = findViewById(R.id.start)
-        start.setOnClickListener { measure(BenchmarkRequest.ofScreen(StyleModel.defaultThreads(), Build.DEVICE)) }
+        start.setOnClickListener { measure(BenchmarkRequest.ofScreen(ImageModel.defaultThreads(), Build.DEVICE)) }
         onRequest(intent)
     }
 
@@ -55,7 +55,7 @@ class BenchmarkActivity : Activity() {
     private fun onRequest(intent: Intent) {
         if (!BenchmarkRequest.isIn(intent)) return
         val request = try {
-            BenchmarkRequest.from(intent, StyleModel.defaultThreads(), Build.DEVICE)
+            BenchmarkRequest.from(intent, ImageModel.defaultThreads(), Build.DEVICE)
         } catch (error: IllegalArgumentException) {
             BenchmarkRunner.say("error" to error.message)
             results.text = error.message

@@ -7,10 +7,11 @@ import java.time.Instant
 import java.util.UUID
 import org.edgebundle.sdk.ConditionSampler
 import org.edgebundle.sdk.DeviceState
-import org.edgebundle.sdk.StyleModel
+import org.edgebundle.sdk.ImageModel
 import org.edgebundle.sdk.core.Benchmark
 import org.edgebundle.sdk.core.BundleException
 import org.edgebundle.sdk.core.ModelLoader
+import org.edgebundle.sdk.core.RunFacts
 import org.edgebundle.sdk.core.RunRecord
 import org.edgebundle.sdk.core.Statistics
 import org.edgebundle.sdk.core.Variant
@@ -30,7 +31,7 @@ class BenchmarkRunner(private val context: Context) {
      */
     fun run(request: BenchmarkRequest, cancelled: () -> Boolean, hidden: () -> Boolean = { false }, done: (Outcome) -> Unit) {
         try {
-            val loader = StyleModel.loader(context)
+            val loader = ImageModel.loader(context)
             val variants = request.variant?.let { listOf(loader.manifest.variant(it)) } ?: loader.variants
             if (variants.isEmpty()) throw BundleException("the bundle has no variant that this app can run; it has ${loader.manifest.variants.joinToString { it.id }}.")
             val file = File(context.getExternalFilesDir(null) ?: context.filesDir, request.output)
@@ -52,6 +53,7 @@ class BenchmarkRunner(private val context: Context) {
             val (timings, samples) = ConditionSampler(device).during { Benchmark(request.warmup, request.runs, request.seconds).measure(session, cancelled) }
             val checked = golden?.let { loader.goldens.compare(session, it) }
             val end = device.conditions()
+            val goldenReason = if (checked == null) "the bundle carries no golden" else null
             val record = RunRecord(
                 id = UUID.randomUUID().toString(),
                 startedAt = startedAt,
@@ -67,14 +69,14 @@ class BenchmarkRunner(private val context: Context) {
                 timings = timings,
                 peakMemoryBytes = device.peakMemory(),
                 golden = checked,
-                goldenReason = if (checked == null) "the bundle carries no golden" else null,
-                verdict = verdict(checked, variant.delegate, session.delegateExecuted, start, end, hidden()),
+                goldenReason = goldenReason,
+                verdict = verdict(RunFacts(checked, goldenReason, variant.delegate, session.delegateExecuted, start, end, samples, hidden())),
                 samples = samples,
             )
             file.appendText(record.toJson() + "\n")
             val latencies = Statistics(timings.latencyNs)
-            say("id" to record.id, "variant" to variant.id, "median_ns" to latencies.median, "verdict" to record.verdict, "file" to file.path)
-            return Outcome(variant.id, latencies.median / 1e6, latencies.quantile(0.9) / 1e6, session.delegateExecuted.value ?: "?", record.verdict)
+            say("id" to record.id, "variant" to variant.id, "median_ns" to latencies.median, "verdict" to record.verdict.words, "file" to file.path)
+            return Outcome(variant.id, latencies.median / 1e6, latencies.quantile(0.9) / 1e6, session.delegateExecuted.value ?: "?", record.verdict.words)
         }
     }
 

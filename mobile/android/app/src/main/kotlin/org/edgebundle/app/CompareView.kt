@@ -84,6 +84,8 @@ class CompareView(context: Context, attributes: AttributeSet?) : View(context, a
     override fun onTouchEvent(event: MotionEvent): Boolean {
         if (after == null || frame.width() == 0f) return super.onTouchEvent(event)
         split = ((event.x - frame.left) / frame.width()).coerceIn(0f, 1f)
+        // The screen scrolls; a finger that moves the line does not.
+        if (event.actionMasked == MotionEvent.ACTION_DOWN) parent?.requestDisallowInterceptTouchEvent(true)
         if (event.actionMasked == MotionEvent.ACTION_UP) performClick()
         invalidate()
         return true

@@ -16,6 +16,7 @@ import android.widget.AdapterView
 import android.widget.ArrayAdapter
 import android.widget.Button
 import android.widget.CheckBox
+import android.widget.LinearLayout
 import android.widget.SeekBar
 import android.widget.Spinner
 import android.widget.TextView
@@ -45,6 +46,10 @@ class MainActivity : Activity() {
     private var studio: Studio? = null
     private var rendered: Bitmap? = null
 
+    /** Where the shown picture came from, and the variant that was chosen: what is found again when the process has died. */
+    private var source: Uri? = null
+    private var chosen: String? = null
+
     @Volatile
     private var visible = false
 
@@ -52,8 +57,8 @@ class MainActivity : Activity() {
     @Volatile
     private var wish = 0
 
-    override fun onCreate(savedInstanceState: Bundle?) {
-        super.onCreate(savedInstanceState)
+    override fun onCreate(state: Bundle?) {
+        super.onCreate(state)
         if (forwarded(intent)) {
             finish()
             return
@@ -61,7 +66,7 @@ class MainActivity : Activity() {
         setContentView(R.layout.main)
         device = DeviceState(this)
         status = findViewById(R.id.status)
-        state = findViewById(R.id.state)
+        this.state = findViewById(R.id.state)
         compare = findViewById(R.id.compare)
         variants = findViewById(R.id.variants)
         strength = findViewById(R.id.strength)
@@ -71,15 +76,25 @@ class MainActivity : Activity() {
         findViewById<Button>(R.id.pick).setOnClickListener { ask(Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/*"), PICK) }
         findViewById<Button>(R.id.take).setOnClickListener { take() }
         save.setOnClickListener { save() }
+        if (resources.configuration.fontScale >= LARGE_FONT) listOf(R.id.checks, R.id.buttons).forEach { stack(findViewById(it)) }
         strength.setOnSeekBarChangeListener(OnRelease { render() })
         whole.setOnCheckedChangeListener { _, _ -> render() }
         live.setOnCheckedChangeListener { _, _ -> render() }
+        source = state?.getString(SOURCE)?.let(Uri::parse)
+        chosen = state?.getString(CHOSEN)
         val kept = lastNonConfigurationInstance as Bitmap?
         work {
             val opened = Studio(this)
-            kept?.let { opened.picture = it }
+            val picture = kept ?: source?.let(::loaded)
+            if (picture == null) source = null else opened.picture = picture
             show { start(opened) }
         }
+    }
+
+    override fun onSaveInstanceState(state: Bundle) {
+        super.onSaveInstanceState(state)
+        state.putString(SOURCE, source?.toString())
+        state.putString(CHOSEN, chosen)
     }
 
     override fun onCreateOptionsMenu(menu: Menu): Boolean {
@@ -129,25 +144,39 @@ class MainActivity : Activity() {
     override fun onActivityResult(request: Int, result: Int, data: Intent?) {
         if (result != RESULT_OK) return
         val uri = if (request == TAKE) CameraFile.uri(this) else data?.data ?: return
-        if (request == SAVE) write(uri) else open(uri)
+        if (request == SAVE) return write(uri)
+        if (request == PICK) keepAccess(uri)
+        open(uri)
     }
 
     /** Shows the picture at [uri]. */
     internal fun open(uri: Uri) = work {
-        val picture = try {
-            PictureLoader.load(contentResolver, uri)
-        } catch (error: IOException) {
-            show { status.text = getString(R.string.unreadable, error.message) }
-            return@work
-        }
+        val picture = loaded(uri) ?: return@work
+        source = uri
         studio?.picture = picture
         show { render() }
+    }
+
+    /** The picture at [uri]; `null` when it cannot be read, which the screen says. */
+    private fun loaded(uri: Uri): Bitmap? = try {
+        PictureLoader.load(contentResolver, uri)
+    } catch (error: IOException) {
+        tell(R.string.unreadable, error)
+    } catch (error: RuntimeException) { // another app's provider: it may refuse by a SecurityException, or fail in any way
+        tell(R.string.unreadable, error)
+    }
+
+    /** So that the picture can be read again after the process has died; not every provider grants that. */
+    private fun keepAccess(uri: Uri) = try {
+        contentResolver.takePersistableUriPermission(uri, Intent.FLAG_GRANT_READ_URI_PERMISSION)
+    } catch (_: SecurityException) {
+        // Then the bundle's own picture is shown after a restart.
     }
 
     /** Asks where the rendered picture shall be kept; the system's own dialogue needs no permission. */
     private fun save() {
         if (rendered == null) return
-        ask(Intent(Intent.ACTION_CREATE_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/jpeg").putExtra(Intent.EXTRA_TITLE, "${getString(R.string.app_name)}.jpg"), SAVE)
+        ask(Intent(Intent.ACTION_CREATE_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/jpeg").putExtra(Intent.EXTRA_TITLE, "${applicationInfo.loadLabel(packageManager)}.jpg"), SAVE)
     }
 
     private fun write(uri: Uri) {
@@ -155,9 +184,11 @@ class MainActivity : Activity() {
         work {
             val said = try {
                 val stream = contentResolver.openOutputStream(uri, "wt") ?: throw IOException("$uri is gone")
-                stream.use { picture.compress(Bitmap.CompressFormat.JPEG, JPEG_QUALITY, it) }
+                stream.use { if (!picture.compress(Bitmap.CompressFormat.JPEG, JPEG_QUALITY, it)) throw IOException("it could not be encoded") }
                 getString(R.string.saved)
             } catch (error: IOException) {
+                getString(R.string.not_saved, error.message)
+            } catch (error: RuntimeException) { // another app's provider, as in `loaded`
                 getString(R.string.not_saved, error.message)
             }
             show { status.text = said }
@@ -180,13 +211,17 @@ class MainActivity : Activity() {
         startActivityForResult(intent, request)
     } catch (_: ActivityNotFoundException) {
         status.setText(R.string.no_app)
+    } catch (_: SecurityException) { // an app that may not be started by others answers for that kind of request
+        status.setText(R.string.no_app)
     }
 
     private fun start(opened: Studio) {
         studio = opened
         val names = listOf(getString(R.string.automatic)) + opened.variants
         variants.adapter = ArrayAdapter(this, android.R.layout.simple_spinner_dropdown_item, names)
-        variants.onItemSelectedListener = OnSelected { render() }
+        val at = opened.variants.indexOf(chosen) + 1
+        variants.setSelection(at)
+        variants.onItemSelectedListener = OnSelected(at) { render() }
         whole.visibility = if (opened.takesWhole) View.VISIBLE else View.GONE
         render()
     }
@@ -195,6 +230,7 @@ class MainActivity : Activity() {
         val studio = studio ?: return
         val number = ++wish
         val variant = if (variants.selectedItemPosition <= 0) null else studio.variants[variants.selectedItemPosition - 1]
+        chosen = variant
         val share = strength.progress.toFloat() / strength.max
         val all = whole.isChecked
         status.setText(R.string.working)
@@ -209,6 +245,19 @@ class MainActivity : Activity() {
                 if (live.isChecked && visible && number == wish) render()
             }
         }
+    }
+
+    /** What stands side by side stands one below the other, where letters are so large that words would break. */
+    private fun stack(row: LinearLayout) {
+        row.orientation = LinearLayout.VERTICAL
+        for (at in 0 until row.childCount) {
+            row.getChildAt(at).layoutParams = LinearLayout.LayoutParams(LinearLayout.LayoutParams.MATCH_PARENT, LinearLayout.LayoutParams.WRAP_CONTENT)
+        }
+    }
+
+    private fun tell(text: Int, error: Exception): Bitmap? {
+        show { status.text = getString(text, error.message) }
+        return null
     }
 
     private fun tick() {
@@ -237,6 +286,9 @@ class MainActivity : Activity() {
         const val SAVE = 3
         const val JPEG_QUALITY = 95
         const val TICK_MS = 1_000L
+        const val LARGE_FONT = 1.3f
+        const val SOURCE = "source"
+        const val CHOSEN = "chosen"
     }
 }
 
@@ -250,8 +302,7 @@ private class OnRelease(private val act: () -> Unit) : SeekBar.OnSeekBarChangeLi
 }
 
 /** A list that answers when another entry is chosen; the first answer only tells of the entry that was shown from the start. */
-private class OnSelected(private val act: () -> Unit) : AdapterView.OnItemSelectedListener {
-    private var shown = 0
+private class OnSelected(private var shown: Int, private val act: () -> Unit) : AdapterView.OnItemSelectedListener {
 
     override fun onItemSelected(parent: AdapterView<*>, view: View?, position: Int, id: Long) {
         if (position != shown) act()

@@ -2,15 +2,14 @@ package org.edgebundle.app
 
 import android.content.Context
 import android.graphics.Bitmap
-import org.edgebundle.sdk.StyleModel
+import org.edgebundle.sdk.ImageModel
 import org.edgebundle.sdk.core.BundleException
 import org.edgebundle.sdk.core.ModelLoader
 
 /** What the first screen shows: the present picture, what a variant of the bundle makes of it, and how long it took. Used by one thread. */
 class Studio(private val context: Context) : AutoCloseable {
-    private val loader: ModelLoader = StyleModel.loader(context)
-    private val stylizes = loader.manifest.outputs.any { it.isImage }
-    private var model: StyleModel? = null
+    private val loader: ModelLoader = ImageModel.loader(context)
+    private var model: ImageModel? = null
     private var chosen: String? = null
 
     /** A rendered picture. `messages` says why other variants were not taken; `labels` are those of a classifier. */
@@ -21,10 +20,16 @@ class Studio(private val context: Context) : AutoCloseable {
     var picture: Bitmap = ownPicture()
 
     /** Whether pictures may be rendered whole, in tiles. */
-    val takesWhole = stylizes
+    val takesWhole = loader.manifest.outputs.any { it.isPicture }
 
     /** Renders the present picture by a variant (`null`: the one that suits the phone). Blocks. Throws [BundleException]. */
-    fun render(variant: String?, strength: Float, whole: Boolean): Shown = if (stylizes) stylize(variant, strength, whole) else classify()
+    fun render(variant: String?, strength: Float, whole: Boolean): Shown {
+        val model = opened(variant)
+        val start = System.nanoTime()
+        val after = if (!model.givesPicture) null else if (whole) model.processLarge(picture, strength) else model.process(picture, strength)
+        val labels = if (model.givesPicture) emptyList() else said(model)
+        return Shown(picture, after, model.variant, model.delegate, (System.nanoTime() - start) / 1e6, labels, model.messages)
+    }
 
     fun cancel() {
         model?.cancel()
@@ -35,38 +40,21 @@ class Studio(private val context: Context) : AutoCloseable {
         model = null
     }
 
-    private fun stylize(variant: String?, strength: Float, whole: Boolean): Shown {
-        val model = opened(variant)
-        val start = System.nanoTime()
-        val after = if (whole) model.stylizeLarge(picture, strength) else model.stylize(picture, strength)
-        return Shown(picture, after, model.variant, model.delegate, (System.nanoTime() - start) / 1e6, emptyList(), model.messages)
-    }
-
-    private fun opened(variant: String?): StyleModel {
+    private fun opened(variant: String?): ImageModel {
         model?.let { if (variant == chosen) return it }
         close()
-        return StyleModel.open(context, variant = variant).also {
+        return ImageModel.open(context, variant = variant).also {
             model = it
             chosen = variant
         }
     }
 
-    private fun classify(): Shown {
-        val messages = ArrayList<String>()
-        return StyleModel.openFirst(context, loader, StyleModel.defaultThreads(), messages).use { session ->
-            loader.goldens.fill(session, session.manifest.goldens.first())
-            val start = System.nanoTime()
-            session.run()
-            val elapsed = (System.nanoTime() - start) / 1e6
-            val output = session.manifest.outputs.first()
-            val values = session.values(output.name)
-            val best = values.indices.sortedByDescending { values[it] }.take(3).map { output.labels?.getOrNull(it) ?: it.toString() }
-            Shown(picture, null, session.variant.id, session.delegateExecuted.value ?: session.variant.delegate, elapsed, best, messages)
-        }
-    }
+    /** The best labels of a classifier; of other networks how many values each output has. */
+    private fun said(model: ImageModel): List<String> =
+        if (model.isClassifier) model.classify(picture, most = 3).map { it.toString() } else model.run(picture).map { (name, values) -> "$name: ${values.size}" }
 
     private fun ownPicture(): Bitmap {
-        val spec = loader.manifest.inputs.firstOrNull { it.isImage }
+        val spec = loader.manifest.inputs.firstOrNull { it.isPicture }
         val stored = loader.manifest.goldens.firstOrNull()?.inputs?.firstOrNull { it.name == spec?.name }
         if (spec == null || stored == null) throw BundleException("the bundle carries no test picture; add pictures to [data] evaluation and package it again.")
         val pixels = loader.goldens.pixels(stored, spec)

@@ -28,7 +28,7 @@ internal class BitmapFitter(spec: TensorSpec, private val width: Int = spec.widt
         val whole = Rect(0, 0, width, height)
     }
 
-    /** Writes the part of [bitmap] that the model sees into [argb]; transparent parts become black. */
+    /** Writes the part of [bitmap] that the model sees into [argb]; transparent parts are composed on white. */
     fun fit(bitmap: Bitmap, argb: IntArray) = readable(bitmap) { readable ->
         var picture = readable
         val part = crops.of(bitmap.width, bitmap.height)
@@ -37,12 +37,12 @@ internal class BitmapFitter(spec: TensorSpec, private val width: Int = spec.widt
         var level = 0
         while (source.width() >= 2 * width && source.height() >= 2 * height) {
             val half = half(level++)
-            half.bitmap.eraseColor(Color.BLACK)
+            half.bitmap.eraseColor(Color.WHITE)
             half.canvas.drawBitmap(picture, source, half.whole, paint)
             picture = half.bitmap
             source.set(half.whole)
         }
-        canvas.drawColor(Color.BLACK)
+        canvas.drawColor(Color.WHITE)
         canvas.drawBitmap(picture, source, target, paint)
         fitted.getPixels(argb, 0, width, 0, 0, width, height)
     }
@@ -71,4 +71,12 @@ internal inline fun readable(bitmap: Bitmap, work: (Bitmap) -> Unit) {
     } finally {
         copy.recycle()
     }
+}
+
+/** Throws IllegalArgumentException unless a result of [width] x [height] pixels can be written into [bitmap]. */
+internal fun checkTarget(bitmap: Bitmap, width: Int, height: Int) {
+    require(!bitmap.isRecycled) { "the bitmap to write into was recycled; give one that is in use" }
+    require(bitmap.config != Bitmap.Config.ALPHA_8) { "the bitmap to write into holds no colours (ALPHA_8); give one of ARGB_8888" }
+    require(bitmap.isMutable) { "the bitmap to write into cannot be changed; give a mutable one" }
+    require(bitmap.width == width && bitmap.height == height) { "the bitmap to write into has ${bitmap.width} x ${bitmap.height} pixels and the result has $width x $height" }
 }

@@ -2,6 +2,7 @@ package org.edgebundle.sdk
 
 import java.util.concurrent.Executors
 import java.util.concurrent.TimeUnit
+import org.edgebundle.sdk.core.Probes
 import org.edgebundle.sdk.core.Reading
 import org.edgebundle.sdk.core.Sample
 
@@ -29,12 +30,13 @@ class ConditionSampler(private val device: DeviceState) {
             reading.value?.let { samples += Sample(seconds, probe, it, reading.unit) }
         }
         val now = device.conditions()
-        add("temperature_c", now.temperatureC)
-        add("thermal_status", now.thermalStatus)
-        add("thermal_headroom", device.headroom())
-        add("battery_percent", now.batteryPercent)
-        now.clocksMhz.forEachIndexed { cpu, clock -> add("clock_mhz_cpu$cpu", clock) }
-        add("pss_bytes", device.pss())
+        add(Probes.TEMPERATURE, now.temperatureC)
+        add(Probes.THERMAL_STATUS, now.thermalStatus)
+        add(Probes.THERMAL_HEADROOM, device.headroom())
+        add(Probes.BATTERY, now.batteryPercent)
+        val clocks = now.clocksMhz.mapNotNull { it.value }
+        if (clocks.isNotEmpty()) add(Probes.CLOCK, Reading.of(clocks.average(), "MHz"))
+        add(Probes.MEMORY, device.pss())
     }
 
     private companion object {

@@ -11,6 +11,7 @@ import java.io.File
 import java.io.IOException
 import org.edgebundle.sdk.core.Conditions
 import org.edgebundle.sdk.core.DeviceInfo
+import org.edgebundle.sdk.core.Phone
 import org.edgebundle.sdk.core.Reading
 import org.edgebundle.sdk.core.TextReading
 
@@ -19,11 +20,15 @@ class DeviceState(private val context: Context) {
     private val thermal = ThermalState(context)
 
     /** [id] is what the harness calls this device, its serial, which an app cannot read. */
-    fun info(id: String) = DeviceInfo(
+    fun info(id: String) = info(id, phone())
+
+    private fun info(id: String, phone: Phone) = DeviceInfo(
         kind = "android",
         id = id,
-        model = TextReading.of("${Build.MANUFACTURER} ${Build.MODEL}"),
-        soc = if (Build.VERSION.SDK_INT >= 31) TextReading.of("${Build.SOC_MANUFACTURER} ${Build.SOC_MODEL}") else TextReading.missing("Android before 12 does not name it"),
+        model = text(phone.model, "the system names no model"),
+        soc = text(phone.soc, if (Build.VERSION.SDK_INT >= 31) "the system does not name it" else "Android before 12 does not name it"),
+        board = text(phone.board, "the system names no board"),
+        hardware = text(phone.hardware, "the system names no hardware"),
         os = TextReading.of("Android ${Build.VERSION.RELEASE} (API ${Build.VERSION.SDK_INT})"),
         build = TextReading.of(Build.FINGERPRINT),
         abi = Build.SUPPORTED_ABIS.firstOrNull()?.let(TextReading::of) ?: TextReading.missing("the system names no ABI"),
@@ -110,7 +115,15 @@ class DeviceState(private val context: Context) {
         return "$state ($power)"
     }
 
-    private companion object {
-        const val NO_BATTERY = "the system reports no battery state"
+    private fun text(value: String?, reason: String) = value?.let(TextReading::of) ?: TextReading.missing(reason)
+
+    companion object {
+        private const val NO_BATTERY = "the system reports no battery state"
+
+        /** By what names this phone is known. */
+        fun phone(): Phone {
+            val (maker, chip) = if (Build.VERSION.SDK_INT >= 31) Build.SOC_MANUFACTURER to Build.SOC_MODEL else null to null
+            return Phone.of(maker, chip, Build.BOARD, Build.HARDWARE, Build.MANUFACTURER, Build.MODEL)
+        }
     }
 }

@@ -2,124 +2,106 @@ package org.edgebundle.sdk
 
 import android.content.Context
 import android.graphics.Bitmap
-import java.util.concurrent.Executors
-import java.util.concurrent.atomic.AtomicBoolean
+import android.util.Log
 import org.edgebundle.sdk.core.CropMemory
-import org.edgebundle.sdk.core.FrameGovernor
-import org.edgebundle.sdk.core.FrameMixer
 import org.edgebundle.sdk.core.FramePace
+import org.edgebundle.sdk.core.FramePipeline
+import org.edgebundle.sdk.core.FrameStages
 import org.edgebundle.sdk.core.YuvFrame
 
+/** Is given each picture of a video, on the processor's own thread. [picture] is valid until [show] returns: draw or copy it there. */
+fun interface FrameListener {
+    fun show(picture: Bitmap)
+}
+
+/** Is told that a frame failed, on the processor's own thread; the next frame is taken as if nothing had been. */
+fun interface FrameFailureListener {
+    fun failed(error: Throwable)
+}
+
 /**
- * A video through a [StyleModel]: frames in as they come, styled pictures out as fast as the phone can without overheating.
+ * A video through an [ImageModel]: frames in as they come, styled pictures out at the same pace, without overheating the phone.
  *
- * The network runs on every k-th frame; in between, what it changed last is carried over to the present frame ([FrameMixer]). k and
- * the size of the pictures follow the network's time and the phone's thermal headroom ([FrameGovernor]). A frame that comes
- * while one is processed is dropped and counted.
+ * The network runs on every k-th frame, on a thread of its own; each other frame is shown at once, with what the network changed last
+ * carried over to it. Where the network is fast enough for every frame, each frame waits for its own styled picture. k and the size of
+ * the pictures follow the network's time and the phone's thermal headroom ([pace]). No frame is ever shown unstyled, so nothing is
+ * shown before the network has run once. Of frames that wait only the newest is kept.
  *
- * Threads: [submit] may be called from any one thread (CameraX's analyzer, a renderer's), reads the frame before it returns and
- * does not wait for the network. [show] is called on the processor's own thread with a bitmap that is valid until it returns:
- * draw or copy it there. Nothing is allocated per frame. The model must have equal input and output sizes.
+ * Threads: [submit] may be called from any thread (CameraX's analyzer, a renderer's), reads the frame before it returns and waits
+ * for nothing. Nothing is allocated per frame. What fails for one frame is told to `failed` and logged; it never throws into your code.
+ *
+ * The processor ends by [close], with the activity that it was made in, and when the model is closed: `show` is not called after that.
+ * The model stays open. It must have equal input and output sizes, otherwise the constructor throws IllegalArgumentException.
  */
-class FrameProcessor(context: Context, private val model: StyleModel, private val show: (Bitmap) -> Unit) : AutoCloseable {
+class FrameProcessor @JvmOverloads constructor(
+    context: Context,
+    private val model: ImageModel,
+    private val failed: FrameFailureListener = FrameFailureListener { },
+    private val show: FrameListener,
+) : AutoCloseable {
     private val spec = model.inputSpec
     private val thermal = ThermalState(context)
-    private val governor = FrameGovernor()
-    private val mixer = FrameMixer(spec.width, spec.height)
     private val fitter = BitmapFitter(spec)
     private val crops = CropMemory(spec)
-    private val frame = IntArray(spec.width * spec.height)
-    private val small = IntArray(spec.width * spec.height)
-    private val styled = IntArray(spec.width * spec.height)
     private val pictures = HashMap<Int, Bitmap>()
-    private val worker = Executors.newSingleThreadExecutor { Thread(it, "edgebundle-frames") }
-    private val busy = AtomicBoolean(false)
-    private val job = Runnable(::process)
-    private val render = { model.render(frame, styled) }
-    private var lastFrame = 0L
-    private var sinceKey = Int.MAX_VALUE
-    private var failure: Throwable? = null
-
-    /** Frames taken, and frames dropped because one was still being processed. */
-    @Volatile
-    var taken = 0
-        private set
-
-    @Volatile
-    var dropped = 0
-        private set
-
-    /** How often the network runs and how large pictures are at the moment. */
-    val pace: FramePace get() = governor.pace
+    private val call = model.call()
+    private val pipeline: FramePipeline
+    private val owner: OwnerWatch?
 
     init {
-        require(model.outputSpec.width == spec.width && model.outputSpec.height == spec.height) { "video needs a network whose output has the size of its input" }
+        require(model.outputWidth == spec.width && model.outputHeight == spec.height) { "video needs a network whose output is a picture of its input's size" }
+        pipeline = FramePipeline(spec.width, spec.height, Stages())
+        owner = OwnerWatch.of(context, ::close)
     }
 
-    /** A camera frame; false when it was dropped. CameraX: `submit(YuvFrame(...))` from the planes of an `ImageProxy`, then close it. */
-    fun submit(frame: YuvFrame): Boolean = take { frame.read(crops.of(frame.uprightWidth, frame.uprightHeight), spec.width, spec.height, this.frame) }
+    /** Frames that were taken. */
+    val taken: Int get() = pipeline.taken
 
-    /** A frame as a bitmap, as the owner of a `SurfaceTexture` reads it back (`TextureView.getBitmap(reused)`); false when it was dropped. */
-    fun submit(frame: Bitmap): Boolean = take { fitter.fit(frame, this.frame) }
+    /** Frames that were not shown: a newer one came before they were taken up, or they could not be read. */
+    val dropped: Int get() = pipeline.dropped
 
-    /** Ends processing; the model stays open. */
+    /** How often the network runs and how large pictures are at the moment. */
+    val pace: FramePace get() = pipeline.pace
+
+    /** A camera frame; false when it was not taken. CameraX: `submit(YuvFrame(...))` from the planes of an `ImageProxy`, then close it. */
+    fun submit(frame: YuvFrame): Boolean = pipeline.submit { frame.read(crops.of(frame.uprightWidth, frame.uprightHeight), spec.width, spec.height, it) }
+
+    /** A frame as a bitmap, as the owner of a `SurfaceTexture` reads it back (`TextureView.getBitmap(reused)`); false when it was not taken. */
+    fun submit(frame: Bitmap): Boolean = pipeline.submit { fitter.fit(frame, it) }
+
+    /** Ends processing; the model stays open, and no other call on it is touched. `show` is not called after it returned; one in progress is waited for, at most a second. */
     override fun close() {
-        worker.shutdown()
-        model.cancel()
+        owner?.stop()
+        call.giveUp()
+        pipeline.close()
     }
 
-    private inline fun take(read: () -> Unit): Boolean {
-        failure?.let { throw IllegalStateException("an earlier frame failed: ${it.message}", it) }
-        val now = System.nanoTime()
-        if (lastFrame != 0L && !busy.get()) governor.frameAfter(now - lastFrame)
-        if (!busy.compareAndSet(false, true)) {
-            dropped++
-            return false
+    private inner class Stages : FrameStages {
+        override fun network(frame: IntArray, styled: IntArray): Long {
+            call.renew()
+            return call.run {
+                val start = System.nanoTime() // the turn has come
+                model.render(frame, styled, call)
+                System.nanoTime() - start
+            }
         }
-        lastFrame = now
-        read()
-        taken++
-        worker.execute(job)
-        return true
-    }
 
-    private fun process() {
-        try {
-            governor.headroom(thermal.headroomNow())
-            val pace = governor.pace
-            if (sinceKey >= pace.every - 1) network() else sinceKey++
-            show(picture(pace.divisor, isKey = sinceKey == 0))
-        } catch (error: Exception) {
-            failure = error // told to the next submit: there is nobody to catch it here
-        } finally {
-            busy.set(false)
+        override fun show(picture: IntArray, width: Int, height: Int) {
+            val bitmap = pictures.getOrPut(width) { Bitmap.createBitmap(width, height, Bitmap.Config.ARGB_8888) }
+            bitmap.setPixels(picture, 0, width, 0, 0, width, height)
+            show.show(bitmap)
         }
-    }
 
-    private fun network() {
-        val start = System.nanoTime()
-        model.exclusively(render)
-        mixer.key(frame, styled)
-        governor.networkTook(System.nanoTime() - start)
-        sinceKey = 0
-    }
-
-    private fun picture(divisor: Int, isKey: Boolean): Bitmap {
-        val width = mixer.widthAt(divisor)
-        val height = mixer.heightAt(divisor)
-        if (isKey) {
-            mixer.keyAt(divisor, styled)
-        } else {
-            reduce(divisor, width, height)
-            mixer.mix(small, divisor, styled)
+        override fun failed(error: Throwable) {
+            if (model.isClosed) close()
+            Log.w(TAG, "a frame failed", error)
+            failed.failed(error)
         }
-        val bitmap = pictures.getOrPut(divisor) { Bitmap.createBitmap(width, height, Bitmap.Config.ARGB_8888) }
-        bitmap.setPixels(styled, 0, width, 0, 0, width, height)
-        return bitmap
+
+        override fun headroom() = thermal.headroomNow()
     }
 
-    private fun reduce(divisor: Int, width: Int, height: Int) {
-        var at = 0
-        for (y in 0 until height) for (x in 0 until width) small[at++] = frame[y * divisor * spec.width + x * divisor]
+    private companion object {
+        const val TAG = "edgebundle"
     }
 }

@@ -12,18 +12,20 @@ import org.tensorflow.lite.Interpreter
 import org.tensorflow.lite.TensorFlowLite
 
 /** What the engines of TensorFlow Lite share: the mapped artifact in an interpreter, its refusals in words. */
-internal fun openTflite(variant: Variant, artifact: Artifact, log: RuntimeLog, alsoClose: () -> Unit = {}, options: () -> Interpreter.Options): Engine = try {
-    val (interpreter, delegate) = log.during { Interpreter(artifact.mapped, options()) }
-    TfliteEngine(variant.id, artifact.mapped, interpreter, delegate, alsoClose)
-} catch (error: IllegalArgumentException) {
-    alsoClose()
-    throw BundleException("TensorFlow Lite ${version()} refuses variant '${variant.id}': ${error.message}", error)
-} catch (error: IllegalStateException) {
-    alsoClose()
-    throw BundleException("TensorFlow Lite ${version()} cannot prepare variant '${variant.id}': ${error.message}", error)
-} catch (error: LinkageError) { // UnsatisfiedLinkError at first, NoClassDefFoundError each time after it
-    alsoClose()
-    throw BundleException("the library of TensorFlow Lite for ${variant.delegate} is missing on this device, so variant '${variant.id}' cannot run: ${error.message?.lineSequence()?.first()}", error)
+internal fun openTflite(variant: Variant, artifact: Artifact, log: RuntimeLog, alsoClose: () -> Unit = {}, options: () -> Interpreter.Options): Engine {
+    var engine: Engine? = null
+    try {
+        val (interpreter, delegate) = log.during { Interpreter(artifact.mapped, options()) }
+        return TfliteEngine(variant.id, artifact.mapped, interpreter, delegate, alsoClose).also { engine = it }
+    } catch (error: IllegalArgumentException) {
+        throw BundleException("TensorFlow Lite ${version()} refuses variant '${variant.id}': ${error.message}", error)
+    } catch (error: IllegalStateException) {
+        throw BundleException("TensorFlow Lite ${version()} cannot prepare variant '${variant.id}': ${error.message}", error)
+    } catch (error: LinkageError) { // UnsatisfiedLinkError at first, NoClassDefFoundError each time after it
+        throw BundleException("the library of TensorFlow Lite for ${variant.delegate} is missing on this device, so variant '${variant.id}' cannot run: ${error.message?.lineSequence()?.first()}", error)
+    } finally {
+        if (engine == null) alsoClose()
+    }
 }
 
 private fun version(): String = TensorFlowLite.runtimeVersion()

@@ -34,8 +34,8 @@ class RunRecordTest {
         peakMemoryBytes = Reading.of(3L shl 32, "B"),
         golden = golden,
         goldenReason = if (golden == null) "the bundle carries no golden" else null,
-        verdict = "ok",
-        samples = listOf(Sample(0.0, "temperature_c", 31.5, "degC"), Sample(1.25, "pss_bytes", 4.5e7, "B")),
+        verdict = Verdict.GOOD,
+        samples = listOf(Sample(0.0, Probes.TEMPERATURE, 31.5, "degC"), Sample(1.25, Probes.MEMORY, 4.5e7, "B")),
     )
 
     @Test

@@ -83,6 +83,65 @@ class VectorsTest {
         assertArrayEquals(case.rgb("result"), argb)
     }
 
+    @Test
+    fun verdictsAreThoseOfTheHarness() = each("verdicts.json") { case ->
+        val golden = case.optJSONObject("golden")?.let {
+            GoldenResult(it.getString("id"), it.getBoolean("passed"), it.getDouble("psnr_db"), it.getDouble("max_abs_error"), it.getDouble("min_psnr_db"))
+        }
+        val executed = case.getJSONObject("executed").let { said -> said.text("value")?.let(TextReading::of) ?: TextReading.missing(said.getString("reason")) }
+        val samples = case.ints("samples").mapIndexed { at, status -> Sample(at.toDouble(), Probes.THERMAL_STATUS, status.toDouble(), "status") }
+        val seen = RunFacts(golden, case.text("golden_reason"), case.getString("requested"), executed, state(case, "start"), state(case, "end"), samples, case.getBoolean("hidden"))
+        val found = verdict(seen)
+        assertEquals(case.toString(), case.getString("words"), found.words)
+        assertTrue(case.toString(), case.getJSONObject("verdict").similar(JSONObject(found.toJson().toString())))
+    }
+
+    @Test
+    fun probesAreNamedAsInTheHarness() {
+        val known = HashMap<String, String>()
+        each("probes.json") { if (it.getBoolean("android")) known[it.getString("probe")] = it.getString("unit") }
+        assertEquals(known, Probes.UNITS)
+    }
+
+    @Test
+    fun phonesAreKnownByTheSameNames() {
+        val phones = ArrayList<Phone>()
+        each("phones.json") { case ->
+            val told = case.getJSONArray("told").let { all -> List(6) { if (all.isNull(it)) null else all.getString(it) } }
+            val phone = Phone.of(told[0], told[1], told[2], told[3], told[4], told[5])
+            val wanted = phone(case.getJSONObject("phone"))
+            assertEquals(listOf(wanted.soc, wanted.board, wanted.hardware, wanted.model), listOf(phone.soc, phone.board, phone.hardware, phone.model))
+            phones += phone
+        }
+        var number = 0
+        each("phones.json") { case ->
+            val same = phones.indices.filter { it != number && phones[number].isSameAs(phones[it]) }
+            assertEquals(case.toString(), case.ints("same"), same)
+            number++
+        }
+    }
+
+    @Test
+    fun variantsAreTriedInTheSameOrder() = each("choice.json") { case ->
+        val variants = case.objects("variants").map {
+            Variant(it.getString("id"), it.getString("backend"), it.getString("delegate"), "v", 0, "", emptyList(), emptyList(), it.getLong("predicted_peak_memory_bytes"))
+        }
+        val rankings = case.objects("rankings").map { Ranking(it.text("soc"), it.text("model"), it.texts("variants"), it.objects("phones").map(::phone)) }
+        val facts = DeviceFacts(phone(case.getJSONObject("phone")), if (case.isNull("free")) null else case.getLong("free"))
+        val choice = chooseVariants(Manifest("m", emptyList(), emptyList(), variants, emptyList(), rankings), case.texts("engines").toSet(), facts)
+        assertEquals(case.toString(), case.texts("order"), choice.order.map { it.id })
+    }
+
+    private fun state(case: JSONObject, name: String) = Conditions(
+        Reading.of(30, "degC"),
+        if (case.isNull(name)) Reading.missing("status", "not told") else Reading.of(case.getInt(name), "status"),
+        Reading.of(80, "%"),
+        TextReading.of("no"),
+        emptyList(),
+    )
+
+    private fun phone(json: JSONObject) = Phone(json.text("soc"), json.text("board"), json.text("hardware"), json.text("model"))
+
     private class Noise(override val width: Int, override val height: Int) : PixelSource {
         override fun read(left: Int, top: Int, width: Int, height: Int, argb: IntArray) {
             for (y in 0 until height) for (x in 0 until width) argb[y * width + x] = OPAQUE or ((left + x) * 7919 + (top + y) * 104729 and 0xffffff)
@@ -114,6 +173,12 @@ class VectorsTest {
         }
 
         fun JSONObject.bytes(name: String): ByteArray = Base64.getDecoder().decode(getString(name))
+
+        fun JSONObject.text(name: String): String? = if (isNull(name)) null else getString(name)
+
+        fun JSONObject.texts(name: String) = getJSONArray(name).let { all -> List(all.length(), all::getString) }
+
+        fun JSONObject.objects(name: String) = getJSONArray(name).let { all -> List(all.length(), all::getJSONObject) }
 
         fun JSONObject.number(name: String) = if (isNull(name)) null else getInt(name)
 

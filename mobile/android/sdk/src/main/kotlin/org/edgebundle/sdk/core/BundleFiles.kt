@@ -19,21 +19,6 @@ interface BundleFiles {
     fun file(path: String, sha256: String): File
 }
 
-/**
- * The copy of [source] in [folder], named by its hash: made once, complete or absent, whatever interrupts it. Copies of other
- * hashes, of an earlier version of the app, are removed. Throws `java.io.IOException` when there is no space.
- */
-fun copyOnce(source: ByteBuffer, folder: File, sha256: String): File {
-    val target = File(folder, sha256)
-    if (target.length() == source.capacity().toLong()) return target
-    if (!folder.isDirectory && !folder.mkdirs()) throw IOException("$folder cannot be made")
-    folder.listFiles()?.forEach { it.delete() }
-    val work = File(folder, "$sha256.part")
-    work.outputStream().use { it.channel.write(source.duplicate().apply { clear() }) }
-    if (!work.renameTo(target)) throw IOException("$work cannot be renamed")
-    return target
-}
-
 /** All bytes of a small file. Throws [BundleException] when it cannot be read. */
 internal fun BundleFiles.bytes(path: String): ByteArray = try {
     open(path).use { it.readBytes() }
@@ -53,6 +38,7 @@ fun sha256(buffer: ByteBuffer): String {
     return hex(MessageDigest.getInstance("SHA-256").apply { update(all) })
 }
 
+/** Lower-case hexadecimal sha256 of all bytes. */
 fun sha256(bytes: ByteArray): String = hex(MessageDigest.getInstance("SHA-256").apply { update(bytes) })
 
 /** Little-endian float32 values of a file. */

@@ -7,29 +7,33 @@ data class FramePace(val every: Int, val divisor: Int)
 
 /**
  * Decides how often the network runs and how large the pictures are, from how long it takes, how far frames are apart, and how
- * close the device is to throttling. Pure: times and headroom come in as numbers. Used by one thread.
+ * close the device is to throttling (docs/sdk-rules.md, "Pace of video"). Pure: times and headroom come in as numbers. Used by one
+ * thread at a time.
  *
  * Thermal headroom is Android's: 1.0 is where the system starts to throttle severely. The network may use [SHARE] of the time
  * between frames, half of it from [WARM] on and a quarter from [HOT] on, where pictures shrink too. It goes back to a faster pace
  * only [MARGIN] below the threshold that slowed it down, so that it does not swing.
  */
-class FrameGovernor(private val maxEvery: Int = 8) {
+class FrameGovernor {
     private var networkNs = 0.0
     private var intervalNs = 0.0
+    private var lastNs = 0L
+    private var hasLast = false
     private var heat = 0
 
     /** The pace for the next frame. */
     var pace = FramePace(1, 1)
         private set
 
-    init {
-        require(maxEvery > 0) { "the network runs at least every frame, not every $maxEvery-th" }
-    }
-
-    /** A frame arrived [nanos] after the one before. */
-    fun frameAfter(nanos: Long) {
-        intervalNs = smoothed(intervalNs, nanos)
-        decide()
+    /** A frame arrived at [nowNs], whether it is taken or dropped. Longer gaps than [PAUSE_NS] are pauses and count for nothing. */
+    fun frameArrived(nowNs: Long) {
+        val gap = nowNs - lastNs
+        if (hasLast && gap in 1..PAUSE_NS) {
+            intervalNs = smoothed(intervalNs, gap)
+            decide()
+        }
+        lastNs = nowNs
+        hasLast = true
     }
 
     /** The network took [nanos] for a frame, with all that is done before and after it. */
@@ -51,8 +55,7 @@ class FrameGovernor(private val maxEvery: Int = 8) {
 
     private fun decide() {
         val share = SHARE / (1 shl heat)
-        val needed = if (intervalNs == 0.0) 1.0 else ceil(networkNs / (intervalNs * share))
-        val every = needed.toInt().coerceIn(1, maxEvery)
+        val every = if (intervalNs == 0.0) 1 else maxOf(1, ceil(networkNs / (intervalNs * share)).toInt())
         val divisor = if (heat == 2) 2 else 1
         // One object for each pace, not one for each frame.
         if (every != pace.every || divisor != pace.divisor) pace = FramePace(every, divisor)
@@ -65,5 +68,6 @@ class FrameGovernor(private val maxEvery: Int = 8) {
         const val WARM = 0.85f
         const val HOT = 0.95f
         const val MARGIN = 0.1f
+        const val PAUSE_NS = 500_000_000L
     }
 }

@@ -10,6 +10,8 @@ class Manifest(
     val goldens: List<Golden>,
     /** Orders measured on devices; the first that fits is taken. */
     val rankings: List<Ranking> = emptyList(),
+    /** The sha256 of each file but the manifest itself, by its path. */
+    val hashes: Map<String, String> = emptyMap(),
 ) {
     /** The variant of that id. Throws [BundleException] naming the known ones. */
     fun variant(id: String): Variant = variants.firstOrNull { it.id == id }
@@ -23,6 +25,7 @@ class Manifest(
         variants,
         goldens.filter { golden -> golden.expected.any { it.variant == variant.id } },
         rankings,
+        hashes,
     )
 }
 
@@ -39,6 +42,9 @@ class TensorSpec(
     val labels: List<String>?,
 ) {
     val isImage get() = kind == IMAGE
+
+    /** Whether it is a picture that pixels fill: one of three colours, [1, 3, height, width]. */
+    val isPicture get() = isImage && shape.size == 4 && shape[0] == 1 && shape[1] == 3
     val height get() = shape[shape.size - 2]
     val width get() = shape[shape.size - 1]
     val count get() = shape.fold(1, Int::times)
@@ -91,15 +97,22 @@ class Variant(
     val predictedPeakMemoryBytes: Long = 0,
     /** Whether and how a larger picture may be made of tiles; `null` in bundles that do not say. */
     val tiling: Tiling? = null,
-)
+) {
+    /** Whether a GPU or an NPU is meant to execute it: its driver may refuse it late, or take the app down. */
+    val isAccelerated get() = delegate !in CPU
+
+    private companion object {
+        val CPU = setOf("xnnpack", "cpu")
+    }
+}
 
 /** `overlap` source pixels on each side of a tile make seams vanish, tiles start at multiples of `multiple`; `reason` says why not. */
 class Tiling(val allowed: Boolean, val overlap: Int?, val multiple: Int?, val reason: String?)
 
-/** An order of variants that was measured on devices of one kind: their `soc`, or their `model`, as Android names them. */
-class Ranking(val soc: String?, val model: String?, val variants: List<String>) {
+/** An order of variants that was measured on [phones] of one kind: one `soc`, or one `model` where they do not tell it. */
+class Ranking(val soc: String?, val model: String?, val variants: List<String>, val phones: List<Phone> = emptyList()) {
     /** Whether it was measured on devices like this one. */
-    fun fits(facts: DeviceFacts) = (soc != null || model != null) && (soc == null || soc == facts.soc) && (model == null || model == facts.model)
+    fun fits(facts: DeviceFacts) = (phones + Phone(soc = soc, model = model)).any(facts.phone::isSameAs)
 
     /** Place of a variant in the order; those that were not measured come last. */
     fun place(variant: Variant) = variants.indexOf(variant.id).let { if (it < 0) variants.size else it }

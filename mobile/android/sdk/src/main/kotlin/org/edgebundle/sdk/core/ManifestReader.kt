@@ -28,9 +28,12 @@ object ManifestReader {
             variants = root.objects("variants").map(::variant),
             goldens = root.objects("goldens").map(::golden),
             rankings = if (root.isNull("rankings")) emptyList() else root.objects("rankings").map(::ranking),
-        )
+            hashes = if (root.isNull("files")) emptyMap() else root.objects("files").associate { it.getString("file") to it.getString("sha256") },
+        ).also(ManifestCheck::check)
     } catch (error: JSONException) {
         throw BundleException("manifest.json is not a valid manifest (${error.message}); package the bundle again.", error)
+    } catch (error: StackOverflowError) {
+        throw BundleException("manifest.json is not a valid manifest (it is nested too deeply); package the bundle again.", error)
     }
 
     /** The path itself when it stays inside the bundle. */
@@ -45,7 +48,7 @@ object ManifestReader {
         kind = json.getString("kind"),
         shape = json.getJSONArray("shape").ints(),
         bgr = json.text("color_order") == "BGR",
-        range = json.numbers("range")?.let { it[0] to it[1] },
+        range = json.numbers("range")?.let { if (it.size == 2) it[0] to it[1] else throw JSONException("the range of ${json.getString("name")} has ${it.size} numbers") },
         mean = json.numbers("mean"),
         std = json.numbers("std"),
         resize = json.text("resize"),
@@ -84,6 +87,7 @@ object ManifestReader {
         soc = json.text("soc"),
         model = json.text("model"),
         variants = json.getJSONArray("variants").let { all -> List(all.length(), all::getString) },
+        phones = if (json.isNull("phones")) emptyList() else json.objects("phones").map { Phone(it.text("soc"), it.text("board"), it.text("hardware"), it.text("model")) },
     )
 
     private fun golden(json: JSONObject) = Golden(

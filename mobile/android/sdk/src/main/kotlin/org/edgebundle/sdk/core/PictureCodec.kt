@@ -25,7 +25,7 @@ class PictureCodec(private val spec: TensorSpec, binding: Binding) {
     private val levels: Array<FloatArray>
 
     init {
-        if (!spec.isImage || spec.shape.size != 4 || spec.shape[0] != 1 || spec.shape[1] != CHANNELS || binding.dtype != Binding.FLOAT32) {
+        if (!spec.isPicture || binding.dtype != Binding.FLOAT32) {
             throw BundleException("'${spec.name}' is no float32 picture of shape [1, 3, height, width]; it cannot be filled from pixels.")
         }
         levels = Array(CHANNELS) { channel -> FloatArray(LEVELS) { level -> fromUnit(level / 255f, channel) } }

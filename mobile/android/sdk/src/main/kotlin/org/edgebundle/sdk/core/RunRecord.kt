@@ -26,6 +26,7 @@ class TextReading private constructor(val value: String?, val reason: String?) {
     internal fun toJson() = fields("value" to value, "reason" to reason)
 }
 
+/** What is known of the phone that was measured; [id] is what the harness calls it. */
 class DeviceInfo(
     val kind: String,
     val id: String,
@@ -34,6 +35,8 @@ class DeviceInfo(
     val os: TextReading,
     val build: TextReading,
     val abi: TextReading,
+    val board: TextReading? = null,
+    val hardware: TextReading? = null,
 )
 
 /** State of the device at one moment: degrees Celsius, percent, MHz by CPU. */
@@ -45,16 +48,17 @@ class Conditions(
     val clocksMhz: List<Reading>,
 )
 
-/** One probe value over time: [seconds] after the start of the run. The names are those of the harness's probes. */
+/** One probe value over time: [seconds] after the start of the run. [probe] is one of [Probes]. */
 class Sample(val seconds: Double, val probe: String, val value: Double, val unit: String) {
     internal fun toJson() = fields("t_s" to seconds, "probe" to probe, "value" to value, "unit" to unit)
 }
 
+/** How near a variant came to a golden: PSNR in dB, the largest difference of a value, and the PSNR that is needed. */
 class GoldenResult(val id: String, val passed: Boolean, val psnrDb: Double, val maxAbsError: Double, val minPsnrDb: Double) {
     val inWords get() = String.format(Locale.ROOT, "%.1f dB, at least %.1f dB are needed", psnrDb, minPsnrDb)
 }
 
-/** One measurement with all its conditions; the names and their meaning are those of harness/records/run.py, schema 1. */
+/** One measurement with all its conditions; the names and their meaning are those of harness/records/run.py, schema 2. */
 class RunRecord(
     val id: String,
     val startedAt: String,
@@ -71,7 +75,7 @@ class RunRecord(
     val peakMemoryBytes: Reading,
     val golden: GoldenResult?,
     val goldenReason: String?,
-    val verdict: String,
+    val verdict: Verdict,
     val samples: List<Sample> = emptyList(),
 ) {
     /** One line of the exchange format (JSON Lines), without the line break. */
@@ -105,7 +109,7 @@ class RunRecord(
         "samples" to JSONArray(samples.map { it.toJson() }),
         "golden" to golden?.let(::golden),
         "golden_reason" to goldenReason,
-        "verdict" to verdict,
+        "verdict" to verdict.toJson(),
     ).toString()
 
     private fun device() = fields(
@@ -116,6 +120,8 @@ class RunRecord(
         "os" to device.os.toJson(),
         "build" to device.build.toJson(),
         "abi" to device.abi.toJson(),
+        "board" to device.board?.toJson(),
+        "hardware" to device.hardware?.toJson(),
     )
 
     private fun conditions(at: Conditions) = fields(
@@ -136,7 +142,7 @@ class RunRecord(
     )
 
     private companion object {
-        const val SCHEMA = 1
+        const val SCHEMA = 2
     }
 }
 

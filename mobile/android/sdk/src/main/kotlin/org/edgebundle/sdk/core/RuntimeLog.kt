@@ -11,11 +11,11 @@ interface RuntimeLog {
     fun since(mark: String): List<String>
 }
 
-/** Where a runtime's log cannot be read. */
+/** Where a runtime's log cannot be read, or is not worth reading. */
 object NoRuntimeLog : RuntimeLog {
     override fun mark() = ""
 
-    override fun since(mark: String): List<String> = throw IOException("there is none here")
+    override fun since(mark: String): List<String> = throw IOException("it was not read")
 }
 
 /** Runs [load] and tells which delegate the runtime's log reports. */

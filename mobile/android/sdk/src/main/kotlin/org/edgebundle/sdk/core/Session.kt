@@ -19,8 +19,8 @@ class Session(val manifest: Manifest, val variant: Variant, private val engine: 
     private val pictures = HashMap<String, Picture>()
 
     init {
-        for (spec in manifest.inputs) if (spec.isImage) pictures[spec.name] = picture(spec, variant.inputs, inputs)
-        for (spec in manifest.outputs) if (spec.isImage) pictures[spec.name] = picture(spec, variant.outputs, outputs)
+        for (spec in manifest.inputs) if (spec.isPicture) pictures[spec.name] = picture(spec, variant.inputs, inputs)
+        for (spec in manifest.outputs) if (spec.isPicture) pictures[spec.name] = picture(spec, variant.outputs, outputs)
     }
 
     /** Fills an image input with pixels of exactly its size. */

@@ -1,7 +1,7 @@
 package org.edgebundle.sdk.core
 
 /** What decides which variant a device is given; `null` where the device does not say. */
-class DeviceFacts(val soc: String?, val model: String?, val freeMemoryBytes: Long?)
+class DeviceFacts(val phone: Phone, val freeMemoryBytes: Long?)
 
 /** The variants to try, best first, and what to say about the others. */
 class VariantChoice(val order: List<Variant>, val messages: List<String>)

@@ -12,6 +12,7 @@ class YuvPlane(val bytes: ByteBuffer, val rowStride: Int, val pixelStride: Int)
 class YuvFrame(val width: Int, val height: Int, val y: YuvPlane, val u: YuvPlane, val v: YuvPlane, val rotation: Int) {
     init {
         require(rotation % QUARTER == 0 && rotation in 0 until 4 * QUARTER) { "a frame is turned by 0, 90, 180 or 270 degrees, not $rotation" }
+        require(width > 0 && height > 0) { "a frame of $width x $height pixels does not exist" }
     }
 
     /** Width and height once it stands upright. */
@@ -24,6 +25,10 @@ class YuvFrame(val width: Int, val height: Int, val y: YuvPlane, val u: YuvPlane
      */
     fun read(crop: Crop, outWidth: Int, outHeight: Int, argb: IntArray) {
         require(argb.size == outWidth * outHeight) { "$outWidth x $outHeight pixels do not fit ${argb.size}" }
+        require(y.pixelStride == 1) { "luma of ${y.pixelStride} bytes a pixel, as P010 has, cannot be read; ask the camera for YUV_420_888" }
+        checkPlane("y", y, width, height)
+        checkPlane("u", u, (width + 1) / 2, (height + 1) / 2)
+        checkPlane("v", v, (width + 1) / 2, (height + 1) / 2)
         var at = 0
         for (row in 0 until outHeight) {
             val upY = crop.top + (2 * row + 1) * crop.height / (2 * outHeight)
@@ -31,6 +36,14 @@ class YuvFrame(val width: Int, val height: Int, val y: YuvPlane, val u: YuvPlane
                 val upX = crop.left + (2 * column + 1) * crop.width / (2 * outWidth)
                 argb[at++] = pixel(sourceX(upX, upY), sourceY(upX, upY))
             }
+        }
+    }
+
+    /** Throws IllegalArgumentException unless the plane's bytes reach to its last pixel. */
+    private fun checkPlane(name: String, plane: YuvPlane, columns: Int, rows: Int) {
+        val last = (rows - 1).toLong() * plane.rowStride + (columns - 1).toLong() * plane.pixelStride
+        require(plane.rowStride >= 0 && plane.pixelStride >= 0 && last < plane.bytes.limit()) {
+            "plane $name of a frame of $width x $height pixels has ${plane.bytes.limit()} bytes, and its last pixel is at byte $last"
         }
     }
 

@@ -1,25 +1,18 @@
 package org.edgebundle.sdk.core
 
-import java.io.File
-import java.nio.ByteBuffer
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
-import org.junit.Rule
 import org.junit.Test
-import org.junit.rules.TemporaryFolder
 
 class ChoiceTest {
-    @get:Rule
-    val temporary = TemporaryFolder()
-
     private fun variant(id: String, delegate: String = "xnnpack", backend: String = "tflite", memory: Long = 10) =
         Variant(id, backend, delegate, "variants/$id", 1, "00", emptyList(), emptyList(), memory)
 
     private fun manifest(variants: List<Variant>, rankings: List<Ranking> = emptyList()) = Manifest("m", emptyList(), emptyList(), variants, emptyList(), rankings)
 
     private val engines = setOf("tflite-xnnpack", "tflite-gpu")
-    private val unknown = DeviceFacts(null, null, null)
+    private val unknown = DeviceFacts(Phone(), null)
 
     private fun order(choice: VariantChoice) = choice.order.map { it.id }
 
@@ -34,15 +27,15 @@ class ChoiceTest {
     fun aRankingMeasuredOnSuchADeviceGoesBefore() {
         val all = listOf(variant("a"), variant("b"), variant("c"))
         val rankings = listOf(Ranking("Maker X1", null, listOf("c", "a")), Ranking(null, "Maker Phone", listOf("b", "a", "c")), Ranking(null, null, listOf("c")))
-        assertEquals(listOf("c", "a", "b"), order(chooseVariants(manifest(all, rankings), engines, DeviceFacts("Maker X1", "other", null))))
-        assertEquals(listOf("b", "a", "c"), order(chooseVariants(manifest(all, rankings), engines, DeviceFacts("X2", "Maker Phone", null))))
+        assertEquals(listOf("c", "a", "b"), order(chooseVariants(manifest(all, rankings), engines, DeviceFacts(Phone(soc = "Maker X1", model = "other"), null))))
+        assertEquals(listOf("b", "a", "c"), order(chooseVariants(manifest(all, rankings), engines, DeviceFacts(Phone(soc = "X2", model = "Maker Phone"), null))))
         assertEquals(listOf("a", "b", "c"), order(chooseVariants(manifest(all, rankings), engines, unknown)))
     }
 
     @Test
     fun whatDoesNotFitTheMemoryComesLastAndIsNamed() {
         val all = manifest(listOf(variant("huge", memory = 900_000_000), variant("large", memory = 500_000_000), variant("small", memory = 50_000_000)))
-        val choice = chooseVariants(all, engines, DeviceFacts(null, null, 100_000_000))
+        val choice = chooseVariants(all, engines, DeviceFacts(Phone(), 100_000_000))
         assertEquals(listOf("small", "large", "huge"), order(choice))
         assertTrue(choice.messages.toString(), "'huge' needs 900 MB" in choice.messages[0] && "100 MB are free" in choice.messages[0])
     }
@@ -50,9 +43,9 @@ class ChoiceTest {
     @Test
     fun theRankingsOfAManifestAreRead() {
         val text = """{"schema": 1, "model": {"name": "m"}, "inputs": [], "outputs": [], "goldens": [], "variants": [],
-            "rankings": [{"soc": "Maker X1", "model": null, "variants": ["b", "a"]}]}"""
+            "rankings": [{"soc": "Maker X1", "model": null, "variants": ["b", "a"], "phones": [{"soc": null, "board": "x1", "hardware": null, "model": null}]}]}"""
         val ranking = ManifestReader.read(text).rankings.single()
-        assertEquals(listOf("Maker X1", null, listOf("b", "a")), listOf(ranking.soc, ranking.model, ranking.variants))
+        assertEquals(listOf("Maker X1", null, listOf("b", "a"), listOf("x1")), listOf(ranking.soc, ranking.model, ranking.variants, ranking.phones.map { it.board }))
     }
 
     @Test
@@ -63,33 +56,6 @@ class ChoiceTest {
         assertEquals("gpu", read(line, line.replace("TfLiteXNNPackDelegate", "TfLiteGpuDelegateV2")).value)
         assertEquals("cpu", read(line.replace("12", "0")).value)
         assertTrue(read("Initialized TensorFlow Lite runtime.").reason.orEmpty().isNotEmpty())
-    }
-
-    @Test
-    fun verdictsSayTheWorstFirst() {
-        fun state(thermal: Number) = Conditions(Reading.of(30, "degC"), Reading.of(thermal, "status"), Reading.of(80, "%"), TextReading.of("no"), emptyList())
-        val good = GoldenResult("0", true, 60.0, 0.0, 40.0)
-        fun of(golden: GoldenResult? = good, executed: TextReading = TextReading.of("gpu"), end: Number = 0, hidden: Boolean = false) =
-            verdict(golden, "gpu", executed, state(0), state(end), hidden)
-        assertEquals("ok", of())
-        assertTrue(of(golden = GoldenResult("0", false, 20.0, 1.0, 40.0)).startsWith("invalid: golden 0 fails"))
-        assertEquals("invalid: xnnpack executed it, gpu was asked for", of(executed = TextReading.of("xnnpack")))
-        assertTrue(of(hidden = true).startsWith("invalid: the app was not in the foreground"))
-        assertTrue(of(end = 2).startsWith("unstable: the thermal status rose from 0 to 2"))
-        assertTrue(of(executed = TextReading.missing("no log")).startsWith("unstable: which delegate"))
-        assertTrue(of(golden = null).startsWith("unstable: the output was not checked"))
-    }
-
-    @Test
-    fun aFileIsCopiedOnceAndOlderOnesGo() {
-        val folder = File(temporary.root, "copies")
-        val first = copyOnce(ByteBuffer.wrap(byteArrayOf(1, 2, 3)), folder, "aa")
-        assertEquals(listOf<Byte>(1, 2, 3), first.readBytes().toList())
-        val made = first.lastModified()
-        File(folder, "bb.part").writeText("left over")
-        assertEquals(made, copyOnce(ByteBuffer.wrap(byteArrayOf(1, 2, 3)), folder, "aa").lastModified())
-        copyOnce(ByteBuffer.wrap(byteArrayOf(4)), folder, "cc")
-        assertEquals(listOf("cc"), folder.list().orEmpty().toList())
     }
 
     @Test

@@ -1,0 +1,24 @@
+"""`builder run`: pictures that every variant of a bundle makes of photographs."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from builder.commands.console import add_row, listening, print_json, print_line, results, table
+
+
+def run(arguments: Namespace) -> None:
+    from builder.pipeline.pictures import RunResult, run_pictures
+
+    with listening(quiet=arguments.quiet) as listener:
+        found = run_pictures(
+            arguments.bundle, arguments.picture, out=arguments.output, config=arguments.source, listener=listener
+        )
+    if arguments.json:
+        print_json(found, RunResult)
+        return
+    rows = table(f"compared with {found.reference}", "picture", "variant", "dB>", "file")
+    for shot in found.shots:
+        add_row(rows, shot.picture, shot.variant, "" if shot.psnr_db is None else f"{shot.psnr_db:.1f}", str(shot.file))
+    results.print(rows)
+    print_line(f"page: {found.page}")

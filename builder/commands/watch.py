@@ -1,0 +1,57 @@
+"""`builder convert --watch`: the table of each conversion with what changed, until Ctrl-C."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from builder.bundle import Variant
+from builder.commands.console import add_row, listening, messages, print_line, results, table
+from builder.commands.tables import precision_summary
+from builder.errors import InputError
+from builder.pipeline.watch import Change, Round, page_of, watch
+
+
+def convert_and_watch(arguments: Namespace) -> None:
+    """Ends with Ctrl-C, which is no failure here."""
+    if arguments.json:
+        raise InputError("--watch prints tables until Ctrl-C; leave out --json, or convert without --watch.")
+    print_line(f"pictures: {page_of(arguments.output)} (refreshes itself); Ctrl-C ends")
+    try:
+        with listening(quiet=arguments.quiet) as listener:
+            watch(arguments.config, out=arguments.output, backends=arguments.backend, listener=listener, told=show)
+    except KeyboardInterrupt:
+        print_line(f"bundle: {arguments.output}")
+
+
+def show(found: Round) -> None:
+    """One conversion as a table, or its error as a sentence."""
+    if found.error:
+        messages.print(f"builder: {found.error}", markup=False, soft_wrap=True)
+        return
+    rows = table("converted", "variant", "bytes>", "", "worst dB>", "", "delegated>", "", "precision")
+    for change in found.changes:
+        add_row(rows, change.variant, *_cells(change))
+    results.print(rows)
+
+
+def _cells(change: Change) -> tuple[str, ...]:
+    now, before = change.now, change.before
+    if now is None:
+        return ("gone", *[""] * 6)
+    return (
+        f"{now.bytes:,}",
+        _more(now.bytes - before.bytes, 0) if before else "",
+        f"{now.quality.psnr_db_worst:.1f}",
+        _more(now.quality.psnr_db_worst - before.quality.psnr_db_worst, 1) if before else "",
+        _delegated(now),
+        f"was {_delegated(before)}" if before and _delegated(before) != _delegated(now) else "",
+        precision_summary([layer.realised for layer in now.layers]),
+    )
+
+
+def _delegated(variant: Variant) -> str:
+    return f"{variant.coverage.delegated_ops}/{variant.coverage.total_ops}"
+
+
+def _more(difference: float, digits: int) -> str:
+    return f"{difference:+,.{digits}f}" if round(difference, digits) else "same"

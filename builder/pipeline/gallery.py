@@ -1,0 +1,170 @@
+"""A page of pictures: what every variant makes of a photograph beside what the source makes of it, and their difference, enlarged.
+
+One file that needs nothing else: pictures are inside it, and a click shows one at its full size.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from builder.bundle import TensorSpec
+from builder.bundle.tensors import EQUAL_DB, peak_of, psnr_db, tensor_to_pixels
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Pixels = NDArray[np.uint8]
+
+MARK = "<title>Pictures of "
+MOST_TIMES = 64  # a difference of one level of 255 shows as a quarter of white; more would be noise
+BEST = 3  # classes that are named of an output with labels
+
+STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1400px;padding:0 1em;color:#222;background:#fff}
+section{margin:2em 0;border-top:1px solid #ccc}.row{display:flex;flex-wrap:wrap;gap:14px}figure{margin:0;width:256px}
+figure img{width:256px;height:auto;display:block;background:#888;cursor:zoom-in}figure img+img{margin-top:4px}
+figcaption{font-size:13px;margin-top:4px;overflow-wrap:anywhere}figcaption b{display:block}.low{color:#b00020}
+dialog{padding:0;border:0;background:#000;max-width:98vw;max-height:98vh;overflow:auto}dialog img{display:block;cursor:zoom-out;
+image-rendering:pixelated;min-width:min(90vw,768px)}
+@media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}section{border-color:#444}.low{color:#ff8a80}}
+"""
+SCRIPT = """
+const box=document.querySelector('dialog'),large=box.querySelector('img');
+document.querySelectorAll('figure img').forEach(i=>{i.tabIndex=0;
+const show=()=>{large.src=i.src;large.alt=i.alt;box.showModal()};
+i.addEventListener('click',show);i.addEventListener('keydown',e=>{if(e.key==='Enter')show()})});
+box.addEventListener('click',()=>box.close());
+"""
+LOW_DB = 30.0  # below this most people see a difference side by side
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What one variant, named `name`, gives for a sample: tensors by output, logical layout."""
+
+    name: str
+    about: str
+    outputs: dict[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One photograph (None where the network takes none), what it is compared with, and what the variants give for it."""
+
+    name: str
+    picture: Pixels | None
+    reference: Made
+    made: tuple[Made, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One variant's picture of one output, ready to show. `difference` is enlarged `times`; None beside the reference itself."""
+
+    sample: str
+    name: str
+    output: str
+    about: str
+    psnr_db: float | None
+    pixels: Pixels
+    difference: Pixels | None
+    times: int
+
+
+def cells(sample: Sample, outputs: Sequence[TensorSpec]) -> list[Cell]:
+    """All pictures of one sample, the reference first; every difference of an output is enlarged by the same power of two."""
+    found = []
+    for spec in (spec for spec in outputs if spec.kind == "image"):
+        wanted = tensor_to_pixels(sample.reference.outputs[spec.name], spec)
+        shown = {made.name: tensor_to_pixels(made.outputs[spec.name], spec) for made in sample.made}
+        apart = {name: np.abs(pixels.astype(int) - wanted) for name, pixels in shown.items()}
+        largest = max((int(values.max()) for values in apart.values()), default=0)
+        times = 1
+        while times < MOST_TIMES and largest * times * 2 <= 255:
+            times *= 2
+        found.append(_cell(sample, sample.reference, spec, wanted, None, 1))
+        for made in sample.made:
+            difference = np.clip(apart[made.name] * times, 0, 255).astype(np.uint8)
+            found.append(_cell(sample, made, spec, shown[made.name], difference, times))
+    return found
+
+
+def _cell(sample: Sample, made: Made, spec: TensorSpec, pixels: Pixels, difference: Pixels | None, times: int) -> Cell:
+    want = sample.reference.outputs[spec.name]
+    psnr = None if made is sample.reference else psnr_db(made.outputs[spec.name], want, peak_of(spec, want))
+    return Cell(
+        sample=sample.name, name=made.name, output=spec.name, about=made.about, psnr_db=psnr, pixels=pixels,
+        difference=difference, times=times,
+    )  # fmt: skip
+
+
+def page(title: str, about: str, samples: Sequence[Sample], outputs: Sequence[TensorSpec]) -> str:
+    """The whole page as HTML."""
+    parts = [f"<h1>{escape(title)}</h1><p>{escape(about)}</p>"]
+    for sample in samples:
+        figures = (
+            [_figure("the photograph", "", [_image(sample.picture, sample.name)])] if sample.picture is not None else []
+        )
+        figures += [_cell_figure(cell) for cell in cells(sample, outputs)]
+        figures += [f for made in (sample.reference, *sample.made) for f in _numbers(made, sample, outputs)]
+        parts.append(f"<section><h2>{escape(sample.name)}</h2><div class='row'>{''.join(figures)}</div></section>")
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"{MARK}{escape(title)}</title><style>{STYLE}</style></head><body>{''.join(parts)}"
+        f"<dialog aria-label='the picture at full size'><img alt=''></dialog><script>{SCRIPT}</script></body></html>\n"
+    )
+
+
+def _cell_figure(cell: Cell) -> str:
+    label = cell.name if cell.psnr_db is None else f"{cell.name}, {cell.output}"
+    images = [_image(cell.pixels, label)]
+    said = cell.about
+    if cell.psnr_db is not None and cell.difference is not None:
+        images.append(_image(cell.difference, f"{label}: difference, times {cell.times}"))
+        agreement = "equal" if cell.psnr_db >= EQUAL_DB else f"{cell.psnr_db:.1f} dB"
+        low = " class='low'" if cell.psnr_db < LOW_DB else ""
+        said = f"<span{low}>{agreement}</span>; difference times {cell.times}<br>{escape(cell.about)}"
+        return _figure(cell.name, said, images)
+    return _figure(cell.name, escape(said), images)
+
+
+def _numbers(made: Made, sample: Sample, outputs: Sequence[TensorSpec]) -> list[str]:
+    """Outputs that are no pictures: the best classes, or how far the values are from the reference's."""
+    found = []
+    for spec in (spec for spec in outputs if spec.kind != "image"):
+        values = np.asarray(made.outputs[spec.name], np.float64).reshape(-1)
+        if spec.labels is not None:
+            best = np.argsort(-values, kind="stable")[:BEST]
+            said = "<br>".join(f"{escape(spec.labels[i])}: {values[i]:.4g}" for i in best)
+        else:
+            wanted = np.asarray(sample.reference.outputs[spec.name], np.float64).reshape(-1)
+            said = f"{values.size} values, largest difference {np.abs(values - wanted).max():.3g}"
+        found.append(_figure(made.name, f"{escape(spec.name)}: {said}", []))
+    return found
+
+
+def _figure(name: str, said: str, images: Sequence[str]) -> str:
+    return f"<figure>{''.join(images)}<figcaption><b>{escape(name)}</b>{said}</figcaption></figure>"
+
+
+def _image(pixels: Pixels, label: str) -> str:
+    return (
+        f"<img src='data:image/png;base64,{base64.b64encode(png(pixels)).decode()}' alt='{escape(label, quote=True)}'>"
+    )
+
+
+def png(pixels: Pixels) -> bytes:
+    """PNG with fixed settings, so that equal pixels give equal bytes."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, format="PNG", optimize=False, compress_level=9)
+    return stream.getvalue()

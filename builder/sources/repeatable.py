@@ -1,0 +1,65 @@
+"""A factory builds the same network each time: what its checkpoint does not hold may not be random."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from builder.errors import SourceError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+
+def require_repeatable(build: Callable[[], Module], modules: Iterable[str]) -> None:
+    """Build the network twice, each time with `modules`, the user's own, imported anew.
+
+    Raises SourceError with the name of the first tensor or number that differs, weights of the checkpoint put in.
+    """
+    first, second = (_facts(_built(build, modules)) for _ in range(2))
+    for name in sorted(first.keys() | second.keys()):
+        if name not in first or name not in second or not _same(first[name], second[name]):
+            raise SourceError(
+                f"the factory builds another network each time it is called: {name!r} differs and is not in the checkpoint; "
+                "give it a fixed value, seed its random numbers, or save it with the weights."
+            )
+
+
+def _built(build: Callable[[], Module], modules: Iterable[str]) -> Module:
+    for name in modules:
+        sys.modules.pop(name, None)
+    return build()
+
+
+def _facts(network: Module) -> dict[str, Tensor | float]:
+    """Parameters, buffers, and what else of tensors and numbers lies in the modules."""
+    import numpy as np
+    import torch
+
+    found: dict[str, Tensor | float] = {}
+    for path, module in network.named_modules():
+        own = {
+            **dict(module.named_parameters(recurse=False)),
+            **dict(module.named_buffers(recurse=False)),
+            **vars(module),
+        }
+        for name, value in own.items():
+            place = f"{path}.{name}" if path else name
+            if isinstance(value, torch.Tensor | float):
+                found[place] = value
+            elif isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+                found[place] = torch.from_numpy(np.ascontiguousarray(value))
+    return found
+
+
+def _same(one: Tensor | float, other: Tensor | float) -> bool:
+    import torch
+
+    if not isinstance(one, torch.Tensor) or not isinstance(other, torch.Tensor):
+        return type(one) is type(other) and bool(one == other or (one != one and other != other))
+    if one.shape != other.shape or one.dtype != other.dtype or one.is_meta or other.is_meta:
+        return one.shape == other.shape and one.dtype == other.dtype
+    equal = (one == other) | ((one != one) & (other != other))
+    return bool(equal.all())

@@ -1,0 +1,51 @@
+"""What running a package's own libraries found, as findings of its audit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from builder.bundle import Bundle
+from builder.targets.android.execute.run import Execution, execute_package
+from builder.targets.base import Finding
+
+
+def executed_findings(packages: Sequence[Path], bundle: Bundle) -> tuple[Finding, ...]:
+    """Of the first app or app bundle: all carry the same libraries. A library takes its runtime from whoever uses it."""
+    carrying = [path for path in packages if path.suffix in (".apk", ".aab")]
+    if not carrying:
+        return ()
+    return tuple(_findings(carrying[0].name, bundle, execute_package(carrying[0], bundle)))
+
+
+def _findings(file: str, bundle: Bundle, executions: Sequence[Execution]) -> Iterator[Finding]:
+    unproven: dict[str, None] = {}
+    for found in executions:
+        if found.unproven:
+            unproven[f"has variant {found.variant} not run by its own library: {found.unproven}."] = None
+        elif not found.passed:
+            yield Finding(level="error", code="executed", file=file, message=what_failed(found, bundle))
+        else:
+            ran = f"{found.delegated} operators by {found.runtime}" + (f"; {found.remark}" if found.remark else "")
+            yield Finding(
+                level="info",
+                code="executed",
+                file=file,
+                message=f"gives {found.variant}'s golden {found.golden} to {found.psnr_db} dB, {ran}.",
+            )
+    for message in unproven:
+        yield Finding(level="warning", code="unproven", file=file, message=message)
+
+
+def what_failed(found: Execution, bundle: Bundle) -> str:
+    """`carries ..., which ...` with the runtime that was seen to run it."""
+    variant = bundle.variant(found.variant)
+    what = (
+        f"cannot run variant {found.variant}: {found.failure}"
+        if found.failure
+        else f"gives variant {found.variant}'s golden {found.golden} to {found.psnr_db} dB only, {found.min_psnr_db:g} dB is required"
+    )
+    return (
+        f"carries {found.runtime.replace(' of the package', '')}, which {what}; give the variant another scheme or delegate "
+        f"({variant.quality.runtime} was seen to run it)."
+    )

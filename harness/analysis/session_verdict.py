@@ -1,0 +1,119 @@
+"""What a session says of a variant on a device: all its runs together, never one round alone.
+
+Every command that judges (check, rank, report, compare, parity) asks here, so that none of them passes what another one fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.analysis.grouping import Group, groups
+from harness.analysis.verdict import exit_code, throttling_status
+from harness.errors import MeasurementError, VerificationError
+from harness.records.run import Run
+from harness.records.tolerated import Tolerated
+from harness.records.verdict import Grade
+
+Fault = Literal["wrong", "throttled", "poor"]
+FAULTS: tuple[Fault, ...] = ("wrong", "throttled", "poor")  # the worst first
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionVerdict:
+    """`why` says what speaks against it, or what was tolerated. `good` are the runs that figures are made of; `decides` is the run to look at first: the last of
+    the fault that decided, else the last good one. `counts` has every fault that occurred, the tolerated ones too."""
+
+    group: Group
+    runs: tuple[Run, ...]
+    good: tuple[Run, ...]
+    decides: Run
+    grade: Grade
+    exit_code: int
+    why: str
+    counts: dict[Fault, int]
+
+    @property
+    def text(self) -> str:
+        """The grade, and why."""
+        return f"{self.grade}: {self.why}" if self.why else self.grade
+
+
+def session_verdicts(runs: Iterable[Run]) -> list[SessionVerdict]:
+    """Of each variant on each device, its newest session; in the order in which variant and device first appeared."""
+    return [session_verdict(group) for group in groups(runs)]
+
+
+def session_verdict(group: Group) -> SessionVerdict:
+    """The verdict of the newest session of a group. The first fault with more runs than its protocol tolerates decides."""
+    runs = newest_session(group)
+    faults = [(run, fault_of(run)) for run in runs]
+    bad: dict[Fault, list[Run]] = {fault: [run for run, found in faults if found == fault] for fault in FAULTS}
+    good = tuple(run for run, found in faults if found is None)
+    counts = {fault: len(found) for fault, found in bad.items() if found}
+    limits = runs[-1].protocol.tolerated or Tolerated()
+    for fault in FAULTS:
+        share: float = getattr(limits, fault)
+        if len(bad[fault]) > share * len(runs) + ROUNDING:
+            return _decided(group, runs, good, bad[fault], counts)
+    left_out = [run for found in bad.values() for run in found]
+    wanted = runs[-1].protocol.rounds
+    missing = 0 if wanted is None or runs[-1].session is None else wanted - len(runs)
+    if missing > 0 or not good:
+        why = f"{len(runs)} of {wanted} rounds were measured; go on with 'harness run --resume'"
+        if missing <= 0:
+            why = f"none of {len(runs)} rounds is good ({left_out[-1].verdict.words})"
+        return SessionVerdict(
+            group=group,
+            runs=runs,
+            good=good,
+            decides=runs[-1],
+            grade="unstable",
+            exit_code=MeasurementError.exit_code,
+            why=why,
+            counts=counts,
+        )
+    why = ""
+    if left_out:
+        why = f"without {len(left_out)} of {len(runs)} rounds, which the protocol tolerates ({left_out[-1].verdict.words})"
+    return SessionVerdict(
+        group=group, runs=runs, good=good, decides=good[-1], grade="ok", exit_code=0, why=why, counts=counts
+    )
+
+
+def newest_session(group: Group) -> tuple[Run, ...]:
+    """Its runs; a record without a session is one of its own."""
+    session = group.last.session
+    return tuple(run for run in group.runs if run.session == session) if session is not None else (group.last,)
+
+
+def fault_of(run: Run) -> Fault | None:
+    """What is wrong with one run, or None for a good one."""
+    code = exit_code(run.verdict)
+    if code == 0:
+        return None
+    if code == VerificationError.exit_code:
+        return "wrong"
+    return "throttled" if throttling_status(run) and not run.protocol.sustained else "poor"
+
+
+def _decided(
+    group: Group, runs: tuple[Run, ...], good: tuple[Run, ...], bad: list[Run], counts: dict[Fault, int]
+) -> SessionVerdict:
+    """By this fault: its last run is the one to look at, the worst of its grades is the session's."""
+    grades = [run.verdict.grade for run in bad]
+    word: Grade = "invalid" if "invalid" in grades else "unstable"
+    last = [run for run, found in zip(bad, grades, strict=True) if found == word][-1]
+    why = last.verdict.why if len(runs) == 1 else f"in {len(bad)} of {len(runs)} rounds: {last.verdict.why}"
+    return SessionVerdict(
+        group=group,
+        runs=runs,
+        good=good,
+        decides=last,
+        grade=word,
+        exit_code=exit_code(last.verdict),
+        why=why,
+        counts=counts,
+    )

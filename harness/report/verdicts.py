@@ -1,0 +1,59 @@
+"""Verdicts of sessions for the terminal and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from harness.analysis.grouping import device_label
+from harness.analysis.session_verdict import SessionVerdict
+from harness.report.model import summary_of
+from harness.report.terminal import COLOURS
+from harness.report.text import golden_text, headline, size
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def verdicts_table(verdicts: Sequence[SessionVerdict]) -> Table:
+    """One row for each variant on each device; the numbers are those of the run that decides."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("variant", "device"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("size", "result", "rounds", "good"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("golden")
+    table.add_column("verdict", overflow="fold")
+    for verdict in verdicts:
+        run = verdict.decides
+        device = escape(device_label(run)) + (f"\n[dim]{escape(run.simulated)}[/dim]" if run.simulated else "")
+        colour = COLOURS[verdict.grade]
+        table.add_row(
+            escape(run.variant),
+            device,
+            size(run.variant_bytes),
+            headline(run, summary_of(run)),
+            str(len(verdict.runs)),
+            str(len(verdict.good)),
+            golden_text(run),
+            f"[{colour}]{escape(verdict.text)}[/{colour}]",
+        )
+    return table
+
+
+def verdict_json(verdict: SessionVerdict) -> dict[str, object]:
+    return {
+        "variant": verdict.group.variant,
+        "device": verdict.decides.device.id,
+        "session": verdict.decides.session,
+        "verdict": verdict.text,
+        "grade": verdict.grade,
+        "exit_code": verdict.exit_code,
+        "rounds": len(verdict.runs),
+        "good": len(verdict.good),
+        "faults": dict(verdict.counts),
+        "run": verdict.decides.id,
+    }

@@ -1,0 +1,73 @@
+"""A Dask scheduler: reaching it, and what its workers offer."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import MissingToolError, UsageError
+from harness.release import version
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+CONNECT_S = 10.0
+ADDRESS = re.compile(r"(?:(?:tcp|tls)://)?(\[[0-9A-Fa-f:.%\w]+\]|[\w.-]+):([0-9]{1,5})")
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Client]:
+    """A client of the scheduler. Raises UsageError when none answers, MissingToolError without Dask."""
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise MissingToolError("--cluster needs Dask: pip install 'edgebundle[cluster]'.") from error
+    check_listens(address)
+    try:
+        client = Client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"no Dask scheduler answers at {address!r} ({error}); start one with 'dask scheduler' and give its address."
+        ) from error
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def check_listens(address: str) -> None:
+    """Ask with a plain connection first: Dask's own client keeps trying, and breaks on an address that is none. Raises UsageError."""
+    found = ADDRESS.fullmatch(address)
+    if found is None or not 0 < int(found.group(2)) < 65536:
+        raise UsageError(
+            f"no Dask scheduler answers at {address!r}, which is no address; write HOST:PORT as 'dask scheduler' prints it, e.g. tcp://lab:8786."
+        )
+    try:
+        socket.create_connection((found.group(1).strip("[]"), int(found.group(2))), timeout=CONNECT_S).close()
+    except OSError as error:
+        raise UsageError(
+            f"no Dask scheduler answers at {address!r} ({error.strerror or error}); start one with 'dask scheduler' and give its address."
+        ) from error
+
+
+def workers(client: Client) -> dict[str, dict[str, Any]]:
+    """By their addresses. Empty while the scheduler is away."""
+    found: dict[str, dict[str, Any]] = client.scheduler_info(n_workers=-1).get("workers", {})
+    return found
+
+
+def offers(client: Client) -> set[str]:
+    return {name for worker in workers(client).values() for name in worker["resources"]}
+
+
+def check_versions(client: Client) -> None:
+    """Raises UsageError for a worker of another version: tasks travel as Python objects."""
+    ours = version()
+    for address, theirs in client.run(version).items():
+        if theirs != ours:
+            raise UsageError(
+                f"the worker {address} has edgebundle {theirs} and this machine has {ours}; install the same."
+            )

@@ -1,0 +1,33 @@
+package org.edgebundle.sdk.core
+
+/**
+ * What an installation remembers of its variants from one start to the next, as long as bundle, app and system stay the same.
+ * Used by one thread at a time.
+ */
+interface VariantMemory {
+    /** The delegate that executed [variant] when it passed its goldens here; `null` when it has not passed them yet. */
+    fun passed(variant: Variant): TextReading?
+
+    fun setPassed(variant: Variant, delegate: TextReading)
+
+    /** Whether the app ended while it loaded [variant]: the mark of [mark] was never taken away. */
+    fun isMarked(variant: Variant): Boolean
+
+    /** Says that [variant] is being loaded. Returns when that is on the disk. */
+    fun mark(variant: Variant)
+
+    fun unmark(variant: Variant)
+}
+
+/** Remembers nothing: each start checks the goldens. */
+object NoMemory : VariantMemory {
+    override fun passed(variant: Variant): TextReading? = null
+
+    override fun setPassed(variant: Variant, delegate: TextReading) = Unit
+
+    override fun isMarked(variant: Variant) = false
+
+    override fun mark(variant: Variant) = Unit
+
+    override fun unmark(variant: Variant) = Unit
+}

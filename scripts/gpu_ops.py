@@ -1,0 +1,136 @@
+"""Write the table of what LiteRT's GPU accelerator takes, from executing it: run it after a change of LiteRT or of the corpus.
+
+    python scripts/gpu_ops.py [NETWORK...]    all of the corpus takes about half an hour on two cores
+
+Prints a line for each network and scheme: operators taken, and dB of the GPU in fp32 and in fp16 against the CPU, for the fp32 file.
+With names of networks nothing is written.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from builder.backends import tflite
+from builder.backends.base import Lowered
+from builder.backends.tflite.activations import observe_file
+from builder.backends.tflite.convert import to_float_file
+from builder.backends.tflite.flatbuffer import load_model
+from builder.backends.tflite.gpu.drivers import Driver, find_drivers
+from builder.backends.tflite.gpu.predict import TABLE
+from builder.backends.tflite.gpu.run import Accelerated, GpuRunner
+from builder.backends.tflite.gpu.words import coverage_from, unsupported_by
+from builder.backends.tflite.graph import read_graph
+from builder.backends.tflite.realise import realise
+from builder.bundle.tensors import peak_of, psnr_db
+from builder.errors import EdgebundleError
+from builder.graph.model import Model
+from builder.legalize import REWRITES
+from builder.legalize.delegates import needed
+from builder.legalize.legalizer import legalize
+from builder.precision.layers import layer_table
+from builder.precision.scheme import SCHEMES
+from builder.sources.batch_norm import fold_batch_norms
+from tests.builder.models import plan_of
+from tests.corpus import CORPUS
+from tests.corpus.network import Network
+
+FILE_SCHEMES = ("fp32", "fp16", "weight_only_wi8_afp32", "dynamic_wi8_afp32", "static_wi8_ai8")
+SEED = 7
+
+
+def made(network: Network, folder: Path) -> Iterator[tuple[str, Path, Lowered]]:
+    """The files of a network, one a scheme; layers that do not have it stay fp32."""
+    samples = network.samples(SEED)
+    source = fold_batch_norms(torch.export.export(network.create(), samples))
+    program, _ = legalize(source, needed("tflite", "gpu"), REWRITES, samples=[samples])
+    model = Model(program=program, inputs=network.inputs, outputs=network.outputs, layers=layer_table(source))
+    feed = feed_of(network)
+    float_file, lowered = to_float_file(model)
+    for scheme in FILE_SCHEMES:
+        rows = {layer.name: layer for layer in model.layers.layers}
+        schemes = {
+            name: "fp32" if tflite.unsupported(layer, SCHEMES[scheme], "gpu") else scheme
+            for name, layer in rows.items()
+        }
+        path = folder / f"{scheme}.tflite"
+        seen = lambda: observe_file(float_file, lowered, iter([feed]))  # noqa: E731
+        path.write_bytes(realise(float_file, model, plan_of(schemes), seen))
+        yield scheme, path, lowered
+
+
+def feed_of(network: Network) -> dict[str, np.ndarray]:
+    return {spec.name: np.asarray(sample) for spec, sample in zip(network.inputs, network.samples(SEED), strict=True)}
+
+
+def figures(path: Path, network: Network, lowered: Lowered, drivers: tuple[Driver, ...]) -> str:
+    """Worst output's dB against the CPU on each driver; `fails` with the sentence where it fails."""
+    feed, said = feed_of(network), []
+    cpu = tflite.runner(path, lowered.inputs, lowered.outputs, 1)(feed)
+    for driver in drivers:
+        try:
+            gpu = GpuRunner(path, lowered.inputs, lowered.outputs, driver, driver.half)(feed)
+        except EdgebundleError as error:
+            said.append(f"{driver.name} fails: {error}")
+            continue
+        worst = min(psnr_db(gpu[spec.name], cpu[spec.name], peak_of(spec, cpu[spec.name])) for spec in network.outputs)
+        said.append(f"{'fp16' if driver.half else 'fp32'} {worst:.1f} dB")
+    return ", ".join(said)
+
+
+def main(names: list[str]) -> None:
+    warnings.simplefilter("ignore")
+    drivers = find_drivers()
+    if not drivers or not drivers[0].half:
+        sys.exit("Mesa's driver is missing: run bash builder/backends/tflite/gpu/mesa.sh prepare")
+    taken, left = set[str](), dict[str, str]()
+    files = 0
+    for name in names or CORPUS:
+        network = CORPUS[name]
+        with tempfile.TemporaryDirectory(prefix="edgebundle-gpu-ops-") as folder:
+            try:
+                for scheme, path, lowered in made(network, Path(folder)):
+                    with Accelerated(path, drivers[0], half=True) as file:
+                        log = file.log()
+                    graph, why = read_graph(load_model(path)), unsupported_by(log)
+                    files += 1
+                    for op in graph.ops:
+                        reason = why(op)
+                        if reason is None:
+                            taken.add(f"{op.name} {op.version}")
+                        else:
+                            left[f"{op.name} {op.version}"] = reason
+                    coverage = coverage_from(log, graph)
+                    more = figures(path, network, lowered, drivers) if scheme == "fp32" else ""
+                    print(f"{name} {scheme}: {coverage.delegated_ops}/{coverage.total_ops} {more}", flush=True)
+            except EdgebundleError as error:
+                print(f"{name}: {error}", flush=True)
+    if not names:
+        write(taken, left, files)
+
+
+def write(taken: set[str], left: dict[str, str], files: int) -> None:
+    """An operator that was taken of some files only counts as left."""
+    lines = [
+        "# Operators with their version that LiteRT's GPU accelerator takes, and why it leaves others: its own words.",
+        f"# Written by scripts/gpu_ops.py with LiteRT {metadata.version('ai-edge-litert')} from {files} files of the corpus; do not edit.",
+        f"taken = {json.dumps(sorted(taken - set(left)), indent=4)}",
+        "",
+        "[left]",
+        *(f"{json.dumps(key)} = {json.dumps(reason)}" for key, reason in sorted(left.items())),
+    ]
+    TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,15 @@
+"""The names of probes."""
+
+from __future__ import annotations
+
+from harness.probes.names import ANDROID_APP, IOS_APP, PROBES
+from scripts.vectors.files import Case
+
+ABOUT = "Names of probes in a run record's samples, with their units. The lists `android` and `ios` are what the apps read beside a measurement; the harness may read all."
+
+
+def cases() -> list[Case]:
+    return [
+        {"probe": name, "unit": unit, "meaning": meaning, "android": name in ANDROID_APP, "ios": name in IOS_APP}
+        for name, (unit, meaning) in PROBES.items()
+    ]
