@@ -36,6 +36,7 @@
             }
             do {
                 let kept = try await KeptFiles(in: try Folders.compiled()).url(name(variant)) { try await MLModel.compileModel(at: artifact) }
+                if kept.tookNs != nil { Folders.removeOtherSystems() }
                 let took = kept.tookNs.map { Reading.of(Double($0), "ns") } ?? .missing("ns", "it was compiled by an earlier run")
                 return Compiled(url: kept.url, compileNs: took, isKept: kept.tookNs == nil)
             } catch let error as CancellationError {

@@ -80,8 +80,11 @@
 
         private func copy(_ value: MLFeatureValue?, to target: TensorBuffer) throws {
             let binding = target.binding
-            if binding.layout == .image, let picture = value?.imageBufferValue {
+            if binding.layout == .image {
                 let (height, width) = (binding.shape[2], binding.shape[3])
+                guard let picture = value?.imageBufferValue, CVPixelBufferGetWidth(picture) == width, CVPixelBufferGetHeight(picture) == height else {
+                    throw BundleError("Core ML gives no picture '\(binding.name)' of \(width) x \(height) pixels; package the bundle again.")
+                }
                 try PixelBuffers.access(picture, readOnly: true) { source, bytesPerRow in
                     for y in 0..<height { (target.bytes.baseAddress! + 4 * width * y).copyMemory(from: source + y * bytesPerRow, byteCount: 4 * width) }
                 }

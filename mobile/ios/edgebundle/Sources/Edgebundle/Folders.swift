@@ -5,6 +5,13 @@ enum Folders {
     /// Models that this device compiled, by the system's build: after an update of it they are compiled anew.
     static func compiled() throws -> URL { try caches().appendingPathComponent("compiled/\(system.filter { $0.isLetter || $0.isNumber || $0 == "." })") }
 
+    /// Takes away what was compiled for a system that was here before.
+    static func removeOtherSystems() {
+        guard let own = try? compiled() else { return }
+        let all = (try? FileManager.default.contentsOfDirectory(at: own.deletingLastPathComponent(), includingPropertiesForKeys: nil)) ?? []
+        for folder in all where folder.lastPathComponent != own.lastPathComponent { try? FileManager.default.removeItem(at: folder) }
+    }
+
     /// What this installation remembers of the bundle's variants, until bundle, app or system change.
     static func memory(_ loader: ModelLoader) throws -> FileMemory {
         let build = Bundle.main.infoDictionary?["CFBundleVersion"] as? String ?? ""

@@ -15,6 +15,8 @@ public struct BundleFiles: Sendable {
 
     /// All bytes of a file. Throws `BundleError` when it cannot be read.
     public func data(_ path: String) throws -> Data {
+        // reading another kind of address would wait for a network
+        guard root.isFileURL else { throw BundleError("\(root.absoluteString) is no folder of this device; download the bundle first and give its folder.") }
         do {
             return try Data(contentsOf: url(path))
         } catch {

@@ -86,7 +86,7 @@ private func mix(
         memcpy(words, block, 64)
         i = 0
         while i < 16 {
-            words[i] = words[i].bigEndian
+            words[i] = swapped(words[i])
             i &+= 1
         }
         while i < 64 {
@@ -124,6 +124,10 @@ private func mix(
         block += 64
     }
 }
+
+/// A big-endian word: all systems of Swift that have a camera are little-endian.
+@_transparent
+private func swapped(_ word: UInt32) -> UInt32 { word &>> 24 | word &>> 8 & 0xff00 | word &<< 8 & 0xff_0000 | word &<< 24 }
 
 @_transparent
 private func rotated(_ word: UInt32, _ bits: UInt32) -> UInt32 { word &>> bits | word &<< (32 &- bits) }

@@ -27,8 +27,11 @@ public struct Manifest: Decodable, Sendable {
             let manifest = try JSONDecoder().decode(Manifest.self, from: data)
             try manifest.check()
             return manifest
-        } catch let error as DecodingError {
-            throw BundleError("manifest.json is not a valid manifest (\(describe(error))); package the bundle again.")
+        } catch let error as BundleError {
+            throw error
+        } catch {
+            let reason = (error as? DecodingError).map(describe) ?? error.localizedDescription
+            throw BundleError("manifest.json is not a valid manifest (\(reason)); package the bundle again.")
         }
     }
 

@@ -61,7 +61,7 @@ public struct PictureCodec: Sendable {
         }
         let (values, pixels) = (UnsafePointer(source.floats.baseAddress!), argb.baseAddress!)
         argb.update(repeating: 0xff00_0000)
-        for channel in 0..<Self.channels { decode(channel, values, into: pixels) }
+        for channel in 0..<Self.channels { decodeChannel(channel, values, into: pixels) }
     }
 
     /// The values that pixels stand for, in logical order, as goldens are compared.
@@ -77,20 +77,24 @@ public struct PictureCodec: Sendable {
     private func fill(_ values: UnsafeMutablePointer<Float>, step: Int, plane: Int, from pixels: UnsafePointer<UInt32>) {
         levels.withUnsafeBufferPointer { levels in
             for channel in 0..<Self.channels {
-                let table = levels.baseAddress! + 256 * channel
-                let shift = shift(of: channel)
-                var (i, at) = (0, channel * plane)
-                while i < pixelCount {
-                    values[at] = table[Int(bitPattern: UInt(pixels[i] &>> shift & 0xff))]
-                    at &+= step
-                    i &+= 1
-                }
+                fillChannel(values + channel * plane, step, pixels, levels.baseAddress! + 256 * channel, shift(of: channel))
             }
         }
     }
 
+    private func fillChannel(
+        _ values: UnsafeMutablePointer<Float>, _ step: Int, _ pixels: UnsafePointer<UInt32>, _ table: UnsafePointer<Float>, _ shift: UInt32
+    ) {
+        var (i, at) = (0, 0)
+        while i < pixelCount {
+            values[at] = table[index(pixels[i] &>> shift & 0xff)]
+            at &+= step
+            i &+= 1
+        }
+    }
+
     /// One channel of all pixels; each kind of range has its loop, so that no loop decides anything.
-    private func decode(_ channel: Int, _ values: UnsafePointer<Float>, into pixels: UnsafeMutablePointer<UInt32>) {
+    private func decodeChannel(_ channel: Int, _ values: UnsafePointer<Float>, into pixels: UnsafeMutablePointer<UInt32>) {
         let step = layout == .nhwc ? Self.channels : 1
         let shift = shift(of: channel)
         var (i, at) = (0, layout == .nhwc ? channel : channel * pixelCount)
@@ -136,3 +140,7 @@ private func level(_ unit: Float) -> UInt32 {
     let clamped: Float = scaled > 0 ? (scaled < 255 ? scaled : 255) : 0
     return UInt32(clamped + 0.5)
 }
+
+/// A small number as an index, without the generic conversion, which is a call in debug builds: all systems here have 64 bits and are little-endian.
+@_transparent
+private func index(_ word: UInt32) -> Int { unsafeBitCast((word, 0 as UInt32), to: Int.self) }
