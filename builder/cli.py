@@ -22,6 +22,8 @@ TARGET_NAMES = ("android", "ios")
 
 EXAMPLES = """\
 examples:
+  builder init net.onnx                              write a commented builder.toml beside it
+  builder check                                      what can be known in seconds
   builder doctor                                     what is installed, what is missing
   builder inspect examples/tiny_style                layers of the model of a builder.toml
   builder search -o plan.toml                        plans within the budgets of ./builder.toml, as measured
@@ -59,6 +61,13 @@ def make_parser() -> Parser:
     def add(name: str, text: str) -> Parser:
         return commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".", parents=[common])
 
+    init = add("init", "write a commented builder.toml from what a model's files and a few photographs tell")
+    init.add_argument("model", metavar="MODEL|CHECKPOINT|MODULE:CALLABLE")
+    init.add_argument("-o", "--output", type=Path, metavar="CONFIG", help="default: builder.toml beside the model")
+    check = add(
+        "check", "everything that takes seconds, before any converter starts: files, ranges, plans, packages, names"
+    )
+    check.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
     add("doctor", "what is installed, what is missing, and the command that adds it")
     inspect = add(
         "inspect",

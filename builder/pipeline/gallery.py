@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MARK = "<title>Pictures of "
 MOST_TIMES = 64  # a difference of one level of 255 shows as a quarter of white; more would be noise
+NEARLY_ALL = 99.5  # of the differing values that the enlargement keeps below white
 BEST = 3  # classes that are named of an output with labels
 
 STYLE = """
@@ -85,7 +86,7 @@ def cells(sample: Sample, outputs: Sequence[TensorSpec]) -> list[Cell]:
         wanted = tensor_to_pixels(sample.reference.outputs[spec.name], spec)
         shown = {made.name: tensor_to_pixels(made.outputs[spec.name], spec) for made in sample.made}
         apart = {name: np.abs(pixels.astype(int) - wanted) for name, pixels in shown.items()}
-        largest = max((int(values.max()) for values in apart.values()), default=0)
+        largest = max((float(np.percentile(values, NEARLY_ALL)) for values in apart.values()), default=0.0)
         times = 1
         while times < MOST_TIMES and largest * times * 2 <= 255:
             times *= 2
