@@ -34,6 +34,17 @@ examples:
 """
 
 
+CONVERT_EXAMPLES = """\
+examples:
+  builder convert -o bundle                          every variant of ./builder.toml; bundle.html shows its pictures
+  builder convert my_style/builder.toml -o bundle    of another directory's
+  builder convert --backend coreml -o bundle         only the variants for Core ML
+  builder convert --keep-going -o bundle             without the variants that fail; exit 4, reasons in the manifest
+  builder convert --fresh -o bundle                  believe no earlier result
+  builder init net.onnx                              there is no builder.toml yet: this writes it
+"""
+
+
 class Parser(argparse.ArgumentParser):
     """argparse whose usage errors are ours, so that they are shown and counted like all others."""
 
@@ -93,6 +104,8 @@ def make_parser() -> Parser:
         help="where to write the plan (.toml); beside it the trade-off as .json and .html",
     )
     convert = add("convert", "make the bundle of a builder.toml: lowered, read back, verified")
+    convert.formatter_class = argparse.RawDescriptionHelpFormatter
+    convert.epilog = CONVERT_EXAMPLES
     convert.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
     convert.add_argument(
         "--backend", choices=BACKEND_NAMES, action="append", default=[], help="only this backend; may be repeated"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -377,10 +378,17 @@ def known_keys() -> set[str]:
     return names
 
 
+MODEL_FILES = (*WHOLE_MODELS, ".safetensors", ".pth", ".ckpt", ".bin")
+
+
 def load_config(path: Path) -> Config:
     """Read builder.toml. Raises ConfigError naming the file, the key and, for a syntax error, the line."""
     if path.is_dir():
         path = path / "builder.toml"
+    if path.suffix in MODEL_FILES and path.is_file():
+        raise ConfigError(
+            f"{path} is a model, and this takes the builder.toml that describes it; run: builder init {shlex.quote(str(path))}"
+        )
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
