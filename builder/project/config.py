@@ -185,6 +185,8 @@ class SearchSection(Section):
     `max_bytes` is of the artifact, `max_cost` a ratio to the fp32 artifact of the same backend, `min_top1` the share of
     evaluation samples whose class stays the same. All qualities are those of the worst evaluation sample but top-1.
     `min_perceptual` is a similarity of features (1 is equal); `lpips` names a file with LPIPS' weights to take instead.
+    `min_coverage`: the part of the multiply-accumulates that the delegate must take; without it nearly what it takes of the stock
+    recipe that it takes most of.
     `device`: KIND[:ID] as in `harness devices`, whose latency is the cost; without it cost is counted arm64 instructions.
     """
 
@@ -193,6 +195,7 @@ class SearchSection(Section):
     min_ssim: float | None = Field(default=None, gt=0, le=1)
     min_perceptual: float | None = Field(default=None, gt=0, le=1)
     min_top1: float | None = Field(default=None, gt=0, le=1)
+    min_coverage: float | None = Field(default=None, ge=0, le=1)
     max_bytes: Annotated[int | str, AfterValidator(_size)] | None = None
     max_cost: float | None = Field(default=None, gt=0)
     device: str | None = Field(default=None, min_length=1)
