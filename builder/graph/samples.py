@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from builder.bundle import TensorSpec
 from builder.errors import BundleError, DataError
@@ -64,6 +64,7 @@ def _refuse_other_units(values: NDArray[np.generic], spec: TensorSpec, path: Pat
 
     from builder.bundle.tensors import unit_values
 
+    unit: NDArray[np.floating[Any]]
     if spec.kind == "image":
         unit = unit_values(values, spec)
     elif spec.range is not None:

@@ -53,6 +53,12 @@ class SearchResult(BaseModel):
     plan: str | None
     coverage: float | None = None
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the verdict, the plots, the plan and the trials."""
+        from builder.plan_search.page import fragment
+
+        return fragment(self)
+
     def trial(self, number: int) -> Trial:
         return self.trials[number - 1]
 

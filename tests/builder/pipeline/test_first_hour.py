@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from builder.bundle import TensorSpec
+import builder
+from builder.bundle import Bundle, TensorSpec
 from builder.cli import main
 from builder.pipeline.gallery import Made, Sample, cells, page
 from builder.project.config import load_config
@@ -173,6 +174,15 @@ def test_run_writes_pictures_of_every_variant_and_a_page(tmp_path: Path, capsys:
     assert {path.name for path in (tmp_path / "pictures").iterdir() if not path.name.startswith(".")} == {
         "0.the-source-model.png", "0.tflite-xnnpack-fp32.png", "0.tflite-xnnpack-fp32.difference.png", "page.html",
     }  # fmt: skip
+    opened_bundle = Bundle.open(bundle)
+    html = opened_bundle._repr_html_()
+    assert html.count("data:image/png;base64,") == 3
+    assert "tflite-xnnpack-fp32" in html
+    assert (
+        builder.verify(opened_bundle).checks[0].worst_psnr_db
+        == opened_bundle.manifest.variants[0].quality.psnr_db_worst
+    )
+    assert builder.inspect(opened_bundle).kind == "bundle"
     assert main(["run", str(bundle), str(tmp_path / "nowhere.png"), "-o", str(tmp_path / "x")]) == 2
     (tmp_path / "other.html").write_text("my own page")
     assert main(["convert", str(folder), "-o", str(tmp_path / "other"), "-q"]) == 2
