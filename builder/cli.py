@@ -15,6 +15,8 @@ TARGET_NAMES = ("android", "ios", "web")
 
 EXAMPLES = """\
 examples:
+  builder init net.onnx                              write a commented builder.toml beside it
+  builder check                                      what can be known in seconds
   builder doctor                                     what is installed, what is missing
   builder inspect examples/tiny_style                layers of the model of a builder.toml
   builder search -o plan.toml                        plans within the budgets of ./builder.toml, as measured
@@ -25,12 +27,30 @@ examples:
 """
 
 
+CONVERT_EXAMPLES = """\
+examples:
+  builder convert -o bundle                          every variant of ./builder.toml; bundle.html shows its pictures
+  builder convert my_style/builder.toml -o bundle    of another directory's
+  builder convert --backend coreml -o bundle         only the variants for Core ML
+  builder convert --keep-going -o bundle             without the variants that fail; exit 4, reasons in the manifest
+  builder convert --fresh -o bundle                  believe no earlier result
+  builder init net.onnx                              there is no builder.toml yet: this writes it
+"""
+
+
 def make_parser() -> Parser:
     parser = Parser(
         version=f"builder {__version__}", prog="builder", epilog=EXAMPLES,
         description="From a trained image network to verified mobile artifacts and packages.",
     )  # fmt: skip
     add = parser.verb
+    init = add("init", "write a commented builder.toml from what a model's files and a few photographs tell")
+    init.add_argument("model", metavar="MODEL|CHECKPOINT|MODULE:CALLABLE")
+    init.add_argument("-o", "--output", type=Path, metavar="CONFIG", help="default: builder.toml beside the model")
+    check = add(
+        "check", "everything that takes seconds, before any converter starts: files, ranges, plans, packages, names"
+    )
+    check.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
     add("doctor", "what is installed, what is missing, and the command that adds it")
     inspect = add(
         "inspect",
@@ -56,6 +76,8 @@ def make_parser() -> Parser:
         help="where to write the plan (.toml); beside it the trade-off as .json and .html",
     )
     convert = add("convert", "make the bundle of a builder.toml: lowered, read back, verified")
+    convert.formatter_class = argparse.RawDescriptionHelpFormatter
+    convert.epilog = CONVERT_EXAMPLES
     convert.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
     convert.add_argument(
         "--backend", choices=BACKEND_NAMES, action="append", default=[], help="only this backend; may be repeated"

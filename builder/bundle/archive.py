@@ -26,6 +26,12 @@ class Bundle:
         self.root = root
         self.manifest = manifest
 
+    def _repr_html_(self) -> str:
+        """For notebooks: variants and golden pictures."""
+        from builder.bundle.show import bundle_html
+
+        return bundle_html(self)
+
     @property
     def sha256(self) -> str:
         """Identity of the bundle: the hash of its manifest, which holds the hash of every other file."""

@@ -6,9 +6,11 @@ from argparse import Namespace
 from collections.abc import Callable
 
 from builder.commands.cache import cache
+from builder.commands.check import check
 from builder.commands.convert import convert
 from builder.commands.doctor import doctor
 from builder.commands.export import export
+from builder.commands.init import init
 from builder.commands.inspect import inspect
 from builder.commands.package import package
 from builder.commands.plan import plan
@@ -26,5 +28,7 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "verify": verify,
     "package": package,
     "cache": cache,
+    "check": check,
+    "init": init,
     "run": run,
 }

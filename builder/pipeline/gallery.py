@@ -6,7 +6,6 @@ One file that needs nothing else: pictures are inside it, and a click shows one 
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -16,6 +15,7 @@ import numpy as np
 
 from builder.bundle import TensorSpec
 from builder.bundle.tensors import EQUAL_DB, peak_of, psnr_db, tensor_to_pixels
+from builder.quality.difference import differences, png
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 MARK = "<title>Pictures of "
-MOST_TIMES = 64  # a difference of one level of 255 shows as a quarter of white; more would be noise
 BEST = 3  # classes that are named of an output with labels
 
 STYLE = """
@@ -84,15 +83,10 @@ def cells(sample: Sample, outputs: Sequence[TensorSpec]) -> list[Cell]:
     for spec in (spec for spec in outputs if spec.kind == "image"):
         wanted = tensor_to_pixels(sample.reference.outputs[spec.name], spec)
         shown = {made.name: tensor_to_pixels(made.outputs[spec.name], spec) for made in sample.made}
-        apart = {name: np.abs(pixels.astype(int) - wanted) for name, pixels in shown.items()}
-        largest = max((int(values.max()) for values in apart.values()), default=0)
-        times = 1
-        while times < MOST_TIMES and largest * times * 2 <= 255:
-            times *= 2
+        apart, times = differences(shown, wanted)
         found.append(_cell(sample, sample.reference, spec, wanted, None, 1))
         for made in sample.made:
-            difference = np.clip(apart[made.name] * times, 0, 255).astype(np.uint8)
-            found.append(_cell(sample, made, spec, shown[made.name], difference, times))
+            found.append(_cell(sample, made, spec, shown[made.name], apart[made.name], times))
     return found
 
 
@@ -159,12 +153,3 @@ def _image(pixels: Pixels, label: str) -> str:
     return (
         f"<img src='data:image/png;base64,{base64.b64encode(png(pixels)).decode()}' alt='{escape(label, quote=True)}'>"
     )
-
-
-def png(pixels: Pixels) -> bytes:
-    """PNG with fixed settings, so that equal pixels give equal bytes."""
-    from PIL import Image
-
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, format="PNG", optimize=False, compress_level=9)
-    return stream.getvalue()

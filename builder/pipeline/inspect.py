@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,7 @@ from builder.bundle import Bundle, Coverage, Manifest, opened, tree_bytes
 from builder.bundle.archive import is_bundle
 from builder.errors import InputError
 from builder.precision.layers import Layer
-from builder.project.config import WHOLE_MODELS
+from builder.project.config import MODEL_FILES
 from builder.project.project import open_project
 from builder.steps.listener import Listener
 from builder.steps.source import export_source
@@ -47,8 +48,11 @@ def inspect_path(path: Path, listener: Listener) -> Inspection:
         return _artifact(path, backend)
     if path.suffix == ".pt2":
         return Inspection(kind="model", path=str(path), bytes=path.stat().st_size, layers=_pt2_layers(path))
-    if path.suffix in WHOLE_MODELS:
-        raise InputError(f"the layers of {path} follow from its input shapes; inspect the builder.toml that names it.")
+    if path.suffix in MODEL_FILES:
+        raise InputError(
+            f"the layers of {path} follow from its input shapes, which a builder.toml states; run: builder init {shlex.quote(str(path))}, "
+            "then inspect that file."
+        )
     if is_bundle(path):
         with opened(path) as bundle:
             return _bundle(path, bundle)

@@ -13,10 +13,11 @@ import numpy as np
 from builder.bundle import Bundle, TensorSpec, Variant, opened
 from builder.bundle.tensors import read_picture, specs_of
 from builder.errors import InputError, OutputError
-from builder.pipeline.gallery import MARK, Made, Sample, cells, page, png
+from builder.pipeline.gallery import MARK, Made, Sample, cells, page
 from builder.project.config import LimitsSection
 from builder.project.project import Project, open_project
 from builder.project.sizes import of_size
+from builder.quality.difference import png
 from builder.steps.listener import Listener
 from builder.steps.source import SourceStep, export_source
 from builder.steps.variant import VariantStep

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from builder.backends import BACKENDS
 from builder.bundle import Bundle, Golden, Variant, opened
+from builder.bundle.show import table_html
 from builder.bundle.tensors import logical_shape, specs_of
 from builder.errors import InputError, VerificationError
 from builder.graph.tiling import SEAM, Tiler
@@ -53,6 +54,15 @@ class Verification:
     model: str
     bundle_sha256: str
     checks: tuple[Check, ...]
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        columns = ("variant", "golden", "own golden dB", "8-bit source dB", "convert's worst dB", "run by")
+        rows = [
+            [c.variant, c.golden, f"{c.psnr_db:.1f}", f"{c.source_psnr_db:.1f}", f"{c.worst_psnr_db:.1f}", c.runtime]
+            for c in self.checks
+        ]
+        return table_html(columns, rows)
 
 
 def verify_bundle(path: Path, listener: Listener) -> Verification:

@@ -56,8 +56,9 @@ class Estimate:
         macs = [layer.macs for layer in table.layers]
         self._harm = {scheme: list(found) for scheme, found in shares.items()}
         self._sizes: dict[Quantity, list[float]] = {
-            "bytes": [count / sum(params) for count in params],
+            "bytes": [count / max(sum(params), 1) for count in params],
             "cost": [count / max(sum(macs), 1) for count in macs],
+            "left": [count / max(sum(macs), 1) for count in macs],
         }
         self.coefficients: dict[Quantity, Vector] = {}
 
@@ -92,7 +93,7 @@ class Estimate:
         for (layer, scheme), number in self._column.items():
             share = self._sizes[name][layer] if name in self._sizes else self._harm_of(scheme, layer)
             prior[number] = share * uniform.get(scheme, typical)
-        spread = np.abs(prior) + typical / self._size
+        spread = np.abs(prior) + abs(typical) / self._size
         spread[-2:] = typical / 10
         known = [value * TRUST + typical * 1e-6 for _, value in rows]
         left = np.array([row / sigma for (row, _), sigma in zip(rows, known, strict=True)])

@@ -17,18 +17,23 @@ if TYPE_CHECKING:
 
     Values = float | NDArray[np.float64]
 
-Quantity = Literal["noise", "dissimilarity", "distance", "disagreement", "bytes", "cost"]
-"""All to be made small: 10^(-PSNR/10), 1 - SSIM, 1 - perceptual similarity, 1 - top-1 agreement, bytes, ratio of cost."""
+Quantity = Literal["noise", "dissimilarity", "distance", "disagreement", "bytes", "cost", "left"]
+"""All to be made small: 10^(-PSNR/10), 1 - SSIM, 1 - perceptual similarity, 1 - top-1 agreement, bytes, ratio of cost, the part of
+the multiply-accumulates that the delegate leaves."""
 
 QUALITIES: tuple[Quantity, ...] = ("noise", "dissimilarity", "distance", "disagreement")
 OBJECTIVES: dict[str, Quantity] = {
     "psnr": "noise", "ssim": "dissimilarity", "perceptual": "distance", "top1": "disagreement", "bytes": "bytes", "cost": "cost",
 }  # fmt: skip
+COVERAGE_SLACK = 0.05  # of the multiply-accumulates, that a plan may leave beyond what the floats leave
 LEAST_NOISE = 1e-20  # 200 dB, which stands for 'equal'
 
 
 class Measures(BaseModel):
-    """What the exported artifact of a trial measures; `cost` is relative to fp32, None where no budget asks for it."""
+    """What the exported artifact of a trial measures; `cost` is relative to fp32, None where no budget asks for it.
+
+    `delegated` is the part of the multiply-accumulates that the delegate takes, None where they are not counted.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,6 +45,7 @@ class Measures(BaseModel):
     top1: float | None
     bytes: int
     cost: float | None
+    delegated: float | None = None
 
     def quantities(self) -> dict[Quantity, float]:
         found: dict[Quantity, float | None] = {
@@ -49,6 +55,7 @@ class Measures(BaseModel):
             "disagreement": None if self.top1 is None else 1 - self.top1,
             "bytes": float(self.bytes),
             "cost": self.cost,
+            "left": None if self.delegated is None else 1 - self.delegated,
         }
         return {name: value for name, value in found.items() if value is not None}
 
@@ -61,6 +68,7 @@ class Measures(BaseModel):
         parts += [f"top-1 {self.top1:.3f}"] if self.top1 is not None else []
         parts += [f"{self.bytes:,} B"]
         parts += [f"cost {self.cost:.3f}"] if self.cost is not None else []
+        parts += [f"{self.delegated:.1%} delegated"] if self.delegated is not None and self.delegated < 1 else []
         return ", ".join(parts)
 
 
@@ -80,6 +88,7 @@ class Goal:
             "disagreement": None if section.min_top1 is None else 1 - section.min_top1,
             "bytes": None if section.max_bytes is None else parse_size(section.max_bytes),
             "cost": section.max_cost,
+            "left": None if section.min_coverage is None else 1 - section.min_coverage,
         }
         return cls(objective=OBJECTIVES[section.objective], limits={k: v for k, v in limits.items() if v is not None})
 
@@ -91,7 +100,14 @@ class Goal:
     def resources(self) -> Goal:
         """Only what is asked of bytes and cost; the objective is the first of them that is spoken of."""
         limits = {k: v for k, v in self.limits.items() if k not in QUALITIES}
-        return Goal(objective=next(iter(limits), "cost" if self.objective == "cost" else "bytes"), limits=limits)
+        named = [name for name in limits if name != "left"]
+        return Goal(objective=next(iter(named), "cost" if self.objective == "cost" else "bytes"), limits=limits)
+
+    def holding(self, delegated: float) -> Goal:
+        """The same goal, with a limit of coverage where it has none: nearly the part that a plan in floats has delegated."""
+        if "left" in self.limits:
+            return self
+        return Goal(objective=self.objective, limits={**self.limits, "left": 1 - delegated + COVERAGE_SLACK})
 
     def excess(self, found: Mapping[Quantity, Values]) -> NDArray[np.float64]:
         """By how much the limits are exceeded, summed: ratios for bytes and cost, tenths of a dB-decade for noise, 0 when met."""
@@ -102,7 +118,7 @@ class Goal:
             value = found[name]
             if name == "noise":
                 over = np.log10(np.maximum(value, LEAST_NOISE)) - math.log10(limit)
-            elif name in QUALITIES:
+            elif name in QUALITIES or name == "left":
                 over = 5 * (np.asarray(value, np.float64) - limit)
             else:
                 over = np.asarray(value, np.float64) / limit - 1

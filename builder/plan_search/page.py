@@ -7,9 +7,16 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from builder.plan_search.goal import Measures
 from builder.plan_search.result import SearchResult, unmet
+from builder.project.config import parse_size
+from builder.quality.difference import differences, png
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 WIDTH, HEIGHT, MARGIN = 760, 380, 60
 EDGE_DB, EDGE_COST = 70.0, 2.0  # beyond, plans are alike: their dots stand at the plot's edge
@@ -21,24 +28,52 @@ table{border-collapse:collapse;margin:1em 0}th,td{padding:.25em .7em;border-bott
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}tr.chosen{background:#e8f4e8}
 figure{display:inline-block;margin:0 1em 1em 0;max-width:260px;vertical-align:top}figure img{width:256px;image-rendering:auto}
 figcaption{font-size:13px}svg text{font:12px system-ui,sans-serif;fill:#444}pre{background:#f5f5f5;padding:1em;overflow-x:auto;white-space:pre-wrap}
+figure img{cursor:zoom-in}figure img+img{margin-top:4px}dialog{padding:0;border:0;background:#000;max-width:98vw;max-height:98vh;overflow:auto}
+dialog img{display:block;cursor:zoom-out;image-rendering:pixelated;min-width:min(90vw,768px)}
+.legend{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:.3em 1.6em;font-size:13px}.legend svg{vertical-align:middle;margin-right:.4em}
+svg.plot{max-width:100%;height:auto}div.wide{overflow-x:auto}
 @media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}svg text{fill:#bbb}pre{background:#242424}tr.chosen{background:#24382a}th,td{border-color:#444}}
 """
 
 
+SCRIPT = """
+const box=document.querySelector('dialog'),large=box.querySelector('img');
+document.querySelectorAll('figure img').forEach(i=>{i.tabIndex=0;
+const show=()=>{large.src=i.src;large.alt=i.alt;box.showModal()};
+i.addEventListener('click',show);i.addEventListener('keydown',e=>{if(e.key==='Enter')show()})});
+box.addEventListener('click',()=>box.close());
+"""
+CHOSEN, CURVE, OTHER, LIMIT = "#1a7f37", "#2563eb", "#9ca3af", "#b45309"
+_STOCK = "every layer "  # with which the words of a stock recipe begin
+
+
+def fragment(result: SearchResult) -> str:
+    """What a notebook shows of a search: all but the pictures, in a box with its own styles for the marks."""
+    parts = (
+        f"<p>{escape(_verdict(result))}</p>",
+        _plots(result),
+        f"<pre>{escape(result.plan)}</pre>" if result.plan else "",
+    )
+    return f"<div><h3>Search of {escape(result.variant)}</h3>{''.join(parts)}{_trials(result)}</div>"
+
+
+def _verdict(result: SearchResult) -> str:
+    if result.chosen:
+        return f"Chosen: trial {result.chosen}, {result.measures(result.chosen).describe()}."
+    return unmet(result)[:1].upper() + unmet(result)[1:]
+
+
 def page(result: SearchResult, pictures: Mapping[int, Path], reference: Path | None) -> str:
     """`pictures` by trial number, `reference` the source model's; none for networks without pictures."""
-    chosen = result.chosen
-    verdict = (
-        f"Chosen: trial {chosen}, {result.measures(chosen).describe()}."
-        if chosen
-        else unmet(result)[:1].upper() + unmet(result)[1:]
-    )
     failed = [trial for trial in result.trials if trial.failure is not None]
     parts = [
-        f"<h1>Search of {escape(result.variant)}</h1><p>{escape(verdict)}</p>",
+        f"<h1>Search of {escape(result.variant)}</h1><p>{escape(_verdict(result))}</p>",
         f"<p>{len(result.trials)} plans were exported and run on {escape(result.backend)} ({escape(result.delegate)}); "
         f"{len(failed)} failed. Qualities are those of the worst evaluation sample.",
-        f" Cost is {escape(result.cost)}, relative to fp32.</p>" if result.cost else "</p>",
+        f" Cost is {escape(result.cost)}, relative to fp32." if result.cost else "",
+        f" The delegate was to take at least {result.coverage:.1%} of the multiply-accumulates.</p>"
+        if result.coverage
+        else "</p>",
         _plots(result),
         _pictures(result, pictures, reference),
         f"<h2>The plan</h2><pre>{escape(result.plan)}</pre>" if result.plan else "",
@@ -48,16 +83,53 @@ def page(result: SearchResult, pictures: Mapping[int, Path], reference: Path | N
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Search of {escape(result.variant)}</title><style>{STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
+        f"<title>Search of {escape(result.variant)}</title><style>{STYLE}</style></head><body>{''.join(parts)}"
+        "<dialog aria-label='the picture at full size'><img alt=''></dialog>"
+        f"<script>{SCRIPT}</script></body></html>\n"
     )
 
 
 def _plots(result: SearchResult) -> str:
     label, quality = _quality(result)
-    made = [_plot(result, "bytes", lambda m: float(m.bytes), label, quality)]
+    budgets = result.budgets
+    good = _quality_limit(result)
+    small = None if budgets.max_bytes is None else float(parse_size(budgets.max_bytes))
+    made = [_plot(result, "bytes", lambda m: float(m.bytes), label, quality, (small, good))]
     if result.cost:
-        made.append(_plot(result, f"cost (fp32 = 1; {EDGE_COST:g} and more at the edge)", _cost, label, quality))
-    return "<h2>Trade-off</h2>" + "".join(made)
+        limits = (budgets.max_cost, good)
+        made.append(
+            _plot(result, f"cost (fp32 = 1; {EDGE_COST:g} and more at the edge)", _cost, label, quality, limits)
+        )
+    return "<h2>Trade-off</h2>" + _legend(result) + "".join(f"<div class=wide>{plot}</div>" for plot in made)
+
+
+def _quality_limit(result: SearchResult) -> float | None:
+    """The least quality that is asked for, in the unit of the plot."""
+    budgets = result.budgets
+    label = _quality(result)[0]
+    if label.startswith("top-1"):
+        return budgets.min_top1
+    return budgets.min_ssim if label.startswith("SSIM") else budgets.min_psnr_db
+
+
+def _legend(result: SearchResult) -> str:
+    shapes = [
+        (_mark(8, 8, CHOSEN, 7), "the chosen plan") if result.chosen else None,
+        (_mark(8, 8, CURVE, 4), "beaten by no other plan in quality, size and cost at once"),
+        (_mark(8, 8, OTHER, 4), "any other plan"),
+        (_square(8, 8, OTHER), "a stock recipe: one scheme for all layers that can have it"),
+        (f'<line x1="0" x2="16" y1="8" y2="8" stroke="{LIMIT}" stroke-width="2" stroke-dasharray="5 3"/>', "a budget"),
+    ]
+    items = "".join(f'<li><svg width="16" height="16">{s[0]}</svg>{s[1]}</li>' for s in shapes if s is not None)
+    return f'<ul class="legend">{items}</ul>'
+
+
+def _mark(x: float, y: float, fill: str, radius: float) -> str:
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" fill="{fill}"/>'
+
+
+def _square(x: float, y: float, fill: str) -> str:
+    return f'<rect x="{x - 5:.1f}" y="{y - 5:.1f}" width="10" height="10" transform="rotate(45 {x:.1f} {y:.1f})" fill="{fill}"/>'
 
 
 def _quality(result: SearchResult) -> tuple[str, Callable[[Measures], float | None]]:
@@ -79,8 +151,9 @@ def _plot(
     x_of: Callable[[Measures], float | None],
     y_label: str,
     y_of: Callable[[Measures], float | None],
+    limits: tuple[float | None, float | None],
 ) -> str:
-    """All trials as dots, those of the curve filled, the chosen one ringed; a dot tells its trial when pointed at."""
+    """All trials, stock recipes as squares with their names, `limits` of x and y as lines; a mark tells its trial when pointed at."""
     points = []
     for trial in result.trials:
         if trial.measures is not None:
@@ -89,8 +162,8 @@ def _plot(
                 points.append((trial, x, y))
     if not points:
         return ""
-    x_low, x_high = _range([x for _, x, _ in points])
-    y_low, y_high = _range([y for _, _, y in points])
+    x_low, x_high = _range([x for _, x, _ in points] + [x for x in limits[:1] if x is not None])
+    y_low, y_high = _range([y for _, _, y in points] + [y for y in limits[1:] if y is not None])
 
     def across(x: float) -> float:
         return MARGIN + (x - x_low) / (x_high - x_low) * (WIDTH - 2 * MARGIN)
@@ -99,7 +172,7 @@ def _plot(
         return HEIGHT - MARGIN - (y - y_low) / (y_high - y_low) * (HEIGHT - 2 * MARGIN)
 
     marks = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img"><title>{escape(y_label)} over {escape(x_label)}</title>'
+        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img"><title>{escape(y_label)} over {escape(x_label)}</title>'
     ]
     for y in _ticks(y_low, y_high):
         marks.append(f'<line x1="{MARGIN}" x2="{WIDTH - MARGIN}" y1="{up(y):.1f}" y2="{up(y):.1f}" stroke="#8884"/>')
@@ -110,14 +183,30 @@ def _plot(
     marks.append(f'<polyline points="{line}" fill="none" stroke="#2563eb66" stroke-width="2"/>')
     marks.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 12}" text-anchor="middle">{escape(x_label)}</text>')
     marks.append(f'<text x="{MARGIN}" y="{MARGIN - 24}">{escape(y_label)}</text>')
+    dashes = f'stroke="{LIMIT}" stroke-width="2" stroke-dasharray="5 3"'
+    if limits[0] is not None:
+        at = f"{across(limits[0]):.1f}"
+        marks.append(f'<line x1="{at}" x2="{at}" y1="{MARGIN}" y2="{HEIGHT - MARGIN}" {dashes}/>')
+    if limits[1] is not None:
+        at = f"{up(limits[1]):.1f}"
+        marks.append(f'<line x1="{MARGIN}" x2="{WIDTH - MARGIN}" y1="{at}" y2="{at}" {dashes}/>')
     for trial, x, y in sorted(points, key=lambda p: (p[0].number == result.chosen, p[0].number in result.curve)):
         on_curve = trial.number in result.curve
-        fill = "#1a7f37" if trial.number == result.chosen else "#2563eb" if on_curve else "#9ca3af66"
+        fill = CHOSEN if trial.number == result.chosen else CURVE if on_curve else OTHER
         what = f"trial {trial.number}: {trial.measures.describe() if trial.measures else ''}; {trial.what}"
-        marks.append(
-            f'<circle cx="{across(x):.1f}" cy="{up(y):.1f}" r="{7 if trial.number == result.chosen else 4}" fill="{fill}">'
-            f"<title>{escape(what)}</title></circle>"
+        stock = trial.origin == "uniform"
+        shape = (
+            _square(across(x), up(y), fill)
+            if stock
+            else _mark(across(x), up(y), fill, 7 if trial.number == result.chosen else 4)
         )
+        marks.append(f"<g><title>{escape(what)}</title>{shape}</g>")
+        if stock:
+            right = across(x) < WIDTH * 0.6
+            marks.append(
+                f'<text x="{across(x) + (9 if right else -9):.1f}" y="{up(y) - 7:.1f}" text-anchor="{"start" if right else "end"}" '
+                f'style="font-size:10px">{escape(trial.what.removeprefix(_STOCK))}</text>'
+            )
     return "".join([*marks, "</svg>"])
 
 
@@ -160,11 +249,28 @@ def _pictures(result: SearchResult, pictures: Mapping[int, Path], reference: Pat
     for number in dict.fromkeys([*special, *on_curve]):
         name = "chosen, " if number == result.chosen else ""
         shown.append((f"{name}trial {number}: {result.measures(number).describe()}", pictures[number]))
-    return "<h2>Pictures</h2>" + "".join(
-        f'<figure><img alt="{escape(what)}" src="data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}">'
-        f"<figcaption>{escape(what)}</figcaption></figure>"
-        for what, path in shown
+    apart, times = differences({what: _pixels(path) for what, path in shown[1:]}, _pixels(reference))
+    return (
+        f"<h2>Pictures</h2><p>Below each its difference from the source model's, times {times}. A click shows one at its full size.</p>"
+        + "".join(
+            f"<figure>{_image(path.read_bytes(), what)}"
+            f"{_image(png(apart[what]), f'{what}: difference, times {times}') if what in apart else ''}"
+            f"<figcaption>{escape(what)}</figcaption></figure>"
+            for what, path in shown
+        )
     )
+
+
+def _image(content: bytes, what: str) -> str:
+    return f'<img alt="{escape(what)}" src="data:image/png;base64,{base64.b64encode(content).decode()}">'
+
+
+def _pixels(path: Path) -> NDArray[np.uint8]:
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def _damage(result: SearchResult) -> str:

@@ -32,7 +32,8 @@ class SearchResult(BaseModel):
     """`chosen` is the number of the trial that meets every budget best, None when none does.
 
     Then `nearest_small` is the best of those within bytes and cost, `nearest_good` of those good enough. `curve` holds the
-    trials that no other beats in quality and size at once, by bytes. `layers` are those of a trial's `schemes`, in order.
+    trials that no other beats in quality and size at once, by bytes. `coverage` is the part of the multiply-accumulates that was
+    held to be the delegate's. `layers` are those of a trial's `schemes`, in order.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +51,13 @@ class SearchResult(BaseModel):
     damage: tuple[LayerDamage, ...]
     trials: tuple[Trial, ...]
     plan: str | None
+    coverage: float | None = None
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the verdict, the plots, the plan and the trials."""
+        from builder.plan_search.page import fragment
+
+        return fragment(self)
 
     def trial(self, number: int) -> Trial:
         return self.trials[number - 1]
@@ -102,6 +110,7 @@ def unmet(result: SearchResult) -> str:
             (b.min_top1, f"min_top1 = {b.min_top1}"),
             (b.max_bytes, f"max_bytes = {b.max_bytes!r}"),
             (b.max_cost, f"max_cost = {b.max_cost}"),
+            (result.coverage, f"a coverage of {result.coverage or 0:.1%}"),
         )
         if value is not None
     ]

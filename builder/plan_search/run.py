@@ -147,7 +147,14 @@ def _search(
             stop.set()  # a count or a simulation that goes on in the background
     best = search.best()
     if best is None:
-        raise ConversionError(f"{what} measured nothing: {search.trials[0].failure}")
+        failed = next((trial.failure for trial in search.trials if trial.failure), None)
+        if failed is None:
+            raise ConfigError(
+                f"{what}: no plan of the schemes {', '.join(space.schemes)} can be made for this network on {section.backend}; "
+                "add fp32 to 'schemes' in [variant.search]."
+            )
+        raise ConversionError(f"{what} measured nothing: {failed}")
+    goal = search.goal  # with the coverage that it holds
     met = best.measures is not None and goal.met(best.measures)
     plan = _plan(source, section, search, best) if met else None
     small, good = (None, None) if met else nearest(search.trials, goal)
@@ -165,6 +172,7 @@ def _search(
         damage=tuple(LayerDamage(**asdict(d), noise_per_byte=d.noise_per_byte) for d in search.damages),
         trials=tuple(search.trials),
         plan=plan,
+        coverage=round(1 - goal.limits["left"], 4) if "left" in goal.limits else None,
     )
     pictures = {t.number: p for t in search.trials if (p := exporter.picture(t.choice)) is not None}
     references = source.result.golden_references
@@ -217,12 +225,12 @@ def _plan(source: SourceStep, section: VariantSection, search: Search, best: Tri
         if damage is None:
             continue
         if damage.bytes_saved <= 0 and width[rule.scheme] > width[common]:
-            why[rule.match or ""] = f"kept high: {damage.low} saves no byte here"
+            why[rule.match or ""] = f"{rule.scheme} kept high: {damage.low} saves no byte here"
             continue
         kept = "lowered" if width[rule.scheme] < width[common] else "kept high"
         group = f"{', '.join(damage.layers)} alone" if len(damage.layers) > 1 else "it alone"
         why[rule.match or ""] = (
-            f"{kept}: {'' if damage.measured else 'about '}{damage.psnr_db:.1f} dB with {group} in {damage.low}, "
+            f"{rule.scheme} {kept}: {'' if damage.measured else 'about '}{damage.psnr_db:.1f} dB with {group} in {damage.low}, "
             f"place {place[name]} of {len(search.damages)} by damage per byte saved"
         )
     budgets = section.search.model_dump(exclude_none=True, exclude={"max_trials"}) if section.search else {}

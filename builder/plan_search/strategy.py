@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Protocol
 
 from builder.plan_search.estimate import Estimate
-from builder.plan_search.goal import Goal, Measures
+from builder.plan_search.goal import LEAST_NOISE, Goal, Measures
 from builder.plan_search.ledger import Count, Ledger, measures_of
 from builder.plan_search.moves import propose
 from builder.plan_search.space import Choice, Schemes, Space
@@ -107,6 +107,7 @@ class Search:
             self._try(stock[start : start + self.parallel], "uniform", counted=False)
         if not any(t.measures is not None for t in self.trials):
             return
+        self._hold_coverage()
         self._ledger.count_stock()
         self.told(len(self.trials), self.best())
         if self._ledger.nothing_is_better():
@@ -117,6 +118,13 @@ class Search:
         self._settle()
         self._refine(Estimate(self.space, self.table, shares))
         self._settle()
+
+    def _hold_coverage(self) -> None:
+        """A plan whose layers the delegate leaves to slow kernels is small and good, and useless: coverage is a limit."""
+        shares = [t.measures.delegated for t in self.trials if t.measures is not None]
+        known = [share for share in shares if share is not None]
+        if known and len(known) == len(shares):
+            self.goal = self._ledger.goal = self.goal.holding(max(known))
 
     def _refine(self, estimate: Estimate) -> None:
         """The changes that promise most, until nothing clearly better is found for a while."""
@@ -222,24 +230,27 @@ class Search:
 
     def _simulated_damages(self, simulated: Shares) -> None:
         """The list of layers by damage, each in the smallest scheme that was measured."""
-        uniforms = [
-            t for t in self.trials if t.measures is not None and t.between == "float" and len(set(t.schemes)) == 1
-        ]
-        high = min(uniforms, key=lambda t: measures_of(t).quantities()["noise"])
-        lower = [t for t in uniforms if t.schemes[0] in simulated]
+        whole = [t for t in self.trials if t.measures is not None and t.between == "float"]
+        lower = [t for t in whole if any(scheme in simulated for scheme in t.schemes)]
         if not lower:
             return
+        high = min(whole, key=lambda t: (measures_of(t).quantities()["noise"], t.number))
         low = min(lower, key=lambda t: (measures_of(t).bytes, t.number))
         noise, top = measures_of(low).quantities()["noise"], measures_of(high).quantities()["noise"]
-        bits = [parse_scheme(trial.schemes[0], where="search").weight_bits for trial in (high, low)]
-        shares = simulated_shares(simulated)[low.schemes[0]]
-        for layer, share in zip(self.table.layers, shares, strict=True):
+        # A layer that cannot have a scheme has another in its stock recipe: each counts with its own.
+        parts = [simulated[s][n] if s in simulated else 0.0 for n, s in enumerate(low.schemes)]
+        total = sum(parts) or 1.0
+        for layer, part, mine, best in zip(self.table.layers, parts, low.schemes, high.schemes, strict=True):
+            if mine == best:
+                continue
+            bits = [parse_scheme(name, where="search").weight_bits for name in (best, mine)]
+            added = noise * max(part / total, 1e-9)
             self.damages.append(
                 Damage(
                     layers=(layer.name,),
-                    low=low.schemes[0],
-                    psnr_db=round(-10 * math.log10(top + noise * share), 2),
-                    noise=noise * share,
+                    low=mine,
+                    psnr_db=round(-10 * math.log10(max(top + added, LEAST_NOISE)), 2),
+                    noise=added,
                     bytes_saved=(bits[0] - bits[1]) * math.prod(layer.weight_shape) // 8,
                     measured=False,
                 )
@@ -249,6 +260,8 @@ class Search:
     def _damage_shares(self) -> list[float]:
         """Lower each layer alone, from the best uniform plan to the smallest; where there are too many, neighbours together."""
         uniforms = [t for t in self.trials if t.measures is not None and t.between == "float"]
+        if not uniforms:  # only the recipe with integers between the layers could be made
+            return [1 / len(self.space.names)] * len(self.space.names)
         high = min(uniforms, key=lambda t: measures_of(t).quantities()["noise"])
         costly = self.count is not None or "cost" in (*self.goal.limits, self.goal.objective)
         low = min(

@@ -122,6 +122,7 @@ class Exporter:
             top1=quality.top1_agreement,
             bytes=tree_bytes(step.folder / step.result.artifact),
             cost=self._cost.ratio(step, choice.schemes) if isinstance(self._cost, MacCost) else None,
+            delegated=step.result.coverage.mac_share,
         )
 
     def allowed(self, schemes: Schemes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -202,6 +203,8 @@ class SearchSection(Section):
     `max_bytes` is of the artifact, `max_cost` a ratio to the fp32 artifact of the same backend, `min_top1` the share of
     evaluation samples whose class stays the same. All qualities are those of the worst evaluation sample but top-1.
     `min_perceptual` is a similarity of features (1 is equal); `lpips` names a file with LPIPS' weights to take instead.
+    `min_coverage`: the part of the multiply-accumulates that the delegate must take; without it nearly what it takes of the stock
+    recipe that it takes most of.
     `device`: KIND[:ID] as in `harness devices`, whose latency is the cost; without it cost is counted arm64 instructions.
     """
 
@@ -215,6 +218,8 @@ class SearchSection(Section):
     """The lowest similarity of features that the worst evaluation sample may have; 1 is equal."""
     min_top1: float | None = Field(default=None, gt=0, le=1)
     """The lowest share of evaluation samples whose class stays the same."""
+    min_coverage: float | None = Field(default=None, ge=0, le=1)
+    """The lowest part of the multiply-accumulates, 0 to 1, that the delegate must take."""
     max_bytes: Annotated[int | str, AfterValidator(_size)] | None = None
     """The largest artifact, in bytes or as text such as `270 KB`."""
     max_cost: float | None = Field(default=None, gt=0)
@@ -446,10 +451,17 @@ def known_keys() -> set[str]:
     return names
 
 
+MODEL_FILES = (*WHOLE_MODELS, ".safetensors", ".pth", ".ckpt", ".bin")
+
+
 def load_config(path: Path) -> Config:
     """Read builder.toml. Raises ConfigError naming the file, the key and, for a syntax error, the line."""
     if path.is_dir():
         path = path / "builder.toml"
+    if path.suffix in MODEL_FILES and path.is_file():
+        raise ConfigError(
+            f"{path} is a model, and this takes the builder.toml that describes it; run: builder init {shlex.quote(str(path))}"
+        )
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

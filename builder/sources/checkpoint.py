@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
+from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,8 @@ def filled_module(folder: Path, config: Config) -> Module:
 
     checkpoint = folder / (config.model.checkpoint or "")
     state = read_state_dict(checkpoint)
-    module = make_module(folder, config.model.source)
+    with chdir(folder):  # what the factory names relatively lies beside builder.toml, whoever calls from wherever
+        module = make_module(folder.resolve(), config.model.source)
     load_into(module, state, checkpoint)
     return bound(module.eval(), config)
 

@@ -122,16 +122,21 @@ def _by_gradle(
     return [*made, *files], [*made, *audited]
 
 
-def _check(request: PackageRequest) -> None:
-    if not APPLICATION_ID.fullmatch(request.application_id):
+def check_names(application_id: str, version_name: str) -> None:
+    """Raises ConfigError for names that no Android package can have."""
+    if not APPLICATION_ID.fullmatch(application_id):
         raise ConfigError(
-            f"'{request.application_id}' is not an Android application id; 'application_id' in [package.android] needs two or more words "
+            f"'{application_id}' is not an Android application id; 'application_id' in [package.android] needs two or more words "
             "of letters, digits and '_' joined by dots, each starting with a letter, as in org.example.app."
         )
-    if not VERSION_NAME.fullmatch(request.version_name):
+    if not VERSION_NAME.fullmatch(version_name):
         raise ConfigError(
-            f"'{request.version_name}' cannot be a version name; 'version_name' in [package.android] takes letters, digits and . _ + -, as in 1.0."
+            f"'{version_name}' cannot be a version name; 'version_name' in [package.android] takes letters, digits and . _ + -, as in 1.0."
         )
+
+
+def _check(request: PackageRequest) -> None:
+    check_names(request.application_id, request.version_name)
     for name in request.formats:
         if name not in FORMATS:
             raise ConfigError(f"unknown Android format {name!r}{did_you_mean(name, FORMATS)}")

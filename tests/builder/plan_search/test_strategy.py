@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from builder.plan_search.goal import Goal, Measures
+from builder.plan_search.goal import Goal, Measures, Quantity
 from builder.plan_search.space import Choice, Schemes, Space
 from builder.plan_search.strategy import Search, Shares
 from builder.precision.layers import Layer, LayerTable
@@ -217,3 +220,98 @@ def test_simulated_layers_are_listed_by_damage_where_there_are_too_many_to_measu
     assert not any(damage.measured for damage in search.damages)
     by_size = sorted(net.table.layers, key=lambda layer: -layer.params)
     assert [damage.layers for damage in search.damages] == [(layer.name,) for layer in by_size]
+
+
+ALL = (
+    "fp32", "fp16", "weight_only_wi8_afp32", "dynamic_wi8_afp32", "static_wi8_ai8", "static_wi8_ai16", "weight_only_wi4_afp32",
+    "palettized_w4",
+)  # fmt: skip
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[Space, LayerTable]:
+    """Any number of layers, each with any of some schemes: often no scheme fits all of them."""
+    schemes = draw(st.lists(st.sampled_from(ALL), min_size=1, max_size=4, unique=True))
+    count = draw(st.integers(1, 5))
+    options = [draw(st.lists(st.sampled_from(schemes), min_size=1, unique=True)) for _ in range(count)]
+    ordered = tuple(tuple(s for s in schemes if s in mine) for mine in options)
+    table = LayerTable(
+        layers=tuple(
+            Layer(name=f"layer{n}", op="conv2d", weight=f"layer{n}.weight", bias=None, weight_shape=(params, 1, 1, 1),
+                  params=params, macs=macs, uses=1)
+            for n in range(count)
+            for params, macs in [draw(st.tuples(st.integers(1, 5000), st.integers(0, 10**6)))]
+        )
+    )  # fmt: skip
+    used = tuple(s for s in schemes if any(s in mine for mine in ordered))
+    return Space(names=tuple(table.names()), schemes=used, options=ordered), table
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    made=tables(), seed=st.integers(0, 99), objective=st.sampled_from(("noise", "bytes")),
+    simulated=st.booleans(), tune=st.booleans(), fails=st.integers(0, 3), counted=st.booleans(),
+)  # fmt: skip
+def test_any_network_and_any_schemes_are_searched_to_an_end(
+    made: tuple[Space, LayerTable], seed: int, objective: str, simulated: bool, tune: bool, fails: int, counted: bool
+) -> None:
+    """No scheme need fit every layer, plans may fail, delegates may leave some: a search ends within its trials, without an error."""
+    space, table = made
+    random = np.random.default_rng(seed)
+    noise = {s: 10 ** random.uniform(-9, -3, len(space.names)) for s in ALL}
+
+    def measure(plans: Sequence[Choice]) -> list[Measures | str]:
+        found: list[Measures | str] = []
+        for plan in plans:
+            if fails and zlib.crc32(plan.schemes[0].encode()) % 4 < fails and len(set(plan.schemes)) > 1:
+                found.append("the converter refuses it")
+                continue
+            power = sum(noise[s][n] for n, s in enumerate(plan.schemes))
+            size = sum(layer.params * (1 + ALL.index(s)) for layer, s in zip(table.layers, plan.schemes, strict=True))
+            share = sum(s != "weight_only_wi4_afp32" for s in plan.schemes) / len(plan.schemes)
+            found.append(
+                Measures(
+                    psnr_db=round(-10 * math.log10(power), 2), psnr_db_mean=0.0, ssim=None, ssim_mean=None, top1=None,
+                    bytes=size, cost=None, delegated=share if counted else None,
+                )
+            )  # fmt: skip
+        return found
+
+    limits: dict[Quantity, float] = {"bytes": 3000.0} if objective == "noise" else {"noise": 1e-4}
+    search = Search(
+        space=space, table=table, goal=Goal(objective=objective, limits=limits), measure=measure, max_trials=14,  # type: ignore[arg-type]
+        told=lambda count, best: None, tune=tune,
+        simulated=lambda: {s: [float(v) for v in noise[s]] for s in space.schemes if s not in ("fp32",)} if simulated else None,
+    )  # fmt: skip
+    search.run()
+    # Stock recipes, settings and damage are always measured; only the changes after them are counted against the most.
+    assert len(search.trials) <= 14 + len(space.schemes) + len(space.names) + 8
+    tried = [trial.choice for trial in search.trials]
+    assert all(s in mine for plan in tried for s, mine in zip(plan.schemes, space.options, strict=True))
+
+
+def test_a_plan_that_the_delegate_leaves_does_not_win_by_its_bytes() -> None:
+    """Four bits without a kernel are small and good enough; what runs on the delegate is chosen, and nothing else is 'best'."""
+    net = Invented(2)
+
+    def measure(plans: Sequence[Choice]) -> list[Measures | str]:
+        left = {"weight_only_wi8_afp32": 1.0}
+        found = net.measure(plans)
+        return [
+            m
+            if isinstance(m, str)
+            else m.model_copy(update={"delegated": 1 - sum(left.get(s, 0) for s in p.schemes) / LAYERS})
+            for p, m in zip(plans, found, strict=True)
+        ]
+
+    search = Search(
+        space=net.space, table=net.table, goal=Goal(objective="bytes", limits={"noise": 1e-4}), measure=measure,
+        max_trials=TRIALS, told=lambda count, best: None,
+    )  # fmt: skip
+    search.run()
+    best = search.best()
+    assert best is not None
+    assert best.measures is not None
+    assert "weight_only_wi8_afp32" not in best.schemes
+    assert search.goal.limits["left"] == pytest.approx(0.05)
+    assert "delegated" in " ".join(t.measures.describe() for t in search.trials if t.measures is not None)

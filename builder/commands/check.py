@@ -1,0 +1,29 @@
+"""`builder check`: what can be known in seconds, before any converter starts."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from builder.commands.console import add_row, listening, print_json, results, table
+from builder.errors import ConfigError
+
+
+def check(arguments: Namespace) -> None:
+    from builder.pipeline.check import Checked, check_config
+
+    with listening(quiet=arguments.quiet) as listener:
+        found = check_config(arguments.config, listener)
+    if arguments.json:
+        print_json(found, tuple[Checked, ...])
+    else:
+        rows = table(str(arguments.config), "what", "", "found")
+        for one in found:
+            add_row(rows, one.what, "fault" if one.fault else "good", one.fault or one.note)
+        results.print(rows)
+    faults = [one for one in found if one.fault]
+    if faults:
+        error = ConfigError(
+            f"{len(faults)} of {len(found)} things cannot be as they are, first {faults[0].what}: {faults[0].fault}"
+        )
+        error.exit_code = faults[0].exit_code
+        raise error

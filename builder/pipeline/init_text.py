@@ -1,0 +1,153 @@
+"""The text of a builder.toml that `builder init` writes: what was found, and beside each line where it comes from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from builder.project.config import InputSection
+from builder.quality.declared import SPREAD, USUAL
+from builder.workers.messages import ProbedOutput, ProbeResult
+
+OVER = 0.02  # of a range's width, by which a measured value may leave it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """`sized`: a file said the input's size, which was tried out otherwise."""
+
+    name: str
+    source: str
+    checkpoint: str | None
+    inputs: tuple[InputSection, ...]
+    probed: ProbeResult
+    calibration: str | None
+    evaluation: str | None
+    sized: bool
+
+
+def text_of(found: Found) -> tuple[str, tuple[str, ...]]:
+    """The file, and what the user has to look at, a sentence each."""
+    questions: list[str] = ["write the licence of the weights into 'licence'"]
+    lines = [
+        "# Written by 'builder init' from what the files and a few photographs tell. Look at every line with a '?'.",
+        "# Then: builder check, builder convert -o bundle.",
+        "",
+        "[model]",
+        f"name = {_text(found.name)}",
+        f"source = {_text(found.source)}",
+        *([f"checkpoint = {_text(found.checkpoint)}"] if found.checkpoint else []),
+        'licence = "unknown"  # ? of the weights',
+    ]
+    for section in found.inputs:
+        lines += ["", *_input(section, found, questions)]
+    for number, output in enumerate(found.probed.outputs):
+        lines += ["", *_output(output, number, questions)]
+    lines += ["", *_data(found, questions)]
+    for variant in _variants(found):
+        lines += ["", *variant]
+    return "\n".join(lines) + "\n", tuple(questions)
+
+
+def _input(section: InputSection, found: Found, questions: list[str]) -> list[str]:
+    size = "as its file says" if found.sized else "? it runs at this size; write the one it was trained for"
+    lines = [
+        "[[input]]",
+        f"name = {_text(section.name)}",
+        f"kind = {_text(section.kind)}",
+        f"shape = {list(section.shape)}  # {size}",
+    ]
+    if section.dtype != "float32":
+        lines.append(f"dtype = {_text(section.dtype)}")
+    if section.kind != "image":
+        return lines
+    if not found.sized:
+        questions.append("compare 'shape' of the input with what the network was trained for")
+    scores = ", ".join(f"{name} {score:.2f}" for name, score in found.probed.scores.items())
+    why = (
+        f"measured on photographs, higher makes more sense: {scores}"
+        if scores
+        else "? not measured: no photographs were found"
+    )
+    if not scores:
+        questions.append(
+            "put photographs beside the model and run 'builder init' again, or correct 'range' of the input"
+        )
+    lines.append(f"# {why}")
+    if found.probed.range is not None:
+        lines.append(f"range = {list(found.probed.range)}")
+    else:
+        lines += [f"mean = {list(found.probed.mean or ())}", f"std = {list(found.probed.std or ())}"]
+    lines.append('# color_order = "BGR"  # where it was trained on OpenCV\'s order')
+    return lines
+
+
+def _output(output: ProbedOutput, number: int, questions: list[str]) -> list[str]:
+    picture = len(output.shape) == 4 and output.shape[:2] == (1, 3)
+    kind = "image" if picture else "vector" if len(output.shape) == 2 else "tensor"
+    name = "output" if output.name == "output" and number == 0 else output.name
+    lines = ["[[output]]", f"name = {_text(name)}", f"kind = {_text(kind)}  # it gives {list(output.shape)}"]
+    if picture:
+        low, high = _range(output)
+        lines.append(f"range = [{low}, {high}]  # it gives {output.low:.3g} to {output.high:.3g} on what was tried")
+        if (low, high) not in USUAL:
+            questions.append(
+                f"the output {name!r} gives {output.low:.3g} to {output.high:.3g}, no usual range: correct its 'range'"
+            )
+    elif kind == "vector":
+        lines.append('# labels = "labels.txt"  # one class name a line, for a classifier')
+    return lines
+
+
+def _range(output: ProbedOutput) -> tuple[float, float]:
+    """The usual range that holds the measured values and is filled best, else the values' own."""
+    fitting = [
+        ((output.high - output.low) / (high - low), (low, high))
+        for low, high in USUAL
+        if output.low >= low - OVER * (high - low)
+        and output.high <= high + OVER * (high - low)
+        and output.high - output.low >= SPREAD * (high - low)
+    ]
+    if fitting:
+        # 0..1 before -0.5..0.5, which is as wide: the usual one comes first
+        best = max(share for share, _ in fitting)
+        return next(ends for share, ends in fitting if share == best)
+    return output.low, output.high if output.high > output.low else output.low + 1
+
+
+def _data(found: Found, questions: list[str]) -> list[str]:
+    lines = ["[data]"]
+    if found.calibration is not None:
+        lines.append(f"calibration = {_text(found.calibration)}  # for static int8")
+    else:
+        lines.append(
+            '# calibration = "calibration/*"  # a hundred photographs that are not in evaluation, for static int8'
+        )
+    if found.evaluation is None:
+        questions.append("put photographs that the network has not seen into evaluation/: quality is measured on them")
+    lines.append(f"evaluation = {_text(found.evaluation or 'evaluation/*')}  # held out: quality is measured on them")
+    return lines
+
+
+def _variants(found: Found) -> list[list[str]]:
+    """In the order in which an app tries them: the GPU, then the CPU; on iPhones fp16, which the neural engine needs."""
+    int8 = (
+        ['plan = "preset:int8-convs"  # convolutions in int8, measured: see its decibels, or write a plan of your own']
+        if found.calibration is not None
+        else ['plan = "preset:int8-weights"  # weights in int8, no calibration data needed']
+    )
+    return [
+        ["# Android phones with a GPU.", "[[variant]]", 'backend = "tflite"', 'delegate = "gpu"', 'scheme = "fp16"'],
+        ["# Every Android phone: the CPU.", "[[variant]]", 'backend = "tflite"', 'delegate = "xnnpack"', *int8],
+        [
+            "# iPhones: fp16 is what the neural engine computes in; fp32 keeps it away.",
+            "[[variant]]",
+            'backend = "coreml"',
+            'delegate = "all"',
+            'scheme = "fp16"',
+        ],
+    ]
+
+
+def _text(value: str) -> str:
+    return json.dumps(value)
