@@ -22,6 +22,7 @@ from builder.legalize.rewrites import (
     replication_padding,
     scalars,
     selected_filters,
+    single_values,
     splits,
     transposed_convolution,
 )
@@ -44,6 +45,7 @@ REWRITES: dict[str, Rewrite] = {
     "activations": activations,
     "transposed_convolution": transposed_convolution,
     "pixel_shuffle": pixel_shuffle,
+    "single_values": single_values,
     "constant_folding": constant_folding,
     "selected_filters": selected_filters,
 }

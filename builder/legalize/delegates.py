@@ -37,7 +37,8 @@ _XNNPACK_TFLITE = (
     "constant_folding",
     "selected_filters",
 )
-# The GPU delegate computes in fp16. It takes mirror padding and nearest resizing itself, and no tensor of more than four axes.
+# The GPU delegate computes in fp16. It takes mirror padding and nearest resizing itself, no tensor of more
+# than four axes, and no difference of a picture and one computed value.
 _GPU_TFLITE = (
     "half_range",
     "padding_merge",
@@ -46,6 +47,7 @@ _GPU_TFLITE = (
     "attention",
     "activations",
     "transposed_convolution",
+    "single_values",
     "constant_folding",
     "selected_filters",
 )

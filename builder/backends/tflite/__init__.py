@@ -102,12 +102,18 @@ def stored_layers(path: Path) -> tuple[StoredLayer, ...]:
 
 
 def coverage(path: Path, delegate: str) -> Coverage:
-    """What the delegate takes: XNNPACK as the runtime on this machine decides it, the GPU delegate as its published support predicts."""
-    from builder.backends.tflite.gpu import predicted_coverage
+    """What the delegate takes: XNNPACK as the runtime on this machine decides it, the GPU delegate as its published support predicts.
+
+    Raises VerificationError for a file on which the GPU delegate would end the app.
+    """
+    from builder.backends.tflite.gpu import predicted_coverage, refuse_what_aborts
     from builder.backends.tflite.runtime import xnnpack_coverage
 
     _known(delegate)
-    return predicted_coverage(path) if delegate == "gpu" else xnnpack_coverage(path)
+    if delegate != "gpu":
+        return xnnpack_coverage(path)
+    refuse_what_aborts(path)
+    return predicted_coverage(path)
 
 
 def predicted(path: Path, delegate: str) -> tuple[Coverage, ...]:

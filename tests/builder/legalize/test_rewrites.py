@@ -129,6 +129,14 @@ CASES: dict[str, tuple[tuple[Callable[[Tensor], Tensor], ...], tuple[str, ...]]]
         (lambda x: F.conv2d(x, BANK[(x.sum() * 0).long()], padding=1, stride=1),),
         (),
     ),
+    "single_values": (
+        (
+            lambda x: x - x.mean((1, 2, 3), keepdim=True),
+            lambda x: x.amax() - x,
+            lambda x: torch.add(x, x.mean((1, 2, 3), keepdim=True), alpha=0.5),
+        ),
+        (),
+    ),
     "scalars": ((lambda x: (x + 2) / 3, lambda x: x / x.mean(1, keepdim=True).expand_as(x)), ("aten.expand",)),
     "constant_folding": ((lambda x: x * (SCALE.exp() + 1).view(1, 6, 1, 1),), ("aten.exp",)),
 }
