@@ -26,13 +26,14 @@ def load_checked(config: Config, folder: Path, evaluation: tuple[Path, ...]) -> 
     An imported one has agreed with the runtime of its own file on the evaluation files and on random samples.
     Raises SourceError for anything that is wrong with the model, its checkpoint or its declared shapes.
     """
+    from builder.legalize.at_source import plain
     from builder.precision.layers import layer_table
     from builder.quality.parity import gate_samples
     from builder.sources import exported
     from builder.sources.batch_norm import fold_batch_norms
 
     loaded = load_source(config, folder)
-    program = fold_batch_norms(loaded.program)
+    program = fold_batch_norms(plain(loaded.program))
     inputs, outputs = specs(config, folder, exported.output_shapes(program))
     check_pictures(outputs)
     agreement = loaded.gate(program, gate_samples(evaluation, inputs), outputs) if loaded.gate is not None else None

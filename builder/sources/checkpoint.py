@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from builder.errors import SourceError
 from builder.project.config import Config
 from builder.sources.exported import check_outputs
-from builder.sources.state_dict import load_into, read_state_dict
+from builder.sources.fill import load_into
+from builder.sources.state_dict import read_state_dict
 from builder.suggest import did_you_mean
 
 if TYPE_CHECKING:
