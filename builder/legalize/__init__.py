@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from builder.legalize.rewrites import (
     activations,
+    aliases,
     attention,
     constant_folding,
     convolutions,
     grid_sampling,
     group_norm,
+    half_precision,
     half_range,
     instance_norm,
     layer_norm,
+    linear_rows,
     memory_layout,
     mutations,
     nearest_rows,
@@ -38,6 +41,7 @@ from builder.legalize.rewrites import (
 from builder.legalize.rewriting import Rewrite
 
 REWRITES: dict[str, Rewrite] = {
+    "aliases": aliases,
     "memory_layout": memory_layout,
     "mutations": mutations,
     "convolutions": convolutions,
@@ -45,7 +49,9 @@ REWRITES: dict[str, Rewrite] = {
     "pooling": pooling,
     "transposed_forms": transposed_forms,
     "volume_sampling": volume_sampling,
+    "half_precision": half_precision,
     "grid_sampling": grid_sampling,
+    "linear_rows": linear_rows,
     "scalars": scalars,
     "padding_merge": padding_merge,
     "reflection_padding": reflection_padding,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 AT_SOURCE = (
+    "aliases",
     "memory_layout",
     "mutations",
     "constant_folding",
@@ -22,6 +23,14 @@ AT_SOURCE = (
     "volume_sampling",
     "constant_folding",  # once more: weights that were turned round
 )
+
+
+AFTER_THE_GATE = ("half_precision",)  # an import is compared with its file in the file's own precision
+
+
+def in_float32(program: ExportedProgram) -> ExportedProgram:
+    """The program without fp16 and bfloat16 inside."""
+    return legalize(program, AFTER_THE_GATE, REWRITES)[0]
 
 
 def plain(program: ExportedProgram) -> ExportedProgram:

@@ -40,10 +40,10 @@ def bound(module: Module, config: Config) -> Module:
 
         def forward(self, *inputs: Any) -> Any:
             if gathered is not None:
-                return _in_order(module(gathered(inputs)), names)
+                return in_order(module(gathered(inputs)), names)
             if keywords is None:
-                return _in_order(module(*inputs), names)
-            return _in_order(module(**dict(zip(keywords, inputs, strict=True))), names)
+                return in_order(module(*inputs), names)
+            return in_order(module(**dict(zip(keywords, inputs, strict=True))), names)
 
     return Bound().eval()
 
@@ -79,7 +79,7 @@ def _gathered(module: Module, config: Config) -> Callable[[Sequence[Any]], Any] 
     return list
 
 
-def _in_order(outputs: Any, names: list[str]) -> Any:
+def in_order(outputs: Any, names: list[str]) -> Any:
     """Tensors in the order of builder.toml. Raises SourceError for a named output that is not there."""
     named = by_name(outputs)
     if named is not None and not (hasattr(outputs, "_asdict") and not set(names) <= set(named)):

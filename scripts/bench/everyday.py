@@ -24,7 +24,6 @@ from threading import Event
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from builder.backends import BACKENDS
 from builder.errors import EdgebundleError
 from builder.pipeline.story import plan_variant
 from builder.precision.plan import parse_scheme

@@ -84,7 +84,6 @@ def _average_pool(
         extra[axis] = up * step[axis] - room
     if not any(extra):
         return plain(x, window, step, padding, False, count_include_pad, divisor_override)
-    sides = (left, left + extra[1], top, top + extra[0])
     y = plain(pad(x, (left, left + extra[1], top, top + extra[0])), window, step, [0, 0], False, True, None)
     for axis, side in ((0, top), (1, left)):
         shares = [

@@ -173,6 +173,11 @@ CASES: dict[str, tuple[tuple[Callable[[Tensor], Tensor], ...], tuple[str, ...]]]
         (lambda x: F.conv2d(x, BANK[(x.sum() * 0).long()], padding=1, stride=1),),
         (),
     ),
+    "aliases": (
+        (lambda x: torch.subtract(torch.multiply(x, 2), torch.clip(x, 0.1, 0.9)),),
+        ("subtract", "multiply", "clip"),
+    ),
+    "half_precision": ((lambda x: F.conv2d((x * 0).half(), KERNEL.half()).float() + x[:, :, 1:-1, 1:-1],), ()),
     "memory_layout": ((lambda x: x.contiguous(memory_format=torch.channels_last) * 2,), ()),
     "mutations": (
         (
