@@ -49,8 +49,10 @@ def stored_as_leaves(program: ExportedProgram) -> None:
     import torch
 
     for key, value in program.state_dict.items():
-        if isinstance(value, torch.Tensor) and not value.is_leaf:
-            program.state_dict[key] = torch.nn.Parameter(value.detach().clone(), requires_grad=False)
+        if isinstance(value, torch.nn.Parameter):
+            value.requires_grad_(False)
+        elif value.requires_grad or not value.is_leaf:
+            program.state_dict[key] = value.detach()
 
 
 def load_source(config: Config, folder: Path) -> Loaded:

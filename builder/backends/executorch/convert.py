@@ -36,9 +36,7 @@ def convert(model: Model, plan: ResolvedPlan, seen: Seen) -> tuple[bytes, Lowere
     except Exception as error:  # the converter raises whatever its passes raise; the worker's log has the rest
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
-        raise ConversionError(
-            f"ExecuTorch cannot convert the model ({reason}); replace the operation it names."
-        ) from error
+        raise ConversionError(f"ExecuTorch cannot convert the model ({reason}).") from error
     return content, Lowered(inputs=_bindings(model.inputs), outputs=_bindings(model.outputs), origins=left)
 
 

@@ -96,9 +96,7 @@ def _convert(model: Model) -> bytes:
         with torch.no_grad():
             content: bytes = litert_torch.convert(wrapped, samples).model_content()
     except Exception as error:  # the converter raises whatever its layers raise; the worker's log has the rest
-        raise ConversionError(
-            f"litert-torch cannot convert the model ({_first_line(error)}); replace the operation it names."
-        ) from error
+        raise ConversionError(f"litert-torch cannot convert the model ({_first_line(error)}).") from error
     return content
 
 
