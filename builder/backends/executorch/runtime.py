@@ -57,4 +57,4 @@ class ExecuTorchRunner:
 
     def _refused(self, what: str, error: RuntimeError) -> str:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return f"{self._path.name} does not {what} in {runtime_name()} ({first}); change the plan of the layers it was asked for, or the operation."
+        return f"{self._path.name} does not {what} in {runtime_name()} ({first}); it was made by another version, or for another machine: convert it again."
