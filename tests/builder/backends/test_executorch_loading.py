@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,10 @@ from torch.nn import functional as F
 from builder.backends import executorch
 from builder.backends.executorch.loading import least_kept, refusal
 from builder.errors import ConversionError
+from builder.graph.model import Model
+from builder.legalize import REWRITES
+from builder.legalize.delegates import needed
+from builder.legalize.legalizer import legalize
 from builder.precision.plan import ResolvedPlan
 from tests.builder.models import expected, picture_model, plan_of, samples, seeded
 
@@ -34,19 +39,32 @@ class Unet(nn.Module):
         return self.tail(torch.cat([x, deep, torch.relu(self.second(x))], 1))
 
 
-def test_int8_over_pooling_concatenation_and_transposed_convolution_loads_and_agrees(tmp_path: Path) -> None:
-    """All five layers in integers, and the picture is the network's."""
-    model = picture_model(seeded(Unet))
-    path = tmp_path / "a.pte"
+def lowered_in_int8(model: Model, path: Path) -> dict[str, str]:
+    """The layers that were kept in fp32; the file agrees with the network."""
     names = model.layers.names()
     seen = executorch.observe(model, list(samples(model)))
     lowered = executorch.lower(model, plan_of(dict.fromkeys(names, "static_wi8_ai8")), "xnnpack", lambda: seen, path)
-    assert lowered.kept == {}
-    assert set(executorch.read_back(path, model).values()) == {"static_wi8_ai8"}
     sample = next(samples(model))
     got = executorch.runner(path, lowered.inputs, lowered.outputs, 1)(sample)["stylized"]
     assert np.abs(got - expected(model, sample)["stylized"]).max() < 0.02
+    return lowered.kept
+
+
+def test_int8_over_pooling_concatenation_and_transposed_convolution_loads_and_agrees(tmp_path: Path) -> None:
+    """All five layers in integers, once the activation between them is one that XNNPACK has."""
+    model = picture_model(seeded(Unet))
+    program, _ = legalize(model.program, needed("executorch", "xnnpack"), REWRITES)
+    path = tmp_path / "a.pte"
+    assert lowered_in_int8(replace(model, program=program), path) == {}
+    assert set(executorch.read_back(path, model).values()) == {"static_wi8_ai8"}
     assert str(refusal(b"no file", model)).startswith("does not load")
+
+
+def test_a_layer_whose_integers_the_runtime_refuses_stays_in_fp32(tmp_path: Path) -> None:
+    """Without that rewrite the file of all integers loads and does not run: one layer in fp32 makes it run, and is named."""
+    kept = lowered_in_int8(picture_model(seeded(Unet)), tmp_path / "a.pte")
+    assert len(kept) == 1
+    assert "the file does not run" in next(iter(kept.values()))
 
 
 def test_the_fewest_layers_stay_in_fp32() -> None:
