@@ -1,17 +1,16 @@
-"""Which operator is to blame, by layer and line: the one that a converter refuses even alone, with what to write instead, or
-the first whose results are no numbers."""
+"""Which operator is to blame, by layer and line: the one without which a converter takes the network, or the first whose results
+are no numbers."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.bundle import TensorSpec
 from builder.errors import ConversionError
 from builder.graph.model import Model
 from builder.graph.origins import bare_name, place
-from builder.precision.layers import layer_table
+from builder.graph.parts import part
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,44 +18,79 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import Node
 
-TIME_S = 120.0  # for all trials; the network's own failure has been told by then
-# Operators that every converter takes in every form that torch exports: they are tried last.
-_PLAIN = ("add", "sub", "mul", "relu", "cat", "view", "reshape", "permute", "slice", "sigmoid", "tanh", "transpose")
-_INSTEAD = {
-    "conv_transpose2d": "a kernel of twice the stride with padding of half the stride, and no output padding",
-    "grid_sampler": "interpolate, or a warp computed outside the network",
-    "grid_sampler_2d": "interpolate, or a warp computed outside the network",
-    "upsample_bicubic2d": 'interpolate with mode="bilinear"',
-    "upsample_nearest2d": "interpolate by a whole factor",
-    "adaptive_avg_pool2d": "avg_pool2d with a kernel that divides the size",
-    "cumsum": "a product with a constant triangular matrix",
-    "einsum": "matmul and transpose",
-    "conv3d": "conv2d on frames stacked as channels",
-    "lstm": "convolutions that take the previous output as a second input",
-    "gru": "convolutions that take the previous output as a second input",
-    "atan2": "a polynomial of the quotient",
-    "sort": "topk outside the network",
-    "topk": "max over an axis",
-}
+TIME_S = 60.0  # for all trials; the network's own failure has been told by then
+MOST = 3  # operators that may be to blame together
 
 
 def name_culprit(program: ExportedProgram, lower: Callable[[Model], object]) -> str | None:
-    """`the operator 'x' in layer 'y' (model.py line 3) is what it refuses; use z`, or None when every operator passes alone."""
+    """`the operator 'x' in layer 'y' (model.py line 3) is what it refuses: without it the rest converts`, or what was tried.
+
+    The network is cut by halves to the first operator that fails. That one is named only if the network that is given its
+    result as an input passes; where it does not, the search goes on without it. None where there was no time to try.
+    """
     end = time.monotonic() + TIME_S
-    nodes = sorted(_distinct(program), key=lambda node: bare_name(node) in _PLAIN)
-    for node in nodes:
-        if time.monotonic() > end:
-            return None
-        model = _alone(program, node)
+    calls = [node for node in program.graph.nodes if node.op == "call_function"]
+    passes = _Trials(program, lower, end)
+    try:
+        if passes(len(calls), ()):
+            return "the network converts with all layers in fp32, so the scheme of a layer is to blame"
+        blamed: list[Node] = []
+        while len(blamed) < MOST:
+            found = _first_failing(calls, blamed, passes)
+            if found is None:
+                break
+            blamed.append(found)
+            if passes(len(calls), blamed):
+                return _named(blamed)
+    except _OutOfTimeError:
+        return None
+    if not blamed:
+        return "each part of it converts by itself: no single operator is to blame"
+    names = ", ".join(f"{bare_name(node)!r}{place(node)}" for node in blamed)
+    return f"tried without {names}: the rest is refused as well, so none of them is named as the cause"
+
+
+def _named(blamed: Sequence[Node]) -> str:
+    names = " and ".join(f"{bare_name(node)!r}{place(node)}" for node in blamed)
+    if len(blamed) == 1:
+        return f"the operator {names} is what it refuses: without it the rest converts"
+    return f"the operators {names} are what it refuses: without them the rest converts"
+
+
+def _first_failing(calls: Sequence[Node], blamed: Sequence[Node], passes: _Trials) -> Node | None:
+    """The last operator of the shortest beginning of the network that fails; None where the parts all pass."""
+    low, high = 0, len(calls)  # a beginning of `low` operators passes, one of `high` fails
+    while high - low > 1:
+        middle = (low + high) // 2
+        if passes(middle, blamed):
+            low = middle
+        else:
+            high = middle
+    found = calls[high - 1]
+    return None if found in blamed else found
+
+
+class _OutOfTimeError(Exception):
+    """The trials took too long."""
+
+
+class _Trials:
+    """Whether a converter takes the first `count` operators, the blamed ones' results given as inputs."""
+
+    def __init__(self, program: ExportedProgram, lower: Callable[[Model], object], end: float) -> None:
+        self._program, self._lower, self._end = program, lower, end
+
+    def __call__(self, count: int, blamed: Sequence[Node]) -> bool:
+        if time.monotonic() > self._end:
+            raise _OutOfTimeError
+        model = part(self._program, count, [node.name for node in blamed])
         if model is None:
-            continue
+            return True  # nothing is computed from the inputs yet
         try:
-            lower(model)
+            self._lower(model)
         except ConversionError:
-            name = bare_name(node)
-            instead = f"; the nearest supported form is {_INSTEAD[name]}" if name in _INSTEAD else ""
-            return f"the operator {name!r}{place(node)} is what it refuses even alone{instead}"
-    return None
+            return False
+        return True
 
 
 def name_overflow(program: ExportedProgram, sample: Sequence[NDArray[np.generic]], limit: float) -> str | None:
@@ -82,69 +116,3 @@ def name_overflow(program: ExportedProgram, sample: Sequence[NDArray[np.generic]
     if watching.found is None:
         return None
     return f"the operator {bare_name(watching.found)!r}{place(watching.found)}"
-
-
-def _distinct(program: ExportedProgram) -> Iterator[Node]:
-    """One node of each operator, shapes and settings."""
-    seen = set()
-    for node in program.graph.nodes:
-        value = node.meta.get("val")
-        if node.op != "call_function" or not hasattr(value, "shape"):
-            continue
-        shapes = tuple(
-            tuple(source.meta["val"].shape)
-            for source in node.all_input_nodes
-            if hasattr(source.meta.get("val"), "shape")
-        )
-        key = (str(node.target), shapes, str([arg for arg in node.args if not hasattr(arg, "meta")]))
-        if key not in seen:
-            seen.add(key)
-            yield node
-
-
-def _alone(program: ExportedProgram, node: Node) -> Model | None:
-    """A network of this one operator: what was computed before it comes in, parameters stay parameters."""
-    import torch
-
-    signature = program.graph_signature
-    keys = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-    sources = list(dict.fromkeys(node.all_input_nodes))
-    constants = {
-        source: program.state_dict[keys[source.name]]
-        for source in sources
-        if keys.get(source.name) in program.state_dict
-    }
-    inputs = [source for source in sources if source not in constants]
-    if not inputs or any(not hasattr(source.meta.get("val"), "shape") for source in inputs):
-        return None
-
-    class Alone(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            for number, value in enumerate(constants.values()):
-                self.register_buffer(f"constant_{number}", value.detach())
-
-        def forward(self, *tensors: torch.Tensor) -> Any:
-            known: dict[Any, Any] = dict(zip(inputs, tensors, strict=True))
-            known |= {source: getattr(self, f"constant_{number}") for number, source in enumerate(constants)}
-            args, kwargs = torch.fx.node.map_arg((node.args, node.kwargs), lambda source: known[source])
-            return node.target(*args, **kwargs)  # type: ignore[operator]
-
-    samples = tuple(torch.zeros(tuple(source.meta["val"].shape), dtype=source.meta["val"].dtype) for source in inputs)
-    if any(str(sample.dtype).removeprefix("torch.") not in ("float32", "int32", "int64") for sample in samples):
-        return None
-    made = torch.export.export(Alone().eval(), samples)
-    specs = tuple(_spec(f"input_{number}", sample) for number, sample in enumerate(samples))
-    output = TensorSpec(name="output", kind="tensor", shape=tuple(int(size) for size in node.meta["val"].shape))
-    return Model(program=made, inputs=specs, outputs=(output,), layers=layer_table(made))
-
-
-def _spec(name: str, sample: Any) -> TensorSpec:
-    return TensorSpec.model_validate(
-        {
-            "name": name,
-            "kind": "tensor",
-            "shape": tuple(sample.shape),
-            "dtype": str(sample.dtype).removeprefix("torch."),
-        }
-    )

@@ -1,4 +1,4 @@
-"""Whether two programs compute the same: inputs to try, outputs, the largest change."""
+"""Whether two programs compute the same: inputs to try, outputs in float32 and in float64, the largest change."""
 
 from __future__ import annotations
 
@@ -32,18 +32,65 @@ def random_inputs(program: ExportedProgram, like: Sequence[Inputs] = ()) -> Inpu
 
 
 def outputs_of(program: ExportedProgram, inputs: Inputs) -> list[Tensor]:
+    """The inputs stay as they are, whatever the program writes into its own."""
     import torch
 
     with torch.no_grad():
-        result = program.module(check_guards=False)(*inputs)
+        result = program.module(check_guards=False)(*(value.clone() for value in inputs))
     return list(result) if isinstance(result, tuple | list) else [result]
+
+
+def outputs_in_double(program: ExportedProgram, inputs: Inputs) -> list[Tensor]:
+    """The same with every float of it a float64: what differs there beyond 1e-10 is another function, not rounding."""
+    import torch
+
+    module = in_double(program)
+    with torch.no_grad():
+        result = module(*(value.double() if value.is_floating_point() else value.clone() for value in inputs))
+    return list(result) if isinstance(result, tuple | list) else [result]
+
+
+def in_double(program: ExportedProgram) -> Any:
+    """A copy of the program's module with parameters, constants and stated types of float64."""
+    import copy
+
+    import torch
+
+    module: Any = copy.deepcopy(program.module(check_guards=False))
+    module.double()
+    for owner in module.modules():
+        for name, value in list(vars(owner).items()):  # constants that are no buffers
+            if isinstance(value, torch.Tensor) and value.is_floating_point():
+                setattr(owner, name, value.double())
+    floats = (torch.float32, torch.float16, torch.bfloat16)
+
+    def widened(argument: Any) -> Any:
+        return torch.float64 if argument in floats else argument
+
+    for node in module.graph.nodes:
+        if node.op == "call_function":
+            node.args = torch.fx.node.map_aggregate(node.args, widened)
+            node.kwargs = torch.fx.node.map_aggregate(node.kwargs, widened)
+            made = str(node.target).split(".")[1] if str(node.target).startswith("aten.") else ""
+            if made in _MAKING and node.kwargs.get("dtype") is None and _gives_floats(node):
+                node.kwargs = {**node.kwargs, "dtype": torch.float64}  # otherwise torch's default
+    module.recompile()
+    return module
+
+
+_MAKING = ("full", "zeros", "ones", "arange", "linspace", "scalar_tensor", "eye", "empty")
+
+
+def _gives_floats(node: Any) -> bool:
+    value = node.meta.get("val")
+    return bool(value is not None and value.is_floating_point())
 
 
 def largest_change(before: Sequence[Tensor], after: Sequence[Tensor]) -> float:
     """Largest difference of two results, each output relative to its own range; infinite for another shape or NaN."""
     worst = 0.0
     for first, second in zip(before, after, strict=True):
-        if first.shape != second.shape or first.dtype != second.dtype:
+        if first.shape != second.shape or first.is_floating_point() != second.is_floating_point():
             return float("inf")
         span = float(first.max() - first.min()) or 1.0
         change = float((first.double() - second.double()).abs().max()) / span

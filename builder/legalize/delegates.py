@@ -13,6 +13,7 @@ _XNNPACK_PTE = (
     "group_norm",
     "layer_norm",
     "attention",
+    "softmax",
     "splits",
     "reductions",
     "activations",
@@ -33,11 +34,14 @@ _XNNPACK_TFLITE = (
     "activations",
     "nearest_rows",
     "transposed_convolution",
+    "grid_sampling",
+    "linear_rows",
     "pixel_shuffle",
     "constant_folding",
     "selected_filters",
 )
-# The GPU delegate computes in fp16. It takes mirror padding and nearest resizing itself, and no tensor of more than four axes.
+# The GPU delegate computes in fp16. It takes mirror padding and nearest resizing itself, no tensor of more
+# than four axes, and no difference of a picture and one computed value.
 _GPU_TFLITE = (
     "half_range",
     "padding_merge",
@@ -46,6 +50,9 @@ _GPU_TFLITE = (
     "attention",
     "activations",
     "transposed_convolution",
+    "grid_sampling",
+    "linear_rows",
+    "single_values",
     "constant_folding",
     "selected_filters",
 )

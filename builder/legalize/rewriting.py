@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MOVES_DATA = 1e-6  # bound of a rewrite that only moves values: nothing but the order of a later sum may differ
 WIDEST = 5  # xnn_define_concatenate5
+_NORM = "aten._native_batch_norm_legit_no_training.default"
 ARITHMETIC = 1e-4  # bound of a rewrite that sums in another order: float32 rounding, amplified by the norms that follow
 
 
@@ -48,8 +49,6 @@ def replaced(
     A function takes the operator's arguments and may return NotImplemented to leave a call as it is. `only` chooses nodes
     beforehand: nothing is done where it takes none. The graph keeps the source lines of what it replaces.
     """
-    import torch
-
     found = [node for node in program.graph.nodes if node.op == "call_function" and str(node.target) in functions]
     if not any(only is None or only(node) for node in found):
         return program, 0
@@ -66,12 +65,64 @@ def replaced(
 
     # All of them, found or not: torch itself makes `split_with_sizes` of `chunk` on the way.
     table = {_operator(name): counted(function) for name, function in functions.items()}
-    with torch.no_grad():
-        rewritten: ExportedProgram = program.run_decompositions(table)
+    rewritten = functional(program, table)
     if not count:
         return program, 0
     left = sum(1 for node in rewritten.graph.nodes if node.op == "call_function" and node.target in table)
     return rewritten, max(len(found) - left, 1)
+
+
+def functional(program: ExportedProgram, table: dict[Any, Any] | None = None) -> ExportedProgram:
+    """A copy of the program without writes, operators of `table` decomposed.
+
+    What was written into an input or a buffer is no output of it. Batch norms stay what they are.
+    """
+    import torch
+
+    with torch.no_grad():
+        return _tidied(program.run_decompositions(table or {}))
+
+
+def _tidied(program: ExportedProgram) -> ExportedProgram:
+    _restore_norms(program)
+    _drop_mutated(program)
+    return program
+
+
+def _restore_norms(program: ExportedProgram) -> None:
+    """torch makes three results of a batch norm when it takes writes away; one is read."""
+    import torch
+
+    graph = program.graph
+    for node in [node for node in graph.nodes if str(node.target) == _NORM]:
+        x, weight, bias, mean, variance, momentum, eps = node.args
+        first = next((user for user in node.users if user.args[1] == 0), None)
+        if first is None:
+            continue
+        with graph.inserting_before(first):
+            arguments = (x, weight, bias, mean, variance, False, momentum, eps, False)
+            norm = graph.call_function(torch.ops.aten.batch_norm.default, arguments)
+        norm.meta = {**node.meta, "val": first.meta["val"]}
+        first.replace_all_uses_with(norm)
+        program.graph_signature.replace_all_uses(first.name, norm.name)
+    graph.eliminate_dead_code()
+    program.graph_module.recompile()
+
+
+def _drop_mutated(program: ExportedProgram) -> None:
+    """What a forward leaves behind in its inputs and buffers is no result."""
+    from torch.export.graph_signature import OutputKind
+
+    specs = program.graph_signature.output_specs
+    kept = [number for number, spec in enumerate(specs) if spec.kind is OutputKind.USER_OUTPUT]
+    if len(kept) == len(specs):
+        return
+    output = next(node for node in program.graph.nodes if node.op == "output")
+    results: Any = output.args[0]
+    output.args = (tuple(results[number] for number in kept),)
+    program.graph_signature.output_specs = [specs[number] for number in kept]
+    program.graph.eliminate_dead_code()
+    program.graph_module.recompile()
 
 
 def _operator(name: str) -> Any:

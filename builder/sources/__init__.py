@@ -11,6 +11,8 @@ from builder.graph.model import Model
 from builder.project.config import Config, source_kind
 
 if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
     from builder.sources.loaded import Loaded
     from builder.storage.environments import Environment
 
@@ -26,17 +28,31 @@ def load_checked(config: Config, folder: Path, evaluation: tuple[Path, ...]) -> 
     An imported one has agreed with the runtime of its own file on the evaluation files and on random samples.
     Raises SourceError for anything that is wrong with the model, its checkpoint or its declared shapes.
     """
+    from builder.legalize.at_source import in_float32, plain
     from builder.precision.layers import layer_table
     from builder.quality.parity import gate_samples
     from builder.sources import exported
     from builder.sources.batch_norm import fold_batch_norms
 
     loaded = load_source(config, folder)
-    program = fold_batch_norms(loaded.program)
+    stored_as_leaves(loaded.program)
+    program = fold_batch_norms(plain(loaded.program))
     inputs, outputs = specs(config, folder, exported.output_shapes(program))
     check_pictures(outputs)
     agreement = loaded.gate(program, gate_samples(evaluation, inputs), outputs) if loaded.gate is not None else None
+    program = in_float32(program)
     return Model(program=program, inputs=inputs, outputs=outputs, layers=layer_table(program)), agreement
+
+
+def stored_as_leaves(program: ExportedProgram) -> None:
+    """Weights without the history of how they were made, which an archive's have, and which cannot be copied."""
+    import torch
+
+    for key, value in program.state_dict.items():
+        if isinstance(value, torch.nn.Parameter):
+            value.requires_grad_(False)
+        elif value.requires_grad or not value.is_leaf:
+            program.state_dict[key] = value.detach()
 
 
 def load_source(config: Config, folder: Path) -> Loaded:

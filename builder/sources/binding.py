@@ -1,12 +1,15 @@
 """Inputs and outputs of a PyTorch network by the names of builder.toml, where the network has names for them.
 
 `forward`'s parameters: when all inputs are among them they are passed as keywords, in whichever order builder.toml lists
-them; when none is, they are passed in order. Outputs: a dict or a named tuple is taken apart by name.
+them; when none is, they are passed in order, or as the list or dict that is the only parameter. Outputs: a dict, a named tuple or
+a dataclass is taken apart by name, whatever lists and tuples there are in order; None is no output.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError
@@ -24,6 +27,7 @@ def bound(module: Module, config: Config) -> Module:
     from torch import nn
 
     keywords = _keywords(module, config)
+    gathered = _gathered(module, config) if keywords is None else None
     names = [tensor.name for tensor in config.output]
 
     class Bound(nn.Module):
@@ -35,9 +39,11 @@ def bound(module: Module, config: Config) -> Module:
             self._non_persistent_buffers_set = module._non_persistent_buffers_set
 
         def forward(self, *inputs: Any) -> Any:
+            if gathered is not None:
+                return in_order(module(gathered(inputs)), names)
             if keywords is None:
-                return _in_order(module(*inputs), names)
-            return _in_order(module(**dict(zip(keywords, inputs, strict=True))), names)
+                return in_order(module(*inputs), names)
+            return in_order(module(**dict(zip(keywords, inputs, strict=True))), names)
 
     return Bound().eval()
 
@@ -59,17 +65,52 @@ def _keywords(module: Module, config: Config) -> list[str] | None:
     return None
 
 
-def _in_order(outputs: Any, names: list[str]) -> Any:
+def _gathered(module: Module, config: Config) -> Callable[[Sequence[Any]], Any] | None:
+    """How several inputs become the one parameter of a forward that takes a list or a dict of them; None where it does not."""
+    parameters = list(inspect.signature(module.forward).parameters.values())
+    required = [p for p in parameters if p.default is p.empty]
+    if len(config.input) < 2 or len(required) != 1 or required[0].kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
+        return None
+    if len(parameters) >= len(config.input):
+        return None  # the others are optional inputs
+    names = [tensor.name for tensor in config.input]
+    if "dict" in str(required[0].annotation).lower():
+        return lambda inputs: dict(zip(names, inputs, strict=True))
+    return list
+
+
+def in_order(outputs: Any, names: list[str]) -> Any:
     """Tensors in the order of builder.toml. Raises SourceError for a named output that is not there."""
+    named = by_name(outputs)
+    if named is not None and not (hasattr(outputs, "_asdict") and not set(names) <= set(named)):
+        for name in names:
+            if name not in named:
+                raise SourceError(
+                    f"the model returns no output {name!r}, its outputs are {', '.join(map(str, named))}; name [[output]] of builder.toml as the model does."
+                )
+        outputs = tuple(named[name] for name in names)
+    found = tuple(tensors_in(outputs))
+    return found[0] if len(found) == 1 else found
+
+
+def by_name(outputs: Any) -> dict[str, Any] | None:
+    """The outputs of a dict, a named tuple or a dataclass; None for others."""
     if hasattr(outputs, "_asdict"):
-        by_name = outputs._asdict()
-        if set(names) <= set(by_name):
-            return tuple(by_name[name] for name in names)
-    if not isinstance(outputs, dict):
+        return dict(outputs._asdict())
+    if isinstance(outputs, dict):
         return outputs
-    for name in names:
-        if name not in outputs:
-            raise SourceError(
-                f"the model returns no output {name!r}, its outputs are {', '.join(map(str, outputs))}; name [[output]] of builder.toml as the model does."
-            )
-    return tuple(outputs[name] for name in names)
+    if dataclasses.is_dataclass(outputs) and not isinstance(outputs, type):
+        return {field.name: getattr(outputs, field.name) for field in dataclasses.fields(outputs)}
+    return None
+
+
+def tensors_in(outputs: Any) -> Iterator[Any]:
+    """What lists, tuples, dicts and dataclasses hold, in order, without None."""
+    named = by_name(outputs)
+    if outputs is None:
+        return
+    if named is not None or isinstance(outputs, list | tuple):
+        for value in named.values() if named is not None else outputs:
+            yield from tensors_in(value)
+    else:
+        yield outputs

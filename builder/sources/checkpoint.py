@@ -13,7 +13,8 @@ from builder.errors import SourceError, reason_of
 from builder.project.config import Config
 from builder.sources.cures import cure_of_forward
 from builder.sources.exported import check_outputs
-from builder.sources.state_dict import load_into, read_state_dict
+from builder.sources.fill import load_into
+from builder.sources.state_dict import read_state_dict
 from builder.suggest import did_you_mean
 
 if TYPE_CHECKING:

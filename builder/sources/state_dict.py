@@ -1,20 +1,31 @@
-"""Reading a state dict from .safetensors, .pt or .pth without ever running pickled code."""
+"""Reading a state dict from .safetensors, .pt, .pth, .ckpt or .bin without ever running pickled code."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError, reason_of
-from builder.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from torch.nn import Module
+
+# Keys under which trainers keep the weights; averaged ones first, since those are what a network is judged by.
+AVERAGED = ("params_ema", "ema_state_dict", "state_dict_ema", "model_ema", "generator_ema", "g_ema", "G_ema", "ema")
+_PLAIN = (
+    "state_dict", "params", "model_state_dict", "model_state", "model", "module", "net", "network", "weights", "generator", "netG", "G",
+)  # fmt: skip
+# Classes of the standard library that trainers keep beside the weights; they become empty shells, as those of packages do.
+_HARMLESS = (
+    "argparse.Namespace", "pathlib.PosixPath", "pathlib.WindowsPath", "pathlib.PurePosixPath", "pathlib._local.PosixPath",
+    "collections.defaultdict", "datetime.datetime", "datetime.date", "types.SimpleNamespace",
+)  # fmt: skip
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Tensors by key. Raises SourceError for a missing, empty or damaged file and for a pickle that carries code."""
+    """Tensors by key, averaged weights where a file has both. Raises SourceError for a missing, empty or damaged file and for a
+    pickle that carries code."""
     if not path.is_file():
         raise SourceError(f"the checkpoint {path} does not exist; correct 'checkpoint' in builder.toml.")
     if path.stat().st_size == 0:
@@ -40,54 +51,94 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     import torch
 
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_shells(path)):
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise SourceError(
             f"the checkpoint {path} holds more than tensors and its code is not run "
             f"({reason_of(error)}); save model.state_dict() instead, best as .safetensors."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise SourceError(
             f"the checkpoint {path} is damaged or not a torch file ({reason_of(error)}); write it again."
         ) from error
-    if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
-        loaded = loaded["state_dict"]  # the usual wrapping of training frameworks
-    if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
+    state = _weights_in(loaded)
+    if state is None:
         raise SourceError(f"the checkpoint {path} is not a state dict of tensors; save model.state_dict().")
-    return loaded
+    return state
 
 
-def load_into(module: Module, state: dict[str, Tensor], path: Path) -> None:
-    """Copy the tensors into the module. Raises SourceError naming the key that is missing, unexpected, misshapen or NaN."""
+class Shell:
+    """Stands for an object of a class that is not loaded: it has what was stored in it, and does nothing."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        if isinstance(state, dict):
+            self.__dict__.update(state)
+
+
+def _shells(path: Path) -> list[Any]:
+    """What torch's restricted reader may meet in this file: numpy's numbers, and empty shells for classes of packages.
+
+    Names of the standard library are no shells: what calls them is meant to do something.
+    """
     import torch
 
-    wanted = module.state_dict()
-    missing = [key for key in wanted if key not in state]
-    if missing:
-        raise SourceError(
-            f"the checkpoint {path} has no {missing[0]!r}{_more(missing)}, which the model needs{did_you_mean(missing[0], set(state) - set(wanted))}"
-        )
-    extra = [key for key in state if key not in wanted]
-    if extra:
-        raise SourceError(
-            f"the checkpoint {path} has {extra[0]!r}{_more(extra)}, which the model does not know{did_you_mean(extra[0], wanted)}"
-        )
-    for key, tensor in state.items():
-        expected = wanted[key]
-        if tensor.shape != expected.shape:
-            raise SourceError(
-                f"the checkpoint {path} has {key!r} of shape {list(tensor.shape)} where the model has {list(expected.shape)}; use the arguments it was trained with."
-            )
-        if tensor.dtype != expected.dtype:
-            raise SourceError(
-                f"the checkpoint {path} has {key!r} as {tensor.dtype} where the model has {expected.dtype}; save it in the model's dtype."
-            )
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise SourceError(
-                f"the checkpoint {path} has NaN or infinite values in {key!r}; take an earlier checkpoint."
-            )
-    module.load_state_dict(state, strict=True)
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except (RuntimeError, ValueError, OSError, EOFError, AttributeError):
+        return _numbers()  # a file in the old format, or none at all: reading it says what is wrong
+    found: list[Any] = _numbers()
+    for name in names:
+        package = name.split(".")[0]
+        if name in _HARMLESS or package not in {*sys.stdlib_module_names, "builtins", "numpy"}:
+            found.append((type("Shell", (Shell,), {}), name))
+    return found
 
 
-def _more(keys: list[str]) -> str:
-    return f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""
+def _numbers() -> list[Any]:
+    """Scalars and arrays of numpy, under their old and new names."""
+    import numpy as np
+
+    scalar: Any = np._core.multiarray.scalar  # type: ignore[attr-defined]
+    rebuild: Any = np._core.multiarray._reconstruct  # type: ignore[attr-defined]
+    kinds = [type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "bool")]
+    named = [
+        (function, f"{module}.{name}")
+        for function, name in ((scalar, "scalar"), (rebuild, "_reconstruct"))
+        for module in ("numpy.core.multiarray", "numpy._core.multiarray")
+    ]
+    return [np.dtype, np.ndarray, *kinds, *named]
+
+
+def _weights_in(loaded: Any) -> dict[str, Tensor] | None:
+    """The tensors of a state dict, of what trainers wrap around one, or of a whole pickled network; None where there are none."""
+    import torch
+
+    if isinstance(loaded, Shell):
+        return _of_module(loaded, "")
+    if not isinstance(loaded, dict):
+        return None
+    tensors = {key: value for key, value in loaded.items() if isinstance(key, str) and isinstance(value, torch.Tensor)}
+    for key in (*AVERAGED, *_PLAIN):
+        inner = loaded.get(key)
+        if isinstance(inner, dict | Shell) and (found := _weights_in(inner)):
+            return found
+    # A step count or a name beside the weights is not one of them.
+    others = [value for key, value in loaded.items() if key not in tensors and isinstance(value, dict | list | Shell)]
+    return tensors if tensors and not others else None
+
+
+def _of_module(shell: Any, prefix: str) -> dict[str, Tensor] | None:
+    """What a pickled network has as parameters and buffers."""
+    stored = vars(shell)
+    if "_modules" not in stored or "_parameters" not in stored:
+        return None
+    kept = {**stored["_parameters"], **stored.get("_buffers", {})}
+    found = {f"{prefix}{name}": getattr(value, "data", value) for name, value in kept.items() if value is not None}
+    for name, child in stored["_modules"].items():
+        if isinstance(child, Shell):
+            found |= _of_module(child, f"{prefix}{name}.") or {}
+    return found

@@ -1,4 +1,4 @@
-"""TorchScript archives (`.pt`, `.ts`) where torch can turn them into an exported program; gated by the archive itself.
+"""TorchScript archives (`.pt`, `.ts`) as an exported program, by torch itself or by ONNX; gated by the archive itself.
 
 torch.jit.load interprets TorchScript's own code, never Python or pickles of other kinds: an archive without TorchScript
 code is refused before it is opened.
@@ -6,6 +6,8 @@ code is refused before it is opened.
 
 from __future__ import annotations
 
+import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,11 +24,12 @@ if TYPE_CHECKING:
 
     from builder.graph.tensors import Tensors
 
+ONNX_OPSET = 17
+
 
 def load(path: Path, config: Config) -> Loaded:
     """Raises SourceError, and UnsupportedOperation where torch cannot convert the archive."""
     import torch
-    from torch._export.converter import TS2EPConverter
 
     from builder.quality.parity import gate as gate_outputs
     from builder.quality.parity import random_sample, torch_run
@@ -51,17 +54,13 @@ def load(path: Path, config: Config) -> Loaded:
         raise SourceError(
             f"the TorchScript model {path} rejects inputs of the shapes in builder.toml: {reason_of(error)}; correct 'shape' of the inputs."
         ) from error
+    names = [output.name for output in config.output]
+    if not isinstance(outputs, torch.Tensor):
+        script = _in_order(script, names, arguments)
+        with torch.no_grad():
+            outputs = script(*arguments)
     check_outputs(outputs, config)
-    try:
-        # Twice: what the converter gives has open sizes.
-        module = TS2EPConverter(script, arguments, {}).convert().module()
-        name_convolutions(module)
-        program = torch.export.export(module, arguments)
-    except Exception as error:  # the converter raises what its many parts raise
-        raise UnsupportedOperation(
-            f"torch cannot convert the TorchScript model {path} ({reason_of(error)}); trace it instead of scripting it, or bring the Python "
-            "network as 'module:callable' with a checkpoint."
-        ) from error
+    program = _converted(script, arguments) or _by_onnx(script, arguments, path, config)
 
     def gate(program: ExportedProgram, samples: Iterable[Tensors], outputs: tuple[TensorSpec, ...]) -> SourceAgreement:
         return gate_outputs(
@@ -70,6 +69,71 @@ def load(path: Path, config: Config) -> Loaded:
         )  # fmt: skip
 
     return Loaded(program=program, gate=gate)
+
+
+def _in_order(script: Any, names: list[str], arguments: tuple[Any, ...]) -> Any:
+    """The network giving tensors in the order of builder.toml, traced around the archive's own."""
+    import torch
+
+    from builder.sources.binding import in_order
+
+    class Bound(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = script
+
+        def forward(self, *inputs: Any) -> Any:
+            return in_order(self.network(*inputs), names)
+
+    with torch.no_grad():
+        return cast(Any, torch.jit).trace(Bound().eval(), arguments, check_trace=False)
+
+
+def _converted(script: Any, arguments: tuple[Any, ...]) -> ExportedProgram | None:
+    """By torch's own converter; None where it fails or leaves sizes open, as it does where sizes were computed."""
+    import torch
+    from torch._export.converter import TS2EPConverter
+
+    try:
+        # Twice: what the converter gives has open sizes.
+        module = TS2EPConverter(script, arguments, {}).convert().module()
+        name_convolutions(module)
+        program = torch.export.export(module, arguments)
+    except Exception:  # the converter raises what its many parts raise, and there is another way
+        return None
+    values = [node.meta.get("val") for node in program.graph.nodes]
+    open_sizes = any(not isinstance(size, int) for value in values for size in getattr(value, "shape", ()))
+    computed = any(isinstance(value, torch.SymInt) for value in values)
+    return None if open_sizes or computed else program
+
+
+def _by_onnx(script: Any, arguments: tuple[Any, ...], path: Path, config: Config) -> ExportedProgram:
+    """By torch's ONNX exporter, which computes sizes, and our importer. Raises UnsupportedOperation."""
+    import torch
+
+    from builder.sources import onnx
+
+    inputs, outputs = ([tensor.name for tensor in tensors] for tensors in (config.input, config.output))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{path.stem}.onnx"
+        try:
+            with warnings.catch_warnings(), torch.no_grad():
+                warnings.simplefilter("ignore")
+                torch.onnx.export(
+                    script,
+                    arguments,
+                    str(file),
+                    input_names=inputs,
+                    output_names=outputs,
+                    opset_version=ONNX_OPSET,
+                    dynamo=False,
+                )
+            return onnx.load(file, config).program
+        except Exception as error:  # the exporter raises what its many parts raise
+            raise UnsupportedOperation(
+                f"torch cannot convert the TorchScript model {path}, neither directly nor by ONNX ({reason_of(error)}); bring the Python "
+                "network as 'module:callable' with a checkpoint."
+            ) from error
 
 
 def name_convolutions(module: GraphModule) -> None:

@@ -63,7 +63,7 @@ def to_mlpackage(
             ) from error
         text = str(error).strip().splitlines() or [type(error).__name__]
         raise ConversionError(
-            f"coremltools cannot convert the model ({type(error).__name__}: {text[0][:300]}); replace the operation it names."
+            f"coremltools cannot convert the model ({type(error).__name__}: {text[0][:300]})."
         ) from error
 
 

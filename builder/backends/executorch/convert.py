@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from builder.backends.base import Lowered, Seen
+from builder.backends.executorch.loading import least_kept, refusal
 from builder.backends.executorch.schemes import all_in_half
 from builder.bundle import Binding, TensorSpec
 from builder.errors import ConversionError, EdgebundleError, reason_of
 from builder.graph.model import Model
 from builder.graph.origins import Origin, origins
 from builder.precision.plan import ResolvedPlan
+from builder.precision.ranges import Observed
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -19,7 +21,36 @@ _SEGMENT_ALIGNMENT = 16  # what XNNPACK asks of constants; ExecuTorch's default 
 
 
 def convert(model: Model, plan: ResolvedPlan, seen: Seen) -> tuple[bytes, Lowered]:
-    """The file's bytes and its bindings. Raises ConversionError."""
+    """The file's bytes and its bindings: a file that the runtime loads and runs. Raises ConversionError.
+
+    Where it does not take the plan's integers, the fewest layers that it takes are left in fp32, and named as kept.
+    """
+    observed = seen() if plan.needs_calibration else {}
+    made: dict[str, tuple[bytes, tuple[Origin, ...]]] = {}
+
+    def attempt(asked: ResolvedPlan) -> str | None:
+        try:
+            content, left = _made(model, asked, observed)
+        except ConversionError as error:
+            return f"cannot be made: {error}"
+        made["last"] = content, left
+        return refusal(content, model)
+
+    integers = any(choice.scheme.has_integers for choice in plan.choices.values())
+    kept: dict[str, str] = {}
+    if integers:
+        reason = attempt(plan)
+        if reason is not None:
+            _, kept = least_kept(plan, reason, attempt)
+    else:
+        made["last"] = _made(model, plan, observed)
+        if (reason := refusal(made["last"][0], model)) is not None:
+            raise ConversionError(f"the ExecuTorch file {reason}.")
+    content, left = made["last"]
+    return content, Lowered(inputs=_bindings(model.inputs), outputs=_bindings(model.outputs), origins=left, kept=kept)
+
+
+def _made(model: Model, plan: ResolvedPlan, observed: Observed) -> tuple[bytes, tuple[Origin, ...]]:
     from builder.backends.executorch.half import in_half
     from builder.backends.executorch.quantize import quantized
 
@@ -27,17 +58,14 @@ def convert(model: Model, plan: ResolvedPlan, seen: Seen) -> tuple[bytes, Lowere
         if all_in_half(plan):
             program = in_half(model)
         elif any(choice.scheme.name != "fp32" for choice in plan.choices.values()):
-            program = quantized(model, plan, seen() if plan.needs_calibration else {})
+            program = quantized(model, plan, observed)
         else:
             program = model.program
-        content, left = _lower(program)
+        return _lower(program)
     except EdgebundleError:
         raise
     except Exception as error:  # the converter raises whatever its passes raise; the worker's log has the rest
-        raise ConversionError(
-            f"ExecuTorch cannot convert the model ({reason_of(error)}); replace the operation it names."
-        ) from error
-    return content, Lowered(inputs=_bindings(model.inputs), outputs=_bindings(model.outputs), origins=left)
+        raise ConversionError(f"ExecuTorch cannot convert the model ({reason_of(error)}).") from error
 
 
 def _lower(program: ExportedProgram) -> tuple[bytes, tuple[Origin, ...]]:

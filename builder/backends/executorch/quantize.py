@@ -20,6 +20,25 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import GraphModule, Node
 
+# Operators whose result has the integers of what they read.
+MOVING = (
+    "aten.cat.default",
+    "aten.max_pool2d.default",
+    "aten.view.default",
+    "aten.reshape.default",
+    "aten.flatten.using_ints",
+    "aten.permute.default",
+    "aten.transpose.int",
+    "aten.slice.Tensor",
+    "aten.narrow.default",
+    "aten.unsqueeze.default",
+    "aten.squeeze.dim",
+    "aten.clone.default",
+    "aten.contiguous.default",
+    "aten.pixel_shuffle.default",
+    "aten.pixel_unshuffle.default",
+    "aten.upsample_nearest2d.vec",
+)
 _SMALLEST_STEP = 1e-6
 _SMALLEST_FLOAT = 2.0**-126  # that is not denormal
 # Paddings with zeros, and what stands between the sizes and the value among their arguments.
@@ -48,7 +67,23 @@ def quantized(model: Model, plan: ResolvedPlan, observed: Observed) -> ExportedP
         prepared(*samples)  # weights are observed by a run, whatever goes in; activations have their ranges
     converted = convert_pt2e(prepared)
     _keep_pads_float(converted)
+    _part_readers(converted)
     return torch.export.export(converted, samples)
+
+
+def _part_readers(module: GraphModule) -> None:
+    """A dequantization for each reader: one that two operators share would bring both into one part of the program.
+
+    A part that holds the ends of a skip connection, and not the way between, would need its own result.
+    """
+    for node in list(module.graph.nodes):
+        if "dequantize_per_tensor" not in str(node.target):
+            continue
+        for user in list(node.users)[1:]:
+            with module.graph.inserting_after(node):
+                again = module.graph.node_copy(node)
+            user.replace_input_with(node, again)
+    module.recompile()
 
 
 def _keep_pads_float(module: GraphModule) -> None:
@@ -108,7 +143,7 @@ def _annotate(
         return
     last = layer_output(call)
     before, after = (
-        _static_spec(observed.get(node.name), layer, what, settings)
+        _static_spec(_seen_with(node, observed), layer, what, settings)
         for node, what in ((_before_casts(source), "input"), (last, "output"))
     )
     call.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(
@@ -125,13 +160,43 @@ def _before_casts(node: Any) -> Any:
     return node
 
 
-def _static_spec(seen: Observation | None, layer: str, what: str, settings: CalibrationSettings) -> Any:
-    """8 bits for a tensor, with a zero point, for the range that was chosen. Raises ConversionError where there is none."""
+def _seen_with(node: Node, observed: Observed) -> list[Observation | None]:
+    """What was observed of a value, first, and of all others that XNNPACK moves without changing their integers."""
+    others = (
+        observed.get(other.name) for other in sorted(sharing(node), key=lambda other: other.name) if other is not node
+    )
+    return [observed.get(node.name), *(seen for seen in others if seen is not None)]
+
+
+def sharing(node: Node) -> set[Node]:
+    """The values that need one scale: those that operators which only move or choose values take and give.
+
+    XNNPACK joins, pools and reshapes integers as they are; a file where the scales on the two sides differ does not load.
+    """
+    found, todo = {node}, [node]
+    while todo:
+        current = todo.pop()
+        near = [user for user in current.users if str(user.target) in MOVING]
+        near += current.all_input_nodes if str(current.target) in MOVING else []
+        for other in near:
+            if other not in found and other.op in ("call_function", "placeholder"):
+                found.add(other)
+                todo.append(other)
+    return found
+
+
+def _static_spec(seen: list[Observation | None], layer: str, what: str, settings: CalibrationSettings) -> Any:
+    """8 bits for a tensor, with a zero point, for the ranges that were chosen. Raises ConversionError where there is none."""
     import torch
     from torchao.quantization.pt2e.quantizer import FixedQParamsQuantizationSpec
 
-    seen = check_observed(seen, layer, what)
-    low, high = chosen_range(seen, settings, bits=8, symmetric=False)
+    own = check_observed(seen[0], layer, what)
+    ranges = [
+        chosen_range(each, settings, bits=8, symmetric=False)
+        for each in (own, *seen[1:])
+        if each is not None and each.usable
+    ]
+    low, high = min(edge[0] for edge in ranges), max(edge[1] for edge in ranges)
     scale = max((high - low) / 255, _SMALLEST_STEP)
     return FixedQParamsQuantizationSpec(
         dtype=torch.int8,

@@ -56,4 +56,4 @@ class ExecuTorchRunner:
         }
 
     def _refused(self, what: str, error: RuntimeError) -> str:
-        return f"{self._path.name} does not {what} in {runtime_name()} ({reason_of(error)}); change the plan of the layers it was asked for, or the operation."
+        return f"{self._path.name} does not {what} in {runtime_name()} ({reason_of(error)}); it was made by another version, or for another machine: convert it again."

@@ -111,7 +111,11 @@ def stored_layers(path: Path) -> tuple[StoredLayer, ...]:
 
 
 def coverage(path: Path, delegate: str) -> Coverage:
-    """What the delegate takes, as the runtime on this machine decides it; the GPU's is predicted where there is no driver for it."""
+    """What the delegate takes, as the runtime on this machine decides it; the GPU's is predicted where there is no driver for it.
+
+    Raises VerificationError for a file on which the GPU delegate would end the app.
+    """
+    from builder.backends.tflite.gpu.aborts import refuse_what_aborts
     from builder.backends.tflite.gpu.drivers import find_drivers
     from builder.backends.tflite.gpu.predict import predicted_coverage
     from builder.backends.tflite.gpu.run import executed_coverage
@@ -120,6 +124,7 @@ def coverage(path: Path, delegate: str) -> Coverage:
     _known(delegate)
     if delegate != "gpu":
         return xnnpack_coverage(path)
+    refuse_what_aborts(path)
     drivers = find_drivers()
     return executed_coverage(path, drivers[0]) if drivers else predicted_coverage(path)
 

@@ -91,15 +91,24 @@ def _convert(model: Model) -> bytes:
         [number for number, spec in enumerate(specs) if spec.kind == "image"] for specs in (model.inputs, model.outputs)
     ]
     try:
-        module: Any = model.program.module()
+        module: Any = _with_reshapes(model.program.module())
         wrapped = litert_torch.to_channel_last_io(module, args=images[0], outputs=images[1]) if any(images) else module
         with torch.no_grad():
             content: bytes = litert_torch.convert(wrapped, samples).model_content()
     except Exception as error:  # the converter raises whatever its layers raise; the worker's log has the rest
-        raise ConversionError(
-            f"litert-torch cannot convert the model ({reason_of(error)}); replace the operation it names."
-        ) from error
+        raise ConversionError(f"litert-torch cannot convert the model ({reason_of(error)}).") from error
     return content
+
+
+def _with_reshapes(module: Any) -> Any:
+    """Views as reshapes: litert-torch runs the network again with channels last, where a view may find memory in another order."""
+    import torch
+
+    for node in module.graph.nodes:
+        if node.target in (torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default):
+            node.target = torch.ops.aten.reshape.default
+    module.recompile()
+    return module
 
 
 def _sample(spec: TensorSpec) -> Any:

@@ -1,4 +1,4 @@
-"""Hard sigmoid, ELU, SELU and odd powers from the activations that delegates have."""
+"""Hard sigmoid, ELU, SELU, softplus, mish and odd powers from the activations that delegates have."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
             "aten.hardsigmoid.default": _hardsigmoid,
             "aten.elu.default": _elu,
             "aten.selu.default": _selu,
+            "aten.softplus.default": _softplus,
+            "aten.mish.default": _mish,
             "aten.pow.Tensor_Scalar": _power,
         },
     )
@@ -44,6 +46,22 @@ def _elu(x: Tensor, alpha: float = 1.0, scale: float = 1.0, input_scale: float =
 def _selu(x: Tensor) -> Any:
     """Klambauer et al. 2017: ELU with constants under which activations normalise themselves."""
     return _elu(x, alpha=1.6732632423543772, scale=1.0507009873554805)
+
+
+def _softplus(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), whose exponential is at most 1, in fp16 too."""
+    import torch
+
+    scaled = x if beta == 1 else x * float(beta)
+    y = torch.relu(scaled) + torch.log(torch.exp(-scaled.abs()) + 1.0)
+    return y if beta == 1 else y * (1.0 / float(beta))
+
+
+def _mish(x: Tensor) -> Tensor:
+    """Misra 2019."""
+    import torch
+
+    return x * torch.tanh(_softplus(x))
 
 
 def _power(x: Tensor, exponent: float) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewrites.statistics import channel_mean, scaled, spatial_mean
+from builder.legalize.rewrites.statistics import scaled, spatial_mean
 from builder.legalize.rewriting import ARITHMETIC, replaced
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ def _group_norm(
     eps: float = 1e-5,
     cudnn_enabled: bool = True,
 ) -> Any:
-    """Wu & He 2018. With one group (layer norm over a whole picture) the statistics have one channel and are broadcast."""
+    """Wu & He 2018. The statistics have as many channels as the picture, with one group too.
+
+    TFLite's GPU delegate (2.16.1, OpenGL) ends the process on `x (1, H, W, C) - m (1, 1, 1, 1)`.
+    """
     import torch
 
     if x.ndim != 4:
@@ -38,13 +41,11 @@ def _group_norm(
 
 
 def _group_mean(x: Tensor, groups: int) -> Tensor:
-    """Of [N, C, 1, 1] over each group, as [N, 1, 1, 1] for one group and repeated for every channel otherwise."""
+    """Of [N, C, 1, 1] over each group, repeated for every channel of it."""
     import torch
     from torch.nn.functional import conv2d
 
     channels = x.shape[1]
-    if groups == 1:
-        return channel_mean(x)
     if groups == channels:
         return x
     means = conv2d(x, torch.full((groups, channels // groups, 1, 1), groups / channels, dtype=x.dtype), groups=groups)

@@ -1,11 +1,11 @@
-"""Whole numbers in float arithmetic become floats, and an expansion that arithmetic does by itself is left out."""
+"""Whole numbers in float arithmetic become floats, `alpha` a product; an expansion that arithmetic does by itself is left out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA
+from builder.legalize.rewriting import MOVES_DATA, functional, replaced
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -13,14 +13,17 @@ if TYPE_CHECKING:
 
 BOUND = MOVES_DATA
 _ARITHMETIC = ("aten.add.Tensor", "aten.sub.Tensor", "aten.mul.Tensor", "aten.div.Tensor")
+_BROADCASTING = (*_ARITHMETIC, "aten.maximum.default", "aten.minimum.default", "aten.where.self")
 _EXPANSIONS = ("aten.expand.default", "aten.expand_as.default")
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
+    program, count = replaced(
+        program, {"aten.add.Tensor": _add, "aten.sub.Tensor": _sub, "aten.rsub.Scalar": _rsub}, only=_has_alpha
+    )
     if not any(_is_mixed(node) or _is_needless(node) for node in program.graph.nodes):
-        return program, 0
-    program = program.run_decompositions({})  # a copy: the graph is edited in place
-    count = 0
+        return program, count
+    program = functional(program)  # a copy: the graph is edited in place
     for node in list(program.graph.nodes):
         if _is_mixed(node):
             node.args = (node.args[0], float(node.args[1]))
@@ -31,6 +34,22 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
             count += 1
     program.graph_module.recompile()
     return program, count
+
+
+def _has_alpha(node: Node) -> bool:
+    return bool(node.kwargs.get("alpha", 1) != 1) or (str(node.target) == "aten.rsub.Scalar" and len(node.args) > 2)
+
+
+def _add(x: Any, y: Any, *, alpha: float = 1) -> Any:
+    return NotImplemented if alpha == 1 else x + y * alpha
+
+
+def _sub(x: Any, y: Any, *, alpha: float = 1) -> Any:
+    return NotImplemented if alpha == 1 else x - y * alpha
+
+
+def _rsub(x: Any, y: Any, alpha: float = 1) -> Any:
+    return NotImplemented if alpha == 1 else y - x * alpha
 
 
 def _is_mixed(node: Node) -> bool:
@@ -52,7 +71,7 @@ def _is_needless(node: Node) -> bool:
     shape = node.meta["val"].shape
     source: Any = node.args[0]
     return source.meta["val"].ndim == len(shape) and all(
-        str(user.target) in _ARITHMETIC
+        str(user.target) in _BROADCASTING
         and any(other is not node and other.meta["val"].shape == shape for other in user.all_input_nodes)
         for user in node.users
     )

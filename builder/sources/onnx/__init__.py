@@ -1,4 +1,4 @@
-"""ONNX files, opset 11 to the newest, as the same exported program that PyTorch models become.
+"""ONNX files, opset 7 to the newest, as the same exported program that PyTorch models become.
 
 read -> bind (names, layout, shapes of builder.toml) -> simplify (onnxsim) -> import (one call a node) -> torch.export, and
 a gate that compares the result with ONNX Runtime running the file as it is.

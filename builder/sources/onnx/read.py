@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
-OLDEST_OPSET = 11
+OLDEST_OPSET = 7
+OLDEST_IMPORTED = 11  # older files are brought up to it first
 LARGEST_BYTES = (1 << 31) - 1  # protobuf's own limit of one message
 _DOMAINS = ("", "ai.onnx")
 _CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
@@ -54,7 +55,20 @@ def read(path: Path) -> ModelProto:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         raise SourceError(f"the model {path} is not a valid ONNX model ({_line(error)}); export it again.") from error
-    return model
+    return model if opset_of(model) >= OLDEST_IMPORTED else _renewed(model, path)
+
+
+def _renewed(model: ModelProto, path: Path) -> ModelProto:
+    """An old file by the operators of OLDEST_IMPORTED; what runs the file as its reference takes it as it is. Raises SourceError."""
+    from onnx import version_converter
+
+    try:
+        return version_converter.convert_version(model, OLDEST_IMPORTED)
+    except (RuntimeError, ValueError) as error:
+        raise SourceError(
+            f"the model {path} is of opset {opset_of(model)}, and onnx's version converter cannot bring it to {OLDEST_IMPORTED} "
+            f"({_line(error)}); export it with opset 17 or 18."
+        ) from error
 
 
 def _check_texts(message: Message, path: Path) -> None:

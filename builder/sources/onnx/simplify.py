@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from builder.errors import SourceError
 from builder.sources.onnx.bind import set_shape
 from builder.sources.onnx.bound import TO_NCHW, TO_NHWC, BoundInput, BoundOutput
+from builder.sources.onnx.branches import inline_branches
 from builder.sources.onnx.read import refuse_control_flow
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def simplified(
     try:
         # Without its optimizer: names of nodes and initializers are names of layers.
         small, _ = onnxsim.simplify(copy, perform_optimization=False, certify=False)
+        while inline_branches(small.graph):  # a branch may hold another
+            small, _ = onnxsim.simplify(small, perform_optimization=False, certify=False)
     except Exception as error:  # onnxsim raises what its C++ core throws
         text = str(error).strip().splitlines()
         raise SourceError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -107,15 +108,46 @@ def test_a_plain_network_is_not_refused() -> None:
     refuse_what_no_file_holds(exported(lambda x: F.dropout(F.instance_norm(x), training=False)))
 
 
-def test_the_operator_that_does_not_convert_is_named() -> None:
-    """Each operator is tried alone; the first that is refused is the culprit, with the nearest supported form."""
+def refusing(*names: str) -> Callable[[Model], None]:
+    """A converter that refuses a network with one of these operators."""
 
     def lower(model: Model) -> None:
-        if any("cumsum" in str(node.target) for node in model.program.graph.nodes):
+        if any(name in str(node.target) for node in model.program.graph.nodes for name in names):
             raise ConversionError("no")
 
-    found = name_culprit(exported(lambda x: torch.cumsum(torch.relu(x), 2)), lower)
+    return lower
+
+
+class Planted(nn.Module):
+    """Eight convolutions, behind one of which stands an operator that is refused."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__()
+        self.place = place
+        self.layers = nn.ModuleList(nn.Conv2d(4, 4, 3, padding=1) for _ in range(8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for number, layer in enumerate(self.layers):
+            y = torch.relu(layer(x))
+            x = x + (torch.cumsum(y, 2) if number == self.place else y)
+        return x
+
+
+@pytest.mark.parametrize("place", [0, 3, 7])
+def test_the_operator_that_does_not_convert_is_named(place: int) -> None:
+    """By halves, wherever it stands; the line is that of the user's own source."""
+    found = name_culprit(torch.export.export(Planted(place).eval(), (torch.rand(1, 4, 8, 8),)), refusing("cumsum"))
     assert found is not None
-    assert found.startswith("the operator 'cumsum' (test_coverage.py line ")
-    assert "a product with a constant triangular matrix" in found
-    assert name_culprit(exported(torch.relu), lower) is None
+    assert re.fullmatch(
+        r"the operator 'cumsum' \(test_coverage.py line \d+\) is what it refuses: without it the rest converts", found
+    )
+
+
+def test_only_an_operator_without_which_the_network_converts_is_named() -> None:
+    """Two together are named together; where no operator is to blame, the sentence says what was tried."""
+    both = exported(lambda x: torch.cumsum(torch.relu(x), 2) * torch.sin(x))
+    assert "'cumsum'" in str(name_culprit(both, refusing("cumsum", "sin")))
+    assert "'sin'" in str(name_culprit(both, refusing("cumsum", "sin")))
+    assert "the scheme of a layer is to blame" in str(name_culprit(exported(torch.relu), refusing("cumsum")))
+    everything = exported(lambda x: torch.relu(x).sin().cos().exp().sigmoid())
+    assert "none of them is named as the cause" in str(name_culprit(everything, refusing("aten")))

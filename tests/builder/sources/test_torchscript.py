@@ -84,8 +84,43 @@ class Looped(nn.Module):
 def test_control_flow_is_refused_with_what_to_do(tmp_path: Path) -> None:
     """A scripted loop on data cannot be converted."""
     torch.jit.save(torch.jit.script(Looped()), tmp_path / "net.ts")
-    with pytest.raises(UnsupportedOperation, match="trace it instead of scripting it"):
+    with pytest.raises(UnsupportedOperation, match="neither directly nor by ONNX"):
         load(tmp_path / "net.ts")
+
+
+class Padded(Net):
+    """Sizes that are computed from the picture's, as a trace keeps them."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        height, width = image.shape[-2:]
+        padded = nn.functional.pad(image, (0, -width % 6, 0, -height % 6))
+        return super().forward(padded)[:, :, :height, :width]
+
+
+def test_a_trace_with_computed_sizes_goes_by_onnx(tmp_path: Path) -> None:
+    """Where torch's own converter leaves sizes open, its exporter does not; the archive itself is the reference."""
+    save(tmp_path / "net.ts", Padded())
+    model, agreement = load(tmp_path / "net.ts")
+    assert [layer.op for layer in model.layers.layers] == ["conv2d", "conv_transpose2d", "conv2d"]
+    assert agreement.psnr_db_worst >= 100
+    assert agreement.runtime.startswith("TorchScript 2.")
+
+
+class Named(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Conv2d(3, 3, 1)
+
+    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"other": image, "y": self.body(image)}
+
+
+def test_a_scripted_dict_is_taken_apart_by_name(tmp_path: Path) -> None:
+    """As a factory's is; what builder.toml does not name is left out."""
+    torch.jit.save(torch.jit.script(Named().eval()), tmp_path / "net.ts")
+    model, agreement = load(tmp_path / "net.ts")
+    assert len(model.outputs) == 1
+    assert agreement.psnr_db_worst >= 100
 
 
 def test_shapes_that_the_archive_rejects_are_told(tmp_path: Path) -> None:

@@ -56,6 +56,59 @@ def thresholded_relu(a: Arguments) -> Result:
     return torch.where(x >= a.number("alpha"), x, torch.zeros_like(x))
 
 
+def logical(function: str) -> Callable[[Arguments], Result]:
+    """A torch function of truth values."""
+
+    def both(a: Arguments) -> Result:
+        import torch
+
+        names = ("x", "y") if a.has("y") else ("x",)
+        return getattr(torch, function)(*(a.tensor(name).bool() for name in names))  # type: ignore[no-any-return]
+
+    return both
+
+
+def floor_div(a: Arguments) -> Result:
+    import torch
+
+    return torch.div(a.tensor("x"), a.tensor("y"), rounding_mode="floor")
+
+
+def threshold(a: Arguments) -> Result:
+    """max(x, alpha)."""
+    return a.tensor("x").clamp(min=a.number("alpha"))
+
+
+def clamped_relu(a: Arguments) -> Result:
+    """min(beta, x) from 0 on, min(beta, alpha x) below."""
+    import torch
+
+    x = a.tensor("x")
+    return torch.where(x >= 0, x, x * a.number("alpha")).clamp(max=a.number("beta"))
+
+
+def linear_activation(a: Arguments) -> Result:
+    return a.number("alpha") * a.tensor("x") + a.number("beta")
+
+
+def scaled_tanh(a: Arguments) -> Result:
+    return a.number("alpha") * (a.number("beta") * a.tensor("x")).tanh()
+
+
+def softsign(a: Arguments) -> Result:
+    x = a.tensor("x")
+    return x / (1 + x.abs())
+
+
+def softplus_parametric(a: Arguments) -> Result:
+    """alpha log(1 + e^(beta x)), one of each a channel."""
+    import torch.nn.functional as F
+
+    x = a.tensor("x")
+    shape = [1, -1, *[1] * (x.ndim - 2)]
+    return a.tensor("alpha").reshape(shape) * F.softplus(a.tensor("beta").reshape(shape) * x)
+
+
 def relu6(a: Arguments) -> Result:
     return a.tensor("x").clamp(0, 6)
 

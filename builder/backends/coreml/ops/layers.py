@@ -25,19 +25,19 @@ def conv_transpose(a: Arguments) -> Result:
     import torch.nn.functional as F
 
     x, weight = a.tensor("x"), a.tensor("weight")
-    if x.ndim != 4:
-        raise a.refused(f"{x.ndim - 2} spatial dimensions")
-    kind = a.text("pad_type")
+    kind, axes = a.text("pad_type"), x.ndim - 2
     if kind not in ("valid", "custom"):
         raise a.refused(f"pad_type {kind!r}")
-    top, _, left, _ = a.ints("pad") if kind == "custom" else [0, 0, 0, 0]
-    y = F.conv_transpose2d(x, weight, None, a.ints("strides"), 0, 0, a.integer("groups"), a.ints("dilations"))
-    height, width = a.shape[-2:]
-    # output_padding larger than the padding reaches beyond the last input: only the bias is there
-    y = F.pad(y, (0, max(0, left + width - y.shape[-1]), 0, max(0, top + height - y.shape[-2])))
-    y = y[:, :, top : top + height, left : left + width]
+    begins = a.ints("pad")[::2] if kind == "custom" else [0] * axes
+    function = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}[axes]
+    y = function(x, weight, None, a.ints("strides"), 0, 0, a.integer("groups"), a.ints("dilations"))
+    for axis, (begin, size) in enumerate(zip(begins, a.shape[2:], strict=True), start=2):
+        # output_padding larger than the padding reaches beyond the last input: only the bias is there
+        beyond = [0] * (2 * (y.ndim - axis))
+        beyond[-1] = max(0, begin + size - y.shape[axis])
+        y = F.pad(y, beyond).narrow(axis, begin, size)
     bias = a.optional("bias")
-    return y if bias is None else y + bias[:, None, None]
+    return y if bias is None else y + bias.reshape(-1, *[1] * axes)
 
 
 def linear(a: Arguments) -> Result:
@@ -56,24 +56,30 @@ def matmul(a: Arguments) -> Result:
 def max_pool(a: Arguments) -> Result:
     import torch.nn.functional as F
 
-    x, kernel, strides = a.tensor("x"), a.ints("kernel_sizes"), a.ints("strides")
-    if x.ndim != 4:
-        raise a.refused(f"{x.ndim - 2} spatial dimensions")
-    padded = F.pad(x, padding(a, kernel, strides, [1, 1]), value=float("-inf"))
-    return F.max_pool2d(padded, kernel, strides, ceil_mode=a.flag("ceil_mode"))
+    x, kernel = a.tensor("x"), a.ints("kernel_sizes")
+    strides = a.ints("strides") if a.has("strides") else [1] * len(kernel)
+    padded = F.pad(x, padding(a, kernel, strides, [1] * len(kernel)), value=float("-inf"))
+    function = {3: F.max_pool1d, 4: F.max_pool2d, 5: F.max_pool3d}[x.ndim]
+    return function(padded, kernel, strides, ceil_mode=a.flag("ceil_mode"))
 
 
 def avg_pool(a: Arguments) -> Result:
+    """With `ceil_mode` as torch has it: padding is symmetric then, and what lies beyond it is never counted."""
     import torch
     import torch.nn.functional as F
 
-    x, kernel, strides = a.tensor("x"), a.ints("kernel_sizes"), a.ints("strides")
-    if x.ndim != 4:
-        raise a.refused(f"{x.ndim - 2} spatial dimensions")
-    amounts = padding(a, kernel, strides, [1, 1])
+    x, kernel = a.tensor("x"), a.ints("kernel_sizes")
+    strides = a.ints("strides") if a.has("strides") else [1] * len(kernel)
+    amounts = padding(a, kernel, strides, [1] * len(kernel))
+    exclude = a.flag("exclude_padding_from_average")
+    function = {3: F.avg_pool1d, 4: F.avg_pool2d, 5: F.avg_pool3d}[x.ndim]
     if a.flag("ceil_mode"):
-        raise a.refused("ceil_mode")  # what a window beyond the padding is divided by is not documented
-    mean = F.avg_pool2d(F.pad(x, amounts), kernel, strides)
-    if not a.flag("exclude_padding_from_average"):
-        return mean
-    return mean / F.avg_pool2d(F.pad(torch.ones_like(x), amounts), kernel, strides)
+        return function(x, kernel, strides, amounts[::2][::-1], ceil_mode=True, count_include_pad=not exclude)
+    mean = function(F.pad(x, amounts), kernel, strides)
+    return mean / function(F.pad(torch.ones_like(x), amounts), kernel, strides) if exclude else mean
+
+
+def einsum(a: Arguments) -> Result:
+    import torch
+
+    return torch.einsum(a.text("equation"), *a.tensors("values"))

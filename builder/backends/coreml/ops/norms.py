@@ -24,6 +24,47 @@ def reduction(function: str) -> Callable[[Arguments], Result]:
     return reduce
 
 
+def product(a: Arguments) -> Result:
+    x = a.tensor("x")
+    kept, axes = a.flag("keep_dims"), a.ints("axes") if a.has("axes") else list(range(x.ndim))
+    for axis in sorted((axis % x.ndim for axis in axes), reverse=True):
+        x = x.prod(axis, keepdim=kept)
+    return x
+
+
+def of_sum(before: str, after: str) -> Callable[[Arguments], Result]:
+    """The sum over `axes` between two torch functions; an empty name is none."""
+
+    def reduce(a: Arguments) -> Result:
+        import torch
+
+        x = a.tensor("x")
+        axes = a.ints("axes") if a.has("axes") else list(range(x.ndim))
+        x = getattr(torch, before)(x) if before else x
+        total = x.sum(dim=axes, keepdim=a.flag("keep_dims"))
+        return getattr(torch, after)(total) if after else total
+
+    return reduce
+
+
+def log_sum_exp(a: Arguments) -> Result:
+    x = a.tensor("x")
+    axes = a.ints("axes") if a.has("axes") else list(range(x.ndim))
+    return x.logsumexp(axes, keepdim=a.flag("keep_dims"))
+
+
+def argmin(a: Arguments) -> Result:
+    return a.tensor("x").argmin(a.integer("axis"), keepdim=a.flag("keep_dims"))
+
+
+def length(a: Arguments) -> Result:
+    """l2_norm: x / sqrt(sum of squares over the last three axes + epsilon)."""
+    import torch
+
+    x = a.tensor("x")
+    return x * torch.rsqrt((x * x).sum(dim=[-3, -2, -1], keepdim=True) + a.number("epsilon"))
+
+
 def l2_norm(a: Arguments) -> Result:
     x = a.tensor("x")
     axes = a.ints("axes") if a.has("axes") else list(range(x.ndim))

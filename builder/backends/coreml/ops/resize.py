@@ -44,6 +44,22 @@ def resize_nearest(a: Arguments) -> Result:
     return _to_declared_size(a, a.tensor("x"), "nearest", align_corners=None)
 
 
+def resample(a: Arguments) -> Result:
+    """The picture at computed places, x before y; torch's `grid_sample` on the scale of -1 to 1."""
+    import torch.nn.functional as F
+
+    x, places, aligned = a.tensor("x"), a.tensor("coordinates").float(), a.flag("align_corners")
+    outside, scale = a.text("padding_mode"), a.text("coordinates_mode")
+    modes = {"constant": "zeros", "border": "border", "symmetric" if not aligned else "reflection": "reflection"}
+    if outside not in modes or (outside == "constant" and a.number("padding_value")):
+        raise a.refused(f"padding_mode {outside!r} with align_corners {aligned}")
+    if scale == "normalized_zero_to_one":
+        places = places * 2 - 1
+    elif scale != "normalized_minus_one_to_one":
+        raise a.refused(f"coordinates_mode {scale!r}")
+    return F.grid_sample(x, places, a.text("sampling_mode"), modes[outside], aligned)
+
+
 def _to_declared_size(a: Arguments, x: torch.Tensor, mode: str, *, align_corners: bool | None) -> torch.Tensor:
     import torch.nn.functional as F
 

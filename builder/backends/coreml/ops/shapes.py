@@ -116,3 +116,26 @@ def pixel_unshuffle(a: Arguments) -> Result:
     import torch.nn.functional as F
 
     return F.pixel_unshuffle(a.tensor("x"), a.integer("downscale_factor"))
+
+
+def depth_to_space(a: Arguments) -> Result:
+    """Blocks before channels (MIL), where pixel_shuffle has channels before blocks."""
+    x, size = a.tensor("x"), a.integer("block_size")
+    n, c, h, w = x.shape
+    y = x.reshape(n, size, size, c // size**2, h, w).permute(0, 3, 4, 1, 5, 2)
+    return y.reshape(n, c // size**2, h * size, w * size)
+
+
+def space_to_depth(a: Arguments) -> Result:
+    x, size = a.tensor("x"), a.integer("block_size")
+    n, c, h, w = x.shape
+    y = x.reshape(n, c, h // size, size, w // size, size).permute(0, 3, 5, 1, 2, 4)
+    return y.reshape(n, c * size**2, h // size, w // size)
+
+
+def sliding_windows(a: Arguments) -> Result:
+    """Windows along an axis, each on an axis of its own behind the number of the window."""
+    x, axis, size = a.tensor("x"), a.integer("axis"), a.integer("size")
+    axis %= x.ndim
+    windows = x.unfold(axis, size, a.integer("stride") if a.has("stride") else 1)
+    return windows.movedim(-1, axis + 1)

@@ -1,0 +1,44 @@
+"""Operators by the name that torch itself gives them: `subtract` is `sub`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from builder.legalize.rewriting import MOVES_DATA, functional
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+BOUND = MOVES_DATA
+# Other names that numpy knows, and so Keras writes; their overloads are the same.
+_NAMES = {
+    "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div", "negative": "neg", "absolute": "abs", "clip": "clamp",
+    "concat": "cat", "concatenate": "cat", "swapaxes": "transpose", "swapdims": "transpose", "greater": "gt", "greater_equal": "ge", "less": "lt",
+    "less_equal": "le", "not_equal": "ne", "fix": "trunc", "arctan": "atan", "arcsin": "asin", "arccos": "acos", "special_expm1": "expm1",
+    "special_erf": "erf", "special_expit": "sigmoid", "row_stack": "vstack",
+}  # fmt: skip
+
+
+def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
+    if not any(_plain(node) is not None for node in program.graph.nodes):
+        return program, 0
+    program = functional(program)  # a copy: the graph is edited in place
+    count = 0
+    for node in program.graph.nodes:
+        target = _plain(node)
+        if target is not None:
+            node.target = target
+            count += 1
+    program.graph_module.recompile()
+    return program, count
+
+
+def _plain(node: Any) -> Any:
+    """The operator that this one is another name of, or None."""
+    import torch
+
+    parts = str(node.target).split(".")
+    if node.op != "call_function" or parts[0] != "aten" or parts[1] not in _NAMES:
+        return None
+    return getattr(getattr(torch.ops.aten, _NAMES[parts[1]], None), parts[-1], None)

@@ -1,0 +1,150 @@
+"""Convolutions over one and three dimensions as those of pictures: they are layers to every plan, and every backend has kernels for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from builder.legalize.rewriting import ARITHMETIC, replaced
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.export import ExportedProgram
+
+BOUND = ARITHMETIC
+
+
+def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
+    return replaced(
+        program,
+        {
+            "aten.conv1d.default": _one,
+            "aten.conv1d.padding": _one_by_name,
+            "aten.conv_transpose1d.default": _one_transposed,
+            "aten.conv3d.default": _three,
+            "aten.conv3d.padding": _three_by_name,
+        },
+    )
+
+
+def _one(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Any:
+    """A row is a picture of height one."""
+    from torch.nn.functional import conv2d
+
+    if x.ndim != 3:
+        return NotImplemented
+    step, side, gap = (_last(value) for value in (stride, padding, dilation))
+    y = conv2d(x.unsqueeze(2), weight.unsqueeze(2), bias, (1, step), (0, side), (1, gap), groups)
+    return y.squeeze(2)
+
+
+def _one_by_name(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: str = "valid",
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Any:
+    from torch.nn.functional import pad
+
+    before, after = _sides(weight.shape[2], _last(dilation)) if padding == "same" else (0, 0)
+    return _one(pad(x, (before, after)) if before or after else x, weight, bias, stride, 0, dilation, groups)
+
+
+def _one_transposed(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Any:
+    """A row is a picture of height one, which a kernel of height one leaves so, whatever its stride."""
+    from torch.nn.functional import conv_transpose2d
+
+    if x.ndim != 3:
+        return NotImplemented
+    step, side, more, gap = (_last(value) for value in (stride, padding, output_padding, dilation))
+    y = conv_transpose2d(
+        x.unsqueeze(2), weight.unsqueeze(2), bias, (step, step), (0, side), (0, more), groups, (gap, gap)
+    )
+    return y.squeeze(2)
+
+
+def _three(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Any:
+    """Every output frame is a picture; the frames that its kernel reads lie behind one another on the channel axis."""
+    import torch
+    from torch.nn.functional import conv2d, pad
+
+    if x.ndim != 5:
+        return NotImplemented
+    (far, *step), (deep, *sides), (gap, *gaps) = (_triple(value) for value in (stride, padding, dilation))
+    frames = weight.shape[2]
+    x = pad(x, (0, 0, 0, 0, deep, deep)) if deep else x
+    n, channels, depth, height, width = x.shape
+    count = (depth - gap * (frames - 1) - 1) // far + 1
+    rows = x.permute(0, 2, 1, 3, 4)
+    read = [
+        rows[:, number * gap : number * gap + (count - 1) * far + 1 : far].reshape(
+            n * count, channels, 1, height * width
+        )
+        for number in range(frames)
+    ]
+    stacked = read[0] if frames == 1 else torch.cat(read, 2)
+    picture = stacked.reshape(n * count, channels * frames, height, width)
+    flat = weight.reshape(weight.shape[0], weight.shape[1] * frames, *weight.shape[3:])
+    y = conv2d(picture, flat, bias, step, sides, gaps, groups)
+    return y.reshape(n, count, *y.shape[1:]).permute(0, 2, 1, 3, 4)
+
+
+def _three_by_name(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: str = "valid",
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Any:
+    from torch.nn.functional import pad
+
+    if padding == "same":
+        pairs = [_sides(size, gap) for size, gap in zip(weight.shape[2:], _triple(dilation), strict=True)]
+        x = pad(x, [side for pair in reversed(pairs) for side in pair])
+    return _three(x, weight, bias, stride, 0, dilation, groups)
+
+
+def _sides(size: int, gap: int) -> tuple[int, int]:
+    """Of padding "same", which puts the odd one behind."""
+    total = gap * (size - 1)
+    return total // 2, total - total // 2
+
+
+def _last(value: Any) -> int:
+    return value if isinstance(value, int) else int(value[-1])
+
+
+def _triple(value: Any) -> tuple[int, int, int]:
+    if isinstance(value, int):
+        return value, value, value
+    return (value[0],) * 3 if len(value) == 1 else (value[0], value[1], value[2])

@@ -1,0 +1,239 @@
+"""Pooling in the forms that all backends have: a window of a stated stride, whole windows only, the largest value without its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from builder.legalize.rewriting import ARITHMETIC, replaced
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.export import ExportedProgram
+
+BOUND = ARITHMETIC
+
+
+def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
+    functions: dict[str, Callable[..., Any]] = {
+        "aten.max_pool2d.default": _max_pool,
+        "aten.avg_pool2d.default": _average_pool,
+        "aten.adaptive_avg_pool2d.default": _adaptive_average,
+        "aten.adaptive_avg_pool1d.default": _adaptive_average_of_rows,
+        "aten.max_pool1d.default": _max_pool_of_rows,
+        "aten.avg_pool1d.default": _average_pool_of_rows,
+        "aten.max_pool3d.default": _max_pool_of_frames,
+        "aten.avg_pool3d.default": _average_pool_of_frames,
+    } | {name: function for name, function in _WITH_PLACES.items() if not _reads_places(program, name)}
+    return replaced(program, functions, only=_needs_it)
+
+
+def _needs_it(node: Any) -> bool:
+    """Plain windows of a stated stride stay as they are."""
+    name, args = str(node.target), node.args
+    if "adaptive_avg_pool2d" in name:
+        return list(args[1]) not in ([1, 1], [1])
+    if "pool2d" not in name or "adaptive" in name:
+        return True
+    return len(args) < 3 or not args[2] or ("avg" in name and len(args) > 4 and bool(args[4]))
+
+
+def _reads_places(program: ExportedProgram, name: str) -> bool:
+    """Whether somewhere the place of a largest value is read too: then all of these operators stay."""
+    calls = [node for node in program.graph.nodes if str(node.target) == name]
+    return any(user.args[1] == 1 and user.users for node in calls for user in node.users)
+
+
+def _pair(value: Sequence[int] | int) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (value[0], value[-1])
+
+
+def _max_pool(x: Tensor, kernel: Sequence[int], stride: Sequence[int] = (), *rest: Any) -> Any:
+    import torch
+
+    if stride:
+        return NotImplemented
+    return torch.ops.aten.max_pool2d.default(x, list(kernel), list(kernel), *rest)
+
+
+def _average_pool(
+    x: Tensor,
+    kernel: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0, 0),
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Any:
+    """Windows beyond the edge read zeros, and a constant corrects what each is divided by."""
+    import torch
+    from torch.nn.functional import pad
+
+    if stride and not ceil_mode:
+        return NotImplemented
+    window, step = _pair(kernel), _pair(stride or kernel)
+    plain = torch.ops.aten.avg_pool2d.default
+    if not ceil_mode:
+        return plain(x, window, step, padding, False, count_include_pad, divisor_override)
+    (top, left), extra = _pair(padding), [0, 0]
+    for axis, side in ((0, top), (1, left)):
+        room = x.shape[axis + 2] + 2 * side - window[axis]
+        up = -(-room // step[axis])
+        if up * step[axis] >= x.shape[axis + 2] + side:  # torch starts no window beyond the picture
+            up -= 1
+        extra[axis] = up * step[axis] - room
+    if not any(extra):
+        return plain(x, window, step, padding, False, count_include_pad, divisor_override)
+    y = plain(pad(x, (left, left + extra[1], top, top + extra[0])), window, step, [0, 0], False, True, None)
+    for axis, side in ((0, top), (1, left)):
+        shares = [
+            window[axis]
+            / _read(number * step[axis] - side, window[axis], x.shape[axis + 2], side, include=count_include_pad)
+            for number in range(y.shape[axis + 2])
+        ]
+        if divisor_override is None:
+            row = torch.cat([torch.full((1,), share, dtype=x.dtype) for share in shares])
+            y = y * row.reshape((1, 1, -1, 1) if axis == 0 else (1, 1, 1, -1))
+    return y if divisor_override is None else y * (window[0] * window[1] / divisor_override)
+
+
+def _read(start: int, window: int, size: int, side: int, *, include: bool) -> int:
+    """How many values a window is an average of: those of the picture, and where it is so asked those of its padding."""
+    end = min(start + window, size + side)
+    return end - start if include else min(end, size) - max(start, 0)
+
+
+def _adaptive_average(x: Tensor, size: Sequence[int]) -> Any:
+    wanted = _pair(size)
+    if wanted == (1, 1) or x.ndim != 4:
+        return NotImplemented
+    return _by_windows(x, wanted, "mean")
+
+
+def _adaptive_largest(x: Tensor, size: Sequence[int]) -> Any:
+    import torch
+
+    if x.ndim != 4:
+        return NotImplemented
+    y = _by_windows(x, _pair(size), "amax")
+    return y, torch.zeros(y.shape, dtype=torch.int64)  # places, which nothing reads
+
+
+def _by_windows(x: Tensor, size: tuple[int, int], how: str) -> Tensor:
+    """Windows from floor(i h / n) to ceil((i + 1) h / n), as torch has them: one stride where n divides h, each its own where not."""
+    import torch
+    from torch.nn.functional import avg_pool2d, max_pool2d
+
+    height, width = x.shape[2:]
+    if height % size[0] == 0 and width % size[1] == 0:
+        window = [height // size[0], width // size[1]]
+        return max_pool2d(x, window, window) if how == "amax" else avg_pool2d(x, window, window)
+    for axis, count in ((2, size[0]), (3, size[1])):
+        length = x.shape[axis]
+        parts = []
+        for number in range(count):
+            start, end = number * length // count, -(-(number + 1) * length // count)
+            window = [end - start, 1] if axis == 2 else [1, end - start]
+            part = x.narrow(axis, start, end - start)
+            pool = max_pool2d if how == "amax" else avg_pool2d
+            parts.append(part if end - start == 1 else pool(part, window, window))
+        x = parts[0] if count == 1 else torch.cat(parts, axis)
+    return x
+
+
+def _adaptive_average_of_rows(x: Tensor, size: Sequence[int]) -> Any:
+    return NotImplemented if x.ndim != 3 else _adaptive_rows(x, int(size[0]))
+
+
+def _adaptive_rows(x: Tensor, size: int) -> Tensor:
+    if size == 1:
+        return x.mean(2, keepdim=True)
+    return _by_windows(x.unsqueeze(2), (1, size), "mean").squeeze(2)
+
+
+def _max_pool_of_rows(
+    x: Tensor, kernel: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, up: bool = False
+) -> Any:
+    import torch
+
+    if x.ndim != 3:
+        return NotImplemented
+    window, step, side, gap = (_pair(value)[1] for value in (kernel, stride or kernel, padding, dilation))
+    y = torch.ops.aten.max_pool2d.default(x.unsqueeze(2), [1, window], [1, step], [0, side], [1, gap], up)
+    return y.squeeze(2)
+
+
+def _average_pool_of_rows(
+    x: Tensor, kernel: Any, stride: Any = (), padding: Any = 0, up: bool = False, include: bool = True
+) -> Any:
+    import torch
+
+    if x.ndim != 3:
+        return NotImplemented
+    window, step, side = (_pair(value)[1] for value in (kernel, stride or kernel, padding))
+    y = torch.ops.aten.avg_pool2d.default(x.unsqueeze(2), [1, window], [1, step], [0, side], up, include)
+    return y.squeeze(2)
+
+
+def _max_pool_of_frames(
+    x: Tensor, kernel: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, up: bool = False
+) -> Any:
+    return _of_frames(x, kernel, stride, padding, up, "amax") if _all(dilation, 1) else NotImplemented
+
+
+def _average_pool_of_frames(
+    x: Tensor,
+    kernel: Any,
+    stride: Any = (),
+    padding: Any = 0,
+    up: bool = False,
+    include: bool = True,
+    divisor: int | None = None,
+) -> Any:
+    return NotImplemented if divisor is not None else _of_frames(x, kernel, stride, padding, up, "mean")
+
+
+def _of_frames(x: Tensor, kernel: Any, stride: Any, padding: Any, up: bool, how: str) -> Any:
+    """Over height and width of every frame, then over frames as the height of a picture."""
+    from torch.nn.functional import avg_pool2d, max_pool2d
+
+    if x.ndim != 5 or not _all(padding, 0) or up:
+        return NotImplemented
+    (deep, *window), (far, *step) = _triple(kernel), _triple(stride or kernel)
+    n, c, d, h, w = x.shape
+    pool = max_pool2d if how == "amax" else avg_pool2d
+    flat = pool(x.reshape(n, c * d, h, w), window, step)
+    high, wide = flat.shape[2:]
+    deeper = pool(flat.reshape(n, c, d, high * wide), [deep, 1], [far, 1])
+    return deeper.reshape(n, c, deeper.shape[2], high, wide)
+
+
+def _triple(value: Any) -> tuple[int, int, int]:
+    if isinstance(value, int):
+        return value, value, value
+    return (value[0],) * 3 if len(value) == 1 else (value[0], value[1], value[2])
+
+
+def _all(value: Any, wanted: int) -> bool:
+    return all(part == wanted for part in ([value] if isinstance(value, int) else value))
+
+
+def _largest(x: Tensor, axis: int, keepdim: bool = False) -> Any:
+    import torch
+
+    y = torch.amax(x, axis, keepdim)
+    return y, torch.zeros(y.shape, dtype=torch.int64)  # places, which nothing reads
+
+
+def _smallest(x: Tensor, axis: int, keepdim: bool = False) -> Any:
+    import torch
+
+    y = torch.amin(x, axis, keepdim)
+    return y, torch.zeros(y.shape, dtype=torch.int64)
+
+
+_WITH_PLACES = {
+    "aten.adaptive_max_pool2d.default": _adaptive_largest,
+    "aten.max.dim": _largest,
+    "aten.min.dim": _smallest,
+}

@@ -1,0 +1,104 @@
+"""Files that nobody can export again: old opsets, branches on sizes, halves between two casts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+from builder.sources import load_checked
+from tests.builder.sources.onnx_files import config, graph_model, picture, save
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+NOISE = np.random.default_rng(0)
+node = helper.make_node
+
+
+def stored(name: str, *shape: int, kind: str = "f4") -> TensorProto:
+    return numpy_helper.from_array(NOISE.normal(0, 0.2, shape).astype(kind), name)
+
+
+def upsampled(opset: int) -> ModelProto:
+    """Upsample with scales, as the public style networks of 2018 have it: an attribute before opset 9, an input from it."""
+    scales = numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "scales")
+    nodes = [
+        node("Conv", ["image", "w1"], ["a"], pads=[1] * 4, strides=[2, 2]),
+        node("Upsample", ["a", "scales"], ["b"])
+        if opset >= 9
+        else node("Upsample", ["a"], ["b"], scales=[1.0, 1.0, 2.0, 2.0]),
+        node("Conv", ["b", "w2"], ["y"], pads=[1] * 4),
+    ]
+    weights = [stored("w1", 8, 3, 3, 3), stored("w2", 3, 8, 3, 3), *([scales] if opset >= 9 else [])]
+    ends = [picture("image", 1, 3, 16, 16)], [picture("y", 1, 3, 16, 16)]
+    given = [*ends[0], *(helper.make_tensor_value_info(w.name, TensorProto.FLOAT, w.dims) for w in weights)]
+    model = graph_model(nodes, given, ends[1], weights, opset=opset)
+    model.ir_version = 3
+    return model
+
+
+def branched(channels: int) -> ModelProto:
+    """If on a condition that the declared sizes decide, as a scripted squeeze leaves it."""
+    constants = [
+        numpy_helper.from_array(np.array(1, np.int64), "one"),
+        numpy_helper.from_array(np.array([1], np.int64), "axis"),
+    ]
+    then = helper.make_graph(
+        [node("Squeeze", ["a", "axis"], ["s"]), node("Relu", ["s"], ["r"])],
+        "then",
+        [],
+        [helper.make_empty_tensor_value_info("r")],
+    )
+    other = helper.make_graph([node("Identity", ["a"], ["r"])], "else", [], [helper.make_empty_tensor_value_info("r")])
+    nodes = [
+        node("Conv", ["image", "w"], ["a"], pads=[1] * 4),
+        node("Shape", ["a"], ["shape"]),
+        node("Gather", ["shape", "one"], ["count"], axis=0),
+        node("Equal", ["count", "one"], ["single"]),
+        node("If", ["single"], ["flat"], then_branch=then, else_branch=other),
+        node("Sigmoid", ["flat"], ["y"]),
+    ]
+    return graph_model(
+        nodes,
+        [picture("image", "n", 3, "h", "w")],
+        [helper.make_empty_tensor_value_info("y")],
+        [stored("w", channels, 3, 3, 3), *constants],
+        opset=13,
+    )
+
+
+def halved() -> ModelProto:
+    nodes = [
+        node("Cast", ["image"], ["half"], to=TensorProto.FLOAT16),
+        node("Conv", ["half", "w"], ["a"], pads=[1] * 4),
+        node("Cast", ["a"], ["y"], to=TensorProto.FLOAT),
+    ]
+    return graph_model(
+        nodes,
+        [picture("image", 1, 3, 16, 16)],
+        [picture("y", 1, 4, 16, 16)],
+        [stored("w", 4, 3, 3, 3, kind="f2")],
+        opset=17,
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "count"),
+    [(upsampled(7), 2), (upsampled(9), 2), (branched(1), 1), (branched(2), 1), (halved(), 1)],
+    ids=["opset 7", "opset 9", "then", "else", "halves"],
+)
+def test_it_agrees_with_onnx_runtime_and_its_convolutions_are_layers(
+    tmp_path: Path, model: ModelProto, count: int
+) -> None:
+    """The reference runs the file as it is; nothing inside is fp16 any more, since that is a plan's business."""
+    save(model, tmp_path / "net.onnx")
+    loaded, agreement = load_checked(config("net.onnx", {"image": [1, 3, 16, 16]}), tmp_path, ())
+    assert len(loaded.layers.layers) == count
+    assert agreement is not None
+    assert agreement.psnr_db_worst >= 60
+    kinds = {
+        str(node.meta["val"].dtype) for node in loaded.program.graph.nodes if hasattr(node.meta.get("val"), "dtype")
+    }
+    assert kinds == {"torch.float32"}
