@@ -90,7 +90,10 @@ def run_on_cluster(
                 for device in dict.fromkeys(devices)
             }
             with client.as_current():
-                skipped = collecting.until_all_answered(tasks, on_step)
+                try:
+                    skipped = collecting.until_all_answered(tasks, on_step)
+                except (OSError, RuntimeError) as error:  # of the connection, which Dask tells in many ways
+                    raise _gone(address) from error
         client.run(beside.forget, session_id, on_error="ignore")  # only now is all of it in the store
     return SessionResult(runs=tuple(collecting.runs), skipped=skipped, earlier=tuple(earlier))
 
@@ -177,10 +180,14 @@ class Collecting:
         if self.client.status == "running":
             self._scheduler_seen = time.monotonic()
         elif self.client.status == "closed" or time.monotonic() - self._scheduler_seen > self.patience_s:
-            raise DeviceError(
-                f"the scheduler at {self.address} went away; what was measured is on its workers' disks: start it and the workers again, "
-                "and go on with 'harness run --cluster ... --resume'."
-            )
+            raise _gone(self.address)
+
+
+def _gone(address: str) -> DeviceError:
+    return DeviceError(
+        f"the scheduler at {address} went away; what was measured is on its workers' disks: start it and the workers again, "
+        "and go on with 'harness run --cluster ... --resume'."
+    )
 
 
 def _sent(client: Client, archive: bytes) -> Future:

@@ -28,7 +28,7 @@ from harness.errors import (
 )
 from harness.protocol import Protocol
 from harness.records.delivery import delivering, send_leftovers
-from harness.records.run import Run
+from harness.records.run import DeviceInfo, Run
 from harness.records.store import Store
 from harness.session.measurement import Keeps, Turn, measure_variant
 
@@ -227,11 +227,15 @@ class _Session:
         left = turns(self.bundle.manifest.variants, self.protocol)
         total, tries, known, seen = len(left), 0, False, False
         start_c: list[float | None] = []
+        itself: DeviceInfo | None = None
         while left and not self.stop.is_set():
             before = len(left)
             try:
                 with ExitStack() as stack:
                     device = stack.enter_context(open_device(name))
+                    itself = itself or device.info
+                    if device.info.id != itself.id:
+                        raise DeviceLost(f"another phone ({device.info.id}) answers at {name} than {itself.id}.")
                     known = True
                     start_c = start_c or [device.conditions().temperature_c.value]
                     if isinstance(device, Pinnable) and self.protocol.pins.any:

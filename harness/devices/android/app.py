@@ -118,6 +118,7 @@ class AndroidApp(Android):
     def _measured(self, request: Request, seconds: float) -> Measured:
         if (reason := self.unsupported(request.variant)) is not None:
             raise DeviceError(f"{self._adb.serial} cannot run variant {request.variant.id}: {reason}.")
+        self._ready()
         output = f"{uuid.uuid4().hex}.jsonl"
         before = self._adb.shell(COUNTERS, doing="tell its counters").stdout
         try:

@@ -26,6 +26,11 @@ def network_address(text: str) -> tuple[str, int] | None:
     return found.group(1) or found.group(2), int(found.group(3))
 
 
+def over_network(serial: str) -> bool:
+    """Whether adb reaches it by an address, or by a name that it found in the network."""
+    return network_address(serial) is not None or serial.endswith("._tcp")
+
+
 def pair(address: str, code: str, *, timeout_s: float = PAIR_S) -> str | None:
     """Pair with the phone whose dialog shows `address` (HOST:PORT) and `code`; the name that it will be found by, if told.
 
