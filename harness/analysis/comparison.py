@@ -181,6 +181,10 @@ def _different_state(base: Run, new: Run) -> str | None:
     first, second = base.conditions_start.temperature_c, new.conditions_start.temperature_c
     if (first.value is None) != (second.value is None):
         return f"a start temperature is unknown ({first.reason or second.reason})"
+    of = [run.conditions_start.temperature_of for run in (base, new)]
+    sources = [(told.value or "").partition(" ")[0] for told in of if told is not None]
+    if len(sources) == 2 and sources[0] != sources[1]:
+        return f"different sensors of the temperature: {sources[0]} and {sources[1]}"
     if first.value is not None and second.value is not None and abs(first.value - second.value) > TEMPERATURE_BAND_C:
         return (
             f"different temperature: {first.value:.1f} and {second.value:.1f} °C at the start, "

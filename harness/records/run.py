@@ -69,6 +69,7 @@ class DeviceInfo(Frozen):
 class Conditions(Frozen):
     """State of the device at one moment. Temperatures in degrees Celsius, clocks in MHz by CPU, battery in percent.
 
+    `temperature_c` is the skin's, else the battery's, as `temperature_of` says; `die_c` is that of the hottest processor, where it is told.
     `clocks_mhz` is what each CPU runs at, `clock_limits_mhz` the highest that it may take now: throttling lowers it.
     `battery_v` and `battery_a` are what the fuel gauge tells, the sign of the current as the vendor gives it. `thermal_headroom` is 1.0
     where severe throttling begins; `screen` and `airplane_mode` are `on` or `off`; `background_load` is how much of all processors was in
@@ -77,6 +78,8 @@ class Conditions(Frozen):
     """
 
     temperature_c: Reading
+    temperature_of: TextReading | None = None
+    die_c: Reading | None = None
     thermal_status: Reading
     battery_percent: Reading
     charging: TextReading

@@ -217,6 +217,7 @@ def told(state: Conditions, t_s: float) -> list[Sample]:
     """A state as samples over time; what is unknown has none."""
     found = [
         ("temperature", state.temperature_c),
+        ("die", state.die_c),
         ("thermal_status", state.thermal_status),
         ("battery", state.battery_percent),
         ("battery_voltage", state.battery_v),

@@ -224,7 +224,7 @@ class Shell:
         for place in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 if mark in (place / "environ").read_bytes() and (line := (place / "cmdline").read_bytes()):
-                    found[int(place.name)] = line.replace(str(self._root).encode(), b"").decode(errors="replace")
+                    found[int(place.name)] = line.decode(errors="replace")
         return found
 
     @property
