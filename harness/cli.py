@@ -103,6 +103,12 @@ def build_parser() -> Parser:
         help="bundle directory or .zip, or an .apk, .aab, .aar or .ipa that carries one",
     )
     run.add_argument(
+        "new",
+        metavar="NEW",
+        nargs="?",
+        help="a second build: both are measured in turns, the first as the baseline of this one",
+    )
+    run.add_argument(
         "-d",
         "--device",
         action="append",
@@ -168,7 +174,9 @@ def build_parser() -> Parser:
     )
     check.add_argument("--baseline", metavar="RUNS", help="also fail (5) when a variant is slower than in these runs")
     check.add_argument(
-        "--max-regression", metavar="PERCENT", help="the slow-down against --baseline that still passes, e.g. 3%%"
+        "--max-regression",
+        metavar="PERCENT",
+        help="the slow-down that still passes, e.g. 3%%: against --baseline, or the first build of 'harness run BASE NEW'",
     )
     report = command(
         "report", "write a report of the latest runs", "harness report runs.sqlite -o report.html", json=False

@@ -53,7 +53,7 @@ class Protocol(Section):
 
     At least `warmup` inferences are not counted; after them as many more as it takes until the latency is stationary. Then
     at least `runs` are counted, up to `max_runs` while the 95 % interval of the median reaches further than `interval` from
-    it. `rounds` times each variant has its turn, in an order drawn by `seed` anew for each round. With `duration_s`
+    it. `rounds` times each variant has its turn, in a balanced order drawn by `seed`, or anew for each session without one. With `duration_s`
     inferences follow one another for that long instead: throughput under heat is what is measured then.
     With `memory_pass` memory is read in a pass of its own, whose output is the golden check before timing; without, both are
     those of the timed pass.
@@ -66,7 +66,7 @@ class Protocol(Section):
     interval: float = Field(default=0.02, gt=0, lt=1)
     threads: int = Field(default=2, ge=1, le=64)
     rounds: int = Field(default=1, ge=1, le=1000)
-    seed: int = 0
+    seed: int | None = None
     duration_s: float | None = Field(default=None, ge=1)
     memory_pass: bool = True
     timeout_s: float = Field(default=1200, gt=0)

@@ -33,7 +33,7 @@ def runs_table(runs: list[Run]) -> Table:
         device = escape(device_label(run)) + (f"\n[dim]{escape(run.simulated)}[/dim]" if run.simulated else "")
         colour = COLOURS[grade(run.verdict)]
         table.add_row(
-            escape(run.variant),
+            escape(run.variant) + (" [dim](baseline)[/dim]" if run.baseline else ""),
             device,
             size(run.variant_bytes),
             headline(run, summary),

@@ -42,11 +42,14 @@ class Keeps(typing.Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """Whose turn it is: `session` and `round`, and the temperature at the start of the session, None where it is unknown."""
+    """Whose turn it is: `session` and `round`, the temperature at the start of the session (None where it is unknown), the seed of the order, and
+    whether it is of the build that the other one is held against."""
 
     session: str
     round: int
     start_c: float | None
+    seed: int = 0
+    baseline: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +107,7 @@ def measure_variant(
         started_at=started.isoformat(timespec="milliseconds"),
         session=turn.session,
         round=turn.round,
+        baseline=turn.baseline,
         model_name=bundle.manifest.model.name,
         bundle_sha256=bundle.sha256,
         variant=variant.id,
@@ -124,6 +128,7 @@ def measure_variant(
             duration_s=plan.duration_s,
             sha256=protocol.sha256,
             rounds=protocol.rounds,
+            seed=turn.seed,
             tolerated=protocol.tolerated,
         ),
         input_sha256=tensors_sha256(request.inputs),

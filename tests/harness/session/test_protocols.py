@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.bundle import Bundle, Variant
+from harness.analysis.comparison import compare_builds
 from harness.analysis.throttling import throttling
 from harness.cli import PROTOCOL_NAMES
 from harness.clock import Clock
@@ -26,7 +28,8 @@ from harness.records.store import open_store, stored_runs
 from harness.session import session as sessions
 from harness.session.conditions import unmet, wait_for
 from harness.session.measurement import lasting, settled
-from harness.session.session import SessionResult, Step, opened_bundle, resumable, run_session, turns
+from harness.session.order import contenders, turns, williams
+from harness.session.session import SessionResult, Step, opened_bundle, resumable, run_session
 from harness.statistics.warmup import warmup_length
 
 
@@ -210,13 +213,49 @@ def test_cool_down_is_by_temperature_and_has_a_limit() -> None:
 
 def test_rounds_interleave_the_variants_the_same_way_each_time(bundle: Bundle) -> None:
     """Every round has every variant once; the order changes between rounds and is the same for the same seed."""
-    variants = bundle.manifest.variants
-    order = turns(variants, Protocol(name="p", warmup=1, runs=1, rounds=20))
+    entries = contenders(bundle, None)
+    order = turns(entries, 20, 0)
     for number in range(20):
-        assert {v.id for r, v in order if r == number} == {v.id for v in variants}
-    assert len({tuple(v.id for r, v in order if r == number) for number in range(20)}) > 1
-    assert order == turns(variants, Protocol(name="p", warmup=1, runs=1, rounds=20))
-    assert order != turns(variants, Protocol(name="p", warmup=1, runs=1, rounds=20, seed=1))
+        assert {e.name for r, e in order if r == number} == {e.name for e in entries}
+    assert len({tuple(e.name for r, e in order if r == number) for number in range(20)}) > 1
+    assert order == turns(entries, 20, 0)
+    assert order != turns(entries, 20, 1)
+
+
+@pytest.mark.parametrize("count", range(2, 9))
+def test_an_order_is_balanced(count: int) -> None:
+    """Each variant stands equally often in each place of a round, and follows each other one equally often (Williams 1949)."""
+    rows = williams(count)
+    places = Counter((place, item) for row in rows for place, item in enumerate(row))
+    follows = Counter(pair for row in rows for pair in pairwise(row))
+    assert set(places.values()) == {len(rows) // count}
+    assert len(follows) == count * (count - 1)
+    assert len(set(follows.values())) == 1
+
+
+def test_two_builds_of_a_variant_take_turns(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One session measures both, neighbours in each round, the older first in half of them; it is told from the records alone."""
+    store = open_store(str(tmp_path / "runs.sqlite"), create=True)
+    plan = Protocol(name="p", warmup=1, runs=10, rounds=6, memory_pass=False)
+    measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch, store=store, baseline=bundle)
+    runs = list(store.runs())
+    assert [(run.round, run.variant) for run in runs] == [(turn, "tflite-fp32") for turn in range(6) for _ in "ab"]
+    assert [sum(run.baseline for run in runs[turn * 2 : turn * 2 + 2]) for turn in range(6)] == [1] * 6
+    assert sum(run.baseline for run in runs[::2]) == 3
+    assert len({(run.session, run.protocol.seed) for run in runs}) == 1
+    store.close()
+    (found,) = compare_builds(run.model_copy(update={"verdict": "ok"}) for run in runs)  # the bench gives no outputs
+    assert found.ratio is not None
+    assert (found.ratio.basis, found.ratio.rounds, found.verdict) == ("paired rounds", 6, "no significant difference")
+
+
+def test_each_session_has_a_seed_of_its_own(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An order that is the same in every session would favour the same variant in all of them."""
+    plan = Protocol(name="p", warmup=1, runs=5, rounds=2, memory_pass=False)
+    seeds = [measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch).runs[0].protocol.seed for _ in range(3)]
+    assert len(set(seeds)) == 3
+    fixed = plan.model_copy(update={"seed": 7})
+    assert measured_on(Bench(VirtualClock()), bundle, fixed, monkeypatch).runs[0].protocol.seed == 7
 
 
 def test_lasting_load_shows_throttling_on_one_time_axis(bundle: Bundle) -> None:
