@@ -47,7 +47,7 @@ def turns(entries: Sequence[Contender], rounds: int, seed: int) -> list[tuple[in
         return [(0, entry) for pair in pairs for entry in pair]
     draw = random.Random(seed)
     draw.shuffle(pairs)
-    turned = {pair[0].variant.id: _halves(rounds, draw) for pair in pairs}
+    turned = {pair[0].variant.id: halves(rounds, draw) for pair in pairs}
     order = []
     rows: list[list[int]] = []
     for number in range(rounds):
@@ -60,7 +60,7 @@ def turns(entries: Sequence[Contender], rounds: int, seed: int) -> list[tuple[in
     return order
 
 
-def _halves(count: int, draw: random.Random) -> list[bool]:
+def halves(count: int, draw: random.Random) -> list[bool]:
     """As many of one kind as of the other, to one, in an order by chance: strict turns would fall in step with what comes and goes."""
     which = draw.random() < 0.5
     flags = [(number % 2 == 0) == which for number in range(count)]

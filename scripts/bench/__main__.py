@@ -22,6 +22,7 @@ TOPICS = (
     "inputs",
     "android",
     "measuring",
+    "nights",
     "precision",
     "search",
     "ios",

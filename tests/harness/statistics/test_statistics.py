@@ -19,6 +19,8 @@ from harness.statistics import (
     paired_ratio,
     ratio_of_rounds,
     ratio_of_runs,
+    ratio_of_sessions,
+    resolution,
     stationarity,
     summarize,
 )
@@ -208,3 +210,35 @@ def test_ratio_to_zero_is_refused() -> None:
         ratio_of_runs([0, 0, 0], [1, 2, 3])
     with pytest.raises(ValueError, match="zero"):
         paired_ratio([[0, 0], [0, 0]], [[1, 2], [1, 2]])
+
+
+def test_a_coarse_timer_decides_nothing_below_its_step() -> None:
+    """A timer of 1 ms at 8 ms: equal levels are no different, and a real 5 % is neither seen nor within 3 %."""
+    draw = np.random.default_rng(3)
+
+    def told(level: float) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
+        return [np.floor(level * np.exp(draw.normal(0, 0.03, 200)) / 1e6) * 1e6 for _ in range(5)]
+
+    assert resolution(told(8e6)[0]) == 1e6
+    for factor in (1.0, 1.05):
+        ratio = paired_ratio(told(8e6), told(8e6 * factor))
+        assert ratio.verdict == "no significant difference"
+        assert ratio.low <= factor <= ratio.high
+        assert ratio.high > 1.03
+    assert resolution(draw.normal(8e6, 2e5, 200)) == 0.0
+
+
+def test_sessions_are_a_level_of_their_own() -> None:
+    """Nights that differ by 2 %: hardly one of 200 identical pairs is told apart, and two nights alone decide nothing."""
+    draw = np.random.default_rng(4)
+
+    def night() -> list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
+        offset = draw.normal(0, 0.02)
+        return [8e6 * np.exp(offset + draw.normal(0, 0.005) + draw.normal(0, 0.03, 50)) for _ in range(5)]
+
+    found = [ratio_of_sessions([night() for _ in range(4)], [night()]) for _ in range(200)]
+    assert {ratio.basis for ratio in found} == {"sessions"}
+    assert sum(ratio.verdict != "no significant difference" for ratio in found) <= 14  # 3 % are expected
+    assert 180 <= sum(ratio.low <= 1 <= ratio.high for ratio in found) <= 198
+    alone = ratio_of_sessions([night()], [night()])
+    assert (alone.basis, alone.verdict, alone.missing) == ("too few sessions", "undecided", 3)
