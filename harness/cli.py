@@ -130,6 +130,9 @@ def build_parser() -> Parser:
         help="where records go: FILE.sqlite, FILE.jsonl or a database URL",
     )
     run.add_argument(
+        "--variant", action="append", default=[], metavar="ID", help="only this variant; may be repeated (default: all)"
+    )
+    run.add_argument(
         "--resume", action="store_true", help="go on with the last session of this bundle and protocol in the store"
     )
     run.add_argument(

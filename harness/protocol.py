@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -153,12 +153,26 @@ def _protocol_in(path: Path) -> Protocol:
         raise UsageError(f"{path} does not exist; name a protocol ({', '.join(PROTOCOLS)}) or a .toml file.") from error
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}.") from error
+    base = raw.pop("extends", None)
+    if base is not None:
+        if base not in PROTOCOLS:
+            raise UsageError(f"{path}: extends: {base!r} is none of {', '.join(PROTOCOLS)}.")
+        raw = _over(PROTOCOLS[base].model_dump(exclude={"name"}), raw)
     try:
         return Protocol.model_validate({"name": path.stem, **raw})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{path}: {_said(first['type'], first['msg'], where)}") from error
+
+
+def _over(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """What a file says over what it extends, section by section."""
+    merged = dict(base)
+    for key, value in own.items():
+        below = merged.get(key)
+        merged[key] = _over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
 
 
 def _said(kind: str, message: str, where: str) -> str:

@@ -37,11 +37,25 @@ def run(args: argparse.Namespace) -> int:
                     from harness.session.cluster import run_on_cluster
 
                     result = run_on_cluster(
-                        bundle, args.device, protocol, store, args.cluster, on_step, resume=args.resume
+                        bundle,
+                        args.device,
+                        protocol,
+                        store,
+                        args.cluster,
+                        on_step,
+                        resume=args.resume,
+                        variants=args.variant,
                     )
                 else:
                     result = run_session(
-                        bundle, args.device, protocol, store, on_step, resume=args.resume, baseline=baseline
+                        bundle,
+                        args.device,
+                        protocol,
+                        store,
+                        on_step,
+                        resume=args.resume,
+                        baseline=baseline,
+                        variants=args.variant,
                     )
         finally:
             store.close()

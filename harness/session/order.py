@@ -9,8 +9,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from builder.bundle import Bundle, Variant
+from harness.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +28,22 @@ class Contender:
         return f"{self.variant.id} (baseline)" if self.baseline else self.variant.id
 
 
-def contenders(bundle: Bundle, baseline: Bundle | None) -> list[Contender]:
-    """Variants in the bundle's order, each with that of the baseline beside it where both have it; then what only the baseline has not."""
+def contenders(bundle: Bundle, baseline: Bundle | None, only: Sequence[str] = ()) -> list[Contender]:
+    """Variants in the bundle's order, each with that of the baseline beside it where both have it; with `only` those of these ids.
+
+    Raises UsageError for an id that the bundle does not have.
+    """
+    known = [variant.id for variant in bundle.manifest.variants]
+    for name in only:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}."
+            raise UsageError(f"the bundle has no variant {name!r}; {hint}")
     found = []
     old = {variant.id: variant for variant in baseline.manifest.variants} if baseline is not None else {}
     for variant in bundle.manifest.variants:
+        if only and variant.id not in only:
+            continue
         if baseline is not None and variant.id in old:
             found.append(Contender(bundle=baseline, variant=old[variant.id], baseline=True))
         found.append(Contender(bundle=bundle, variant=variant))

@@ -103,9 +103,11 @@ def run_session(
     resume: bool = False,
     clock: Clock | None = None,
     baseline: Bundle | None = None,
+    variants: Sequence[str] = (),
 ) -> SessionResult:
     """Measure all variants of a bundle on each device (`KIND` or `KIND:ID`), phones side by side; with `baseline` each beside the same
-    variant of that build, in turns, which is the comparison that nothing between two sessions can disturb.
+    variant of that build, in turns, which is the comparison that nothing between two sessions can disturb. `variants`: the ids of those that
+    are measured, all where it is empty.
 
     A device that fails is in the result with its reason and the others go on; only bad usage ends the session (UsageError). A record is on
     this computer's disk before the next measurement starts, and sent on to the store meanwhile; a store that does not take or give back all
@@ -116,6 +118,7 @@ def run_session(
             raise UsageError(
                 "the bundle has no golden to measure on and to check against; rebuild it with 'builder convert'."
             )
+    entries = contenders(bundle, baseline, variants)
     if store is not None and (sent := send_leftovers(store)):
         log.warning("%d records of earlier sessions that had not reached %s are in it now", sent, store.name)
     earlier = resumable(bundle, protocol, store) if resume else []
@@ -125,7 +128,6 @@ def run_session(
             for build in (bundle, baseline):
                 if build is not None:
                     delivery.put_manifest(build.sha256, build.manifest)
-        entries = contenders(bundle, baseline)
         result = measure_devices(entries, devices, protocol, delivery, session_id, done(earlier), on_step, clock)
     return replace(result, earlier=tuple(earlier))
 

@@ -161,6 +161,14 @@ class EmulatedPhone:
         self._shell.restart()
         self.drop()
 
+    def boot_anew(self) -> None:
+        """A restart of which adb's connection knows nothing."""
+        self._shell.restart()
+
+    def write(self, path: str, text: str) -> None:
+        """Somebody else writes a file on it."""
+        (self.root / path).write_text(text, encoding="utf-8")
+
     def clean_up(self) -> None:
         """Lose all that was put into the shell's directory, as by a cleaner that somebody installed."""
         folder = self.root / "data/local/tmp"

@@ -451,6 +451,31 @@ def test_a_wrong_protocol_file_is_one_sentence(tmp_path: Path, text: str, words:
     assert "own.toml" in str(caught.value)
 
 
+def test_a_protocol_extends_another(tmp_path: Path) -> None:
+    """What a file does not say is as in the one that it extends, section by section; an unknown one is a sentence."""
+    path = tmp_path / "night.toml"
+    path.write_text('extends = "standard"\nrounds = 9\n[conditions]\nmax_temperature_c = 30\n')
+    plan, standard = protocol_named(str(path)), PROTOCOLS["standard"]
+    assert (plan.name, plan.rounds, plan.conditions.max_temperature_c) == ("night", 9, 30)
+    assert (plan.runs, plan.pins, plan.conditions.cool_down_c) == (
+        standard.runs,
+        standard.pins,
+        standard.conditions.cool_down_c,
+    )
+    path.write_text('extends = "nothing"\n')
+    with pytest.raises(UsageError, match=r"extends: 'nothing' is none of quick, standard, sustained"):
+        protocol_named(str(path))
+
+
+def test_only_the_variants_that_are_asked_for(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are neither measured nor listed; an id that the bundle does not have names the near one."""
+    plan = Protocol(name="p", warmup=1, runs=5, memory_pass=False)
+    result = measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch, variants=["tflite-fp32"])
+    assert ([run.variant for run in result.runs], result.skipped) == (["tflite-fp32"], ())
+    with pytest.raises(UsageError, match="no variant 'tflite-fp23'; did you mean 'tflite-fp32'"):
+        measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch, variants=["tflite-fp23"])
+
+
 def test_the_command_line_offers_all_protocols() -> None:
     """Its list, which is kept apart so that help answers at once, is that of the protocols."""
     assert tuple(PROTOCOLS) == PROTOCOL_NAMES
