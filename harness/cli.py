@@ -202,6 +202,11 @@ def build_parser() -> Parser:
     compare.add_argument(
         "new", metavar="NEW", nargs="?", help="runs after it; without it variants of BASE are compared"
     )
+    for judge in (check, compare):
+        judge.add_argument(
+            "--format", choices=["table", "markdown", "html", "junit"], default="table", help="(default: table)"
+        )
+        judge.add_argument("-o", "--output", metavar="FILE", help="where a --format goes (default: stdout)")
     compare.add_argument(
         "--parity",
         action="store_true",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from harness.commands.console import print_json, stdout_console
+from harness.commands.console import print_json, stdout_console, write_findings
 from harness.errors import MeasurementError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ def check(args: argparse.Namespace) -> int:
             {"runs": [verdict_json(verdict) for verdict in verdicts]}
             | ({"baseline": decision_json(decisions)} if limit is not None else {})
         )
+    elif args.format != "table":
+        from harness.report.findings import of_decisions, of_verdicts
+
+        write_findings(args, f"harness check {args.runs}", [*of_verdicts(verdicts), *of_decisions(decisions)])
     else:
         stdout_console().print(verdicts_table(verdicts))
         if decisions:

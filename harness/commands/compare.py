@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from harness.commands.console import print_json, say, stdout_console
+from harness.commands.console import print_json, say, stdout_console, write_findings
 from harness.errors import MeasurementError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -22,6 +22,11 @@ def compare(args: argparse.Namespace) -> int:
     found = harness.compare(args.base, args.new)
     if args.json:
         print_json(comparison_json(found))
+    elif args.format != "table":
+        from harness.report.findings import of_comparisons
+
+        title = f"harness compare {args.base} {args.new or ''}".strip()
+        write_findings(args, title, of_comparisons(found))
     else:
         stdout_console().print(comparison_table(found))
     refused = [entry for entry in found if entry.refused is not None]
