@@ -220,6 +220,12 @@ def build_parser() -> Parser:
     rank.add_argument("runs", metavar="RUNS", help="what 'harness run -o' wrote")
     rank.add_argument("bundle", metavar="BUNDLE", help="the bundle that was measured")
     rank.add_argument("-o", "--output", required=True, metavar="DIR", help="where the ranked bundle goes")
+    serve = command("serve", "show a store as a lab's page, read-only", "harness serve runs.sqlite", json=False)
+    serve.add_argument("runs", metavar="RUNS", help="what 'harness run -o' wrote, or a database URL")
+    serve.add_argument(
+        "--host", default="127.0.0.1", help="who may look: 0.0.0.0 is everybody who reaches this computer"
+    )
+    serve.add_argument("--port", type=int, default=8700, metavar="N", help="(default: 8700; 0: any that is free)")
     for name, made in commands.choices.items():
         options = [option for action in made._actions for option in action.option_strings]
         made.set_defaults(parser=made, options=options, command=name)
