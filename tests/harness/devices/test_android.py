@@ -114,7 +114,9 @@ def test_another_abi_is_refused(adb_environment: AdbServer, models: SmallModels,
 
 def test_a_real_phone_has_no_label(adb_environment: AdbServer, tmp_path: Path) -> None:
     """Without the properties of an emulator nothing is called simulated."""
-    real = {name: value for name, value in PIXEL.properties.items() if name not in ("ro.boot.qemu", "ro.hardware")}
+    emulators = ("ro.boot.qemu", "ro.hardware", "ro.build.fingerprint", "ro.product.name")
+    real = {name: value for name, value in PIXEL.properties.items() if name not in emulators}
+    real["ro.product.name"] = "shiba"
     with EmulatedPhone(tmp_path / "phone", replace(PIXEL, properties=real)) as phone:
         adb_environment.connect(phone.address)
         with open_device(f"android:{phone.address}") as device:
