@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.errors import UsageError
 from harness.records.tolerated import Tolerated
@@ -53,7 +53,8 @@ class Protocol(Section):
 
     At least `warmup` inferences are not counted; after them as many more as it takes until the latency is stationary. Then
     at least `runs` are counted, up to `max_runs` while the 95 % interval of the median reaches further than `interval` from
-    it. `rounds` times each variant has its turn, in a balanced order drawn by `seed`, or anew for each session without one. With `duration_s`
+    it. `rounds` times each variant has its turn, in a balanced order drawn by `seed`, or anew for each session without one. With
+    `decide` (a fraction, or `"5 %"`) there are more rounds, up to `max_rounds`, while a change by so much could not be told. With `duration_s`
     inferences follow one another for that long instead: throughput under heat is what is measured then.
     With `memory_pass` memory is read in a pass of its own, whose output is the golden check before timing; without, both are
     those of the timed pass.
@@ -66,6 +67,8 @@ class Protocol(Section):
     interval: float = Field(default=0.02, gt=0, lt=1)
     threads: int = Field(default=2, ge=1, le=64)
     rounds: int = Field(default=1, ge=1, le=1000)
+    max_rounds: int = Field(default=0, ge=0, le=1000)
+    decide: float | None = Field(default=None, gt=0, lt=1)
     seed: int | None = None
     duration_s: float | None = Field(default=None, ge=1)
     memory_pass: bool = True
@@ -74,10 +77,22 @@ class Protocol(Section):
     pins: Pins = Pins()
     tolerated: Tolerated = Tolerated()
 
+    @field_validator("decide", mode="before")
+    @classmethod
+    def _percent(cls, value: object) -> object:
+        """`"5 %"` as 0.05; anything else is for the type to refuse."""
+        number = value.strip().removesuffix("%") if isinstance(value, str) and value.strip().endswith("%") else None
+        try:
+            return value if number is None else float(number) / 100
+        except ValueError:
+            return value
+
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:
         if self.max_runs and self.max_runs < self.runs:
             raise ValueError(f"'max_runs' ({self.max_runs}) is less than 'runs' ({self.runs})")
+        if self.decide is not None and self.max_rounds <= self.rounds:
+            raise ValueError(f"'decide' needs 'max_rounds' above 'rounds' ({self.rounds})")
         if self.conditions.screen == "off" and self.pins.stay_awake:
             raise ValueError("'conditions.screen' waits for what 'pins.stay_awake' prevents: one of the two must go")
         if self.conditions.airplane_mode is False and self.pins.airplane_mode:
@@ -116,6 +131,8 @@ PROTOCOLS: dict[str, Protocol] = {
         runs=200,
         max_runs=1000,
         rounds=5,
+        max_rounds=15,
+        decide=0.05,
         conditions=Wanted(
             max_temperature_c=38, cool_down_c=2, max_thermal_status=0, min_battery_percent=25, screen="on", max_load=20
         ),

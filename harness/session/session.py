@@ -29,6 +29,7 @@ from harness.protocol import Protocol
 from harness.records.delivery import delivering, send_leftovers
 from harness.records.run import DeviceInfo, Run
 from harness.records.store import Store
+from harness.session.decided import undecided
 from harness.session.measurement import Keeps, Turn, measure_variant
 from harness.session.order import Contender, contenders, turns
 
@@ -265,6 +266,9 @@ class _Session:
                             skipped,
                         )
                         left.pop(0)
+                        if not left:
+                            left = self._more(name, runs, number)
+                            total += len(left)
             except DeviceLost as error:
                 if not left:
                     break  # lost while it was left: all is measured, and what it could not take back the next start repairs
@@ -287,6 +291,24 @@ class _Session:
                 skipped.append(self._given_up(name, str(error), error))
                 break
         return SessionResult(runs=tuple(runs), skipped=tuple(skipped))
+
+    def _more(self, name: str, runs: list[Run], last: int) -> list[tuple[int, Contender]]:
+        """Another round of what cannot be decided yet, while the protocol allows one; at the limit it is told."""
+        plan = self.protocol
+        if plan.decide is None or not runs or runs[-1].metric != "latency":
+            return []
+        open_ = undecided(runs, plan.decide)
+        again = [entry for entry in self.entries if entry.variant.id in open_]
+        if not again:
+            return []
+        if last + 1 >= plan.max_rounds:
+            variant, why = next(iter(open_.items()))
+            log.warning(
+                "%s: %g %% cannot be decided for %d variants after %d rounds, the limit; the first, %s: %s",
+                *(name, plan.decide * 100, len(open_), last + 1, variant, why),
+            )
+            return []
+        return [(last + 1, entry) for _, entry in turns(again, 2, self.seed + last)][: len(again)]
 
     def _turn(
         self, device: Device, name: str, entry: Contender, turn: Turn, runs: list[Run], skipped: list[Skipped]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -449,6 +450,38 @@ def test_a_wrong_protocol_file_is_one_sentence(tmp_path: Path, text: str, words:
         protocol_named(str(path))
     assert words in str(caught.value)
     assert "own.toml" in str(caught.value)
+
+
+def test_a_session_goes_on_until_it_is_decided(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A steady device needs no more rounds than are asked; on one whose runs differ by 20 % they go on to the limit, which is told."""
+    plan = Protocol(name="p", warmup=1, runs=20, rounds=3, max_rounds=7, decide=0.05, memory_pass=False)
+    monkeypatch.setattr("harness.session.decided.grade", lambda verdict: "ok")  # the bench gives no outputs
+    steady = measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch)
+    assert [run.round for run in steady.runs] == [0, 1, 2]
+    draw = np.random.default_rng(5)
+    levels = np.exp(draw.normal(0, 0.2, 50))
+    wild = Bench(VirtualClock(), latency_ns=lambda n: int(1e7 * levels[n // 31]))
+    with caplog.at_level(logging.WARNING):
+        found = measured_on(wild, bundle, plan, monkeypatch)
+    assert [run.round for run in found.runs] == list(range(7))
+    assert (
+        "5 % cannot be decided for 1 variants after 7 rounds, the limit; the first, tflite-fp32: its interval"
+        in caplog.text
+    )
+
+
+@pytest.mark.parametrize(("text", "value"), [('"5 %"', 0.05), ('"2.5%"', 0.025), ("0.1", 0.1)])
+def test_what_is_to_be_decided_is_a_percentage(text: str, value: float, tmp_path: Path) -> None:
+    """As people write it, or as a fraction; nonsense and a limit below the rounds are sentences."""
+    path = tmp_path / "own.toml"
+    path.write_text(f"warmup = 1\nruns = 5\nmax_rounds = 9\ndecide = {text}\n")
+    assert protocol_named(str(path)).decide == pytest.approx(value)
+    for wrong in ('decide = "much"\nmax_rounds = 9', 'decide = "5 %"'):
+        path.write_text(f"warmup = 1\nruns = 5\n{wrong}\n")
+        with pytest.raises(UsageError, match="decide"):
+            protocol_named(str(path))
 
 
 def test_a_protocol_extends_another(tmp_path: Path) -> None:

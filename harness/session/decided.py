@@ -1,0 +1,29 @@
+"""Whether a session can stop: what its protocol wants decided is, or its limit of rounds is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.analysis.comparison import compare_builds
+from harness.analysis.gate import decide
+from harness.analysis.verdict import grade
+from harness.records.run import Run
+from harness.statistics import level_of_rounds
+
+
+def undecided(runs: Sequence[Run], limit: float) -> dict[str, str]:
+    """Variants of one device of which a change by `limit` could not be told yet, each with what is known.
+
+    With a baseline measured in turns that is what the gate says of the two; else the interval of the variant's level over its rounds.
+    """
+    good = [run for run in runs if grade(run.verdict) == "ok" and run.metric == "latency" and run.latency_ns]
+    if any(run.baseline for run in good):
+        decisions = decide(compare_builds(good), limit)
+        return {entry.comparison.variant: entry.why for entry in decisions if entry.outcome == "not precise enough"}
+    found = {}
+    for variant in dict.fromkeys(run.variant for run in good):
+        level = level_of_rounds([run.latency_ns for run in good if run.variant == variant])
+        reach = level.high / level.value - 1
+        if reach > limit:
+            found[variant] = f"its interval reaches {reach:.1%} from its level"
+    return found
