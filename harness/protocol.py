@@ -36,6 +36,9 @@ class Wanted(Section):
     wait_s: float = Field(default=900, gt=0)
 
 
+Cores = Literal["little", "middle", "big"]
+
+
 class Pins(Section):
     """What is set on a phone while it is measured, and set back on any end."""
 
@@ -49,7 +52,7 @@ class Pins(Section):
 
 
 class Protocol(Section):
-    """How the variants of a bundle are measured, `threads` threads each.
+    """How the variants of a bundle are measured, `threads` threads each, on Android in shell mode kept on the `cores` of one cluster.
 
     At least `warmup` inferences are not counted; after them as many more as it takes until the latency is stationary. Then
     at least `runs` are counted, up to `max_runs` while the 95 % interval of the median reaches further than `interval` from
@@ -66,6 +69,7 @@ class Protocol(Section):
     max_runs: int = Field(default=0, ge=0)
     interval: float = Field(default=0.02, gt=0, lt=1)
     threads: int = Field(default=2, ge=1, le=64)
+    cores: Cores | None = None
     rounds: int = Field(default=1, ge=1, le=1000)
     max_rounds: int = Field(default=0, ge=0, le=1000)
     decide: float | None = Field(default=None, gt=0, lt=1)

@@ -16,7 +16,9 @@ def undecided(runs: Sequence[Run], limit: float) -> dict[str, str]:
 
     With a baseline measured in turns that is what the gate says of the two; else the interval of the variant's level over its rounds.
     """
-    good = [run for run in runs if grade(run.verdict) == "ok" and run.metric == "latency" and run.latency_ns]
+    good = [
+        run for run in runs if grade(run.verdict) == "ok" and run.metric == "latency" and min(run.latency_ns, default=0)
+    ]
     if any(run.baseline for run in good):
         decisions = decide(compare_builds(good), limit)
         return {entry.comparison.variant: entry.why for entry in decisions if entry.outcome == "not precise enough"}

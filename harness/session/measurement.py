@@ -18,8 +18,8 @@ from harness.analysis.processor_use import together
 from harness.analysis.throttling import COUNTER
 from harness.analysis.verdict import check_golden, judged
 from harness.clock import Clock
-from harness.devices.base import Device, Enduring, Measured, Request, SelfPaced, Wakeable
-from harness.errors import UsageError
+from harness.devices.base import Device, Enduring, Holding, Measured, Request, SelfPaced, Wakeable
+from harness.errors import DeviceError, UsageError
 from harness.protocol import Protocol, Wanted
 from harness.records.pictures import Picture, pictures_of
 from harness.records.run import Conditions, GoldenResult, ProtocolInfo, Run, Sample
@@ -76,7 +76,12 @@ def measure_variant(
         warmup=plan.warmup,
         runs=plan.runs,
         timeout_s=plan.timeout_s,
+        cores=plan.cores,
     )
+    if plan.cores is not None and not (isinstance(device, Holding) and device.holds_cores):
+        raise DeviceError(
+            f"{device.info.kind} cannot keep a benchmark on its {plan.cores} cores; leave 'cores' out of the protocol, or measure with '-d android'."
+        )
     before_pass: Measured | None = None
     paced = isinstance(device, SelfPaced) or device.metric == "instructions"
     if plan.memory_pass and not paced:

@@ -33,7 +33,14 @@ PHONE_PATH = re.compile(r"(?<![\w/.-])/(?=(data|sys|proc|storage)/)")
 INNER = re.compile(r"(?s)\A\( .*\n\); edge")  # what the harness asks for, without the line that tells its status
 FRAME = struct.Struct("<BI")
 STDOUT, STDERR, EXIT = 1, 2, 3
-TOOLS = ("mkdir", "chmod", "rm", "grep", "mv", "flock")  # what a phone's toybox has too, and the harness uses
+TOOLS = (
+    "mkdir",
+    "chmod",
+    "rm",
+    "grep",
+    "mv",
+    "flock",
+)  # with taskset below  # what a phone's toybox has too, and the harness uses
 STARTUP = r"""
 command_not_found_handle() {
     printf '%s\n' "$*" >> "$PHONE_UNKNOWN"
@@ -117,6 +124,11 @@ input() {
 sync() { :; }
 am() { [ "$1" = force-stop ] || command_not_found_handle am "$@"; }
 pidof() { echo 4711; }
+taskset() {  # of this computer's CPUs: a program of the phone runs here
+    local mask="$1"
+    shift
+    "$HOST_TASKSET" -p "$mask" "$BASHPID" > /dev/null && "$@"
+}
 sleep() { ran 5 95; }
 times() { printf '0m0.02s 0m0.01s\n%s\n' "${PHONE_OWN:-0m1.00s 0m0.20s}"; }
 ran() {  # hundredths of a second that two CPUs were busy and idle: the kernel's counters go on
@@ -190,6 +202,7 @@ class Shell:
             "HOST_CAT": program("cat"),
             "HOST_CP": program("cp"),
             "HOST_SLEEP": program("sleep"),
+            "HOST_TASKSET": program("taskset"),
             "PHONE_ANDROID_ID": android_id,
             "HOST_SHA256SUM": program("sha256sum"),
             "HOST_QEMU": program("qemu-aarch64"),

@@ -84,7 +84,9 @@ def chosen_app() -> Path:
 
 
 class AndroidApp(Android):
-    """As `Android`, but our app measures; it is installed unless exactly this APK is."""
+    """As `Android`, but our app measures; it is installed unless exactly this APK is. Where its threads run is Android's to say."""
+
+    holds_cores = False
 
     def __init__(self, serial: str, app: Path) -> None:
         super().__init__(serial)

@@ -19,6 +19,7 @@ from builder import process
 from builder.bundle import Variant, file_sha256
 from harness.cache import state_root
 from harness.devices.android.adb import Adb, Listed, listed_devices, words
+from harness.devices.android.cores import cluster_of
 from harness.devices.android.files import pull_verified, push_verified, remove
 from harness.devices.android.identity import identity_of
 from harness.devices.android.journal import Journal
@@ -95,6 +96,7 @@ class Android:
     """An Android device, known by itself and not by its address; used by one harness at a time, by locks that free themselves."""
 
     metric: Literal["latency", "instructions"] = "latency"
+    holds_cores: bool = True
 
     def __init__(self, serial: str) -> None:
         self._adb = Adb(serial)
@@ -198,6 +200,9 @@ class Android:
             warmup=request.warmup,
             runs=request.runs,
         )
+        cluster = cluster_of(self._adb, request.cores) if request.cores is not None else None
+        if cluster is not None:
+            start = ["taskset", cluster.mask, *start]
         try:
             printed = self._adb.shell(
                 f"cd {words(folder)} || exit; {counted(words(*start))}",
@@ -213,6 +218,11 @@ class Android:
         if printed.status:
             raise DeviceError(
                 f"the runner on {self._adb.serial} gave a result but ended with status {printed.status}; run again."
+            )
+        if cluster is not None and set(result.cpus) != set(cluster.cpus):
+            raise DeviceError(
+                f"{self._adb.serial} let the runner run on CPUs {' '.join(map(str, result.cpus))} and not on {' '.join(map(str, cluster.cpus))}, its "
+                f"{request.cores} cores; its cpusets do not allow them: leave 'cores' out of the protocol."
             )
         if len(result.latency_ns) != request.runs or result.threads != request.threads:
             raise DeviceError(
