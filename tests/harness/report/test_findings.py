@@ -59,6 +59,8 @@ def test_compare_in_every_form(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["check", path, "--max-regression", "3%", "--format", "markdown"]) == 5
     printed = capsys.readouterr().out
     assert "against the baseline | regression: +8.0%" in printed
+    assert main(["compare", path]) == 0
+    assert "slower, 6 paired rounds" in capsys.readouterr().out
     both = stored(tmp_path / "both.jsonl", *rounds(0, variant="a"), *rounds(0, factor=1.05, variant="b"))
     for form in ("markdown", "html", "junit"):
         assert main(["compare", both, "--format", form]) == 0
