@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 
 from harness.analysis.comparison import compare_builds
 from harness.analysis.gate import decide
 from harness.analysis.verdict import grade
 from harness.records.run import Run
 from harness.statistics import level_of_rounds
+from harness.statistics.levels import two_levels
 
 
 def undecided(runs: Sequence[Run], limit: float) -> dict[str, str]:
@@ -21,11 +23,26 @@ def undecided(runs: Sequence[Run], limit: float) -> dict[str, str]:
     ]
     if any(run.baseline for run in good):
         decisions = decide(compare_builds(good), limit)
-        return {entry.comparison.variant: entry.why for entry in decisions if entry.outcome == "not precise enough"}
+        return {
+            entry.comparison.variant: entry.why + mixed(good, entry.comparison.variant)
+            for entry in decisions
+            if entry.outcome == "not precise enough"
+        }
     found = {}
     for variant in dict.fromkeys(run.variant for run in good):
         level = level_of_rounds([run.latency_ns for run in good if run.variant == variant])
         reach = level.high / level.value - 1
         if reach > limit:
-            found[variant] = f"its interval reaches {reach:.1%} from its level"
+            found[variant] = f"its interval reaches {reach:.1%} from its level{mixed(good, variant)}"
     return found
+
+
+def mixed(runs: Sequence[Run], variant: str) -> str:
+    """Half a sentence where rounds lie on two levels: more of them do not help, holding them on one does."""
+    levels = two_levels([median(run.latency_ns) for run in runs if run.variant == variant and not run.baseline])
+    if levels is None:
+        return ""
+    return (
+        f"; its rounds lie on two levels, {levels[0] / 1e6:.3g} and {levels[1] / 1e6:.3g} ms, as by a big and a middle core: set 'cores' in the "
+        "protocol"
+    )

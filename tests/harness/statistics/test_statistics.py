@@ -25,6 +25,7 @@ from harness.statistics import (
     summarize,
 )
 from harness.statistics.interval import quantile_interval
+from harness.statistics.levels import two_levels
 
 SAMPLES = st.lists(st.integers(1, 10**12), min_size=1, max_size=60)
 
@@ -242,3 +243,19 @@ def test_sessions_are_a_level_of_their_own() -> None:
     assert 180 <= sum(ratio.low <= 1 <= ratio.high for ratio in found) <= 198
     alone = ratio_of_sessions([night()], [night()])
     assert (alone.basis, alone.verdict, alone.missing) == ("too few sessions", "undecided", 3)
+
+
+@pytest.mark.parametrize(
+    ("medians", "levels"),
+    [
+        ([8.0, 8.5, 8.01, 8.52, 8.02, 8.49], (8.01, 8.5)),
+        ([8.0, 8.05, 8.1, 8.15, 8.2, 8.25], None),  # noise
+        ([8.0, 8.01, 8.02, 8.01, 9.0], None),  # one round that something disturbed
+        ([8.0, 8.001, 8.01, 8.011], None),  # too near
+        ([8.0, 9.0], None),
+        ([0.0, 0.0, 1.0, 1.0], None),
+    ],
+)
+def test_two_levels(medians: list[float], levels: tuple[float, float] | None) -> None:
+    """Two groups of rounds with a clear gap between; noise and a single stray round are none."""
+    assert two_levels(medians) == levels
