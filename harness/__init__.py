@@ -51,13 +51,15 @@ def measure(
 
 
 def compare(base: str, new: str | None = None) -> tuple[Comparison, ...]:
-    """Last measurements of two stores (path or URL) against one another; of one store, its variants against the first.
+    """Last measurements of two stores (path or URL) against one another; of one store, the two builds that its newest sessions measured in
+    turns, else its variants against the first.
 
     Raises UsageError and StoreError.
     """
-    from harness.analysis.comparison import compare_runs, compare_variants
+    from harness.analysis.comparison import compare_builds, compare_runs, compare_variants
     from harness.records.store import stored_runs
 
     if new is None:
-        return compare_variants(stored_runs(base))
+        runs = stored_runs(base)
+        return compare_builds(runs) or compare_variants(runs)
     return compare_runs(stored_runs(base), stored_runs(new))

@@ -52,6 +52,12 @@ def build_parser() -> Parser:
         help="bundle directory or .zip, or an .apk, .aab, .aar or .ipa that carries one",
     )
     measure.add_argument(
+        "new",
+        metavar="NEW",
+        nargs="?",
+        help="a second build: both are measured in turns, the first as the baseline of this one",
+    )
+    measure.add_argument(
         "-d",
         "--device",
         action="append",
@@ -71,6 +77,9 @@ def build_parser() -> Parser:
         default="runs.sqlite",
         metavar="RUNS",
         help="where records go: FILE.sqlite, FILE.jsonl or a database URL",
+    )
+    measure.add_argument(
+        "--variant", action="append", default=[], metavar="ID", help="only this variant; may be repeated (default: all)"
     )
     measure.add_argument(
         "--resume", action="store_true", help="go on with the last session of this bundle and protocol in the store"
@@ -117,7 +126,9 @@ def build_parser() -> Parser:
     )
     check.add_argument("--baseline", metavar="RUNS", help="also fail (5) when a variant is slower than in these runs")
     check.add_argument(
-        "--max-regression", metavar="PERCENT", help="the slow-down against --baseline that still passes, e.g. 3%%"
+        "--max-regression",
+        metavar="PERCENT",
+        help="the slow-down that still passes, e.g. 3%%: against --baseline, or the first build of 'harness run BASE NEW'",
     )
     report = command(
         "report", "write a report of the latest runs", "harness report runs.sqlite -o report.html", json=False
@@ -140,6 +151,11 @@ def build_parser() -> Parser:
     compare.add_argument(
         "new", metavar="NEW", nargs="?", help="runs after it; without it variants of BASE are compared"
     )
+    for judge in (check, compare):
+        judge.add_argument(
+            "--format", choices=["table", "markdown", "html", "junit"], default="table", help="(default: table)"
+        )
+        judge.add_argument("-o", "--output", metavar="FILE", help="where a --format goes (default: stdout)")
     compare.add_argument(
         "--parity",
         action="store_true",
@@ -153,6 +169,12 @@ def build_parser() -> Parser:
     rank.add_argument("runs", metavar="RUNS", help="what 'harness run -o' wrote")
     rank.add_argument("bundle", metavar="BUNDLE", help="the bundle that was measured")
     rank.add_argument("-o", "--output", required=True, metavar="DIR", help="where the ranked bundle goes")
+    serve = command("serve", "show a store as a lab's page, read-only", "harness serve runs.sqlite", json=False)
+    serve.add_argument("runs", metavar="RUNS", help="what 'harness run -o' wrote, or a database URL")
+    serve.add_argument(
+        "--host", default="127.0.0.1", help="who may look: 0.0.0.0 is everybody who reaches this computer"
+    )
+    serve.add_argument("--port", type=int, default=8700, metavar="N", help="(default: 8700; 0: any that is free)")
     return parser
 
 

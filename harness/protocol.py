@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from builder.suggest import did_you_mean
 from harness.errors import UsageError
@@ -46,6 +46,9 @@ class Wanted(Section):
     """Seconds to wait for the conditions. After that, the variant is not measured and the session says why."""
 
 
+Cores = Literal["little", "middle", "big"]
+
+
 class Pins(Section):
     """What is set on a phone while it is measured, and set back on any end."""
 
@@ -62,11 +65,12 @@ class Pins(Section):
 
 
 class Protocol(Section):
-    """How the variants of a bundle are measured, `threads` threads each.
+    """How the variants of a bundle are measured, `threads` threads each, on Android in shell mode kept on the `cores` of one cluster.
 
     At least `warmup` inferences are not counted; after them as many more as it takes until the latency is stationary. Then
     at least `runs` are counted, up to `max_runs` while the 95 % interval of the median reaches further than `interval` from
-    it. `rounds` times each variant has its turn, in an order drawn by `seed` anew for each round. With `duration_s`
+    it. `rounds` times each variant has its turn, in a balanced order drawn by `seed`, or anew for each session without one. With
+    `decide` (a fraction, or `"5 %"`) there are more rounds, up to `max_rounds`, while a change by so much could not be told. With `duration_s`
     inferences follow one another for that long instead: throughput under heat is what is measured then.
     With `memory_pass` memory is read in a pass of its own, whose output is the golden check before timing; without, both are
     those of the timed pass.
@@ -84,10 +88,16 @@ class Protocol(Section):
     """Counting goes on while the 95 % interval of the median reaches further from it than this part."""
     threads: int = Field(default=2, ge=1, le=64)
     """Threads of the runtime."""
+    cores: Cores | None = None
+    """The cluster of CPUs that the threads are held on, in shell mode."""
     rounds: int = Field(default=1, ge=1, le=1000)
     """How many times each variant has its turn."""
-    seed: int = 0
-    """The seed of the order of variants in each round."""
+    max_rounds: int = Field(default=0, ge=0, le=1000)
+    """Rounds at the most, while `decide` is not reached; 0 means `rounds`."""
+    decide: float | None = Field(default=None, gt=0, lt=1)
+    """Go on until a change of this part can be told from none, for example `"5 %"`."""
+    seed: int | None = None
+    """The seed of the orders of variants; without it each session draws its own."""
     duration_s: float | None = Field(default=None, ge=1)
     """Run for that many seconds instead of a number of inferences: throughput under heat."""
     memory_pass: bool = True
@@ -101,10 +111,22 @@ class Protocol(Section):
     tolerated: Tolerated = Tolerated()
     """What share of a session's runs may be bad before the session is."""
 
+    @field_validator("decide", mode="before")
+    @classmethod
+    def _percent(cls, value: object) -> object:
+        """`"5 %"` as 0.05; anything else is for the type to refuse."""
+        number = value.strip().removesuffix("%") if isinstance(value, str) and value.strip().endswith("%") else None
+        try:
+            return value if number is None else float(number) / 100
+        except ValueError:
+            return value
+
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:
         if self.max_runs and self.max_runs < self.runs:
             raise ValueError(f"'max_runs' ({self.max_runs}) is less than 'runs' ({self.runs})")
+        if self.decide is not None and self.max_rounds <= self.rounds:
+            raise ValueError(f"'decide' needs 'max_rounds' above 'rounds' ({self.rounds})")
         if self.conditions.screen == "off" and self.pins.stay_awake:
             raise ValueError("'conditions.screen' waits for what 'pins.stay_awake' prevents: one of the two must go")
         if self.conditions.airplane_mode is False and self.pins.airplane_mode:
@@ -143,6 +165,8 @@ PROTOCOLS: dict[str, Protocol] = {
         runs=200,
         max_runs=1000,
         rounds=5,
+        max_rounds=15,
+        decide=0.05,
         conditions=Wanted(
             max_temperature_c=38, cool_down_c=2, max_thermal_status=0, min_battery_percent=25, screen="on", max_load=20
         ),
@@ -176,12 +200,26 @@ def _protocol_in(path: Path) -> Protocol:
         raise UsageError(f"{path} does not exist; name a protocol ({', '.join(PROTOCOLS)}) or a .toml file.") from error
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}.") from error
+    base = raw.pop("extends", None)
+    if base is not None:
+        if base not in PROTOCOLS:
+            raise UsageError(f"{path}: extends: {base!r} is none of {', '.join(PROTOCOLS)}.")
+        raw = _over(PROTOCOLS[base].model_dump(exclude={"name"}), raw)
     try:
         return Protocol.model_validate({"name": path.stem, **raw})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{path}: {_said(first['type'], first['msg'], where)}") from error
+
+
+def _over(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """What a file says over what it extends, section by section."""
+    merged = dict(base)
+    for key, value in own.items():
+        below = merged.get(key)
+        merged[key] = _over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
 
 
 def _said(kind: str, message: str, where: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from harness.analysis.grouping import Group, device_label, groups
+from harness.analysis.nights import Nights, nights, ratio_of_groups
 from harness.analysis.session_verdict import session_verdict
 from harness.analysis.verdict import clock_ceiling
 from harness.errors import UsageError
@@ -41,6 +42,11 @@ class Comparison:
             return f"not comparable: {self.refused}"
         if self.ratio is not None:
             said: str = self.ratio.verdict
+            if said == "undecided":
+                return (
+                    f"undecided: how sessions differ is not known; measure {self.ratio.missing} more, or both builds in one session "
+                    "('harness run BASE NEW')"
+                )
             if said != "no significant difference" and self.base.variant_sha256 == self.new.variant_sha256:
                 return f"{said} (the same artifact: only the conditions differ)"
             if said != "no significant difference" and self.ratio.basis == "one run":
@@ -53,7 +59,9 @@ class Comparison:
 
 def compare_runs(base: Iterable[Run], new: Iterable[Run]) -> tuple[Comparison, ...]:
     """Every variant and device that both sides measured; p-values corrected for their number by Holm. Raises UsageError for none."""
+    base, new = list(base), list(new)
     before, after = groups(base), groups(new)
+    history = nights([*base, *new])
     if not before or not after:
         raise UsageError(
             f"there is nothing to compare: {'BASE' if not before else 'NEW'} holds no runs; measure with 'harness run'."
@@ -64,9 +72,21 @@ def compare_runs(base: Iterable[Run], new: Iterable[Run]) -> tuple[Comparison, .
         same_device = [candidate for candidate in same_variant if candidate.device == group.device]
         same_kind = [candidate for candidate in same_device if candidate.sustained == group.sustained]
         if same_variant:
-            found.append(compare_groups((same_kind or same_device or same_variant)[0], group))
+            found.append(compare_groups((same_kind or same_device or same_variant)[0], group, history))
     if not found:
         raise UsageError(f"BASE and NEW share no variant: {_variants(before)} there, {_variants(after)} here.")
+    return corrected(found)
+
+
+def compare_builds(runs: Iterable[Run]) -> tuple[Comparison, ...]:
+    """The two builds that the newest session of each device measured in turns. Empty where none did."""
+    every = list(runs)
+    before = {(group.variant, group.device, group.sustained): group for group in groups(every, baseline=True)}
+    found = []
+    for group in groups(every):
+        base = before.get((group.variant, group.device, group.sustained))
+        if base is not None and base.last.session == group.last.session:
+            found.append(compare_groups(base, group))
     return corrected(found)
 
 
@@ -94,7 +114,7 @@ def corrected(found: Iterable[Comparison]) -> tuple[Comparison, ...]:
     return tuple(entries)
 
 
-def compare_groups(base: Group, new: Group) -> Comparison:
+def compare_groups(base: Group, new: Group, history: Nights | None = None) -> Comparison:
     """One comparison, of sides whose newest sessions are ok. Rounds that their protocols tolerate and runs of earlier sessions that are not
     ok are left out and named; rounds that both sides measured in one session are paired."""
     good = [[run for run in group.runs if run.verdict.grade == "ok"] for group in (base, new)]
@@ -124,7 +144,13 @@ def compare_groups(base: Group, new: Group) -> Comparison:
         return replace(entry, instructions=(int(before.value), int(after.value)))
     if not all(run.latency_ns and all(run.latency_ns) for side in good for run in side):
         return replace(entry, refused="a run has no or zero latencies")
-    return replace(entry, ratio=_ratio(*good))
+    if _of_one_session(*good) or len(good[0]) == len(good[1]) == 1:
+        return replace(entry, ratio=_ratio(*good))
+    return replace(entry, ratio=ratio_of_groups(base, new, history or {}))
+
+
+def _of_one_session(base: list[Run], new: list[Run]) -> bool:
+    return base[-1].session is not None and base[-1].session == new[-1].session
 
 
 def _ratio(base: list[Run], new: list[Run]) -> Ratio:
@@ -181,6 +207,10 @@ def _different_state(base: Run, new: Run) -> str | None:
     first, second = base.conditions_start.temperature_c, new.conditions_start.temperature_c
     if (first.value is None) != (second.value is None):
         return f"a start temperature is unknown ({first.reason or second.reason})"
+    of = [run.conditions_start.temperature_of for run in (base, new)]
+    sources = [(told.value or "").partition(" ")[0] for told in of if told is not None]
+    if len(sources) == 2 and sources[0] != sources[1]:
+        return f"different sensors of the temperature: {sources[0]} and {sources[1]}"
     if first.value is not None and second.value is not None and abs(first.value - second.value) > TEMPERATURE_BAND_C:
         return (
             f"different temperature: {first.value:.1f} and {second.value:.1f} °C at the start, "

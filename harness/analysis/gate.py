@@ -48,6 +48,12 @@ def _decision(entry: Comparison, limit: float) -> Decision:
     ratio = entry.ratio
     assert ratio is not None  # the third of the three forms of a comparison
     span = f"{ratio.value - 1:+.1%} ({ratio.low - 1:+.1%} to {ratio.high - 1:+.1%})"
+    if ratio.basis == "too few sessions":
+        why = (
+            f"{span}, and how sessions differ is not known; measure {ratio.missing} more sessions of either build, or both in one "
+            "session ('harness run BASE NEW')"
+        )
+        return Decision(comparison=entry, outcome="not precise enough", why=why)
     if ratio.basis == "one run":
         why = f"{span} from one run a side, which does not tell how runs differ; measure several rounds"
         return Decision(comparison=entry, outcome="not precise enough", why=why)

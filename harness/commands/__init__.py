@@ -12,6 +12,7 @@ from harness.commands.farm import farm
 from harness.commands.rank import rank
 from harness.commands.report import report, show
 from harness.commands.run import run
+from harness.commands.serve import serve
 from harness.commands.worker import worker
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
@@ -25,4 +26,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "worker": worker,
     "farm": farm,
     "rank": rank,
+    "serve": serve,
 }

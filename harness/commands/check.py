@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from builder.command_line import print_document
-from harness.commands.console import stdout_console
+from harness.commands.console import stdout_console, write_findings
 from harness.errors import MeasurementError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -19,9 +19,8 @@ def check(args: argparse.Namespace) -> int:
     from harness.analysis.session_verdict import session_verdicts
     from harness.records.store import stored_runs
 
-    if (args.baseline is None) != (args.max_regression is None):
-        missing = "--baseline RUNS" if args.baseline is None else "--max-regression PERCENT, e.g. 3%"
-        raise UsageError(f"a check against a baseline needs both: add {missing}.")
+    if args.baseline is not None and args.max_regression is None:
+        raise UsageError("a check against a baseline needs a limit: add --max-regression PERCENT, e.g. 3%.")
     limit = None if args.max_regression is None else fraction(args.max_regression)
     every = stored_runs(args.runs)
     verdicts = session_verdicts(every)
@@ -31,10 +30,15 @@ def check(args: argparse.Namespace) -> int:
         )
     decisions: tuple[Decision, ...] = ()
     if limit is not None:
-        from harness.analysis.comparison import compare_runs
+        from harness.analysis.comparison import compare_builds, compare_runs
         from harness.analysis.gate import decide
 
-        decisions = decide(compare_runs(stored_runs(args.baseline), every), limit)
+        found = compare_runs(stored_runs(args.baseline), every) if args.baseline is not None else compare_builds(every)
+        if not found:
+            raise UsageError(
+                f"{args.runs} holds no two builds that were measured in turns: add --baseline RUNS, or measure with 'harness run BASE NEW'."
+            )
+        decisions = decide(found, limit)
     from harness.report.verdicts import verdict_json, verdicts_table
 
     if args.json:
@@ -44,6 +48,10 @@ def check(args: argparse.Namespace) -> int:
             {"runs": [verdict_json(verdict) for verdict in verdicts]}
             | ({"baseline": decision_json(decisions)} if limit is not None else {})
         )
+    elif args.format != "table":
+        from harness.report.findings import of_decisions, of_verdicts
+
+        write_findings(args, f"harness check {args.runs}", [*of_verdicts(verdicts), *of_decisions(decisions)])
     else:
         stdout_console().print(verdicts_table(verdicts))
         if decisions:
@@ -78,6 +86,6 @@ def _fail_on_regression(decisions: tuple[Decision, ...], args: argparse.Namespac
     open_ = [entry for entry in decisions if entry.outcome != "within"]
     if open_:
         raise MeasurementError(
-            f"{len(open_)} of {len(decisions)} comparisons with {args.baseline} could not be decided; "
+            f"{len(open_)} of {len(decisions)} comparisons with {args.baseline or 'the older build'} could not be decided; "
             f"the first, {open_[0].comparison.variant} on {open_[0].comparison.device}, is {open_[0].outcome}: {open_[0].why}."
         )

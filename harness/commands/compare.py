@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from builder.command_line import print_document
-from harness.commands.console import say, stdout_console
+from harness.commands.console import say, stdout_console, write_findings
 from harness.errors import MeasurementError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -22,6 +22,11 @@ def compare(args: argparse.Namespace) -> int:
     found = harness.compare(args.base, args.new)
     if args.json:
         print_document(comparison_json(found))
+    elif args.format != "table":
+        from harness.report.findings import of_comparisons
+
+        title = f"harness compare {args.base} {args.new or ''}".strip()
+        write_findings(args, title, of_comparisons(found))
     else:
         stdout_console().print(comparison_table(found))
     refused = [entry for entry in found if entry.refused is not None]

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.records.run import Run
+    from harness.report.findings import Finding
     from harness.session.session import Step
 
 WIDE = 160  # columns where there is no terminal to ask: a log should not fold its tables
@@ -74,6 +75,18 @@ def record(entry: Run) -> dict[str, object]:
 def say(args: argparse.Namespace, text: str) -> None:
     if not args.quiet:
         print(text, file=sys.stderr)
+
+
+def write_findings(args: argparse.Namespace, title: str, findings: Sequence[Finding]) -> None:
+    """In the form that `--format` names, into `-o` or on stdout."""
+    from harness.report.findings import FORMS
+
+    text = FORMS[args.format](title, findings)
+    if args.output is None:
+        sys.stdout.write(text)
+        return
+    write_file(Path(args.output), text)
+    say(args, f"wrote {args.output}")
 
 
 def write_file(target: Path, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,11 @@ def run(args: argparse.Namespace) -> int:
     protocol = protocol_named(args.protocol)
     for name in args.device:
         device_kind(name.partition(":")[0])  # a wrong word must not leave an empty store behind
-    with opened_bundle(Path(args.bundle)) as bundle:
+    if args.new is not None and args.cluster is not None:
+        raise UsageError("two builds are measured in turns on this machine's devices only; leave --cluster or NEW out.")
+    with ExitStack() as stack:
+        bundle = stack.enter_context(opened_bundle(Path(args.new or args.bundle)))
+        baseline = stack.enter_context(opened_bundle(Path(args.bundle))) if args.new is not None else None
         store = open_store(args.output, create=not args.resume or args.cluster is not None)
         try:
             with Progress(args) as on_step:
@@ -33,10 +38,26 @@ def run(args: argparse.Namespace) -> int:
                     from harness.session.cluster import run_on_cluster
 
                     result = run_on_cluster(
-                        bundle, args.device, protocol, store, args.cluster, on_step, resume=args.resume
+                        bundle,
+                        args.device,
+                        protocol,
+                        store,
+                        args.cluster,
+                        on_step,
+                        resume=args.resume,
+                        variants=args.variant,
                     )
                 else:
-                    result = run_session(bundle, args.device, protocol, store, on_step, resume=args.resume)
+                    result = run_session(
+                        bundle,
+                        args.device,
+                        protocol,
+                        store,
+                        on_step,
+                        resume=args.resume,
+                        baseline=baseline,
+                        variants=args.variant,
+                    )
         finally:
             store.close()
     _show_result(args, result)
@@ -84,6 +105,11 @@ def _show_result(args: argparse.Namespace, result: SessionResult) -> None:
     if result.runs:
         print_runs(list(result.runs))
     out = stdout_console()
+    if args.new is not None:
+        from harness.analysis.comparison import compare_builds
+        from harness.report.comparison import comparison_table
+
+        out.print(comparison_table(compare_builds([*result.earlier, *result.runs])))
     for entry in result.skipped:
         what = "failed" if entry.failed else "not run"
         out.print(f"[yellow]{what}[/yellow]: {escape(entry.variant)} on {escape(entry.device)}: {escape(entry.reason)}")

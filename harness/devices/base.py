@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 from builder.bundle import Variant
-from harness.protocol import Pins
+from harness.protocol import Cores, Pins
 from harness.records.run import (
     Conditions,
     DeviceInfo,
@@ -36,6 +36,7 @@ class Request:
     warmup: int
     runs: int
     timeout_s: float
+    cores: Cores | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +111,13 @@ class Pinnable(Protocol):
     def pin(self, pins: Pins) -> AbstractContextManager[None]:
         """Set what `pins` names, and set it back on any end. Raises DeviceError."""
         ...
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """A device that knows clusters of CPUs; `holds_cores`: it can keep a benchmark on one."""
+
+    holds_cores: bool
 
 
 @runtime_checkable

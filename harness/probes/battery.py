@@ -6,6 +6,10 @@ from harness.probes.numbers import INTEGER, bounded
 from harness.records.run import Reading, TextReading
 
 STATUS = {2: "charging", 3: "discharging", 4: "not charging", 5: "full"}
+STOPPED = "its battery service was told to stop its updates; run 'adb shell dumpsys battery reset'"
+UPDATES_STOPPED = "(UPDATES STOPPED"
+EMPTIEST_MV = 2000  # of a cell that a phone can run on; a few services tell whole volts
+WHOLE_VOLTS = range(3, 10)
 SOURCES = {"AC powered": "AC", "USB powered": "USB", "Wireless powered": "wireless", "Dock powered": "dock"}
 
 
@@ -19,9 +23,22 @@ def battery_fields(text: str) -> dict[str, str]:
     return fields
 
 
+def no_battery(text: str, fields: dict[str, str]) -> str | None:
+    """Why the dump tells nothing of a battery: it is frozen, or there is none. TVs and boxes tell one of some millivolts."""
+    if UPDATES_STOPPED in text:
+        return STOPPED
+    voltage = fields.get("voltage", "")
+    millivolts = int(voltage) if INTEGER.fullmatch(voltage) else 0
+    if 0 < millivolts < EMPTIEST_MV and millivolts not in WHOLE_VOLTS:
+        return f"the device tells a battery of {millivolts} mV, which is none"
+    return None
+
+
 def battery_percent(text: str) -> Reading:
     """Charge in percent: `level` of `scale`."""
     fields = battery_fields(text)
+    if (reason := no_battery(text, fields)) is not None:
+        return Reading(unit="%", reason=reason)
     if fields.get("present") == "false":
         return Reading(unit="%", reason="the device says that no battery is present")
     level, scale = fields.get("level"), fields.get("scale", "100")
@@ -34,7 +51,10 @@ def battery_percent(text: str) -> Reading:
 
 def battery_temperature(text: str) -> Reading:
     """Temperature of the battery; the dump gives tenths of a degree. 0 is what a fuel gauge without a sensor gives."""
-    told = battery_fields(text).get("temperature")
+    fields = battery_fields(text)
+    if (reason := no_battery(text, fields)) is not None:
+        return Reading(unit="degC", reason=reason)
+    told = fields.get("temperature")
     if told is None:
         return Reading(unit="degC", reason="dumpsys battery tells no temperature")
     reading = bounded(told, unit="degC", what="battery temperature", low=-40, high=100, scale=0.1)
@@ -46,6 +66,8 @@ def battery_temperature(text: str) -> Reading:
 def charging(text: str) -> TextReading:
     """`charging (USB)`, `discharging`, `not charging (USB)`, `full (AC)`: the state and what powers the device."""
     fields = battery_fields(text)
+    if UPDATES_STOPPED in text:
+        return TextReading(reason=STOPPED)
     told = fields.get("status")
     if told is None:
         return TextReading(reason="dumpsys battery tells no status")

@@ -20,6 +20,8 @@ SAID = re.compile(r"^Headroom in 0 seconds:[ \t]*(\S+)[ \t]*$", re.MULTILINE)
 THRESHOLD = re.compile(
     r"TemperatureThreshold\{mType=(-?\d{1,3}), mName=([^,}]*), mHotThrottlingThresholds=\[([^\]\n]*)\]"
 )
+# as the HAL 2.0's own objects print themselves
+HAL_THRESHOLD = re.compile(r"\{\.type = ([A-Z_]{1,20}), \.name = ([^,}]*), \.hotThrottlingThresholds = \[([^\]\n]*)\]")
 
 
 def thermal_headroom(said: str, service: str) -> Reading:
@@ -33,8 +35,10 @@ def thermal_headroom(said: str, service: str) -> Reading:
 def _computed(service: str) -> Reading:
     severe = {
         name.strip(): text
-        for kind, name, values in THRESHOLD.findall(service)
-        if int(kind) == SKIN and len(hot := values.split(",")) > SEVERE and (text := hot[SEVERE].strip()) != "NaN"
+        for kind, name, values in (*THRESHOLD.findall(service), *HAL_THRESHOLD.findall(service))
+        if kind in (str(SKIN), "SKIN")
+        and len(hot := values.split(",")) > SEVERE
+        and (text := hot[SEVERE].strip()) != "NaN"
     }
     if not severe:
         reason = "its thermal service answers no headroom and prints no threshold of the skin for severe throttling"

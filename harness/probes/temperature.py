@@ -9,12 +9,29 @@ import re
 from dataclasses import dataclass
 
 from harness.probes.numbers import bounded
-from harness.records.run import Reading
+from harness.records.run import Reading, TextReading
 
 UNIT, STATUS_UNIT = "degC", "status"
 LOWEST_C, HIGHEST_C = -40.0, 150.0  # beyond these no phone works; silicon shuts down far below the upper one
-CPU, GPU, BATTERY, SKIN = 0, 1, 2, 3  # android.os.Temperature types
-PREFERRED = (SKIN, BATTERY, CPU)  # what the throttling policy watches first, and changes slowest
+CPU, GPU, BATTERY, SKIN, NPU, TPU, SOC = 0, 1, 2, 3, 9, 10, 13  # android.os.Temperature types
+DIE = (
+    CPU,
+    GPU,
+    NPU,
+    TPU,
+    SOC,
+)  # what is hot within a second of load, and cools as fast: no measure of the phone's state
+# zones of the kernel by name: the case that a hand feels, the battery, and what is no temperature (charge, volts and amperes)
+SKIN_ZONE = re.compile(r"(^|[-_])(skin|quiet|shell|case|xo|msm|back|front)([-_]|$)|^system_h$", re.IGNORECASE)
+BATTERY_ZONE = re.compile(
+    r"(^|[-_])(battery|batt|bat|mtktsbattery)([-_]|$)|^mtktsbattery$|^maxfg$|^bms$", re.IGNORECASE
+)
+DIE_ZONE = re.compile(
+    r"(^|[-_])(a?cpu|gpu|npu|nsp|tpu|big|little|mid|cluster|soc)([-_0-9]|$)|^mtktscpu$|^tsens|_thermal$", re.IGNORECASE
+)
+NO_ZONE = re.compile(r"^socd?$|(^|[-_])(ibat|vbat|bcl|vph|isense|lvl[0-9])([-_]|$)", re.IGNORECASE)
+OVERRIDDEN = "its thermal status is set by hand; run 'adb shell cmd thermalservice reset'"
+OVERRIDE = re.compile(r"^\s*IsStatusOverride:[ \t]*true[ \t]*$", re.MULTILINE)
 TEMPERATURE = re.compile(r"Temperature\{mValue=([^,}]*), mType=(-?\d{1,3}), mName=([^,}]*), mStatus=(-?\d{1,3})\}")
 STATUS = re.compile(r"^\s*Thermal Status:[ \t]*(\S*)[ \t]*$", re.MULTILINE)
 HAL = "Current temperatures from HAL:"
@@ -32,6 +49,8 @@ class Sensor:
 
 def thermal_status(text: str) -> Reading:
     """0 NONE, 1 LIGHT, 2 MODERATE, 3 SEVERE, 4 CRITICAL, 5 EMERGENCY, 6 SHUTDOWN."""
+    if OVERRIDE.search(text):
+        return Reading(unit=STATUS_UNIT, reason=OVERRIDDEN)
     found = STATUS.search(text)
     if found is None:
         return Reading(unit=STATUS_UNIT, reason="dumpsys thermalservice tells no thermal status")
@@ -80,19 +99,46 @@ def _zone(text: str, what: str) -> Reading:
     return bounded(str(value), unit=UNIT, what=what, low=LOWEST_C, high=HIGHEST_C)
 
 
-def device_temperature(service: list[Sensor], battery: Reading, zones: list[Sensor]) -> Reading:
-    """One temperature of the device: skin, battery or CPU of the thermal service, else the fuel gauge, else the hottest zone."""
-    for kind in PREFERRED:
-        values = [
-            sensor.reading.value for sensor in service if sensor.kind == kind and sensor.reading.value is not None
-        ]
-        if values:
-            return Reading(value=max(values), unit=UNIT)
-    if battery.value is not None:
-        return battery
-    hottest = max((sensor.reading.value for sensor in zones if sensor.reading.value is not None), default=None)
-    if hottest is not None:
-        return Reading(value=hottest, unit=UNIT)
-    reasons = [sensor.reading.reason for sensor in (*service, *zones) if sensor.reading.reason]
-    first = reasons[0] if reasons else NO_SERVICE
-    return Reading(unit=UNIT, reason=f"{first}; {battery.reason}; {len(zones)} thermal zones gave no temperature")
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """A temperature and what it is of: `skin VIRTUAL-SKIN`, `battery`."""
+
+    reading: Reading
+    of: TextReading
+
+
+def device_temperature(service: list[Sensor], battery: Reading, zones: list[Sensor]) -> Named:
+    """The phone's own: of the skin, else of the battery; never of the die, which says how hard it works and not how warm it is.
+
+    `battery` is what the battery's service tells. Of several sensors the warmest counts.
+    """
+    skin = [sensor for sensor in service if sensor.kind == SKIN]
+    cells = [sensor for sensor in service if sensor.kind == BATTERY]
+    named = [zone for zone in zones if not NO_ZONE.search(zone.name)]
+    chosen = _warmest("skin", skin)
+    if chosen is None and battery.value is not None:
+        chosen = Named(reading=battery, of=TextReading(value="battery"))
+    chosen = chosen or _warmest("battery", cells)
+    chosen = chosen or _warmest("skin", [zone for zone in named if SKIN_ZONE.search(zone.name)])
+    chosen = chosen or _warmest("battery", [zone for zone in named if BATTERY_ZONE.search(zone.name)])
+    if chosen is not None:
+        return chosen
+    reasons = [sensor.reading.reason for sensor in (*skin, *cells) if sensor.reading.reason]
+    why = f"{reasons[0] if reasons else NO_SERVICE}; {battery.reason}; none of {len(zones)} thermal zones is of the skin or the battery"
+    return Named(reading=Reading(unit=UNIT, reason=why), of=TextReading(reason=why))
+
+
+def die_temperature(service: list[Sensor], zones: list[Sensor]) -> Named:
+    """The hottest part of the chip."""
+    named = [zone for zone in zones if DIE_ZONE.search(zone.name) and not NO_ZONE.search(zone.name)]
+    found = _warmest("die", [sensor for sensor in service if sensor.kind in DIE]) or _warmest("die", named)
+    why = "no sensor of the processors tells a temperature"
+    return found or Named(reading=Reading(unit=UNIT, reason=why), of=TextReading(reason=why))
+
+
+def _warmest(what: str, sensors: list[Sensor]) -> Named | None:
+    known = [(sensor.reading.value, sensor.name) for sensor in sensors if sensor.reading.value is not None]
+    if not known:
+        return None
+    value, name = max(known)
+    return Named(reading=Reading(value=value, unit=UNIT), of=TextReading(value=f"{what} {name}"[:60]))

@@ -105,7 +105,15 @@ def outboxes_of(store: str) -> list[Outbox]:
     """All that is on its way into a store from this computer, the oldest first."""
     folder = _folder_of(store)
     found = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
-    return [Outbox(path) for path in sorted(found, key=lambda path: path.stat().st_mtime)]
+    return [Outbox(path) for path in sorted(found, key=_begun)]
+
+
+def _begun(folder: Path) -> float:
+    """Another harness may have sent and removed it meanwhile."""
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _folder_of(store: str) -> Path:

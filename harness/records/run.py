@@ -76,6 +76,7 @@ class DeviceInfo(Frozen):
 class Conditions(Frozen):
     """State of the device at one moment. Temperatures in degrees Celsius, clocks in MHz by CPU, battery in percent.
 
+    `temperature_c` is the skin's, else the battery's, as `temperature_of` says; `die_c` is that of the hottest processor, where it is told.
     `clocks_mhz` is what each CPU runs at, `clock_limits_mhz` the highest that it may take now: throttling lowers it.
     `battery_v` and `battery_a` are what the fuel gauge tells, the sign of the current as the vendor gives it. `thermal_headroom` is 1.0
     where severe throttling begins; `screen` and `airplane_mode` are `on` or `off`; `background_load` is how much of all processors was in
@@ -84,6 +85,8 @@ class Conditions(Frozen):
     """
 
     temperature_c: Reading
+    temperature_of: TextReading | None = None
+    die_c: Reading | None = None
     thermal_status: Reading
     battery_percent: Reading
     charging: TextReading
@@ -158,7 +161,8 @@ class GoldenResult(Frozen):
 
 class ProtocolInfo(Frozen):
     """The protocol that was followed, in numbers. With `duration_s` inferences followed one another for that long. `sha256` is that of all
-    that it says, which tells two of one name apart. `rounds` is how many runs of each variant the session wanted."""
+    that it says, which tells two of one name apart. `rounds` is how many runs of each variant the session wanted,
+    `seed` that of the order in which they took turns."""
 
     name: str
     warmup: int
@@ -166,6 +170,7 @@ class ProtocolInfo(Frozen):
     duration_s: float | None = None
     sha256: str | None = None
     rounds: int | None = None
+    seed: int | None = None
     tolerated: Tolerated | None = None
 
     @property
@@ -180,7 +185,7 @@ class Run(Frozen):
     `metric` names what the run is judged by: `latency` on hardware, `instructions` under QEMU, where wall time means
     nothing and `latency_ns` stays empty. `simulated` is the label that every output must carry for such devices.
     `session` names the session that measured it and `round` its turn there: a session measures each variant once a round, so
-    runs of one round are neighbours in time. `warm_up` is how many inferences were made before those that are counted. `input_sha256` is the hash of what was put in. `compile_ns` is what a runtime that
+    runs of one round are neighbours in time. `baseline`: it is of the older build of two that a session measured in turns. `warm_up` is how many inferences were made before those that are counted. `input_sha256` is the hash of what was put in. `compile_ns` is what a runtime that
     compiles a model for its device (Core ML) takes before loading it, `op_devices` where it plans each op.
     `processor_use` is None for a device that does not tell its processors' counters.
     """
@@ -190,6 +195,7 @@ class Run(Frozen):
     started_at: str
     session: str | None = None
     round: int | None = None
+    baseline: bool = False
     model_name: str
     bundle_sha256: str
     variant: str

@@ -156,6 +156,8 @@ def _conditions(run: Run) -> tuple[ConditionRow, ...]:
         ConditionRow(name="CPU clocks", start=_clocks(start.clocks_mhz), end=_clocks(end.clocks_mhz)),
     ]
     told = (
+        ("temperature of", start.temperature_of, end.temperature_of),
+        ("temperature of the processors", start.die_c, end.die_c),
         ("thermal headroom", start.thermal_headroom, end.thermal_headroom),
         ("screen", start.screen, end.screen),
         ("airplane mode", start.airplane_mode, end.airplane_mode),

@@ -75,7 +75,7 @@ class Report:
 
 def load_report(store: Store) -> Report:
     """Choose what to show: of each model the bundle measured last, of each variant on each device the last measurement."""
-    runs = list(store.runs())
+    runs = [run for run in store.runs() if not run.baseline]
     by_model: dict[str, list[Run]] = {}
     for run in runs:
         by_model.setdefault(run.model_name, []).append(run)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from harness.analysis.grouping import device_label
 from harness.records.run import Run
 from harness.report.model import summary_of
-from harness.report.text import golden_text, headline, interval, milliseconds, size
+from harness.report.text import golden_text, headline, interval, milliseconds, moment, size
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,9 +21,10 @@ def runs_table(runs: list[Run]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("variant", "device"):
+    for heading in ("variant", "device", "session, round, start"):
         table.add_column(heading, overflow="fold")
-    for heading in ("size", "result", "95 % interval", "p90"):
+    # of this run alone: how a run differs from the next, 'check' and 'report' tell over rounds
+    for heading in ("size", "result", "95 % in the run", "p90"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("golden")
     table.add_column("verdict", overflow="fold")
@@ -32,8 +33,9 @@ def runs_table(runs: list[Run]) -> Table:
         device = escape(device_label(run)) + (f"\n[dim]{escape(run.simulated)}[/dim]" if run.simulated else "")
         colour = COLOURS[run.verdict.grade]
         table.add_row(
-            escape(run.variant),
+            escape(run.variant) + (" [dim](baseline)[/dim]" if run.baseline else ""),
             device,
+            _when(run),
             size(run.variant_bytes),
             headline(run, summary),
             interval(summary.low, summary.high) if summary else "",
@@ -42,3 +44,9 @@ def runs_table(runs: list[Run]) -> Table:
             f"[{colour}]{escape(run.verdict.words)}[/{colour}]",
         )
     return table
+
+
+def _when(run: Run) -> str:
+    """The beginning of the session's name, the turn in it, and the time."""
+    turn = f"{run.session[:8]} {run.round or 0}" if run.session is not None else "-"
+    return f"{turn}\n[dim]{moment(run.started_at)}[/dim]"

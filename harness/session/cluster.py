@@ -25,6 +25,7 @@ from harness.records.run import Run, parse_run
 from harness.session import cluster_worker as beside
 from harness.session.cluster_worker import Answer
 from harness.session.measurement import Keeps
+from harness.session.order import contenders
 from harness.session.scheduler import check_versions, connected, offers
 from harness.session.session import SessionResult, Skipped, Step, done, resumable
 
@@ -50,6 +51,7 @@ def run_on_cluster(
     patience_s: float = PATIENCE_S,
     *,
     resume: bool = False,
+    variants: Sequence[str] = (),
 ) -> SessionResult:
     """As `run_session`, on the workers of a Dask scheduler.
 
@@ -57,6 +59,7 @@ def run_on_cluster(
     as failed. With `resume` the newest session goes on, also with what its workers had measured and nobody had fetched. Raises UsageError
     when the scheduler does not answer or a device is offered by nobody, DeviceError when the scheduler goes away.
     """
+    contenders(bundle, None, variants)  # a wrong id is bad usage here, and not a failure of every worker
     with connected(address) as client:
         check_versions(client)
         offered = offers(client)
@@ -83,14 +86,17 @@ def run_on_cluster(
             )
             tasks = {
                 client.submit(
-                    *(beside.measure_on, archive, device, protocol, session_id, done(earlier)),
+                    *(beside.measure_on, archive, device, protocol, session_id, done(earlier), tuple(variants)),
                     resources={device: 1},
                     pure=False,
                 ): device
                 for device in dict.fromkeys(devices)
             }
             with client.as_current():
-                skipped = collecting.until_all_answered(tasks, on_step)
+                try:
+                    skipped = collecting.until_all_answered(tasks, on_step)
+                except (OSError, RuntimeError) as error:  # of the connection, which Dask tells in many ways
+                    raise _gone(address) from error
         client.run(beside.forget, session_id, on_error="ignore")  # only now is all of it in the store
     return SessionResult(runs=tuple(collecting.runs), skipped=skipped, earlier=tuple(earlier))
 
@@ -177,10 +183,14 @@ class Collecting:
         if self.client.status == "running":
             self._scheduler_seen = time.monotonic()
         elif self.client.status == "closed" or time.monotonic() - self._scheduler_seen > self.patience_s:
-            raise DeviceError(
-                f"the scheduler at {self.address} went away; what was measured is on its workers' disks: start it and the workers again, "
-                "and go on with 'harness run --cluster ... --resume'."
-            )
+            raise _gone(self.address)
+
+
+def _gone(address: str) -> DeviceError:
+    return DeviceError(
+        f"the scheduler at {address} went away; what was measured is on its workers' disks: start it and the workers again, "
+        "and go on with 'harness run --cluster ... --resume'."
+    )
 
 
 def _sent(client: Client, archive: bytes) -> Future:

@@ -16,6 +16,7 @@ from harness.protocol import Protocol
 from harness.records.outbox import Outbox
 from harness.records.pictures import Picture
 from harness.records.run import Run
+from harness.session.order import contenders
 from harness.session.scheduler import CONNECT_S, check_listens
 from harness.session.session import Place, Skipped, done, measure_devices
 
@@ -38,7 +39,14 @@ class Found:
     started_at: str
 
 
-def measure_on(archive: bytes, device: str, protocol: Protocol, session: str, measured: frozenset[Place]) -> Answer:
+def measure_on(
+    archive: bytes,
+    device: str,
+    protocol: Protocol,
+    session: str,
+    measured: frozenset[Place],
+    variants: tuple[str, ...] = (),
+) -> Answer:
     """A session with a zipped bundle on one device of this machine; what an earlier worker measured for it here is not made again."""
     outbox = Outbox(_folder(session) / hashlib.sha256(device.encode()).hexdigest()[:20])
     with outbox.held() as alone:
@@ -50,7 +58,12 @@ def measure_on(archive: bytes, device: str, protocol: Protocol, session: str, me
             path.write_bytes(archive)
             with opened(path) as bundle:
                 result = measure_devices(
-                    bundle, [device], protocol, _Appending(outbox), session, measured | done(before)
+                    contenders(bundle, None, variants),
+                    [device],
+                    protocol,
+                    _Appending(outbox),
+                    session,
+                    measured | done(before),
                 )
         return Answer(run_ids=frozenset(run.id for run in (*before, *result.runs)), skipped=result.skipped)
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from harness.clock import Clock
 from harness.errors import MeasurementError
+from harness.probes.battery import STOPPED
+from harness.probes.temperature import OVERRIDDEN
 from harness.protocol import Wanted
 from harness.records.run import Conditions, TextReading
 
@@ -14,6 +16,8 @@ LOOK_EVERY_S = 10.0  # reading a phone's state costs it about a tenth of a secon
 
 def unmet(state: Conditions, wanted: Wanted, start_c: float | None) -> str | None:
     """The first condition that does not hold, with both figures, or None. `start_c` is the temperature at the session's start."""
+    if (frozen := _frozen(state, wanted)) is not None:
+        return frozen
     temperature, status = state.temperature_c.value, state.thermal_status.value
     ceilings = [limit for limit in (wanted.max_temperature_c, _cooled(wanted, start_c)) if limit is not None]
     if temperature is not None and ceilings and temperature > min(ceilings):
@@ -26,6 +30,15 @@ def unmet(state: Conditions, wanted: Wanted, start_c: float | None) -> str | Non
     if wanted.not_charging and str(state.charging.value).startswith(("charging", "full", "plugged in")):
         return f"it is {state.charging.value}, which is not wanted"
     return _unmet_use(state, wanted)
+
+
+def _frozen(state: Conditions, wanted: Wanted) -> str | None:
+    """What somebody has set by hand and not set back says nothing of the device; what is wanted of it cannot be seen."""
+    told = (
+        (wanted.max_thermal_status is not None, state.thermal_status.reason, OVERRIDDEN),
+        (wanted.min_battery_percent is not None or wanted.not_charging, state.battery_percent.reason, STOPPED),
+    )
+    return next((why for asked, reason, why in told if asked and reason == why), None)
 
 
 def _unmet_use(state: Conditions, wanted: Wanted) -> str | None:

@@ -18,8 +18,8 @@ from harness.analysis.processor_use import together
 from harness.analysis.throttling import COUNTER
 from harness.analysis.verdict import check_golden, judged
 from harness.clock import Clock
-from harness.devices.base import Device, Enduring, Measured, Request, SelfPaced, Wakeable
-from harness.errors import UsageError
+from harness.devices.base import Device, Enduring, Holding, Measured, Request, SelfPaced, Wakeable
+from harness.errors import DeviceError, UsageError
 from harness.protocol import Protocol, Wanted
 from harness.records.pictures import Picture, pictures_of
 from harness.records.run import Conditions, GoldenResult, ProtocolInfo, Run, Sample
@@ -43,11 +43,14 @@ class Keeps(typing.Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """Whose turn it is: `session` and `round`, and the temperature at the start of the session, None where it is unknown."""
+    """Whose turn it is: `session` and `round`, the temperature at the start of the session (None where it is unknown), the seed of the order, and
+    whether it is of the build that the other one is held against."""
 
     session: str
     round: int
     start_c: float | None
+    seed: int = 0
+    baseline: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +77,12 @@ def measure_variant(
         warmup=plan.warmup,
         runs=plan.runs,
         timeout_s=plan.timeout_s,
+        cores=plan.cores,
     )
+    if plan.cores is not None and not (isinstance(device, Holding) and device.holds_cores):
+        raise DeviceError(
+            f"{device.info.kind} cannot keep a benchmark on its {plan.cores} cores; leave 'cores' out of the protocol, or measure with '-d android'."
+        )
     before_pass: Measured | None = None
     paced = isinstance(device, SelfPaced) or device.metric == "instructions"
     if plan.memory_pass and not paced:
@@ -105,6 +113,7 @@ def measure_variant(
         started_at=started.isoformat(timespec="milliseconds"),
         session=turn.session,
         round=turn.round,
+        baseline=turn.baseline,
         model_name=bundle.manifest.model.name,
         bundle_sha256=bundle.sha256,
         variant=variant.id,
@@ -125,6 +134,7 @@ def measure_variant(
             duration_s=plan.duration_s,
             sha256=protocol.sha256,
             rounds=protocol.rounds,
+            seed=turn.seed,
             tolerated=protocol.tolerated,
         ),
         input_sha256=tensors_sha256(request.inputs),
@@ -218,6 +228,7 @@ def told(state: Conditions, t_s: float) -> list[Sample]:
     """A state as samples over time; what is unknown has none."""
     found = [
         ("temperature", state.temperature_c),
+        ("die", state.die_c),
         ("thermal_status", state.thermal_status),
         ("battery", state.battery_percent),
         ("battery_voltage", state.battery_v),

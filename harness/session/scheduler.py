@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import MissingToolError, UsageError
@@ -26,6 +27,9 @@ def connected(address: str) -> Iterator[Client]:
     except ModuleNotFoundError as error:
         raise MissingToolError("--cluster needs Dask: pip install 'edgebundle[cluster]'.") from error
     check_listens(address)
+    logging.getLogger("distributed").setLevel(
+        logging.CRITICAL
+    )  # it logs tracebacks of what is told here in one sentence
     try:
         client = Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as error:
@@ -35,7 +39,8 @@ def connected(address: str) -> Iterator[Client]:
     try:
         yield client
     finally:
-        client.close()
+        with suppress(OSError):  # a scheduler that is gone cannot be taken leave of
+            client.close()
 
 
 def check_listens(address: str) -> None:

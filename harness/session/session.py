@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,7 +11,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from builder.bundle import Bundle, BundleError, Variant, opened
+from builder.bundle import Bundle, BundleError, opened
 from builder.process import kill_running, results_of
 from harness.clock import Clock, WallClock
 from harness.devices import open_device
@@ -28,9 +27,11 @@ from harness.errors import (
 )
 from harness.protocol import Protocol
 from harness.records.delivery import delivering, send_leftovers
-from harness.records.run import Run
+from harness.records.run import DeviceInfo, Run
 from harness.records.store import Store
+from harness.session.decided import undecided
 from harness.session.measurement import Keeps, Turn, measure_variant
+from harness.session.order import Contender, contenders, turns
 
 log = logging.getLogger(__name__)
 BACKOFF_S = (
@@ -42,7 +43,8 @@ STARTING_S = (60.0, 90.0)  # after those, for one that was there in this session
 HERE = ("host", "arm64", "replay")  # kinds that share this computer's processor: measured one after the other
 
 
-Place = tuple[str, str, str, int]  # of a run in its session: kind and id of the device, variant, round
+# of a run in its session: kind and id of the device, variant, round, and whether it is of the baseline
+Place = tuple[str, str, str, int, bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,35 +103,43 @@ def run_session(
     *,
     resume: bool = False,
     clock: Clock | None = None,
+    baseline: Bundle | None = None,
+    variants: Sequence[str] = (),
 ) -> SessionResult:
-    """Measure all variants of a bundle on each device (`KIND` or `KIND:ID`), phones side by side.
+    """Measure all variants of a bundle on each device (`KIND` or `KIND:ID`), phones side by side; with `baseline` each beside the same
+    variant of that build, in turns, which is the comparison that nothing between two sessions can disturb. `variants`: the ids of those that
+    are measured, all where it is empty.
 
     A device that fails is in the result with its reason and the others go on; only bad usage ends the session (UsageError). A record is on
     this computer's disk before the next measurement starts, and sent on to the store meanwhile; a store that does not take or give back all
     of them in the end is a StoreError that says where they are. With `resume` the last session of the same bundle and protocol goes on.
     """
-    if not bundle.manifest.goldens:
-        raise UsageError(
-            "the bundle has no golden to measure on and to check against; rebuild it with 'builder convert'."
-        )
+    for build in (bundle, baseline):
+        if build is not None and not build.manifest.goldens:
+            raise UsageError(
+                "the bundle has no golden to measure on and to check against; rebuild it with 'builder convert'."
+            )
+    entries = contenders(bundle, baseline, variants)
     if store is not None and (sent := send_leftovers(store)):
         log.warning("%d records of earlier sessions that had not reached %s are in it now", sent, store.name)
     earlier = resumable(bundle, protocol, store) if resume else []
     session_id = (earlier[0].session if earlier else None) or uuid.uuid4().hex
     with delivering(store, session_id) if store is not None else nullcontext() as delivery:
         if delivery is not None:
-            delivery.put_manifest(bundle.sha256, bundle.manifest)
-        result = measure_devices(bundle, devices, protocol, delivery, session_id, done(earlier), on_step, clock)
+            for build in (bundle, baseline):
+                if build is not None:
+                    delivery.put_manifest(build.sha256, build.manifest)
+        result = measure_devices(entries, devices, protocol, delivery, session_id, done(earlier), on_step, clock)
     return replace(result, earlier=tuple(earlier))
 
 
 def done(runs: Iterable[Run]) -> frozenset[Place]:
     """What a session that is gone on with has measured."""
-    return frozenset((run.device.kind, run.device.id, run.variant, run.round or 0) for run in runs)
+    return frozenset((run.device.kind, run.device.id, run.variant, run.round or 0, run.baseline) for run in runs)
 
 
 def measure_devices(
-    bundle: Bundle,
+    entries: Sequence[Contender],
     devices: Iterable[str],
     protocol: Protocol,
     store: Keeps | None,
@@ -141,7 +151,7 @@ def measure_devices(
     """All devices side by side, without what was `measured`. On an error or Ctrl-C all stop in the middle of what they do, and what was
     changed on them is taken back."""
     session = _Session(
-        bundle=bundle,
+        entries=entries,
         protocol=protocol,
         store=store,
         on_step=on_step,
@@ -168,14 +178,19 @@ def resumable(bundle: Bundle, protocol: Protocol, store: Store | None) -> list[R
     """The records of the last session of this bundle and protocol. Raises UsageError where there is none."""
     if store is None:
         raise UsageError("there is no store to resume a session from; name it with -o.")
-    own = [run for run in store.runs() if run.bundle_sha256 == bundle.sha256 and run.protocol.name == protocol.name]
+    every = list(store.runs())
+    own = [
+        run
+        for run in every
+        if run.bundle_sha256 == bundle.sha256 and run.protocol.name == protocol.name and not run.baseline
+    ]
     runs = [run for run in own if run.protocol.sha256 == protocol.sha256]
     if not runs:
         edited = "; it was edited since: " if own else "; "
         raise UsageError(
             f"the store holds no session of this bundle with this protocol {protocol.name!r}{edited}start one without --resume."
         )
-    return [run for run in runs if run.session == runs[-1].session]
+    return [run for run in every if run.session == runs[-1].session]
 
 
 def _lanes(devices: Iterable[str]) -> list[list[str]]:
@@ -194,21 +209,9 @@ def _lanes(devices: Iterable[str]) -> list[list[str]]:
     return [lane for lane in (here, *lanes) if lane]
 
 
-def turns(variants: Sequence[Variant], protocol: Protocol) -> list[tuple[int, Variant]]:
-    """Every round with every variant, the order drawn anew for each round: what drifts hits all variants alike."""
-    draw = random.Random(protocol.seed)
-    order = []
-    for number in range(protocol.rounds):
-        shuffled = list(variants)
-        if protocol.rounds > 1:
-            draw.shuffle(shuffled)
-        order += [(number, variant) for variant in shuffled]
-    return order
-
-
 @dataclass(kw_only=True)
 class _Session:
-    bundle: Bundle
+    entries: Sequence[Contender]
     protocol: Protocol
     store: Keeps | None
     on_step: Callable[[Step], None]
@@ -217,6 +220,11 @@ class _Session:
     done: frozenset[Place]
     stop: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def seed(self) -> int:
+        """Of the order of turns: the protocol's, else another one for each session."""
+        return int(self.id[:8], 16) if self.protocol.seed is None else self.protocol.seed
+
     def lane(self, names: list[str]) -> list[SessionResult]:
         return [self.device(name) for name in names]
 
@@ -224,30 +232,43 @@ class _Session:
         """All turns of one device; one that is lost is opened again where it stopped, after a pause, and in the end quarantined."""
         runs: list[Run] = []
         skipped: list[Skipped] = []
-        left = turns(self.bundle.manifest.variants, self.protocol)
+        left = turns(self.entries, self.protocol.rounds, self.seed)
         total, tries, known, seen = len(left), 0, False, False
         start_c: list[float | None] = []
+        itself: DeviceInfo | None = None
         while left and not self.stop.is_set():
             before = len(left)
             try:
                 with ExitStack() as stack:
                     device = stack.enter_context(open_device(name))
+                    itself = itself or device.info
+                    if device.info.id != itself.id:
+                        raise DeviceLost(f"another phone ({device.info.id}) answers at {name} than {itself.id}.")
                     known = True
                     start_c = start_c or [device.conditions().temperature_c.value]
                     if isinstance(device, Pinnable) and self.protocol.pins.any:
                         stack.enter_context(device.pin(self.protocol.pins))
                     while left and not self.stop.is_set():
-                        number, variant = left[0]
-                        self.on_step(Step(device=name, variant=variant.id, index=total - len(left), total=total))
+                        number, entry = left[0]
+                        self.on_step(Step(device=name, variant=entry.name, index=total - len(left), total=total))
                         self._turn(
                             device,
                             name,
-                            variant,
-                            Turn(session=self.id, round=number, start_c=start_c[0]),
+                            entry,
+                            Turn(
+                                session=self.id,
+                                round=number,
+                                start_c=start_c[0],
+                                seed=self.seed,
+                                baseline=entry.baseline,
+                            ),
                             runs,
                             skipped,
                         )
                         left.pop(0)
+                        if not left:
+                            left = self._more(name, runs, number)
+                            total += len(left)
             except DeviceLost as error:
                 if not left:
                     break  # lost while it was left: all is measured, and what it could not take back the next start repairs
@@ -260,7 +281,9 @@ class _Session:
                 if not self.stop.is_set():
                     waiting = f"{error} It is tried again in {pauses[tries]:g} s."
                     self.on_step(
-                        Step(device=name, variant=left[0][1].id, index=total - len(left), total=total, waiting=waiting)
+                        Step(
+                            device=name, variant=left[0][1].name, index=total - len(left), total=total, waiting=waiting
+                        )
                     )
                     self.clock.sleep(pauses[tries])
                     tries += 1
@@ -269,24 +292,44 @@ class _Session:
                 break
         return SessionResult(runs=tuple(runs), skipped=tuple(skipped))
 
+    def _more(self, name: str, runs: list[Run], last: int) -> list[tuple[int, Contender]]:
+        """Another round of what cannot be decided yet, while the protocol allows one; at the limit it is told."""
+        plan = self.protocol
+        if plan.decide is None or not runs or runs[-1].metric != "latency":
+            return []
+        open_ = undecided(runs, plan.decide)
+        again = [entry for entry in self.entries if entry.variant.id in open_]
+        if not again:
+            return []
+        if last + 1 >= plan.max_rounds:
+            variant, why = next(iter(open_.items()))
+            log.warning(
+                "%s: %g %% cannot be decided for %d variants after %d rounds, the limit; the first, %s: %s",
+                *(name, plan.decide * 100, len(open_), last + 1, variant, why),
+            )
+            return []
+        return [(last + 1, entry) for _, entry in turns(again, 2, self.seed + last)][: len(again)]
+
     def _turn(
-        self, device: Device, name: str, variant: Variant, turn: Turn, runs: list[Run], skipped: list[Skipped]
+        self, device: Device, name: str, entry: Contender, turn: Turn, runs: list[Run], skipped: list[Skipped]
     ) -> None:
         """One measurement, unless the device cannot, has failed on this variant before, or the store has it. Raises DeviceLost."""
-        if (device.info.kind, device.info.id, variant.id, turn.round) in self.done:
+        if (device.info.kind, device.info.id, entry.variant.id, turn.round, turn.baseline) in self.done:
             return
-        if any(entry.variant == variant.id for entry in skipped):
+        if any(known.variant == entry.name for known in skipped):
             return
-        reason = device.unsupported(variant)
+        reason = device.unsupported(entry.variant)
         if reason is not None:
-            skipped.append(Skipped(device=name, variant=variant.id, reason=reason))
+            skipped.append(Skipped(device=name, variant=entry.name, reason=reason))
             return
         try:
-            runs.append(measure_variant(self.bundle, variant, device, self.protocol, self.store, turn, self.clock))
+            runs.append(
+                measure_variant(entry.bundle, entry.variant, device, self.protocol, self.store, turn, self.clock)
+            )
         except DeviceLost:
             raise
         except (DeviceError, MissingToolError, MeasurementError) as error:
-            skipped.append(Skipped(device=name, variant=variant.id, reason=str(error), exit_code=error.exit_code))
+            skipped.append(Skipped(device=name, variant=entry.name, reason=str(error), exit_code=error.exit_code))
 
     def _given_up(self, name: str, reason: str, error: HarnessError) -> Skipped:
         return Skipped(device=name, variant="all variants", reason=reason, exit_code=error.exit_code)

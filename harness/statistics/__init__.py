@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from harness.statistics.change import Shift, Stationarity, outliers, stationarity
 from harness.statistics.interval import Interval, block_length, median_interval
-from harness.statistics.ratio import Ratio, holm, paired_ratio, ratio_of_rounds, ratio_of_runs
+from harness.statistics.ratio import (
+    Ratio,
+    holm,
+    paired_ratio,
+    ratio_of_rounds,
+    ratio_of_runs,
+    ratio_of_sessions,
+    resolution,
+)
 from harness.statistics.summary import Level, Summary, level_of_rounds, level_of_samples, level_of_summary, summarize
 
 __all__ = [
@@ -27,6 +35,8 @@ __all__ = [
     "paired_ratio",
     "ratio_of_rounds",
     "ratio_of_runs",
+    "ratio_of_sessions",
+    "resolution",
     "stationarity",
     "summarize",
 ]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, sqrt
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from harness.statistics.summary import Level, design, level_of_samples, log_medians, quantile_of_t
+from harness.statistics.summary import Level, design, level_of_rounds, level_of_samples, log_medians, quantile_of_t
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 ALPHA = 0.03  # rounds are not quite independent, nor normal: at this level false alarms stay below 5 % (`scripts/bench measuring`)
 FEWEST_PAIRS = 3  # with two, Student's t knows almost nothing
 
-Basis = Literal["paired rounds", "rounds", "one run"]
+FEWEST_FREEDOM = 3  # of what tells how sessions differ: with fewer Student's t knows almost nothing
+
+Basis = Literal["paired rounds", "rounds", "sessions", "too few sessions", "one run"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,8 @@ class Ratio:
     """Level of NEW over level of BASE with its 95 % interval, taken alone.
 
     `p` is two-sided; `p_adjusted` counts in the other comparisons that were made with it, and decides. `basis` says what the interval
-    holds: `one run` knows nothing of how a run differs from the next.
+    holds: `one run` knows nothing of how a run differs from the next, `too few sessions` nothing of how a session does (`missing` more
+    would tell). `blur` is what the timer's resolution adds to the interval on each side, as a fraction.
     """
 
     value: float
@@ -35,9 +38,13 @@ class Ratio:
     p_adjusted: float
     basis: Basis
     rounds: int
+    missing: int = 0
+    blur: float = 0.0
 
     @property
-    def verdict(self) -> Literal["faster", "slower", "no significant difference"]:
+    def verdict(self) -> Literal["faster", "slower", "no significant difference", "undecided"]:
+        if self.basis == "too few sessions":
+            return "undecided"
         if self.p_adjusted >= ALPHA:
             return "no significant difference"
         return "slower" if self.value > 1 else "faster"
@@ -57,7 +64,8 @@ def ratio_of_runs(base: ArrayLike, new: ArrayLike) -> Ratio:
     """
     before, after = level_of_samples(base), level_of_samples(new)
     down, up = sqrt(after.below**2 + before.above**2), sqrt(after.above**2 + before.below**2)
-    return _ratio(after.log_value - before.log_value, down, up, _welch(before, after), "one run", 1)
+    blur = blur_of([base], [new])
+    return _ratio(after.log_value - before.log_value, down, up, _welch(before, after), "one run", 1, blur)
 
 
 def ratio_of_rounds(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> Ratio:
@@ -72,7 +80,8 @@ def ratio_of_rounds(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> Rati
     variance = squares / (before.size - effects[0] + after.size - effects[1])
     error = sqrt(variance * (effects[0] / before.size + effects[1] / after.size))
     apart = float(after.mean() - before.mean())
-    return _ratio(apart, error, error, freedom, "rounds", min(before.size, after.size))
+    blur = blur_of(base, new)
+    return _ratio(apart, error, error, freedom, "rounds", min(before.size, after.size), blur)
 
 
 def paired_ratio(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> Ratio:
@@ -82,21 +91,73 @@ def paired_ratio(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> Ratio:
         raise ValueError("pairs need two rounds or more on both sides")
     apart = log_medians(new) - log_medians(base)
     error = float(np.std(apart, ddof=1)) / sqrt(apart.size)
-    return _ratio(float(np.mean(apart)), error, error, apart.size - 1.0, "paired rounds", apart.size)
+    blur = blur_of(base, new)
+    return _ratio(float(np.mean(apart)), error, error, apart.size - 1.0, "paired rounds", apart.size, blur)
 
 
-def _ratio(apart: float, down: float, up: float, freedom: float, basis: Basis, rounds: int) -> Ratio:
-    """From a difference of logarithms with its errors downwards and upwards."""
+def ratio_of_sessions(
+    base: Sequence[Sequence[ArrayLike]],
+    new: Sequence[Sequence[ArrayLike]],
+    others: Sequence[Sequence[Sequence[ArrayLike]]] = (),
+) -> Ratio:
+    """Sessions of rounds on both sides. Whole sessions differ by more than their rounds tell (nights, rooms, restarts), so that the level of a
+    session, the mean over its rounds, is one observation.
+
+    How sessions differ is estimated from all files of which there are several, each about its own mean: the two sides and `others`, files of
+    the same variant on the same device, each a sequence of sessions. With too few of them the ratio is told, and nothing about it.
+    """
+    levels = [np.array([float(np.mean(log_medians(session))) for session in side]) for side in (base, new)]
+    files = [*levels, *(np.array([float(np.mean(log_medians(session))) for session in file]) for file in others)]
+    freedom = sum(file.size - 1 for file in files)
+    apart = float(levels[1].mean() - levels[0].mean())
+    blur = blur_of(
+        [rounds for session in base for rounds in session], [rounds for session in new for rounds in session]
+    )
+    count = min(level.size for level in levels)
+    if freedom < FEWEST_FREEDOM:
+        every = [[rounds for session in side for rounds in session] for side in (base, new)]
+        within = [level_of_rounds(side) for side in every]
+        down, up = (sqrt(sum(getattr(level, side) ** 2 for level in within)) for side in ("below", "above"))
+        told = _ratio(apart, down, up, min(level.freedom for level in within), "too few sessions", count, blur)
+        return replace(told, p=1.0, p_adjusted=1.0, missing=FEWEST_FREEDOM - freedom)
+    variance = sum(float(np.sum((file - file.mean()) ** 2)) for file in files) / freedom
+    error = sqrt(variance * sum(1 / level.size for level in levels))
+    return _ratio(apart, error, error, float(freedom), "sessions", count, blur)
+
+
+def blur_of(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> float:
+    """How far the ratio of two levels may be off for the timer alone, as a fraction: half a step on each side."""
+    steps = [
+        max((resolution(rounds) / float(np.median(np.asarray(rounds))) for rounds in side), default=0.0)
+        for side in (base, new)
+    ]
+    return sum(steps) / 2
+
+
+def resolution(samples: ArrayLike) -> float:
+    """The step of the timer, in the samples' unit: the smallest difference that occurs, where most samples share their value with others; 0
+    where they do not, because the step is then far below their spread."""
+    values = np.unique(np.asarray(samples, np.float64))
+    count = np.asarray(samples).size
+    if values.size < 2 or values.size > count / 3:
+        return 0.0
+    return float(np.min(np.diff(values)))
+
+
+def _ratio(apart: float, down: float, up: float, freedom: float, basis: Basis, rounds: int, blur: float = 0.0) -> Ratio:
+    """From a difference of logarithms with its errors downwards and upwards; `blur` is no error that averages out."""
     t = quantile_of_t(freedom)
-    p = _p_value(apart, down if apart > 0 else up, freedom)
+    left = max(abs(apart) - blur, 0.0)
+    p = _p_value(left if apart > 0 else -left, down if apart > 0 else up, freedom)
     return Ratio(
         value=exp(apart),
-        low=exp(apart - t * down),
-        high=exp(apart + t * up),
+        low=exp(apart - t * down - blur),
+        high=exp(apart + t * up + blur),
         p=p,
         p_adjusted=p,
         basis=basis,
         rounds=rounds,
+        blur=blur,
     )
 
 

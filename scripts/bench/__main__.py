@@ -25,6 +25,7 @@ TOPICS = (
     "inputs",
     "android",
     "measuring",
+    "nights",
     "precision",
     "search",
     "ios",

@@ -18,6 +18,8 @@ class Faults:
     back. `garble`: what becomes of the output of a shell command, framing and all else in order. `crash`: the signal that ends
     the benchmark as soon as it starts. `refuse`: shell commands that contain this text end as ones without permission do. `deaf`: packets of the host are taken and never answered.
     `locked`: the screen is off and stays so, and apps are behind the lock. `log`: lines of apps in the log are lost, or their ends.
+    `runs_on`: the benchmark never ends, and goes on running when nobody waits for it any more. `start`: what the loader says instead of
+    starting the benchmark, and its status. `banner`: a line that the phone prints before the answer of each setting.
     `clock_ahead_s`: how far the phone's wall clock has jumped. `starting`: adb answers, and no service of Android is there yet.
     """
 
@@ -39,3 +41,6 @@ class Faults:
     log: Literal["lost", "cut"] | None = None
     clock_ahead_s: float = 0.0
     starting: bool = False
+    runs_on: bool = False
+    start: tuple[str, int] | None = None
+    banner: str = ""

@@ -65,6 +65,7 @@ FILES = {
     "/proc/stat": "cpu  120000 300 80000 900000\n",
     "/proc/4711/stat": "4711 (example (small)) S 1 2 0 0 -1 1077952832 5 0 0 0 100 20 0 0 10 -10 30 0 9 1 1\n",
     "/sys/devices/system/cpu/cpufreq/policy0/related_cpus": "0 1\n",
+    "/sys/devices/system/cpu/cpufreq/policy0/cpuinfo_max_freq": "2802000\n",
     "/sys/devices/system/cpu/cpufreq/policy0/stats/time_in_state": "300000 71000\n2802000 29000\n",
     "/sys/devices/system/cpu/cpu0/cpufreq/scaling_max_freq": "$khz_1803000\n",
     "/sys/devices/system/cpu/cpu1/cpufreq/scaling_max_freq": "$khz_2802000\n",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import math
 import shlex
 import shutil
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,6 +31,7 @@ class EmulatedPhone:
 
     With `physics` its sensors answer from that model, which is its clock too: benchmarks take the model's time, an inference `level_s`
     on a cool phone (each model its own, where that is a mapping), and heat it; with a skin above `shutdown_c` it switches itself off. Without, it feels the same for ever, and latencies are what QEMU takes.
+    `serial` is what it says of itself, and not the serial of adb, which is its address; `port` is where it listens.
     `unknown_commands` are those that it was asked for and does not have: a test that uses it asserts that there are none.
     """
 
@@ -40,11 +43,16 @@ class EmulatedPhone:
         physics: PhysicalPhone | None = None,
         level_s: Level = 0.1,
         shutdown_c: float = math.inf,
+        serial: str | None = None,
+        port: int = 0,
     ) -> None:
         self.faults = Faults()
         self.root = folder / "root"
         self._work = folder / "work"
         self._work.mkdir(parents=True)
+        digest = hashlib.sha256(str(folder).encode()).hexdigest()
+        self.serial = digest[:12].upper() if serial is None else serial
+        personality = replace(personality, properties={**personality.properties, "ro.serialno": self.serial})
         self._personality, self._physics, self._shutdown_c = personality, physics, shutdown_c
         self._fill_root()
         self.storage = Storage(self.root, self.faults)
@@ -58,11 +66,12 @@ class EmulatedPhone:
             physics=physics,
             level_s=level_s,
             too_hot=self._shut_down,
+            android_id=digest[12:28],
         )
         self._connections: list[Connection] = []
         self._other_services: list[str] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._port = self._listener.getsockname()[1]
+        self._listener = socket.create_server(("127.0.0.1", port))
+        self._port: int = self._listener.getsockname()[1]
         self.address = f"127.0.0.1:{self._port}"
 
     def _fill_root(self) -> None:
@@ -88,6 +97,28 @@ class EmulatedPhone:
         """Paths of all files in the directory that is the shell's to write in."""
         folder = self.root / "data/local/tmp"
         return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+    @property
+    def benchmarks(self) -> dict[int, str]:
+        """Benchmarks that run on it now."""
+        return self._shell.benchmarks
+
+    @property
+    def overlaps(self) -> int:
+        """Benchmarks that were started while another one still ran."""
+        return self._shell.overlaps
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    def move(self) -> None:
+        """Wireless debugging is switched off and on: all connections break, and it listens at another port."""
+        self.vanish()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._port = self._listener.getsockname()[1]
+        self.address = f"127.0.0.1:{self._port}"
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     @property
     def on(self) -> bool:
@@ -130,6 +161,14 @@ class EmulatedPhone:
         self._shell.restart()
         self.drop()
 
+    def boot_anew(self) -> None:
+        """A restart of which adb's connection knows nothing."""
+        self._shell.restart()
+
+    def write(self, path: str, text: str) -> None:
+        """Somebody else writes a file on it."""
+        (self.root / path).write_text(text, encoding="utf-8")
+
     def clean_up(self) -> None:
         """Lose all that was put into the shell's directory, as by a cleaner that somebody installed."""
         folder = self.root / "data/local/tmp"
@@ -144,6 +183,7 @@ class EmulatedPhone:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.vanish()
+        self._shell.end()
 
     def _accept(self, listener: socket.socket) -> None:
         while True:

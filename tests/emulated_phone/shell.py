@@ -7,6 +7,7 @@ not have ends with status 127 and is written down.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -15,6 +16,7 @@ import signal
 import struct
 import subprocess
 import threading
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -31,7 +33,14 @@ PHONE_PATH = re.compile(r"(?<![\w/.-])/(?=(data|sys|proc|storage)/)")
 INNER = re.compile(r"(?s)\A\( .*\n\); edge")  # what the harness asks for, without the line that tells its status
 FRAME = struct.Struct("<BI")
 STDOUT, STDERR, EXIT = 1, 2, 3
-TOOLS = ("mkdir", "chmod", "rm", "grep")  # what a phone's toybox has too, and the harness uses
+TOOLS = (
+    "mkdir",
+    "chmod",
+    "rm",
+    "grep",
+    "mv",
+    "flock",
+)  # with taskset below  # what a phone's toybox has too, and the harness uses
 STARTUP = r"""
 command_not_found_handle() {
     printf '%s\n' "$*" >> "$PHONE_UNKNOWN"
@@ -65,6 +74,12 @@ sha256sum() {  # a file that has not changed is read once where benchmarks are r
     done
 }
 getprop() {
+    if [ $# -eq 1 ]; then
+        local line
+        while read -r line; do [[ "$line" != "[$1]: ["* ]] || { line="${line#*: [}"; echo "${line%]}"; return; }; done < "$PHONE_ANSWERS/getprop"
+        echo
+        return
+    fi
     [ $# -eq 0 ] || { command_not_found_handle getprop "$@"; return; }
     if [ -n "$PHONE_STARTING" ]; then
         text "$PHONE_ANSWERS/getprop" | grep -v sys.boot_completed
@@ -85,8 +100,9 @@ dumpsys() {
 settings() {
     no_service settings && return 20
     local file="$PHONE_STATE/$2.$3"
+    [ "$1" != get ] || [ -z "$PHONE_BANNER" ] || echo "$PHONE_BANNER"
     case "$1:$#" in
-        get:3) if [ -f "$file" ]; then text "$file"; else echo null; fi ;;
+        get:3) if [ "$2.$3" = secure.android_id ]; then echo "$PHONE_ANDROID_ID"; elif [ -f "$file" ]; then text "$file"; else echo null; fi ;;
         put:4) printf '%s\n' "$4" > "$file" ;;
         delete:3) rm -f "$file"; echo "Deleted 1 rows" ;;
         *) command_not_found_handle settings "$@" ;;
@@ -105,8 +121,14 @@ input() {
     [ "$*" = "keyevent KEYCODE_WAKEUP" ] || { command_not_found_handle input "$@"; return; }
     echo "  mWakefulness=Awake" > "$PHONE_ANSWERS/dumpsys.power"
 }
+sync() { :; }
 am() { [ "$1" = force-stop ] || command_not_found_handle am "$@"; }
 pidof() { echo 4711; }
+taskset() {  # of this computer's CPUs: a program of the phone runs here
+    local mask="$1"
+    shift
+    "$HOST_TASKSET" -p "$mask" "$BASHPID" > /dev/null && "$@"
+}
 sleep() { ran 5 95; }
 times() { printf '0m0.02s 0m0.01s\n%s\n' "${PHONE_OWN:-0m1.00s 0m0.20s}"; }
 ran() {  # hundredths of a second that two CPUs were busy and idle: the kernel's counters go on
@@ -119,6 +141,8 @@ ran() {  # hundredths of a second that two CPUs were busy and idle: the kernel's
 }
 function ./ld-linux-aarch64.so.1 {
     [ -x ./ld-linux-aarch64.so.1 ] || { echo "/system/bin/sh: ./ld-linux-aarch64.so.1: can't execute: Permission denied" >&2; return 126; }
+    [ -z "$PHONE_START" ] || { echo "$PHONE_START" >&2; return "$PHONE_START_STATUS"; }
+    [ -z "$PHONE_RUNS_ON" ] || { ( exec -a "./ld-linux-aarch64.so.1 $*" "$HOST_SLEEP" 600 ); return; }
     [ -z "$PHONE_CRASH" ] || { echo '{"schema":1,"runt'; kill -s "$PHONE_CRASH" $BASHPID; }
     ran ${PHONE_RAN:-180 220}
     if [ -n "$PHONE_REPLAY" ]; then
@@ -150,12 +174,17 @@ class Shell:
         physics: PhysicalPhone | None,
         level_s: Level,
         too_hot: Callable[[], bool],
+        android_id: str,
     ) -> None:
         self._apps, self._physics, self._level_s, self._too_hot = apps, physics, level_s, too_hot
         self._refused = personality.refused
         self._root, self._faults = root, faults
         self.replay: Path | None = None  # results of benchmarks that ran before, instead of running them under QEMU
         self._children: list[subprocess.Popen[bytes]] = []
+        self.overlaps = 0  # benchmarks that were started while another one still ran
+        self._boot_id = root / "proc/sys/kernel/random/boot_id"
+        self._boot_id.parent.mkdir(parents=True, exist_ok=True)
+        self._boot_id.write_text(f"{uuid.uuid4()}\n", encoding="utf-8")
         self.unknown_file = work / "unknown-commands"
         tools, replies, hashes, self._state = work / "bin", work / "answers", work / "hashes", work / "state"
         for directory in (tools, replies, hashes, self._state):
@@ -172,6 +201,9 @@ class Shell:
             "LC_ALL": "C.UTF-8",
             "HOST_CAT": program("cat"),
             "HOST_CP": program("cp"),
+            "HOST_SLEEP": program("sleep"),
+            "HOST_TASKSET": program("taskset"),
+            "PHONE_ANDROID_ID": android_id,
             "HOST_SHA256SUM": program("sha256sum"),
             "HOST_QEMU": program("qemu-aarch64"),
             "PHONE_ROOT": str(root),
@@ -188,14 +220,42 @@ class Shell:
         return {path.name: path.read_text(encoding="utf-8").strip() for path in sorted(self._state.iterdir())}
 
     def restart(self) -> None:
-        """What a reboot does: running commands end, and fixed performance is off."""
-        for child in tuple(self._children):
-            if child.poll() is None:
-                os.killpg(child.pid, signal.SIGKILL)
+        """What a reboot does: running commands end, it has another boot id, and fixed performance is off."""
+        self.end()
+        self._boot_id.write_text(f"{uuid.uuid4()}\n", encoding="utf-8")
         (self._state / "fixed_performance").unlink(missing_ok=True)
 
+    def end(self) -> None:
+        """Kill all that runs on the phone."""
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def processes(self) -> dict[int, str]:
+        """What runs on the phone: the processes of this computer that have its root in their environment, and their command lines."""
+        mark, found = f"PHONE_ROOT={self._root}\0".encode(), {}
+        for place in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mark in (place / "environ").read_bytes() and (line := (place / "cmdline").read_bytes()):
+                    found[int(place.name)] = line.decode(errors="replace")
+        return found
+
+    @property
+    def benchmarks(self) -> dict[int, str]:
+        """Those of them that measure."""
+        return {pid: line for pid, line in self.processes().items() if "ld-linux" in line and "bash" not in line}
+
+    def _show_processes(self) -> None:
+        for place in (self._root / "proc").glob("[0-9]*/cmdline"):
+            place.unlink()
+        for pid, line in self.processes().items():
+            place = self._root / "proc" / str(pid) / "cmdline"
+            place.parent.mkdir(exist_ok=True)
+            place.write_text(line, encoding="utf-8")
+
     def serve(self, stream: Stream, command: str, *, framed: bool) -> None:
-        """Run a command line to its end, or kill it when the host closes the stream. `framed` is shell v2. Raises EOFError."""
+        """Run a command line to its end. When the host closes the stream its shell gets SIGHUP, and only its shell: what that had started
+        goes on, as on a phone (AOSP: adbd, daemon/shell_service.cpp). `framed` is shell v2. Raises EOFError."""
         if self._faults.hang_on is not None and self._faults.hang_on in command:
             stream.wait_closed()
             return
@@ -207,10 +267,16 @@ class Shell:
             if answer is None:
                 stream.wait_closed()
                 return
-            command = INNER.sub(lambda _: f"( ran 180 220; printf %s {shlex.quote(answer)}\n); edge", command)
+            text = answer
+            command = INNER.sub(lambda _: f"( ran 180 220; printf %s {shlex.quote(text)}\n); edge", command)
         elif (answer := self._of_an_app(command)) is not None:
-            command = INNER.sub(lambda _: f"( printf %s {shlex.quote(answer)}\n); edge", command)
+            said = answer
+            command = INNER.sub(lambda _: f"( printf %s {shlex.quote(said)}\n); edge", command)
         self._instruments.show()
+        if "/cmdline" in command:
+            self._show_processes()
+        if "--model" in command and self.benchmarks:
+            self.overlaps += 1
         run = virtual_run(command, self._physics, self._level_s) if self._physics is not None else None
         if run is not None:
             if self._too_hot():
@@ -225,15 +291,21 @@ class Shell:
             | {
                 "PHONE_LOCKED": "1" if self._faults.locked else "",
                 "PHONE_STARTING": "1" if self._faults.starting else "",
+                "PHONE_RUNS_ON": "1" if self._faults.runs_on else "",
+                "PHONE_BANNER": self._faults.banner,
+                "PHONE_START": self._faults.start[0] if self._faults.start else "",
+                "PHONE_START_STATUS": str(self._faults.start[1]) if self._faults.start else "",
             }
             | (run.environment if run is not None else {}),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if framed else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if framed else subprocess.STDOUT,
             start_new_session=True,
         )
         self._children.append(child)
-        threading.Thread(target=self._kill_when_closed, args=(stream, child), daemon=True).start()
+        threading.Thread(target=self._hang_up_when_closed, args=(stream, child), daemon=True).start()
+        if child.stdin is not None:
+            threading.Thread(target=self._give, args=(stream, child.stdin), daemon=True).start()
         if edits := self._edits(run):
             with child:
                 printed = child.communicate()[0].replace(str(self._root).encode(), b"")
@@ -267,10 +339,20 @@ class Shell:
             return (self._apps.path if found.group(1) == "path" else self._apps.uninstall)(found.group(2)) or ""
         return None
 
-    def _kill_when_closed(self, stream: Stream, child: subprocess.Popen[bytes]) -> None:
+    def _hang_up_when_closed(self, stream: Stream, child: subprocess.Popen[bytes]) -> None:
         stream.wait_closed()
         if child.poll() is None:
-            os.killpg(child.pid, signal.SIGKILL)
+            child.send_signal(signal.SIGHUP)
+
+    def _give(self, stream: Stream, stdin: BinaryIO) -> None:
+        """What the host writes to a command that was started without a protocol of its own."""
+        try:
+            while True:
+                stdin.write(stream.read(1))
+                stdin.flush()
+        except (EOFError, OSError, ValueError):
+            with contextlib.suppress(OSError):
+                stdin.close()
 
     def _pump(self, stream: Stream, output: BinaryIO, kind: int, framed: bool) -> None:
         try:

@@ -144,9 +144,14 @@ def test_check_is_a_gate(runs: tuple[Run, ...], code: int, message: str, tmp_pat
 
 def test_check_against_a_baseline(tmp_path: Path) -> None:
     """0 for no slow-down, 5 for one beyond the limit, 7 where the runs cannot tell or may not be compared; --json says which."""
-    base = stored(tmp_path / "base.sqlite", *rounds(0))
+    nights = [
+        run.model_copy(update={"latency_ns": rounds(0)[run.round or 0].latency_ns})
+        for night in range(4)
+        for run in rounds(100 * night, session=f"s{night}")
+    ]
+    base = stored(tmp_path / "base.sqlite", *nights)
     limit = ("--baseline", base, "--max-regression", "3%")
-    same = harness("check", stored(tmp_path / "same.sqlite", *rounds(50, session="t")), *limit, "--json")
+    same = harness("check", stored(tmp_path / "same.sqlite", *rounds(0, session="t")), *limit, "--json")
     assert same.returncode == 0, same.stderr
     assert [entry["outcome"] for entry in json.loads(same.stdout)["baseline"]] == ["within"]
     slow = harness("check", stored(tmp_path / "slow.sqlite", *rounds(80, factor=1.08, session="t")), *limit)
@@ -155,6 +160,12 @@ def test_check_against_a_baseline(tmp_path: Path) -> None:
     assert "regression" in slow.stdout
     allowed = harness("check", tmp_path / "slow.sqlite", "--baseline", base, "--max-regression", "12%")
     assert allowed.returncode == 0, allowed.stderr
+    two = stored(tmp_path / "two.sqlite", *rounds(0))
+    undecided = harness("check", tmp_path / "slow.sqlite", "--baseline", two, *limit[2:])
+    assert undecided.returncode == 7
+    assert (
+        "measure 3 more sessions of either build, or both in one session ('harness run BASE NEW')" in undecided.stderr
+    )
     single = harness(
         "check", stored(tmp_path / "one.sqlite", make_run()), "--baseline", tmp_path / "one.sqlite", *limit[2:]
     )
@@ -172,7 +183,7 @@ def test_check_against_a_baseline(tmp_path: Path) -> None:
     ("words", "message"),
     [
         (("--baseline", "x.sqlite"), "add --max-regression PERCENT"),
-        (("--max-regression", "3%"), "add --baseline RUNS"),
+        (("--max-regression", "3%"), "add --baseline RUNS, or measure with 'harness run BASE NEW'"),
         (("--baseline", "x.sqlite", "--max-regression", "0.03"), "'0.03' is not a limit for a slow-down"),
         (("--baseline", "x.sqlite", "--max-regression", "-1%"), "expected one argument"),
         (("--baseline", "x.sqlite", "--max-regression", "0%"), "'0%' is not a limit"),

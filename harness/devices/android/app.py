@@ -84,7 +84,9 @@ def chosen_app() -> Path:
 
 
 class AndroidApp(Android):
-    """As `Android`, but our app measures; it is installed unless exactly this APK is."""
+    """As `Android`, but our app measures; it is installed unless exactly this APK is. Where its threads run is Android's to say."""
+
+    holds_cores = False
 
     def __init__(self, serial: str, app: Path) -> None:
         super().__init__(serial)
@@ -118,6 +120,7 @@ class AndroidApp(Android):
     def _measured(self, request: Request, seconds: float) -> Measured:
         if (reason := self.unsupported(request.variant)) is not None:
             raise DeviceError(f"{self._adb.serial} cannot run variant {request.variant.id}: {reason}.")
+        self._ready()
         output = f"{uuid.uuid4().hex}.jsonl"
         before = self._adb.shell(COUNTERS, doing="tell its counters").stdout
         try:

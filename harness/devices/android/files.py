@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,36 +12,6 @@ from harness.errors import DeviceLost
 
 HASH_LINE = re.compile(r"^([0-9a-f]{64})  (\S+)$", re.MULTILINE)
 HASH_S = 60.0
-
-
-class Folders:
-    """The directories that were made on a device, in a journal on this computer: whatever ends the harness, the next session removes
-    them when it leaves, and until then uses again what they hold."""
-
-    def __init__(self, journal: Path) -> None:
-        self._journal = journal
-
-    def _made(self) -> set[str]:
-        return set(json.loads(self._journal.read_text(encoding="utf-8"))) if self._journal.exists() else set()
-
-    def add(self, folder: str) -> None:
-        made = self._made()
-        if folder not in made:
-            write_journal(self._journal, sorted(made | {folder}))
-
-    def remove(self, adb: Adb) -> None:
-        """Raises DeviceError; the journal goes only when all were removed."""
-        if made := self._made():
-            remove(adb, sorted(made))
-            self._journal.unlink()
-
-
-def write_journal(path: Path, entries: object) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(f".{os.getpid()}.tmp")
-    aside.write_text(json.dumps(entries), encoding="utf-8")
-    aside.replace(path)
 
 
 def remote_hashes(adb: Adb, folder: str, names: Sequence[str]) -> dict[str, str]:

@@ -6,7 +6,6 @@ the kernels are the same, the latency is close to but not exactly that of the sa
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +17,14 @@ from filelock import FileLock, Timeout
 
 from builder import process
 from builder.bundle import Variant, file_sha256
-from harness.cache import cache_root
+from harness.cache import state_root
 from harness.devices.android.adb import Adb, Listed, listed_devices, words
-from harness.devices.android.files import Folders, pull_verified, push_verified, remove
+from harness.devices.android.cores import cluster_of
+from harness.devices.android.files import pull_verified, push_verified, remove
+from harness.devices.android.identity import identity_of
+from harness.devices.android.journal import Journal
+from harness.devices.android.leftovers import stop_leftovers
+from harness.devices.android.phone_lock import PhoneLock
 from harness.devices.android.pins import pinned, repair
 from harness.devices.android.state import conditions, device_info, emulator_label, started
 from harness.devices.android.wireless import reachable
@@ -45,6 +49,7 @@ KIND = "android"
 ABI = "arm64-v8a"
 NONE_CONNECTED = "no Android device is connected; connect one, allow USB debugging on it and check 'harness devices'"
 REMOTE = "/data/local/tmp/edgebundle-"
+OURS = f"{REMOTE}[0-9a-f]*"  # every folder that was made on a phone, by whichever host
 
 
 def find() -> list[Found]:
@@ -88,25 +93,44 @@ def chosen(listed: list[Listed], device_id: str | None) -> Listed:
 
 
 class Android:
-    """An Android device; used by one harness at a time (a lock that frees itself with its process)."""
+    """An Android device, known by itself and not by its address; used by one harness at a time, by locks that free themselves."""
 
     metric: Literal["latency", "instructions"] = "latency"
+    holds_cores: bool = True
 
     def __init__(self, serial: str) -> None:
         self._adb = Adb(serial)
         self._properties = started(self._adb)
         self.simulated: str | None = emulator_label(self._properties)
         self._pins: tuple[TextReading, ...] = ()
-        locks = cache_root() / "locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        name = f"android-{hashlib.sha256(serial.encode()).hexdigest()[:20]}"
-        self._lock = FileLock(locks / f"{name}.lock", timeout=0)
-        self._journal = locks / f"{name}.pins.json"
-        self._folders = Folders(locks / f"{name}.folders.json")
+        self._identity = identity_of(self._adb)
+        phones = state_root() / "phones"
+        phones.mkdir(parents=True, exist_ok=True)
+        key = self._identity.key(serial, self._properties)
+        self._lock = FileLock(phones / f"{key}.lock", timeout=0)
+        self._phone_lock = PhoneLock(self._adb)
+        self._journal = Journal(self._adb, phones / f"{key}.undo.json")
 
     @property
     def info(self) -> DeviceInfo:
-        return device_info(KIND, self._adb.serial, self._properties)
+        return device_info(KIND, self._identity.name(self._adb.serial), self._properties)
+
+    def same_phone(self) -> None:
+        """Raises DeviceLost when another phone answers under this address, or this one has restarted and lost what was set."""
+        now = identity_of(self._adb)
+        if not now.same_phone(self._identity):
+            raise DeviceLost(
+                f"another phone ({now.name('of an unknown serial')}) answers at {self._adb.serial} than "
+                f"{self._identity.name('the one before')}; give each phone an address of its own."
+            )
+        if now.restarted(self._identity):
+            raise DeviceLost(f"{self._adb.serial} has restarted; it is opened again.")
+
+    def _ready(self) -> None:
+        """Before each measurement: it is the same phone, and still ours."""
+        self.same_phone()
+        if not self._phone_lock.held:
+            self._phone_lock.acquire()
 
     def unsupported(self, variant: Variant) -> str | None:
         abis = self._properties.get("ro.product.cpu.abilist", self._properties.get("ro.product.cpu.abi", ""))
@@ -124,7 +148,7 @@ class Android:
     @contextmanager
     def pin(self, pins: Pins) -> Iterator[None]:
         """Hold what `pins` names; what the phone refuses is in its conditions with the reason. Raises DeviceError."""
-        with pinned(self._adb, pins, self._journal) as held:
+        with pinned(self._adb, pins, self._journal, self.same_phone) as held:
             self._pins = held
             try:
                 yield
@@ -135,9 +159,9 @@ class Android:
         variant = request.variant
         if (reason := self.unsupported(variant)) is not None:
             raise DeviceError(f"{self._adb.serial} cannot run variant {variant.id}: {reason}.")
+        self._ready()
         runner = runner_bundle(variant.backend)
         folder = f"{REMOTE}{runner.key}"
-        self._folders.add(folder)
         push_verified(self._adb, {path.name: path for path in runner.files}, folder)
         self._adb.checked_shell(
             f"cd {words(folder)} && chmod 755 {words(LOADER, RUNNER)}", doing="make the runner executable"
@@ -169,13 +193,16 @@ class Android:
 
     def _run(self, folder: str, model: str, inputs: list[str], request: Request) -> tuple[RunnerResult, ProcessorUse]:
         start = command(
-            model=model,
+            model=f"{folder}/{model}",  # with the folder's name, by which it is found when it outlives its shell
             inputs=inputs,
             output="output",
             threads=request.threads,
             warmup=request.warmup,
             runs=request.runs,
         )
+        cluster = cluster_of(self._adb, request.cores) if request.cores is not None else None
+        if cluster is not None:
+            start = ["taskset", cluster.mask, *start]
         try:
             printed = self._adb.shell(
                 f"cd {words(folder)} || exit; {counted(words(*start))}",
@@ -187,10 +214,15 @@ class Android:
                 self._still_there()
                 raise DeviceError(str(error)) from error
             raise
-        result = parse_result(printed.stdout, where=self._adb.serial)
+        result = parse_result(printed.stdout, where=self._adb.serial, status=printed.status, stderr=printed.stderr)
         if printed.status:
             raise DeviceError(
                 f"the runner on {self._adb.serial} gave a result but ended with status {printed.status}; run again."
+            )
+        if cluster is not None and set(result.cpus) != set(cluster.cpus):
+            raise DeviceError(
+                f"{self._adb.serial} let the runner run on CPUs {' '.join(map(str, result.cpus))} and not on {' '.join(map(str, cluster.cpus))}, its "
+                f"{request.cores} cores; its cpusets do not allow them: leave 'cores' out of the protocol."
             )
         if len(result.latency_ns) != request.runs or result.threads != request.threads:
             raise DeviceError(
@@ -199,8 +231,10 @@ class Android:
         return result, printed_use(printed.stdout)
 
     def _still_there(self) -> None:
-        """A measurement that did not end on a phone that still answers is a variant that is too slow: the others go on. Else raises DeviceLost."""
+        """A measurement that did not end on a phone that still answers is a variant that is too slow: it is ended, and the others go on.
+        Else raises DeviceLost."""
         self._adb.shell("true", doing="answer after a measurement that did not end")
+        stop_leftovers(self._adb)
 
     def __enter__(self) -> Self:
         try:
@@ -210,8 +244,11 @@ class Android:
                 f"{self._adb.serial} is in use by another harness on this computer; wait for it or end it."
             ) from error
         try:
-            repair(self._adb, self._journal)  # what a harness that was killed has left
-        except DeviceError:
+            self._phone_lock.acquire()
+            stop_leftovers(self._adb)
+            repair(self._adb, self._journal)  # what a harness that was killed has left, on whichever host
+        except BaseException:
+            self._phone_lock.release()
             self._lock.release()
             raise
         return self
@@ -220,11 +257,13 @@ class Android:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._folders.remove(self._adb)
+            self.same_phone()
+            self._adb.checked_shell(f"rm -rf {OURS}", doing="remove its files")
         except DeviceError:
             if error is None:  # otherwise the first error tells more: a device that went away cannot be cleaned either
                 raise
         finally:
+            self._phone_lock.release()
             self._lock.release()
 
 

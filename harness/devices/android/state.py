@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from builder import process
 from harness.devices.android.adb import Adb
 from harness.errors import DeviceLost
 from harness.probes.battery import battery_percent, battery_temperature, charging
@@ -13,13 +14,44 @@ from harness.probes.headroom import thermal_headroom
 from harness.probes.load import background_load, load_average, processor_time
 from harness.probes.power import battery_current, battery_voltage
 from harness.probes.screen import airplane_mode, screen
-from harness.probes.temperature import device_temperature, service_sensors, thermal_status, zone_sensors
+from harness.probes.temperature import (
+    device_temperature,
+    die_temperature,
+    service_sensors,
+    thermal_status,
+    zone_sensors,
+)
 from harness.records.phone import model_name, soc_name
 from harness.records.run import Conditions, DeviceInfo, Reading, TextReading
 
 PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]$", re.MULTILINE | re.DOTALL)
-EMULATOR_HARDWARE = ("goldfish", "ranchu", "cutf")  # kernel names of Google's emulators and of Cuttlefish
-ZONES = 'for z in /sys/class/thermal/thermal_zone*; do [ ! -e "$z/temp" ] || echo "$(cat "$z/type" 2>&1)\t$(cat "$z/temp" 2>&1)"; done'
+# kernel names of Google's emulators and Cuttlefish; Android in a container (redroid, Waydroid); Genymotion and other PC players
+EMULATOR_HARDWARE = (
+    "goldfish",
+    "ranchu",
+    "cutf",
+    "redroid",
+    "waydroid",
+    "vbox86",
+    "ttvm",
+    "nox",
+    "android_x86",
+    "windows",
+    "bertha",
+    "cheets",
+)
+EMULATOR_WORDS = ("redroid", "waydroid", "genymotion", "vbox86", "bluestacks", "sdk_gphone", "android_x86", "anbox")
+EMULATOR_NAMES = (
+    "ro.product.name",
+    "ro.product.device",
+    "ro.product.brand",
+    "ro.product.manufacturer",
+    "ro.product.model",
+    "ro.build.fingerprint",
+)
+# each zone may take a third of a second: what is not read within ZONES_S is not read
+ZONES_S = 6
+ZONES = f'edgebundle_since=$SECONDS; for z in /sys/class/thermal/thermal_zone*; do [ $((SECONDS - edgebundle_since)) -lt {ZONES_S} ] || break; [ ! -e "$z/temp" ] || echo "$(cat "$z/type" 2>&1)\t$(cat "$z/temp" 2>&1)"; done'
 CLOCKS = (
     "for c in /sys/devices/system/cpu/cpu[0-9]*; do "
     '[ ! -e "$c/cpufreq/scaling_cur_freq" ] || echo "${c##*/}\t$(cat "$c/cpufreq/scaling_cur_freq" 2>&1)"; done'
@@ -31,6 +63,7 @@ POWER = (
     '[ ! -e "$s/$f" ] || echo "${s##*/}\t$f\t$(cat "$s/$f" 2>&1)"; done; done'
 )
 PART = "edgebundle-part"
+OPTIONAL_S = 12.0  # of a probe that a measurement can do without
 LOOK_S = 0.5  # over which the background load is seen: the kernel counts in hundredths of a second on each CPU
 LOADS = f"cat /proc/stat 2>&1 | grep -e '^cpu ' -e denied; sleep {LOOK_S}; echo {PART}; cat /proc/stat 2>&1 | grep -e '^cpu ' -e denied"
 PARTS = 6
@@ -69,7 +102,10 @@ def parse_properties(text: str) -> dict[str, str]:
 def emulator_label(known: Mapping[str, str]) -> str | None:
     """The label of all results of an emulator, by the properties that emulators set; None for a phone."""
     hardware = known.get("ro.hardware", "").lower()
-    if known.get("ro.kernel.qemu") == "1" or known.get("ro.boot.qemu") == "1" or hardware.startswith(EMULATOR_HARDWARE):
+    qemu = "1" in (known.get("ro.kernel.qemu"), known.get("ro.boot.qemu"))
+    named = " ".join(known.get(name, "").lower() for name in EMULATOR_NAMES)
+    own = any(name.startswith(("ro.genymotion.", "ro.waydroid.", "waydroid.")) for name in known)
+    if qemu or own or hardware.startswith(EMULATOR_HARDWARE) or any(word in named for word in EMULATOR_WORDS):
         return "emulator: not device-representative"
     return None
 
@@ -96,14 +132,20 @@ def conditions(adb: Adb) -> Conditions:
     """State of the device now. What it does not tell is null with the reason; only a lost device is an error."""
     battery = adb.shell("dumpsys battery", doing="tell its battery").stdout
     thermal = adb.shell("dumpsys thermalservice", doing="tell its temperatures").stdout
-    zones = adb.shell(ZONES, doing="tell its thermal zones").stdout
     clocks = adb.shell(CLOCKS, doing="tell its clocks").stdout
     limits = adb.shell(CLOCK_LIMITS, doing="tell the limits of its clocks").stdout
-    power = adb.shell(POWER, doing="tell its power").stdout
+    power = optional(adb, POWER, doing="tell its power")
     state = adb.shell(STATE, doing="tell its screen and load").stdout
     headroom, wakefulness, airplane, load, before, after = parts_of(state)
+    sensors, cell = service_sensors(thermal), battery_temperature(battery)
+    warm, die = device_temperature(sensors, cell, []), die_temperature(sensors, [])
+    if warm.reading.value is None:  # only then: a phone may have a hundred zones, and some take long
+        zones = zone_sensors(optional(adb, ZONES, doing="tell its thermal zones"))
+        warm, die = device_temperature(sensors, cell, zones), die_temperature(sensors, zones)
     return Conditions(
-        temperature_c=device_temperature(service_sensors(thermal), battery_temperature(battery), zone_sensors(zones)),
+        temperature_c=warm.reading,
+        temperature_of=warm.of,
+        die_c=die.reading,
         thermal_status=thermal_status(thermal),
         battery_percent=battery_percent(battery),
         charging=charging(battery),
@@ -117,6 +159,17 @@ def conditions(adb: Adb) -> Conditions:
         background_load=background_load(*processor_time(before, after), NOTHING_OWN),
         load_average=load_average(load),
     )
+
+
+def optional(adb: Adb, command: str, *, doing: str) -> str:
+    """What a probe that a measurement can do without printed; nothing when it did not end in time on a phone that still answers."""
+    try:
+        return adb.shell(command, doing=doing, timeout_s=OPTIONAL_S).stdout
+    except DeviceLost as error:
+        if not isinstance(error.__cause__, process.ToolTimeout):
+            raise
+        adb.shell("true", doing=f"answer after it did not {doing}")
+        return ""
 
 
 def parts_of(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from harness.devices.android.adb_program import tell_replaced, usable_adb, versi
 from harness.errors import DeviceAbsent, DeviceError, MissingToolError, UsageError
 
 PAIR_S = 30.0
-CONNECT_S = 30.0
+CONNECT_S = 10.0  # an address that nobody has is tried twice
 LOOK_S = 5.0
 ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|(\w[\w.-]*)):([0-9]{1,5})")
 CODE = re.compile(r"[0-9]{6}")
@@ -24,6 +24,11 @@ def network_address(text: str) -> tuple[str, int] | None:
     if found is None or not 0 < int(found.group(3)) < 65536:
         return None
     return found.group(1) or found.group(2), int(found.group(3))
+
+
+def over_network(serial: str) -> bool:
+    """Whether adb reaches it by an address, or by a name that it found in the network."""
+    return network_address(serial) is not None or serial.endswith("._tcp")
 
 
 def pair(address: str, code: str, *, timeout_s: float = PAIR_S) -> str | None:

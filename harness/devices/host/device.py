@@ -21,12 +21,13 @@ from builder.bundle.tensors import from_artifact, to_artifact
 from harness.devices.base import Device, Found, Measured, Request
 from harness.devices.host.worker import WorkerRequest, WorkerResult
 from harness.errors import DeviceError, UsageError
-from harness.records.run import Conditions, DeviceInfo, Reading, Sample, TextReading
+from harness.records.run import Conditions, DeviceInfo, ProcessorUse, Reading, Sample, TextReading
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KIND = "host"
+LOOK_S = 0.5  # over which the load by other programs is seen
 RUNTIMES = {"tflite": "ai_edge_litert", "executorch": "executorch"}  # backend -> the package that executes it
 PACKAGES = {"ai_edge_litert": "ai-edge-litert", "executorch": "executorch"}
 
@@ -96,7 +97,7 @@ class Host:
             thermal_headroom=Reading(unit="headroom", reason="only phones tell a thermal headroom"),
             screen=TextReading(reason="a computer's screen is not looked at"),
             airplane_mode=TextReading(reason="a computer's radio is not looked at"),
-            background_load=Reading(unit="%", reason="the sample load_average of each run tells what else ran"),
+            background_load=_background_load(),
         )
 
     def measure(self, request: Request) -> Measured:
@@ -118,7 +119,9 @@ class Host:
                 runs=request.runs,
             )
             (folder / "request.json").write_text(json.dumps(asdict(work)), encoding="utf-8")
+            before = _processor_time()
             self._run_worker(folder, request)
+            use = _processor_use(before, _processor_time())
             result = WorkerResult(**json.loads((folder / "result.json").read_text(encoding="utf-8")))
             arrays = [np.load(folder / f"out{index}.npy", allow_pickle=False) for index in range(result.outputs)]
         outputs = {
@@ -134,6 +137,7 @@ class Host:
             latency_ns=tuple(result.latency_ns),
             instructions=Reading(unit="instructions", reason="instructions are counted on the arm64 device only"),
             peak_memory_bytes=Reading(value=result.memory_peak_bytes, unit="B"),
+            processor_use=use,
             outputs=outputs,
             samples=(
                 Sample(t_s=0.0, probe="load_average", value=load, unit="programs"),
@@ -164,6 +168,36 @@ class Host:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         return None  # nothing on this computer was changed
+
+
+def _processor_time() -> tuple[float, float, float]:
+    """Processor seconds since the start of the system: passed (all CPUs), busy, and those of the children of this process."""
+    import psutil
+
+    times = psutil.cpu_times()
+    idle = times.idle + getattr(times, "iowait", 0.0)
+    # what guests use is in `user` and `nice` already
+    guests = ("guest", "guest_nice")
+    passed = sum(value for name, value in times._asdict().items() if name not in guests)
+    own = os.times()
+    return passed, passed - idle, own.children_user + own.children_system
+
+
+def _processor_use(before: tuple[float, float, float], after: tuple[float, float, float]) -> ProcessorUse:
+    """What the processors did while the child ran: what is neither idle nor its own is somebody else's."""
+    passed, busy, own = (round(max(last - first, 0.0), 3) for first, last in zip(before, after, strict=True))
+    return ProcessorUse(
+        passed_s=Reading(value=passed, unit="s"),
+        busy_s=Reading(value=busy, unit="s"),
+        own_s=Reading(value=own, unit="s"),
+    )
+
+
+def _background_load() -> Reading:
+    """Over half a second in which nothing of ours runs."""
+    import psutil
+
+    return Reading(value=round(psutil.cpu_percent(interval=LOOK_S), 2), unit="%")
 
 
 def _output(arrays: list[NDArray[np.generic]], binding: Binding, variant: Variant) -> NDArray[np.generic]:

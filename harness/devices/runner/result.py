@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from builder.bundle import Variant
 from builder.bundle.tensors import from_artifact, to_artifact
 from harness.devices.runner.binaries import LOADER, RUNNER, RUNTIMES
+from harness.devices.runner.failure import why_no_result
 from harness.errors import DeviceError
 from harness.records.run import TextReading
 
@@ -98,9 +99,14 @@ def write_inputs(folder: Path, variant: Variant, inputs: Tensors) -> list[str]:
     return names
 
 
-def parse_result(stdout: str, *, where: str) -> RunnerResult:
-    """The runner's result from all that it printed. Raises DeviceError with the runner's own words when it failed."""
+def parse_result(stdout: str, *, where: str, status: int = 0, stderr: str = "") -> RunnerResult:
+    """The runner's result from all that it printed. Raises DeviceError with the runner's own words when it failed, and with what the
+    device said when it could not start or was ended (`status` is the shell's: 128 and the signal's number for one that was killed)."""
     lines = [line for line in stdout.splitlines() if line.startswith(RESULT_START)]
+    whole = len(lines) == 1 and lines[0].endswith("}")
+    if status and not whole:
+        said = f"{stdout}\n{stderr}"
+        raise DeviceError(f"the runner on {where} {why_no_result(status, said)}.")
     if len(lines) != 1:
         raise DeviceError(f"the runner on {where} printed {len(lines)} result lines instead of one; run it again.")
     try:

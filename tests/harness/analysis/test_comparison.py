@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.analysis.comparison import compare_runs, compare_variants
+from harness.analysis.gate import decide
 from harness.errors import UsageError
 from harness.records.run import ProtocolInfo, Reading, Run, TextReading
 from tests.harness.runs import conditions, counted_run, device, make_run, noisy, rounds
@@ -16,15 +17,38 @@ SLOW = tuple(5_600_000 + 1000 * (index % 7) for index in range(30))
 
 def test_slower_faster_and_the_same() -> None:
     """The ratio has an interval that says where it comes from, and the verdict follows the corrected p-value."""
-    base, slow = rounds(0), rounds(100, factor=1.12, session="t", variant_sha256="c" * 64)
+    base = [run for night in range(4) for run in rounds(10 * night, session=f"s{night}")]
+    slow = rounds(100, factor=1.12, session="t", variant_sha256="c" * 64)
     (slower,) = compare_runs(base, slow)
     assert slower.verdict == "slower"
     assert slower.ratio is not None
     assert slower.ratio.low <= slower.ratio.value <= slower.ratio.high
     assert slower.ratio.value == pytest.approx(1.12, abs=0.02)
-    assert (slower.ratio.basis, slower.ratio.rounds) == ("rounds", 6)
+    assert (slower.ratio.basis, slower.ratio.rounds) == ("sessions", 1)
     assert compare_runs(slow, base)[0].verdict == "faster"
     assert compare_runs(base, rounds(300, session="t"))[0].verdict == "no significant difference"
+
+
+def test_two_sessions_alone_decide_nothing() -> None:
+    """Nights differ by more than their rounds: with two of them the ratio is told, what is missing, and no difference."""
+    (found,) = compare_runs(rounds(0), rounds(100, factor=1.12, session="t", variant_sha256="c" * 64))
+    assert found.verdict == (
+        "undecided: how sessions differ is not known; measure 3 more, or both builds in one session ('harness run BASE NEW')"
+    )
+    assert found.ratio is not None
+    assert (found.ratio.p_adjusted, found.ratio.missing) == (1.0, 3)
+    (decision,) = decide([found], 0.03)
+    assert decision.outcome == "not precise enough"
+    assert "measure 3 more sessions of either build" in decision.why
+
+
+def test_what_other_builds_and_variants_tell_of_the_nights_counts() -> None:
+    """The history of the device decides: sessions of older builds of the variant, else those of another variant."""
+    for changes in ({"variant_sha256": "e" * 64}, {"variant": "other", "variant_sha256": "f" * 64}):
+        older = [run for night in range(4) for run in rounds(10 * night, session=f"o{night}", **changes)]
+        (found, *_) = compare_runs([*older, *rounds(50)], rounds(100, factor=1.2, session="t", variant_sha256="c" * 64))
+        assert found.ratio is not None
+        assert (found.ratio.basis, found.verdict) == ("sessions", "slower")
 
 
 def test_one_run_a_side_says_what_it_does_not_know() -> None:
@@ -36,7 +60,8 @@ def test_one_run_a_side_says_what_it_does_not_know() -> None:
 
 def test_the_same_artifact_is_not_called_faster_without_saying_so() -> None:
     """Where both sides ran the very same file, a difference is one of conditions, and the verdict says it."""
-    (found,) = compare_runs(rounds(0, factor=1.2), rounds(50, session="t"))
+    before = [run for night in range(4) for run in rounds(10 * night, factor=1.2, session=f"s{night}")]
+    (found,) = compare_runs(before, rounds(50, session="t"))
     assert found.verdict == "faster (the same artifact: only the conditions differ)"
 
 
@@ -80,7 +105,7 @@ def test_invalid_rounds_are_left_out_and_named() -> None:
     """A round that the protocol tolerates is not averaged in, however slow it was; two of seven are more than a fifth."""
     bad = make_run(id="x", session="t", round=6, latency_ns=noisy(5, 3.0), verdict="invalid: not stationary: it fell")
     (found,) = compare_runs(rounds(0), [*rounds(300, session="t"), bad])
-    assert found.verdict == "no significant difference"
+    assert found.refused is None
     assert found.left_out == ("invalid: not stationary: it fell",)
     worse = bad.model_copy(update={"id": "y", "round": 7})
     (found,) = compare_runs(rounds(0), [*rounds(300, session="t"), bad, worse])
@@ -91,7 +116,8 @@ def test_many_comparisons_are_corrected() -> None:
     """Twenty variants without a difference give no false alarm by their number: Holm's p-values decide."""
     base, new = [], []
     for number in range(20):
-        base += rounds(1000 * number, 4, variant=f"v{number}", session="s")
+        for night in range(4):
+            base += rounds(1000 * number + 10 * night, 4, variant=f"v{number}", session=f"s{night}")
         new += rounds(1000 * number + 500, 4, variant=f"v{number}", session="t")
     found = compare_runs(base, new)
     ratios = [entry.ratio for entry in found if entry.ratio is not None]
@@ -107,7 +133,7 @@ def test_only_the_last_file_counts_and_its_earlier_runs_are_its_rounds() -> None
     base = [make_run(id=str(turn), latency_ns=noisy(turn)) for turn in range(4)]
     (found,) = compare_runs(before + base, [make_run(id="new", latency_ns=noisy(9))])
     assert found.ratio is not None
-    assert (found.verdict, found.ratio.basis) == ("no significant difference", "rounds")
+    assert (found.verdict, found.ratio.basis) == ("no significant difference", "sessions")
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ from tests.emulated_phone.faults import Faults
 PLAN = Protocol(name="faults", warmup=1, runs=3, threads=1, timeout_s=60, pins=Pins(stay_awake=True))
 PATIENCE_S = 2.0  # what a command that hangs is waited for here; minutes outside of tests
 RUNNER, HASH, PULL, PUSH, STATE = "--model", "sha256sum", "pull", "push", "dumpsys"
+WHO, BATTERY = "getprop ro.serialno", "dumpsys battery"
 APP = "am start"
 HOURS_S = 5 * 3600.0
 Calls = dict[str, list[str]]  # of a session without a fault, by the kind of the device
@@ -81,6 +82,10 @@ def switched(**values: Any) -> Callable[[Lab], None]:
 
 def garbled(edit: Callable[[bytes], bytes], on: str, *, told: bool = True) -> Kind:
     return Kind(begin=switched(garble=edit), on=on, told=told)
+
+
+def starts_not(said: str, status: int) -> Kind:
+    return Kind(begin=switched(start=(f"./ld-linux-aarch64.so.1: {said}", status)), on=RUNNER, told=True)
 
 
 def number(name: bytes, value: bytes) -> Callable[[bytes], bytes]:
@@ -161,7 +166,46 @@ KINDS: dict[str, Kind] = {
     "an output of another shape": garbled(
         lambda text: text.replace(b'"outputs":[{', b'"outputs":[{"shape":[1],'), RUNNER
     ),
+    # a benchmark that cannot start, or does not end when its shell does
+    "the benchmark goes on for ever": Kind(begin=switched(runs_on=True), on=RUNNER, told=True, hangs=True),
+    "the shell may not execute": starts_not("can't execute: Permission denied", 126),
+    "another architecture": starts_not("Exec format error", 126),
+    "pages of another size": starts_not("libLiteRt.so: ELF load command address/offset not properly aligned", 127),
+    "a library is missing": starts_not(
+        "error while loading shared libraries: libc.so.6: cannot open shared object", 127
+    ),
+    "a kernel that is too old": starts_not("FATAL: kernel too old", 1),
+    "no memory for its libraries": starts_not("libc.so.6: failed to map segment from shared object", 127),
+    "a forbidden system call": Kind(begin=switched(crash=int(signal.SIGSYS)), on=RUNNER, told=True),
+    "a bus error": Kind(begin=switched(crash=int(signal.SIGBUS)), on=RUNNER, told=True),
+    # who it is
+    "wireless debugging takes another port": Kind(begin=lambda lab: lab.phone.move(), told=True, away_s=math.inf),
+    "a restart that nobody saw": Kind(begin=lambda lab: lab.phone.boot_anew()),
+    "another phone answers": garbled(lambda text: re.sub(rb"\A\w+", b"OTHER0001", text), WHO, told=False),
+    "a serial as everybody has it": garbled(lambda text: re.sub(rb"\A\w+", b"unknown", text), WHO, told=False),
+    "no boot id": garbled(lambda text: text.replace(b"-", b""), WHO, told=False),
+    "who it is is cut off": garbled(middle, WHO, told=False),
+    "who it is comes twice": garbled(lambda text: text + text, WHO, told=False),
+    "its list of processes is noise": garbled(lambda text: b"/proc/99999999/cmdline\n" + text, "/cmdline", told=False),
+    # settings and journals
+    "a line before each setting": Kind(begin=switched(banner="WARNING: linker: libdvm.so has text relocations")),
+    "the journal on the phone is damaged": Kind(
+        begin=lambda lab: lab.phone.write("data/local/tmp/.edgebundle-undo", "[{")
+    ),
     # sensors
+    "the thermal status is set by hand": garbled(
+        lambda text: text.replace(b"Override: false", b"Override: true"), "thermalservice", told=False
+    ),
+    "the battery's updates are stopped": garbled(
+        lambda text: text.replace(b"state:\n", b"state:\n  (UPDATES STOPPED -- use 'reset' to restart)\n"),
+        BATTERY,
+        told=False,
+    ),
+    "the thermal service lists the die alone": garbled(
+        lambda text: re.sub(rb".*mType=[23].*\n", b"", text), "thermalservice", told=False
+    ),
+    "the fuel gauge hangs": Kind(begin=switched(hang_on="power_supply"), on="power_supply", hangs=True),
+    "the modes are noise": garbled(lambda text: b"java.lang.NullPointerException\n" + text, "loadavg", told=False),
     "a battery in another language": garbled(
         lambda text: text.replace(b"level", b"Stand"), "dumpsys battery", told=False
     ),
@@ -303,6 +347,8 @@ def complaints(name: str, outcome: Outcome, lab: Lab) -> list[str]:
         found.append(
             f"not measured though the phone was well again: {[entry.reason for entry in result.skipped if entry.failed]}"
         )
+    if lab.phone.overlaps:
+        found.append("a benchmark was started while another one still ran")
     if len({run.variant for run in result.runs}) != len(result.runs):
         found.append("measured twice")
     mend(lab)

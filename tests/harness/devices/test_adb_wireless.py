@@ -171,7 +171,7 @@ def test_a_phone_is_connected_when_its_address_is_asked_for(adb_environment: Adb
     with EmulatedPhone(tmp_path / "phone", PIXEL) as phone:
         for _ in range(2):
             with open_device(f"android:{phone.address}") as device:
-                assert device.info.id == phone.address
+                assert device.info.id == phone.serial
             adb_environment.disconnect(phone.address)
 
 

@@ -41,7 +41,7 @@ def test_device_info_and_conditions(phone: EmulatedPhone) -> None:
     """Properties and probes of the phone arrive as readings, and a clock that may not be read as null with the reason."""
     with open_device(f"android:{phone.address}") as device:
         info, conditions = device.info, device.conditions()
-    assert (info.kind, info.id) == ("android", phone.address)
+    assert (info.kind, info.id) == ("android", phone.serial)
     assert info.model.value == "Google Emulated Pixel"
     assert info.soc.value == "QEMU cortex-a76"
     assert info.os.value == "Android 15 (API 35)"
@@ -114,7 +114,9 @@ def test_another_abi_is_refused(adb_environment: AdbServer, models: SmallModels,
 
 def test_a_real_phone_has_no_label(adb_environment: AdbServer, tmp_path: Path) -> None:
     """Without the properties of an emulator nothing is called simulated."""
-    real = {name: value for name, value in PIXEL.properties.items() if name not in ("ro.boot.qemu", "ro.hardware")}
+    emulators = ("ro.boot.qemu", "ro.hardware", "ro.build.fingerprint", "ro.product.name")
+    real = {name: value for name, value in PIXEL.properties.items() if name not in emulators}
+    real["ro.product.name"] = "shiba"
     with EmulatedPhone(tmp_path / "phone", replace(PIXEL, properties=real)) as phone:
         adb_environment.connect(phone.address)
         with open_device(f"android:{phone.address}") as device:
@@ -129,13 +131,13 @@ def test_one_harness_at_a_time(phone: EmulatedPhone) -> None:
         with pytest.raises(DeviceError, match="in use by another harness"):
             second.__enter__()
     with second:
-        assert second.info.id == phone.address
+        assert second.info.id == phone.serial
 
 
 def test_which_of_two_phones(phone: EmulatedPhone, adb_environment: AdbServer, tmp_path: Path) -> None:
     """Without a serial the only phone is taken; of two, the choice is the user's."""
     with open_device("android") as device:
-        assert device.info.id == phone.address
+        assert device.info.id == phone.serial
     with EmulatedPhone(tmp_path / "other", PIXEL) as other:
         adb_environment.connect(other.address)
         with pytest.raises(UsageError, match=f"-d android:{other.address}"):

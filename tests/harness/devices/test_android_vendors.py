@@ -108,7 +108,8 @@ EXPECTED = {
     "honor": Told(
         device="HONOR BVL-AN00, Android 14 (API 34)",
         soc="SM8650",
-        temperature=41,  # the hottest zone, in whole degrees: the battery's words are not understood
+        # the battery's words are not understood, and of the zones one is the die and the other a board
+        temperature="none of 2 thermal zones is of the skin or the battery",
         status="tells no thermal status",
         percent="tells no level",
         charging="!tells no status",

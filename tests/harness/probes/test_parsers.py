@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from harness.probes.battery import battery_percent, battery_temperature, charging
 from harness.probes.clocks import clocks_mhz
-from harness.probes.temperature import device_temperature, service_sensors, thermal_status, zone_sensors
+from harness.probes.temperature import (
+    device_temperature,
+    die_temperature,
+    service_sensors,
+    thermal_status,
+    zone_sensors,
+)
 from harness.records.run import Reading, TextReading
 
 DATA = Path(__file__).parents[2] / "data" / "android"
@@ -67,7 +73,7 @@ def test_thermalservice_of_a_samsung() -> None:
     sensors = service_sensors(text)
     assert [(sensor.name, sensor.reading.value) for sensor in sensors] == [("AP", 25.6), ("BAT", 23.8)]
     assert thermal_status(text).value == 0
-    assert device_temperature(sensors, Reading(unit="degC", reason="none"), []).value == 23.8
+    assert device_temperature(sensors, Reading(unit="degC", reason="none"), []).reading.value == 23.8
     cached = service_sensors(text.partition("HAL Ready")[0])
     assert cached[0].name == "SUBBAT"
     assert cached[0].reading.value is None
@@ -87,7 +93,7 @@ def test_impossible_temperatures_of_the_service() -> None:
     text = recording("thermalservice_broken_synthetic.txt")
     assert [sensor.reading.value for sensor in service_sensors(text)] == [None, None, None]
     assert thermal_status(text).value is None
-    whole = device_temperature(service_sensors(text), battery_temperature(""), [])
+    whole = device_temperature(service_sensors(text), battery_temperature(""), []).reading
     assert whole.value is None
     assert "NaN" in str(whole.reason)
 
@@ -106,7 +112,9 @@ def test_zones() -> None:
     }
     assert "denied" in str(sensors["pmic"].reason)
     none = Reading(unit="degC", reason="no sensor")
-    assert device_temperature([], none, zone_sensors(recording("zones_synthetic.txt"))).value == pytest.approx(45.3)
+    zones = zone_sensors(recording("zones_synthetic.txt"))
+    assert die_temperature([], zones).reading.value == pytest.approx(45.3)
+    assert "none of" in str(device_temperature([], none, zones).reading.reason)
 
 
 @pytest.mark.parametrize("level", ["-1", "101", "2147483647", "", "eighty", "٨٠"])
@@ -147,7 +155,7 @@ def readings_of(text: str) -> list[tuple[Reading, float, float]]:
     """Everything that the parsers read from a text, each with the limits of its quantity."""
     service, zones = service_sensors(text), zone_sensors(text)
     celsius = [sensor.reading for sensor in (*service, *zones)]
-    celsius += [battery_temperature(text), device_temperature(service, battery_temperature(text), zones)]
+    celsius += [battery_temperature(text), device_temperature(service, battery_temperature(text), zones).reading]
     return [
         *((reading, -40.0, 150.0) for reading in celsius),
         *((reading, 1.0, 10_000.0) for reading in clocks_mhz(text)),

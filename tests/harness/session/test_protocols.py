@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -15,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.bundle import Bundle, Variant
+from harness.analysis.comparison import compare_builds
 from harness.analysis.throttling import throttling
 from harness.cli import PROTOCOL_NAMES
 from harness.clock import Clock
@@ -26,7 +29,8 @@ from harness.records.store import open_store, stored_runs
 from harness.session import session as sessions
 from harness.session.conditions import unmet, wait_for
 from harness.session.measurement import lasting, settled
-from harness.session.session import SessionResult, Step, opened_bundle, resumable, run_session, turns
+from harness.session.order import contenders, turns, williams
+from harness.session.session import SessionResult, Step, opened_bundle, resumable, run_session
 from harness.statistics.warmup import warmup_length
 
 
@@ -210,13 +214,49 @@ def test_cool_down_is_by_temperature_and_has_a_limit() -> None:
 
 def test_rounds_interleave_the_variants_the_same_way_each_time(bundle: Bundle) -> None:
     """Every round has every variant once; the order changes between rounds and is the same for the same seed."""
-    variants = bundle.manifest.variants
-    order = turns(variants, Protocol(name="p", warmup=1, runs=1, rounds=20))
+    entries = contenders(bundle, None)
+    order = turns(entries, 20, 0)
     for number in range(20):
-        assert {v.id for r, v in order if r == number} == {v.id for v in variants}
-    assert len({tuple(v.id for r, v in order if r == number) for number in range(20)}) > 1
-    assert order == turns(variants, Protocol(name="p", warmup=1, runs=1, rounds=20))
-    assert order != turns(variants, Protocol(name="p", warmup=1, runs=1, rounds=20, seed=1))
+        assert {e.name for r, e in order if r == number} == {e.name for e in entries}
+    assert len({tuple(e.name for r, e in order if r == number) for number in range(20)}) > 1
+    assert order == turns(entries, 20, 0)
+    assert order != turns(entries, 20, 1)
+
+
+@pytest.mark.parametrize("count", range(2, 9))
+def test_an_order_is_balanced(count: int) -> None:
+    """Each variant stands equally often in each place of a round, and follows each other one equally often (Williams 1949)."""
+    rows = williams(count)
+    places = Counter((place, item) for row in rows for place, item in enumerate(row))
+    follows = Counter(pair for row in rows for pair in pairwise(row))
+    assert set(places.values()) == {len(rows) // count}
+    assert len(follows) == count * (count - 1)
+    assert len(set(follows.values())) == 1
+
+
+def test_two_builds_of_a_variant_take_turns(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One session measures both, neighbours in each round, the older first in half of them; it is told from the records alone."""
+    store = open_store(str(tmp_path / "runs.sqlite"), create=True)
+    plan = Protocol(name="p", warmup=1, runs=10, rounds=6, memory_pass=False)
+    measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch, store=store, baseline=bundle)
+    runs = list(store.runs())
+    assert [(run.round, run.variant) for run in runs] == [(turn, "tflite-fp32") for turn in range(6) for _ in "ab"]
+    assert [sum(run.baseline for run in runs[turn * 2 : turn * 2 + 2]) for turn in range(6)] == [1] * 6
+    assert sum(run.baseline for run in runs[::2]) == 3
+    assert len({(run.session, run.protocol.seed) for run in runs}) == 1
+    store.close()
+    (found,) = compare_builds(run.model_copy(update={"verdict": "ok"}) for run in runs)  # the bench gives no outputs
+    assert found.ratio is not None
+    assert (found.ratio.basis, found.ratio.rounds, found.verdict) == ("paired rounds", 6, "no significant difference")
+
+
+def test_each_session_has_a_seed_of_its_own(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An order that is the same in every session would favour the same variant in all of them."""
+    plan = Protocol(name="p", warmup=1, runs=5, rounds=2, memory_pass=False)
+    seeds = [measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch).runs[0].protocol.seed for _ in range(3)]
+    assert len(set(seeds)) == 3
+    fixed = plan.model_copy(update={"seed": 7})
+    assert measured_on(Bench(VirtualClock()), bundle, fixed, monkeypatch).runs[0].protocol.seed == 7
 
 
 def test_lasting_load_shows_throttling_on_one_time_axis(bundle: Bundle) -> None:
@@ -410,6 +450,63 @@ def test_a_wrong_protocol_file_is_one_sentence(tmp_path: Path, text: str, words:
         protocol_named(str(path))
     assert words in str(caught.value)
     assert "own.toml" in str(caught.value)
+
+
+def test_a_session_goes_on_until_it_is_decided(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A steady device needs no more rounds than are asked; on one whose runs differ by 20 % they go on to the limit, which is told."""
+    plan = Protocol(name="p", warmup=1, runs=20, rounds=3, max_rounds=7, decide=0.05, memory_pass=False)
+    monkeypatch.setattr("harness.session.decided.grade", lambda verdict: "ok")  # the bench gives no outputs
+    steady = measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch)
+    assert [run.round for run in steady.runs] == [0, 1, 2]
+    draw = np.random.default_rng(5)
+    levels = np.exp(draw.normal(0, 0.2, 50))
+    wild = Bench(VirtualClock(), latency_ns=lambda n: int(1e7 * levels[n // 31]))
+    with caplog.at_level(logging.WARNING):
+        found = measured_on(wild, bundle, plan, monkeypatch)
+    assert [run.round for run in found.runs] == list(range(7))
+    assert (
+        "5 % cannot be decided for 1 variants after 7 rounds, the limit; the first, tflite-fp32: its interval"
+        in caplog.text
+    )
+
+
+@pytest.mark.parametrize(("text", "value"), [('"5 %"', 0.05), ('"2.5%"', 0.025), ("0.1", 0.1)])
+def test_what_is_to_be_decided_is_a_percentage(text: str, value: float, tmp_path: Path) -> None:
+    """As people write it, or as a fraction; nonsense and a limit below the rounds are sentences."""
+    path = tmp_path / "own.toml"
+    path.write_text(f"warmup = 1\nruns = 5\nmax_rounds = 9\ndecide = {text}\n")
+    assert protocol_named(str(path)).decide == pytest.approx(value)
+    for wrong in ('decide = "much"\nmax_rounds = 9', 'decide = "5 %"'):
+        path.write_text(f"warmup = 1\nruns = 5\n{wrong}\n")
+        with pytest.raises(UsageError, match="decide"):
+            protocol_named(str(path))
+
+
+def test_a_protocol_extends_another(tmp_path: Path) -> None:
+    """What a file does not say is as in the one that it extends, section by section; an unknown one is a sentence."""
+    path = tmp_path / "night.toml"
+    path.write_text('extends = "standard"\nrounds = 9\n[conditions]\nmax_temperature_c = 30\n')
+    plan, standard = protocol_named(str(path)), PROTOCOLS["standard"]
+    assert (plan.name, plan.rounds, plan.conditions.max_temperature_c) == ("night", 9, 30)
+    assert (plan.runs, plan.pins, plan.conditions.cool_down_c) == (
+        standard.runs,
+        standard.pins,
+        standard.conditions.cool_down_c,
+    )
+    path.write_text('extends = "nothing"\n')
+    with pytest.raises(UsageError, match=r"extends: 'nothing' is none of quick, standard, sustained"):
+        protocol_named(str(path))
+
+
+def test_only_the_variants_that_are_asked_for(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are neither measured nor listed; an id that the bundle does not have names the near one."""
+    plan = Protocol(name="p", warmup=1, runs=5, memory_pass=False)
+    result = measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch, variants=["tflite-fp32"])
+    assert ([run.variant for run in result.runs], result.skipped) == (["tflite-fp32"], ())
+    with pytest.raises(UsageError, match="no variant 'tflite-fp23'; did you mean 'tflite-fp32'"):
+        measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch, variants=["tflite-fp23"])
 
 
 def test_the_command_line_offers_all_protocols() -> None:

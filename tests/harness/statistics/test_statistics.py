@@ -19,10 +19,13 @@ from harness.statistics import (
     paired_ratio,
     ratio_of_rounds,
     ratio_of_runs,
+    ratio_of_sessions,
+    resolution,
     stationarity,
     summarize,
 )
 from harness.statistics.interval import quantile_interval
+from harness.statistics.levels import two_levels
 
 SAMPLES = st.lists(st.integers(1, 10**12), min_size=1, max_size=60)
 
@@ -207,3 +210,51 @@ def test_ratio_to_zero_is_refused() -> None:
         ratio_of_runs([0, 0, 0], [1, 2, 3])
     with pytest.raises(ValueError, match="zero"):
         paired_ratio([[0, 0], [0, 0]], [[1, 2], [1, 2]])
+
+
+def test_a_coarse_timer_decides_nothing_below_its_step() -> None:
+    """A timer of 1 ms at 8 ms: equal levels are no different, and a real 5 % is neither seen nor within 3 %."""
+    draw = np.random.default_rng(3)
+
+    def told(level: float) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
+        return [np.floor(level * np.exp(draw.normal(0, 0.03, 200)) / 1e6) * 1e6 for _ in range(5)]
+
+    assert resolution(told(8e6)[0]) == 1e6
+    for factor in (1.0, 1.05):
+        ratio = paired_ratio(told(8e6), told(8e6 * factor))
+        assert ratio.verdict == "no significant difference"
+        assert ratio.low <= factor <= ratio.high
+        assert ratio.high > 1.03
+    assert resolution(draw.normal(8e6, 2e5, 200)) == 0.0
+
+
+def test_sessions_are_a_level_of_their_own() -> None:
+    """Nights that differ by 2 %: hardly one of 200 identical pairs is told apart, and two nights alone decide nothing."""
+    draw = np.random.default_rng(4)
+
+    def night() -> list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
+        offset = draw.normal(0, 0.02)
+        return [8e6 * np.exp(offset + draw.normal(0, 0.005) + draw.normal(0, 0.03, 50)) for _ in range(5)]
+
+    found = [ratio_of_sessions([night() for _ in range(4)], [night()]) for _ in range(200)]
+    assert {ratio.basis for ratio in found} == {"sessions"}
+    assert sum(ratio.verdict != "no significant difference" for ratio in found) <= 14  # 3 % are expected
+    assert 180 <= sum(ratio.low <= 1 <= ratio.high for ratio in found) <= 198
+    alone = ratio_of_sessions([night()], [night()])
+    assert (alone.basis, alone.verdict, alone.missing) == ("too few sessions", "undecided", 3)
+
+
+@pytest.mark.parametrize(
+    ("medians", "levels"),
+    [
+        ([8.0, 8.5, 8.01, 8.52, 8.02, 8.49], (8.01, 8.5)),
+        ([8.0, 8.05, 8.1, 8.15, 8.2, 8.25], None),  # noise
+        ([8.0, 8.01, 8.02, 8.01, 9.0], None),  # one round that something disturbed
+        ([8.0, 8.001, 8.01, 8.011], None),  # too near
+        ([8.0, 9.0], None),
+        ([0.0, 0.0, 1.0, 1.0], None),
+    ],
+)
+def test_two_levels(medians: list[float], levels: tuple[float, float] | None) -> None:
+    """Two groups of rounds with a clear gap between; noise and a single stray round are none."""
+    assert two_levels(medians) == levels

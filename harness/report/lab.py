@@ -1,0 +1,146 @@
+"""The page of a lab over its store: its devices with what was last seen of them, and its sessions with their verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from harness.analysis.grouping import device_label, groups
+from harness.analysis.session_verdict import session_verdict
+from harness.records.run import Run
+from harness.report import text
+from harness.report.findings import STYLE
+
+MOST_SESSIONS = 200  # the newest; the report has every measurement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A device: its last run, and the verdicts of the newest session of each variant on it."""
+
+    last: Run
+    counts: dict[str, int]
+    sessions: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A session on a device, with its runs in order."""
+
+    session: str
+    device: str
+    runs: tuple[Run, ...]
+
+
+def devices(runs: Iterable[Run]) -> list[Seen]:
+    """Those with the newest runs first."""
+    last: dict[str, Run] = {}
+    sessions: dict[str, set[str]] = {}
+    every = list(runs)
+    for run in every:
+        last[device_label(run)] = run
+        sessions.setdefault(device_label(run), set()).add(run.session or run.id)
+    counts: dict[str, dict[str, int]] = {name: {} for name in last}
+    for group in groups(every):
+        verdict = session_verdict(group)
+        count = counts[device_label(group.last)]
+        count[verdict.grade] = count.get(verdict.grade, 0) + 1
+    found = [Seen(last=run, counts=counts[name], sessions=len(sessions[name])) for name, run in last.items()]
+    return sorted(found, key=lambda seen: seen.last.started_at, reverse=True)
+
+
+def sessions(runs: Iterable[Run]) -> list[Held]:
+    """The newest first."""
+    found: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        found.setdefault((run.session or run.id, device_label(run)), []).append(run)
+    held = [Held(session=session, device=device, runs=tuple(entries)) for (session, device), entries in found.items()]
+    return sorted(held, key=lambda entry: entry.runs[-1].started_at, reverse=True)
+
+
+def lab_page(name: str, runs: list[Run]) -> str:
+    """One HTML page without scripts; `name` is the store's."""
+    seen, held = devices(runs), sessions(runs)
+    shown = held[:MOST_SESSIONS]
+    more = f", the newest {len(shown)} of {len(held)}" if len(held) > len(shown) else ""
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>Lab: {escape(name)}</title><style>{STYLE}.ok{{color:#1b6e33}}.unstable{{color:#8a6100}}.invalid{{color:#b3261e}}</style>"
+        f'<h1>Lab</h1><p>{escape(name)}: {len(runs)} runs. <a href="/report">Report with plots, pictures and trends</a></p>'
+        f"<h2>Devices</h2>{_table(('device', 'what it is', 'last seen', 'state then', 'newest sessions'), [_device(s) for s in seen])}"
+        f"<h2>Sessions{more}</h2>"
+        f"{_table(('session', 'device', 'protocol', 'started', 'runs', 'verdicts'), [_session(entry) for entry in shown])}</html>\n"
+    )
+
+
+def session_page(held: Held) -> str:
+    """One session on one device, run by run."""
+    rows = [
+        (
+            escape(run.variant) + (" (baseline)" if run.baseline else ""),
+            str(run.round or 0),
+            text.moment(run.started_at),
+            escape(text.headline(run, None) if run.metric == "instructions" else _median(run)),
+            escape(text.golden_text(run)),
+            escape(run.verdict.words),
+        )
+        for run in held.runs
+    ]
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>Session {escape(held.session[:12])}</title><style>{STYLE}</style><h1>Session {escape(held.session[:12])}</h1>"
+        f'<p>{escape(held.device)}. <a href="/">Lab</a></p>{_table(("variant", "round", "started", "result", "golden", "verdict"), rows)}</html>\n'
+    )
+
+
+def _median(run: Run) -> str:
+    ordered = sorted(run.latency_ns)
+    return text.milliseconds(ordered[len(ordered) // 2]) if ordered else text.DASH
+
+
+def _device(seen: Seen) -> tuple[str, ...]:
+    run = seen.last
+    about = dict.fromkeys(part.value for part in (run.device.model, run.device.soc, run.device.os) if part.value)
+    label = f" ({run.simulated})" if run.simulated else ""
+    end = run.conditions_end
+    state = [text.reading(end.temperature_c), f"battery {text.reading(end.battery_percent)}", text.text(end.charging)]
+    return (
+        escape(device_label(run) + label),
+        escape(", ".join(about)),
+        text.moment(run.started_at),
+        escape(", ".join(state)),
+        _counts(seen.counts),
+    )
+
+
+def _session(held: Held) -> tuple[str, ...]:
+    verdicts = [session_verdict(group) for group in groups(held.runs)]
+    counts: dict[str, int] = {}
+    for verdict in verdicts:
+        counts[verdict.grade] = counts.get(verdict.grade, 0) + 1
+    first = held.runs[0]
+    link = f'<a href="/session?id={escape(held.session, quote=True)}">{escape(held.session[:12])}</a>'
+    return (
+        link,
+        escape(held.device),
+        escape(first.protocol.name),
+        text.moment(first.started_at),
+        str(len(held.runs)),
+        _counts(counts),
+    )
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return (
+        ", ".join(f'<span class="{word}">{count} {word}</span>' for word, count in sorted(counts.items())) or text.DASH
+    )
+
+
+def _table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Cells are markup already."""
+    head = "".join(f"<th>{name}" for name in headings)
+    body = "".join(
+        "<tr>" + "".join(f'<td title="{name}">{cell}' for name, cell in zip(headings, row, strict=True)) for row in rows
+    )
+    return f"<table><thead><tr>{head}</thead><tbody>{body}</tbody></table>"

@@ -1,0 +1,96 @@
+"""Who has its turn when: balanced over a session, so that neither drift nor what ran before favours a variant.
+
+Williams squares (E. J. Williams 1949, Australian Journal of Scientific Research 2): each variant stands equally often in each place
+of a round, and follows each other variant equally often.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from builder.bundle import Bundle, Variant
+from harness.errors import UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """A variant of a build; `baseline` is the build that the other one is held against."""
+
+    bundle: Bundle
+    variant: Variant
+    baseline: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.variant.id} (baseline)" if self.baseline else self.variant.id
+
+
+def contenders(bundle: Bundle, baseline: Bundle | None, only: Sequence[str] = ()) -> list[Contender]:
+    """Variants in the bundle's order, each with that of the baseline beside it where both have it; with `only` those of these ids.
+
+    Raises UsageError for an id that the bundle does not have.
+    """
+    known = [variant.id for variant in bundle.manifest.variants]
+    for name in only:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}."
+            raise UsageError(f"the bundle has no variant {name!r}; {hint}")
+    found = []
+    old = {variant.id: variant for variant in baseline.manifest.variants} if baseline is not None else {}
+    for variant in bundle.manifest.variants:
+        if only and variant.id not in only:
+            continue
+        if baseline is not None and variant.id in old:
+            found.append(Contender(bundle=baseline, variant=old[variant.id], baseline=True))
+        found.append(Contender(bundle=bundle, variant=variant))
+    return found
+
+
+def turns(entries: Sequence[Contender], rounds: int, seed: int) -> list[tuple[int, Contender]]:
+    """Every round with every contender. The two builds of a variant are neighbours, the older one first in half of the rounds."""
+    together: dict[str, list[Contender]] = {}
+    for entry in entries:
+        together.setdefault(entry.variant.id, []).append(entry)
+    pairs = list(together.values())
+    if rounds == 1:
+        return [(0, entry) for pair in pairs for entry in pair]
+    draw = random.Random(seed)
+    draw.shuffle(pairs)
+    turned = {pair[0].variant.id: halves(rounds, draw) for pair in pairs}
+    order = []
+    rows: list[list[int]] = []
+    for number in range(rounds):
+        if not rows:
+            rows = williams(len(pairs))
+            draw.shuffle(rows)
+        for place in rows.pop():
+            pair = pairs[place]
+            order += [(number, entry) for entry in (pair[::-1] if turned[pair[0].variant.id][number] else pair)]
+    return order
+
+
+def halves(count: int, draw: random.Random) -> list[bool]:
+    """As many of one kind as of the other, to one, in an order by chance: strict turns would fall in step with what comes and goes."""
+    which = draw.random() < 0.5
+    flags = [(number % 2 == 0) == which for number in range(count)]
+    draw.shuffle(flags)
+    return flags
+
+
+def williams(count: int) -> list[list[int]]:
+    """Rows of a balanced design of `count` items: as many rows as items, twice as many for an odd number."""
+    if count < 2:
+        return [list(range(count))]
+    first = [0]
+    low, high = 1, count - 1
+    while low <= high:
+        first.append(low)
+        if low < high:
+            first.append(high)
+        low, high = low + 1, high - 1
+    rows = [[(item + shift) % count for item in first] for shift in range(count)]
+    return rows + [row[::-1] for row in rows] if count % 2 else rows

@@ -1,0 +1,222 @@
+"""Probes on what real devices print, of which tests/data/android/real states the origin, and on a million mutilated copies of it."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.devices.android.state import emulator_label, parse_properties
+from harness.probes.battery import STOPPED, battery_fields, battery_percent, battery_temperature, charging
+from harness.probes.headroom import thermal_headroom
+from harness.probes.temperature import (
+    OVERRIDDEN,
+    Named,
+    Sensor,
+    device_temperature,
+    die_temperature,
+    service_sensors,
+    thermal_status,
+    zone_sensors,
+)
+from harness.protocol import Wanted
+from harness.records.run import Reading
+from harness.session.conditions import unmet
+from tests.harness.runs import conditions
+
+REAL = Path(__file__).parents[2] / "data" / "android" / "real"
+NONE = Reading(unit="degC", reason="no battery dump")
+CASES = int(os.environ.get("BENCH_FUZZ", "4000"))  # `make bench` takes a million
+
+
+def text(name: str) -> str:
+    return (REAL / name).read_text(encoding="utf-8")
+
+
+def warm(name: str, battery: Reading = NONE) -> Named:
+    return device_temperature(service_sensors(text(name)), battery, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "celsius", "of", "die"),
+    [
+        ("thermal_google_pixel_hal2.txt", 0, 28.348001, "skin fps-therm-monitor", 32.300003),
+        ("thermal_qualcomm_bcl.txt", 0, 33.136, "skin skin", 36.2),
+        ("thermal_samsung_aidl.txt", 0, 28.2, "skin SKIN", 34.6),
+        ("thermal_hal2_objects_throttled.txt", 2, 44.637, "skin skin", 48.2),
+        ("thermal_emulator.txt", 0, 30.8, "skin test temperature sensor", None),
+        ("thermal_nvidia_shield_tv.txt", 0, None, None, 37.0),
+        ("thermal_xiaomi_13t_pro.txt", 0, 34.351, "skin SKIN", 57.9),
+        ("thermal_samsung_tab_a7_lite.txt", None, None, None, 29.1),
+        ("thermal_samsung_throttled.txt", 3, 44.3, "skin SKIN", 53.0),
+    ],
+)
+def test_thermal_services(
+    name: str, status: float | None, celsius: float | None, of: str | None, die: float | None
+) -> None:
+    """Skin, else battery, never the die; volts and percents that the service lists beside are no temperatures."""
+    sensors = service_sensors(text(name))
+    found = device_temperature(sensors, NONE, [])
+    assert (found.reading.value, found.of.value) == (celsius, of)
+    assert thermal_status(text(name)).value == status
+    assert die_temperature(sensors, []).reading.value == die
+
+
+def test_a_service_that_lists_the_die_alone_leaves_the_gate_to_the_battery() -> None:
+    """66.5 degrees of the die are no reason to wait for a phone whose battery has 28.4."""
+    battery = Reading(value=28.4, unit="degC")
+    found = warm("thermal_nvidia_shield_tv.txt", battery)
+    assert (found.reading.value, found.of.value) == (28.4, "battery")
+
+
+def test_thresholds_in_the_spelling_of_the_hal() -> None:
+    """Severe throttling of the skin begins at 52 degrees there: 44.637 are a headroom of 0.75."""
+    assert thermal_headroom("", text("thermal_hal2_objects_throttled.txt")).value == pytest.approx(0.7546, abs=1e-4)
+    assert thermal_headroom("", text("thermal_qualcomm_bcl.txt")).value == pytest.approx(
+        1 - (40 - 33.136) / 30, abs=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "celsius", "state"),
+    [
+        ("battery_samsung_llb.txt", 100, 30.9, "full (USB)"),
+        ("battery_no_sensor.txt", 89, None, "charging (AC)"),
+        ("battery_full_usb.txt", 100, 27.4, "full (USB)"),
+        ("battery_li_poly_ac.txt", 15, 34.0, "charging (AC)"),
+    ],
+)
+def test_batteries(name: str, level: float, celsius: float | None, state: str) -> None:
+    """Level, temperature and source; a temperature of exactly 0 is that of no sensor."""
+    assert battery_percent(text(name)).value == level
+    assert battery_temperature(text(name)).value == (None if celsius is None else pytest.approx(celsius))
+    assert charging(text(name)).value == state
+
+
+@pytest.mark.parametrize("millivolts", [1, 13, 999])
+def test_a_battery_of_millivolts_is_none(millivolts: int) -> None:
+    """A box without a battery tells one of 13 mV: neither its level nor its temperature means anything."""
+    dump = text("battery_full_usb.txt").replace("4352", str(millivolts))
+    assert battery_percent(dump).value is None
+    assert f"{millivolts} mV, which is none" in str(battery_temperature(dump).reason)
+    assert battery_percent(text("battery_full_usb.txt").replace("4352", "4")).value == 100  # whole volts
+
+
+def test_what_was_set_by_hand_is_no_state_and_is_not_measured_under() -> None:
+    """A battery whose updates were stopped and a status that is overridden: null, with the command that ends it, and not waited past."""
+    frozen = text("battery_full_usb.txt").replace("state:\n", "state:\n  (UPDATES STOPPED -- use 'reset' to restart)\n")
+    assert battery_percent(frozen).reason == battery_temperature(frozen).reason == charging(frozen).reason == STOPPED
+    faked = text("thermal_samsung_aidl.txt").replace("IsStatusOverride: false", "IsStatusOverride: true")
+    assert thermal_status(faked).reason == OVERRIDDEN
+    state = conditions().model_copy(update={"thermal_status": thermal_status(faked)})
+    assert unmet(state, Wanted(max_thermal_status=0), None) == OVERRIDDEN
+    assert unmet(state, Wanted(), None) is None
+    state = conditions().model_copy(update={"battery_percent": battery_percent(frozen)})
+    assert unmet(state, Wanted(min_battery_percent=20), None) == STOPPED
+
+
+@pytest.mark.parametrize(
+    ("name", "skin", "die"),
+    [
+        ("zone_names_sony_xz_premium.txt", {"msm_therm", "quiet_therm", "xo_therm"}, {"tsens_tz_sensor0", "tsens_tz_sensor1"}),
+        ("zone_names_sony_x_compact.txt", {"xo_therm", "xo_therm_buf", "case_therm"}, {"tsens_tz_sensor0", "tsens_tz_sensor1"}),
+        ("zone_names_nvidia_jetson.txt", set(), {"CPU-therm", "GPU-therm"}),
+    ],
+)  # fmt: skip
+def test_zones_by_their_names(name: str, skin: set[str], die: set[str]) -> None:
+    """Each alone: the skin's zones are the phone's temperature, the processors' are the die's, and others are neither."""
+    found: dict[str, set[str]] = {"skin": set(), "die": set()}
+    for zone in text(name).split():
+        sensors = zone_sensors(f"{zone}\t31000\n")
+        for told in (device_temperature([], NONE, sensors).of, die_temperature([], sensors).of):
+            what, _, sensor = (told.value or "none ").partition(" ")
+            found.setdefault(what, set()).add(sensor)
+    assert (found["skin"], found["die"]) == (skin, die)
+
+
+@pytest.mark.parametrize(
+    "zone", ["soc", "socd", "vbat", "ibat", "pmi8998-ibat-lvl0", "pm8150b-bcl-lvl1", "vph_pwr_bcl"]
+)
+def test_a_zone_that_is_no_temperature_is_none(zone: str) -> None:
+    """A state of charge of 87 is not 87 degrees, of nothing."""
+    sensors = zone_sensors(f"{zone}\t87\n")
+    assert device_temperature([], NONE, sensors).reading.value is None
+    assert die_temperature([], sensors).reading.value is None
+    assert die_temperature([], zone_sensors("soc_thermal\t45000\n")).reading.value == 45
+
+
+@pytest.mark.parametrize("name", ["properties_redroid_12.txt", "properties_redroid_14.txt"])
+def test_android_in_a_container_is_an_emulator(name: str) -> None:
+    """By its hardware, or by its brand alone."""
+    assert emulator_label(parse_properties(text(name))) is not None
+
+
+@pytest.mark.parametrize(
+    ("properties", "emulator"),
+    [
+        ({"ro.hardware": "vbox86", "ro.product.manufacturer": "Genymotion"}, True),
+        ({"ro.genymotion.version": "3.2"}, True),
+        ({"ro.product.device": "waydroid_arm64", "ro.hardware": "qcom"}, True),
+        ({"ro.hardware": "ranchu"}, True),
+        ({"ro.hardware": "cutf_cvm"}, True),
+        ({"ro.hardware": "qcom", "ro.product.manufacturer": "samsung", "ro.product.model": "SM-S918B"}, False),
+        ({"ro.hardware": "zuma", "ro.product.model": "Pixel 8"}, False),
+    ],
+)
+def test_who_is_an_emulator(properties: dict[str, str], emulator: bool) -> None:
+    """Virtual machines on computers and Android in a container are; phones are not."""
+    assert (emulator_label(properties) is not None) == emulator
+
+
+def mutilated(count: int) -> Iterator[str]:
+    """Real outputs with pieces cut out, doubled, exchanged, and numbers that drivers and broken tools print."""
+    draw = random.Random(17)
+    sources = [path.read_text(encoding="utf-8") for path in sorted(REAL.glob("*.txt"))]
+    strange = (
+        "-273000",
+        "2147483647",
+        "1e308",
+        "NaN",
+        "-0.0",
+        "\x00",
+        "\u0663",
+        "99999999999999999999",
+        "}",
+        "{",
+        "=",
+        "\n\n",
+        "Infinity",
+    )
+    for _ in range(count):
+        words = list(draw.choice(sources))
+        for _ in range(draw.randint(1, 6)):
+            at = draw.randrange(len(words) + 1)
+            end = min(len(words), at + draw.choice((0, 1, 3, 20, 200)))
+            words[at:end] = draw.choice(
+                (draw.choice(strange), "", "".join(words[at:end]) * 2, str(draw.randint(-(10**6), 10**6)))
+            )
+        yield "".join(words)
+
+
+def test_no_mutilated_output_gives_an_impossible_number() -> None:
+    """Whatever a device prints, each reading is within what its quantity can be, or null with a reason; nothing raises."""
+    for dump in mutilated(CASES):
+        sensors: list[Sensor] = service_sensors(dump)
+        zones = zone_sensors(dump.replace(":", "\t").replace("=", "\t"))
+        cell = battery_temperature(dump)
+        told = [
+            (device_temperature(sensors, cell, zones).reading, -40, 150),
+            (die_temperature(sensors, zones).reading, -40, 150),
+            (thermal_status(dump), 0, 6),
+            (battery_percent(dump), 0, 100),
+            (cell, -40, 100),
+            (thermal_headroom(dump, dump), 0, 10),
+        ]
+        for reading, low, high in told:
+            assert reading.reason if reading.value is None else low <= reading.value <= high, dump
+        assert charging(dump).value or charging(dump).reason
+        assert isinstance(battery_fields(dump), dict)
+        emulator_label(parse_properties(dump))
