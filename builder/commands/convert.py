@@ -10,6 +10,7 @@ from builder.commands.tables import show_variants
 from builder.commands.watch import convert_and_watch
 from builder.errors import ConversionError
 from builder.pipeline import story
+from builder.pipeline.pictures import page_beside
 
 
 def convert(arguments: Namespace) -> None:
@@ -30,7 +31,8 @@ def convert(arguments: Namespace) -> None:
     else:
         show_variants(bundle.manifest)
         print_line(f"bundle: {arguments.output}")
-        print_line(f"pictures: {arguments.output}.html")
+        if (pictures := page_beside(arguments.output)).is_file():
+            print_line(f"pictures: {pictures}")
     failures = bundle.manifest.failures
     if failures:
         reasons = "".join(f"\n  {failure.id}: {failure.reason}" for failure in failures)

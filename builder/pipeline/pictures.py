@@ -164,7 +164,8 @@ def _written(sample: Sample, outputs: Sequence[TensorSpec], work: Path, out: Pat
 
 def page_beside(out: Path) -> Path:
     """Where `convert` leaves the page of a bundle. Raises OutputError when a file is there that is no such page."""
-    file = out.with_name(f"{out.name}.html")
+    whole = out.absolute()
+    file = whole.with_name(f"{whole.name}.html")
     if file.exists() and not (file.is_file() and MARK.encode() in file.read_bytes()[:HEAD_BYTES]):
         raise OutputError(f"{file} exists and is no page of pictures; choose another -o or move it away.")
     return file
@@ -212,10 +213,12 @@ def _about(step: VariantStep) -> str:
 
 
 def write_page(file: Path, text: str | None) -> None:
-    """The page whole, or none where there is nothing to show."""
-    if text is not None:
-        replace_text(file, text)
-        file.chmod(0o644)
+    """The page whole; where there is nothing to show, that of an earlier bundle goes."""
+    if text is None:
+        file.unlink(missing_ok=True)
+        return
+    replace_text(file, text)
+    file.chmod(0o644)
 
 
 def _photograph(path: Path, inputs: Sequence[TensorSpec]) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]] | None:

@@ -13,7 +13,9 @@ import pytest
 import builder
 from builder.bundle import Bundle, TensorSpec
 from builder.cli import main
+from builder.errors import OutputError
 from builder.pipeline.gallery import Made, Sample, cells, page
+from builder.pipeline.pictures import page_beside
 from builder.project.config import load_config
 from tests.builder.projects import edit, make_project, write_pictures
 
@@ -153,6 +155,16 @@ def test_the_page_shows_every_variant_and_its_difference_enlarged() -> None:
     assert text.count("data:image/png") == 5
     assert "a&lt;b" in text
     assert "<b>int8</b>" in text
+
+
+def test_the_page_of_a_bundle_lies_beside_it_wherever_that_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An -o of a single dot has a name too; somebody else's page is never overwritten."""
+    (tmp_path / "bundle").mkdir()
+    monkeypatch.chdir(tmp_path / "bundle")
+    assert page_beside(Path(".")) == tmp_path / "bundle.html"
+    (tmp_path / "bundle.html").write_text("my own page")
+    with pytest.raises(OutputError, match="is no page of pictures"):
+        page_beside(Path("."))
 
 
 def test_run_writes_pictures_of_every_variant_and_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
