@@ -185,5 +185,5 @@ def test_what_a_package_does_not_carry_is_not_compared(tmp_path: Path) -> None:
     outputs = {"stylized": np.zeros((1, 3, 2, 2), np.float32)}
     assert worst_psnr_db(tmp_path, (stored,), (spec,), outputs) == 0
     assert worst_psnr_db(tmp_path, (), (spec,), outputs) is None
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(ValueError, match="is longer"):
         worst_psnr_db(tmp_path, (stored,), (spec, spec), outputs)
