@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, TiffImagePlugin
 
-from builder.bundle import TensorSpec
+from builder.bundle import GoldenTensor, TensorSpec
 from builder.bundle.pictures import read_rgb
-from builder.bundle.tensors import read_picture
+from builder.bundle.tensors import read_picture, worst_psnr_db, write_picture
 from builder.errors import BundleError
 from builder.project.held_out import thumbnail
 
@@ -175,3 +175,15 @@ def test_a_cut_or_damaged_picture_is_one_sentence(tmp_path: Path) -> None:
             (tmp_path / "x").write_bytes(damaged[: int(generator.integers(1, len(damaged) + 1))])
             with contextlib.suppress(BundleError):
                 read_rgb(tmp_path / "x")
+
+
+def test_what_a_package_does_not_carry_is_not_compared(tmp_path: Path) -> None:
+    """The worst of the stored tensors counts; none stored is None, and fewer than the outputs is an error rather than a pass."""
+    spec = TensorSpec(name="stylized", kind="image", shape=(1, 3, 2, 2), color_order="RGB", range=(0.0, 1.0))
+    write_picture(tmp_path / "0.png", np.full((2, 2, 3), 255, np.uint8))
+    stored = GoldenTensor(name="stylized", file="0.png", encoding="png")
+    outputs = {"stylized": np.zeros((1, 3, 2, 2), np.float32)}
+    assert worst_psnr_db(tmp_path, (stored,), (spec,), outputs) == 0
+    assert worst_psnr_db(tmp_path, (), (spec,), outputs) is None
+    with pytest.raises(ValueError, match="is longer"):
+        worst_psnr_db(tmp_path, (stored,), (spec, spec), outputs)
