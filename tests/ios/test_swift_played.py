@@ -37,5 +37,5 @@ def test_the_sdk_behaves() -> None:
         command = f"swift test --package-path {swift.source_path} --scratch-path {swift.work_path}/build 2>&1"
         done = swift.run("sh", "-c", command, check=False)
     counts = [int(count) for count in re.findall(r"Executed (\d+) tests, with 0 failures", done.stdout)]
-    assert max(counts, default=0) >= 14, done.stdout[-6000:]
+    assert max(counts, default=0) >= 22, done.stdout[-6000:]
     assert not re.search(r"\.swift:\d+:\d+: warning", done.stdout), done.stdout

@@ -6,7 +6,7 @@ public final class FileLock: Sendable {
 
     /// Nil where another one, of this or another process, holds it, or where the file cannot be made.
     public init?(_ file: URL) {
-        let opened = open(file.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        let opened = open(file.path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         guard opened >= 0 else { return nil }
         guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
             close(opened)
@@ -15,8 +15,11 @@ public final class FileLock: Sendable {
         descriptor = opened
     }
 
-    /// Returns when the file is on the disk.
-    public func flush() { fsync(descriptor) }
+    /// Makes the file one byte longer, and returns when that is on the disk.
+    public func add() {
+        _ = write(descriptor, "x", 1)
+        fsync(descriptor)
+    }
 
     deinit { close(descriptor) }
 }

@@ -6,10 +6,11 @@ public protocol VariantMemory: Sendable {
     func hasPassed(_ variant: Variant) -> Bool
     func setPassed(_ variant: Variant)
 
-    /// Whether the app ended while it loaded the variant: its mark was never taken away, and nobody who lives holds it.
-    func isMarked(_ variant: Variant) -> Bool
+    /// How many starts in a row ended while they loaded the variant: they left a mark, and nobody who lives holds it.
+    func deaths(_ variant: Variant) -> Int
     /// Says that the variant is being loaded, as long as the result lives. Returns when that is on the disk.
     func mark(_ variant: Variant) -> any Sendable
+    /// Takes all marks away: the variant was loaded, or refused.
     func unmark(_ variant: Variant)
 }
 
@@ -19,12 +20,12 @@ public struct NoMemory: VariantMemory {
 
     public func hasPassed(_ variant: Variant) -> Bool { false }
     public func setPassed(_ variant: Variant) {}
-    public func isMarked(_ variant: Variant) -> Bool { false }
+    public func deaths(_ variant: Variant) -> Int { 0 }
     public func mark(_ variant: Variant) -> any Sendable { 0 }
     public func unmark(_ variant: Variant) {}
 }
 
-/// Remembers by empty files of a folder that is named by what must stay the same. A memory that cannot be written remembers nothing: a
+/// Remembers by small files of a folder that is named by what must stay the same. A memory that cannot be written remembers nothing: a
 /// start then checks the goldens again.
 public struct FileMemory: VariantMemory {
     private let folder: URL
@@ -39,14 +40,16 @@ public struct FileMemory: VariantMemory {
 
     public func setPassed(_ variant: Variant) { try? Data().write(to: file(variant, "passed"), options: .atomic) }
 
-    public func isMarked(_ variant: Variant) -> Bool {
+    /// Each start adds one byte to the mark.
+    public func deaths(_ variant: Variant) -> Int {
         let mark = file(variant, "loading")
-        return FileManager.default.fileExists(atPath: mark.path) && FileLock(mark) != nil
+        guard let bytes = try? Data(contentsOf: mark), FileLock(mark) != nil else { return 0 }
+        return bytes.count
     }
 
     public func mark(_ variant: Variant) -> any Sendable {
         let lock = FileLock(file(variant, "loading"))
-        lock?.flush()
+        lock?.add()
         return lock
     }
 

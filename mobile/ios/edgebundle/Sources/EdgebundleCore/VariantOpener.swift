@@ -4,6 +4,8 @@ import Foundation
 /// was tried"). Opens of a process come one after the other, so that none sees another's mark.
 public struct VariantOpener: Sendable {
     private static let turns = CallQueue()
+    /// So many starts in a row that end the app are not the user's doing.
+    private static let mostDeaths = 3
     private let loader: ModelLoader
     private let memory: any VariantMemory
 
@@ -11,7 +13,7 @@ public struct VariantOpener: Sendable {
         (self.loader, self.memory) = (loader, memory)
     }
 
-    /// Tries the variants in this order, telling `passedOver` of each that does not work. Throws `BundleError` with all of them when
+    /// Tries the variants in this order, and tells `passedOver` of each that was not taken once it is known which one is. Throws `BundleError` with all of them when
     /// none does, and `CancellationError` when the task is cancelled.
     public func first(_ order: [Variant], passedOver: (Tried) -> Void) async throws -> sending Session {
         // A session is handed out of the queue's turn by a box: it belongs to nobody else.
@@ -25,18 +27,29 @@ public struct VariantOpener: Sendable {
 
     private func tryAll(_ order: [Variant], _ passedOver: (Tried) -> Void) async throws -> sending Session {
         var tried: [Tried] = []
-        for variant in order {
+        // What ended the app before comes last: it may have been the user who ended it, and a bundle may have nothing else.
+        let died = order.filter { $0.isAccelerated && memory.deaths($0) > 0 }
+        let again = died.filter { memory.deaths($0) < Self.mostDeaths }
+        for variant in order.filter({ one in !died.contains { $0.id == one.id } }) + again {
             do {
                 try Task.checkCancellation()
-                return try await opened(variant)
+                let session = try await opened(variant)
+                let others = died.filter { one in one.id != variant.id && !tried.contains { $0.variant == one.id } }
+                for reason in tried + others.map(Self.death) { passedOver(reason) }
+                return session
             } catch let error as CancellationError {
                 throw error
             } catch {
                 tried.append(Tried(variant: variant.id, reason: error.localizedDescription))
-                passedOver(tried[tried.count - 1])
             }
         }
+        tried += died.filter { one in !again.contains { $0.id == one.id } }.map(Self.death)
+        for reason in tried { passedOver(reason) }
         throw BundleError("no variant of the bundle works on this device.\(reasons(tried))", tried: tried)
+    }
+
+    private static func death(_ variant: Variant) -> Tried {
+        Tried(variant: variant.id, reason: "the app ended while it was loaded at an earlier start; it is tried again when no other one works, or after an update.")
     }
 
     private func reasons(_ tried: [Tried]) -> String {
@@ -47,9 +60,6 @@ public struct VariantOpener: Sendable {
 
     private func opened(_ variant: Variant) async throws -> sending Session {
         if !variant.isAccelerated { return try await checked(variant) }
-        if memory.isMarked(variant) {
-            throw BundleError("the app ended while it was loaded at an earlier start; it is tried again after an update of the app or the system.")
-        }
         let mark = memory.mark(variant)
         defer { withExtendedLifetime(mark) { memory.unmark(variant) } }
         return try await checked(variant)

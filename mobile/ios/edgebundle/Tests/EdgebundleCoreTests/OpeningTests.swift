@@ -121,22 +121,40 @@ final class OpeningTests: XCTestCase {
         let first = good.variants[0]
         // a process that dies leaves its mark without its lock
         _ = memory.mark(first)
+        XCTAssertEqual(memory.deaths(first), 1)
         var tried: [Tried] = []
         let session = try await VariantOpener(good, memory: memory).first(good.variants) { tried.append($0) }
         XCTAssertEqual(tried.map(\.variant), [first.id])
         XCTAssertTrue(tried[0].reason.contains("the app ended while it was loaded"))
         XCTAssertTrue(memory.hasPassed(session.variant))
-        XCTAssertFalse(memory.isMarked(session.variant))
+        XCTAssertEqual(memory.deaths(session.variant), 0)
         let updated = FileMemory(in: root, same: ["bundle", "2"])
-        XCTAssertFalse(updated.isMarked(first) || updated.hasPassed(session.variant))
+        XCTAssertFalse(updated.deaths(first) > 0 || updated.hasPassed(session.variant))
         // one that lives holds its mark
         let held = updated.mark(first)
-        XCTAssertFalse(updated.isMarked(first))
+        XCTAssertEqual(updated.deaths(first), 0)
         withExtendedLifetime(held) {}
         // what passed is not checked again: a network that copies is taken
         let copying = try loader("bundle", FakeEngine.Copying())
         let again = try await VariantOpener(copying, memory: memory).first([session.variant]) { _ in }
         XCTAssertEqual(again.variant.id, session.variant.id)
+    }
+
+    /// A bundle with one variant is not lost when the user ends the app while it is loaded: it is tried again, but not for ever.
+    func testTheOnlyVariantIsTriedAgain() async throws {
+        let (good, memory) = (try loader(), FileMemory(in: try folder(), same: []))
+        let only = good.variants[0]
+        for _ in 0..<2 { _ = memory.mark(only) }
+        let session = try await VariantOpener(good, memory: memory).first([only]) { XCTFail("\($0)") }
+        XCTAssertEqual(session.variant.id, only.id)
+        XCTAssertEqual(memory.deaths(only), 0)
+        for _ in 0..<3 { _ = memory.mark(only) }
+        do {
+            _ = try await VariantOpener(good, memory: memory).first([only]) { _ in }
+            XCTFail("three starts in a row died")
+        } catch let error as BundleError {
+            XCTAssertEqual(error.tried.map(\.variant), [only.id])
+        }
     }
 
     /// Ten tasks that want the same kept file make it once, and all have it; one that fails leaves nothing.
