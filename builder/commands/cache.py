@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from builder.commands.console import add_row, print_json, print_line, results, size, table
 from builder.errors import InputError
-from builder.project.config import parse_size
+from builder.project.budgets import parse_size
 from builder.storage.content import CacheContent, clear, look, trim
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from builder.project.config import SearchSection, parse_size
+from builder.project.budgets import SearchSection, parse_size
 
 if TYPE_CHECKING:
     import numpy as np

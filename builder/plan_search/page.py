@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from builder.plan_search.goal import Measures
 from builder.plan_search.result import SearchResult, unmet
-from builder.project.config import parse_size
+from builder.project.budgets import parse_size
 from builder.quality.difference import differences, png
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from builder.plan_search.goal import Goal, Measures
 from builder.plan_search.trials import Trial
-from builder.project.config import SearchSection
+from builder.project.budgets import SearchSection
 
 
 class LayerDamage(BaseModel):

@@ -24,7 +24,8 @@ from builder.plan_search.strategy import Damage, Search
 from builder.plan_search.trials import PARALLEL, Exporter, Trial
 from builder.precision.plan import PlanFile, load_plan, resolve
 from builder.precision.scheme import parse_scheme
-from builder.project.config import SearchSection, VariantSection
+from builder.project.budgets import SearchSection
+from builder.project.config import VariantSection
 from builder.project.project import Project
 from builder.quality.perceptual import require_packages
 from builder.steps.listener import Listener, Silent

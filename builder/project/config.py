@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from builder.errors import ConfigError
+from builder.project.budgets import SearchSection
+from builder.project.packages import PackageSection
+from builder.project.section import Section
 from builder.suggest import did_you_mean
 from builder.toml_file import describe
 
@@ -29,10 +31,6 @@ def _file_name(value: str) -> str:
 
 
 FileName = Annotated[str, AfterValidator(_file_name)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 SourceKind = Literal["factory", "exported", "torchscript", "onnx", "keras", "tensorflow"]
@@ -180,86 +178,6 @@ class DataSection(Section):
     """Files on which quality is judged, as a glob relative to this file. No file may be in both sets."""
 
 
-SIZE_UNITS = {"B": 1, "KB": 1000, "MB": 1000_000, "GB": 1000_000_000, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
-
-
-def parse_size(value: int | str) -> int:
-    """Bytes from a number or from text such as '270 KB' (1000 bytes) or '1.5 MiB' (1024 * 1024). Raises ValueError."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", str(value).strip())
-    unit = found[2].upper() or "B" if found else ""
-    if found is None or unit not in SIZE_UNITS or float(found[1]) <= 0:
-        raise ValueError(f"{value!r} is not a size; write bytes as a number, or a text such as '270 KB' or '1.5 MiB'")
-    return int(float(found[1]) * SIZE_UNITS[unit])
-
-
-def _size(value: int | str) -> int | str:
-    parse_size(value)
-    return value
-
-
-class SearchSection(Section):
-    """Budgets of a search: one `objective`, the limits that must hold, and what may be tried.
-
-    `max_bytes` is of the artifact, `max_cost` a ratio to the fp32 artifact of the same backend, `min_top1` the share of
-    evaluation samples whose class stays the same. All qualities are those of the worst evaluation sample but top-1.
-    `min_perceptual` is a similarity of features (1 is equal); `lpips` names a file with LPIPS' weights to take instead.
-    `min_coverage`: the part of the multiply-accumulates that the delegate must take; without it nearly what it takes of the stock
-    recipe that it takes most of.
-    `device`: KIND[:ID] as in `harness devices`, whose latency is the cost; without it cost is counted arm64 instructions.
-    """
-
-    objective: Literal["psnr", "ssim", "perceptual", "top1", "bytes", "cost"]
-    """What the search makes as good as it can within the limits."""
-    min_psnr_db: float | None = Field(default=None, gt=0, lt=200)
-    """The lowest PSNR in dB that the worst evaluation sample may have."""
-    min_ssim: float | None = Field(default=None, gt=0, le=1)
-    """The lowest SSIM that the worst evaluation sample may have; 1 is equal."""
-    min_perceptual: float | None = Field(default=None, gt=0, le=1)
-    """The lowest similarity of features that the worst evaluation sample may have; 1 is equal."""
-    min_top1: float | None = Field(default=None, gt=0, le=1)
-    """The lowest share of evaluation samples whose class stays the same."""
-    min_coverage: float | None = Field(default=None, ge=0, le=1)
-    """The lowest part of the multiply-accumulates, 0 to 1, that the delegate must take."""
-    max_bytes: Annotated[int | str, AfterValidator(_size)] | None = None
-    """The largest artifact, in bytes or as text such as `270 KB`."""
-    max_cost: float | None = Field(default=None, gt=0)
-    """The highest cost, as a ratio to the fp32 artifact of the same backend."""
-    device: str | None = Field(default=None, min_length=1)
-    """The device whose latency is the cost, as `harness devices` names it. Without it, arm64 instructions are counted."""
-    lpips: str | None = None
-    """A file with the weights of LPIPS, to judge perceptual similarity with."""
-    schemes: tuple[str, ...] | None = Field(default=None, min_length=2)
-    """The schemes that the search may use; without it, all that the backend has."""
-    max_trials: int = Field(default=40, ge=10, le=10_000)
-    """How many artifacts the search may export at the most."""
-
-    @model_validator(mode="after")
-    def _a_trade_to_make(self) -> Self:
-        qualities = (self.min_psnr_db, self.min_ssim, self.min_perceptual, self.min_top1)
-        if self.objective in ("bytes", "cost"):
-            if not any(limit is not None for limit in qualities):
-                raise ValueError(
-                    f"the objective {self.objective!r} needs a quality to keep: set 'min_psnr_db', 'min_ssim', 'min_perceptual' or 'min_top1'"
-                )
-        elif self.max_bytes is None and self.max_cost is None:
-            raise ValueError(
-                f"the objective {self.objective!r} alone is met by fp32: set 'max_bytes' or 'max_cost' as its limit"
-            )
-        if self.device is not None and not self.needs_cost:
-            raise ValueError("'device' measures cost, of which no budget speaks: set 'max_cost' or objective = 'cost'")
-        if self.lpips is not None and not self.needs_perceptual:
-            raise ValueError("'lpips' is for a perceptual budget: set 'min_perceptual' or objective = 'perceptual'")
-        return self
-
-    @property
-    def needs_perceptual(self) -> bool:
-        return self.objective == "perceptual" or self.min_perceptual is not None
-
-    @property
-    def needs_cost(self) -> bool:
-        return self.objective == "cost" or self.max_cost is not None
-
-
 class LegalizeSection(Section):
     """`off`: rewrites of the graph that are not to be made (docs/legalization.md lists them).
 
@@ -341,47 +259,6 @@ class VariantSection(Section):
         way = self.scheme or Path((self.plan or "search").removeprefix("preset:")).stem
         form = (f"-{self.io}" if self.io != "tensors" else "") + ("-onnx2tf" if self.route == "onnx2tf" else "")
         return self.id or f"{self.backend}-{self.delegate}-{way}{form}" + (f"-{self.size}" if self.size else "")
-
-
-class AndroidSection(Section):
-    """`keystore`: a PKCS#12 or PEM key to sign with (password from the environment variable EDGEBUNDLE_KEYSTORE_PASSWORD)."""
-
-    application_id: str
-    """The application id, for example `org.example.tinystyle`."""
-    version_name: str = "1.0"
-    """The version that users see."""
-    version_code: int = Field(default=1, ge=1, le=2_100_000_000)
-    """The number by which Android knows a newer version."""
-    keystore: str | None = None
-    """A PKCS#12 or PEM key to sign with. Its password comes from the environment variable EDGEBUNDLE_KEYSTORE_PASSWORD."""
-
-
-class IosSection(Section):
-    """`team`: the Apple team that signs (an empty one is chosen in Xcode). `app`: an .app or .ipa built before, which the formats
-    `app` and `ipa` take where there is no Xcode. `executorch`: carry the bundle's ExecuTorch variants too, and in the project the
-    runtime for them (from iOS 17 on)."""
-
-    bundle_identifier: str
-    """The bundle identifier, for example `org.example.tinystyle`."""
-    version: str = "1.0"
-    """The version that users see."""
-    build: int = Field(default=1, ge=1, le=2_100_000_000)
-    """The build number."""
-    deployment_target: str = "16.0"
-    """The oldest iOS that the app runs on."""
-    team: str = Field(default="", pattern=r"^([A-Z0-9]{10})?$")
-    """The ten characters of your Apple team; leave it empty to choose in Xcode."""
-    app: str | None = None
-    """An `.app` or `.ipa` that you built before, for the formats `app` and `ipa` on a machine without Xcode."""
-    executorch: bool = False
-    """Carry the ExecuTorch variants too, with their runtime (iOS 17 or later)."""
-
-
-class PackageSection(Section):
-    android: AndroidSection | None = None
-    """Settings of the Android packages."""
-    ios: IosSection | None = None
-    """Settings of the iOS packages."""
 
 
 class LimitsSection(Section):

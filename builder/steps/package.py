@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from builder.bundle import Bundle, file_sha256, tree_sha256
 from builder.errors import ConfigError
-from builder.project.config import AndroidSection, IosSection
+from builder.project.packages import AndroidSection, IosSection
 from builder.project.project import Project
 from builder.steps.listener import Listener
 from builder.storage.cache import content_key, kept

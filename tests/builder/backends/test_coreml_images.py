@@ -22,7 +22,8 @@ from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels
 from builder.errors import ConfigError, VerificationError
 from builder.graph.model import Model
 from builder.plan_search.trials import Exporter
-from builder.project.config import SearchSection, VariantSection
+from builder.project.budgets import SearchSection
+from builder.project.config import VariantSection
 from tests.builder.models import Mixed, expected, picture_model, plan_of, seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")

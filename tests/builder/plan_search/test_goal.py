@@ -15,7 +15,7 @@ from builder.plan_search.trials import Trial
 from builder.precision.layers import Layer, LayerTable
 from builder.precision.plan import load_plan, resolve
 from builder.precision.ranges import CalibrationSettings
-from builder.project.config import SearchSection
+from builder.project.budgets import SearchSection
 
 NAMES = ("head", "blocks.0.dw", "tail")
 TABLE = LayerTable(

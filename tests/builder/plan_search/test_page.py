@@ -11,7 +11,7 @@ from builder.plan_search.goal import Goal, Measures
 from builder.plan_search.page import fragment, page
 from builder.plan_search.result import SearchResult, curve
 from builder.plan_search.trials import Trial
-from builder.project.config import SearchSection
+from builder.project.budgets import SearchSection
 
 RECIPES = (("fp32", 130.0, 14_000, 1.0), ("fp16", 60.0, 10_000, 1.0), ("weight_only_wi4_afp32", 45.0, 5_000, 0.07))
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.errors import ConfigError
-from builder.project.config import load_config, parse_size
+from builder.project.budgets import parse_size
+from builder.project.config import load_config
 from tests.builder.projects import CONFIG
 
 

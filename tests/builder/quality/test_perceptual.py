@@ -13,7 +13,7 @@ from builder.bundle import TensorSpec
 from builder.errors import MissingToolError, SourceError
 from builder.graph.samples import read_sample
 from builder.plan_search.goal import Goal
-from builder.project.config import SearchSection
+from builder.project.budgets import SearchSection
 from builder.quality import perceptual
 from builder.quality.perceptual import Perceptual
 from tests.builder.models import image_spec
