@@ -68,7 +68,8 @@ def start(folder: Path) -> Servers:
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
-            env={**os.environ, "PYTHONPATH": path},
+            # what an import leaves in the temporary directory goes with the servers
+            env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(folder.absolute())},
             pass_fds=(listening.fileno(),),
             start_new_session=True,
         )
