@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,6 +94,8 @@ class Outbox:
             if not self.folder.exists():
                 Path(lock.lock_file).unlink(missing_ok=True)
             lock.release()
+            with suppress(OSError):  # another session of the store is on its way
+                self.folder.parent.rmdir()
 
 
 def outbox_of(store: str, session: str) -> Outbox:

@@ -30,6 +30,8 @@ def test_a_run_has_everything_that_makes_it_mean_something(measured_runs: list[R
         assert run.warm_up + len(run.latency_ns) == 5 + 45
         assert exit_code(run.verdict) in (0, 7)  # this computer may be busy, but the output is right
         assert run.simulated is None
+        assert run.processor_use is not None  # what others used meanwhile is told on a computer too
+        assert (run.processor_use.own_s.value or 0) > 0
     with opened_bundle(small_bundle) as bundle:
         assert {run.bundle_sha256 for run in measured_runs} == {bundle.sha256}
 
