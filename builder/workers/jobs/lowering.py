@@ -59,10 +59,10 @@ def lower(job: VariantJob, model: Model, plan: ResolvedPlan, artifact: Path, tel
         return _lower_coreml(job, model, plan, artifact, tell)
     if job.backend != "tflite" or job.delegate not in backend.DELEGATES:
         return backend.lower(model, plan, job.delegate, seen, artifact)
-    from builder.backends.tflite.realise import realise
+    from builder.backends.tflite import realised_for
 
     float_file, lowered = _float_file(job, model)
-    artifact.write_bytes(realise(float_file, model, plan, seen))
+    artifact.write_bytes(realised_for(job.delegate, float_file, model, plan, seen))
     return lowered
 
 

@@ -70,7 +70,7 @@ def test_macs_are_weighted_by_the_width_of_their_arithmetic() -> None:
 def test_a_gpu_has_no_cost_without_a_phone() -> None:
     """Instructions of a processor say nothing of it, and weights of fewer bits save it no arithmetic."""
     for device in (None, "arm64"):
-        with pytest.raises(ConfigError, match="a GPU computes every scheme in fp16.*set 'device'"):
+        with pytest.raises(ConfigError, match=r"a GPU computes every scheme in fp16.*set 'device'"):
             measure_name("tflite", device, "gpu")
 
 
