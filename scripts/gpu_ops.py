@@ -65,6 +65,7 @@ def made(network: Network, folder: Path) -> Iterator[tuple[str, Path, Lowered]]:
         }
         path = folder / f"{scheme}.tflite"
         seen = lambda: observe_file(float_file, lowered, iter([feed]))  # noqa: E731
+        # As made for the CPU: files for the GPU lack what it is known to leave.
         path.write_bytes(realise(float_file, model, plan_of(schemes), seen))
         yield scheme, path, lowered
 

@@ -62,12 +62,20 @@ def observe(model: Model, samples: Iterable[Tensors]) -> dict[str, Observation]:
 def lower(model: Model, plan: ResolvedPlan, delegate: str, seen: Seen, out: Path) -> Lowered:
     """Write the artifact to `out`. Equal inputs give equal bytes. Raises ConversionError."""
     from builder.backends.tflite.convert import to_float_file
-    from builder.backends.tflite.realise import realise
 
     _known(delegate)
     float_file, lowered = to_float_file(model)
-    out.write_bytes(realise(float_file, model, plan, seen))
+    out.write_bytes(realised_for(delegate, float_file, model, plan, seen))
     return lowered
+
+
+def realised_for(delegate: str, float_file: bytes, model: Model, plan: ResolvedPlan, seen: Seen) -> bytes:
+    """The fp32 file with the plan, in the form that the delegate takes. Raises ConversionError."""
+    from builder.backends.tflite.gpu.unfuse import unfused
+    from builder.backends.tflite.realise import realise
+
+    content = realise(float_file, model, plan, seen)
+    return unfused(content) if delegate == "gpu" else content
 
 
 def read_back(path: Path, model: Model) -> dict[str, str]:

@@ -61,8 +61,8 @@ def make_artifact(job: VariantJob, folder: Path, artifact: Path) -> Made:
 
 def _realise(job: VariantJob, folder: Path, artifact: Path, tell: Tell) -> Made:
     """From the fp32 file, which needs no torch."""
+    from builder.backends.tflite import realised_for
     from builder.backends.tflite.activations import observe_file
-    from builder.backends.tflite.realise import realise
 
     floats = float_file(job, folder)
     tell("lower")
@@ -70,7 +70,7 @@ def _realise(job: VariantJob, folder: Path, artifact: Path, tell: Tell) -> Made:
     def seen() -> Observed:
         return observed(job, floats.model, lambda samples: observe_file(floats.content, floats.lowered, samples), tell)
 
-    artifact.write_bytes(realise(floats.content, floats.model, job.plan.plan, seen))
+    artifact.write_bytes(realised_for(job.delegate, floats.content, floats.model, job.plan.plan, seen))
     return Made(lowered=floats.lowered, model=floats.model, legalized=floats.legalized)
 
 

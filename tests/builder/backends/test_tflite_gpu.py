@@ -27,9 +27,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # the converters' own
 LAYERS = ("head", "dw", "pw", "squeeze", "up", "tail")
 
 
-def made(network: type[nn.Module], path: Path, schemes: dict[str, str]) -> tuple[Model, Lowered]:
+def made(network: type[nn.Module], path: Path, schemes: dict[str, str], delegate: str = "gpu") -> tuple[Model, Lowered]:
     model = picture_model(seeded(network))
-    return model, tflite.lower(model, plan_of(schemes), "gpu", dict, path)  # type: ignore[arg-type]
+    return model, tflite.lower(model, plan_of(schemes), delegate, dict, path)  # type: ignore[arg-type]
 
 
 class Plain(nn.Module):
@@ -86,7 +86,7 @@ def test_coverage_is_the_runtimes_own_answer_and_the_prediction_agrees(scheme: s
     """Weights of int8 are dequantized by operators of a version that the accelerator does not have. What comes behind an operator
     that it does not have is left too: one part of the graph goes to the GPU."""
     path = tmp_path / "a.tflite"
-    made(Mixed, path, dict.fromkeys(LAYERS, scheme))
+    made(Mixed, path, dict.fromkeys(LAYERS, scheme), "xnnpack")
     coverage = tflite.coverage(path, "gpu")
     assert coverage.source == "runtime"
     assert coverage.delegated_ops + len(coverage.left) == coverage.total_ops
@@ -101,6 +101,21 @@ def test_coverage_is_the_runtimes_own_answer_and_the_prediction_agrees(scheme: s
     predicted = predicted_coverage(path)
     assert predicted.source == "predicted"
     assert predicted.model_copy(update={"source": "runtime"}) == coverage
+
+
+def test_a_transposed_convolution_goes_to_the_gpu_with_its_activation_apart(tmp_path: Path) -> None:
+    """A file made for the GPU has none fused; it gives the very same picture on the CPU, and its layers are found."""
+    fused, apart = tmp_path / "fused.tflite", tmp_path / "apart.tflite"
+    schemes = dict.fromkeys(LAYERS, "fp32")
+    made(Mixed, fused, schemes, "xnnpack")
+    model, lowered = made(Mixed, apart, schemes)
+    coverage = tflite.coverage(apart, "gpu")
+    assert coverage.left == ()
+    assert coverage.total_ops == tflite.coverage(fused, "gpu").total_ops + 1
+    sample = next(samples(model, 1))
+    pictures = [tflite.runner(path, lowered.inputs, lowered.outputs, 1)(sample)["stylized"] for path in (fused, apart)]
+    assert np.array_equal(*pictures)
+    assert tflite.read_back(apart, model) == schemes
 
 
 class TooLarge(nn.Module):
