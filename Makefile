@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help demo test fuzz check bench docs reference clean
+.PHONY: help demo test fast fuzz check bench docs reference clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -18,6 +18,9 @@ test: ## all checks and tests
 	@scripts/setup.sh test
 	$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=20 --cov --cov-report=term:skip-covered
+
+fast: ## the tests that start no converter, process or emulator
+	@EDGEBUNDLE_WORKERS=plain $(BIN)/python -m pytest -q -n 2 -m fast
 
 fuzz: ## random exploration: every drawn test with fresh draws, a thousand each (`make fuzz AT=tests/builder/sources` for some)
 	@scripts/setup.sh test

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 
 from builder.workers import servers
-from tests import keeping
+from tests import fast, keeping
 from tests.emulated_phone import AdbServer
 
 # What is drawn is the same in every run, so that a commit passes or fails by what it changed; `make fuzz` looks further.
@@ -58,7 +58,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files begin first, so that the two processes of a session end together."""
+    """Long files begin first, so that the two processes of a session end together; `make fast` takes those that start nothing."""
+    fast.mark_fast(items)
     place = {file: number for number, file in enumerate(keeping.longest_first(_file(item) for item in items))}
     items.sort(key=lambda item: place[_file(item)])
 
