@@ -48,7 +48,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
     for node in list(widened_program.graph.nodes):
         if _changes_nothing(node):
             node.replace_all_uses_with(node.args[0])
-            widened_program.graph_signature.replace_all_uses(node.name, node.args[0].name)  # type: ignore[union-attr]
+            widened_program.graph_signature.replace_all_uses(node.name, node.args[0].name)
             widened_program.graph.erase_node(node)
     widened_program.graph_module.recompile()
     return widened_program, count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder.legalize.rewriting import ARITHMETIC, replaced
@@ -15,7 +15,7 @@ BOUND = ARITHMETIC
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    functions = {
+    functions: dict[str, Callable[..., Any]] = {
         "aten.max_pool2d.default": _max_pool,
         "aten.avg_pool2d.default": _average_pool,
         "aten.adaptive_avg_pool2d.default": _adaptive_average,

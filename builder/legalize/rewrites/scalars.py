@@ -37,7 +37,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
 
 
 def _has_alpha(node: Node) -> bool:
-    return node.kwargs.get("alpha", 1) != 1 or (str(node.target) == "aten.rsub.Scalar" and len(node.args) > 2)
+    return bool(node.kwargs.get("alpha", 1) != 1) or (str(node.target) == "aten.rsub.Scalar" and len(node.args) > 2)
 
 
 def _add(x: Any, y: Any, *, alpha: float = 1) -> Any:
