@@ -63,8 +63,8 @@ def test_layers_are_named_by_the_module_with_their_work(project: Path) -> None:
         ),
         (lambda s: s.update({"pw.bias": torch.zeros(9)}), "'pw.bias' of shape [9] where the model has [8]"),
         (
-            lambda s: s.update({"pw.bias": s["pw.bias"].half()}),
-            "'pw.bias' as torch.float16 where the model has torch.float32",
+            lambda s: s.update({"pw.bias": s["pw.bias"].int()}),
+            "'pw.bias' as torch.int32 where the model has torch.float32",
         ),
         (lambda s: s["pw.weight"].fill_(float("nan")), "NaN or infinite values in 'pw.weight'"),
     ],

@@ -49,9 +49,11 @@ def branched(channels: int) -> ModelProto:
         [node("Squeeze", ["a", "axis"], ["s"]), node("Relu", ["s"], ["r"])],
         "then",
         [],
-        [helper.make_empty_tensor_value_info("r")],
+        [helper.make_tensor_value_info("r", TensorProto.FLOAT, None)],
     )
-    other = helper.make_graph([node("Identity", ["a"], ["r"])], "else", [], [helper.make_empty_tensor_value_info("r")])
+    other = helper.make_graph(
+        [node("Identity", ["a"], ["r"])], "else", [], [helper.make_tensor_value_info("r", TensorProto.FLOAT, None)]
+    )
     nodes = [
         node("Conv", ["image", "w"], ["a"], pads=[1] * 4),
         node("Shape", ["a"], ["shape"]),
@@ -63,7 +65,7 @@ def branched(channels: int) -> ModelProto:
     return graph_model(
         nodes,
         [picture("image", "n", 3, "h", "w")],
-        [helper.make_empty_tensor_value_info("y")],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
         [stored("w", channels, 3, 3, 3), *constants],
         opset=13,
     )
