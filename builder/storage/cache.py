@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from builder.bundle import file_sha256, tree_files
-from builder.errors import ConversionError
+from builder.errors import ConversionError, OutputError
 
 LOCK_WAIT_S = 3600.0  # another build may be making the very entry; it has its own limits
 
@@ -117,6 +118,8 @@ def making(step: str, key: str = "new") -> Iterator[Path]:
     try:
         yield work
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise OutputError(f"no space is left on {home}; free some or set EDGEBUNDLE_CACHE.") from error
         raise ConversionError(
             f"a result could not be kept in {home} ({error.strerror}); free space or set EDGEBUNDLE_CACHE."
         ) from error
