@@ -100,7 +100,8 @@ def test_coverage_is_the_runtimes_own_answer_and_the_prediction_agrees(scheme: s
     assert 0.3 < coverage.mac_share < 0.8
     predicted = predicted_coverage(path)
     assert predicted.source == "predicted"
-    assert predicted.model_copy(update={"source": "runtime"}) == coverage
+    assert (predicted.delegated_ops, predicted.mac_share) == (coverage.delegated_ops, coverage.mac_share)
+    assert predicted.left == coverage.left
 
 
 def test_a_transposed_convolution_goes_to_the_gpu_with_its_activation_apart(tmp_path: Path) -> None:

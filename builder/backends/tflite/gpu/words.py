@@ -22,6 +22,8 @@ _SOME = re.compile(r"(\d+) operations will run on the GPU, and the remaining (\d
 _NONE = re.compile(r"No operations will run on the GPU, and all (\d+) operations will run on the CPU")
 _VERSION = re.compile(r"Requested version (\d+)")
 
+UNTOLD = "the runtime gives no reason"
+
 Why = Callable[[Op], str | None]
 """Why an operator is not supported, or None."""
 
@@ -71,7 +73,7 @@ def unsupported_by(log: str) -> Why:
             break
         name, colon, reason = line.strip().partition(":")
         if colon and re.fullmatch(r"[A-Z0-9_]+", name):
-            found.append((name, reason.strip().rstrip(".")))
+            found.append((name, reason.strip().rstrip(".") or UNTOLD))
 
     def why(op: Op) -> str | None:
         for name, reason in found:
