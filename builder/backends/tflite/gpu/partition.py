@@ -13,8 +13,11 @@ from builder.backends.tflite.graph import Graph
 
 def taken_part(graph: Graph, unsupported: Set[int]) -> frozenset[int]:
     """Indices of the operators in the largest part that holds none of `unsupported`."""
-    parts = [part for part, on_delegate in _parts(graph, unsupported) if on_delegate]
-    return frozenset(max(parts, key=lambda part: len(part), default=[]))
+    largest: list[int] = []
+    for part, on_delegate in _parts(graph, unsupported):
+        if on_delegate and len(part) > len(largest):
+            largest = part
+    return frozenset(largest)
 
 
 def _parts(graph: Graph, unsupported: Set[int]) -> list[tuple[list[int], bool]]:
