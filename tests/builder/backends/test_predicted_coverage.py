@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 from torch import Tensor, nn
 
-from builder.backends import coreml, executorch, tflite
+from builder.backends import coreml, executorch
 from builder.backends.coreml import neural_engine
 from builder.backends.executorch import vulkan
-from builder.backends.tflite import gpu
-from tests.builder.models import SIZE, picture_model, plan_of, samples, seeded
+from tests.builder.models import picture_model, plan_of, samples, seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the converters' own
 
@@ -27,20 +26,6 @@ class Dilated(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         return self.wide(self.plain(image).relu()).cumsum(2)
-
-
-def test_the_gpu_delegate_is_predicted_from_the_published_lists(tmp_path: Path) -> None:
-    """All MACs are convolutions, which it takes; what it does not take is named after the layer before it."""
-    model = picture_model(seeded(Dilated))
-    path = tmp_path / "a.tflite"
-    tflite.lower(model, plan_of({"plain": "fp16", "wide": "fp32"}), "gpu", dict, path)  # type: ignore[arg-type]
-    coverage = tflite.coverage(path, "gpu")
-    assert coverage.source == "predicted"
-    assert coverage.mac_share == 1.0
-    assert coverage.total_macs == SIZE * SIZE * 9 * (3 * 4 + 4 * 3)
-    assert coverage.left
-    assert all("after wide" in text for text in coverage.left)
-    assert {"CONV_2D", "TANH"} <= gpu.supported()
 
 
 def test_the_neural_engine_is_predicted_by_operator_dilation_and_type(tmp_path: Path) -> None:

@@ -92,12 +92,12 @@ def test_coverage_is_the_runtimes_own_answer_and_the_prediction_agrees(scheme: s
     assert coverage.delegated_ops + len(coverage.left) == coverage.total_ops
     kinds = {text.split()[0] for text in coverage.left}
     assert ("DEQUANTIZE" in kinds) == (scheme == "weight_only_wi8_afp32")
-    assert kinds - {"DEQUANTIZE"} == {"TRANSPOSE_CONV", "CONV_2D", "LOGISTIC"}  # `up` and what follows
+    assert kinds - {"DEQUANTIZE", "PAD"} == {"TRANSPOSE_CONV", "CONV_2D", "LOGISTIC"}  # `up` and what follows
     assert any(
         text.startswith("TRANSPOSE_CONV (Max version supported: 3. Requested version 4)") for text in coverage.left
     )
     assert coverage.mac_share is not None
-    assert 0.3 < coverage.mac_share < 0.8
+    assert 0.1 < coverage.mac_share < 0.2  # `up` has most
     predicted = predicted_coverage(path)
     assert predicted.source == "predicted"
     assert (predicted.delegated_ops, predicted.mac_share) == (coverage.delegated_ops, coverage.mac_share)

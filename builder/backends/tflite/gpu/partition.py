@@ -13,8 +13,10 @@ from builder.backends.tflite.graph import Graph
 
 def taken_part(graph: Graph, unsupported: Set[int]) -> frozenset[int]:
     """Indices of the operators in the largest part that holds none of `unsupported`."""
-    parts: list[list[int]] = [part for part, on_delegate in _parts(graph, unsupported) if on_delegate]
-    largest: list[int] = max(parts, key=lambda part: len(part), default=[])
+    largest: list[int] = []
+    for part, on_delegate in _parts(graph, unsupported):
+        if on_delegate and len(part) > len(largest):
+            largest = part
     return frozenset(largest)
 
 
