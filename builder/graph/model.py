@@ -19,12 +19,16 @@ _CALLS = ("aten.conv2d.", "aten.conv_transpose2d.", "aten.linear.")
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A loaded source network: exported, batch norms folded, with its inputs and outputs in the order of `forward`."""
+    """A loaded source network: exported, batch norms folded, with its inputs and outputs in the order of `forward`.
+
+    `told` says what was done to the weights of its checkpoint.
+    """
 
     program: ExportedProgram
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     layers: LayerTable
+    told: tuple[str, ...] = ()
 
     def weight(self, layer: Layer) -> NDArray[np.generic]:
         """The layer's weight in torch's layout."""

@@ -23,11 +23,16 @@ if TYPE_CHECKING:
 PROVEN_ON = 2  # evaluation samples besides the random input: each rewrite costs one run of the network on each
 
 
+def check_rewrites(key: str, names: Sequence[str]) -> None:
+    """Raises ConfigError for an unknown name under this key of [legalize]."""
+    for name in names:
+        if name not in REWRITES:
+            raise ConfigError(f"[legalize] {key} names an unknown rewrite {name!r}{did_you_mean(name, REWRITES)}")
+
+
 def chosen(backend: str, delegate: str, off: Sequence[str], *, halves: bool) -> tuple[str, ...]:
     """Names of the rewrites for a delegate without those switched off; `halves`: some layer is fp16. Raises ConfigError for an unknown name."""
-    for name in off:
-        if name not in REWRITES:
-            raise ConfigError(f"[legalize] off names an unknown rewrite {name!r}{did_you_mean(name, REWRITES)}")
+    check_rewrites("off", off)
     return tuple(name for name in needed(backend, delegate, halves=halves) if name not in off)
 
 
@@ -37,11 +42,13 @@ def marked(model: Model) -> Model:
     return model
 
 
-def legalized(model: Model, names: Sequence[str], evaluation: Sequence[Path]) -> tuple[Model, tuple[Legalization, ...]]:
+def legalized(
+    model: Model, names: Sequence[str], evaluation: Sequence[Path], required: Sequence[str] = ()
+) -> tuple[Model, tuple[Legalization, ...]]:
     """The model with these rewrites made, and what they did. Layers and norms keep their names. Raises VerificationError."""
     model = marked(model)
     samples = [_as_tensors(path, model) for path in evaluation[:PROVEN_ON]]
-    program, applied = legalize(model.program, names, REWRITES, samples=samples)
+    program, applied = legalize(model.program, names, REWRITES, samples=samples, required=required)
     rows = tuple(
         Legalization(rewrite=done.name, places=done.places, max_error=done.error, bound=done.bound) for done in applied
     )

@@ -64,6 +64,8 @@ class ModelSection(Section):
     """Where the network comes from: `module:callable` beside this file, or a `.pt2`, `.onnx`, `.keras`, `.h5`, `.ts` file or a SavedModel directory."""
     checkpoint: str | None = None
     """The weights for a `module:callable`: a `.safetensors`, `.pt` or `.pth` state dict. Pickled code never runs."""
+    strict: bool = True
+    """Refuse a checkpoint with tensors that the network does not know; `false` leaves them out and names them."""
     licence: str = Field(min_length=1)
     """The licence of the weights, for example `Apache-2.0`. It travels with every bundle and package."""
 
@@ -186,6 +188,8 @@ class LegalizeSection(Section):
 
     off: tuple[str, ...] = ()
     """Names of rewrites of the graph that you do not want."""
+    require: tuple[str, ...] = ()
+    """Names of rewrites that must hold on your network: where one does not, it is an error instead of left out."""
     freeze_norms: bool = False
     """Give instance and group norms fixed statistics from the calibration data, so that large pictures can be cut into tiles."""
 

@@ -41,7 +41,8 @@ def load_checked(config: Config, folder: Path, evaluation: tuple[Path, ...]) -> 
     check_pictures(outputs)
     agreement = loaded.gate(program, gate_samples(evaluation, inputs), outputs) if loaded.gate is not None else None
     program = in_float32(program)
-    return Model(program=program, inputs=inputs, outputs=outputs, layers=layer_table(program)), agreement
+    table = layer_table(program)
+    return Model(program=program, inputs=inputs, outputs=outputs, layers=table, told=loaded.told), agreement
 
 
 def stored_as_leaves(program: ExportedProgram) -> None:
@@ -62,7 +63,7 @@ def load_source(config: Config, folder: Path) -> Loaded:
 
     path, kind = folder / config.model.source, source_kind(config.model.source)
     if kind == "factory":
-        return Loaded(program=checkpoint.load(folder, config))
+        return checkpoint.load(folder, config)
     if kind == "exported":
         return Loaded(program=exported.load(path, config))
     if kind == "torchscript":

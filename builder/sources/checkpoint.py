@@ -14,19 +14,19 @@ from builder.project.config import Config
 from builder.sources.cures import cure_of_forward
 from builder.sources.exported import check_outputs
 from builder.sources.fill import load_into
+from builder.sources.loaded import Loaded
 from builder.sources.state_dict import read_state_dict
 from builder.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from torch.export import ExportedProgram
     from torch.nn import Module
 
 
-def load(folder: Path, config: Config) -> ExportedProgram:
+def load(folder: Path, config: Config) -> Loaded:
     """Build, fill and export the network. Raises SourceError naming the key, the input or the user's own source line."""
     import torch
 
-    module = filled_module(folder, config)
+    module, told = filled(folder, config)
     try:
         inputs = example_inputs(config)
         with torch.no_grad():
@@ -40,7 +40,7 @@ def load(folder: Path, config: Config) -> ExportedProgram:
         ) from error
     check_outputs(outputs, config)
     try:
-        return torch.export.export(module, inputs)
+        return Loaded(program=torch.export.export(module, inputs), told=told)
     except Exception as error:
         raise SourceError(
             f"torch.export cannot capture the model: {reason_of(error)}{_user_line(error, folder)}; make its forward free of data-dependent control flow."
@@ -49,14 +49,19 @@ def load(folder: Path, config: Config) -> ExportedProgram:
 
 def filled_module(folder: Path, config: Config) -> Module:
     """The eager network with its weights, in evaluation mode, called as builder.toml has its inputs and outputs."""
+    return filled(folder, config)[0]
+
+
+def filled(folder: Path, config: Config) -> tuple[Module, tuple[str, ...]]:
+    """As `filled_module`, with sentences on what was done to the weights."""
     from builder.sources.binding import bound
 
     checkpoint = folder / (config.model.checkpoint or "")
     state = read_state_dict(checkpoint)
     with chdir(folder):  # what the factory names relatively lies beside builder.toml, whoever calls from wherever
         module = make_module(folder.resolve(), config.model.source)
-    load_into(module, state, checkpoint)
-    return bound(module.eval(), config)
+    told = load_into(module, state, checkpoint, strict=config.model.strict)
+    return bound(module.eval(), config), told
 
 
 def make_module(folder: Path, source: str) -> Module:

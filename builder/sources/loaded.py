@@ -19,7 +19,8 @@ Gate = Callable[["ExportedProgram", "Iterable[Tensors]", tuple[TensorSpec, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """`gate` is None where the source is a torch network itself."""
+    """`gate` is None where the source is a torch network itself; `told` says what was done to its weights."""
 
     program: ExportedProgram
     gate: Gate | None = None
+    told: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from builder.backends import BACKENDS
 from builder.backends.support import SupportedPlan, check_support
 from builder.bundle import file_sha256
 from builder.errors import DataError, MissingToolError, VerificationError
-from builder.legalize.for_variant import chosen
+from builder.legalize.for_variant import check_rewrites, chosen
 from builder.precision.plan import resolve
 from builder.precision.ranges import CalibrationSettings
 from builder.project.config import VariantSection
@@ -88,6 +88,12 @@ def lower_variant(
     if section.route == "onnx2tf" and (project.fresh.wanted or not step.is_kept):
         python_of(ONNX2TF, listener.warn)
     result = run_step(step, project, listener, stop, run)
+    for row in result.legalized:
+        if not row.places:
+            listener.warn(
+                f"variant {section.name!r}: the rewrite {row.rewrite!r} would move an output by {row.max_error:.2g} of its range and was left out; "
+                "what the delegate leaves for it stands in the coverage"
+            )
     return VariantStep(section=section, folder=step.folder, key=step.key, result=result)
 
 
@@ -111,7 +117,9 @@ def variant_step(
     halves = any(choice.scheme.name == "fp16" for choice in plan.plan.choices.values())
     rewrites = () if stock else chosen(section.backend, section.delegate, project.config.legalize.off, halves=halves)
     tools = versions(backend.PACKAGES)
-    legalized = {"source": source.key, "rewrites": rewrites}
+    required = project.config.legalize.require
+    check_rewrites("require", required)
+    legalized = {"source": source.key, "rewrites": rewrites, "required": required}
     floats = {
         **legalized,
         "backend": section.backend,
@@ -134,6 +142,7 @@ def variant_step(
         calibration=tuple(file.path for file in calibration),
         evaluation=tuple(file.path for file in project.data.evaluation),
         rewrites=rewrites,
+        required=required,
         require_coverage=section.require_coverage,
         route=section.route,
         io=section.io,

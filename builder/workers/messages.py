@@ -97,6 +97,7 @@ class VariantJob(Message):
     calibration: tuple[Path, ...]
     evaluation: tuple[Path, ...]
     rewrites: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
     require_coverage: float | None = None
     route: Literal["litert-torch", "onnx2tf"] = "litert-torch"
     io: Literal["tensors", "images"] = "tensors"

@@ -59,7 +59,7 @@ def rewritten(job: VariantJob) -> tuple[Model, tuple[Legalization, ...]]:
     def make(work: Path) -> None:
         import torch
 
-        model, rows = legalized(load_source(job.source)[0], job.rewrites, job.evaluation)
+        model, rows = legalized(load_source(job.source)[0], job.rewrites, job.evaluation, job.required)
         if rows:
             torch.export.save(model.program, work / PROGRAM)
         (work / REWRITES).write_bytes(_ROWS.dump_json(rows))

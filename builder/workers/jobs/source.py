@@ -35,6 +35,7 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
             stage(folder, "build the network again")
             require_repeatable(lambda: checkpoint.filled_module(job.folder, job.config), recorder.modules())
         used = recorder.used()
+    told = model.told
     refuse_what_no_file_holds(model.program)
     frozen = None
     if job.config.legalize.freeze_norms:
@@ -65,7 +66,7 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         if number < job.goldens:
             golden_inputs.append(write_golden(folder, f"golden-{number}.input", sample, model.inputs))
             golden_references.append(write_golden(folder, f"golden-{number}.reference", outputs, model.outputs))
-    warnings = check.judge()
+    warnings = (*told, *check.judge())
     stage(folder, "tiles against the whole")
     first = read_sample(job.evaluation[0], model.inputs) if job.evaluation else {}
     tiling = tiling_facts(model.program, model.inputs, model.outputs, first.get(model.inputs[0].name))  # type: ignore[arg-type]
