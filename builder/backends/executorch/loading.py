@@ -37,7 +37,7 @@ def refusal(content: bytes, model: Model) -> str | None:
     except RuntimeError as error:
         return f"does not load: {_line(error)}"
     try:
-        method.execute(arguments)  # type: ignore[union-attr]
+        method.execute(arguments)
     except RuntimeError as error:
         return f"does not run: {_line(error)}"
     return None

@@ -24,7 +24,10 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
         "aten.avg_pool1d.default": _average_pool_of_rows,
         "aten.max_pool3d.default": _max_pool_of_frames,
         "aten.avg_pool3d.default": _average_pool_of_frames,
-    } | {name: function for name, function in _WITH_PLACES.items() if not _reads_places(program, name)}
+    }
+    for name, function in _WITH_PLACES.items():
+        if not _reads_places(program, name):
+            functions[name] = function
     return replaced(program, functions, only=_needs_it)
 
 
@@ -232,7 +235,7 @@ def _smallest(x: Tensor, axis: int, keepdim: bool = False) -> Any:
     return y, torch.zeros(y.shape, dtype=torch.int64)
 
 
-_WITH_PLACES = {
+_WITH_PLACES: dict[str, Callable[..., Any]] = {
     "aten.adaptive_max_pool2d.default": _adaptive_largest,
     "aten.max.dim": _largest,
     "aten.min.dim": _smallest,
