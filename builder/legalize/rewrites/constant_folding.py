@@ -133,7 +133,7 @@ def _constant_nodes(program: ExportedProgram) -> set[str]:
     inputs = set(program.graph_signature.user_inputs)
     made_of: dict[str, int] = {}
     for node in program.graph.nodes:
-        size = getattr(node.meta.get("val"), "nbytes", None)
+        size = _bytes(node.meta.get("val"))
         if node.op == "placeholder" and node.name not in inputs and size is not None:
             made_of[node.name] = size
         if node.op != "call_function" or size is None or "rand" in str(node.target):
@@ -144,6 +144,13 @@ def _constant_nodes(program: ExportedProgram) -> set[str]:
             if size <= max(LARGEST_BYTES, largest):
                 made_of[node.name] = max(size, largest)
     return {node.name for node in program.graph.nodes if node.op == "call_function" and node.name in made_of}
+
+
+def _bytes(value: Any) -> int | None:
+    """Of a tensor, or of all that an operator gives; None where something else is among it."""
+    sizes = [getattr(part, "nbytes", None) for part in (value if isinstance(value, list | tuple) else [value])]
+    known = [int(size) for size in sizes if size is not None]
+    return sum(known) if known and len(known) == len(sizes) else None
 
 
 def _attribute(module: Any, target: str) -> Any:

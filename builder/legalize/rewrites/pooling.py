@@ -25,7 +25,9 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
         "aten.max_pool3d.default": _max_pool_of_frames,
         "aten.avg_pool3d.default": _average_pool_of_frames,
     }
-    functions.update((name, function) for name, function in _WITH_PLACES.items() if not _reads_places(program, name))
+    for name, function in _WITH_PLACES.items():
+        if not _reads_places(program, name):
+            functions[name] = function
     return replaced(program, functions, only=_needs_it)
 
 
