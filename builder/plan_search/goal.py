@@ -99,9 +99,8 @@ class Goal:
 
     def resources(self) -> Goal:
         """Only what is asked of bytes and cost; the objective is the first of them that is spoken of."""
-        limits = {k: v for k, v in self.limits.items() if k not in QUALITIES}
-        named = [name for name in limits if name != "left"]
-        return Goal(objective=next(iter(named), "cost" if self.objective == "cost" else "bytes"), limits=limits)
+        limits = {k: v for k, v in self.limits.items() if k in ("bytes", "cost")}
+        return Goal(objective=next(iter(limits), "cost" if self.objective == "cost" else "bytes"), limits=limits)
 
     def holding(self, delegated: float) -> Goal:
         """The same goal, with a limit of coverage where it has none: nearly the part that a plan in floats has delegated."""

@@ -32,6 +32,8 @@ def convert(model: Model, plan: ResolvedPlan, seen: Seen) -> tuple[bytes, Lowere
         try:
             content, left = _made(model, asked, observed)
         except ConversionError as error:
+            if error.__cause__ is None:
+                raise  # of ours, and true of every plan
             return f"cannot be made: {error}"
         made["last"] = content, left
         return refusal(content, model)

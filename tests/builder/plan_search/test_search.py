@@ -279,7 +279,7 @@ def trials_in(cache: Path) -> dict[str, int]:
     folder = cache / "variant"
     if not folder.is_dir():
         return {}
-    return {p.name: p.stat().st_mtime_ns for p in folder.iterdir() if not p.name.startswith(".")}
+    return {p.name: p.stat().st_mtime_ns for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")}
 
 
 def test_all_81_plans_of_four_layers_hold_none_that_is_half_a_db_better(
