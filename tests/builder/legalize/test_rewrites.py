@@ -240,6 +240,10 @@ CASES: dict[str, tuple[tuple[Callable[[Tensor], Tensor], ...], tuple[str, ...]]]
         ),
         ("matmul", "einsum", "gru_cell"),
     ),
+    "linear_rows": (
+        (Weighted(lambda x, w: F.linear(x.transpose(1, 3), w.T).transpose(1, 3)),),
+        (),
+    ),
     "volume_sampling": (
         (lambda x: F.grid_sample(x[:, None], VOLUME_GRID, align_corners=True).mean(1).repeat(1, 2, 1, 1),),
         ("grid_",),

@@ -75,7 +75,7 @@ def test_a_gpu_variant_is_proven_with_mesa_and_unproven_without(project: Path, t
 def test_doctor_lists_the_drivers(tmp_path: Path) -> None:
     """Mesa with the command that adds it where it is missing; none of them is required."""
     found = json.loads(builder(tmp_path / "empty", "doctor", "--json").stdout)
-    drivers = {row["name"]: row for row in found if row["part"] == "tflite gpu"}
+    drivers = {row["name"]: row for row in found["needs"] if row["part"] == "tflite gpu"}
     assert set(drivers) == {"Mesa (fp16)", "SwiftShader (fp32)"}
     assert drivers["Mesa (fp16)"]["cure"].endswith("mesa.sh prepare")
     assert not drivers["Mesa (fp16)"]["required"]

@@ -18,6 +18,8 @@ from builder.workers.jobs.source import run_source
 from builder.workers.messages import SourceJob
 from tests.builder.projects import edit, make_project
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # the converters' own
+
 
 def pictures(low: float, high: float, count: int = 2) -> list[NDArray[Any]]:
     """Random pictures whose values reach from `low` to `high`."""

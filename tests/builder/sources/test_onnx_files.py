@@ -330,8 +330,8 @@ BAD: list[tuple[Any, type[EdgebundleError], str]] = [
     (short_tensor, SourceError, "not a valid ONNX model|cannot be read"),
     (not_a_number, SourceError, "NaN"),
     (half, SourceError, "data type number 10 for input 'image'.*export it with float32"),
-    (lambda: small(opset=10), SourceError, "is of opset 10, supported are 11 to"),
-    (lambda: small(opset=99), SourceError, "is of opset 99, supported are 11 to"),
+    (lambda: small(opset=6), SourceError, "is of opset 6, supported are 7 to"),
+    (lambda: small(opset=99), SourceError, "is of opset 99, supported are 7 to"),
 ]
 
 
