@@ -65,8 +65,8 @@ def watch(
 
 
 def page_of(out: Path) -> Path:
-    """The page beside a bundle."""
-    return out.with_name(f"{out.name}.html")
+    """The page beside a bundle that shows what changed; the pictures of each round are on that of `builder convert`."""
+    return out.with_name(f"{out.name}.watch.html")
 
 
 def stamp(config: Path) -> Stamp:

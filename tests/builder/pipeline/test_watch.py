@@ -17,7 +17,7 @@ from tests.builder.projects import edit, make_project
 def test_a_changed_plan_is_converted_again_and_shown_beside_the_one_before(tmp_path: Path) -> None:
     """Three rounds: as it is, a plan that names no layer (one sentence, the bundle stays), and a plan that changes bytes and dB."""
     project, cache, out = make_project(tmp_path / "project"), tmp_path / "cache", tmp_path / "bundle"
-    page, log = tmp_path / "bundle.html", tmp_path / "log"
+    page, log = tmp_path / "bundle.watch.html", tmp_path / "log"
     words = [sys.executable, "-m", "builder", "convert", str(project), "-o", str(out), "--watch"]
     with log.open("w") as stream:
         process = subprocess.Popen(words, env=own_servers(cache), stdout=stream, stderr=stream)

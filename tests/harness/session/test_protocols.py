@@ -26,6 +26,7 @@ from harness.errors import DeviceAbsent, DeviceError, DeviceLost, MeasurementErr
 from harness.protocol import PROTOCOLS, Protocol, Wanted, protocol_named
 from harness.records.run import Conditions, DeviceInfo, ProcessorUse, Reading, TextReading, TimeInState
 from harness.records.store import open_store, stored_runs
+from harness.records.verdict import Verdict
 from harness.session import session as sessions
 from harness.session.conditions import unmet, wait_for
 from harness.session.measurement import lasting, settled
@@ -245,7 +246,9 @@ def test_two_builds_of_a_variant_take_turns(bundle: Bundle, tmp_path: Path, monk
     assert sum(run.baseline for run in runs[::2]) == 3
     assert len({(run.session, run.protocol.seed) for run in runs}) == 1
     store.close()
-    (found,) = compare_builds(run.model_copy(update={"verdict": "ok"}) for run in runs)  # the bench gives no outputs
+    (found,) = compare_builds(
+        run.model_copy(update={"verdict": Verdict.of("ok")}) for run in runs
+    )  # the bench gives no outputs
     assert found.ratio is not None
     assert (found.ratio.basis, found.ratio.rounds, found.verdict) == ("paired rounds", 6, "no significant difference")
 
@@ -457,7 +460,8 @@ def test_a_session_goes_on_until_it_is_decided(
 ) -> None:
     """A steady device needs no more rounds than are asked; on one whose runs differ by 20 % they go on to the limit, which is told."""
     plan = Protocol(name="p", warmup=1, runs=20, rounds=3, max_rounds=7, decide=0.05, memory_pass=False)
-    monkeypatch.setattr("harness.session.decided.grade", lambda verdict: "ok")  # the bench gives no outputs
+    as_good = lambda run: run.model_copy(update={"verdict": Verdict.of("ok")})  # noqa: E731 (the bench gives no outputs)
+    monkeypatch.setattr("harness.session.measurement.judged", as_good)
     steady = measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch)
     assert [run.round for run in steady.runs] == [0, 1, 2]
     draw = np.random.default_rng(5)
