@@ -23,7 +23,10 @@ from tests.builder.projects import edit, make_project
 
 
 class Strange:
-    """A class that no restricted unpickler knows."""
+    """What calls something of Python when it is read; no restricted unpickler does that."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return print, ("ran",)
 
 
 def test_what_torch_says_of_a_pickle_is_its_reason(tmp_path: Path) -> None:
@@ -31,7 +34,7 @@ def test_what_torch_says_of_a_pickle_is_its_reason(tmp_path: Path) -> None:
     torch.save({"a": Strange()}, tmp_path / "x.pt")
     with pytest.raises(SourceError) as caught:
         read_state_dict(tmp_path / "x.pt")
-    assert "Strange" in str(caught.value)
+    assert "print" in str(caught.value)
     assert "PyTorch 2.6" not in str(caught.value)
     assert "\x1b" not in str(caught.value)
 

@@ -76,7 +76,7 @@ def test_models_and_libraries_can_be_mapped(apk: Path) -> None:
         info = by_name[f"lib/{abi}/libtensorflowlite_jni.so"]
         assert info.compress_type == zipfile.ZIP_STORED
         assert data_offset(apk, info) % 16384 == 0
-    assert by_name["classes.dex"].file_size <= 200_000  # 48,000 of it are the runtime's own classes
+    assert by_name["classes.dex"].file_size <= 220_000  # 48,000 of it are the runtime's own classes
     assert "lib/arm64-v8a/libtensorflowlite_gpu_jni.so" not in by_name  # no variant asks for the GPU
     assert "assets/edgebundle/variants/small.pte" not in names
 

@@ -79,6 +79,7 @@ def test_a_job_that_ends_badly_costs_only_itself(tmp_path: Path, project: Path) 
         run(project, tmp_path / "late", limits=LimitsSection(time_s=0.01))
     with pytest.raises(ConversionError, match=r"used more than 0.05 GB.*raise memory_gb in \[limits\]"):
         run(project, tmp_path / "large", limits=LimitsSection(memory_gb=0.05))
+    (tmp_path / "nowhere").mkdir()
     with pytest.raises(SourceError):
         run(project, tmp_path / "wrong", reads=tmp_path / "nowhere")
     edit(project / "model.py", "return Net()", "import os; os.kill(os.getpid(), 11)")
@@ -95,7 +96,7 @@ def test_a_job_that_ends_badly_costs_only_itself(tmp_path: Path, project: Path) 
 def test_a_worker_has_the_surroundings_of_whoever_asks_and_no_server_runs_the_users_code(
     tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Directory, umask, variables, time zone; each job another process, none of them a server, which also takes no module from here."""
+    """Umask, variables, time zone; each job another process, none of them a server, which also takes no module from here."""
     trap = f"open({str(tmp_path / 'trap')!r}, 'a').write(str(__import__('os').getpid()) + ' ')\n"
     for name in ("numpy", "torch", "builder"):
         (project / f"{name}.py").write_text(f"{trap}raise SystemExit('imported')\n")
@@ -113,9 +114,11 @@ def test_a_worker_has_the_surroundings_of_whoever_asks_and_no_server_runs_the_us
         run(project, tmp_path / "second")
     finally:
         os.umask(before)
-    first, second = (words.split() for words in told.read_text().splitlines())
+    # Each job builds the network more than once, to see that it comes out the same.
+    lines = [words.split() for words in told.read_text().splitlines()]
+    first, second = (next(line for line in lines if line[3] == mark) for mark in ("first", "second"))
     assert [first[1], first[3]] == [str(project), "first"]
-    assert second[1:] == [str(tmp_path), "XYZ", "second"]
+    assert second[1:] == [str(project), "XYZ", "second"]  # a factory runs beside builder.toml, whoever calls from wherever
     kept = {
         servers._own[0].process.pid,
         *(child.pid for child in psutil.Process(servers._own[0].process.pid).children(True)),
@@ -143,6 +146,8 @@ def test_a_server_does_not_fork_with_a_second_thread_or_an_open_gpu(
 
 
 CLIENT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # under nohup it is ignored
 import sys
 from pathlib import Path
 from builder.project.config import LimitsSection, load_config
@@ -166,7 +171,6 @@ def test_nothing_outlives_the_process_that_it_works_for(tmp_path: Path, project:
         [sys.executable, "-c", CLIENT, str(project), str(cache / "job")],
         env=own_servers(cache, TMPDIR=str(temporary)),
         stderr=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         sleeping = "time.sleep(600)"

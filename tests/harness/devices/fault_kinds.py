@@ -93,6 +93,17 @@ def number(name: bytes, value: bytes) -> Callable[[bytes], bytes]:
     return lambda text: re.sub(b'"' + name + rb'":(\[[^\]]*\]|[-\w."]+)', b'"' + name + b'":' + value, text)
 
 
+def only_zones(value: bytes) -> Callable[[bytes], bytes]:
+    """Neither service nor battery gives a temperature, so that zones are asked; each of them gives this value."""
+
+    def edit(text: bytes) -> bytes:
+        text = re.sub(rb"mValue=[-\d.]+", b"mValue=NaN", text)
+        text = re.sub(rb"temperature: \d+", b"temperature: ?", text)
+        return re.sub(rb"\t\d+\n", b"\t" + value + b"\n", text)
+
+    return edit
+
+
 def middle(text: bytes) -> bytes:
     return text[: len(text) // 2]
 
@@ -210,12 +221,8 @@ KINDS: dict[str, Kind] = {
         lambda text: text.replace(b"level", b"Stand"), "dumpsys battery", told=False
     ),
     "temperatures cut off": garbled(middle, "thermalservice", told=False),
-    "zones at -273 degrees": garbled(
-        lambda text: re.sub(rb"\t\d+\n", b"\t-273000\n", text), "thermal_zone", told=False
-    ),
-    "zones at 2147483647": garbled(
-        lambda text: re.sub(rb"\t\d+\n", b"\t2147483647\n", text), "thermal_zone", told=False
-    ),
+    "zones at -273 degrees": Kind(begin=switched(garble=only_zones(b"-273000"))),
+    "zones at 2147483647": Kind(begin=switched(garble=only_zones(b"2147483647"))),
 }
 
 

@@ -73,6 +73,7 @@ def test_it_only_reads(lab: tuple[str, Path]) -> None:
         with pytest.raises(urllib.error.HTTPError) as caught:
             urllib.request.urlopen(request, timeout=60)
         assert caught.value.code in (404, 501)
+        caught.value.close()
     store = open_store(str(path))
     store.append(make_run(id="new", device=device("android", "NEW1")))
     store.close()
@@ -86,6 +87,7 @@ def test_a_store_that_breaks_is_a_sentence(lab: tuple[str, Path]) -> None:
     with pytest.raises(urllib.error.HTTPError) as caught:
         got(address)
     assert "does not exist" in caught.value.read().decode()
+    caught.value.close()
     path.with_suffix(".away").rename(path)
     assert "android:R5" in got(address)
     with pytest.raises(UsageError, match="cannot be listened at"):
