@@ -118,7 +118,8 @@ def test_a_worker_has_the_surroundings_of_whoever_asks_and_no_server_runs_the_us
     lines = [words.split() for words in told.read_text().splitlines()]
     first, second = (next(line for line in lines if line[3] == mark) for mark in ("first", "second"))
     assert [first[1], first[3]] == [str(project), "first"]
-    assert second[1:] == [str(project), "XYZ", "second"]  # a factory runs beside builder.toml, whoever calls from wherever
+    # A factory runs beside builder.toml, from wherever it is called.
+    assert second[1:] == [str(project), "XYZ", "second"]
     kept = {
         servers._own[0].process.pid,
         *(child.pid for child in psutil.Process(servers._own[0].process.pid).children(True)),
