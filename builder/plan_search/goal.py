@@ -99,7 +99,7 @@ class Goal:
 
     def resources(self) -> Goal:
         """Only what is asked of bytes and cost; the objective is the first of them that is spoken of."""
-        limits = {k: v for k, v in self.limits.items() if k in ("bytes", "cost")}
+        limits: dict[Quantity, float] = {k: v for k, v in self.limits.items() if k in ("bytes", "cost")}
         return Goal(objective=next(iter(limits), "cost" if self.objective == "cost" else "bytes"), limits=limits)
 
     def holding(self, delegated: float) -> Goal:
