@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.analysis.grouping import Group, groups
-from harness.analysis.verdict import exit_code, throttling_status
+from harness.analysis.verdict import exit_code, judged, throttling_status
 from harness.errors import MeasurementError, VerificationError
 from harness.records.run import Run
 from harness.records.tolerated import Tolerated
@@ -47,8 +47,8 @@ def session_verdicts(runs: Iterable[Run]) -> list[SessionVerdict]:
 
 
 def session_verdict(group: Group) -> SessionVerdict:
-    """The verdict of the newest session of a group. The first fault with more runs than its protocol tolerates decides."""
-    runs = newest_session(group)
+    """The verdict of the newest session of a group. A record that says it is ok is judged anew: others can write files too. The first fault with more runs than its protocol tolerates decides."""
+    runs = tuple(judged(run) if run.verdict.grade == "ok" else run for run in newest_session(group))
     faults = [(run, fault_of(run)) for run in runs]
     bad: dict[Fault, list[Run]] = {fault: [run for run, found in faults if found == fault] for fault in FAULTS}
     good = tuple(run for run, found in faults if found is None)
@@ -60,9 +60,10 @@ def session_verdict(group: Group) -> SessionVerdict:
             return _decided(group, runs, good, bad[fault], counts)
     left_out = [run for found in bad.values() for run in found]
     wanted = runs[-1].protocol.rounds
-    missing = 0 if wanted is None or runs[-1].session is None else wanted - len(runs)
+    measured = len({run.id if run.round is None else run.round for run in runs})
+    missing = 0 if wanted is None or runs[-1].session is None else wanted - measured
     if missing > 0 or not good:
-        why = f"{len(runs)} of {wanted} rounds were measured; go on with 'harness run --resume'"
+        why = f"{measured} of {wanted} rounds were measured; go on with 'harness run --resume'"
         if missing <= 0:
             why = f"none of {len(runs)} rounds is good ({left_out[-1].verdict.words})"
         return SessionVerdict(

@@ -51,7 +51,8 @@ def check(args: argparse.Namespace) -> int:
     elif args.format != "table":
         from harness.report.findings import of_decisions, of_verdicts
 
-        write_findings(args, f"harness check {args.runs}", [*of_verdicts(verdicts), *of_decisions(decisions)])
+        findings = [*of_verdicts(verdicts), *of_decisions(decisions)]
+        write_findings(args, f"harness check {args.runs}", findings, stores=(args.runs, args.baseline))
     else:
         stdout_console().print(verdicts_table(verdicts))
         if decisions:

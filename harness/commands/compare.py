@@ -26,7 +26,7 @@ def compare(args: argparse.Namespace) -> int:
         from harness.report.findings import of_comparisons
 
         title = f"harness compare {args.base} {args.new or ''}".strip()
-        write_findings(args, title, of_comparisons(found))
+        write_findings(args, title, of_comparisons(found), stores=(args.base, args.new))
     else:
         stdout_console().print(comparison_table(found))
     refused = [entry for entry in found if entry.refused is not None]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.report.findings import Finding
     from harness.session.session import Step
 
+SQLITE = b"SQLite format 3\0"  # how such a file begins (sqlite.org/fileformat.html)
 WIDE = 160  # columns where there is no terminal to ask: a log should not fold its tables
 
 
@@ -77,7 +78,9 @@ def say(args: argparse.Namespace, text: str) -> None:
         print(text, file=sys.stderr)
 
 
-def write_findings(args: argparse.Namespace, title: str, findings: Sequence[Finding]) -> None:
+def write_findings(
+    args: argparse.Namespace, title: str, findings: Sequence[Finding], *, stores: Sequence[str | None]
+) -> None:
     """In the form that `--format` names, into `-o` or on stdout."""
     from harness.report.findings import FORMS
 
@@ -85,13 +88,25 @@ def write_findings(args: argparse.Namespace, title: str, findings: Sequence[Find
     if args.output is None:
         sys.stdout.write(text)
         return
-    write_file(Path(args.output), text)
+    write_file(Path(args.output), text, stores=stores)
     say(args, f"wrote {args.output}")
 
 
-def write_file(target: Path, text: str) -> None:
-    """Whole or not at all: written beside the target, then renamed over it."""
+def write_file(target: Path, text: str, *, stores: Sequence[str | None]) -> None:
+    """Whole or not at all: written beside the target, then renamed over it; a device or pipe is written to as it is.
+
+    Raises UsageError, also where the target is a store: one of those that were read, or any other.
+    """
     try:
+        if target.exists() and not target.is_file():
+            with target.open("w", encoding="utf-8") as stream:
+                stream.write(text)
+            return
+        target = target.resolve()  # a link stays a link
+        if target.exists() and _is_store(target, stores):
+            raise UsageError(
+                f"{target} is a store of run records, which a report would replace; choose another place with -o."
+            )
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
@@ -103,6 +118,13 @@ def write_file(target: Path, text: str) -> None:
             raise
     except OSError as error:
         raise UsageError(f"{target} cannot be written ({error.strerror}); choose another place with -o.") from error
+
+
+def _is_store(target: Path, stores: Sequence[str | None]) -> bool:
+    if any(store is not None and Path(store).is_file() and target.samefile(store) for store in stores):
+        return True
+    with target.open("rb") as stream:
+        return stream.read(len(SQLITE)) == SQLITE
 
 
 def _umask() -> int:

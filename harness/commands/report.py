@@ -42,6 +42,6 @@ def report(args: argparse.Namespace) -> int:
         sys.stdout.write(text)
         return 0
     target = Path(args.output or "report.html")
-    write_file(target, text)
+    write_file(target, text, stores=(args.runs,))
     say(args, f"wrote {target} ({len(text.encode()) / 1e6:.2f} MB)")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from harness.analysis.verdict import judged
 from harness.errors import StoreError, UsageError
 from harness.records.run import Run, parse_run, torn
 from harness.records.store import Store
+
+log = logging.getLogger(__name__)
 
 # what a damaged, encrypted or strangely packed archive raises
 UNREADABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
@@ -39,7 +42,14 @@ def import_results(folder: Path, store: Store) -> Imported:
     before, runs, damaged = 0, list[Run](), list[str]()
     for where, text in _texts(folder, damaged):
         for number, line in enumerate(text.split("\n"), 1):
-            if not line.strip() or torn(line):
+            if not line.strip():
+                continue
+            if torn(line):
+                cut = f"{where} line {number} ends in the middle of a record"
+                if number == len(text.rstrip().split("\n")):
+                    log.warning("%s, which is left out: the app was ended while it wrote", cut)
+                else:
+                    damaged.append(f"{cut}; fetch it again")
                 continue
             try:
                 run = parse_run(line, where=f"{where} line {number}")

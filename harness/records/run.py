@@ -6,6 +6,7 @@ A value that could not be read is null with a reason, never 0.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from harness.errors import StoreError
 from harness.records.tolerated import Tolerated
 from harness.records.verdict import Verdict, verdict_of_sentence
+
+log = logging.getLogger(__name__)
 
 # History of the record's schema (readers refuse a newer number):
 #   1  first published form: the verdict is a sentence
@@ -200,7 +203,7 @@ class Run(Frozen):
     bundle_sha256: str
     variant: str
     variant_sha256: str
-    variant_bytes: int
+    variant_bytes: Annotated[int, Field(ge=0, lt=2**63)]
     backend: str
     device: DeviceInfo
     mode: Literal["app", "shell", "python"]
@@ -260,6 +263,10 @@ def _explained(line: str, where: str) -> Run:
     if isinstance(schema, int) and schema > SCHEMA:
         raise StoreError(f"{where} has schema {schema} but this edgebundle reads up to {SCHEMA}; upgrade edgebundle.")
     try:
+        json.dumps(raw, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise StoreError(f"{where} holds what is no character ({error.reason}); remove that line.") from error
+    try:
         return Run.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
@@ -268,11 +275,17 @@ def _explained(line: str, where: str) -> Run:
 
 
 def read_jsonl(path: Path) -> Iterator[Run]:
-    """Runs of a JSON Lines file, in order; blank lines are ignored, and so is what a killed writer left of a line. Raises StoreError."""
+    """Runs of a JSON Lines file, in order; blank lines are ignored, and what a killed writer left of a line is told in a warning. Raises StoreError."""
     try:
-        with path.open(encoding="utf-8", errors="surrogateescape") as stream:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape") as stream:
             for number, line in enumerate(stream, 1):
-                if line.strip() and not torn(line):
+                if torn(line):
+                    log.warning(
+                        "%s line %d ends in the middle of a record, which is left out: its writer was killed",
+                        path,
+                        number,
+                    )
+                elif line.strip():
                     yield parse_run(line, where=f"{path} line {number}")
     except OSError as error:
         raise StoreError(f"{path} cannot be read ({error}); give a JSON Lines file of run records.") from error

@@ -6,9 +6,9 @@ Kotlin (`core/Verdict.kt`) and Swift (`Verdict.swift`) judge by the same rule an
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 Grade = Literal["ok", "unstable", "invalid"]
 Fact = float | str
@@ -81,6 +81,16 @@ class Verdict(BaseModel):
     grade: Grade
     code: str
     detail: dict[str, Fact] = {}
+
+    @model_validator(mode="after")
+    def _can_be_told(self) -> Self:
+        if (self.grade == "ok") != (self.code == "ok"):
+            raise ValueError(f"the grade {self.grade} does not go with the code {self.code}")
+        try:
+            _ = self.why
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"the detail of {self.code} lacks or mistakes a fact ({error})") from error
+        return self
 
     @classmethod
     def of(cls, code: str, **detail: Fact) -> Verdict:

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.records.run import Run
+from harness.records.run import GoldenResult, ProtocolInfo, Run
 from harness.records.store import open_store
 from tests.harness.runs import counted_run, make_run, rounds
 
 ROOT = Path(__file__).parents[2]
+
+FIVE = ProtocolInfo(name="quick", warmup=5, runs=30, rounds=5)
+MISSED = GoldenResult(id="0", passed=False, psnr_db=20.0, max_abs_error=0.4, min_psnr_db=45.0)
 
 
 def harness(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -310,3 +313,81 @@ def test_a_reader_that_closes_early_is_no_error(tmp_path: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait(timeout=60) == 0
+
+
+def test_a_report_replaces_no_store_and_no_device(tmp_path: Path) -> None:
+    """Neither the store that it reads nor another one; a pipe is written to, and a link stays one."""
+    store, lines = stored(tmp_path / "runs.sqlite", make_run()), stored(tmp_path / "runs.jsonl", make_run())
+    for words in (
+        ("report", store, "-o", store),
+        ("report", lines, "-o", store),
+        ("report", lines, "-o", lines),
+        ("check", lines, "--format", "junit", "-o", lines),
+        ("compare", lines, store, "--format", "html", "-o", lines),
+    ):
+        before = store.read_bytes(), lines.read_bytes()
+        done = harness(*words)
+        assert done.returncode == 2, words
+        assert "is a store of run records" in done.stderr
+        assert (store.read_bytes(), lines.read_bytes()) == before
+    link = tmp_path / "link.html"
+    link.symlink_to(tmp_path / "real.html")
+    assert harness("report", lines, "-o", link).returncode == 0
+    assert link.is_symlink()
+    assert (tmp_path / "real.html").stat().st_size > 1000
+    done = harness("report", lines, "--format", "markdown", "-o", "/dev/stdout")
+    assert "tflite-fp32" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("runs", "code", "message"),
+    [
+        ([make_run(golden=MISSED)], 5, "reached 20.0 dB"),
+        ([make_run(latency_ns=())], 7, "no latencies"),
+        ([run.model_copy(update={"id": "1"}) for run in rounds(1, 5, protocol=FIVE)], 7, "1 of 5 rounds"),
+        ([run.model_copy(update={"round": 0}) for run in rounds(1, 5, protocol=FIVE)], 7, "1 of 5 rounds"),
+    ],
+    ids=["wrong output", "no latencies", "one record five times", "one round five times"],
+)
+def test_a_file_that_says_it_is_ok_is_judged_by_what_it_holds(
+    runs: list[Run], code: int, message: str, tmp_path: Path
+) -> None:
+    """Files can be written and put together by others."""
+    path = tmp_path / "runs.jsonl"
+    path.write_text("".join(run.to_json() + "\n" for run in runs), encoding="utf-8")
+    done = harness("check", path)
+    assert done.returncode == code, done.stdout
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('{"grade": "ok", "code": "ok", "detail": {}}', '{"grade": "invalid", "code": "golden_failed", "detail": {}}'),
+        ('{"grade": "ok", "code": "ok", "detail": {}}', '{"grade": "ok", "code": "bogus", "detail": {}}'),
+        ('"variant_bytes": 17000', '"variant_bytes": 1' + "0" * 400),
+        ('"variant": "tflite-fp32"', '"variant": "\\ud800"'),
+    ],
+    ids=["no facts", "unknown and ok", "huge", "no character"],
+)
+def test_a_record_that_cannot_be_told_is_one_sentence(old: str, new: str, tmp_path: Path) -> None:
+    """It is named with its line before anything is made of it."""
+    path = tmp_path / "runs.jsonl"
+    line = make_run().to_json()
+    assert old in line
+    path.write_text(line.replace(old, new) + "\n", encoding="utf-8")
+    for words in (("check", path), ("report", path, "--format", "markdown")):
+        done = harness(*words)
+        assert done.returncode == 2
+        assert "runs.jsonl line 1" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_what_is_left_of_a_record_is_told(tmp_path: Path) -> None:
+    """A killed writer's last line is left out, never without a word; a byte order mark is no fault."""
+    path = tmp_path / "runs.jsonl"
+    line = make_run().to_json()
+    path.write_text(f"\ufeff{line}\n{line[:300]}", encoding="utf-8")
+    done = harness("check", path)
+    assert done.returncode == 0, done.stderr
+    assert "runs.jsonl line 2 ends in the middle of a record" in done.stderr

@@ -67,7 +67,13 @@ class JsonLinesStore:
         return None  # not part of the exchange format
 
     def runs(self) -> Iterator[Run]:
-        return read_jsonl(self.path)
+        if not self.path.exists():  # nothing was appended yet
+            return
+        told = set[str]()
+        for run in read_jsonl(self.path):
+            if run.id not in told:  # files that were put together hold some runs twice
+                told.add(run.id)
+                yield run
 
     def manifest(self, bundle_sha256: str) -> Manifest | None:
         return None

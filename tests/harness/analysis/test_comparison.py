@@ -147,7 +147,10 @@ def test_only_the_last_file_counts_and_its_earlier_runs_are_its_rounds() -> None
             "different protocol: quick (warm-up of 5) and standard (warm-up of 20)",
         ),
         ({"simulated": "an emulator"}, "different simulation: none and an emulator"),
-        ({"delegate_executed": TextReading(value="cpu")}, "different delegate: xnnpack and cpu"),
+        (
+            {"delegate_requested": "cpu", "delegate_executed": TextReading(value="cpu")},
+            "different delegate: xnnpack and cpu",
+        ),
         ({"input_sha256": "1" * 64}, "different input: None and 111111111111"),
         (
             {"conditions_start": conditions(38.0)},

@@ -92,7 +92,10 @@ def test_outputs_come_before_latency() -> None:
     ("changes", "reason"),
     [
         ({"threads": 4}, "different threads: 2 and 4"),
-        ({"delegate_executed": TextReading(value="cpu")}, "different delegate: xnnpack and cpu"),
+        (
+            {"delegate_requested": "cpu", "delegate_executed": TextReading(value="cpu")},
+            "different delegate: xnnpack and cpu",
+        ),
         ({"input_sha256": "1" * 64}, "different input: None and 111111111111"),
         ({"conditions_start": conditions(40.0)}, "different temperature: 31.5 and 40.0 °C"),
         ({"protocol": ProtocolInfo(name="quick", warmup=9, runs=30)}, "different protocol"),

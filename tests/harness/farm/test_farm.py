@@ -195,6 +195,7 @@ def test_the_commands(apk: Path, tmp_path: Path) -> None:
     done = harness("farm", "--import", results(tmp_path / "results"), "-o", tmp_path / "runs.sqlite")
     assert done.returncode == 0, done.stderr
     assert "kept 4 runs" in done.stderr
+    assert "ends in the middle of a record, which is left out" in done.stderr
     assert "synthetic sample, not measured" in done.stdout
     for words in ((), (apk, "--import", tmp_path)):
         done = harness("farm", *words)
