@@ -33,6 +33,7 @@ from harness.session.measurement import lasting, settled
 from harness.session.order import contenders, turns, williams
 from harness.session.session import SessionResult, Step, opened_bundle, resumable, run_session
 from harness.statistics.warmup import warmup_length
+from tests.harness.runs import make_run
 
 
 @dataclass
@@ -235,6 +236,10 @@ def test_an_order_is_balanced(count: int) -> None:
     assert len(set(follows.values())) == 1
 
 
+# The bench gives no outputs: this is what a run of it would say if it did.
+GOOD = {"verdict": Verdict.of("ok"), "golden": make_run().golden}
+
+
 def test_two_builds_of_a_variant_take_turns(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One session measures both, neighbours in each round, the older first in half of them; it is told from the records alone."""
     store = open_store(str(tmp_path / "runs.sqlite"), create=True)
@@ -246,9 +251,7 @@ def test_two_builds_of_a_variant_take_turns(bundle: Bundle, tmp_path: Path, monk
     assert sum(run.baseline for run in runs[::2]) == 3
     assert len({(run.session, run.protocol.seed) for run in runs}) == 1
     store.close()
-    (found,) = compare_builds(
-        run.model_copy(update={"verdict": Verdict.of("ok")}) for run in runs
-    )  # the bench gives no outputs
+    (found,) = compare_builds(run.model_copy(update=GOOD) for run in runs)
     assert found.ratio is not None
     assert (found.ratio.basis, found.ratio.rounds, found.verdict) == ("paired rounds", 6, "no significant difference")
 
@@ -460,8 +463,7 @@ def test_a_session_goes_on_until_it_is_decided(
 ) -> None:
     """A steady device needs no more rounds than are asked; on one whose runs differ by 20 % they go on to the limit, which is told."""
     plan = Protocol(name="p", warmup=1, runs=20, rounds=3, max_rounds=7, decide=0.05, memory_pass=False)
-    as_good = lambda run: run.model_copy(update={"verdict": Verdict.of("ok")})  # noqa: E731 (the bench gives no outputs)
-    monkeypatch.setattr("harness.session.measurement.judged", as_good)
+    monkeypatch.setattr("harness.session.measurement.judged", lambda run: run.model_copy(update=GOOD))
     steady = measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch)
     assert [run.round for run in steady.runs] == [0, 1, 2]
     draw = np.random.default_rng(5)
