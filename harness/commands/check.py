@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from builder.command_line import print_document
-from harness.commands.console import stdout_console, write_findings
+from harness.commands.console import check_output, stdout_console, write_findings
 from harness.errors import MeasurementError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def check(args: argparse.Namespace) -> int:
 
     if args.baseline is not None and args.max_regression is None:
         raise UsageError("a check against a baseline needs a limit: add --max-regression PERCENT, e.g. 3%.")
+    check_output(args)
     limit = None if args.max_regression is None else fraction(args.max_regression)
     every = stored_runs(args.runs)
     verdicts = session_verdicts(every)

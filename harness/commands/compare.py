@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from builder.command_line import print_document
-from harness.commands.console import say, stdout_console, write_findings
+from harness.commands.console import check_output, say, stdout_console, write_findings
 from harness.errors import MeasurementError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ def compare(args: argparse.Namespace) -> int:
     import harness
     from harness.report.comparison import comparison_json, comparison_table
 
+    check_output(args)
     if args.parity:
         return _parity(args)
     found = harness.compare(args.base, args.new)

@@ -391,3 +391,16 @@ def test_what_is_left_of_a_record_is_told(tmp_path: Path) -> None:
     done = harness("check", path)
     assert done.returncode == 0, done.stderr
     assert "runs.jsonl line 2 ends in the middle of a record" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("-o", "z.txt"), ("--json", "--format", "junit", "-o", "z.txt")])
+def test_an_output_that_would_stay_unwritten_is_refused(words: tuple[str, ...], tmp_path: Path) -> None:
+    """Tables and JSON go to stdout; what to add is said, and works."""
+    runs = stored(tmp_path / "runs.jsonl", make_run())
+    for command in (("check", runs), ("compare", runs, runs)):
+        done = harness(*command, *words, cwd=tmp_path)
+        assert done.returncode == 2
+        assert "add e.g. --format markdown, or leave -o out" in done.stderr
+    assert not (tmp_path / "z.txt").exists()
+    assert harness("check", runs, "-o", "z.txt", "--format", "markdown", cwd=tmp_path).returncode == 0
+    assert "tflite-fp32" in (tmp_path / "z.txt").read_text(encoding="utf-8")

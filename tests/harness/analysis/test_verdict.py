@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from builder.bundle import Bundle
 from harness.analysis.verdict import MAX_LOAD, check_golden, exit_code, verdict_of
@@ -202,3 +203,26 @@ def test_a_code_of_a_newer_app_is_shown_as_it_is() -> None:
     )
     assert run.verdict.words == "invalid: melted"
     assert exit_code(run.verdict) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "grade", "code", "words"),
+    [
+        ("ok", "ok", "ok", "ok"),
+        ("unstable: by an app of tomorrow", "unstable", "other", "unstable: by an app of tomorrow"),
+        ("nonsense", "invalid", "other", "invalid: nonsense"),
+        ("invalid: cpu executed it, gpu was asked for", "invalid", "other_delegate", None),
+    ],
+)
+def test_a_sentence_of_schema_1_keeps_its_words(text: str, grade: str, code: str, words: str | None) -> None:
+    """Grade and code are found; what is said stays what was said."""
+    found = verdict_of_sentence(text)
+    assert (found.grade, found.code, found.words) == (grade, code, words or text)
+
+
+def test_a_verdict_that_contradicts_itself_is_refused() -> None:
+    """Only `ok` is ok; a known code needs its facts; one of tomorrow is shown as it is."""
+    for grade, code in (("ok", "bogus"), ("invalid", "ok"), ("invalid", "golden_failed")):
+        with pytest.raises(ValidationError):
+            Verdict.model_validate({"grade": grade, "code": code})
+    assert Verdict(grade="invalid", code="melted").words == "invalid: melted"
