@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -43,10 +44,24 @@ class Swift:
 
 
 def build_folder(name: str) -> Path:
-    """A folder of the cache where a build keeps what it made, so that a second run compiles only what changed."""
-    folder = cache_root() / "swift" / "build" / name
+    """A folder of the cache where a build keeps what it made, so that a second run compiles only what changed.
+
+    Swift keeps the module of a source that is gone, and `canImport` finds it: each set of files has a folder of its own.
+    """
+    folder = cache_root() / "swift" / "build" / f"{name}-{_shape()}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _shape() -> str:
+    """Names of all Swift files, and what the packages are made of."""
+    files = sorted(path for root in (ios_sources(), ROOT / "tests" / "ios") for path in root.rglob("*.swift"))
+    told = hashlib.sha256()
+    for path in files:
+        told.update(path.name.encode() + b"\n")
+        if path.name == "Package.swift":
+            told.update(path.read_bytes())
+    return told.hexdigest()[:12]
 
 
 def ios_sources() -> Path:
