@@ -183,6 +183,8 @@ def incomparable(
         ("simulation", lambda run: run.simulated or "none"),
         ("metric", lambda run: run.metric),
         ("mode", lambda run: run.mode),
+        ("browser", lambda run: run.browser and f"{run.browser.name} {run.browser.version}"),
+        ("GPU", lambda run: run.browser and run.browser.gpu.value if run.delegate_executed.value == "gpu" else None),
         ("runtime", lambda run: f"{run.runtime} {run.runtime_version}" if same_variant else None),
         ("delegate", lambda run: run.delegate_executed.value if same_variant else None),
         ("threads", lambda run: run.threads),
@@ -197,7 +199,10 @@ def incomparable(
 
 
 def _not_representative(base: Run, new: Run) -> str | None:
-    """A simulator's time is its computer's: it says nothing of a device, whatever else is equal."""
+    """A simulator's time is its computer's, and a page's is its browser's: neither says anything of a device, whatever else is equal."""
+    modes = {run.mode: run.browser for run in (base, new)}
+    if "web" in modes and len(modes) > 1:
+        return f"one side was measured by a page in {modes['web'].name if modes['web'] else 'a browser'}, the other natively"
     kinds = {run.device.kind: run.simulated for run in (base, new)}
     label = kinds.get("ios-simulator")
     return f"{label}, and only one side is a simulator" if label is not None and len(kinds) > 1 else None

@@ -26,6 +26,7 @@ def run(args: argparse.Namespace) -> int:
     protocol = protocol_named(args.protocol)
     for name in args.device:
         device_kind(name.partition(":")[0])  # a wrong word must not leave an empty store behind
+    names = _on_the_network(args.device) if args.lan else args.device
     if args.new is not None and args.cluster is not None:
         raise UsageError("two builds are measured in turns on this machine's devices only; leave --cluster or NEW out.")
     with ExitStack() as stack:
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
                     result = run_on_cluster(
                         bundle,
-                        args.device,
+                        names,
                         protocol,
                         store,
                         args.cluster,
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
                 else:
                     result = run_session(
                         bundle,
-                        args.device,
+                        names,
                         protocol,
                         store,
                         on_step,
@@ -76,6 +77,13 @@ def run(args: argparse.Namespace) -> int:
         )
     _fail_on_invalid([*result.earlier, *result.runs])
     return 0
+
+
+def _on_the_network(names: list[str]) -> list[str]:
+    """Raises UsageError where no device is a link."""
+    if "browser:link" not in names:
+        raise UsageError("--lan opens the link of a browser to this network; add -d browser:link, or leave --lan out.")
+    return ["browser:lan" if name == "browser:link" else name for name in names]
 
 
 def _fail_on_invalid(runs: list[Run]) -> None:

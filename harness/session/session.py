@@ -40,7 +40,12 @@ BACKOFF_S = (
     30.0,
 )  # before a device that was lost is tried again; one that was never there gets the first only
 STARTING_S = (60.0, 90.0)  # after those, for one that was there in this session: a phone that restarts takes minutes
-HERE = ("host", "arm64", "replay")  # kinds that share this computer's processor: measured one after the other
+HERE = (
+    "host",
+    "arm64",
+    "browser",
+    "replay",
+)  # kinds that share this computer's processor: measured one after the other
 
 
 # of a run in its session: kind and id of the device, variant, round, and whether it is of the baseline

@@ -59,14 +59,16 @@ def _build(sources: Path, work: Path) -> None:
     ]
     node.run("npm", words, what="fetch the page's npm packages", cwd=project, timeout_s=INSTALL_S)
     out = work / "files"
+    runtime = project / "node_modules" / "@litertjs" / "core"
+    version = json.loads((runtime / "package.json").read_text(encoding="utf-8"))["version"]
     for source, target in _SCRIPTS.items():
         words = [
             project / "node_modules" / "esbuild" / "bin" / "esbuild", source, "--bundle", "--format=iife", "--minify",
-            "--target=es2022", "--charset=utf8", "--legal-comments=none", f'--define:BUILD="{BUILD_MARK}"', f"--outfile={out / target}",
+            "--target=es2022", "--charset=utf8", "--legal-comments=none", f'--define:BUILD="{BUILD_MARK}"',
+            f'--define:RUNTIME_VERSION="{version}"', f"--outfile={out / target}",
             "--log-level=warning",
         ]  # fmt: skip
         node.run("node", words, what=f"build {target}", cwd=project, timeout_s=BUILD_S)
-    runtime = project / "node_modules" / "@litertjs" / "core"
     for name in WASM:
         for suffix in (".js", ".wasm"):
             shutil.copyfile(runtime / "wasm" / f"{name}{suffix}", out / "runtime" / f"{name}{suffix}")

@@ -4,6 +4,7 @@ import type { Facts } from "../messages.js";
 import { ImageModel, type ProcessOptions, type Result } from "../model.js";
 import { Camera } from "./camera.js";
 import { Compare } from "./compare.js";
+import { installWorker } from "./isolation.js";
 import { Queue } from "./queue.js";
 import { LANGUAGE, type Key, say } from "./strings.js";
 
@@ -140,21 +141,6 @@ class Studio {
     const link = Object.assign(document.createElement("a"), { href: url, download: `${this.shown.replace(/\.\w+$/, "")}-styled.png` });
     link.click();
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
-  }
-}
-
-/** Isolation headers come from the service worker where the host sets none: one reload, once a visit. */
-async function installWorker(): Promise<void> {
-  if (!("serviceWorker" in navigator) || !isSecureContext) return;
-  try {
-    await navigator.serviceWorker.register(new URL("sw.js", HERE), { scope: HERE.href });
-    await navigator.serviceWorker.ready;
-  } catch {
-    return; // a private window, or storage is off: the page works without
-  }
-  if (!crossOriginIsolated && sessionStorage.getItem("isolated") === null) {
-    sessionStorage.setItem("isolated", "tried");
-    location.reload();
   }
 }
 
