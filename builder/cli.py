@@ -115,7 +115,7 @@ def make_parser() -> Parser:
         action="append",
         default=[],
         metavar="FORMAT",
-        help="android: aar, apk, aab, project; ios: package, project, app, ipa; web: site; may be repeated; the default suits the target",
+        help="android: aar, apk, aab, project; ios: package, project, app, ipa; web: site, npm; may be repeated; the default suits the target",
     )
     package.add_argument(
         "--runtime",
