@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from builder import __version__
+from builder.backends import BACKENDS
 from builder.command_line import Parser, run
 
-BACKEND_NAMES = ("tflite", "coreml", "executorch")
 EXPORT_NAMES = ("onnx", "torchscript", "tensorrt")
 TARGET_NAMES = ("android", "ios", "web")
 
@@ -59,7 +59,7 @@ def make_parser() -> Parser:
     inspect.add_argument("path", type=Path, metavar="MODEL|CONFIG|ARTIFACT|BUNDLE|APK")
     plan = add("plan", "which rule won for each layer, and what each backend makes of it")
     plan.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
-    plan.add_argument("--backend", choices=BACKEND_NAMES, help="only the variants of this backend")
+    plan.add_argument("--backend", choices=tuple(BACKENDS), help="only the variants of this backend")
     plan.add_argument(
         "--all-backends",
         action="store_true",
@@ -80,7 +80,7 @@ def make_parser() -> Parser:
     convert.epilog = CONVERT_EXAMPLES
     convert.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
     convert.add_argument(
-        "--backend", choices=BACKEND_NAMES, action="append", default=[], help="only this backend; may be repeated"
+        "--backend", choices=tuple(BACKENDS), action="append", default=[], help="only this backend; may be repeated"
     )
     convert.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="directory of the bundle")
     convert.add_argument(

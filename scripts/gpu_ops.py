@@ -21,6 +21,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from builder.legalize.delegates import needed
+
 from builder.backends import tflite
 from builder.backends.base import Lowered
 from builder.backends.tflite.activations import observe_file
@@ -36,7 +38,6 @@ from builder.bundle.tensors import peak_of, psnr_db
 from builder.errors import EdgebundleError
 from builder.graph.model import Model
 from builder.legalize import REWRITES
-from builder.legalize.delegates import needed
 from builder.legalize.legalizer import legalize
 from builder.precision.layers import layer_table
 from builder.precision.scheme import SCHEMES

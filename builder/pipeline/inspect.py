@@ -43,7 +43,7 @@ def inspect_path(path: Path, listener: Listener) -> Inspection:
     """Raises InputError for what is none of ours, and the errors of the kind it is."""
     if not path.exists():
         raise InputError(f"{path} does not exist; give a builder.toml, a model, an artifact, a bundle or a package.")
-    backend = next((name for name, module in BACKENDS.items() if path.suffix == module.SUFFIX), None)
+    backend = next((name for name, module in BACKENDS.items() if path.suffix == module.SPEC.suffix), None)
     if backend is not None:
         return _artifact(path, backend)
     if path.suffix == ".pt2":
@@ -64,7 +64,8 @@ def inspect_path(path: Path, listener: Listener) -> Inspection:
 
 def _artifact(path: Path, name: str) -> Inspection:
     backend = BACKENDS[name]
-    coverage = backend.coverage(path, backend.DELEGATES[0])
+    usual = backend.SPEC.delegates[0].name
+    coverage = backend.coverage(path, usual)
     return Inspection(
         kind="artifact",
         path=str(path),
@@ -72,7 +73,7 @@ def _artifact(path: Path, name: str) -> Inspection:
         backend=name,
         stored=backend.stored_layers(path),
         coverage=coverage,
-        predicted=backend.predicted(path, backend.DELEGATES[0]),
+        predicted=backend.predicted(path, usual),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from builder.project.section import Section
+from builder.toml_file import Section
 
 
 class AndroidSection(Section):

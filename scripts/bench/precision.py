@@ -72,11 +72,12 @@ def random_plan(table: LayerTable, seed: int) -> PlanFile:
 
 def random_row(example: str, count: int, name: str) -> Row:
     """Each plan is realised as resolved, or refused with what can be done instead."""
+    from builder.legalize.delegates import needed
+
     from builder.backends import BACKENDS
     from builder.backends.support import check_support
     from builder.errors import ConfigError, ConversionError, VerificationError
     from builder.graph.samples import read_samples
-    from builder.legalize.delegates import needed
     from builder.legalize.for_variant import legalized
     from builder.precision.plan import resolve
     from builder.precision.scheme import SCHEMES

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from builder.legalize.delegates import needed
 from torch import nn
 
 from builder.backends import BACKENDS
@@ -30,7 +31,6 @@ from builder.bundle.tensors import peak_of, psnr_db
 from builder.errors import EdgebundleError
 from builder.graph.model import Model
 from builder.legalize import REWRITES
-from builder.legalize.delegates import needed
 from builder.legalize.legalizer import legalize
 from builder.precision.layers import layer_table
 from builder.sources.batch_norm import fold_batch_norms

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from builder.legalize.delegates import needed
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -16,7 +17,6 @@ from builder.backends.executorch.loading import least_kept, refusal
 from builder.errors import ConversionError
 from builder.graph.model import Model
 from builder.legalize import REWRITES
-from builder.legalize.delegates import needed
 from builder.legalize.legalizer import legalize
 from builder.precision.plan import ResolvedPlan
 from tests.builder.models import expected, picture_model, plan_of, samples, seeded

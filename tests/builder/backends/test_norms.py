@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from builder.legalize.delegates import needed
 
 from builder.backends import BACKENDS, coreml, executorch, tflite
 from builder.backends.borders import logical
@@ -15,7 +16,6 @@ from builder.backends.tflite.convert import to_float_file
 from builder.backends.tflite.realise import realise
 from builder.bundle.tensors import psnr_db
 from builder.graph.model import Model
-from builder.legalize.delegates import needed
 from builder.legalize.for_variant import legalized
 from builder.precision.plan import PlanFile, ResolvedPlan, Rule, resolve
 from tests.builder.models import Normed, expected, picture_model, samples, seeded

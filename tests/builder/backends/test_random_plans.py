@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from builder.legalize.delegates import needed
 
 from builder.backends import BACKENDS
 from builder.backends.support import check_support
 from builder.errors import ConfigError
 from builder.graph.model import Model
-from builder.legalize.delegates import needed
 from builder.legalize.for_variant import legalized
 from builder.precision.plan import PlanFile, Rule, resolve
 from builder.precision.scheme import SCHEMES

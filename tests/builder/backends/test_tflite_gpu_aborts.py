@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from builder.legalize.delegates import needed
 from torch import Tensor, nn
 
 from builder.backends import tflite
 from builder.errors import VerificationError
 from builder.graph.model import Model
 from builder.legalize import REWRITES
-from builder.legalize.delegates import needed
 from builder.legalize.legalizer import legalize
 from tests.builder.models import expected, picture_model, plan_of, samples, seeded
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from builder.legalize.delegates import NEEDED, needed
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from builder.errors import VerificationError
 from builder.graph.equality import largest_change, outputs_of, random_inputs
 from builder.legalize import REWRITES, rewriting
-from builder.legalize.delegates import NEEDED, needed
 from builder.legalize.legalizer import legalize
 from builder.legalize.rewrites import half_range
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from builder.legalize.delegates import needed
 from torch import Tensor, nn
 from torch.nn import functional
 
 from builder.backends import BACKENDS
 from builder.backends.support import SupportedPlan, check_support
 from builder.errors import ConfigError, VerificationError
-from builder.legalize.delegates import needed
 from builder.legalize.for_variant import legalized
 from builder.precision.layers import LayerTable, layer_table
 from builder.precision.norms import norm_of
