@@ -10,7 +10,7 @@ from builder.backends import BACKENDS
 from builder.errors import ConfigError
 from builder.plan_search.cost import WEIGHTED_MACS, MacCost, measure_name
 from builder.plan_search.goal import Goal, Measures
-from builder.plan_search.result import curve, nearest
+from builder.plan_search.result import SearchResult, curve, nearest, unmet
 from builder.plan_search.space import Choice, plan_of, plan_text
 from builder.plan_search.trials import Trial
 from builder.precision.layers import Layer, LayerTable
@@ -49,6 +49,19 @@ def test_limits_come_first_and_the_objective_after() -> None:
     )
     assert sorted([far_too_big, too_big, good, better], key=goal.rank) == [better, good, too_big, far_too_big]
     assert [goal.met(m) for m in (better, too_big)] == [True, False]
+
+
+def test_a_plan_that_coverage_alone_refuses_is_offered_with_the_line_that_takes_it() -> None:
+    """The limit came from the stock recipes and stands in no file of the user's: the sentence names its key and a value."""
+    small = measures(34.7, 9216).model_copy(update={"delegated": 0.7661})
+    result = SearchResult(
+        variant="found", backend="tflite", delegate="xnnpack", budgets=SearchSection(objective="psnr", max_bytes=9216),
+        cost=None, layers=NAMES, chosen=None, nearest_small=1, nearest_good=1, curve=(1,), damage=(),
+        trials=tuple(trials(small)), plan=None, coverage=0.95,
+    )  # fmt: skip
+    said = unmet(result)
+    assert "min_coverage = 0.95 (what stock recipes have)" in said
+    assert "or accept trial 1 by min_coverage = 0.766 in [variant.search]" in said
 
 
 def test_the_curve_and_the_nearest_plans_are_those_that_no_other_beats() -> None:
