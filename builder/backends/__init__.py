@@ -6,6 +6,7 @@ A new backend is a folder here and a line below. The folder's `spec.py` says all
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from builder.backends import coreml, executorch, tflite
@@ -19,6 +20,11 @@ BACKENDS: dict[str, Backend] = {
     "coreml": coreml,
     "executorch": executorch,
 }
+
+
+def backends_of(suffixes: Collection[str]) -> list[str]:
+    """The names of those whose artifacts end so."""
+    return [name for name, backend in BACKENDS.items() if backend.SPEC.suffix in suffixes]
 
 
 def backend_of(name: str, *, variant: str) -> Backend:

@@ -68,6 +68,8 @@ class BackendSpec:
     emulated: bool = False
     """Whether the harness' emulated arm64 processor runs its files, so that instructions can be counted."""
 
+    checker: str = ""
+    """A module that looks into its artifacts before they are packed: `python -m MODULE MANIFEST REPORT`."""
     first_variants: tuple[FirstVariant, ...] = ()
     """In the order in which an app tries them."""
 

@@ -17,9 +17,8 @@ from builder.project.config import MODEL_FILES
 from builder.project.project import open_project
 from builder.steps.listener import Listener
 from builder.steps.source import export_source
+from builder.targets import TARGETS
 from builder.targets.base import Finding
-
-PACKAGES = (".apk", ".aab", ".aar", ".ipa")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,19 +77,12 @@ def _artifact(path: Path, name: str) -> Inspection:
 
 
 def _bundle(path: Path, bundle: Bundle) -> Inspection:
-    if path.suffix not in PACKAGES:
+    target = next((target for target in TARGETS.values() if path.suffix in target.AUDITED), None)
+    if target is None:
         return Inspection(kind="bundle", path=str(path), bytes=tree_bytes(path), manifest=bundle.manifest)
-    findings: tuple[Finding, ...] = ()
-    if path.suffix in (".apk", ".aar", ".aab"):
-        from builder.targets.android.audit import audit
-
-        findings = audit(path)
-    if path.suffix == ".ipa":
-        from builder.targets.ios.audit import audit_ipa
-
-        findings = tuple(audit_ipa(path))
+    found = target.audited(path)
     return Inspection(
-        kind="package", path=str(path), bytes=path.stat().st_size, manifest=bundle.manifest, findings=findings
+        kind="package", path=str(path), bytes=path.stat().st_size, manifest=bundle.manifest, findings=found
     )
 
 

@@ -15,8 +15,8 @@ from builder.backends import BACKENDS
 from builder.backends.options import Options
 from builder.errors import ConfigError
 from builder.project.budgets import SearchSection
-from builder.project.packages import PackageSection
 from builder.suggest import did_you_mean
+from builder.targets import TARGETS
 from builder.toml_file import Section, describe
 
 # As a Literal of their names would be.
@@ -281,6 +281,29 @@ if TYPE_CHECKING:
     VariantSection = _Variant
 else:
     VariantSection = _with_options()
+
+
+class _Package(Section):
+    def of(self, target: str) -> Section | None:
+        """The section of a target, if the file has one."""
+        found: Section | None = getattr(self, target, None)
+        return found
+
+
+def _with_targets() -> type[_Package]:
+    """With the section of each target that has one, under its name."""
+    kinds = {name: kind for name, target in TARGETS.items() if (kind := target.section_kind()) is not None}
+    keys: dict[str, Any] = {
+        name: (kind | None, Field(default=None, description=f"Settings of the {TARGETS[name].TITLE} packages."))
+        for name, kind in kinds.items()
+    }
+    return create_model("PackageSection", __base__=_Package, __module__=__name__, **keys)
+
+
+if TYPE_CHECKING:
+    PackageSection = _Package
+else:
+    PackageSection = _with_targets()
 
 
 class LimitsSection(Section):

@@ -15,6 +15,7 @@ SPEC = BackendSpec(
         "fp32", "fp16", "weight_only_wi8_afp32", "weight_only_wi4_afp32", "palettized_w8", "palettized_w6", "palettized_w4",
     ),
     norms=("fp32", "fp16"),
+    checker="builder.backends.coreml.check",
     first_variants=(
         FirstVariant(
             comment="iPhones: fp16 is what the neural engine computes in; fp32 keeps it away.", delegate="all", scheme="fp16"
