@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from builder import __version__
+from builder.backends import BACKENDS
 from builder.command_line import Parser, run
+from builder.targets import TARGETS
 
-BACKEND_NAMES = ("tflite", "coreml", "executorch")
 EXPORT_NAMES = ("onnx", "torchscript", "tensorrt")
-TARGET_NAMES = ("android", "ios", "web")
 
 EXAMPLES = """\
 examples:
@@ -59,7 +59,7 @@ def make_parser() -> Parser:
     inspect.add_argument("path", type=Path, metavar="MODEL|CONFIG|ARTIFACT|BUNDLE|APK")
     plan = add("plan", "which rule won for each layer, and what each backend makes of it")
     plan.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
-    plan.add_argument("--backend", choices=BACKEND_NAMES, help="only the variants of this backend")
+    plan.add_argument("--backend", choices=tuple(BACKENDS), help="only the variants of this backend")
     plan.add_argument(
         "--all-backends",
         action="store_true",
@@ -80,7 +80,7 @@ def make_parser() -> Parser:
     convert.epilog = CONVERT_EXAMPLES
     convert.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
     convert.add_argument(
-        "--backend", choices=BACKEND_NAMES, action="append", default=[], help="only this backend; may be repeated"
+        "--backend", choices=tuple(BACKENDS), action="append", default=[], help="only this backend; may be repeated"
     )
     convert.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="directory of the bundle")
     convert.add_argument(
@@ -109,18 +109,18 @@ def make_parser() -> Parser:
     verify.add_argument("bundle", type=Path, metavar="BUNDLE|APK|AAB|AAR")
     package = add("package", "make the packages that an app team needs, from a builder.toml or a bundle")
     package.add_argument("source", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG|BUNDLE")
-    package.add_argument("--target", choices=TARGET_NAMES, required=True)
+    package.add_argument("--target", choices=tuple(TARGETS), required=True)
     package.add_argument(
         "--format",
         action="append",
         default=[],
         metavar="FORMAT",
-        help="android: aar, apk, aab, project; ios: package, project, app, ipa; web: site; may be repeated; the default suits the target",
+        help=f"{_formats()}; may be repeated; the default suits the target",
     )
     package.add_argument(
         "--runtime",
         metavar="NAME[=FILE]",
-        help="android: the runtime inside the package, tflite (the default), litert, executorch or executorch-vulkan; FILE: a local .aar of it",
+        help=f"{_runtimes()}; FILE: a local .aar of it",
     )
     package.add_argument(
         "--allow",
@@ -155,6 +155,20 @@ def make_parser() -> Parser:
         "--limit", metavar="SIZE", help="remove what was not used for longest until this is left, e.g. '5 GB'"
     )
     return parser
+
+
+def _formats() -> str:
+    """`android: aar, apk; ios: package` and so on."""
+    return "; ".join(f"{name}: {', '.join(target.FORMATS)}" for name, target in TARGETS.items())
+
+
+def _runtimes() -> str:
+    """For each target with a choice, the usual runtime and the others."""
+    choices = {name: target.RUNTIMES for name, target in TARGETS.items() if target.RUNTIMES}
+    return "; ".join(
+        f"{name}: the runtime inside the package, {', '.join([f'{usual} (the default)', *others[:-1]])} or {others[-1]}"
+        for name, (usual, *others) in choices.items()
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

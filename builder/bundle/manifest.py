@@ -191,7 +191,7 @@ class Variant(Frozen):
 
     id: str
     """Its name."""
-    backend: Literal["tflite", "coreml", "executorch"]
+    backend: str
     """The converter."""
     delegate: str
     """What runs it on the phone."""
@@ -319,7 +319,7 @@ class FailedVariant(Frozen):
     """A variant that was asked for and could not be made, under `builder convert --keep-going`."""
 
     id: str
-    backend: Literal["tflite", "coreml", "executorch"]
+    backend: str
     delegate: str
     reason: str
 

@@ -13,6 +13,7 @@ from threading import Event
 
 from pydantic import TypeAdapter
 
+from builder.backends import backends_of
 from builder.backends.support import SupportedPlan
 from builder.bundle import Bundle, FailedVariant, opened
 from builder.bundle.archive import is_bundle
@@ -90,7 +91,7 @@ def package(
         raise ConfigError(f"unknown target {target!r}{did_you_mean(target, TARGETS)}")
     check_output(out)
     options = options or PackageOptions()
-    backends = (options.runtime.name,) if options.runtime else TARGETS[target].BACKENDS
+    backends = backends_of(TARGETS[target].takes(options.runtime))
     with ExitStack() as stack:
         if is_bundle(source):
             bundle, project = stack.enter_context(opened(source)), None

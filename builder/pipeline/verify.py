@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.backends import BACKENDS
+from builder.backends import backend_of
 from builder.bundle import Bundle, Golden, Variant, opened
 from builder.bundle.show import table_html
 from builder.bundle.tensors import logical_shape, specs_of
@@ -68,7 +68,7 @@ class Verification:
 def verify_bundle(path: Path, listener: Listener) -> Verification:
     """Raises BundleError for a damaged bundle, VerificationError when a variant does not give its golden output."""
     with opened(path) as bundle:
-        warm([BACKENDS[variant.backend].RUNTIME for variant in bundle.manifest.variants])
+        warm([backend_of(v.backend, variant=v.id).SPEC.running_server for v in bundle.manifest.variants])
         packaged = _by_package(path, bundle, listener)
         checks = tuple(
             _check(bundle, variant, golden, packaged.get((variant.id, golden.id)), listener)

@@ -68,19 +68,18 @@ def search_variant(
     space = make_space(
         source.result.layers,
         backend,
-        section.backend,
         section.delegate,
         search.schemes,
         calibrated=bool(project.data.calibration),
         max_cost=search.max_cost,
     )
-    cost_name = measure_name(section.backend, search.device, section.delegate) if search.needs_cost else None
+    cost_name = measure_name(backend.SPEC, search.device, section.delegate) if search.needs_cost else None
     key = content_key(
         {
             "source": source.key,
             "section": section.model_dump(mode="json"),
             "calibration": [file.sha256 for file in project.data.calibration],
-            "versions": versions(backend.PACKAGES),
+            "versions": versions(backend.SPEC.packages),
             "cost": [cost_name, harness_sha256()] if cost_name else None,
             "lpips": file_sha256(project.folder / search.lpips) if search.needs_perceptual and search.lpips else None,
         }
@@ -136,7 +135,7 @@ def _search(
             count=None if cost is None or isinstance(cost, MacCost) else exporter.count,
             most_macs=COUNTED_MACS,
             tune=calibrated,
-            between=calibrated and "static_wi8_ai8" in BACKENDS[section.backend].BETWEEN,
+            between=calibrated and "static_wi8_ai8" in BACKENDS[section.backend].SPEC.between,
             simulated=simulated.result,
             parallel=parallel,
             max_trials=budgets.max_trials,

@@ -47,14 +47,6 @@ def _scheme(name: str) -> Scheme:
     return parse_scheme(name, where="search")
 
 
-# Tried where [variant.search] names none: those that a runtime of the backend executes as they stand.
-DEFAULT_SCHEMES: dict[str, tuple[str, ...]] = {
-    "tflite": ("fp32", "fp16", "weight_only_wi8_afp32", "dynamic_wi8_afp32", "static_wi8_ai8", "static_wi8_ai16", "weight_only_wi4_afp32"),
-    "coreml": ("fp32", "fp16", "weight_only_wi8_afp32", "weight_only_wi4_afp32", "palettized_w8", "palettized_w6", "palettized_w4"),
-    "executorch": ("fp32", "fp16", "weight_only_wi8_afp32", "dynamic_wi8_afp32", "static_wi8_ai8"),
-}  # fmt: skip
-
-
 # Not tried of themselves under a smaller limit of cost: kernels that no SIMD code exists for, minutes a picture.
 SLOW = {"static_wi8_ai16": 2.0}
 
@@ -90,7 +82,6 @@ class Space:
 def make_space(
     table: LayerTable,
     backend: Backend,
-    backend_name: str,
     delegate: str,
     schemes: Sequence[str] | None,
     *,
@@ -98,7 +89,7 @@ def make_space(
     max_cost: float | None = None,
 ) -> Space:
     """Raises ConfigError for a scheme that does not exist or cannot be tried, and for a layer with no scheme left."""
-    usual = [s for s in DEFAULT_SCHEMES[backend_name] if s not in SLOW or max_cost is None or max_cost >= SLOW[s]]
+    usual = [s for s in backend.SPEC.schemes if s not in SLOW or max_cost is None or max_cost >= SLOW[s]]
     named = tuple(dict.fromkeys(schemes or usual))
     known = {name: parse_scheme(name, where="'schemes' in [variant.search]") for name in named}
     refused = [name for name, scheme in known.items() if scheme.needs_calibration and not calibrated]

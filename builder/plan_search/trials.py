@@ -11,7 +11,6 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from builder.backends import BACKENDS
-from builder.backends.coreml.convert import require_system
 from builder.backends.support import SupportedPlan, check_support
 from builder.bundle import tree_bytes
 from builder.errors import ConfigError, ConversionError, VerificationError
@@ -138,8 +137,7 @@ class Exporter:
         where = f"a trial of variant {section.name!r}"
         resolved = resolve(plan_of(table.names(), choice), table, where=where)
         found = check_support(resolved, table, BACKENDS[section.backend], section.delegate, where=where)
-        if section.deployment_target is not None:
-            require_system(found.plan, section.deployment_target)
+        section.options.check(found.plan)
         return found
 
     def picture(self, choice: Choice) -> Path | None:

@@ -20,7 +20,7 @@ from builder.steps.listener import Listener
 from builder.steps.source import SOURCE_PACKAGES, SourceStep
 from builder.steps.step import Step, run_step
 from builder.storage.cache import content_key, versions
-from builder.storage.environments import ONNX2TF, python_of
+from builder.storage.environments import python_of
 from builder.workers.messages import PerceptualRequest, SharedKeys, VariantJob, VariantResult
 from builder.workers.supervisor import RunJob, run_job
 
@@ -36,7 +36,7 @@ class VariantStep:
 def require_packages(project: Project, sections: Sequence[VariantSection]) -> None:
     """Everything that these variants' converters need is installed. Raises MissingToolError with the command that adds it."""
     for section in sections:
-        needed = (*SOURCE_PACKAGES, *BACKENDS[section.backend].PACKAGES)
+        needed = (*SOURCE_PACKAGES, *BACKENDS[section.backend].SPEC.packages)
         missing = [name for name, version in versions(needed).items() if version == "missing"]
         if missing:
             raise MissingToolError(
@@ -85,8 +85,9 @@ def lower_variant(
     Raises ConversionError, VerificationError, DataError, Interrupted.
     """
     step = variant_step(project, source, section, plan, perceptual)
-    if section.route == "onnx2tf" and (project.fresh.wanted or not step.is_kept):
-        python_of(ONNX2TF, listener.warn)
+    other = section.options.other_converter()
+    if other is not None and (project.fresh.wanted or not step.is_kept):
+        python_of(other.environment, listener.warn)
     result = run_step(step, project, listener, stop, run)
     for row in result.legalized:
         if not row.places:
@@ -113,17 +114,19 @@ def variant_step(
         )
     if not plan.plan.has_integers and plan.plan.between == "float":  # its settings decide nothing
         plan = replace(plan, plan=replace(plan.plan, calibration=CalibrationSettings()))
-    stock = section.route == "onnx2tf"  # the rewrites are made for what litert-torch makes of them
+    other = section.options.other_converter()
     halves = any(choice.scheme.name == "fp16" for choice in plan.plan.choices.values())
-    rewrites = () if stock else chosen(section.backend, section.delegate, project.config.legalize.off, halves=halves)
-    tools = versions(backend.PACKAGES)
+    traits = backend.SPEC.delegate(section.delegate).traits_with(halves=halves)
+    # the rewrites are made for what the usual converter makes of them
+    rewrites = () if other is not None else chosen(traits, project.config.legalize.off)
+    tools = versions(backend.SPEC.packages)
     required = project.config.legalize.require
     check_rewrites("require", required)
     legalized = {"source": source.key, "rewrites": rewrites, "required": required}
     floats = {
         **legalized,
         "backend": section.backend,
-        "route": ONNX2TF.packages if stock else (),
+        "converter": () if other is None else other.environment.packages,
         "equalize": plan.plan.calibration.equalize,
         "versions": tools,
     }
@@ -144,9 +147,7 @@ def variant_step(
         rewrites=rewrites,
         required=required,
         require_coverage=section.require_coverage,
-        route=section.route,
-        io=section.io,
-        deployment_target=section.deployment_target,
+        options=section.options,
     )
     return Step(
         kind="variant",

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from builder.targets.base import PackageRequest
 from builder.targets.ios.pbxproj import Objects, Value, identifier, project_text
+from builder.targets.ios.swift_package import OPT_IN
 
 NAME = (
     "Edgebundle"  # of project, target, scheme and product: fixed, so that no name of a model meets a shell or a linker
 )
 SOURCES = "App"
 SDK = "packages/edgebundle"  # the last word is the name that Swift knows a local package by
-EXECUTORCH = "packages/executorch"
+EXECUTORCH = f"packages/{OPT_IN}"
 _XCODE = "1600"
 _PHASE: dict[str, Value] = {"buildActionMask": "2147483647", "runOnlyForDeploymentPostprocessing": "0"}
 TARGET_ID = identifier("PBXNativeTarget", NAME)

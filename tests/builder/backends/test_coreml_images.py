@@ -16,6 +16,7 @@ from builder.backends import coreml
 from builder.backends.base import Lowered
 from builder.backends.borders import logical
 from builder.backends.coreml import convert
+from builder.backends.coreml.options import CoreMLOptions
 from builder.backends.coreml.package import MODEL
 from builder.backends.coreml.program import colours, load_spec
 from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels
@@ -50,9 +51,8 @@ def scaled(changes: dict[str, object]) -> Model:
 
 
 def lowered(model: Model, path: Path, scheme: str = "fp32", **options: Any) -> Lowered:
-    return coreml.lower(
-        model, plan_of(dict.fromkeys(model.layers.names(), scheme)), "all", dict, path, io="images", **options
-    )
+    asked = CoreMLOptions.model_construct(io="images", **options)  # of systems that builder.toml refuses too
+    return coreml.lower(model, plan_of(dict.fromkeys(model.layers.names(), scheme)), "all", dict, path, asked)
 
 
 def pictures(model: Model, path: Path, made: Lowered) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

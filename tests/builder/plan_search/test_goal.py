@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from builder.backends import BACKENDS
 from builder.errors import ConfigError
 from builder.plan_search.cost import WEIGHTED_MACS, MacCost, measure_name
 from builder.plan_search.goal import Goal, Measures
@@ -77,14 +78,14 @@ def test_macs_are_weighted_by_the_width_of_their_arithmetic() -> None:
     of = [("fp32", "fp16", "weight_only_wi8_afp32"), ("fp32", "fp32", "static_wi8_ai8"), ("static_wi8_ai16",) * 3]
     ratios = [meter.ratio(None, schemes) for schemes in of]  # type: ignore[arg-type]
     assert ratios == [1.0, pytest.approx(0.1 + 0.2 + 0.7 / 4), 0.5]
-    assert measure_name("coreml", None) == f"{WEIGHTED_MACS} (arm64 runs no coreml)"
+    assert measure_name(BACKENDS["coreml"].SPEC, None, "all") == f"{WEIGHTED_MACS} (arm64 runs no coreml)"
 
 
 def test_a_gpu_has_no_cost_without_a_phone() -> None:
     """Instructions of a processor say nothing of it, and weights of fewer bits save it no arithmetic."""
     for device in (None, "arm64"):
         with pytest.raises(ConfigError, match=r"a GPU computes every scheme in fp16.*set 'device'"):
-            measure_name("tflite", device, "gpu")
+            measure_name(BACKENDS["tflite"].SPEC, device, "gpu")
 
 
 def test_a_found_plan_reads_back_as_it_was_with_a_rule_a_line(tmp_path: Path) -> None:

@@ -290,7 +290,7 @@ def test_all_81_plans_of_four_layers_hold_none_that_is_half_a_db_better(
     project = open_project(searched(tmp_path / "project", 'objective = "psnr"\nmax_bytes = 3300'))
     source = export_source(project, Silent())
     table = source.result.layers
-    space = make_space(table, BACKENDS["tflite"], "tflite", "xnnpack", CHOICES, calibrated=True)
+    space = make_space(table, BACKENDS["tflite"], "xnnpack", CHOICES, calibrated=True)
     plans = list(itertools.product(*space.options))
     exporter = Exporter(project, source, project.config.variant[0], None, run_job, Event())
     measured = dict(zip(plans, exporter.measure([Choice(schemes=plan) for plan in plans]), strict=True))
@@ -323,7 +323,7 @@ def test_a_converter_that_crashes_fails_its_trial_alone_and_a_killed_worker_none
     monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
     project = open_project(searched(tmp_path / "project", 'objective = "psnr"\nmax_bytes = 3500'))
     source = export_source(project, Silent())
-    space = make_space(source.result.layers, BACKENDS["tflite"], "tflite", "xnnpack", CHOICES, calibrated=True)
+    space = make_space(source.result.layers, BACKENDS["tflite"], "xnnpack", CHOICES, calibrated=True)
     waiting = {"dynamic_wi8_afp32": signal.SIGSEGV, "fp16": signal.SIGKILL}
 
     def run(job: AnyJob, folder: Path, **rest: Any) -> str:

@@ -25,6 +25,7 @@ from builder.bundle.tensors import (
 from builder.errors import MissingToolError
 from builder.targets.android.execute.libraries import ABI, TFLITE_GPU, take_libraries
 from builder.targets.android.execute.shim import Lacking, shim_for
+from builder.targets.android.runtimes import TFLITE_FILE
 
 if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
@@ -90,7 +91,7 @@ def _shim(libraries: tuple[Path, ...]) -> tuple[Path | None, str]:
 def _variant(
     bundle: Bundle, variant: Variant, libraries: tuple[Path, ...], shim: Path | None, why_not: str, folder: Path
 ) -> Iterator[Execution]:
-    if variant.backend != "tflite":
+    if not variant.file.endswith(TFLITE_FILE):
         why_not = f"the library of {variant.backend} is run through Java, which is not done here"
     elif not why_not and variant.delegate == "gpu" and not any(path.name == TFLITE_GPU for path in libraries):
         why_not = f"the package carries no {TFLITE_GPU} for {ABI}"
