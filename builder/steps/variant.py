@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Event
 
 from builder.backends import BACKENDS
 from builder.backends.support import SupportedPlan, check_support
@@ -15,14 +14,14 @@ from builder.legalize.for_variant import check_rewrites, chosen
 from builder.precision.plan import resolve
 from builder.precision.ranges import CalibrationSettings
 from builder.project.config import VariantSection
+from builder.project.data import DataFile
 from builder.project.project import Project
 from builder.steps.listener import Listener
 from builder.steps.source import SOURCE_PACKAGES, SourceStep
-from builder.steps.step import Step, run_step
+from builder.steps.step import Step, Working, run_step
 from builder.storage.cache import content_key, versions
 from builder.storage.environments import ONNX2TF, python_of
 from builder.workers.messages import PerceptualRequest, SharedKeys, VariantJob, VariantResult
-from builder.workers.supervisor import RunJob, run_job
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,22 +74,20 @@ def lower_variant(
     source: SourceStep,
     section: VariantSection,
     plan: SupportedPlan,
-    listener: Listener,
-    stop: Event,
-    run: RunJob = run_job,
+    working: Working,
     perceptual: PerceptualRequest | None = None,
 ) -> VariantStep:
-    """One variant: lowered, read back, run and measured by `run`; `stop` ends it from another thread.
+    """One variant: lowered, read back, run and measured.
 
     Raises ConversionError, VerificationError, DataError, Interrupted.
     """
     step = variant_step(project, source, section, plan, perceptual)
     if section.route == "onnx2tf" and (project.fresh.wanted or not step.is_kept):
-        python_of(ONNX2TF, listener.warn)
-    result = run_step(step, project, listener, stop, run)
+        python_of(ONNX2TF, working.listener.warn)
+    result = run_step(step, project, working)
     for row in result.legalized:
         if not row.places:
-            listener.warn(
+            working.listener.warn(
                 f"variant {section.name!r}: the rewrite {row.rewrite!r} would move an output by {row.max_error:.2g} of its range and was left out; "
                 "what the delegate leaves for it stands in the coverage"
             )
@@ -105,7 +102,6 @@ def variant_step(
     perceptual: PerceptualRequest | None = None,
 ) -> Step[VariantResult]:
     """The step of one variant; nothing is run. Raises DataError."""
-    backend = BACKENDS[section.backend]
     calibration = project.data.calibration if plan.plan.needs_calibration else ()
     if plan.plan.needs_calibration and not calibration:
         raise DataError(
@@ -113,31 +109,44 @@ def variant_step(
         )
     if not plan.plan.has_integers and plan.plan.between == "float":  # its settings decide nothing
         plan = replace(plan, plan=replace(plan.plan, calibration=CalibrationSettings()))
+    job = _job(project, source, section, plan, calibration, perceptual)
+    return Step(
+        kind="variant",
+        what=f"variant {section.name!r}",
+        content={
+            "source": source.key,
+            "job": job.model_dump(mode="json", exclude={"source", "plan", "calibration", "evaluation", "perceptual"}),
+            "plan": _plan_content(plan),
+            "calibration": [file.sha256 for file in calibration],
+            "versions": versions(BACKENDS[section.backend].PACKAGES),
+            **_perceptual_key(perceptual),
+        },
+        job=job,
+        result=VariantResult,
+    )
+
+
+def _job(
+    project: Project,
+    source: SourceStep,
+    section: VariantSection,
+    plan: SupportedPlan,
+    calibration: Sequence[DataFile],
+    perceptual: PerceptualRequest | None,
+) -> VariantJob:
     stock = section.route == "onnx2tf"  # the rewrites are made for what litert-torch makes of them
     halves = any(choice.scheme.name == "fp16" for choice in plan.plan.choices.values())
     rewrites = () if stock else chosen(section.backend, section.delegate, project.config.legalize.off, halves=halves)
-    tools = versions(backend.PACKAGES)
     required = project.config.legalize.require
     check_rewrites("require", required)
     legalized = {"source": source.key, "rewrites": rewrites, "required": required}
-    floats = {
-        **legalized,
-        "backend": section.backend,
-        "route": ONNX2TF.packages if stock else (),
-        "equalize": plan.plan.calibration.equalize,
-        "versions": tools,
-    }
-    job = VariantJob(
+    return VariantJob(
         backend=section.backend,
         delegate=section.delegate,
-        runtime=backend.execution(section.delegate).runtime,
+        runtime=BACKENDS[section.backend].execution(section.delegate).runtime,
         source=source.folder,
         plan=plan,
-        keys=SharedKeys(
-            legalized=content_key(legalized),
-            floats=content_key(floats),
-            observed=content_key({**floats, "calibration": [file.sha256 for file in calibration]}),
-        ),
+        keys=_shared_keys(legalized, section, plan, calibration),
         perceptual=perceptual,
         calibration=tuple(file.path for file in calibration),
         evaluation=tuple(file.path for file in project.data.evaluation),
@@ -148,19 +157,23 @@ def variant_step(
         io=section.io,
         deployment_target=section.deployment_target,
     )
-    return Step(
-        kind="variant",
-        what=f"variant {section.name!r}",
-        content={
-            "source": source.key,
-            "job": job.model_dump(mode="json", exclude={"source", "plan", "calibration", "evaluation", "perceptual"}),
-            "plan": _plan_content(plan),
-            "calibration": [file.sha256 for file in calibration],
-            "versions": tools,
-            **_perceptual_key(perceptual),
-        },
-        job=job,
-        result=VariantResult,
+
+
+def _shared_keys(
+    legalized: Mapping[str, object], section: VariantSection, plan: SupportedPlan, calibration: Sequence[DataFile]
+) -> SharedKeys:
+    """Of what plans share: the rewritten program, the fp32 file, what calibration saw."""
+    floats = {
+        **legalized,
+        "backend": section.backend,
+        "route": ONNX2TF.packages if section.route == "onnx2tf" else (),
+        "equalize": plan.plan.calibration.equalize,
+        "versions": versions(BACKENDS[section.backend].PACKAGES),
+    }
+    return SharedKeys(
+        legalized=content_key(legalized),
+        floats=content_key(floats),
+        observed=content_key({**floats, "calibration": [file.sha256 for file in calibration]}),
     )
 
 

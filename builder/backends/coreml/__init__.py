@@ -84,7 +84,7 @@ def observe(model: Model, samples: Iterable[Tensors]) -> dict[str, Observation]:
     return observe_program(model.program, [spec.name for spec in model.inputs], samples)
 
 
-def lower(
+def lower(  # noqa: PLR0913  (the protocol's arguments, and what a variant says for Core ML alone)
     model: Model,
     plan: ResolvedPlan,
     delegate: str,
