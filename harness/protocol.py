@@ -15,6 +15,8 @@ from harness.records.tolerated import Tolerated
 
 
 class Section(BaseModel):
+    """A part of protocol.toml; an unknown key is refused."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
@@ -62,6 +64,7 @@ class Pins(Section):
 
     @property
     def any(self) -> bool:
+        """Whether anything is to be set."""
         return self.fixed_performance or self.stay_awake or self.airplane_mode
 
 
@@ -143,6 +146,7 @@ class Protocol(Section):
 
     @property
     def most_runs(self) -> int:
+        """The most inferences that are counted."""
         return max(self.max_runs, self.runs)
 
     def counting(self) -> Protocol:

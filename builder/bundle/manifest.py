@@ -20,6 +20,7 @@ SCHEMA: Final = 1
 
 
 def inside_path(path: str) -> str:
+    """A relative path without `..`, as a manifest may name it. Raises ValueError."""
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or "\\" in path or ".." in parts or ":" in path:
         raise ValueError(f"{path!r} is not a path inside the bundle")
@@ -30,6 +31,8 @@ InsidePath = Annotated[str, AfterValidator(inside_path)]
 
 
 class Frozen(BaseModel):
+    """A part of the manifest; an unknown field is refused."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", use_attribute_docstrings=True)
 
 
@@ -398,6 +401,7 @@ class Manifest(Frozen):
     )
 
     def to_json(self) -> str:
+        """The text of manifest.json; equal manifests give equal bytes."""
         return json.dumps(self.model_dump(mode="json", by_alias=True), indent=1, ensure_ascii=False) + "\n"
 
 

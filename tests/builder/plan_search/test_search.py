@@ -12,12 +12,10 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
 
-from builder.backends import BACKENDS
 from builder.bundle import Bundle
 from builder.plan_search.cost import INSTRUCTIONS
 from builder.plan_search.goal import Goal, Measures
@@ -25,7 +23,8 @@ from builder.plan_search.result import SearchResult
 from builder.plan_search.space import Choice, make_space
 from builder.plan_search.strategy import Search
 from builder.plan_search.trials import Exporter
-from builder.project.project import open_project
+from builder.project.config import VariantSection
+from builder.project.project import Project, open_project
 from builder.steps.listener import Silent
 from builder.steps.source import export_source
 from builder.workers.messages import AnyJob, VariantJob

@@ -23,7 +23,6 @@ from builder.project.project import open_project
 from builder.steps.listener import Silent
 from builder.steps.source import export_source
 from builder.workers.cluster import Cluster
-from builder.workers.supervisor import run_job
 from tests.builder.processes import all_of, own_servers, workers_in
 from tests.builder.projects import make_project
 
