@@ -14,7 +14,7 @@ from harness.errors import DeviceError, MeasurementError, MissingToolError, Usag
 
 if TYPE_CHECKING:
     from harness.records.run import Run
-    from harness.session.session import SessionResult
+    from harness.session.outcome import SessionResult
 
 
 def run(args: argparse.Namespace) -> int:

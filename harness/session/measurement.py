@@ -25,6 +25,7 @@ from harness.records.pictures import Picture, pictures_of
 from harness.records.run import Conditions, GoldenResult, ProtocolInfo, Run, Sample
 from harness.records.verdict import Verdict
 from harness.session.conditions import wait_for
+from harness.session.order import Contender
 from harness.statistics import summarize
 from harness.statistics.warmup import warmup_length
 
@@ -64,9 +65,10 @@ class Timed:
 
 
 def measure_variant(
-    bundle: Bundle, variant: Variant, device: Device, protocol: Protocol, store: Keeps | None, turn: Turn, clock: Clock
+    entry: Contender, device: Device, protocol: Protocol, store: Keeps | None, turn: Turn, clock: Clock
 ) -> Run:
     """One run, appended to the store. Raises DeviceError, MissingToolError, and MeasurementError for conditions that do not come."""
+    bundle, variant = entry.bundle, entry.variant
     plan = protocol.counting() if device.metric == "instructions" else protocol
     golden = golden_of(bundle, variant)
     request = Request(

@@ -95,13 +95,11 @@ class Arm64:
             folder = Path(name)
             inputs = [str(folder / file) for file in write_inputs(folder, variant, request.inputs)]
             words = command(
+                request,
                 folder=str(runner.folder),
                 model=str(request.artifact.resolve()),
                 inputs=inputs,
                 output=str(folder / "output"),
-                threads=1,
-                warmup=request.warmup,
-                runs=request.runs,
             )
             done = self._run([*words, "--mark"], request)
             result = parse_result(done.stdout, where=KIND)
