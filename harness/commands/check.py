@@ -11,6 +11,7 @@ from harness.errors import MeasurementError, UsageError, VerificationError
 
 if TYPE_CHECKING:
     from harness.analysis.gate import Decision
+    from harness.analysis.one_sided import OneSided
 
 
 def check(args: argparse.Namespace) -> int:
@@ -30,11 +31,17 @@ def check(args: argparse.Namespace) -> int:
             f"{args.runs} holds no runs to check; measure with 'harness run BUNDLE -d host -o {args.runs}'."
         )
     decisions: tuple[Decision, ...] = ()
+    alone: tuple[OneSided, ...] = ()
     if limit is not None:
         from harness.analysis.comparison import compare_builds, compare_runs
         from harness.analysis.gate import decide
+        from harness.analysis.one_sided import one_sided_builds, one_sided_runs
 
-        found = compare_runs(stored_runs(args.baseline), every) if args.baseline is not None else compare_builds(every)
+        if args.baseline is not None:
+            base = stored_runs(args.baseline)
+            found, alone = compare_runs(base, every), one_sided_runs(base, every)
+        else:
+            found, alone = compare_builds(every), one_sided_builds(every)
         if not found:
             raise UsageError(
                 f"{args.runs} holds no two builds that were measured in turns: add --baseline RUNS, or measure with 'harness run BASE NEW'."
@@ -43,23 +50,23 @@ def check(args: argparse.Namespace) -> int:
     from harness.report.verdicts import verdict_json, verdicts_table
 
     if args.json:
-        from harness.report.comparison import decision_json
+        from harness.report.comparison import decision_json, one_sided_json
 
-        print_document(
-            {"runs": [verdict_json(verdict) for verdict in verdicts]}
-            | ({"baseline": decision_json(decisions)} if limit is not None else {})
+        against = (
+            {"baseline": decision_json(decisions), "one_sided": one_sided_json(alone)} if limit is not None else {}
         )
+        print_document({"runs": [verdict_json(verdict) for verdict in verdicts]} | against)
     elif args.format != "table":
-        from harness.report.findings import of_decisions, of_verdicts
+        from harness.report.findings import of_decisions, of_one_sided, of_verdicts
 
-        findings = [*of_verdicts(verdicts), *of_decisions(decisions)]
+        findings = [*of_verdicts(verdicts), *of_decisions(decisions), *of_one_sided(alone)]
         write_findings(args, f"harness check {args.runs}", findings, stores=(args.runs, args.baseline))
     else:
         stdout_console().print(verdicts_table(verdicts))
         if decisions:
             from harness.report.comparison import decision_table
 
-            stdout_console().print(decision_table(decisions))
+            stdout_console().print(decision_table(decisions, alone))
     codes = [verdict.exit_code for verdict in verdicts]
     if VerificationError.exit_code in codes:
         first = verdicts[codes.index(VerificationError.exit_code)]
@@ -67,7 +74,7 @@ def check(args: argparse.Namespace) -> int:
             f"{codes.count(VerificationError.exit_code)} of {len(verdicts)} measurements are invalid; "
             f"the first, {first.group.variant}: {first.text}."
         )
-    _fail_on_regression(decisions, args)
+    _fail_on_regression(decisions, alone, args)
     if any(codes):
         first = next(verdict for verdict in verdicts if verdict.exit_code)
         raise MeasurementError(
@@ -77,13 +84,20 @@ def check(args: argparse.Namespace) -> int:
     return 0
 
 
-def _fail_on_regression(decisions: tuple[Decision, ...], args: argparse.Namespace) -> None:
-    """5 for a regression; 7 where the measurement cannot tell, which includes what may not be compared."""
+def _fail_on_regression(decisions: tuple[Decision, ...], alone: tuple[OneSided, ...], args: argparse.Namespace) -> None:
+    """5 for a regression; 7 where the measurement cannot tell, which includes what may not be compared and what is not there any more."""
     slower = [entry for entry in decisions if entry.outcome == "regression"]
     if slower:
         raise VerificationError(
             f"{len(slower)} of {len(decisions)} comparisons are slower than {args.max_regression} allows; "
             f"the first, {slower[0].comparison.variant} on {slower[0].comparison.device}: {slower[0].why}."
+        )
+    gone = [entry for entry in alone if entry.side == "base"]
+    if gone:
+        where = args.baseline or "the older build"
+        raise MeasurementError(
+            f"{len(gone)} measurements of {where} have none to hold against; the first, {gone[0].variant} on {gone[0].device}: it was removed, got "
+            f"another name, or was not measured again; measure it, or make {where} anew without it."
         )
     open_ = [entry for entry in decisions if entry.outcome != "within"]
     if open_:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from builder.bundle import Bundle, BundleError, opened
 from builder.process import kill_running, results_of
+from harness.analysis.grouping import by_time
 from harness.clock import Clock, WallClock
-from harness.devices import open_device
+from harness.devices import device_kind, open_device
 from harness.devices.base import Device, Pinnable
 from harness.errors import (
     DeviceAbsent,
@@ -40,7 +41,6 @@ BACKOFF_S = (
     30.0,
 )  # before a device that was lost is tried again; one that was never there gets the first only
 STARTING_S = (60.0, 90.0)  # after those, for one that was there in this session: a phone that restarts takes minutes
-HERE = ("host", "arm64", "replay")  # kinds that share this computer's processor: measured one after the other
 
 
 # of a run in its session: kind and id of the device, variant, round, and whether it is of the baseline
@@ -178,7 +178,7 @@ def resumable(bundle: Bundle, protocol: Protocol, store: Store | None) -> list[R
     """The records of the last session of this bundle and protocol. Raises UsageError where there is none."""
     if store is None:
         raise UsageError("there is no store to resume a session from; name it with -o.")
-    every = list(store.runs())
+    every = by_time(store.runs())
     own = [
         run
         for run in every
@@ -200,7 +200,7 @@ def _lanes(devices: Iterable[str]) -> list[list[str]]:
     for name in dict.fromkeys(devices):
         kind, _, serial = name.partition(":")
         same = [lane for lane in lanes if serial and lane[0].partition(":")[2] == serial]
-        if kind in HERE:
+        if device_kind(kind).LOCAL:
             here.append(name)
         elif same:  # one phone, measured in shell mode and by its app
             same[0].append(name)
