@@ -196,7 +196,7 @@ def test_pages_and_native_runs_are_never_compared_silently() -> None:
     )
     paged = make_run(mode="web", browser=info, device=device("browser", "bench"))
     (found,) = compare_runs([make_run()], [paged])
-    assert found.refused == "one side was measured by a page in Chrome, the other natively"
+    assert found.refused == "different way of measuring: natively and by a page in Chrome"
 
 
 def test_the_benchmark_page_gives_records_that_the_harness_takes(site: Path, browser: Browser, tmp_path: Path) -> None:

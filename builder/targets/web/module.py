@@ -17,13 +17,13 @@ def pack_module(built: Path, sources: Path, out: Path) -> Path:
     """The `.tgz` that `npm install` takes, in `out`. Raises MissingToolError, ConversionError."""
     with tempfile.TemporaryDirectory(prefix="edgebundle-npm-") as name:
         folder = Path(name)
-        for file in FILES:
-            shutil.copyfile(sources / file, folder / file)
+        for own in FILES:
+            shutil.copyfile(sources / own, folder / own)
         for file in (built / "module").iterdir():
             shutil.copyfile(file, folder / file.name)
         shutil.copytree(built / "files" / "runtime", folder / "runtime")
         shutil.copyfile(built / "files" / "NOTICES.txt", folder / "NOTICES.txt")
-        words = ["pack", "--ignore-scripts", "--loglevel=error", "--pack-destination", out]
+        words: list[str | Path] = ["pack", "--ignore-scripts", "--loglevel=error", "--pack-destination", out]
         node.run("npm", words, what="pack the npm package", cwd=folder, timeout_s=PACK_S)
     packed = list(out.glob("*.tgz"))
     if len(packed) != 1:

@@ -20,6 +20,7 @@ from harness.errors import UsageError
 from harness.records.run import Conditions, DeviceInfo
 
 KIND = "browser"
+LOCAL = True
 OPEN_S = 60.0  # for Chromium to open a page
 
 
@@ -32,6 +33,7 @@ def find() -> list[Found]:
             id=platform.node() or KIND,
             description=f"{program or 'Chromium'} on this computer, without a window; or any browser by -d {KIND}:{LINK}",
             state=state,
+            alone=True,
         )
     ]
 

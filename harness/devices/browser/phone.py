@@ -23,6 +23,7 @@ from harness.errors import DeviceError, DeviceLost
 from harness.records.run import DeviceInfo
 
 KIND = "chrome"
+LOCAL = False
 CHROME = "com.android.chrome"
 START = ("am", "start", "-n", f"{CHROME}/com.google.android.apps.chrome.Main")
 SOCKET = "localabstract:chrome_devtools_remote"
