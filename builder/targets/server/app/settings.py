@@ -6,12 +6,12 @@ import os
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-PREFIX = "EDGEBUNDLE_"
+PREFIX = "SERVER_"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Each is `EDGEBUNDLE_` with its name in capitals: `EDGEBUNDLE_QUEUE=32`.
+    """Each is `SERVER_` with its name in capitals: `SERVER_QUEUE=32`.
 
     `workers` pictures are processed at once, each on `threads` threads; `queue` more may wait. `body_bytes` and `pixels` are the largest
     picture, `body_s` and `request_s` the longest that sending it and all of a request may take. After SIGTERM new requests are
