@@ -46,7 +46,6 @@ function measured(order: Order): Promise<Measured> {
 export function startBench(): void {
   document.documentElement.lang = LANGUAGE;
   document.documentElement.dataset["isolated"] = String(crossOriginIsolated);
-  void installWorker();
   for (const node of document.querySelectorAll<HTMLElement>("[data-say]")) node.textContent = say(node.dataset["say"] as Key);
   const button = document.getElementById("measure") as HTMLButtonElement;
   const save = document.getElementById("records") as HTMLButtonElement;
@@ -68,6 +67,7 @@ export function startBench(): void {
     }
   });
   save.addEventListener("click", () => download(lines));
+  void installWorker(() => button.disabled || lines.length > 0);
 }
 
 async function measureAll(rows: HTMLElement, status: HTMLElement): Promise<string[]> {

@@ -46,6 +46,11 @@ class Studio {
     addEventListener("pagehide", () => this.camera.stop());
   }
 
+  /** Whether anything was begun that a reload would end. */
+  get inUse(): boolean {
+    return this.opening !== undefined || this.queue.used || this.camera.on;
+  }
+
   private take(files: FileList | null | undefined): void {
     for (const file of files ?? []) this.queue.add(file, file.name || "picture");
   }
@@ -147,6 +152,7 @@ class Studio {
 export function startPage(): void {
   document.documentElement.lang = LANGUAGE;
   document.documentElement.dataset["isolated"] = String(crossOriginIsolated);
-  void installWorker();
-  new Studio().start();
+  const studio = new Studio();
+  studio.start();
+  void installWorker(() => studio.inUse);
 }
