@@ -17,7 +17,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def written(out: Path, inside: str) -> None:
     with replacing(out, "packages") as work:
-        (work / inside).mkdir(parents=True)
+        (work / inside).mkdir(parents=True, exist_ok=True)
         (work / inside / MANIFEST).write_text("{}")
 
 
