@@ -24,7 +24,8 @@ class Work:
 
     def __init__(self, *, workers: int, queue: int, metrics: Metrics) -> None:
         self._workers, self._most = workers, workers + queue
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+        # one more than networks: a picture is decoded or encoded while another one is in the network
+        self._pool = ThreadPoolExecutor(workers + 1, thread_name_prefix="worker")
         self._metrics = metrics
         self._inside = 0
         self._typical_s = 0.1
