@@ -81,9 +81,9 @@ class LinkedBrowser:
         made = certificate(host)
         server = stack.enter_context(PageServer(host, tls=tls_context(made)))
         log.warning(
-            "open %s on the phone, in this network, within %g s. The browser warns of the certificate, which was made now: go on "
-            "where its SHA-256 begins with %s\n%s",
-            *(server.url(), self._open_s, made.fingerprint, qr_code(server.url())),
+            "a link for the phone\n%s\nopen %s on it, in this network, within %g s. The browser warns of the certificate, which was made "
+            "now: go on where its SHA-256 begins with %s",
+            *(qr_code(server.url()), server.url(), self._open_s, made.fingerprint),
         )
         return server
 
