@@ -99,6 +99,10 @@ def package(asked: Packaging, listener: Listener) -> PackageResult:
         if is_bundle(source):
             bundle, project = stack.enter_context(opened(source)), None
             refuse_edited(bundle.root)
+            if TARGETS[target].section_kind() is not None:
+                listener.warn(
+                    f"{source} is a bundle, so no [package.{target}] is read; package the folder of its builder.toml to use that section"
+                )
         else:
             project = open_project(source, fresh=asked.fresh)
             bundle = make_bundle(project, choose_variants(project.config, backends), listener)
