@@ -43,6 +43,15 @@ def make_parser() -> Parser:
         version=f"builder {__version__}", prog="builder", epilog=EXAMPLES,
         description="From a trained image network to verified mobile artifacts and packages.",
     )  # fmt: skip
+    _add_looking(parser)
+    _add_making(parser)
+    _add_packaging(parser)
+    _add_showing(parser)
+    return parser
+
+
+def _add_looking(parser: Parser) -> None:
+    """What takes seconds, before any converter starts."""
     add = parser.verb
     init = add("init", "write a commented builder.toml from what a model's files and a few photographs tell")
     init.add_argument("model", metavar="MODEL|CHECKPOINT|MODULE:CALLABLE")
@@ -65,6 +74,11 @@ def make_parser() -> Parser:
         action="store_true",
         help="what every backend makes of each plan, whether or not the variant names it",
     )
+
+
+def _add_making(parser: Parser) -> None:
+    """What starts converters."""
+    add = parser.verb
     search = add("search", "find the plan of every variant with [variant.search]: the best one within its budgets")
     search.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
     search.add_argument("--cluster", metavar="ADDRESS", help="run the trials on a Dask cluster, e.g. tcp://host:8786")
@@ -102,6 +116,13 @@ def make_parser() -> Parser:
     )
     export.add_argument("--dynamic", action="store_true", help="leave the height and width of pictures open")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="directory of the files")
+    for command in (search, convert, export):
+        _add_fresh(command)
+
+
+def _add_packaging(parser: Parser) -> None:
+    """What takes a bundle to an app team."""
+    add = parser.verb
     verify = add(
         "verify",
         "run every variant of a bundle in its own runtime, or of a package by its own libraries, on the goldens; check every hash",
@@ -136,8 +157,12 @@ def make_parser() -> Parser:
         "--no-execute", action="store_true", help="android: do not run the variants by the package's own libraries"
     )
     package.add_argument("-o", "--output", type=Path, required=True, metavar="DIST", help="directory of the packages")
-    for command in (search, convert, export, package):
-        command.add_argument("--fresh", action="store_true", help="believe no result that an earlier run has kept")
+    _add_fresh(package)
+
+
+def _add_showing(parser: Parser) -> None:
+    """What is there, and what it does to pictures."""
+    add = parser.verb
     run = add("run", "every variant of a bundle on photographs: its pictures, the differences, and a page to look at")
     run.add_argument("bundle", type=Path, metavar="BUNDLE")
     run.add_argument(
@@ -154,7 +179,10 @@ def make_parser() -> Parser:
     cache.add_argument(
         "--limit", metavar="SIZE", help="remove what was not used for longest until this is left, e.g. '5 GB'"
     )
-    return parser
+
+
+def _add_fresh(command: Parser) -> None:
+    command.add_argument("--fresh", action="store_true", help="believe no result that an earlier run has kept")
 
 
 def _formats() -> str:

@@ -23,8 +23,11 @@ from builder.targets.base import Finding
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """What was found. `layers` (and norms) for a model, `stored`, `coverage` and `predicted` for an artifact, `manifest` for a bundle or package,
-    `findings` of the audit for a package."""
+    """What was found.
+
+    `layers` (and norms) for a model; `stored`, `coverage` and `predicted` for an artifact; `manifest` for a bundle or package;
+    `findings` of the audit for a package.
+    """
 
     kind: Literal["model", "artifact", "bundle", "package"]
     path: str

@@ -49,14 +49,18 @@ class PlannedVariant:
 
     @property
     def refused(self) -> list[PlannedLayer]:
+        """Layers that cannot have the scheme that the plan asks for."""
         return [layer for layer in self.layers if layer.scheme is None]
 
 
 def plan_config(
     config: Path, backend: str | None, listener: Listener, *, all_backends: bool = False
 ) -> tuple[PlannedVariant, ...]:
-    """The plans of a builder.toml, resolved; with `all_backends` also what the backends that a variant does not name make of
-    its plan. Raises ConfigError for a plan that cannot be meant; what a backend refuses is part of the result."""
+    """The plans of a builder.toml, resolved.
+
+    With `all_backends` also what the backends that a variant does not name make of its plan. Raises ConfigError for a plan that cannot be
+    meant; what a backend refuses is part of the result.
+    """
     project = open_project(config)
     sections = choose_variants(project.config, (backend,) if backend else ())
     source = export_source(project, listener)

@@ -61,9 +61,11 @@ class SearchResult(BaseModel):
         return fragment(self)
 
     def trial(self, number: int) -> Trial:
+        """The trial with this number; the first is 1."""
         return self.trials[number - 1]
 
     def measures(self, number: int) -> Measures:
+        """What a trial measured. Raises ValueError for one that failed."""
         found = self.trial(number).measures
         if found is None:
             raise ValueError(f"trial {number} failed")

@@ -23,8 +23,10 @@ class Keystore:
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """The runtime inside a package, by the name of its backend. `file` is a local archive of it (an `.aar` for Android) to be
-    taken instead of the published one."""
+    """The runtime inside a package, by the name of its backend.
+
+    `file` is a local archive of it (an `.aar` for Android) to be taken instead of the published one.
+    """
 
     name: str
     file: Path | None = None
@@ -32,9 +34,12 @@ class Runtime:
 
 @dataclass(frozen=True, kw_only=True)
 class PackageOptions:
-    """How to package. `allow` lists codes of findings that are accepted: they are reported as exceptions and fail nothing.
-    `with_gradle` builds by Gradle and the platform's own SDK instead of the built-in path. `execute` runs every variant by the
-    package's own libraries before it is handed over."""
+    """How to package.
+
+    `allow` lists codes of findings that are accepted: they are reported as exceptions and fail nothing. `with_gradle` builds by Gradle
+    and the platform's own SDK instead of the built-in path. `execute` runs every variant by the package's own libraries before it is
+    handed over.
+    """
 
     runtime: Runtime | None = None
     allow: tuple[str, ...] = ()

@@ -32,6 +32,8 @@ from builder.project.used import Used
 
 
 class Message(BaseModel):
+    """What goes into a worker, or comes out of it."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -133,7 +132,7 @@ def test_a_search_leaves_out_schemes_that_the_target_has_not() -> None:
     section = VariantSection(backend="coreml", delegate="all", search=goal, deployment_target="iOS17")
     project: Any = None
     run: Any = None
-    trials = Exporter(project, source, section, None, run, Event())
+    trials = Exporter(project=project, source=source, section=section, run=run)
     names = model.layers.names()
     assert not trials.allowed(("weight_only_wi4_afp32",) * len(names))
     assert trials.allowed(("palettized_w4",) * len(names))
