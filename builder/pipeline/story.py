@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from builder.backends import backends_of
 from builder.backends.support import SupportedPlan
-from builder.bundle import Bundle, FailedVariant, opened
+from builder.bundle import Bundle, FailedVariant, opened, refuse_edited
 from builder.bundle.archive import is_bundle
 from builder.errors import ConfigError, ConversionError, EdgebundleError, VerificationError
 from builder.exports import DYNAMIC, FORMATS
@@ -67,10 +67,10 @@ def convert(
     `keep_going`: variants that fail are left out, and are the manifest's `failures`. Raises the first failure where all do.
     """
     project = open_project(config, fresh=fresh)
-    check_output(out)
+    check_output(out, "a bundle")
     beside = page_beside(out)
     bundle, pictures = _made(project, choose_variants(project.config, backends), listener, keep_going=keep_going)
-    with replacing(out) as work:
+    with replacing(out, "a bundle") as work:
         copy_into(bundle.root, work)
     write_page(beside, pictures)
     return Bundle.open(out)
@@ -97,17 +97,18 @@ def package(asked: Packaging, listener: Listener) -> PackageResult:
         raise ConfigError(
             f"packages for {target} have no choice of runtimes; leave out --runtime {options.runtime.name}."
         )
-    check_output(out)
+    check_output(out, "packages")
     with ExitStack() as stack:
         if is_bundle(source):
             bundle, project = stack.enter_context(opened(source)), None
+            refuse_edited(bundle.root)
         else:
             project = open_project(source, fresh=asked.fresh)
             artifacts = TARGETS[target].takes(options.runtime, project.config.package.of(target))
             variants = choose_variants(project.config, backends_of(artifacts))
             bundle = make_bundle(project, variants, listener)
         folder, result = build_package(bundle, project, target, asked.formats, options, listener)
-        with replacing(out) as work:
+        with replacing(out, "packages") as work:
             copy_into(folder, work)
     return PackageResult(files=tuple(out / file for file in result.files), findings=result.findings)
 
@@ -130,10 +131,10 @@ def export(
                 f"the format {name!r} has fixed sizes; leave out --dynamic, or export {' or '.join(DYNAMIC)}."
             )
     project = open_project(config, fresh=fresh)
-    check_output(out)
+    check_output(out, "exports")
     source = export_source(project, listener)
     results = []
-    with replacing(out) as work:
+    with replacing(out, "exports") as work:
         for name in dict.fromkeys(formats):
             folder, result = export_file(project, source, name, dynamic, listener)
             copy_into(folder, work)
@@ -159,7 +160,7 @@ def search(
     if not sections:
         raise ConfigError("builder.toml has no variant with [variant.search]; add its budgets there.")
     if out is not None:
-        check_output(out.parent / f".{out.name}.folder")  # its directory can be written
+        check_output(out.parent / f".{out.name}.folder", "a bundle")  # its directory can be written
     targets = {s.name: found_files(out, s.name if len(sections) > 1 else "") for s in sections} if out else {}
     require_packages(project, sections)
     require_proofs(sections)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.backends import backend_of
-from builder.bundle import Bundle, Golden, Variant, opened
+from builder.bundle import Bundle, Golden, Variant, opened, refuse_edited
 from builder.bundle.show import table_html
 from builder.bundle.tensors import logical_shape, specs_of
 from builder.errors import InputError, VerificationError
@@ -75,6 +75,7 @@ class Verification:
 def verify_bundle(path: Path, listener: Listener) -> Verification:
     """Raises BundleError for a damaged bundle, VerificationError when a variant does not give its golden output."""
     with opened(path) as bundle:
+        refuse_edited(bundle.root)
         warm([backend_of(v.backend, variant=v.id).SPEC.running_server for v in bundle.manifest.variants])
         packaged = _by_package(path, bundle, listener)
         checks = tuple(
