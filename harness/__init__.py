@@ -9,6 +9,7 @@ Nothing here prints; everything raises the errors of `harness.errors`. Importing
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,17 +38,12 @@ def measure(
     A device or variant that fails is in the result with its reason. Raises UsageError and StoreError.
     """
     from harness.protocol import protocol_named
-    from harness.records.store import open_store
+    from harness.records.store import filled_store
     from harness.session.session import opened_bundle, run_session
 
     plan = protocol_named(protocol)
-    with opened_bundle(Path(bundle)) as opened:
-        kept = open_store(store, create=True) if store is not None else None
-        try:
-            return run_session(opened, devices, plan, kept)
-        finally:
-            if kept is not None:
-                kept.close()
+    with opened_bundle(Path(bundle)) as opened, filled_store(store) if store is not None else nullcontext() as kept:
+        return run_session(opened, devices, plan, kept)
 
 
 def compare(base: str, new: str | None = None) -> tuple[Comparison, ...]:

@@ -199,11 +199,17 @@ def protocol_named(name: str) -> Protocol:
 
 
 def _protocol_in(path: Path) -> Protocol:
+    if not path.exists():
+        raise UsageError(f"{path} does not exist; name a protocol ({', '.join(PROTOCOLS)}) or a .toml file.")
+    if not path.is_file():
+        raise UsageError(f"{path} is no file; name a protocol ({', '.join(PROTOCOLS)}) or a .toml file.")
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UsageError(f"{path} does not exist; name a protocol ({', '.join(PROTOCOLS)}) or a .toml file.") from error
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}); check its permissions.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not written in UTF-8 ({error.reason}); save it as UTF-8.") from error
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not TOML: {error}.") from error
     base = raw.pop("extends", None)
     if base is not None:

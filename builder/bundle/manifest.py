@@ -423,7 +423,9 @@ def parse_manifest(text: str, *, where: str) -> Manifest:
         raw = json.loads(text)
     except ValueError as error:
         raise BundleError(f"{where} is not JSON ({error}); rebuild the bundle with 'builder convert'.") from error
-    schema = raw.get("schema") if isinstance(raw, dict) else None
+    if not isinstance(raw, dict):
+        raise BundleError(f"{where} is not a JSON object; rebuild the bundle with 'builder convert'.")
+    schema = raw.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
         raise BundleError(f"{where} has schema {schema} but this edgebundle reads up to {SCHEMA}; upgrade edgebundle.")
     try:
@@ -431,6 +433,7 @@ def parse_manifest(text: str, *, where: str) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
+        why = ": ".join(filter(None, (field, first["msg"].removeprefix("Value error, "))))
         raise BundleError(
-            f"{where} is not a valid manifest: {field}: {first['msg']}; rebuild the bundle with 'builder convert'."
+            f"{where} is not a valid manifest: {why}; rebuild the bundle with 'builder convert'."
         ) from error

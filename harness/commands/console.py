@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from builder.command_line import print_file
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def write_findings(
 
     text = FORMS[args.format](title, findings)
     if args.output is None:
-        sys.stdout.write(text)
+        print_file(text)
         return
     write_file(Path(args.output), text, stores=stores)
     say(args, f"wrote {args.output}")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.analysis.verdict import judged
 from harness.errors import StoreError, UsageError
-from harness.records.run import Run, parse_run, torn
+from harness.records.run import Run, parse_run, refuse_utf_16, torn
 from harness.records.store import Store
 
 log = logging.getLogger(__name__)
@@ -80,9 +80,12 @@ def _texts(folder: Path, damaged: list[str]) -> Iterator[tuple[str, str]]:
         name = path.relative_to(folder).as_posix()
         try:
             if path.suffix == ".jsonl" and path.is_file():
+                refuse_utf_16(path)
                 yield name, path.read_text(encoding="utf-8", errors="surrogateescape")
             elif path.suffix == ".zip" and path.is_file():
                 yield from _members(name, path.read_bytes(), damaged)
+        except StoreError as error:
+            damaged.append(str(error).rstrip("."))
         except (OSError, *UNREADABLE) as error:
             damaged.append(f"{name} cannot be read ({error}); fetch it again")
 

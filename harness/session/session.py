@@ -12,7 +12,9 @@ from pathlib import Path
 
 from builder.bundle import Bundle, BundleError, opened
 from builder.process import kill_running, results_of
+from harness.analysis.grouping import by_time
 from harness.clock import Clock, WallClock
+from harness.devices import device_kind
 from harness.errors import UsageError
 from harness.protocol import Protocol
 from harness.records.delivery import delivering, send_leftovers
@@ -23,7 +25,6 @@ from harness.session.order import contenders
 from harness.session.outcome import SessionResult, Step, done
 
 log = logging.getLogger(__name__)
-HERE = ("host", "arm64", "replay")  # kinds that share this computer's processor: measured one after the other
 
 
 @contextmanager
@@ -113,7 +114,7 @@ def resumable(bundle: Bundle, protocol: Protocol, store: Store | None) -> list[R
     """The records of the last session of this bundle and protocol. Raises UsageError where there is none."""
     if store is None:
         raise UsageError("there is no store to resume a session from; name it with -o.")
-    every = list(store.runs())
+    every = by_time(store.runs())
     own = [
         run
         for run in every
@@ -135,7 +136,7 @@ def _lanes(devices: Iterable[str]) -> list[list[str]]:
     for name in dict.fromkeys(devices):
         kind, _, serial = name.partition(":")
         same = [lane for lane in lanes if serial and lane[0].partition(":")[2] == serial]
-        if kind in HERE:
+        if device_kind(kind).LOCAL:
             here.append(name)
         elif same:  # one phone, measured in shell mode and by its app
             same[0].append(name)

@@ -23,7 +23,9 @@ PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1"
 LIMIT_S = 600.0
 WIDTH = 120
 # Lines of one comment that begin with a word, after one that begins with a word or a list's mark; never SwiftPM's first line.
-_PARAGRAPH = re.compile(r"^(?P<mark> *///?) (?!swift-tools-version)\S.*(?:\n(?P=mark) (?![-*]|\d+\.)\S.*)*", re.MULTILINE)
+_PARAGRAPH = re.compile(
+    r"^(?P<mark> *///?) (?!swift-tools-version)\S.*(?:\n(?P=mark) (?![-*]|\d+\.)\S.*)*", re.MULTILINE
+)
 
 Formatted = dict[Path, str]
 

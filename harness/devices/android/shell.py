@@ -46,6 +46,7 @@ from harness.protocol import Pins
 from harness.records.run import Conditions, DeviceInfo, ProcessorUse, Reading, TextReading
 
 KIND = "android"
+LOCAL = False
 ABI = "arm64-v8a"
 NONE_CONNECTED = "no Android device is connected; connect one, allow USB debugging on it and check 'harness devices'"
 REMOTE = "/data/local/tmp/edgebundle-"

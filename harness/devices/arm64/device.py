@@ -22,6 +22,7 @@ from harness.errors import DeviceError, UsageError
 from harness.records.run import Conditions, DeviceInfo, Reading, TextReading
 
 KIND = "arm64"
+LOCAL = True
 LABEL = "QEMU: instruction counts, not a latency"
 NOT_TIMED = "emulated by QEMU, whose wall time is no latency"
 NO_HARDWARE = "an emulated processor has none"
@@ -35,7 +36,11 @@ def find() -> list[Found]:
     )
     return [
         Found(
-            kind=KIND, id=qemu.CPU, description=f"arm64 {qemu.CPU} emulated by QEMU (counts instructions)", state=state
+            kind=KIND,
+            id=qemu.CPU,
+            description=f"arm64 {qemu.CPU} emulated by QEMU (counts instructions)",
+            state=state,
+            alone=True,
         )
     ]
 
