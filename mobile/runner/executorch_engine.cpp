@@ -1,4 +1,5 @@
-// ExecuTorch: a .pte file's method `forward`, by the Module API, with the XNNPACK backend and the optimized and quantized kernels.
+// ExecuTorch: a .pte file's method `forward`, by the Module API, with the XNNPACK backend and the optimized and
+// quantized kernels.
 
 #include <executorch/extension/module/module.h>
 #include <executorch/extension/tensor/tensor.h>
@@ -25,7 +26,8 @@ using executorch::runtime::EValue;
 
 static void check(Error error, const char* what) {
     if (error != Error::Ok)
-        throw std::runtime_error(std::string("ExecuTorch cannot ") + what + " (error " + std::to_string(static_cast<int>(error)) + ")");
+        throw std::runtime_error(std::string("ExecuTorch cannot ") + what + " (error " +
+                                 std::to_string(static_cast<int>(error)) + ")");
 }
 
 static const char* dtype_name(ScalarType type) {
@@ -95,7 +97,9 @@ public:
         return tensors;
     }
 
-    void write_input(size_t index, const void* data) override { memcpy(data_[index].data(), data, data_[index].size()); }
+    void write_input(size_t index, const void* data) override {
+        memcpy(data_[index].data(), data, data_[index].size());
+    }
 
     void run() override {
         auto result = module_->execute("forward", values_);
