@@ -87,6 +87,39 @@ def build_parser() -> Parser:
     measure.add_argument(
         "--cluster", metavar="ADDRESS", help="measure on the workers of this Dask scheduler, see 'harness worker'"
     )
+    profile = command(
+        "profile",
+        "show the time of each layer of a bundle's variants",
+        "harness profile dist/bundle -d host -o profile.json",
+    )
+    profile.add_argument(
+        "bundle",
+        metavar="PACKAGE|BUNDLE",
+        help="as 'harness run' takes it, with the names of the layers in its manifest",
+    )
+    profile.add_argument(
+        "-d",
+        "--device",
+        action="append",
+        required=True,
+        metavar="KIND[:ID]",
+        help="host, arm64 or android; may be repeated",
+    )
+    profile.add_argument(
+        "--variant", action="append", default=[], metavar="ID", help="only this variant; may be repeated (default: all)"
+    )
+    profile.add_argument(
+        "--inferences", type=int, default=20, metavar="N", help="how many are profiled; times are medians (default: 20)"
+    )
+    profile.add_argument("--threads", type=int, default=1, metavar="N", help="of the runtime (default: 1)")
+    profile.add_argument(
+        "--damage",
+        metavar="FILE.json",
+        help="show each layer's damage too: what 'builder search -o' wrote beside its plan",
+    )
+    profile.add_argument(
+        "-o", "--output", metavar="FILE.json", help="keep it for 'harness report --profile' (default: only shown)"
+    )
     worker = command(
         "worker",
         "offer the devices of this machine to the sessions of a Dask scheduler",
@@ -141,6 +174,13 @@ def build_parser() -> Parser:
         choices=["html", "json", "markdown", "junit", "jsonl"],
         default="html",
         help="junit is for CI servers; jsonl exports all records",
+    )
+    report.add_argument(
+        "--profile",
+        action="append",
+        default=[],
+        metavar="FILE.json",
+        help="show the time of each layer too: what 'harness profile -o' wrote; may be repeated",
     )
     compare = command(
         "compare",

@@ -9,6 +9,7 @@ from harness.commands.check import check
 from harness.commands.compare import compare
 from harness.commands.devices import devices, pair
 from harness.commands.farm import farm
+from harness.commands.profile import profile
 from harness.commands.rank import rank
 from harness.commands.report import report, show
 from harness.commands.run import run
@@ -19,6 +20,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "devices": devices,
     "pair": pair,
     "run": run,
+    "profile": profile,
     "show": show,
     "check": check,
     "compare": compare,

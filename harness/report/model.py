@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.analysis.grouping import Group, by_time, device_label, groups
 from harness.analysis.session_verdict import SessionVerdict, session_verdict
+from harness.records.profile import Profile
 from harness.records.run import Run
 from harness.records.store import Store
 from harness.statistics import Level, Summary, level_of_rounds, level_of_summary, summarize
@@ -67,6 +68,10 @@ class Report:
 
     chapters: tuple[Chapter, ...]
     left_out: int
+    profiles: tuple[Profile, ...] = ()
+
+    def profiles_of(self, variant_sha256: str) -> tuple[Profile, ...]:
+        return tuple(profile for profile in self.profiles if profile.variant_sha256 == variant_sha256)
 
     @property
     def entries(self) -> tuple[Entry, ...]:

@@ -142,7 +142,7 @@ class Endurance:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A variant with its runs, which may be none; `precision` sums up the layer table."""
+    """A variant with its runs, which may be none; `precision` sums up the layer table, `layers` is the markup of their times."""
 
     id: str
     anchor: str
@@ -152,6 +152,7 @@ class Section:
     fallbacks: int
     cards: tuple[Card, ...]
     measured: int
+    layers: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,6 +56,7 @@ class RunnerResult(Line):
     inputs: tuple[RunnerTensor, ...]
     outputs: tuple[RunnerTensor, ...]
     latency_ns: tuple[Duration, ...]
+    profile: tuple[str, ...] = ()
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=lambda name: "schema" if name == "schema_" else name
@@ -81,13 +82,22 @@ def refusal(variant: Variant) -> str | None:
 
 
 def command(
-    *, model: str, inputs: list[str], output: str, threads: int, warmup: int, runs: int, folder: str = "."
+    *,
+    model: str,
+    inputs: list[str],
+    output: str,
+    threads: int,
+    warmup: int,
+    runs: int,
+    folder: str = ".",
+    profile: int = 0,
 ) -> list[str]:
-    """Words that start the runner of the bundle in `folder` through the bundle's own loader."""
+    """Words that start the runner of the bundle in `folder` through the bundle's own loader; `profile` inferences are profiled after the `runs`."""
     words = [f"{folder}/{LOADER}", "--library-path", folder, f"{folder}/{RUNNER}", "--model", model]
     for name in inputs:
         words += ["--input", name]
-    return [*words, "--output", output, "--threads", str(threads), "--warmup", str(warmup), "--runs", str(runs)]
+    words += ["--output", output, "--threads", str(threads), "--warmup", str(warmup), "--runs", str(runs)]
+    return [*words, "--profile", str(profile)] if profile else words
 
 
 def write_inputs(folder: Path, variant: Variant, inputs: Tensors) -> list[str]:
