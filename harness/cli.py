@@ -82,6 +82,11 @@ def build_parser() -> Parser:
         "--variant", action="append", default=[], metavar="ID", help="only this variant; may be repeated (default: all)"
     )
     measure.add_argument(
+        "--threads",
+        metavar="N[,N...]",
+        help="measure each variant with so many threads in turns, e.g. 1,2,4 (default: the protocol's)",
+    )
+    measure.add_argument(
         "--resume", action="store_true", help="go on with the last session of this bundle and protocol in the store"
     )
     measure.add_argument(

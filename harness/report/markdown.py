@@ -31,7 +31,7 @@ def _chapter(chapter: Chapter) -> str:
 def _row(entry: Entry) -> str:
     run, summary, level = entry.run, entry.summary, entry.level
     cells = (
-        run.variant,
+        entry.name,
         device_label(run) + (f" ({run.simulated})" if run.simulated else ""),
         size(run.variant_bytes),
         decibel(entry.variant.quality.psnr_db_worst) if entry.variant else DASH,

@@ -110,6 +110,7 @@ class DeviceTable:
     plot: str | None
     over_rounds: bool
     history: str | None
+    sweep: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

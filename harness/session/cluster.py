@@ -52,6 +52,7 @@ def run_on_cluster(
     *,
     resume: bool = False,
     variants: Sequence[str] = (),
+    threads: Sequence[int] = (),
 ) -> SessionResult:
     """As `run_session`, on the workers of a Dask scheduler.
 
@@ -86,7 +87,16 @@ def run_on_cluster(
             )
             tasks = {
                 client.submit(
-                    *(beside.measure_on, archive, device, protocol, session_id, done(earlier), tuple(variants)),
+                    *(
+                        beside.measure_on,
+                        archive,
+                        device,
+                        protocol,
+                        session_id,
+                        done(earlier),
+                        tuple(variants),
+                        tuple(threads),
+                    ),
                     resources={device: 1},
                     pure=False,
                 ): device

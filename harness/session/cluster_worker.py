@@ -46,6 +46,7 @@ def measure_on(
     session: str,
     measured: frozenset[Place],
     variants: tuple[str, ...] = (),
+    threads: tuple[int, ...] = (),
 ) -> Answer:
     """A session with a zipped bundle on one device of this machine; what an earlier worker measured for it here is not made again."""
     outbox = Outbox(_folder(session) / hashlib.sha256(device.encode()).hexdigest()[:20])
@@ -58,7 +59,7 @@ def measure_on(
             path.write_bytes(archive)
             with opened(path) as bundle:
                 result = measure_devices(
-                    contenders(bundle, None, variants),
+                    contenders(bundle, None, variants, threads),
                     [device],
                     protocol,
                     _Appending(outbox),

@@ -31,7 +31,7 @@ from harness.records.delivery import delivering, send_leftovers
 from harness.records.run import DeviceInfo, Run
 from harness.records.store import Store
 from harness.session.decided import undecided
-from harness.session.measurement import Keeps, Turn, measure_variant
+from harness.session.measurement import Keeps, Turn, measure_variant, threads_of
 from harness.session.order import Contender, contenders, turns
 
 log = logging.getLogger(__name__)
@@ -43,8 +43,8 @@ BACKOFF_S = (
 STARTING_S = (60.0, 90.0)  # after those, for one that was there in this session: a phone that restarts takes minutes
 
 
-# of a run in its session: kind and id of the device, variant, round, and whether it is of the baseline
-Place = tuple[str, str, str, int, bool]
+# of a run in its session: kind and id of the device, variant, threads, round, and whether it is of the baseline
+Place = tuple[str, str, str, int, int, bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,10 +105,11 @@ def run_session(
     clock: Clock | None = None,
     baseline: Bundle | None = None,
     variants: Sequence[str] = (),
+    threads: Sequence[int] = (),
 ) -> SessionResult:
     """Measure all variants of a bundle on each device (`KIND` or `KIND:ID`), phones side by side; with `baseline` each beside the same
     variant of that build, in turns, which is the comparison that nothing between two sessions can disturb. `variants`: the ids of those that
-    are measured, all where it is empty.
+    are measured, all where it is empty. `threads`: each with so many, in turns, in place of the protocol's.
 
     A device that fails is in the result with its reason and the others go on; only bad usage ends the session (UsageError). A record is on
     this computer's disk before the next measurement starts, and sent on to the store meanwhile; a store that does not take or give back all
@@ -119,7 +120,7 @@ def run_session(
             raise UsageError(
                 "the bundle has no golden to measure on and to check against; rebuild it with 'builder convert'."
             )
-    entries = contenders(bundle, baseline, variants)
+    entries = contenders(bundle, baseline, variants, threads)
     if store is not None and (sent := send_leftovers(store)):
         log.warning("%d records of earlier sessions that had not reached %s are in it now", sent, store.name)
     earlier = resumable(bundle, protocol, store) if resume else []
@@ -135,7 +136,9 @@ def run_session(
 
 def done(runs: Iterable[Run]) -> frozenset[Place]:
     """What a session that is gone on with has measured."""
-    return frozenset((run.device.kind, run.device.id, run.variant, run.round or 0, run.baseline) for run in runs)
+    return frozenset(
+        (run.device.kind, run.device.id, run.variant, run.threads, run.round or 0, run.baseline) for run in runs
+    )
 
 
 def measure_devices(
@@ -261,6 +264,7 @@ class _Session:
                                 start_c=start_c[0],
                                 seed=self.seed,
                                 baseline=entry.baseline,
+                                threads=entry.threads,
                             ),
                             runs,
                             skipped,
@@ -298,11 +302,11 @@ class _Session:
         if plan.decide is None or not runs or runs[-1].metric != "latency":
             return []
         open_ = undecided(runs, plan.decide)
-        again = [entry for entry in self.entries if entry.variant.id in open_]
+        again = [entry for entry in self.entries if (entry.variant.id, entry.threads or plan.threads) in open_]
         if not again:
             return []
         if last + 1 >= plan.max_rounds:
-            variant, why = next(iter(open_.items()))
+            (variant, _), why = next(iter(open_.items()))
             log.warning(
                 "%s: %g %% cannot be decided for %d variants after %d rounds, the limit; the first, %s: %s",
                 *(name, plan.decide * 100, len(open_), last + 1, variant, why),
@@ -314,11 +318,14 @@ class _Session:
         self, device: Device, name: str, entry: Contender, turn: Turn, runs: list[Run], skipped: list[Skipped]
     ) -> None:
         """One measurement, unless the device cannot, has failed on this variant before, or the store has it. Raises DeviceLost."""
-        if (device.info.kind, device.info.id, entry.variant.id, turn.round, turn.baseline) in self.done:
+        threads = threads_of(device, self.protocol, entry.threads)
+        if (device.info.kind, device.info.id, entry.variant.id, threads, turn.round, turn.baseline) in self.done:
             return
         if any(known.variant == entry.name for known in skipped):
             return
         reason = device.unsupported(entry.variant)
+        if reason is None and entry.threads not in (None, threads):
+            reason = "it counts instructions, and only those of one thread repeat"
         if reason is not None:
             skipped.append(Skipped(device=name, variant=entry.name, reason=reason))
             return
