@@ -18,7 +18,7 @@ from harness.release import version
 if TYPE_CHECKING:
     from harness.analysis.comparison import Comparison
     from harness.devices.base import Device
-    from harness.session.session import SessionResult
+    from harness.session.outcome import SessionResult
 
 __all__ = ["compare", "measure", "open_device", "version"]
 
@@ -47,10 +47,10 @@ def measure(
 
 
 def compare(base: str, new: str | None = None) -> tuple[Comparison, ...]:
-    """Last measurements of two stores (path or URL) against one another; of one store, the two builds that its newest sessions measured in
-    turns, else its variants against the first.
+    """Compare the last measurements of two stores, each a path or a URL.
 
-    Raises UsageError and StoreError.
+    Of one store it compares the two builds that its newest sessions measured in turns, else its variants against the first. Raises
+    UsageError and StoreError.
     """
     from harness.analysis.comparison import compare_builds, compare_runs, compare_variants
     from harness.records.store import stored_runs

@@ -23,6 +23,7 @@ class Bundle:
     """An opened bundle directory whose manifest was read and whose files were checked against it."""
 
     def __init__(self, root: Path, manifest: Manifest) -> None:
+        """Take what `Bundle.open` has read and checked."""
         self.root = root
         self.manifest = manifest
 
@@ -38,9 +39,11 @@ class Bundle:
         return file_sha256(self.root / MANIFEST)
 
     def path(self, inside: str) -> Path:
+        """Where a file that the manifest names lies."""
         return self.root / inside
 
     def variant(self, variant_id: str) -> Variant:
+        """The variant with this id. Raises BundleError that names those there are."""
         for variant in self.manifest.variants:
             if variant.id == variant_id:
                 return variant

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from harness.records.run import Run
     from harness.report.findings import Finding
-    from harness.session.session import Step
+    from harness.session.outcome import Step
 
 SQLITE = b"SQLite format 3\0"  # how such a file begins (sqlite.org/fileformat.html)
 WIDE = 160  # columns where there is no terminal to ask: a log should not fold its tables

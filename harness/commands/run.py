@@ -15,7 +15,7 @@ from harness.errors import DeviceError, MeasurementError, MissingToolError, Usag
 
 if TYPE_CHECKING:
     from harness.records.run import Run
-    from harness.session.session import SessionResult
+    from harness.session.outcome import SessionResult
 
 NUMBER, MOST_THREADS = re.compile("[0-9]{1,3}", re.ASCII), 64
 

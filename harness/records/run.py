@@ -105,12 +105,12 @@ class DeviceInfo(Frozen):
 class Conditions(Frozen):
     """State of the device at one moment. Temperatures in degrees Celsius, clocks in MHz by CPU, battery in percent.
 
-    `temperature_c` is the skin's, else the battery's, as `temperature_of` says; `die_c` is that of the hottest processor, where it is told.
+    `temperature_c` is the skin's, else the battery's, as `temperature_of` says; `die_c` is that of the hottest processor, where it is known.
     `clocks_mhz` is what each CPU runs at, `clock_limits_mhz` the highest that it may take now: throttling lowers it.
-    `battery_v` and `battery_a` are what the fuel gauge tells, the sign of the current as the vendor gives it. `thermal_headroom` is 1.0
-    where severe throttling begins; `screen` and `airplane_mode` are `on` or `off`; `background_load` is how much of all processors was in
-    use while nothing was measured, in percent, `load_average` how many programs ran or wanted to over the last minute.
-    `pins` is what the harness holds still on the device, or why the device refused to. `probes` is what further probes told, by their names.
+    `battery_v` and `battery_a` are what the fuel gauge reports, the sign of the current as the vendor gives it. `thermal_headroom` is 1.0
+    where severe throttling begins. `screen` and `airplane_mode` are `on` or `off`. `background_load` is how much of all processors was in
+    use while nothing was measured, in percent. `load_average` is how many programs ran or wanted to over the last minute.
+    `pins` is what the harness holds still on the device, or why the device refused to. `probes` is what further probes read, by their names.
     """
 
     temperature_c: Reading
@@ -191,7 +191,7 @@ class GoldenResult(Frozen):
 
 class ProtocolInfo(Frozen):
     """The protocol that was followed, in numbers. With `duration_s` inferences followed one another for that long. `sha256` is that of all
-    that it says, which tells two of one name apart. `rounds` is how many runs of each variant the session wanted,
+    that it says: two protocols of one name may differ. `rounds` is how many runs of each variant the session wanted,
     `seed` that of the order in which they took turns."""
 
     name: str
@@ -217,7 +217,7 @@ class Run(Frozen):
     `session` names the session that measured it and `round` its turn there: a session measures each variant once a round, so
     runs of one round are neighbours in time. `baseline`: it is of the older build of two that a session measured in turns. `warm_up` is how many inferences were made before those that are counted. `input_sha256` is the hash of what was put in. `compile_ns` is what a runtime that
     compiles a model for its device (Core ML) takes before loading it, `op_devices` where it plans each op.
-    `processor_use` is None for a device that does not tell its processors' counters.
+    `processor_use` is null for a device that does not report its processors' counters.
     """
 
     schema_: Literal[2] = Field(default=2, alias="schema")

@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Tolerated(BaseModel):
-    """Shares of a variant's runs in one session, 0 to 1, `wrong` to 0.5. What is tolerated is left out of every figure, and told by its count.
+    """Shares of a variant's runs in one session, 0 to 1, `wrong` to 0.5. What is tolerated is left out of every figure, and its count is printed.
 
-    `wrong`: the golden failed, or another delegate executed. `throttled`: the device told a thermal status. `poor`: anything else that
+    `wrong`: the golden failed, or another delegate executed. `throttled`: the device reported a thermal status. `poor`: anything else that
     makes a run no measurement or a weak one. One of five rounds may be poor: the test for a steady series alone errs once in a hundred.
     """
 

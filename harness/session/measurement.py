@@ -26,6 +26,7 @@ from harness.records.pictures import Picture, pictures_of
 from harness.records.run import Conditions, GoldenResult, ProtocolInfo, Run, Sample
 from harness.records.verdict import Verdict
 from harness.session.conditions import wait_for
+from harness.session.order import Contender
 from harness.statistics import summarize
 from harness.statistics.warmup import warmup_length
 
@@ -45,14 +46,13 @@ class Keeps(typing.Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Turn:
     """Whose turn it is: `session` and `round`, the temperature at the start of the session (None where it is unknown), the seed of the order,
-    whether it is of the build that the other one is held against, and its threads in a sweep over them."""
+    and whether it is of the build that the other one is held against."""
 
     session: str
     round: int
     start_c: float | None
     seed: int = 0
     baseline: bool = False
-    threads: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,16 +66,17 @@ class Timed:
 
 
 def measure_variant(
-    bundle: Bundle, variant: Variant, device: Device, protocol: Protocol, store: Keeps | None, turn: Turn, clock: Clock
+    entry: Contender, device: Device, protocol: Protocol, store: Keeps | None, turn: Turn, clock: Clock
 ) -> Run:
     """One run, appended to the store. Raises DeviceError, MissingToolError, and MeasurementError for conditions that do not come."""
+    bundle, variant = entry.bundle, entry.variant
     plan = protocol.counting() if device.metric == "instructions" else protocol
     golden = golden_of(bundle, variant)
     request = Request(
         artifact=bundle.path(variant.file),
         variant=variant,
         inputs=golden_inputs(bundle, golden, variant),
-        threads=threads_of(device, protocol, turn.threads),
+        threads=threads_of(device, protocol, entry),
         warmup=plan.warmup,
         runs=plan.runs,
         timeout_s=plan.timeout_s,
@@ -164,11 +165,11 @@ def measure_variant(
     return run
 
 
-def threads_of(device: Device, protocol: Protocol, swept: int | None) -> int:
+def threads_of(device: Device, protocol: Protocol, entry: Contender) -> int:
     """A device that counts instructions does so on one thread; others take the sweep's, else the protocol's."""
     if device.metric == "instructions":
         return protocol.counting().threads
-    return protocol.threads if swept is None else swept
+    return protocol.threads if entry.threads is None else entry.threads
 
 
 def awake(device: Device, wanted: Wanted) -> Conditions:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -16,27 +16,32 @@ from harness.errors import DeviceError, MissingToolError, UsageError
 from harness.records.profile import Profile
 from harness.session.measurement import golden_inputs, golden_of
 from harness.session.order import contenders
-from harness.session.session import Skipped, Step
+from harness.session.outcome import Skipped, Step
 
 TIMEOUT_S = 600.0
 EMULATED = "emulated: shares of the emulator's time, not a latency"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is profiled: how many inferences on how many threads, of which variants (all where it is empty), and what is known of layers."""
+
+    inferences: int
+    threads: int
+    variants: tuple[str, ...] = ()
+    damage: Mapping[str, Damage] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProfileResult:
+    """What was profiled, and what was not, each with its reason."""
+
     profiles: tuple[Profile, ...]
     skipped: tuple[Skipped, ...]
 
 
 def profile_variants(
-    bundle: Bundle,
-    devices: Iterable[str],
-    *,
-    inferences: int,
-    threads: int,
-    variants: Sequence[str] = (),
-    damage: Mapping[str, Damage] | None = None,
-    on_step: Callable[[Step], None] = lambda step: None,
+    bundle: Bundle, devices: Iterable[str], asked: Asked, on_step: Callable[[Step], None] = lambda step: None
 ) -> ProfileResult:
     """Time by layer of each variant on each device, one after the other. A device that fails is in the result with its reason.
 
@@ -44,7 +49,7 @@ def profile_variants(
     """
     if not bundle.manifest.goldens:
         raise UsageError("the bundle has no golden to run; rebuild it with 'builder convert'.")
-    chosen = [entry.variant for entry in contenders(bundle, None, variants)]
+    chosen = [entry.variant for entry in contenders(bundle, None, asked.variants)]
     profiles: list[Profile] = []
     skipped: list[Skipped] = []
     for name in dict.fromkeys(devices):
@@ -56,7 +61,7 @@ def profile_variants(
                     if reason is not None:
                         skipped.append(Skipped(device=name, variant=variant.id, reason=reason))
                         continue
-                    profiles.append(_profile(bundle, variant, device, name, inferences, threads, damage or {}))
+                    profiles.append(_profile(bundle, variant, device, name, asked))
         except (DeviceError, MissingToolError) as error:
             skipped.append(Skipped(device=name, variant="all variants", reason=str(error), exit_code=error.exit_code))
     return ProfileResult(profiles=tuple(profiles), skipped=tuple(skipped))
@@ -68,28 +73,20 @@ def _refusal(device: Device, variant: Variant) -> str | None:
     return device.unsupported(variant)
 
 
-def _profile(
-    bundle: Bundle,
-    variant: Variant,
-    device: Device,
-    name: str,
-    inferences: int,
-    threads: int,
-    damage: Mapping[str, Damage],
-) -> Profile:
+def _profile(bundle: Bundle, variant: Variant, device: Device, name: str, asked: Asked) -> Profile:
     assert isinstance(device, Profiling)  # _refusal has asked
-    threads = 1 if device.metric == "instructions" else threads
+    threads = 1 if device.metric == "instructions" else asked.threads
     request = Request(
         artifact=bundle.path(variant.file),
         variant=variant,
         inputs=golden_inputs(bundle, golden_of(bundle, variant), variant),
         threads=threads,
         warmup=1,
-        runs=inferences,
+        runs=asked.inferences,
         timeout_s=TIMEOUT_S,
     )
     found = device.profile(request)
-    rows, unnamed = by_layer(found.operators, variant, damage)
+    rows, unnamed = by_layer(found.operators, variant, asked.damage)
     return Profile(
         variant=variant.id,
         variant_sha256=variant.sha256,
@@ -98,7 +95,7 @@ def _profile(
         runtime=found.runtime,
         runtime_version=found.runtime_version,
         threads=threads,
-        inferences=inferences,
+        inferences=asked.inferences,
         total_ns=sum(row.ns for row in rows),
         operators=rows,
         unnamed=unnamed,

@@ -219,15 +219,8 @@ class Android:
     def _run(
         self, folder: str, model: str, inputs: list[str], request: Request, profile: int = 0
     ) -> tuple[RunnerResult, ProcessorUse]:
-        start = command(
-            model=f"{folder}/{model}",  # with the folder's name, by which it is found when it outlives its shell
-            inputs=inputs,
-            output="output",
-            threads=request.threads,
-            warmup=request.warmup,
-            runs=request.runs,
-            profile=profile,
-        )
+        # The model with the folder's name, by which it is found when it outlives its shell.
+        start = command(request, model=f"{folder}/{model}", inputs=inputs, output="output", profile=profile)
         cluster = cluster_of(self._adb, request.cores) if request.cores is not None else None
         if cluster is not None:
             start = ["taskset", cluster.mask, *start]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -101,13 +102,11 @@ class Arm64:
             folder = Path(name)
             inputs = [str(folder / file) for file in write_inputs(folder, variant, request.inputs)]
             words = command(
+                request,
                 folder=str(runner.folder),
                 model=str(request.artifact.resolve()),
                 inputs=inputs,
                 output=str(folder / "output"),
-                threads=1,
-                warmup=request.warmup,
-                runs=request.runs,
             )
             done = self._run([*words, "--mark"], request)
             result = parse_result(done.stdout, where=KIND)
@@ -137,13 +136,11 @@ class Arm64:
         with tempfile.TemporaryDirectory(prefix="edgebundle-arm64-") as name:
             folder = Path(name)
             words = command(
+                replace(request, warmup=1, runs=1),
                 folder=str(runner.folder),
                 model=str(request.artifact.resolve()),
                 inputs=[str(folder / file) for file in write_inputs(folder, variant, request.inputs)],
                 output=str(folder / "output"),
-                threads=1,
-                warmup=1,
-                runs=1,
                 profile=request.runs,
             )
             result = parse_result(self._run(words, request, count=False).stdout, where=KIND)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from builder.bundle import Variant
 from builder.bundle.tensors import from_artifact, to_artifact
+from harness.devices.base import Request
 from harness.devices.runner.binaries import LOADER, RUNNER, RUNTIMES
 from harness.devices.runner.failure import why_no_result
 from harness.errors import DeviceError
@@ -82,22 +83,15 @@ def refusal(variant: Variant) -> str | None:
 
 
 def command(
-    *,
-    model: str,
-    inputs: list[str],
-    output: str,
-    threads: int,
-    warmup: int,
-    runs: int,
-    folder: str = ".",
-    profile: int = 0,
+    request: Request, *, model: str, inputs: list[str], output: str, folder: str = ".", profile: int = 0
 ) -> list[str]:
-    """Words that start the runner of the bundle in `folder` through the bundle's own loader; `profile` inferences are profiled after the `runs`."""
+    """Words that start the runner of the bundle in `folder` through the bundle's own loader; `profile` inferences are profiled after the rest."""
     words = [f"{folder}/{LOADER}", "--library-path", folder, f"{folder}/{RUNNER}", "--model", model]
     for name in inputs:
         words += ["--input", name]
-    words += ["--output", output, "--threads", str(threads), "--warmup", str(warmup), "--runs", str(runs)]
-    return [*words, "--profile", str(profile)] if profile else words
+    counts = {"threads": request.threads, "warmup": request.warmup, "runs": request.runs}
+    counts |= {"profile": profile} if profile else {}
+    return [*words, "--output", output, *(word for name, count in counts.items() for word in (f"--{name}", str(count)))]
 
 
 def write_inputs(folder: Path, variant: Variant, inputs: Tensors) -> list[str]:

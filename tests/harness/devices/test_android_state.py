@@ -14,7 +14,8 @@ from harness.probes import all_probes
 from harness.probes.probe import answers
 from harness.protocol import PROTOCOLS, Protocol, Wanted
 from harness.records.run import Run
-from harness.session.session import SessionResult, opened_bundle, run_session
+from harness.session.outcome import SessionResult
+from harness.session.session import opened_bundle, run_session
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.harness.devices.conftest import request_for
 from tests.harness.session.test_protocols import VirtualClock

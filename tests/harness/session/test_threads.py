@@ -12,7 +12,7 @@ from harness.analysis.grouping import groups, variant_labels
 from harness.cli import main
 from harness.records.store import open_store, stored_runs
 from harness.session.order import contenders, turns
-from harness.session.session import done
+from harness.session.outcome import done
 from tests.harness.runs import make_run, noisy
 
 
