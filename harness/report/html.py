@@ -9,6 +9,7 @@ from harness.report import text
 from harness.report.cards import card
 from harness.report.devices import device_table
 from harness.report.endurance import endurance
+from harness.report.matrix import matrix_of
 from harness.report.model import Chapter, Entry, Report
 from harness.report.profile import profile_html
 from harness.report.view import Fact, Gallery, Page, Section
@@ -60,6 +61,7 @@ def _page(report: Report, chapter: Chapter, index: int, gallery: Gallery) -> Pag
         else "",
         when=text.moments(first.started_at, last.started_at),
         counts=grades(chapter.entries),
+        matrix=matrix_of(chapter.entries, {device: f"m{index}-d{number}" for number, device in enumerate(by_device)}),
         devices=tuple(
             device_table(device, entries, chapter.history.get(device, {}), f"m{index}-d{number}", shown)
             for number, (device, every) in enumerate(by_device.items())

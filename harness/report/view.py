@@ -157,6 +157,35 @@ class Section:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A variant on a device: its time, how many times the reference's that is, and its grade (`none`: not measured)."""
+
+    time: str
+    factor: str
+    grade: str
+    fastest: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixRow:
+    """A device, with a cell for each variant."""
+
+    device: str
+    anchor: str
+    simulated: str | None
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matrix:
+    """Devices by variants; factors are against `reference` on the same device."""
+
+    reference: str
+    variants: tuple[str, ...]
+    rows: tuple[MatrixRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Page:
     """A chapter of the report, ready for the template."""
 
@@ -165,6 +194,7 @@ class Page:
     input_text: str
     when: str
     counts: dict[str, int]
+    matrix: Matrix | None
     devices: tuple[DeviceTable, ...]
     endurance: tuple[Endurance, ...]
     sections: tuple[Section, ...]
