@@ -234,6 +234,15 @@ def _add_judging(parser: Parser) -> None:
 
 def _add_using(parser: Parser) -> None:
     """What is done with a store."""
+    bisect = parser.verb(
+        "bisect", "show which build made a variant slower", example="harness bisect runs.sqlite --max-regression 5%"
+    )
+    bisect.add_argument(
+        "runs", metavar="RUNS", help="runs of several builds, as 'harness run -o' wrote them into one store"
+    )
+    bisect.add_argument(
+        "--max-regression", default="5%", metavar="PERCENT", help="the slow-down that is none (default: 5%%)"
+    )
     rank = parser.verb(
         "rank",
         "write the order of variants that phones measured into a bundle, so that apps take the fastest on such phones",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from harness.commands.bisect import bisect
 from harness.commands.check import check
 from harness.commands.compare import compare
 from harness.commands.devices import devices, pair
@@ -24,6 +25,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "show": show,
     "check": check,
     "compare": compare,
+    "bisect": bisect,
     "report": report,
     "worker": worker,
     "farm": farm,
