@@ -1,6 +1,6 @@
-#include <cstdio>
-
 #include "json.h"
+
+#include <cstdio>
 
 std::string json_text(const std::string& text) {
     std::string line = "\"";
