@@ -1,7 +1,7 @@
-#include "options.h"
-
 #include <cerrno>
 #include <cstdlib>
+
+#include "options.h"
 
 static int number(const std::string& option, const std::string& text, int low, int high) {
     char* end = nullptr;
