@@ -36,6 +36,7 @@ from builder.legalize.rewrites import (
     splits,
     transposed_convolution,
     transposed_forms,
+    unfolding,
     volume_sampling,
 )
 from builder.legalize.rewriting import Rewrite
@@ -48,6 +49,7 @@ REWRITES: dict[str, Rewrite] = {
     "products": products,
     "pooling": pooling,
     "transposed_forms": transposed_forms,
+    "unfolding": unfolding,
     "volume_sampling": volume_sampling,
     "half_precision": half_precision,
     "grid_sampling": grid_sampling,

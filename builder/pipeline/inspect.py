@@ -24,7 +24,7 @@ PACKAGES = (".apk", ".aab", ".aar", ".ipa")
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """What was found. `layers` (and norms) for a model, `stored`, `coverage` and `predicted` for an artifact, `manifest` for a bundle or package,
+    """What was found. `layers` (norms and products too) for a model, `stored`, `coverage` and `predicted` for an artifact, `manifest` for a bundle or package,
     `findings` of the audit for a package."""
 
     kind: Literal["model", "artifact", "bundle", "package"]
@@ -59,7 +59,7 @@ def inspect_path(path: Path, listener: Listener) -> Inspection:
     project = open_project(path)
     source = export_source(project, listener)
     weights = project.folder / (project.config.model.checkpoint or project.config.model.source)
-    return Inspection(kind="model", path=str(path), bytes=weights.stat().st_size, layers=source.result.layers.rows)
+    return Inspection(kind="model", path=str(path), bytes=weights.stat().st_size, layers=source.result.layers.all_rows)
 
 
 def _artifact(path: Path, name: str) -> Inspection:
@@ -101,4 +101,4 @@ def _pt2_layers(path: Path) -> tuple[Layer, ...]:
     from builder.sources.exported import refuse_code
 
     refuse_code(path)
-    return layer_table(fold_batch_norms(torch.export.load(path))).rows
+    return layer_table(fold_batch_norms(torch.export.load(path))).all_rows

@@ -9,11 +9,12 @@ from threading import Event
 
 from builder.backends import BACKENDS
 from builder.backends.support import SupportedPlan, check_support
-from builder.bundle import file_sha256
+from builder.bundle import LayerPrecision, file_sha256
 from builder.errors import DataError, MissingToolError, VerificationError
 from builder.legalize.for_variant import check_rewrites, chosen
 from builder.precision.plan import resolve
 from builder.precision.ranges import CalibrationSettings
+from builder.precision.scheme import SCHEMES
 from builder.project.config import VariantSection
 from builder.project.project import Project
 from builder.steps.listener import Listener
@@ -23,6 +24,8 @@ from builder.storage.cache import content_key, versions
 from builder.storage.environments import ONNX2TF, python_of
 from builder.workers.messages import PerceptualRequest, SharedKeys, VariantJob, VariantResult
 from builder.workers.supervisor import RunJob, run_job
+
+NAMED = 5  # of the layers that stay floats; a sentence has to end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +91,12 @@ def lower_variant(
     if section.route == "onnx2tf" and (project.fresh.wanted or not step.is_kept):
         python_of(ONNX2TF, listener.warn)
     result = run_step(step, project, listener, stop, run)
+    if section.require_proven and result.unproven is not None:
+        raise VerificationError(
+            f"variant {section.name!r} has require_proven = true but stays unproven here: {result.unproven.rstrip('.')}; "
+            "or remove require_proven."
+        )
+    _tell_floats(section, result, listener)
     for row in result.legalized:
         if not row.places:
             listener.warn(
@@ -95,6 +104,25 @@ def lower_variant(
                 "what the delegate leaves for it stands in the coverage"
             )
     return VariantStep(section=section, folder=step.folder, key=step.key, result=result)
+
+
+def _tell_floats(section: VariantSection, result: VariantResult, listener: Listener) -> None:
+    """Layers that were asked for in integers and are floats in the file, a warning for each reason; the manifest has them all."""
+    floats = [
+        row
+        for row in result.layers
+        if SCHEMES[row.requested].has_integers and SCHEMES[row.realised].mode == "float" and row.fallback
+    ]
+    by_reason: dict[str, list[LayerPrecision]] = {}
+    for row in floats:
+        by_reason.setdefault(str(row.fallback).replace(repr(row.layer), "it"), []).append(row)
+    for reason, rows in by_reason.items():
+        names = ", ".join(repr(row.layer) for row in rows[:NAMED]) + (
+            f" and {len(rows) - NAMED} more" if rows[NAMED:] else ""
+        )
+        listener.warn(
+            f"variant {section.name!r}: {names} stays {rows[0].realised}, {rows[0].requested} was asked for: {reason.rstrip('.')}"
+        )
 
 
 def variant_step(

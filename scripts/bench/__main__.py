@@ -33,6 +33,8 @@ TOPICS = (
     "over_adb",
     "faults",
     "fleet",
+    "papers",
+    "culprits",
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from builder.bundle import TensorSpec
 
@@ -59,7 +60,9 @@ def scale_layers(network: nn.Module, samples: tuple[Tensor, ...]) -> None:
             return output
         seen.add(module)
         factor = 1.0 / max(float(output.std()), 1e-3)
-        module.weight.data.mul_(factor)
+        # Under weight norm the length is stored beside the direction.
+        stored = module.parametrizations.weight.original0 if is_parametrized(module) else module.weight
+        stored.data.mul_(factor)
         if module.bias is not None:
             module.bias.data.mul_(factor)
         return output * factor

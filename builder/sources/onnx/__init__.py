@@ -66,9 +66,10 @@ def load(path: Path, config: Config) -> Loaded:
         from builder.quality.parity import agree, torch_run
         from builder.quality.parity import gate as gate_outputs
         from builder.sources.onnx.gate import gate_steps
-        from builder.sources.onnx.runtime import jittered, runtime_name
+        from builder.sources.onnx.runtime import jittered, rounded, runtime_name
 
         input_specs = tuple(specs)
+        samples = (rounded(each, inputs) for each in samples)
         runs = torch_run(program.module(), input_specs, output_specs)
         if not imported.quantized:
             return gate_outputs(reference, runs, samples, output_specs, runtime=runtime_name(), where=path.name)

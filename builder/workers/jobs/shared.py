@@ -126,7 +126,13 @@ def culprit_named(job: VariantJob, model: Model, folder: Path) -> Iterator[None]
         if job.route != VariantJob.model_fields["route"].default:
             raise  # the operator is looked for with litert-torch
         stage(folder, "look for the operator that does not convert")
-        found = name_culprit(model.program, lambda alone: lower_alone(job, alone, folder))
+        floats = all(choice.scheme.name == "fp32" for choice in job.plan.plan.choices.values())
+        found = name_culprit(
+            model.program,
+            lambda alone: lower_alone(job, alone, folder),
+            str(error),
+            floats=floats or job.backend == "tflite",
+        )
         if found is None:
             raise
         raise ConversionError(f"{str(error).rstrip('.')}: {found}.") from error

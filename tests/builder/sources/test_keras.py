@@ -81,12 +81,22 @@ SINGLE: dict[str, Callable[[], Any]] = {
     "relu threshold (island)": lambda: L.ReLU(threshold=0.3),
     "prelu shared": lambda: L.PReLU(shared_axes=[1, 2], alpha_initializer="random_normal"),
     "prelu by element (island)": lambda: L.PReLU(alpha_initializer="random_normal"),
-    "layer norm (island)": lambda: L.LayerNormalization(),
+    "layer norm": lambda: L.LayerNormalization(),
+    "normalization": lambda: L.Normalization(
+        mean=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], variance=[0.04, 0.05, 0.06, 0.07, 0.08, 0.0]
+    ),
+    "normalization back": lambda: L.Normalization(mean=0.4, variance=0.09, invert=True),
+    "resizing": lambda: L.Resizing(7, 20),
+    "resizing nearest (island)": lambda: L.Resizing(24, 9, interpolation="nearest"),
+    "center crop": lambda: L.CenterCrop(7, 6),
+    "random flip": lambda: L.RandomFlip(),
+    "random rotation": lambda: L.RandomRotation(0.2),
     "upsampling nearest": lambda: L.UpSampling2D((2, 3)),
     "upsampling bicubic (island)": lambda: L.UpSampling2D(2, interpolation="bicubic"),
     "padding": lambda: L.ZeroPadding2D(((1, 2), (0, 3))),
     "cropping": lambda: L.Cropping2D(((1, 2), (0, 3))),
     "rescaling": lambda: L.Rescaling(1 / 127.5, offset=-1),
+    "rescaling by channel": lambda: L.Rescaling([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], offset=[0.5] * 6),
     "max pool": lambda: L.MaxPooling2D(3, strides=2),
     "max pool same odd (island)": lambda: L.MaxPooling2D(2, padding="same"),
     "average pool same odd (island)": lambda: L.AveragePooling2D(3, strides=2, padding="same"),
@@ -96,7 +106,7 @@ SINGLE: dict[str, Callable[[], Any]] = {
     "dropout": lambda: L.Dropout(0.5),
     "softmax (island)": lambda: L.Softmax(),
     "hard swish": lambda: L.Activation("hard_swish"),
-    "dense on pictures (island)": lambda: L.Dense(5, activation="tanh"),
+    "dense on pictures": lambda: L.Dense(5, activation="tanh"),
     "elu": lambda: L.ELU(),
 }
 
