@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 _XNNPACK_PTE = (
     "scalars",
+    "matrix_resizing",
     "padding_merge",
     "reflection_padding",
     "replication_padding",
@@ -24,6 +25,8 @@ _XNNPACK_PTE = (
 # The TFLite converter has forms for means and splits that XNNPACK takes; what it makes of paddings and nearest
 # resizing XNNPACK does not take, and its norms turn the picture to channels first and back.
 _XNNPACK_TFLITE = (
+    "matrix_resizing",
+    "nearest_indices",
     "padding_merge",
     "reflection_padding",
     "replication_padding",
@@ -44,6 +47,8 @@ _XNNPACK_TFLITE = (
 # than four axes, and no difference of a picture and one computed value.
 _GPU_TFLITE = (
     "half_range",
+    "matrix_resizing",
+    "nearest_indices",
     "padding_merge",
     "instance_norm",
     "group_norm",
@@ -57,12 +62,17 @@ _GPU_TFLITE = (
     "selected_filters",
 )
 
+_COREML = ("matrix_resizing",)  # it takes all else as it is
+
 NEEDED: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("executorch", "xnnpack"): _XNNPACK_PTE,
     ("tflite", "xnnpack"): _XNNPACK_TFLITE,
     ("tflite", "gpu"): _GPU_TFLITE,
+    ("coreml", "all"): _COREML,
+    ("coreml", "cpu_and_gpu"): _COREML,
+    ("coreml", "cpu_and_ne"): _COREML,
 }
-"""(backend, delegate) -> names; a pair that is not here needs none: Core ML takes every operator of the corpus as it is."""
+"""(backend, delegate) -> names; a pair that is not here needs none."""
 
 
 def needed(backend: str, delegate: str, *, halves: bool = False) -> tuple[str, ...]:

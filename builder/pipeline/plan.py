@@ -17,6 +17,7 @@ from builder.project.project import open_project
 from builder.project.variants import choose_variants
 from builder.steps.listener import Listener
 from builder.steps.source import export_source
+from builder.steps.variant import require_plans
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,7 @@ def plan_config(
     its plan. Raises ConfigError for a plan that cannot be meant; what a backend refuses is part of the result."""
     project = open_project(config)
     sections = choose_variants(project.config, (backend,) if backend else ())
+    require_plans(project, sections)
     source = export_source(project, listener)
     layers = source.result.layers
     project = find_plans(project, source, sections, listener)

@@ -14,7 +14,7 @@ from builder.errors import DataError, MissingToolError, VerificationError
 from builder.legalize.for_variant import check_rewrites, chosen
 from builder.precision.plan import resolve
 from builder.precision.ranges import CalibrationSettings
-from builder.precision.scheme import SCHEMES
+from builder.precision.scheme import SCHEMES, parse_scheme
 from builder.project.config import VariantSection
 from builder.project.project import Project
 from builder.steps.listener import Listener
@@ -56,6 +56,18 @@ def require_proofs(sections: Sequence[VariantSection]) -> None:
                 f"variant {section.name!r} has require_proven = true but stays unproven here: {why}; "
                 "'builder doctor' says what can be added, or remove require_proven."
             )
+
+
+def require_plans(project: Project, sections: Sequence[VariantSection]) -> None:
+    """Every plan that is written can be read, before the network is. Raises ConfigError naming the file, the rule and the near name."""
+    for section in sections:
+        if section.search is not None:
+            continue
+        plan, where = project.plan(section)
+        for number, rule in enumerate(plan.rule, 1):
+            parse_scheme(rule.scheme, where=f"{where}, rule {number}")
+        for name in plan.fallbacks:
+            parse_scheme(name, where=f"{where}, on_unsupported")
 
 
 def warn_unproven(variants: Sequence[VariantStep], listener: Listener) -> None:

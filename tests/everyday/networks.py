@@ -199,6 +199,12 @@ NETWORKS: dict[str, dict[str, Callable[[], nn.Module]]] = {
         "dilated": lambda: Between(up(3, stride=2, padding=2, dilation=2)),
         "beyond": lambda: Between(up(2, stride=4, output_padding=2)),
     },
+    "resized": {
+        "odd": lambda: Between(lambda x: F.interpolate(F.interpolate(x, (11, 9)), (24, 20))),
+        "bicubic": lambda: Between(lambda x: F.interpolate(x, scale_factor=2, mode="bicubic")),
+        "antialiased": lambda: Between(lambda x: F.interpolate(x, (10, 9), mode="bilinear", antialias=True)),
+        "partial_average": lambda: Between(lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)),
+    },
     "unfolded": {
         "overlapping": lambda: Between(lambda x: F.fold(F.unfold(x, 3, padding=1), (24, 20), 3, padding=1)),
         "strided": lambda: Between(lambda x: F.fold(F.unfold(x, 5, stride=2) * 0.2, (24, 20), 5, stride=2)),

@@ -156,6 +156,31 @@ def test_nested_models_shared_layers_and_operations_with_constants(tmp_path: Pat
     assert uses == {"first": 1, "block.conv": 1, "shared": 2, "out": 1, "dense": 1}
 
 
+@pytest.mark.parametrize("names", [("zz_bright", "aa_dark"), ("aa_dark", "zz_bright")])
+@pytest.mark.parametrize("form", ["dict", "layers"])
+def test_outputs_are_bound_by_name(tmp_path: Path, names: tuple[str, str], form: str) -> None:
+    """By the keys of a dict, whose order Keras does not keep, or by the names of the last layers: never swapped."""
+    image = keras.Input((8, 8, 3), name="image")
+    bright = L.Rescaling(0.2, offset=0.8, name="zz_bright")(image)
+    dark = L.Rescaling(0.2, name="aa_dark")(image)
+    outputs = {"zz_bright": bright, "aa_dark": dark} if form == "dict" else [bright, dark]
+    keras.Model(image, outputs).save(tmp_path / "net.keras")
+    model, _ = load(tmp_path / "net.keras", (1, 3, 8, 8), names=names)
+    with torch.no_grad():
+        found = dict(zip(names, model.program.module()(torch.full((1, 3, 8, 8), 0.5)), strict=True))
+    assert [spec.name for spec in model.outputs] == list(names)
+    torch.testing.assert_close(found["zz_bright"], torch.full((1, 3, 8, 8), 0.9))
+    torch.testing.assert_close(found["aa_dark"], torch.full((1, 3, 8, 8), 0.1))
+
+
+def test_an_output_that_a_dict_has_not_is_named(tmp_path: Path) -> None:
+    image = keras.Input((8, 8, 3), name="image")
+    outputs = {"one": L.Rescaling(0.5)(image), "two": L.Rescaling(0.2)(image)}
+    keras.Model(image, outputs).save(tmp_path / "net.keras")
+    with pytest.raises(SourceError, match="gives no output 'three', its outputs are one, two"):
+        load(tmp_path / "net.keras", (1, 3, 8, 8), names=("one", "three"))
+
+
 def test_several_inputs_are_bound_by_name(tmp_path: Path) -> None:
     """In whichever order builder.toml lists them."""
     style = keras.Input((3,), name="style")
