@@ -45,8 +45,8 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
                 product = graph.call_function(aten.linear.default, (turned, graph.get_attr(name)))
                 value = product if axis == 3 else graph.call_function(aten.transpose.int, (product, 2, 3))
             for made in (turned, product, value):
-                if not made.meta:
-                    made.meta = dict(meta)
+                made.meta = made.meta or dict(meta)
+        value.meta = dict(node.meta)
         node.replace_all_uses_with(value)
         graph.erase_node(node)
     module.recompile()

@@ -28,8 +28,8 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
     aten = torch.ops.aten
     module: Any = functional(program).module(check_guards=False)
     for node in [node for node in module.graph.nodes if node.name in names]:
-        sizes = node.args[0].meta["val"].shape
-        value = node.args[0]
+        value, sizes = node.args[0], node.args[0].meta["val"].shape
+        others = {key: kept for key, kept in node.meta.items() if key != "val"}
         for axis in (2, 3):
             index = _index(node, int(sizes[axis]), axis)
             name = f"{node.name}_{axis}"
@@ -38,7 +38,8 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
                 value = module.graph.call_function(
                     aten.index_select.default, (value, axis, module.graph.get_attr(name))
                 )
-            value.meta = {key: kept for key, kept in node.meta.items() if key != "val"}
+            value.meta = dict(others)
+        value.meta = dict(node.meta)
         node.replace_all_uses_with(value)
         module.graph.erase_node(node)
     module.recompile()

@@ -285,7 +285,7 @@ CASES: dict[str, tuple[tuple[Callable[[Tensor], Tensor], ...], tuple[str, ...]]]
     ),
     "matrix_resizing": (
         (
-            lambda x: F.interpolate(x, scale_factor=2, mode="bicubic"),
+            lambda x: F.interpolate(F.interpolate(x, scale_factor=2, mode="bicubic"), scale_factor=0.5, mode="bicubic"),
             lambda x: F.interpolate(x, (7, 19), mode="bicubic", align_corners=True),
             lambda x: F.interpolate(x, (7, 5), mode="bicubic", antialias=True),
             lambda x: F.interpolate(x, scale_factor=0.6, mode="bilinear", antialias=True),
@@ -294,7 +294,7 @@ CASES: dict[str, tuple[tuple[Callable[[Tensor], Tensor], ...], tuple[str, ...]]]
     ),
     "nearest_indices": (
         (
-            lambda x: F.interpolate(x, (19, 13)),
+            lambda x: F.interpolate(F.interpolate(x, (19, 13)), (7, 9)),
             lambda x: F.interpolate(x, (10, 13)),
             lambda x: F.interpolate(x, scale_factor=(1.3, 0.7)),
             lambda x: F.interpolate(x, (7, 19), mode="nearest-exact"),
