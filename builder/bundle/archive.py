@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import tempfile
 import zipfile
@@ -23,6 +24,7 @@ class Bundle:
     """An opened bundle directory whose manifest was read and whose files were checked against it."""
 
     def __init__(self, root: Path, manifest: Manifest) -> None:
+        """Take what `Bundle.open` has read and checked."""
         self.root = root
         self.manifest = manifest
 
@@ -38,9 +40,11 @@ class Bundle:
         return file_sha256(self.root / MANIFEST)
 
     def path(self, inside: str) -> Path:
+        """Where a file that the manifest names lies."""
         return self.root / inside
 
     def variant(self, variant_id: str) -> Variant:
+        """The variant with this id. Raises BundleError that names those there are."""
         for variant in self.manifest.variants:
             if variant.id == variant_id:
                 return variant
@@ -52,10 +56,10 @@ class Bundle:
         """Open a bundle directory. Raises BundleError when a file is missing, changed or extra."""
         manifest_path = root / MANIFEST
         if not manifest_path.is_file():
-            raise BundleError(
-                f"{root} is not a bundle: it has no {MANIFEST}; make one with 'builder convert -o {root}'."
-            )
-        manifest = parse_manifest(manifest_path.read_text(encoding="utf-8"), where=str(manifest_path))
+            inner = _inner(root)
+            cure = f"name the one inside, {inner.parent}" if inner else f"make one with 'builder convert -o {root}'"
+            raise BundleError(f"{root} is not a bundle: it has no {MANIFEST}; {cure}.")
+        manifest = parse_manifest(_text(manifest_path), where=str(manifest_path))
         expected = {entry.file: entry.sha256 for entry in manifest.files}
         present = {p.relative_to(root).as_posix() for p in tree_files(root)} - {MANIFEST, OWNER_FILE}
         for name in sorted(set(expected) ^ present):
@@ -74,6 +78,25 @@ class Bundle:
         return cls(root, manifest)
 
 
+def _inner(root: Path) -> Path | None:
+    """The manifest of the bundle that a package in the form of a folder carries; only folders that the builder wrote are searched."""
+    if not any((folder / OWNER_FILE).is_file() for folder in (root, root.absolute().parent)):
+        return None
+    return min(root.rglob(MANIFEST), default=None)
+
+
+def refuse_edited(root: Path) -> None:
+    """Raise BundleError for a manifest that is not the one that the builder wrote: no hash inside it covers what it says."""
+    try:
+        written = json.loads((root / OWNER_FILE).read_text(encoding="utf-8")).get(MANIFEST)
+    except (OSError, ValueError, AttributeError):  # of an archive, or copied without it
+        return
+    if written is not None and written != file_sha256(root / MANIFEST):
+        raise BundleError(
+            f"{root / MANIFEST} was changed since the builder wrote it; rebuild the bundle with 'builder convert'."
+        )
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[Bundle]:
     """A bundle from a directory, from a bundle `.zip`, or from an `.apk`/`.aab`/`.aar`/`.ipa` that carries one.
@@ -83,8 +106,9 @@ def opened(path: Path) -> Iterator[Bundle]:
     if path.is_dir():
         yield Bundle.open(path)
         return
-    if not path.exists():
-        raise BundleError(f"{path} does not exist; give a bundle directory, a bundle .zip or a package.")
+    if not path.is_file():  # opening a pipe would wait for whoever writes into it
+        why = "is a pipe or a device" if path.exists() else "does not exist"
+        raise BundleError(f"{path} {why}; give a bundle directory, a bundle .zip or a package.")
     with tempfile.TemporaryDirectory(prefix="edgebundle-") as folder:
         root = Path(folder)
         _unpack(path, root)
@@ -124,3 +148,12 @@ def _unpack(path: Path, root: Path) -> None:
 def is_bundle(path: Path) -> bool:
     """Whether a path is a bundle (directory or archive) rather than a builder.toml or the directory of one."""
     return (path / MANIFEST).is_file() or (path.is_file() and path.suffix != ".toml")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BundleError(
+            f"{path} is not written in UTF-8 ({error.reason}); rebuild the bundle with 'builder convert'."
+        ) from error

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _OURS = ("aten", "prim", "prims", "_operator", "builtins", "operator")
 _CONTROL_FLOW = ("cond", "while_loop", "scan", "map", "map_impl", "associative_scan")
+# Operators with a mode of training, and the place of the argument that says it.
+_MODES = {"dropout": 2, "dropout_": 2, "feature_dropout": 2, "alpha_dropout": 2, "native_dropout": 2, "batch_norm": 5}
 _RANDOM = ("rand", "randn", "rand_like", "randn_like", "randint", "bernoulli", "normal", "multinomial")
 _DATA_SIZED = ("nonzero", "masked_select", "unique", "_unique2", "item", "_local_scalar_dense")
 
@@ -36,19 +38,8 @@ def _reason(node: Node) -> str | None:
         return (
             f"the custom operator '{space}::{name}'{where}, which no backend has; write it with torch's own operators"
         )
-    if name in ("dropout", "dropout_", "feature_dropout", "alpha_dropout") and len(node.args) > 2 and node.args[2]:
-        return f"dropout in training mode{where}; call model.eval() before exporting"
-    if name == "native_dropout" and len(node.args) > 2 and node.args[2]:
-        return f"dropout in training mode{where}; call model.eval() before exporting"
-    if name == "batch_norm" and len(node.args) > 5 and node.args[5] and node.args[3] is None:
-        return (
-            f"batch norm without running statistics (track_running_stats=False){where}, which takes them from each picture; use "
-            "InstanceNorm2d with affine=True and the same weights, which gives the same for one picture"
-        )
-    if name == "batch_norm" and len(node.args) > 5 and node.args[5]:
-        return f"batch norm in training mode{where}; call model.eval() before exporting"
-    if name == "_native_batch_norm_legit" or (name == "instance_norm" and len(node.args) > 5 and not node.args[5]):
-        return None  # instance norms: with and without running statistics
+    if name in _MODES:
+        return _mode_reason(name, node)
     if name in _RANDOM:
         return f"random numbers ({name}){where}, which no file repeats; take them as an input"
     if name in _DATA_SIZED:
@@ -59,6 +50,20 @@ def _reason(node: Node) -> str | None:
             f"complex numbers ({name}){where}, which no backend has; compute real and imaginary parts as two channels"
         )
     return None
+
+
+def _mode_reason(name: str, node: Node) -> str | None:
+    """Of an operator that does something else in training; an instance norm, with or without running statistics, is no such."""
+    place_of_mode = _MODES[name]
+    if len(node.args) <= place_of_mode or not node.args[place_of_mode]:
+        return None
+    if name == "batch_norm" and node.args[3] is None:
+        return (
+            f"batch norm without running statistics (track_running_stats=False){place(node)}, which takes them from each picture; use "
+            "InstanceNorm2d with affine=True and the same weights, which gives the same for one picture"
+        )
+    what = "batch norm" if name == "batch_norm" else "dropout"
+    return f"{what} in training mode{place(node)}; call model.eval() before exporting"
 
 
 def _name(node: Node) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from builder.backends import backend_of
 from builder.bundle import Bundle, TensorSpec, Variant, opened
 from builder.bundle.tensors import read_picture, specs_of
 from builder.errors import InputError, OutputError, VerificationError
@@ -65,11 +66,12 @@ def run_pictures(
     missing = next((path for path in pictures if not path.is_file()), None)
     if missing is not None or not pictures:
         raise InputError(f"{missing} does not exist; name photographs, or .npz files with one array an input.")
-    check_output(out)
+    check_output(out, "pictures")
     with opened(source) as bundle, tempfile.TemporaryDirectory(prefix="edgebundle-run-") as scratch:
         project = None if config is None else open_project(config)
         groups: dict[tuple[tuple[int, ...], ...], list[Variant]] = {}
         for variant in (variant for variant in bundle.manifest.variants if variant.quality.images):
+            backend_of(variant.backend, variant=variant.id)  # there is one
             groups.setdefault(
                 tuple(spec.shape for spec in specs_of(bundle.manifest.inputs, variant.inputs)), []
             ).append(variant)
@@ -83,7 +85,7 @@ def run_pictures(
             name, samples, outputs = _group(bundle, variants, project, tuple(pictures), place, listener)
             found += [(sample, outputs) for sample in samples]
         about = f"Every variant of {bundle.manifest.model.name}, compared with {name}. A click shows a picture at its full size."
-        with replacing(out) as work:
+        with replacing(out, "pictures") as work:
             shots = [shot for sample, outputs in found for shot in _written(sample, outputs, work, out)]
             text = page(bundle.manifest.model.name, about, [sample for sample, _ in found], found[0][1])
             (work / PAGE).write_text(text, encoding="utf-8")

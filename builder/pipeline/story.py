@@ -6,15 +6,16 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Event
 
 from pydantic import TypeAdapter
 
+from builder.backends import backends_of
 from builder.backends.support import SupportedPlan
-from builder.bundle import Bundle, FailedVariant, opened
+from builder.bundle import Bundle, FailedVariant, opened, refuse_edited
 from builder.bundle.archive import is_bundle
 from builder.errors import ConfigError, ConversionError, EdgebundleError, VerificationError
 from builder.exports import DYNAMIC, FORMATS
@@ -30,7 +31,7 @@ from builder.steps.export import export_file
 from builder.steps.listener import Listener
 from builder.steps.package import build_package
 from builder.steps.source import SourceStep, export_source, warm_up
-from builder.steps.step import Step
+from builder.steps.step import Step, Working
 from builder.steps.variant import (
     VariantStep,
     lower_variant,
@@ -67,39 +68,43 @@ def convert(
     `keep_going`: variants that fail are left out, and are the manifest's `failures`. Raises the first failure where all do.
     """
     project = open_project(config, fresh=fresh)
-    check_output(out)
+    check_output(out, "a bundle")
     beside = page_beside(out)
     bundle, pictures = _made(project, choose_variants(project.config, backends), listener, keep_going=keep_going)
-    with replacing(out) as work:
+    with replacing(out, "a bundle") as work:
         copy_into(bundle.root, work)
     write_page(beside, pictures)
     return Bundle.open(out)
 
 
-def package(
-    source: Path,
-    *,
-    target: str,
-    formats: Sequence[str] = (),
-    out: Path,
-    listener: Listener,
-    options: PackageOptions | None = None,
-    fresh: bool = False,
-) -> PackageResult:
-    """Make the packages of a target in the directory `out`, from a builder.toml or from a bundle."""
+@dataclass(frozen=True, kw_only=True)
+class Packaging:
+    """What is packaged, a builder.toml or a bundle, for which target, and the directory of the packages."""
+
+    source: Path
+    target: str
+    out: Path
+    formats: tuple[str, ...] = ()
+    options: PackageOptions = field(default_factory=PackageOptions)
+    fresh: bool = False
+
+
+def package(asked: Packaging, listener: Listener) -> PackageResult:
+    """Make the packages of a target."""
+    source, target, out, options = asked.source, asked.target, asked.out, asked.options
     if target not in TARGETS:
         raise ConfigError(f"unknown target {target!r}{did_you_mean(target, TARGETS)}")
-    check_output(out)
-    options = options or PackageOptions()
-    backends = (options.runtime.name,) if options.runtime else TARGETS[target].BACKENDS
+    check_output(out, "packages")
+    backends = backends_of(TARGETS[target].takes(options.runtime))
     with ExitStack() as stack:
         if is_bundle(source):
             bundle, project = stack.enter_context(opened(source)), None
+            refuse_edited(bundle.root)
         else:
-            project = open_project(source, fresh=fresh)
+            project = open_project(source, fresh=asked.fresh)
             bundle = make_bundle(project, choose_variants(project.config, backends), listener)
-        folder, result = build_package(bundle, project, target, tuple(formats), options, listener)
-        with replacing(out) as work:
+        folder, result = build_package(bundle, project, target, asked.formats, options, listener)
+        with replacing(out, "packages") as work:
             copy_into(folder, work)
     return PackageResult(files=tuple(out / file for file in result.files), findings=result.findings)
 
@@ -122,10 +127,10 @@ def export(
                 f"the format {name!r} has fixed sizes; leave out --dynamic, or export {' or '.join(DYNAMIC)}."
             )
     project = open_project(config, fresh=fresh)
-    check_output(out)
+    check_output(out, "exports")
     source = export_source(project, listener)
     results = []
-    with replacing(out) as work:
+    with replacing(out, "exports") as work:
         for name in dict.fromkeys(formats):
             folder, result = export_file(project, source, name, dynamic, listener)
             copy_into(folder, work)
@@ -151,7 +156,7 @@ def search(
     if not sections:
         raise ConfigError("builder.toml has no variant with [variant.search]; add its budgets there.")
     if out is not None:
-        check_output(out.parent / f".{out.name}.folder")  # its directory can be written
+        check_output(out.parent / f".{out.name}.folder", "a bundle")  # its directory can be written
     targets = {s.name: found_files(out, s.name if len(sections) > 1 else "") for s in sections} if out else {}
     require_packages(project, sections)
     require_proofs(sections)
@@ -197,7 +202,7 @@ def _made(
     warm(list(dict.fromkeys(kind_of(step.job) for step in planned if not step.is_kept)))
     stop = Event()
     with ThreadPoolExecutor(WORKERS) as pool:
-        lower = partial(lower_variant, project, listener=listener, stop=stop)
+        lower = partial(lower_variant, project, working=Working(listener=listener, stop=stop))
         attempt: Callable[..., VariantStep | _Failure] = partial(_or_failure, lower) if keep_going else lower
         work = list(zip(sources, sections, plans, strict=True))
         begun = {number: pool.submit(attempt, *work[number]) for number in in_turn(planned)}

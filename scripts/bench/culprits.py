@@ -70,13 +70,14 @@ def look(network: str, backend_name: str, operator: str, draw: random.Random) ->
     """The search as a conversion starts it, on a program that was made plain and rewritten for the backend."""
     import torch
 
+    from builder.backends import BACKENDS
     from builder.errors import ConversionError
     from builder.graph.culprit import name_culprit
     from builder.graph.model import Model
     from builder.graph.origins import place
     from builder.legalize import REWRITES
     from builder.legalize.at_source import plain
-    from builder.legalize.delegates import needed
+    from builder.legalize.for_variant import needed
     from builder.legalize.legalizer import legalize
     from builder.precision.layers import layer_table
     from builder.sources.batch_norm import fold_batch_norms
@@ -86,7 +87,8 @@ def look(network: str, backend_name: str, operator: str, draw: random.Random) ->
     entry = PAPERS[network][1]
     program = fold_batch_norms(plain(torch.export.export(entry.create(), entry.samples())))
     delegate = "all" if backend_name == "coreml" else "xnnpack"
-    program, _ = legalize(program, needed(backend_name, delegate), REWRITES)
+    traits = BACKENDS[backend_name].SPEC.delegate(delegate).traits
+    program, _ = legalize(program, needed(traits), REWRITES)
     program, after = planted(program, operator, draw)
     model = Model(program=program, inputs=entry.inputs, outputs=entry.outputs, layers=layer_table(program))
     with tempfile.TemporaryDirectory() as name:

@@ -31,6 +31,7 @@ from builder.project.config import LimitsSection, VariantSection
 from builder.project.project import Project, open_project
 from builder.quality.steadiness import floor_db
 from builder.steps.source import SourceStep
+from builder.steps.step import Working
 from builder.workers.jobs.source import run_source
 from builder.workers.jobs.variant import run_variant
 from builder.workers.messages import RESULT, SourceJob, VariantJob
@@ -121,7 +122,7 @@ def variant_result(project: Project, source: SourceStep, section: VariantSection
         def warn(self, text: str) -> None: ...
 
     plan = plan_variant(project, source, section)
-    step.lower_variant(project, source, section, plan, Quiet(), Event(), run)
+    step.lower_variant(project, source, section, plan, Working(listener=Quiet(), run=run))
     return made[0]
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
 BOUND = MOVES_DATA
+NEEDED_BY = ("litert",)
 _RESIZING = ("aten.upsample_nearest2d.vec", "aten.upsample_nearest2d.default", "aten._upsample_nearest_exact2d.vec")
 
 

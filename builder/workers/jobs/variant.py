@@ -15,6 +15,7 @@ from builder.errors import MissingToolError, NotExecutedError, VerificationError
 from builder.graph.culprit import name_overflow
 from builder.graph.model import Model
 from builder.graph.samples import read_sample
+from builder.legalize.for_variant import cures
 from builder.precision.plan import ResolvedPlan
 from builder.quality.declared import OutputCheck
 from builder.quality.metrics import QualityMeter
@@ -54,7 +55,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
             "give both the same drivers ('builder doctor' lists them)."
         )
     source = read_source(job.source)
-    artifact = folder / f"artifact{backend.SUFFIX}"
+    artifact = folder / f"artifact{backend.SPEC.suffix}"
     made = make_artifact(job, folder, artifact)
     model, lowered = made.model, made.lowered
     refuse_paths_of_this_machine(artifact)
@@ -77,7 +78,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
         seen, unproven = unexecuted(job, model, source, execution, folder), str(error)
     coverage = backend.coverage(artifact, job.delegate)
     if coverage.left:
-        coverage = explained(coverage, lowered.origins, load_source(job.source)[0].program)
+        coverage = explained(coverage, lowered.origins, load_source(job.source)[0].program, cures())
     require_coverage(coverage, job.require_coverage)
     return VariantResult(
         artifact=artifact.name,
@@ -112,7 +113,7 @@ def executed(job: VariantJob, made: Made, source: SourceResult, execution: Execu
     """Raises VerificationError for outputs that no bundle should hold, NotExecutedError where only the real runtime can tell."""
     model, lowered = made.model, made.lowered
     stage(folder, f"compile for {execution.runtime}")
-    runner = execution.open(folder / f"artifact{BACKENDS[job.backend].SUFFIX}", lowered.inputs, lowered.outputs)
+    runner = execution.open(folder / f"artifact{BACKENDS[job.backend].SPEC.suffix}", lowered.inputs, lowered.outputs)
     runner = logical(runner, lowered.inputs, lowered.outputs, (*model.inputs, *model.outputs))
     meter = QualityMeter(outputs=model.outputs)
     check = OutputCheck(outputs=model.outputs, whose=f"the {job.backend} file")

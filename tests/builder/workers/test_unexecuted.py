@@ -16,6 +16,7 @@ from builder.project.project import open_project
 from builder.steps.bundle import VARIANT_FIELDS
 from builder.steps.listener import Silent
 from builder.steps.source import SourceStep
+from builder.steps.step import Working
 from builder.steps.variant import lower_variant, plan_variant, variant_step
 from builder.workers.jobs.source import run_source
 from builder.workers.jobs.variant import run_variant
@@ -85,8 +86,9 @@ def test_the_file_is_written_and_says_what_could_not_be_executed(
 
     monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
     proven = section.model_copy(update={"require_proven": True})
+    working = Working(listener=Silent(), run=given)  # type: ignore[arg-type]
     with pytest.raises(
         VerificationError, match=r"require_proven = true but stays unproven here: .* no 'sigmoid'"
     ) as raised:
-        lower_variant(project, replace(source, key="other"), proven, plan, Silent(), Event(), given)  # type: ignore[arg-type]
+        lower_variant(project, replace(source, key="other"), proven, plan, working)
     assert raised.value.exit_code == 5
