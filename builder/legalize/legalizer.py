@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from builder.errors import VerificationError
+from builder.errors import ConversionError, VerificationError, reason_of
 from builder.graph.equality import largest_change, outputs_in_double, outputs_of, random_inputs
 from builder.legalize.rewriting import Rewrite
 
@@ -49,14 +49,19 @@ def legalize(
     """The program after these rewrites in order, and what they did.
 
     After each one all outputs on a random input and on `samples` are compared with those before it; one that is not equal is
-    left out. Raises VerificationError for such a one among `required`.
+    left out. Raises VerificationError for such a one among `required`, ConversionError for one that fails.
     """
     samples = [random_inputs(program, samples), *samples]
     before: list[list[Tensor]] = []
     applied = []
     for name in names:
         rewrite = rewrites[name]
-        rewritten, places = rewrite.apply(program, samples)
+        try:
+            rewritten, places = rewrite.apply(program, samples)
+        except Exception as error:  # torch raises what its tracing meets
+            raise ConversionError(
+                f"the rewrite {name!r} fails on this network ({reason_of(error)}); please report the model."
+            ) from error
         if not places:
             continue
         before = before or [outputs_of(program, inputs) for inputs in samples]

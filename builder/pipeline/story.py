@@ -37,6 +37,7 @@ from builder.steps.variant import (
     lower_variant,
     plan_variant,
     require_packages,
+    require_plans,
     require_proofs,
     variant_step,
     warn_unproven,
@@ -192,6 +193,7 @@ def _made(
     """The bundle, and the page of what its variants make of evaluation samples."""
     require_packages(project, sections)
     require_proofs(sections)
+    require_plans(project, sections)
     warm_up(project, sections)
     sections = expanded(sections)
     source = export_source(project, listener)

@@ -82,7 +82,6 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-<<<<<<< HEAD
 def _threads(text: str | None) -> tuple[int, ...]:
     """`1,2,4`. Raises UsageError."""
     words = [] if text is None else text.split(",")
@@ -91,13 +90,13 @@ def _threads(text: str | None) -> tuple[int, ...]:
             f"--threads {text} is not possible; write numbers from 1 to {MOST_THREADS}, e.g. --threads 1,2,4."
         )
     return tuple(dict.fromkeys(int(word) for word in words))
-=======
+
+
 def _on_the_network(names: list[str]) -> list[str]:
     """Raises UsageError where no device is a link."""
     if "browser:link" not in names:
         raise UsageError("--lan opens the link of a browser to this network; add -d browser:link, or leave --lan out.")
     return ["browser:lan" if name == "browser:link" else name for name in names]
->>>>>>> refs/heads/web
 
 
 def _fail_on_invalid(runs: list[Run]) -> None:

@@ -131,11 +131,7 @@ def measure_variant(
         runtime_version=measured.runtime_version,
         delegate_requested=variant.delegate,
         delegate_executed=measured.delegate_executed,
-<<<<<<< HEAD
-        threads=request.threads,
-=======
-        threads=measured.threads or plan.threads,
->>>>>>> refs/heads/web
+        threads=measured.threads or request.threads,
         protocol=ProtocolInfo(
             name=plan.name,
             warmup=plan.warmup,

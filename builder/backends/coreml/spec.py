@@ -8,7 +8,6 @@ SPEC = BackendSpec(
     name="coreml",
     title="Core ML",
     suffix=".mlpackage",
-    # No rewrite asks for `mil` yet: it takes every operator of the corpus as it is.
     delegates=tuple(Delegate(name=name, traits=("mil",)) for name in ("all", "cpu_and_gpu", "cpu_and_ne")),
     packages=("coremltools", "torch", "numpy"),
     schemes=(
