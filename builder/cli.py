@@ -75,6 +75,14 @@ def make_parser() -> Parser:
         metavar="PLAN",
         help="where to write the plan (.toml); beside it the trade-off as .json and .html",
     )
+    compress = add(
+        "compress", "train a smaller network that meets the budgets of [compress]: an ordinary project to convert"
+    )
+    compress.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
+    compress.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="directory of the new project"
+    )
+    compress.add_argument("--resume", action="store_true", help="go on from where an interrupted run stopped")
     convert = add("convert", "make the bundle of a builder.toml: lowered, read back, verified")
     convert.formatter_class = argparse.RawDescriptionHelpFormatter
     convert.epilog = CONVERT_EXAMPLES
@@ -136,7 +144,7 @@ def make_parser() -> Parser:
         "--no-execute", action="store_true", help="android: do not run the variants by the package's own libraries"
     )
     package.add_argument("-o", "--output", type=Path, required=True, metavar="DIST", help="directory of the packages")
-    for command in (search, convert, export, package):
+    for command in (search, compress, convert, export, package):
         command.add_argument("--fresh", action="store_true", help="believe no result that an earlier run has kept")
     run = add("run", "every variant of a bundle on photographs: its pictures, the differences, and a page to look at")
     run.add_argument("bundle", type=Path, metavar="BUNDLE")

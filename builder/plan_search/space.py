@@ -13,7 +13,7 @@ from builder.errors import ConfigError
 from builder.precision.layers import LayerTable
 from builder.precision.plan import Between, PlanFile, Rule
 from builder.precision.ranges import PLAIN, CalibrationSettings
-from builder.precision.scheme import Scheme, parse_scheme
+from builder.precision.scheme import AS_TRAINED, Scheme, parse_scheme
 
 Schemes = tuple[str, ...]
 """One scheme for each layer, in the order of the layer table."""
@@ -98,6 +98,11 @@ def make_space(
     max_cost: float | None = None,
 ) -> Space:
     """Raises ConfigError for a scheme that does not exist or cannot be tried, and for a layer with no scheme left."""
+    if table.trained:
+        raise ConfigError(
+            "the checkpoint was trained for integers, so there is no plan to search; replace [variant.search] by "
+            f'scheme = "{AS_TRAINED}", or search with the checkpoint of floats.'
+        )
     usual = [s for s in DEFAULT_SCHEMES[backend_name] if s not in SLOW or max_cost is None or max_cost >= SLOW[s]]
     named = tuple(dict.fromkeys(schemes or usual))
     known = {name: parse_scheme(name, where="'schemes' in [variant.search]") for name in named}

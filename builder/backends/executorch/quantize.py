@@ -71,6 +71,17 @@ def quantized(model: Model, plan: ResolvedPlan, observed: Observed) -> ExportedP
     return torch.export.export(converted, samples)
 
 
+def as_it_is(model: Model) -> ExportedProgram:
+    """The program of a network that was trained for integers, with its own quantizers."""
+    import torch
+
+    module: Any = model.program.module(check_guards=False)
+    _keep_pads_float(module)
+    _part_readers(module)
+    samples = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in model.inputs)
+    return torch.export.export(module, samples)
+
+
 def _part_readers(module: GraphModule) -> None:
     """A dequantization for each reader: one that two operators share would bring both into one part of the program.
 

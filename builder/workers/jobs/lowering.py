@@ -43,7 +43,7 @@ def make_artifact(job: VariantJob, folder: Path, artifact: Path) -> Made:
     def tell(text: str) -> None:
         stage(folder, text)
 
-    if job.backend == "tflite":
+    if job.backend == "tflite" and not job.plan.plan.as_trained:  # its own integers are in the program already
         return _realise(job, folder, artifact, tell)
     tell("legalize")
     model, rows = rewritten(job)

@@ -10,6 +10,7 @@ from builder.graph.culprit import name_overflow
 from builder.graph.refusals import refuse_what_no_file_holds
 from builder.graph.samples import read_sample
 from builder.graph.tiling import tiling_facts
+from builder.precision.quantizers import without_quantizers
 from builder.project.config import source_kind
 from builder.quality.declared import OutputCheck
 from builder.sources.recorder import recording
@@ -69,7 +70,9 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
     warnings = (*told, *check.judge())
     stage(folder, "tiles against the whole")
     first = read_sample(job.evaluation[0], model.inputs) if job.evaluation else {}
-    tiling = tiling_facts(model.program, model.inputs, model.outputs, first.get(model.inputs[0].name))  # type: ignore[arg-type]
+    tiling = tiling_facts(
+        without_quantizers(model.program), model.inputs, model.outputs, first.get(model.inputs[0].name)
+    )  # type: ignore[arg-type]
     return SourceResult(
         inputs=model.inputs,
         outputs=model.outputs,
