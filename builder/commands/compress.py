@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from builder.commands.console import add_row, listening, print_json, print_line, results, table
-from builder.compress.result import CompressReport
+from builder.compression.result import CompressReport
 from builder.errors import VerificationError
 from builder.pipeline.compress import PAGE
 from builder.pipeline.compress import compress as run

@@ -7,8 +7,8 @@ from pathlib import Path
 from threading import Event
 
 from builder.bundle import tree_bytes
-from builder.compress.project import write_project
-from builder.compress.result import CompressReport, FilePoint, Point
+from builder.compression.project import write_project
+from builder.compression.result import CompressReport, FilePoint, Point
 from builder.errors import ConfigError, OutputError
 from builder.pipeline.compress_page import page
 from builder.project.budgets import parse_size

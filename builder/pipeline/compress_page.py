@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from builder.bundle.tensors import tensor_to_pixels
-from builder.compress.result import CompressReport, Point, StageReport
+from builder.compression.result import CompressReport, Point, StageReport
 from builder.quality.difference import differences, png
 from builder.steps.source import SourceStep
 

@@ -52,7 +52,7 @@ def one_form(program: ExportedProgram) -> ExportedProgram:
         if is_quantizer(node):
             _as_signed(node)
     module.graph.eliminate_dead_code()
-    module.delete_all_unused_submodules()
+    _drop_unused(module)
     module.recompile()
     shapes = [node.meta["val"] for node in module.graph.nodes if node.op == "placeholder"]
     samples = tuple(torch.zeros(tuple(value.shape), dtype=value.dtype) for value in shapes)
@@ -62,6 +62,15 @@ def one_form(program: ExportedProgram) -> ExportedProgram:
         if node.op == "call_function" and str(node.target) in CALLS:
             _require_both(node)
     return made
+
+
+def _drop_unused(module: GraphModule) -> None:
+    """Tensors that nothing reads: the integers of before, and the floats before those."""
+    used = {str(node.target) for node in module.graph.nodes if node.op == "get_attr"}
+    for name, _ in (*list(module.named_parameters()), *list(module.named_buffers())):
+        if name not in used:
+            owner, _, last = name.rpartition(".")
+            delattr(module.get_submodule(owner), last)
 
 
 def _require_known(node: Node) -> None:
@@ -104,34 +113,34 @@ def _as_signed(node: Node) -> None:
 
 
 def _unfold_weight(module: GraphModule, call: Node) -> None:
-    """Integers behind a dequantizer become floats behind both."""
+    """Integers, or floats that a quantizer rounds, become the floats that the integers stand for, behind both halves of a pair."""
     import torch
 
     dequantize: Any = call.args[1]
-    if str(getattr(dequantize, "target", "")) not in DEQUANTIZE or str(dequantize.args[0].target) in QUANTIZE:
+    if str(getattr(dequantize, "target", "")) not in DEQUANTIZE:
         return
-    integers = _value(module, dequantize.args[0])
     scale, zero = (
         _value(module, value) if isinstance(value, torch.fx.Node) else value for value in dequantize.args[1:3]
     )
-    with torch.no_grad():
-        floats = dequantize.target(integers, scale, zero, *dequantize.args[3:])
     kind = _CHANNEL if _CHANNEL in str(dequantize.target) else _TENSOR
     quantize = getattr(torch.ops.quantized_decomposed, f"quantize_{kind}").default
-    again = quantize(floats, scale, zero, *dequantize.args[3:])
+    source = dequantize.args[0]
+    with torch.no_grad():
+        if str(source.target) in QUANTIZE:
+            integers = quantize(_value(module, source.args[0]), scale, zero, *dequantize.args[3:])
+        else:
+            integers = _value(module, source)
+        floats = dequantize.target(integers, scale, zero, *dequantize.args[3:])
+        again = quantize(floats, scale, zero, *dequantize.args[3:])
     name = _layer_name(module, call)
     if not torch.equal(again, integers):
         raise SourceError(f"the weights of {name!r} are integers that their scales do not give back; {_HOW}.")
+    weight = _register(module, name, "weight", floats, instead_of=str(before_quantizers(dequantize).target))
     with module.graph.inserting_before(dequantize):
-        weight = module.graph.get_attr(_register(module, f"{name}.weight", floats))
-        rounded = module.graph.call_function(quantize, (weight, *dequantize.args[1:]))
-    call.replace_input_with(dequantize, _own(module, dequantize, rounded))
-
-
-def _own(module: GraphModule, dequantize: Node, rounded: Node) -> Node:
-    with module.graph.inserting_after(rounded):
-        made: Node = module.graph.call_function(dequantize.target, (rounded, *dequantize.args[1:]), dequantize.kwargs)
-    return made
+        stored = module.graph.get_attr(weight)
+        rounded = module.graph.call_function(quantize, (stored, *dequantize.args[1:]))
+        pair = module.graph.call_function(dequantize.target, (rounded, *dequantize.args[1:]), dequantize.kwargs)
+    call.replace_input_with(dequantize, pair)
 
 
 def _unfold_bias(module: GraphModule, call: Node) -> None:
@@ -149,7 +158,7 @@ def _unfold_bias(module: GraphModule, call: Node) -> None:
     with torch.no_grad():
         floats = bias.target(*arguments)
     with module.graph.inserting_before(call):
-        stored = module.graph.get_attr(_register(module, f"{_layer_name(module, call)}.bias", floats))
+        stored = module.graph.get_attr(_register(module, _layer_name(module, call), "bias", floats))
     call.replace_input_with(bias, stored)
 
 
@@ -184,26 +193,32 @@ def _require_both(call: Node) -> None:
 def _value(module: GraphModule, node: Any) -> torch.Tensor:
     if getattr(node, "op", "") != "get_attr":
         raise SourceError(f"the checkpoint computes the scale or the integers of {node}; {_HOW}.")
-    owner, _, name = str(node.target).rpartition(".")
-    found: torch.Tensor = getattr(module.get_submodule(owner), name).detach()
-    return found
+    return _by_name(module, str(node.target))
 
 
-def _register(module: GraphModule, target: str, value: torch.Tensor) -> str:
-    """A parameter by this name; with a number where something else has it."""
+def _register(module: GraphModule, layer: str, role: str, value: torch.Tensor, *, instead_of: str = "") -> str:
+    """A parameter by this name; where another tensor in use has it, the layer's name gets a number."""
     import torch
 
-    owner, _, name = target.rpartition(".")
+    used = {str(node.target) for node in module.graph.nodes if node.op == "get_attr" and node.users} - {instead_of}
+    number, name = 1, f"{layer}.{role}"
+    while name in used and not torch.equal(_by_name(module, name), value):
+        number += 1
+        name = f"{layer}_{number}.{role}"
+    owner, _, last = name.rpartition(".")
     parent: Any = module
-    for part in owner.split(".") if owner else []:
+    for part in owner.split("."):
         if part not in dict(parent.named_children()):
             parent.add_module(part, torch.nn.Module())
         parent = getattr(parent, part)
-    number, chosen = 1, name
-    while hasattr(parent, chosen):
-        if torch.equal(getattr(parent, chosen), value):
-            return f"{owner}.{chosen}" if owner else chosen
-        number += 1
-        chosen = f"{name}_{number}"
-    parent.register_parameter(chosen, torch.nn.Parameter(value.clone(), requires_grad=False))
-    return f"{owner}.{chosen}" if owner else chosen
+    if name not in used:
+        if hasattr(parent, last):  # the weights of before, which nothing reads any more
+            delattr(parent, last)
+        parent.register_parameter(last, torch.nn.Parameter(value.clone(), requires_grad=False))
+    return name
+
+
+def _by_name(module: GraphModule, target: str) -> torch.Tensor:
+    owner, _, name = target.rpartition(".")
+    found: torch.Tensor = getattr(module.get_submodule(owner), name).detach()
+    return found

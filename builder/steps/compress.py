@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from builder.errors import DataError
+from builder.errors import DataError, Interrupted
 from builder.project.compression import CompressSection
 from builder.project.data import DataFile, data_files
 from builder.project.project import Project
@@ -72,7 +72,10 @@ def compress_network(
             state=state,
         )
         limits = project.config.limits.model_copy(update={"time_s": section.time_s + EXTRA_S})
-        run_job(job, work, what=what, limits=limits, on_stage=lambda text: listener.stage(what, text))
+        try:
+            run_job(job, work, what=what, limits=limits, on_stage=lambda text: listener.stage(what, text))
+        except KeyboardInterrupt as error:
+            raise Interrupted(f"{what} was interrupted; what was trained is kept: go on with --resume.") from error
 
     folder, cached = kept("compress", key, make, forget=project.fresh.first("compress", key))
     shutil.rmtree(state, ignore_errors=True)

@@ -24,7 +24,7 @@ from builder.bundle import (
     Tiling,
     Variant,
 )
-from builder.compress.result import StageReport
+from builder.compression.result import StageReport
 from builder.precision.layers import LayerTable
 from builder.project.compression import CompressSection
 from builder.project.config import Config

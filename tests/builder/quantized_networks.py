@@ -55,8 +55,11 @@ def trained_for_integers(
     torch.manual_seed(0)
     sample = (torch.rand(1, 3, size, size),)
     quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True, is_qat=True))
-    module: Any = torch.export.export(network.train(), sample).module()
+    exported = isinstance(network, torch.fx.GraphModule)  # of a program, whose mode is what it was exported in
+    module: Any = network if exported else torch.export.export(network.train(), sample).module()
     prepared = prepare_qat_pt2e(module, quantizer)
+    for parameter in prepared.parameters():
+        parameter.requires_grad_(True)
     optimizer = torch.optim.Adam(prepared.parameters(), lr=1e-3)
     for _ in range(steps):
         optimizer.zero_grad()

@@ -18,8 +18,8 @@ from builder.backends.coreml.package import write_package
 from builder.backends.coreml.palette import palettizer
 from builder.backends.coreml.program import NEEDS, import_coremltools
 from builder.backends.coreml.rewrites import for_coremltools
-from builder.backends.coreml.trained import with_integer_weights
 from builder.errors import ConfigError, ConversionError, EdgebundleError
+from builder.graph.integer_weights import with_integer_weights
 from builder.graph.model import Model
 from builder.precision.plan import ResolvedPlan
 from builder.precision.scheme import Scheme

@@ -1,4 +1,4 @@
-"""A network that was trained for integers in Core ML: its weights as integers, and what the ops of a saved program compute with.
+"""A network that was trained for integers in Core ML: what the ops of a saved program compute with.
 
 Two passes of coremltools change the form and not the mathematics: integers from 0 to 255 for those from -128 to 127, and sums
 whose sides get one scale. The first is taken back here; the second is of no layer.
@@ -6,46 +6,13 @@ whose sides get one scale. The first is taken back here; the second is of no lay
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from builder.backends.coreml.match import weight_of
 from builder.backends.coreml.program import dtype_of
-from builder.graph.model import Model
-from builder.precision.quantizers import QUANTIZE, Grid, Integers
-
-if TYPE_CHECKING:
-    from torch.export import ExportedProgram
+from builder.precision.quantizers import Grid, Integers
 
 _FUSED = ("relu", "relu6", "clip", "clamped_relu")
-
-
-def with_integer_weights(model: Model) -> ExportedProgram:
-    """The program with integers in place of quantized weights: coremltools stores what a dequantizer reads, and computes no quantizer."""
-    import torch
-
-    module: Any = model.program.module(check_guards=False)
-    number = 0
-    for node in list(module.graph.nodes):
-        if str(node.target) not in QUANTIZE or node.args[0].op != "get_attr":
-            continue
-        arguments = [_value(module, argument) for argument in node.args]
-        name, number = f"integers_{number}", number + 1
-        module.register_buffer(name, node.target(*arguments).contiguous())
-        with module.graph.inserting_before(node):
-            stored = module.graph.get_attr(name)
-        node.replace_all_uses_with(stored)
-    module.graph.eliminate_dead_code()
-    module.recompile()
-    samples = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in model.inputs)
-    with torch.no_grad():
-        return torch.export.export(module, samples)
-
-
-def _value(module: Any, argument: Any) -> Any:
-    if getattr(argument, "op", "") != "get_attr":
-        return argument
-    owner, _, name = str(argument.target).rpartition(".")
-    return getattr(module.get_submodule(owner), name).detach()
 
 
 def integers_of(op: Any) -> Integers | None:

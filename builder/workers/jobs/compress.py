@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from builder.compress.project import WEIGHTS
+from builder.compression.project import WEIGHTS
 from builder.workers.jobs.folder import load_source, read_reference, stage
 from builder.workers.messages import CompressJob, CompressResult
 
@@ -13,7 +13,7 @@ def run_compress(job: CompressJob, folder: Path) -> CompressResult:
     import torch
     from safetensors.torch import save_file
 
-    from builder.compress.run import Task, run, threads
+    from builder.compression.run import Task, run, threads
 
     stage(folder, "load")
     model, _ = load_source(job.source)

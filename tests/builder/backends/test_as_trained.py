@@ -16,7 +16,7 @@ from builder.backends.executorch.pte import load as load_pte
 from builder.backends.executorch.xnnpack import read_graphs
 from builder.backends.tflite.flatbuffer import load_model as load_tflite
 from builder.backends.tflite.graph import read_graph
-from builder.errors import ConfigError, SourceError
+from builder.errors import ConfigError, SourceError, VerificationError
 from builder.graph.model import Model
 from builder.graph.samples import read_sample
 from builder.legalize.delegates import needed
@@ -117,11 +117,14 @@ def test_a_file_with_other_integers_is_not_as_trained(tmp_path: Path) -> None:
     model = load_model(config, folder)
     made(tflite, model, tmp_path / "file.tflite")
     other = load_model(config, folder)
-    other.program.state_dict["pw.weight"].data[0, 0, 0, 0] *= -0.9
-    assert "weights" in tflite.read_back(tmp_path / "file.tflite", other)["pw"]
     quantize = next(n for n in other.program.graph.nodes if str(n.target).endswith("quantize_per_tensor.default"))
     quantize.args = (quantize.args[0], quantize.args[1] * 1.001, *quantize.args[2:])
-    assert "of its input" in tflite.read_back(tmp_path / "file.tflite", other)["head"]
+    realised = tflite.read_back(tmp_path / "file.tflite", other)
+    assert "of its input" in realised["head"]
+    assert {realised[name] for name in ("dw", "pw", "tail")} == {"as_trained"}
+    other.program.state_dict["pw.weight"].data[0, 0, 0, 0] *= -0.9
+    with pytest.raises(VerificationError, match="layer 'pw' is not in the TFLite file"):
+        tflite.read_back(tmp_path / "file.tflite", other)
 
 
 def test_norms_of_floats_between_layers_of_integers_are_rewritten_and_proven_without_rounding(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch.fx import Node
 
-    from builder.compress.channels import Channels
+    from builder.compression.channels import Channels
 
     Rule = Callable[[Channels, Node], bool]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from builder.compress.channels import Atoms, Channels, channels_of
+from builder.compression.channels import Atoms, Channels, channels_of
 from builder.errors import ConversionError, VerificationError
 from builder.precision.layers import LayerTable, layer_table
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from builder.compress.learned_range import HIGH, LOW, range_classes
+from builder.compression.learned_range import HIGH, LOW, range_classes
 from builder.precision.activations import CALLS, layer_output
 from builder.training.network import without_checks
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from builder.compress.channel_rules import RULES
+from builder.compression.channel_rules import RULES
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.compress.prune import macs, parameters, pruned
-from builder.compress.result import Cut, Point, StageReport
+from builder.compression.prune import macs, parameters, pruned
+from builder.compression.result import Cut, Point, StageReport
 from builder.errors import ConfigError
 from builder.graph.model import Model
 from builder.graph.samples import read_sample
@@ -118,7 +118,7 @@ def _distilled(task: Task, program: ExportedProgram, state: Path, deadline: floa
 
 
 def _rounded(task: Task, program: ExportedProgram, state: Path, deadline: float) -> tuple[ExportedProgram, Done]:
-    from builder.compress.qat import Rounded
+    from builder.compression.qat import Rounded
     from builder.precision.equalize import equalized
 
     weights = [layer.weight for layer in layer_table(program).layers]
