@@ -60,5 +60,5 @@ def _table(table: Any, number: int) -> Any:
     if not offset:
         return None
     found = flatbuffers.table.Table(table.Bytes, 0)
-    table.Union(found, offset + table.Pos)
+    table.Union(found, offset)
     return found
