@@ -93,7 +93,7 @@ def compress(
     return stages.compress(_path(config), out=Path(out), listener=_listener(progress), resume=resume, fresh=fresh)
 
 
-def package(
+def package(  # noqa: PLR0913  (public: one keyword for each flag of `builder package`)
     source: Source = "builder.toml",
     *,
     target: str,
@@ -105,10 +105,17 @@ def package(
 ) -> PackageResult:
     """Make the packages of a target from a builder.toml or a bundle; `options` as the flags of `builder package` have them."""
     from builder.pipeline import story
+    from builder.targets.base import PackageOptions
 
-    return story.package(
-        _path(source), target=target, formats=formats, out=Path(out), listener=_listener(progress), options=options, fresh=fresh
-    )  # fmt: skip
+    asked = story.Packaging(
+        source=_path(source),
+        target=target,
+        out=Path(out),
+        formats=tuple(formats),
+        options=options or PackageOptions(),
+        fresh=fresh,
+    )
+    return story.package(asked, _listener(progress))
 
 
 def verify(bundle: Source, *, progress: Progress | None = None) -> Verification:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from builder import __version__
+from builder.backends import BACKENDS
 from builder.command_line import Parser, run
+from builder.targets import TARGETS
 
-BACKEND_NAMES = ("tflite", "coreml", "executorch")
 EXPORT_NAMES = ("onnx", "torchscript", "tensorrt")
-TARGET_NAMES = ("android", "ios", "web")
 
 EXAMPLES = """\
 examples:
@@ -43,6 +43,15 @@ def make_parser() -> Parser:
         version=f"builder {__version__}", prog="builder", epilog=EXAMPLES,
         description="From a trained image network to verified mobile artifacts and packages.",
     )  # fmt: skip
+    _add_looking(parser)
+    _add_making(parser)
+    _add_packaging(parser)
+    _add_showing(parser)
+    return parser
+
+
+def _add_looking(parser: Parser) -> None:
+    """What takes seconds, before any converter starts."""
     add = parser.verb
     init = add("init", "write a commented builder.toml from what a model's files and a few photographs tell")
     init.add_argument("model", metavar="MODEL|CHECKPOINT|MODULE:CALLABLE")
@@ -59,12 +68,17 @@ def make_parser() -> Parser:
     inspect.add_argument("path", type=Path, metavar="MODEL|CONFIG|ARTIFACT|BUNDLE|APK")
     plan = add("plan", "which rule won for each layer, and what each backend makes of it")
     plan.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
-    plan.add_argument("--backend", choices=BACKEND_NAMES, help="only the variants of this backend")
+    plan.add_argument("--backend", choices=tuple(BACKENDS), help="only the variants of this backend")
     plan.add_argument(
         "--all-backends",
         action="store_true",
         help="what every backend makes of each plan, whether or not the variant names it",
     )
+
+
+def _add_making(parser: Parser) -> None:
+    """What starts converters."""
+    add = parser.verb
     search = add("search", "find the plan of every variant with [variant.search]: the best one within its budgets")
     search.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
     search.add_argument("--cluster", metavar="ADDRESS", help="run the trials on a Dask cluster, e.g. tcp://host:8786")
@@ -88,7 +102,7 @@ def make_parser() -> Parser:
     convert.epilog = CONVERT_EXAMPLES
     convert.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
     convert.add_argument(
-        "--backend", choices=BACKEND_NAMES, action="append", default=[], help="only this backend; may be repeated"
+        "--backend", choices=tuple(BACKENDS), action="append", default=[], help="only this backend; may be repeated"
     )
     convert.add_argument("-o", "--output", type=Path, required=True, metavar="BUNDLE", help="directory of the bundle")
     convert.add_argument(
@@ -110,6 +124,13 @@ def make_parser() -> Parser:
     )
     export.add_argument("--dynamic", action="store_true", help="leave the height and width of pictures open")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="directory of the files")
+    for command in (search, compress, convert, export):
+        _add_fresh(command)
+
+
+def _add_packaging(parser: Parser) -> None:
+    """What takes a bundle to an app team."""
+    add = parser.verb
     verify = add(
         "verify",
         "run every variant of a bundle in its own runtime, or of a package by its own libraries, on the goldens; check every hash",
@@ -117,18 +138,18 @@ def make_parser() -> Parser:
     verify.add_argument("bundle", type=Path, metavar="BUNDLE|APK|AAB|AAR")
     package = add("package", "make the packages that an app team needs, from a builder.toml or a bundle")
     package.add_argument("source", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG|BUNDLE")
-    package.add_argument("--target", choices=TARGET_NAMES, required=True)
+    package.add_argument("--target", choices=tuple(TARGETS), required=True)
     package.add_argument(
         "--format",
         action="append",
         default=[],
         metavar="FORMAT",
-        help="android: aar, apk, aab, project; ios: package, project, app, ipa; web: site; may be repeated; the default suits the target",
+        help=f"{_formats()}; may be repeated; the default suits the target",
     )
     package.add_argument(
         "--runtime",
         metavar="NAME[=FILE]",
-        help="android: the runtime inside the package, tflite (the default), litert, executorch or executorch-vulkan; FILE: a local .aar of it",
+        help=f"{_runtimes()}; FILE: a local .aar of it",
     )
     package.add_argument(
         "--allow",
@@ -144,8 +165,12 @@ def make_parser() -> Parser:
         "--no-execute", action="store_true", help="android: do not run the variants by the package's own libraries"
     )
     package.add_argument("-o", "--output", type=Path, required=True, metavar="DIST", help="directory of the packages")
-    for command in (search, compress, convert, export, package):
-        command.add_argument("--fresh", action="store_true", help="believe no result that an earlier run has kept")
+    _add_fresh(package)
+
+
+def _add_showing(parser: Parser) -> None:
+    """What is there, and what it does to pictures."""
+    add = parser.verb
     run = add("run", "every variant of a bundle on photographs: its pictures, the differences, and a page to look at")
     run.add_argument("bundle", type=Path, metavar="BUNDLE")
     run.add_argument(
@@ -162,7 +187,24 @@ def make_parser() -> Parser:
     cache.add_argument(
         "--limit", metavar="SIZE", help="remove what was not used for longest until this is left, e.g. '5 GB'"
     )
-    return parser
+
+
+def _add_fresh(command: Parser) -> None:
+    command.add_argument("--fresh", action="store_true", help="believe no result that an earlier run has kept")
+
+
+def _formats() -> str:
+    """`android: aar, apk; ios: package` and so on."""
+    return "; ".join(f"{name}: {', '.join(target.FORMATS)}" for name, target in TARGETS.items())
+
+
+def _runtimes() -> str:
+    """For each target with a choice, the usual runtime and the others."""
+    choices = {name: target.RUNTIMES for name, target in TARGETS.items() if target.RUNTIMES}
+    return "; ".join(
+        f"{name}: the runtime inside the package, {', '.join([f'{usual} (the default)', *others[:-1]])} or {others[-1]}"
+        for name, (usual, *others) in choices.items()
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

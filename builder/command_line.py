@@ -7,6 +7,7 @@ option. An unknown verb, option or value is told with the nearest known one.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import signal
@@ -59,6 +60,8 @@ class Parser(argparse.ArgumentParser):
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """The arguments of a command. Raises InputError for what it does not know, with what is near."""
         given = argparse.Namespace(verbose=False, quiet=False, json=False)
+        if "" in words:
+            self.error("an argument is empty; a variable of your script may be unset")
         try:
             arguments, unknown = self.parse_known_args(list(words), given)
         except InputError:
@@ -107,6 +110,7 @@ def run(
 ) -> int:
     """Parse, call, and turn every error into one sentence on stderr and an exit code. `interrupted` says what was kept."""
     given = list(sys.argv[1:] if words is None else words)
+    _ready_streams()
     signal.signal(signal.SIGTERM, _asked_to_end)
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup asks for going on
         signal.signal(signal.SIGHUP, _asked_to_end)
@@ -139,8 +143,39 @@ def run(
 
 
 def print_document(document: object) -> None:
-    """One JSON document on stdout, as `--json` of every command writes it."""
-    sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    """One JSON document on stdout, as `--json` of every command writes it; what the stream's encoding lacks is escaped as JSON does."""
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False)
+    sys.stdout.write(text + "\n")
+
+
+def print_file(text: str) -> None:
+    """A file's text on stdout, in UTF-8 whatever the terminal has: the file says so of itself, and is redirected more often than read."""
+    sys.stdout.flush()
+    bytes_of = getattr(sys.stdout, "buffer", None)
+    if bytes_of is None:
+        sys.stdout.write(text)
+    else:
+        bytes_of.write(text.encode())
+
+
+def _ready_streams() -> None:
+    """Streams that every writer may use. A closed one leads nowhere, so that no file gets its number and is printed into; a character that a
+    stream's encoding does not have is written as its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _asked_to_end(number: int, frame: FrameType | None) -> None:

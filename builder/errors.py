@@ -19,6 +19,7 @@ class ShownError(Exception):
     exit_code = 1
 
     def __init__(self, message: str) -> None:
+        """Keep one full stop at the end of `message`, which may carry other messages."""
         super().__init__(sentence(message))
 
 

@@ -138,7 +138,6 @@ def run_limited(
     timeout_s: float,
     memory_bytes: int,
     poll: Callable[[], None],
-    poll_s: float = 0.1,
     env: Mapping[str, str] | None = None,
 ) -> int:
     """Run a program with output to `log`, calling `poll` while it runs; its exit status, negative for a signal.
@@ -157,7 +156,7 @@ def run_limited(
             env={**os.environ, **env} if env else None,
             start_new_session=True,
         )
-    return supervise(OfPopen(process), timeout_s=timeout_s, memory_bytes=memory_bytes, poll=poll, poll_s=poll_s)
+    return supervise(OfPopen(process), timeout_s=timeout_s, memory_bytes=memory_bytes, poll=poll)
 
 
 class Running(Protocol):

@@ -1,10 +1,16 @@
-"""Problems of a TOML file that a person wrote, as one sentence."""
+"""A TOML file that a person wrote: what its sections are, and their problems as one sentence."""
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from builder.suggest import did_you_mean
+
+
+class Section(BaseModel):
+    """A table of the file: frozen, and without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 def describe(error: ValidationError, known: set[str]) -> str:

@@ -9,6 +9,7 @@ Nothing here prints; everything raises the errors of `harness.errors`. Importing
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from harness.release import version
 if TYPE_CHECKING:
     from harness.analysis.comparison import Comparison
     from harness.devices.base import Device
-    from harness.session.session import SessionResult
+    from harness.session.outcome import SessionResult
 
 __all__ = ["compare", "measure", "open_device", "version"]
 
@@ -37,24 +38,19 @@ def measure(
     A device or variant that fails is in the result with its reason. Raises UsageError and StoreError.
     """
     from harness.protocol import protocol_named
-    from harness.records.store import open_store
+    from harness.records.store import filled_store
     from harness.session.session import opened_bundle, run_session
 
     plan = protocol_named(protocol)
-    with opened_bundle(Path(bundle)) as opened:
-        kept = open_store(store, create=True) if store is not None else None
-        try:
-            return run_session(opened, devices, plan, kept)
-        finally:
-            if kept is not None:
-                kept.close()
+    with opened_bundle(Path(bundle)) as opened, filled_store(store) if store is not None else nullcontext() as kept:
+        return run_session(opened, devices, plan, kept)
 
 
 def compare(base: str, new: str | None = None) -> tuple[Comparison, ...]:
-    """Last measurements of two stores (path or URL) against one another; of one store, the two builds that its newest sessions measured in
-    turns, else its variants against the first.
+    """Compare the last measurements of two stores, each a path or a URL.
 
-    Raises UsageError and StoreError.
+    Of one store it compares the two builds that its newest sessions measured in turns, else its variants against the first. Raises
+    UsageError and StoreError.
     """
     from harness.analysis.comparison import compare_builds, compare_runs, compare_variants
     from harness.records.store import stored_runs

@@ -30,21 +30,33 @@ def build_parser() -> Parser:
         epilog=EXAMPLES,
     )
 
-    def command(name: str, help_text: str, example: str, *, json: bool = True) -> Parser:
-        return parser.verb(name, help_text, json=json, example=example)
+    _add_devices(parser)
+    _add_run(parser)
+    _add_lab(parser)
+    _add_judging(parser)
+    _add_using(parser)
+    return parser
 
-    command("devices", "list the devices that can be measured on, and why one cannot", "harness devices --json")
-    pair = command(
+
+def _add_devices(parser: Parser) -> None:
+    """What can be measured on."""
+    parser.verb(
+        "devices", "list the devices that can be measured on, and why one cannot", example="harness devices --json"
+    )
+    pair = parser.verb(
         "pair",
         "pair with a phone over the network by the code that it shows, which is asked for",
-        "harness pair 192.168.1.20:37045",
+        example="harness pair 192.168.1.20:37045",
         json=False,
     )
     pair.add_argument(
         "address", metavar="HOST:PORT", help="as the phone's dialog 'Pair device with pairing code' shows it"
     )
-    measure = command(
-        "run", "measure every variant of a bundle on devices", "harness run dist/bundle -d host -o runs.sqlite"
+
+
+def _add_run(parser: Parser) -> None:
+    measure = parser.verb(
+        "run", "measure every variant of a bundle on devices", example="harness run dist/bundle -d host -o runs.sqlite"
     )
     measure.add_argument(
         "bundle",
@@ -87,20 +99,24 @@ def build_parser() -> Parser:
     measure.add_argument(
         "--cluster", metavar="ADDRESS", help="measure on the workers of this Dask scheduler, see 'harness worker'"
     )
-    worker = command(
+
+
+def _add_lab(parser: Parser) -> None:
+    """Other machines."""
+    worker = parser.verb(
         "worker",
         "offer the devices of this machine to the sessions of a Dask scheduler",
-        "harness worker tcp://lab:8786 -d android:R5CT10XYZ",
+        example="harness worker tcp://lab:8786 -d android:R5CT10XYZ",
         json=False,
     )
     worker.add_argument("scheduler", metavar="ADDRESS", help="of the scheduler, as 'dask scheduler' prints it")
     worker.add_argument(
         "-d", "--device", action="append", metavar="KIND[:ID]", help="may be repeated (default: all that are ready)"
     )
-    farm = command(
+    farm = parser.verb(
         "farm",
         "write what a hosted farm needs to measure an app, or import what it gave back",
-        "harness farm dist/android/app.apk --format aws -o aws-job",
+        example="harness farm dist/android/app.apk --format aws -o aws-job",
         json=False,
     )
     farm.add_argument("package", metavar="APK", nargs="?", help="what 'builder package --target android' wrote")
@@ -118,11 +134,15 @@ def build_parser() -> Parser:
         "--import", dest="results", metavar="DIR", help="read the results that were fetched into DIR; -o is the store"
     )
     farm.add_argument("-o", "--output", metavar="DIR|RUNS", help="default: FORMAT-job, or runs.sqlite with --import")
-    show = command("show", "show the runs of a store as a table", "harness show runs.sqlite")
-    check = command(
+
+
+def _add_judging(parser: Parser) -> None:
+    """What a store says."""
+    show = parser.verb("show", "show the runs of a store as a table", example="harness show runs.sqlite")
+    check = parser.verb(
         "check",
         "fail when an output is wrong or a variant became slower (5) or a measurement is not good enough (7)",
-        "harness check runs.sqlite",
+        example="harness check runs.sqlite",
     )
     check.add_argument("--baseline", metavar="RUNS", help="also fail (5) when a variant is slower than in these runs")
     check.add_argument(
@@ -130,8 +150,8 @@ def build_parser() -> Parser:
         metavar="PERCENT",
         help="the slow-down that still passes, e.g. 3%%: against --baseline, or the first build of 'harness run BASE NEW'",
     )
-    report = command(
-        "report", "write a report of the latest runs", "harness report runs.sqlite -o report.html", json=False
+    report = parser.verb(
+        "report", "write a report of the latest runs", example="harness report runs.sqlite -o report.html", json=False
     )
     for reader in (show, check, report):
         reader.add_argument("runs", metavar="RUNS", help="what 'harness run -o' wrote")
@@ -142,10 +162,10 @@ def build_parser() -> Parser:
         default="html",
         help="junit is for CI servers; jsonl exports all records",
     )
-    compare = command(
+    compare = parser.verb(
         "compare",
         "compare the last measurements of two stores, or the variants of one",
-        "harness compare before.sqlite after.sqlite",
+        example="harness compare before.sqlite after.sqlite",
     )
     compare.add_argument("base", metavar="BASE", help="runs before the change")
     compare.add_argument(
@@ -161,21 +181,26 @@ def build_parser() -> Parser:
         action="store_true",
         help="compare the app with shell mode on each phone of BASE instead (5, 7: no parity)",
     )
-    rank = command(
+
+
+def _add_using(parser: Parser) -> None:
+    """What is done with a store."""
+    rank = parser.verb(
         "rank",
         "write the order of variants that phones measured into a bundle, so that apps take the fastest on such phones",
-        "harness rank runs.sqlite dist/bundle -o dist/ranked",
+        example="harness rank runs.sqlite dist/bundle -o dist/ranked",
     )
     rank.add_argument("runs", metavar="RUNS", help="what 'harness run -o' wrote")
     rank.add_argument("bundle", metavar="BUNDLE", help="the bundle that was measured")
     rank.add_argument("-o", "--output", required=True, metavar="DIR", help="where the ranked bundle goes")
-    serve = command("serve", "show a store as a lab's page, read-only", "harness serve runs.sqlite", json=False)
+    serve = parser.verb(
+        "serve", "show a store as a lab's page, read-only", example="harness serve runs.sqlite", json=False
+    )
     serve.add_argument("runs", metavar="RUNS", help="what 'harness run -o' wrote, or a database URL")
     serve.add_argument(
         "--host", default="127.0.0.1", help="who may look: 0.0.0.0 is everybody who reaches this computer"
     )
     serve.add_argument("--port", type=int, default=8700, metavar="N", help="(default: 8700; 0: any that is free)")
-    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:

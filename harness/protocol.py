@@ -15,15 +15,18 @@ from harness.records.tolerated import Tolerated
 
 
 class Section(BaseModel):
+    """A part of protocol.toml; an unknown key is refused."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Wanted(Section):
-    """What must hold before a variant is measured. A limit on something that the device does not tell is not waited for.
+    """What must hold before a variant is measured. A limit on something that the device does not report is not waited for.
 
     `cool_down_c` is by how much the device may be warmer than at the start of the session: cool-down by temperature, not by
-    the clock. `screen` is what state it must have (a phone that should have it on is woken), `max_load` the percent of all processors
-    that other programs may use. After `wait_s` without the conditions the variant is not measured, and the session says why.
+    the clock. `screen` is the state that the screen must have; a phone that should have it on is woken. `max_load` is the percent of
+    all processors that other programs may use. After `wait_s` without the conditions the variant is not measured, and the session
+    says why.
     """
 
     max_temperature_c: float | None = None
@@ -61,6 +64,7 @@ class Pins(Section):
 
     @property
     def any(self) -> bool:
+        """Whether anything is to be set."""
         return self.fixed_performance or self.stay_awake or self.airplane_mode
 
 
@@ -70,9 +74,9 @@ class Protocol(Section):
     At least `warmup` inferences are not counted; after them as many more as it takes until the latency is stationary. Then
     at least `runs` are counted, up to `max_runs` while the 95 % interval of the median reaches further than `interval` from
     it. `rounds` times each variant has its turn, in a balanced order drawn by `seed`, or anew for each session without one. With
-    `decide` (a fraction, or `"5 %"`) there are more rounds, up to `max_rounds`, while a change by so much could not be told. With `duration_s`
-    inferences follow one another for that long instead: throughput under heat is what is measured then.
-    With `memory_pass` memory is read in a pass of its own, whose output is the golden check before timing; without, both are
+    `decide` (a fraction, or `"5 %"`) there are more rounds, up to `max_rounds`, while they cannot show a change by so much. With `duration_s`
+    inferences follow one another for that long instead: this measures throughput under heat.
+    With `memory_pass` memory is read in a pass of its own, whose output is the golden check before timing. Without it both are
     those of the timed pass.
     """
 
@@ -95,7 +99,7 @@ class Protocol(Section):
     max_rounds: int = Field(default=0, ge=0, le=1000)
     """Rounds at the most, while `decide` is not reached; 0 means `rounds`."""
     decide: float | None = Field(default=None, gt=0, lt=1)
-    """Go on until a change of this part can be told from none, for example `"5 %"`."""
+    """Go on until a change of this part can be seen, for example `"5 %"`."""
     seed: int | None = None
     """The seed of the orders of variants; without it each session draws its own."""
     duration_s: float | None = Field(default=None, ge=1)
@@ -142,6 +146,7 @@ class Protocol(Section):
 
     @property
     def most_runs(self) -> int:
+        """The most inferences that are counted."""
         return max(self.max_runs, self.runs)
 
     def counting(self) -> Protocol:
@@ -194,11 +199,17 @@ def protocol_named(name: str) -> Protocol:
 
 
 def _protocol_in(path: Path) -> Protocol:
+    if not path.exists():
+        raise UsageError(f"{path} does not exist; name a protocol ({', '.join(PROTOCOLS)}) or a .toml file.")
+    if not path.is_file():
+        raise UsageError(f"{path} is no file; name a protocol ({', '.join(PROTOCOLS)}) or a .toml file.")
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UsageError(f"{path} does not exist; name a protocol ({', '.join(PROTOCOLS)}) or a .toml file.") from error
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}); check its permissions.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not written in UTF-8 ({error.reason}); save it as UTF-8.") from error
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not TOML: {error}.") from error
     base = raw.pop("extends", None)
     if base is not None:

@@ -25,6 +25,7 @@ from builder.backends import tflite
 from builder.backends.base import Lowered
 from builder.backends.tflite.activations import observe_file
 from builder.backends.tflite.convert import to_float_file
+from builder.backends.tflite.delegates import gpu
 from builder.backends.tflite.flatbuffer import load_model
 from builder.backends.tflite.gpu.drivers import Driver, find_drivers
 from builder.backends.tflite.gpu.predict import TABLE
@@ -36,7 +37,7 @@ from builder.bundle.tensors import peak_of, psnr_db
 from builder.errors import EdgebundleError
 from builder.graph.model import Model
 from builder.legalize import REWRITES
-from builder.legalize.delegates import needed
+from builder.legalize.for_variant import needed
 from builder.legalize.legalizer import legalize
 from builder.precision.layers import layer_table
 from builder.precision.scheme import SCHEMES
@@ -58,7 +59,7 @@ def made(network: Network, folder: Path) -> Iterator[tuple[str, Path, Lowered]]:
     """The files of a network, one a scheme; layers that do not have it stay fp32."""
     samples = network.samples(SEED)
     source = fold_batch_norms(torch.export.export(network.create(), samples))
-    program, _ = legalize(source, needed("tflite", "gpu"), REWRITES, samples=[samples])
+    program, _ = legalize(source, needed(gpu.DELEGATE.traits), REWRITES, samples=[samples])
     model = Model(program=program, inputs=network.inputs, outputs=network.outputs, layers=layer_table(source))
     feed = feed_of(network)
     float_file, lowered = to_float_file(model)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
+from builder.backends import BACKENDS
 from builder.bundle import Manifest
 from builder.precision.plan import PlanFile
 from builder.project.config import Config
@@ -23,8 +25,17 @@ SCHEMAS: dict[str, type[BaseModel]] = {
 }
 
 
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The schema of a format. A manifest's model takes any backend, for it stands below them; the format has those that there are."""
+    schema = model.model_json_schema(by_alias=True)
+    for name in ("Variant", "FailedVariant") if model is Manifest else ():
+        properties = schema["$defs"][name]["properties"]
+        properties["backend"] = dict(sorted({**properties["backend"], "enum": list(BACKENDS)}.items()))
+    return schema
+
+
 def schema_text(model: type[BaseModel]) -> str:
-    return json.dumps(model.model_json_schema(by_alias=True), indent=1) + "\n"
+    return json.dumps(schema_of(model), indent=1) + "\n"
 
 
 if __name__ == "__main__":

@@ -45,5 +45,7 @@ def test_the_tables_name_every_preset_and_scheme_and_who_has_it() -> None:
             continue
         cells = next(line for line in schemes.splitlines() if line.startswith(f"| `{name}` |")).split("|")[4:7]
         for cell, backend in zip(cells, ("tflite", "coreml", "executorch"), strict=True):
-            refused = BACKENDS[backend].unsupported(layer("a"), scheme, BACKENDS[backend].DELEGATES[0]) is not None
+            refused = (
+                BACKENDS[backend].unsupported(layer("a"), scheme, BACKENDS[backend].SPEC.delegates[0].name) is not None
+            )
             assert refused == (cell.strip() in ("no", "linear layers", "wide layers (iOS 18)")), (name, backend)

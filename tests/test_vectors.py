@@ -124,7 +124,7 @@ def test_the_harness_names_its_probes_as_the_vectors_do() -> None:
     reading = {name: Reading(value=1.0, unit=unit) for name, unit in UNITS.items()}
     state = Conditions(**reading, charging=TextReading(value="no"), clocks_mhz=(Reading(value=2000.0, unit="MHz"),))
     samples = told(state, 0.0)
-    assert len(samples) == len(reading)  # all but the load average, and the clocks
+    assert len(samples) == len(reading) + 1  # the clocks too
     assert [(s.probe, s.unit) for s in samples if listed.get(s.probe) != s.unit] == []
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from builder.backends.spec import BackendSpec
 from builder.bundle import Binding, Coverage
 from builder.graph.model import Model
 from builder.graph.origins import Origin
 from builder.precision.layers import Layer, LayerTable
-from builder.precision.plan import Between, ResolvedPlan
+from builder.precision.plan import ResolvedPlan
 from builder.precision.ranges import Observation, Observed
 from builder.precision.scheme import Scheme
 
 if TYPE_CHECKING:
+    from builder.backends.options import Options
     from builder.graph.tensors import Tensors
 
 
@@ -64,32 +66,70 @@ class Execution:
     unproven: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """Something beside the packages that a delegate can use on this machine; `install` is the command that adds it."""
+
+    delegate: str
+    name: str
+    version: str | None
+    install: str
+
+
+class FloatFile(Protocol):
+    """For a backend whose plans all start from one fp32 file of the source, which is kept. A plan is made of it without torch."""
+
+    def convert(self, model: Model, options: Any) -> tuple[bytes, Lowered]:
+        """The file. Raises ConversionError."""
+
+    def realise(self, delegate: str, content: bytes, model: Model, plan: ResolvedPlan, seen: Seen) -> bytes:
+        """The file with the plan, in the form that the delegate takes. Raises ConversionError."""
+
+    def observe(self, content: bytes, lowered: Lowered, samples: Iterable[Tensors]) -> dict[str, Observation]:
+        """The activations that a plan may quantize. Raises ConversionError without samples."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reached:
+    """The largest magnitudes around a layer: what it reads and gives, and what the ops after it give up to the next layer.
+
+    Of a norm: what its ops read and give, those of its variance left out, which stay in fp32.
+    """
+
+    layer: float
+    after: float
+
+
+class HalfLimits(Protocol):
+    """For a backend that computes in fp16 by itself and can tell which layers cannot: their values are too large."""
+
+    def in_fp16(self, scheme: Scheme) -> bool:
+        """Whether a layer of this scheme is computed in fp16."""
+
+    def reached(self, path: Path, model: Model, lowered: Lowered, samples: Iterable[Tensors]) -> dict[str, Reached]:
+        """By layer, as the artifact computes it on the samples. Raises VerificationError."""
+
+    def within_half(
+        self, plan: ResolvedPlan, known: dict[str, Reached], norms: Collection[str]
+    ) -> tuple[ResolvedPlan, dict[str, str]]:
+        """The plan with fp32 for what is too large, and why by name. Raises VerificationError where a scheme has fp16 only."""
+
+
 class Backend(Protocol):
     """A module of `builder.backends`. Heavy packages are imported inside its functions."""
 
     @property
-    def SUFFIX(self) -> str:
-        """Of the artifact, e.g. `.tflite`."""
+    def SPEC(self) -> BackendSpec:
+        """What it says of itself."""
 
-    @property
-    def DELEGATES(self) -> tuple[str, ...]:
-        """Delegates that a variant may name."""
+    def options_kind(self) -> type[Options]:
+        """The keys that it alone has in [[variant]]."""
 
-    @property
-    def PACKAGES(self) -> tuple[str, ...]:
-        """Distributions whose versions decide the bytes of the artifact."""
+    def float_file(self) -> FloatFile | None:
+        """Where all plans start from one fp32 file: how it is made and used."""
 
-    @property
-    def BETWEEN(self) -> tuple[Between, ...]:
-        """What the operations that are no layers can compute in."""
-
-    @property
-    def NORMS(self) -> tuple[str, ...]:
-        """Schemes that a plan can give a norm."""
-
-    @property
-    def RUNTIME(self) -> str:
-        """The server whose workers run artifacts without converting any: `files`, `torch`, or the backend's own."""
+    def half_limits(self) -> HalfLimits | None:
+        """Where layers are looked for that fp16 cannot hold: how."""
 
     def warm(self) -> None:
         """Import the converter, and make once what it makes in every process. Runs nothing of the user's, opens no GPU."""
@@ -106,8 +146,10 @@ class Backend(Protocol):
         Names are the backend's own. Raises ConversionError without samples.
         """
 
-    def lower(self, model: Model, plan: ResolvedPlan, delegate: str, seen: Seen, out: Path) -> Lowered:
-        """Write the artifact to `out`. Deterministic. Raises ConversionError."""
+    def lower(
+        self, model: Model, plan: ResolvedPlan, delegate: str, seen: Seen, out: Path, options: Any = None
+    ) -> Lowered:
+        """Write the artifact to `out`. Deterministic. `options` are its own, None for the usual ones. Raises ConversionError."""
 
     def read_back(self, path: Path, model: Model) -> dict[str, str]:
         """Realised scheme of every layer, from the file alone (the model only serves to name its weights).
@@ -120,6 +162,9 @@ class Backend(Protocol):
 
     def read_between(self, path: Path) -> str:
         """What the operations that are no layers compute in, from the file alone: one of BETWEEN, or a description."""
+
+    def structure_of(self, path: Path) -> str | None:
+        """Equal for two files that execute the same instructions; None where only equal files do."""
 
     def stored_layers(self, path: Path) -> tuple[StoredLayer, ...]:
         """Every op with weights, from the file alone, for a person who has nothing but the file."""
@@ -138,6 +183,9 @@ class Backend(Protocol):
 
     def runtime_name(self) -> str:
         """What `runner` executes with, as reports name it, e.g. 'LiteRT 2.3.0 (XNNPACK)'."""
+
+    def needs(self) -> tuple[Need, ...]:
+        """What its delegates can use on this machine to be executed."""
 
     def minimum_runtime(self, path: Path) -> str:
         """The oldest runtime that can load the artifact, as the file states it."""

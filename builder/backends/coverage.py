@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from builder.bundle import Coverage
@@ -16,16 +16,13 @@ if TYPE_CHECKING:
 
 _NAMED = 5  # of the operators that are left; a sentence has to end
 
-# Bare name of an operator (torch's or TFLite's) -> the operator of the source it comes from, and what would help.
-_CURES: dict[str, tuple[str, str]] = {
-    "index": ("pad", "reflection padding: leave 'reflection_padding' on in [legalize]"),
-    "mirror_pad": ("pad", "reflection padding: leave 'reflection_padding' on in [legalize]"),
+Cures = Mapping[str, tuple[str, str]]
+"""By the bare name of an operator that was left: the operator of the source that it comes from, and what would help."""
+
+# Those that no rewrite has.
+_CURES: Cures = {
     "upsample_nearest2d": ("upsample_nearest2d", "resize by a whole factor, or bilinear"),
     "resize_nearest_neighbor": ("upsample_nearest2d", "resize by a whole factor, or bilinear"),
-    "native_group_norm": ("group_norm", "leave 'group_norm' on in [legalize]"),
-    "_native_batch_norm_legit": ("instance_norm", "leave 'instance_norm' on in [legalize]"),
-    "native_layer_norm": ("layer_norm", "leave 'layer_norm' on in [legalize]"),
-    "split_with_sizes_copy": ("split", "leave 'splits' on in [legalize]"),
     "convolution": ("conv2d", "a convolution's weights must be constants, or computed without groups"),
     "cumsum": ("cumsum", "multiply by a constant triangular matrix"),
     "index_select": ("index_select", "choose by a one-hot vector and a matrix product"),
@@ -58,16 +55,19 @@ def require_coverage(coverage: Coverage, least: float | None) -> None:
     )
 
 
-def explained(coverage: Coverage, origins: Sequence[Origin], program: ExportedProgram) -> Coverage:
+def explained(coverage: Coverage, origins: Sequence[Origin], program: ExportedProgram, cures: Cures) -> Coverage:
     """The coverage with every operator that is left named by layer, source line and cure, as far as they are known.
 
-    `origins` are those that the converter left, in order; without them the layer in the file's own names is looked up.
+    `origins` are those that the converter left, in order; without them the layer in the file's own names is looked up. `cures` are
+    those of the rewrites.
     """
-    waiting = list(origins)
-    return coverage.model_copy(update={"left": tuple(_explain(text, waiting, program) for text in coverage.left)})
+    waiting, known = list(origins), {**_CURES, **cures}
+    return coverage.model_copy(
+        update={"left": tuple(_explain(text, waiting, program, known) for text in coverage.left)}
+    )
 
 
-def _explain(text: str, waiting: list[Origin], program: ExportedProgram) -> str:
+def _explain(text: str, waiting: list[Origin], program: ExportedProgram, cures: Cures) -> str:
     op = re.split(r"[ .]", text.split("::")[-1])[0].lower()
     origin = next((found for found in waiting if found.op == op), None)
     if origin is not None:
@@ -76,9 +76,9 @@ def _explain(text: str, waiting: list[Origin], program: ExportedProgram) -> str:
     else:
         found = re.search(r" after (.+)$", text)
         layer = found[1] if found else None
-        line = _line_after(program, layer, _CURES.get(op, (op, ""))[0]) if layer else _line_of_input(program, text)
+        line = _line_after(program, layer, cures.get(op, (op, ""))[0]) if layer else _line_of_input(program, text)
     place = f" in {layer}" if origin is not None and layer else ""
-    return text + place + (f" ({line})" if line else "") + (f": {_CURES[op][1]}" if op in _CURES else "")
+    return text + place + (f" ({line})" if line else "") + (f": {cures[op][1]}" if op in cures else "")
 
 
 def _line_after(program: ExportedProgram, layer: str, op: str) -> str | None:

@@ -44,11 +44,11 @@ def unsupported(layer: Layer, scheme: Scheme, backend: Backend, delegate: str) -
     """Why the scheme cannot be realised on a layer or norm and what can be done instead, or None."""
     if layer.op != "norm":
         return backend.unsupported(layer, scheme, delegate)
-    if scheme.name in backend.NORMS:
+    if scheme.name in backend.SPEC.norms:
         return None
     if scheme.mode == "float":
         return f"its files have norms in fp32 alone; use fp32 on {layer.name!r}."
-    return f"norms compute in floats; use {' or '.join(backend.NORMS)} on {layer.name!r}."
+    return f"norms compute in floats; use {' or '.join(backend.SPEC.norms)} on {layer.name!r}."
 
 
 def _outcome(layer: Layer, plan: ResolvedPlan, backend: Backend, delegate: str) -> Outcome:
@@ -83,10 +83,10 @@ def check_support(
         if found.reason is not None:
             reasons[name] = found.reason
     between = plan.between
-    if between not in backend.BETWEEN:
+    if between not in backend.SPEC.between:
         if plan.fallback is None:
             raise ConfigError(
-                f"{where}: between = {between!r} is not something that this backend has; it has {' and '.join(backend.BETWEEN)}. "
+                f"{where}: between = {between!r} is not something that this backend has; it has {' and '.join(backend.SPEC.between)}. "
                 "Change it, or set on_unsupported, by which the operations between the layers stay floats."
             )
         between = "float"

@@ -23,6 +23,7 @@ class Bundle:
     """An opened bundle directory whose manifest was read and whose files were checked against it."""
 
     def __init__(self, root: Path, manifest: Manifest) -> None:
+        """Take what `Bundle.open` has read and checked."""
         self.root = root
         self.manifest = manifest
 
@@ -38,9 +39,11 @@ class Bundle:
         return file_sha256(self.root / MANIFEST)
 
     def path(self, inside: str) -> Path:
+        """Where a file that the manifest names lies."""
         return self.root / inside
 
     def variant(self, variant_id: str) -> Variant:
+        """The variant with this id. Raises BundleError that names those there are."""
         for variant in self.manifest.variants:
             if variant.id == variant_id:
                 return variant
@@ -55,7 +58,7 @@ class Bundle:
             raise BundleError(
                 f"{root} is not a bundle: it has no {MANIFEST}; make one with 'builder convert -o {root}'."
             )
-        manifest = parse_manifest(manifest_path.read_text(encoding="utf-8"), where=str(manifest_path))
+        manifest = parse_manifest(_text(manifest_path), where=str(manifest_path))
         expected = {entry.file: entry.sha256 for entry in manifest.files}
         present = {p.relative_to(root).as_posix() for p in tree_files(root)} - {MANIFEST, OWNER_FILE}
         for name in sorted(set(expected) ^ present):
@@ -83,8 +86,9 @@ def opened(path: Path) -> Iterator[Bundle]:
     if path.is_dir():
         yield Bundle.open(path)
         return
-    if not path.exists():
-        raise BundleError(f"{path} does not exist; give a bundle directory, a bundle .zip or a package.")
+    if not path.is_file():  # opening a pipe would wait for whoever writes into it
+        why = "is a pipe or a device" if path.exists() else "does not exist"
+        raise BundleError(f"{path} {why}; give a bundle directory, a bundle .zip or a package.")
     with tempfile.TemporaryDirectory(prefix="edgebundle-") as folder:
         root = Path(folder)
         _unpack(path, root)
@@ -124,3 +128,12 @@ def _unpack(path: Path, root: Path) -> None:
 def is_bundle(path: Path) -> bool:
     """Whether a path is a bundle (directory or archive) rather than a builder.toml or the directory of one."""
     return (path / MANIFEST).is_file() or (path.is_file() and path.suffix != ".toml")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BundleError(
+            f"{path} is not written in UTF-8 ({error.reason}); rebuild the bundle with 'builder convert'."
+        ) from error

@@ -20,6 +20,7 @@ SCHEMA: Final = 1
 
 
 def inside_path(path: str) -> str:
+    """A relative path without `..`, as a manifest may name it. Raises ValueError."""
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or "\\" in path or ".." in parts or ":" in path:
         raise ValueError(f"{path!r} is not a path inside the bundle")
@@ -30,13 +31,16 @@ InsidePath = Annotated[str, AfterValidator(inside_path)]
 
 
 class Frozen(BaseModel):
+    """A part of the manifest; an unknown field is refused."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", use_attribute_docstrings=True)
 
 
 class TensorSpec(Frozen):
     """An input or output as the source model sees it; `shape` is logical (NCHW for images).
 
-    A pixel value p in 0..255 becomes `range[0] + p / 255 * (range[1] - range[0])`, or `(p / 255 - mean) / std` by channel.
+    With `range` a pixel value p in 0..255 becomes `range[0] + p / 255 * (range[1] - range[0])`. With `mean` and `std` it becomes
+    `(p / 255 - mean) / std`, by channel.
     """
 
     name: str
@@ -64,7 +68,7 @@ class TensorSpec(Frozen):
 class Binding(Frozen):
     """How one logical tensor is laid out in one artifact: position in the artifact's own order, layout, shape, dtype.
 
-    Layout `image`: the artifact takes or gives a picture of 8 bits a channel and does the arithmetic of `TensorSpec` itself;
+    Layout `image`: the artifact takes or gives a picture of 8 bits a channel, and does the arithmetic of `TensorSpec` itself.
     `shape` and `dtype` are then the logical tensor's.
     """
 
@@ -98,9 +102,10 @@ class LayerPrecision(Frozen):
 class Quality(Frozen):
     """Agreement of the exported artifact with the source model on the held-out evaluation data.
 
-    PSNR in dB (peak = width of the output's range for images, the source output's own range otherwise; 200 means equal),
-    SSIM for images, `top1_agreement` (0..1) for classifiers. `runtime` names what executed the artifact. `psnr_db_worst_own`
-    takes as peak what the source's outputs really span on each sample: lower where a picture fills little of its range.
+    PSNR is in dB; 200 means equal. Its peak is the width of the declared range for images, and the source output's own range for other
+    outputs. SSIM is for images, `top1_agreement` (0..1) for classifiers. `runtime` names what executed the artifact.
+    `psnr_db_worst_own` takes as peak what the source's outputs really span on each sample. It is lower where a picture fills little
+    of its range.
     """
 
     runtime: str
@@ -124,7 +129,7 @@ class Quality(Frozen):
 
 
 class Coverage(Frozen):
-    """How much of an artifact its delegate takes; `source` says whether the file or a published op table told us.
+    """How much of an artifact its delegate takes; `source` says how it is known.
 
     `left` names what it does not take, where known with the layer, the line of the source and what would help.
     """
@@ -132,7 +137,7 @@ class Coverage(Frozen):
     delegate: str
     """The delegate."""
     source: Literal["file", "runtime", "predicted"]
-    """Whether the file, the runtime or a published table told it."""
+    """Where it is known from: the file itself, the runtime, or a published table."""
     delegated_ops: int
     """Operators that it takes."""
     total_ops: int
@@ -155,8 +160,11 @@ class Coverage(Frozen):
 
 
 class Legalization(Frozen):
-    """A rewrite of the source graph that this variant was made with: in how many places, and the largest change of an output
-    that it made on random noise and evaluation samples, relative to the output's range, with the bound that it had to keep."""
+    """A rewrite of the source graph that this variant was made with, and in how many places.
+
+    `max_error` is the largest change of an output on random noise and evaluation samples, relative to the output's range. `bound`
+    is what it had to keep.
+    """
 
     rewrite: str
     """Name of the rewrite."""
@@ -169,8 +177,11 @@ class Legalization(Frozen):
 
 
 class Tiling(Frozen):
-    """Whether a larger picture may be made of tiles. `overlap` source pixels on each side of a tile make the seams vanish, and
-    tiles start at multiples of `multiple`; `scale` is the output's size over the input's. `reason` says why it may not."""
+    """Whether a larger picture may be made of tiles; `reason` says why it may not.
+
+    `overlap` source pixels on each side of a tile make the seams vanish. Tiles start at multiples of `multiple`. `scale` is the
+    output's size over the input's.
+    """
 
     allowed: bool
     """Whether tiles give the same picture."""
@@ -185,13 +196,15 @@ class Tiling(Frozen):
 
 
 class Variant(Frozen):
-    """One artifact: backend x plan x delegate. `file` may be a directory (.mlpackage); see `tree_sha256`. `predicted` is what other
-    delegates would probably take of the file. `unproven` says why the delegate itself was not executed in the precision that
-    phones use; null where it was."""
+    """One artifact: backend x plan x delegate. `file` may be a directory (.mlpackage); see `tree_sha256`.
+
+    `predicted` is what other delegates would probably take of the file. `unproven` says why the delegate itself was not executed
+    in the precision that phones use; it is null where it was.
+    """
 
     id: str
     """Its name."""
-    backend: Literal["tflite", "coreml", "executorch"]
+    backend: str
     """The converter."""
     delegate: str
     """What runs it on the phone."""
@@ -229,16 +242,22 @@ class GoldenTensor(Frozen):
     """One tensor of a golden: `png` (8-bit RGB picture, the pixels themselves) or `f32` (raw little-endian float32, logical order)."""
 
     name: str
+    """The logical tensor."""
     file: InsidePath
+    """The file inside the bundle."""
     encoding: Literal["png", "f32"]
+    """How the file holds it."""
 
 
 class GoldenOutputs(Frozen):
     """What one variant must give for a golden's inputs: at least `min_psnr_db` against the stored tensors."""
 
     variant: str
+    """Id of the variant."""
     tensors: tuple[GoldenTensor, ...]
+    """The outputs."""
     min_psnr_db: float
+    """The least PSNR, in dB."""
 
 
 class Golden(Frozen):
@@ -258,17 +277,25 @@ class SourceAgreement(Frozen):
     """Agreement of an imported model (ONNX, Keras, TensorFlow) with its file's own runtime, on evaluation and random samples."""
 
     runtime: str
+    """What executed the file."""
     samples: int
+    """Number of samples."""
     psnr_db_worst: float
+    """PSNR of the worst sample, in dB."""
 
 
 class FrozenNorms(Frozen):
-    """Instance and group norms whose statistics were fixed from this many calibration samples. `psnr_db_worst` is the worst
-    agreement on the evaluation data with the network as it was trained: qualities of variants are against the frozen one."""
+    """Instance and group norms whose statistics were fixed.
+
+    Qualities of variants are then against the frozen network.
+    """
 
     norms: int
+    """Number of norms."""
     samples: int
+    """Number of calibration samples that the statistics are from."""
     psnr_db_worst: float
+    """Worst agreement with the network as it was trained, on the evaluation data, in dB."""
 
 
 class ModelInfo(Frozen):
@@ -289,21 +316,29 @@ class ModelInfo(Frozen):
 
 
 class Tool(Frozen):
+    """A tool that took part in making the bundle."""
+
     name: str
+    """Its name."""
     version: str
+    """Its version."""
 
 
 class Phone(Frozen):
-    """By what names a phone is known; None where it does not tell one. harness/records/phone.py says when two are the same."""
+    """The names of a phone; null where it does not report one. harness/records/phone.py says when two are the same."""
 
     soc: str | None = None
+    """The chip."""
     board: str | None = None
+    """Android's `ro.product.board`."""
     hardware: str | None = None
+    """Android's `ro.hardware`."""
     model: str | None = None
+    """The phone's model."""
 
 
 class Ranking(Frozen):
-    """An order of variants that was measured on `phones` of one kind: one `soc`, or one `model` where they do not tell it."""
+    """An order of variants that was measured on `phones` of one kind: one `soc`, or one `model` where they do not name it."""
 
     soc: str | None = None
     """The chip it was measured on."""
@@ -319,9 +354,13 @@ class FailedVariant(Frozen):
     """A variant that was asked for and could not be made, under `builder convert --keep-going`."""
 
     id: str
-    backend: Literal["tflite", "coreml", "executorch"]
+    """Its name."""
+    backend: str
+    """The converter."""
     delegate: str
+    """What would have run it on the phone."""
     reason: str
+    """Why it could not be made, in one sentence."""
 
 
 class Manifest(Frozen):
@@ -362,6 +401,7 @@ class Manifest(Frozen):
     )
 
     def to_json(self) -> str:
+        """The text of manifest.json; equal manifests give equal bytes."""
         return json.dumps(self.model_dump(mode="json", by_alias=True), indent=1, ensure_ascii=False) + "\n"
 
 
@@ -369,7 +409,9 @@ class FileHash(Frozen):
     """sha256 of every file of the bundle but the manifest itself."""
 
     file: InsidePath
+    """The file inside the bundle."""
     sha256: str
+    """Its hash."""
 
 
 Manifest.model_rebuild()
@@ -381,7 +423,9 @@ def parse_manifest(text: str, *, where: str) -> Manifest:
         raw = json.loads(text)
     except ValueError as error:
         raise BundleError(f"{where} is not JSON ({error}); rebuild the bundle with 'builder convert'.") from error
-    schema = raw.get("schema") if isinstance(raw, dict) else None
+    if not isinstance(raw, dict):
+        raise BundleError(f"{where} is not a JSON object; rebuild the bundle with 'builder convert'.")
+    schema = raw.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
         raise BundleError(f"{where} has schema {schema} but this edgebundle reads up to {SCHEMA}; upgrade edgebundle.")
     try:
@@ -389,6 +433,7 @@ def parse_manifest(text: str, *, where: str) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
+        why = ": ".join(filter(None, (field, first["msg"].removeprefix("Value error, "))))
         raise BundleError(
-            f"{where} is not a valid manifest: {field}: {first['msg']}; rebuild the bundle with 'builder convert'."
+            f"{where} is not a valid manifest: {why}; rebuild the bundle with 'builder convert'."
         ) from error

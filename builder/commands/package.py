@@ -24,16 +24,16 @@ def package(arguments: Namespace) -> None:
         with_gradle=arguments.with_gradle,
         execute=not arguments.no_execute,
     )
+    asked = story.Packaging(
+        source=arguments.source,
+        target=arguments.target,
+        out=arguments.output,
+        formats=tuple(arguments.format),
+        options=options,
+        fresh=arguments.fresh,
+    )
     with listening(quiet=arguments.quiet) as listener:
-        result = story.package(
-            arguments.source,
-            target=arguments.target,
-            formats=arguments.format,
-            out=arguments.output,
-            listener=listener,
-            fresh=arguments.fresh,
-            options=options,
-        )
+        result = story.package(asked, listener)
     if arguments.json:
         print_json(result, PackageResult)
         return

@@ -19,8 +19,8 @@ SPREAD = 2.0**12
 
 
 @cache
-def range_classes() -> tuple[Any, Any]:
-    """The class for activations and the one for weights; torchao tells them apart by the name."""
+def activation_range() -> Any:
+    """The class for activations. Of both kinds torchao wants classes of its own base, and tells them apart by the name."""
     import torch
     from torchao.quantization.pt2e import FakeQuantizeBase
 
@@ -66,6 +66,17 @@ def range_classes() -> tuple[Any, Any]:
             zero = self.zero.detach().round().clamp(self.quant_min, self.quant_max).long()
             return self.log_scale.detach().exp(), zero
 
+    return LearnedRange
+
+
+@cache
+def weight_range() -> Any:
+    """The class for weights."""
+    import math
+
+    import torch
+    from torchao.quantization.pt2e import FakeQuantizeBase
+
     class LearnedPerChannel(FakeQuantizeBase):  # type: ignore[misc]
         """A scale for each output channel of a weight, without a zero point."""
 
@@ -93,11 +104,9 @@ def range_classes() -> tuple[Any, Any]:
             self.tidy()
 
         def tidy(self) -> None:
-            import math
-
             self.log_scale.data.clamp_(min=float(self.log_scale.max()) - math.log(SPREAD))
 
         def calculate_qparams(self) -> tuple[torch.Tensor, torch.Tensor]:
             return self.log_scale.detach().exp(), self.zero.detach().long()
 
-    return LearnedRange, LearnedPerChannel
+    return LearnedPerChannel

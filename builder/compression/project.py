@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from builder.backends import BACKENDS
 from builder.precision.presets import PREFIX
-from builder.project.config import DELEGATES
 from builder.project.project import Project
 
 MODEL, WEIGHTS = "model.pt2", "weights.safetensors"
@@ -39,7 +39,7 @@ def _config(project: Project, folder: Path, final: Path, integers: bool) -> dict
     found.pop("package", None)  # paths of keys and apps are the old project's
     if integers:
         found["variant"] = [
-            {"backend": backend, "delegate": DELEGATES[backend][0]}
+            {"backend": backend, "delegate": BACKENDS[backend].SPEC.delegate_names[0]}
             for backend in dict.fromkeys(variant.backend for variant in config.variant)
         ]
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from builder.compression.learned_range import HIGH, LOW, range_classes
+from builder.compression.learned_range import HIGH, LOW, activation_range, weight_range
 from builder.precision.activations import CALLS, layer_output
 from builder.training.network import without_checks
 
@@ -35,13 +35,13 @@ class Rounded:
         self.module: Any = prepare_qat_pt2e(module, _quantizer(frozenset(layers), between))
         without_checks(self.module)
         self._program = program
-        activations, weights = range_classes()
-        self.ranges = [part for part in self.module.modules() if isinstance(part, (activations, weights))]
+        kinds = (activation_range(), weight_range())
+        self.ranges = [part for part in self.module.modules() if isinstance(part, kinds)]
         own = {id(parameter) for part in self.ranges for parameter in part.parameters()}
         for parameter in self.module.parameters():
             parameter.requires_grad_(parameter.is_floating_point())
         scales = [part.log_scale for part in self.ranges]
-        zeros = [part.zero for part in self.ranges if isinstance(part, activations)]
+        zeros = [part.zero for part in self.ranges if isinstance(part, activation_range())]
         learned = [p for p in self.module.parameters() if id(p) not in own and p.requires_grad]
         self.groups = [(learned, 1.0), (scales, RANGES_SHARE), (zeros, ZEROS_SHARE)]
 
@@ -139,7 +139,7 @@ def _activation() -> Any:
         quant_min=LOW,
         quant_max=HIGH,
         qscheme=torch.per_tensor_affine,
-        observer_or_fake_quant_ctr=range_classes()[0].with_args(),
+        observer_or_fake_quant_ctr=activation_range().with_args(),
     )
 
 
@@ -156,5 +156,5 @@ def _weight(model: GraphModule, call: Node, weight: Node) -> Any:
         quant_max=HIGH,
         qscheme=torch.per_channel_symmetric,
         ch_axis=axis,
-        observer_or_fake_quant_ctr=range_classes()[1].with_args(channels=values.shape[axis]),
+        observer_or_fake_quant_ctr=weight_range().with_args(channels=values.shape[axis]),
     )

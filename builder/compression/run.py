@@ -110,11 +110,11 @@ def _distilled(task: Task, program: ExportedProgram, state: Path, deadline: floa
 
     from builder.graph.equality import random_inputs
 
-    student = trainable(program)
-    groups = [([p for p in student.parameters() if p.requires_grad], 1.0)]
-    done = _train(task, "distill", student, groups, state, deadline)
+    module = trainable(program)
+    student = _Student(module=module, groups=[([p for p in module.parameters() if p.requires_grad], 1.0)])
+    done = _train(task, "distill", student, state, deadline)
     with torch.no_grad():
-        return torch.export.export(student, random_inputs(program)), done
+        return torch.export.export(module, random_inputs(program)), done
 
 
 def _rounded(task: Task, program: ExportedProgram, state: Path, deadline: float) -> tuple[ExportedProgram, Done]:
@@ -125,31 +125,33 @@ def _rounded(task: Task, program: ExportedProgram, state: Path, deadline: float)
     rounded = Rounded(equalized(program), weights, between=True)
     batches, together = _batches(task, rounded.module)
     rounded.calibrate(lambda number: [batches(number)] if together else list(batches(number).split(1)))
-    done = _train(task, "qat", rounded.module, rounded.groups, state, deadline, tidy=rounded.tidy)
+    student = _Student(module=rounded.module, groups=rounded.groups, tidy=rounded.tidy)
+    done = _train(task, "qat", student, state, deadline)
     return rounded.finished(), done
 
 
-def _train(
-    task: Task,
-    stage: str,
-    student: Any,
-    groups: Sequence[tuple[list[Any], float]],
-    state: Path,
-    deadline: float,
-    tidy: Callable[[], None] = lambda: None,
-) -> Done:
+@dataclass(frozen=True, kw_only=True)
+class _Student:
+    """What is trained; `groups` and `tidy` as a Lesson has them."""
+
+    module: Any
+    groups: Sequence[tuple[list[Any], float]]
+    tidy: Callable[[], None] = lambda: None
+
+
+def _train(task: Task, stage: str, student: _Student, state: Path, deadline: float) -> Done:
     section = task.section
-    batches, together = _batches(task, student)
+    batches, together = _batches(task, student.module)
     teacher: Any = task.model.program.module(check_guards=False)
     without_checks(teacher)
     lesson = Lesson(
         stage=stage,
-        student=student,
+        student=student.module,
         teacher=teacher,
-        groups=groups,
+        groups=student.groups,
         objective=Objective(task.model.outputs, Weights(**section.loss.model_dump())),
         batches=batches,
-        tidy=tidy,
+        tidy=student.tidy,
         together=together,
     )
     settings = Settings(

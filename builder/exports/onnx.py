@@ -119,14 +119,14 @@ def _strip(path: Path) -> None:
 
 
 def _compare(request: ExportRequest, module: Any, path: Path) -> SourceAgreement:
-    from builder.quality.parity import gate, gate_samples, torch_run
+    from builder.quality.parity import Original, gate, gate_samples, torch_run
     from builder.sources.onnx.runtime import runtime_name
 
     model = request.model
     source = torch_run(module, model.inputs, model.outputs)
     run = onnx_run(path, [spec.name for spec in model.outputs])
     samples = [*gate_samples(request.evaluation, model.inputs), *(_other_sizes(request) if request.dynamic else ())]
-    return gate(source, run, samples, model.outputs, runtime=runtime_name(), where=path.name)
+    return gate(Original(run=source, runtime=runtime_name()), run, samples, model.outputs, where=path.name)
 
 
 def onnx_run(path: Path, outputs: list[str]) -> Run:

@@ -17,7 +17,7 @@ def write(request: ExportRequest, out: Path) -> SourceAgreement:
     """`NAME.ts` in `out`. Raises ConversionError."""
     import torch
 
-    from builder.quality.parity import gate, gate_samples, random_sample, torch_run
+    from builder.quality.parity import Original, gate, gate_samples, random_sample, torch_run
 
     model, path = request.model, out / f"{request.name}.ts"
     sample = random_sample(model.inputs, 0)
@@ -29,11 +29,9 @@ def write(request: ExportRequest, out: Path) -> SourceAgreement:
         raise ConversionError(f"torch.jit cannot trace the model: {reason_of(error)}; export it as onnx.") from error
     strip_debug(path)
     script = jit.load(path, map_location="cpu")
-    return gate(
-        torch_run(module, model.inputs, model.outputs), torch_run(script, model.inputs, model.outputs),
-        gate_samples(request.evaluation, model.inputs), model.outputs,
-        runtime=f"TorchScript {torch.__version__}", where=path.name,
-    )  # fmt: skip
+    original = Original(run=torch_run(module, model.inputs, model.outputs), runtime=f"TorchScript {torch.__version__}")
+    traced_run = torch_run(script, model.inputs, model.outputs)
+    return gate(original, traced_run, gate_samples(request.evaluation, model.inputs), model.outputs, where=path.name)
 
 
 def strip_debug(path: Path) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from builder.graph.origins import bare_name, place
 
@@ -30,6 +30,8 @@ _BY_CHANNEL = {
     "narrow": 1,
     "softmax": 1,
 }
+_WHOLE = ("adaptive_avg_pool2d", "adaptive_max_pool2d", "matmul", "bmm", "scaled_dot_product_attention")
+_REDUCING = ("mean", "sum", "var", "linalg_vector_norm", "amax", "amin")
 _NORMS = ("instance_norm", "group_norm", "layer_norm")
 
 
@@ -84,39 +86,63 @@ def _through(node: Node, before: _Seen) -> _Seen | str:
     """What one operator makes of it. Windows are taken as centred; what that overlooks the trial on a picture finds."""
     name = bare_name(node)
     arguments: list[Any] = list(node.args)
-    if name in _BY_VALUE:
+    if name in _BY_VALUE or name == "pad":
         return before
     if name in _BY_CHANNEL:
         axis = arguments[_BY_CHANNEL[name]] if len(arguments) > _BY_CHANNEL[name] else 0
         return before if axis == 1 else f"it cuts or joins along another axis than channels ({name})"
-    if name in ("adaptive_avg_pool2d", "adaptive_max_pool2d", "matmul", "bmm", "scaled_dot_product_attention"):
-        return f"it needs the whole picture ({name})"
-    if name in ("mean", "sum", "var", "linalg_vector_norm", "amax", "amin"):
+    if name in _REDUCING:
         axes = next((a for a in arguments[1:] if isinstance(a, list | tuple)), None)
         return before if axes == [1] else f"it needs the whole picture ({name})"
-    if name == "conv2d":
-        kernel, stride, dilation = _weight(arguments)[2:], _pair(arguments, 3, 1), _pair(arguments, 5, 1)
-        return _window(before, [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)], stride)
-    if name == "conv_transpose2d":
-        kernel, stride = _weight(arguments)[2:], _pair(arguments, 3, 1)
-        wide = before.reach + Fraction(math.ceil(max(kernel) / min(stride))) / before.scale
-        return replace(before, scale=before.scale * stride[0], reach=wide)
-    if name in ("max_pool2d", "avg_pool2d"):
-        kernel = _pair(arguments, 1, 1)
-        return _window(before, kernel, _pair(arguments, 2, 0) if len(arguments) > 2 and arguments[2] else kernel)
-    if name == "pad":
-        return before
-    if name.startswith("upsample_"):
-        factor = _factor(node)
-        taps = 2 if "bicubic" in name else 1
-        return replace(before, scale=before.scale * factor, reach=before.reach + taps / before.scale)
-    if name in ("pixel_shuffle", "pixel_unshuffle"):
-        factor = Fraction(int(arguments[1]))
-        scale = before.scale * factor if name == "pixel_shuffle" else before.scale / factor
-        return replace(before, scale=scale, reach=before.reach + 1 / min(scale, before.scale))
+    if name in _WHOLE:
+        return f"it needs the whole picture ({name})"
     if name in _NORMS:
         return f"{name} takes its statistics from the whole picture; freeze them ([legalize] freeze_norms = true) to allow tiles"
-    return f"the operator {name!r} is not known to look at a neighbourhood only"
+    looks = _resampled if name.startswith("upsample_") else _LOOKING.get(name)
+    if looks is None:
+        return f"the operator {name!r} is not known to look at a neighbourhood only"
+    return looks(node, before)
+
+
+def _convolved(node: Node, before: _Seen) -> _Seen:
+    arguments = list(node.args)
+    kernel, stride, dilation = _weight(arguments)[2:], _pair(arguments, 3, 1), _pair(arguments, 5, 1)
+    return _window(before, [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)], stride)
+
+
+def _transposed(node: Node, before: _Seen) -> _Seen:
+    arguments = list(node.args)
+    kernel, stride = _weight(arguments)[2:], _pair(arguments, 3, 1)
+    wide = before.reach + Fraction(math.ceil(max(kernel) / min(stride))) / before.scale
+    return replace(before, scale=before.scale * stride[0], reach=wide)
+
+
+def _pooled(node: Node, before: _Seen) -> _Seen:
+    arguments = list(node.args)
+    kernel = _pair(arguments, 1, 1)
+    return _window(before, kernel, _pair(arguments, 2, 0) if len(arguments) > 2 and arguments[2] else kernel)
+
+
+def _resampled(node: Node, before: _Seen) -> _Seen:
+    taps = 2 if "bicubic" in bare_name(node) else 1
+    return replace(before, scale=before.scale * _factor(node), reach=before.reach + taps / before.scale)
+
+
+def _shuffled(node: Node, before: _Seen) -> _Seen:
+    factor = Fraction(int(cast(int, node.args[1])))
+    scale = before.scale * factor if bare_name(node) == "pixel_shuffle" else before.scale / factor
+    return replace(before, scale=scale, reach=before.reach + 1 / min(scale, before.scale))
+
+
+# Operators that look at a neighbourhood, and what they make of what was seen before.
+_LOOKING: dict[str, Callable[[Node, _Seen], _Seen]] = {
+    "conv2d": _convolved,
+    "conv_transpose2d": _transposed,
+    "max_pool2d": _pooled,
+    "avg_pool2d": _pooled,
+    "pixel_shuffle": _shuffled,
+    "pixel_unshuffle": _shuffled,
+}
 
 
 def _window(before: _Seen, sizes: Sequence[int], stride: Sequence[int]) -> _Seen:

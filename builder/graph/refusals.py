@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from builder.errors import SourceError
 from builder.graph.origins import place
+from builder.precision.quantizers import is_quantizer
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 _OURS = ("aten", "prim", "prims", "_operator", "builtins", "operator")
 _CONTROL_FLOW = ("cond", "while_loop", "scan", "map", "map_impl", "associative_scan")
+# Operators with a mode of training, and the place of the argument that says it.
+_MODES = {"dropout": 2, "dropout_": 2, "feature_dropout": 2, "alpha_dropout": 2, "native_dropout": 2, "batch_norm": 5}
 _RANDOM = ("rand", "randn", "rand_like", "randn_like", "randint", "bernoulli", "normal", "multinomial")
 _DATA_SIZED = ("nonzero", "masked_select", "unique", "_unique2", "item", "_local_scalar_dense")
 
@@ -32,23 +35,12 @@ def _reason(node: Node) -> str | None:
         if name in _CONTROL_FLOW:
             return f"control flow on data ({name}){where}; a file holds one way through the network: compute both ways and choose with torch.where"
         return f"the higher-order operator {name!r}{where}, which no backend has; write out what it does"
-    if space not in _OURS:
+    if space not in _OURS and not is_quantizer(node):
         return (
             f"the custom operator '{space}::{name}'{where}, which no backend has; write it with torch's own operators"
         )
-    if name in ("dropout", "dropout_", "feature_dropout", "alpha_dropout") and len(node.args) > 2 and node.args[2]:
-        return f"dropout in training mode{where}; call model.eval() before exporting"
-    if name == "native_dropout" and len(node.args) > 2 and node.args[2]:
-        return f"dropout in training mode{where}; call model.eval() before exporting"
-    if name == "batch_norm" and len(node.args) > 5 and node.args[5] and node.args[3] is None:
-        return (
-            f"batch norm without running statistics (track_running_stats=False){where}, which takes them from each picture; use "
-            "InstanceNorm2d with affine=True and the same weights, which gives the same for one picture"
-        )
-    if name == "batch_norm" and len(node.args) > 5 and node.args[5]:
-        return f"batch norm in training mode{where}; call model.eval() before exporting"
-    if name == "_native_batch_norm_legit" or (name == "instance_norm" and len(node.args) > 5 and not node.args[5]):
-        return None  # instance norms: with and without running statistics
+    if name in _MODES:
+        return _mode_reason(name, node)
     if name in _RANDOM:
         return f"random numbers ({name}){where}, which no file repeats; take them as an input"
     if name in _DATA_SIZED:
@@ -59,6 +51,20 @@ def _reason(node: Node) -> str | None:
             f"complex numbers ({name}){where}, which no backend has; compute real and imaginary parts as two channels"
         )
     return None
+
+
+def _mode_reason(name: str, node: Node) -> str | None:
+    """Of an operator that does something else in training; an instance norm, with or without running statistics, is no such."""
+    place_of_mode = _MODES[name]
+    if len(node.args) <= place_of_mode or not node.args[place_of_mode]:
+        return None
+    if name == "batch_norm" and node.args[3] is None:
+        return (
+            f"batch norm without running statistics (track_running_stats=False){place(node)}, which takes them from each picture; use "
+            "InstanceNorm2d with affine=True and the same weights, which gives the same for one picture"
+        )
+    what = "batch norm" if name == "batch_norm" else "dropout"
+    return f"{what} in training mode{place(node)}; call model.eval() before exporting"
 
 
 def _name(node: Node) -> tuple[str, str]:

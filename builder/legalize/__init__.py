@@ -1,6 +1,6 @@
 """Graph rewrites on the exported program, one a file, each proven equal on the user's own model before it is accepted.
 
-A delegate names those that it needs (`LEGALIZE` of a backend). A new rewrite is one file and one line here.
+A new rewrite is one file and one line here; it says itself which delegates need it. Those of a variant are made in this order.
 """
 
 from __future__ import annotations
@@ -50,24 +50,24 @@ REWRITES: dict[str, Rewrite] = {
     "transposed_forms": transposed_forms,
     "volume_sampling": volume_sampling,
     "half_precision": half_precision,
-    "grid_sampling": grid_sampling,
-    "linear_rows": linear_rows,
+    "half_range": half_range,
     "scalars": scalars,
     "padding_merge": padding_merge,
     "reflection_padding": reflection_padding,
     "replication_padding": replication_padding,
-    "half_range": half_range,
     "instance_norm": instance_norm,
     "group_norm": group_norm,
     "layer_norm": layer_norm,
-    "reductions": reductions,
-    "splits": splits,
-    "nearest_upsampling": nearest_upsampling,
-    "nearest_rows": nearest_rows,
     "attention": attention,
     "softmax": softmax,
+    "splits": splits,
+    "reductions": reductions,
     "activations": activations,
+    "nearest_upsampling": nearest_upsampling,
+    "nearest_rows": nearest_rows,
     "transposed_convolution": transposed_convolution,
+    "grid_sampling": grid_sampling,
+    "linear_rows": linear_rows,
     "pixel_shuffle": pixel_shuffle,
     "single_values": single_values,
     "constant_folding": constant_folding,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,6 @@ from builder.errors import ConfigError
 from builder.graph.model import Model
 from builder.graph.samples import read_sample
 from builder.legalize import REWRITES
-from builder.legalize.delegates import needed
 from builder.legalize.legalizer import legalize
 from builder.precision.norms import mark_norms
 from builder.suggest import did_you_mean
@@ -30,10 +29,20 @@ def check_rewrites(key: str, names: Sequence[str]) -> None:
             raise ConfigError(f"[legalize] {key} names an unknown rewrite {name!r}{did_you_mean(name, REWRITES)}")
 
 
-def chosen(backend: str, delegate: str, off: Sequence[str], *, halves: bool) -> tuple[str, ...]:
-    """Names of the rewrites for a delegate without those switched off; `halves`: some layer is fp16. Raises ConfigError for an unknown name."""
+def needed(traits: Collection[str]) -> tuple[str, ...]:
+    """Names of the rewrites for a delegate with these traits, in the order in which they are made."""
+    return tuple(name for name, rewrite in REWRITES.items() if not set(traits).isdisjoint(rewrite.NEEDED_BY))
+
+
+def chosen(traits: Collection[str], off: Sequence[str]) -> tuple[str, ...]:
+    """Those for a delegate without those switched off. Raises ConfigError for an unknown name."""
     check_rewrites("off", off)
-    return tuple(name for name in needed(backend, delegate, halves=halves) if name not in off)
+    return tuple(name for name in needed(traits) if name not in off)
+
+
+def cures() -> dict[str, tuple[str, str]]:
+    """What rewrites say of operators that a delegate left: where they come from, and what would help."""
+    return {op: cure for rewrite in REWRITES.values() for op, cure in getattr(rewrite, "CURES", {}).items()}
 
 
 def marked(model: Model) -> Model:

@@ -18,7 +18,15 @@ ARITHMETIC = 1e-4  # bound of a rewrite that sums in another order: float32 roun
 
 
 class Rewrite(Protocol):
-    """A module of `builder.legalize`."""
+    """A module of `builder.legalize.rewrites`.
+
+    One that a delegate may leave operators for can have `CURES`: by the bare name of such an operator, the operator of the source
+    that it comes from and what would help.
+    """
+
+    @property
+    def NEEDED_BY(self) -> tuple[str, ...]:
+        """Traits of the delegates that do not take what it replaces, and that it was measured to help."""
 
     @property
     def BOUND(self) -> float:

@@ -12,11 +12,9 @@ from builder.project.config import VariantSection
 from builder.project.project import Project, open_project
 from builder.project.sizes import expanded, of_size
 from builder.steps.listener import Listener
-from builder.steps.package import find_keystore
 from builder.steps.source import SourceStep, export_source, hold_out, require_importer
 from builder.steps.variant import plan_variant, require_packages
-from builder.targets import android
-from builder.targets.ios import settings
+from builder.targets import TARGETS
 
 Look = Callable[..., AbstractContextManager[None]]
 """Notes down what is looked at in its block, and the error that it raises."""
@@ -80,12 +78,8 @@ def _plan(project: Project, source: SourceStep, section: VariantSection, listene
 
 
 def _names(project: Project, looked: Look) -> None:
-    package = project.config.package
-    if package.android is not None:
-        with looked("[package.android]"):
-            android.check_names(package.android.application_id, package.android.version_name)
-            find_keystore(package.android, project)
-    if package.ios is not None:
-        with looked("[package.ios]"):
-            ios = package.ios
-            settings.check_names(ios.bundle_identifier, ios.version, ios.deployment_target, executorch=ios.executorch)
+    for name, target in TARGETS.items():
+        section = project.config.package.of(name)
+        if section is not None:
+            with looked(f"[package.{name}]"):
+                target.check_section(section, project.folder)

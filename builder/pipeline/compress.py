@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from threading import Event
 
+from builder.backends import BACKENDS
 from builder.bundle import tree_bytes
 from builder.compression.project import write_project
 from builder.compression.result import CompressReport, FilePoint, Point
@@ -13,7 +14,7 @@ from builder.errors import ConfigError, OutputError
 from builder.pipeline.compress_page import page
 from builder.project.budgets import parse_size
 from builder.project.compression import CompressBudget
-from builder.project.config import DELEGATES, VariantSection
+from builder.project.config import VariantSection
 from builder.project.project import Project, open_project
 from builder.steps.compress import compress_network, judge, stage_files, training_files
 from builder.steps.listener import Listener, Silent
@@ -42,9 +43,10 @@ def compress(
     if out.absolute() == project.folder:
         raise OutputError(f"{out} is the project itself; choose another -o.")
     check_output(out)
+    backend = section.backend or project.config.variant[0].backend
     variant = VariantSection(
-        backend=section.backend,
-        delegate=DELEGATES[section.backend][0],
+        backend=backend,
+        delegate=BACKENDS[backend].SPEC.delegate_names[0],
         id="compressed",
         scheme=None if "qat" in section.stages else FLOAT_SCHEME,
     )

@@ -6,7 +6,6 @@ import sys
 from dataclasses import dataclass
 
 from builder.backends import BACKENDS
-from builder.backends.tflite.gpu import drivers
 from builder.storage.cache import versions
 from builder.targets import TARGETS
 
@@ -35,11 +34,21 @@ def examine() -> tuple[Finding, ...]:
         )
     ]
     for name, backend in BACKENDS.items():
-        for package, version in versions(backend.PACKAGES).items():
+        for package, version in versions(backend.SPEC.packages).items():
             missing = version == "missing"
             cure = f"pip install 'edgebundle[{name}]'" if missing else ""
             findings.append(Finding(part=name, name=package, version=None if missing else version, cure=cure))
-    findings += _gpu_drivers()
+    for name, backend in BACKENDS.items():
+        for extra in backend.needs():
+            findings.append(
+                Finding(
+                    part=f"{name} {extra.delegate}",
+                    name=extra.name,
+                    version=extra.version,
+                    cure=extra.install if extra.version is None else "",
+                    required=False,
+                )
+            )
     for name, target in TARGETS.items():
         for need in target.doctor():
             findings.append(
@@ -52,24 +61,3 @@ def examine() -> tuple[Finding, ...]:
                 )
             )
     return tuple(findings)
-
-
-def _gpu_drivers() -> list[Finding]:
-    """The software GPUs on which `gpu` variants of TFLite are executed: Mesa in fp16, as phones compute, else SwiftShader in fp32."""
-    found = {driver.name: driver for driver in drivers.find_drivers()}
-    findings = []
-    for name, precision, cure in (
-        ("Mesa", "fp16", drivers.SETUP_COMMAND),
-        ("SwiftShader", "fp32", drivers.CHROMIUM_COMMAND),
-    ):
-        driver = found.get(name)
-        findings.append(
-            Finding(
-                part="tflite gpu",
-                name=f"{name} ({precision})",
-                version=None if driver is None else f"{driver.version}, {driver.licence}",
-                cure=cure if driver is None else "",
-                required=False,
-            )
-        )
-    return findings

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from builder.backends import BACKENDS
 from builder.errors import ConfigError, EdgebundleError, InputError, OutputError, SourceError
 from builder.pipeline.init_text import Found, text_of
 from builder.project.config import WHOLE_MODELS, Config, InputSection, load_config
@@ -266,13 +267,15 @@ def _glob(home: Path | None, folder: Path) -> str | None:
 
 
 def _trial(source: str, checkpoint: str | None, inputs: tuple[InputSection, ...]) -> Config:
+    usual = next(iter(BACKENDS.values())).SPEC
     return Config.model_validate(
         {
             "model": {"name": "trial", "source": source, "checkpoint": checkpoint, "licence": "unknown"},
             "input": [section.model_dump() for section in inputs],
             "output": [{"name": "output", "kind": "tensor"}],
             "data": {"evaluation": "*"},
-            "variant": [{"backend": "tflite", "delegate": "xnnpack", "scheme": "fp32"}],
+            # A trial is not converted: any variant will do.
+            "variant": [{"backend": usual.name, "delegate": usual.delegates[0].name, "scheme": "fp32"}],
         }
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from builder.backends import BACKENDS
 from builder.project.config import InputSection
 from builder.quality.declared import SPREAD, USUAL
 from builder.workers.messages import ProbedOutput, ProbeResult
@@ -130,22 +131,22 @@ def _data(found: Found, questions: list[str]) -> list[str]:
 
 
 def _variants(found: Found) -> list[list[str]]:
-    """In the order in which an app tries them: the GPU, then the CPU; on iPhones fp16, which the neural engine needs."""
+    """Those that every backend has for a beginning."""
     int8 = (
         ['plan = "preset:int8-convs"  # convolutions in int8, measured: see its decibels, or write a plan of your own']
         if found.calibration is not None
         else ['plan = "preset:int8-weights"  # weights in int8, no calibration data needed']
     )
     return [
-        ["# Android phones with a GPU.", "[[variant]]", 'backend = "tflite"', 'delegate = "gpu"', 'scheme = "fp16"'],
-        ["# Every Android phone: the CPU.", "[[variant]]", 'backend = "tflite"', 'delegate = "xnnpack"', *int8],
         [
-            "# iPhones: fp16 is what the neural engine computes in; fp32 keeps it away.",
+            f"# {first.comment}",
             "[[variant]]",
-            'backend = "coreml"',
-            'delegate = "all"',
-            'scheme = "fp16"',
-        ],
+            f"backend = {_text(name)}",
+            f"delegate = {_text(first.delegate)}",
+            *([f"scheme = {_text(first.scheme)}"] if first.scheme else int8),
+        ]
+        for name, backend in BACKENDS.items()
+        for first in backend.SPEC.first_variants
     ]
 
 

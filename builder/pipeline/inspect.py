@@ -17,15 +17,17 @@ from builder.project.config import MODEL_FILES
 from builder.project.project import open_project
 from builder.steps.listener import Listener
 from builder.steps.source import export_source
+from builder.targets import TARGETS
 from builder.targets.base import Finding
-
-PACKAGES = (".apk", ".aab", ".aar", ".ipa")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """What was found. `layers` (and norms) for a model, `stored`, `coverage` and `predicted` for an artifact, `manifest` for a bundle or package,
-    `findings` of the audit for a package."""
+    """What was found.
+
+    `layers` (and norms) for a model; `stored`, `coverage` and `predicted` for an artifact; `manifest` for a bundle or package;
+    `findings` of the audit for a package.
+    """
 
     kind: Literal["model", "artifact", "bundle", "package"]
     path: str
@@ -43,7 +45,7 @@ def inspect_path(path: Path, listener: Listener) -> Inspection:
     """Raises InputError for what is none of ours, and the errors of the kind it is."""
     if not path.exists():
         raise InputError(f"{path} does not exist; give a builder.toml, a model, an artifact, a bundle or a package.")
-    backend = next((name for name, module in BACKENDS.items() if path.suffix == module.SUFFIX), None)
+    backend = next((name for name, module in BACKENDS.items() if path.suffix == module.SPEC.suffix), None)
     if backend is not None:
         return _artifact(path, backend)
     if path.suffix == ".pt2":
@@ -64,7 +66,8 @@ def inspect_path(path: Path, listener: Listener) -> Inspection:
 
 def _artifact(path: Path, name: str) -> Inspection:
     backend = BACKENDS[name]
-    coverage = backend.coverage(path, backend.DELEGATES[0])
+    usual = backend.SPEC.delegates[0].name
+    coverage = backend.coverage(path, usual)
     return Inspection(
         kind="artifact",
         path=str(path),
@@ -72,24 +75,17 @@ def _artifact(path: Path, name: str) -> Inspection:
         backend=name,
         stored=backend.stored_layers(path),
         coverage=coverage,
-        predicted=backend.predicted(path, backend.DELEGATES[0]),
+        predicted=backend.predicted(path, usual),
     )
 
 
 def _bundle(path: Path, bundle: Bundle) -> Inspection:
-    if path.suffix not in PACKAGES:
+    target = next((target for target in TARGETS.values() if path.suffix in target.AUDITED), None)
+    if target is None:
         return Inspection(kind="bundle", path=str(path), bytes=tree_bytes(path), manifest=bundle.manifest)
-    findings: tuple[Finding, ...] = ()
-    if path.suffix in (".apk", ".aar", ".aab"):
-        from builder.targets.android.audit import audit
-
-        findings = audit(path)
-    if path.suffix == ".ipa":
-        from builder.targets.ios.audit import audit_ipa
-
-        findings = tuple(audit_ipa(path))
+    found = target.audited(path)
     return Inspection(
-        kind="package", path=str(path), bytes=path.stat().st_size, manifest=bundle.manifest, findings=findings
+        kind="package", path=str(path), bytes=path.stat().st_size, manifest=bundle.manifest, findings=found
     )
 
 

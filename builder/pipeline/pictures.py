@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from builder.backends import backend_of
 from builder.bundle import Bundle, TensorSpec, Variant, opened
 from builder.bundle.tensors import read_picture, specs_of
 from builder.errors import InputError, OutputError
@@ -69,6 +70,7 @@ def run_pictures(
         project = None if config is None else open_project(config)
         groups: dict[tuple[tuple[int, ...], ...], list[Variant]] = {}
         for variant in bundle.manifest.variants:
+            backend_of(variant.backend, variant=variant.id)  # there is one
             groups.setdefault(
                 tuple(spec.shape for spec in specs_of(bundle.manifest.inputs, variant.inputs)), []
             ).append(variant)

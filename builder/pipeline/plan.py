@@ -12,7 +12,6 @@ from builder.plan_search import find_plans
 from builder.precision.layers import Layer, LayerTable
 from builder.precision.plan import ResolvedPlan, resolve
 from builder.precision.scheme import SCHEMES
-from builder.project.config import BackendName
 from builder.project.project import open_project
 from builder.project.variants import choose_variants
 from builder.steps.listener import Listener
@@ -50,14 +49,18 @@ class PlannedVariant:
 
     @property
     def refused(self) -> list[PlannedLayer]:
+        """Layers that cannot have the scheme that the plan asks for."""
         return [layer for layer in self.layers if layer.scheme is None]
 
 
 def plan_config(
     config: Path, backend: str | None, listener: Listener, *, all_backends: bool = False
 ) -> tuple[PlannedVariant, ...]:
-    """The plans of a builder.toml, resolved; with `all_backends` also what the backends that a variant does not name make of
-    its plan. Raises ConfigError for a plan that cannot be meant; what a backend refuses is part of the result."""
+    """The plans of a builder.toml, resolved.
+
+    With `all_backends` also what the backends that a variant does not name make of its plan. Raises ConfigError for a plan that cannot be
+    meant; what a backend refuses is part of the result.
+    """
     project = open_project(config)
     sections = choose_variants(project.config, (backend,) if backend else ())
     source = export_source(project, listener)
@@ -67,11 +70,11 @@ def plan_config(
     for section in sections:
         plan, where = project.plan(section)
         resolved = resolve(plan, layers, where=where)
-        names: list[BackendName] = [section.backend]
+        names = [section.backend]
         if all_backends:
-            names += [name for name in BACKENDS if name != section.backend]  # type: ignore[misc]
+            names += [name for name in BACKENDS if name != section.backend]
         for name in names:
-            delegate = section.delegate if name == section.backend else BACKENDS[name].DELEGATES[0]
+            delegate = section.delegate if name == section.backend else BACKENDS[name].SPEC.delegates[0].name
             found = outcomes(resolved, layers, BACKENDS[name], delegate)
             between = _between(resolved, found, layers, BACKENDS[name])
             rows = tuple(_planned(row, resolved, found.get(row.name, between)) for row in layers.rows)
@@ -84,7 +87,7 @@ def plan_config(
 
 def _between(plan: ResolvedPlan, found: dict[str, Outcome], layers: LayerTable, backend: Backend) -> Outcome:
     """What becomes of the norms that no rule names."""
-    if plan.between != "float" and plan.between in backend.BETWEEN:
+    if plan.between != "float" and plan.between in backend.SPEC.between:
         why = "no rule names it; integers where a kernel has them (between)"
         return Outcome(scheme=SCHEMES[plan.between], reason=why)
     choices = {

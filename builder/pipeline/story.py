@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Event
 
 from pydantic import TypeAdapter
 
+from builder.backends import backends_of
 from builder.backends.support import SupportedPlan
 from builder.bundle import Bundle, FailedVariant, opened
 from builder.bundle.archive import is_bundle
@@ -30,7 +31,7 @@ from builder.steps.export import export_file
 from builder.steps.listener import Listener
 from builder.steps.package import build_package
 from builder.steps.source import SourceStep, export_source, warm_up
-from builder.steps.step import Step
+from builder.steps.step import Step, Working
 from builder.steps.variant import (
     VariantStep,
     lower_variant,
@@ -75,29 +76,32 @@ def convert(
     return Bundle.open(out)
 
 
-def package(
-    source: Path,
-    *,
-    target: str,
-    formats: Sequence[str] = (),
-    out: Path,
-    listener: Listener,
-    options: PackageOptions | None = None,
-    fresh: bool = False,
-) -> PackageResult:
-    """Make the packages of a target in the directory `out`, from a builder.toml or from a bundle."""
+@dataclass(frozen=True, kw_only=True)
+class Packaging:
+    """What is packaged, a builder.toml or a bundle, for which target, and the directory of the packages."""
+
+    source: Path
+    target: str
+    out: Path
+    formats: tuple[str, ...] = ()
+    options: PackageOptions = field(default_factory=PackageOptions)
+    fresh: bool = False
+
+
+def package(asked: Packaging, listener: Listener) -> PackageResult:
+    """Make the packages of a target."""
+    source, target, out, options = asked.source, asked.target, asked.out, asked.options
     if target not in TARGETS:
         raise ConfigError(f"unknown target {target!r}{did_you_mean(target, TARGETS)}")
     check_output(out)
-    options = options or PackageOptions()
-    backends = (options.runtime.name,) if options.runtime else TARGETS[target].BACKENDS
+    backends = backends_of(TARGETS[target].takes(options.runtime))
     with ExitStack() as stack:
         if is_bundle(source):
             bundle, project = stack.enter_context(opened(source)), None
         else:
-            project = open_project(source, fresh=fresh)
+            project = open_project(source, fresh=asked.fresh)
             bundle = make_bundle(project, choose_variants(project.config, backends), listener)
-        folder, result = build_package(bundle, project, target, tuple(formats), options, listener)
+        folder, result = build_package(bundle, project, target, asked.formats, options, listener)
         with replacing(out) as work:
             copy_into(folder, work)
     return PackageResult(files=tuple(out / file for file in result.files), findings=result.findings)
@@ -195,7 +199,7 @@ def _made(
     warm(list(dict.fromkeys(kind_of(step.job) for step in planned if not step.is_kept)))
     stop = Event()
     with ThreadPoolExecutor(WORKERS) as pool:
-        lower = partial(lower_variant, project, listener=listener, stop=stop)
+        lower = partial(lower_variant, project, working=Working(listener=listener, stop=stop))
         attempt: Callable[..., VariantStep | _Failure] = partial(_or_failure, lower) if keep_going else lower
         work = list(zip(sources, sections, plans, strict=True))
         begun = {number: pool.submit(attempt, *work[number]) for number in in_turn(planned)}

@@ -1,5 +1,7 @@
-"""`builder verify`: hashes, then every variant on the goldens, against itself and the source model: in its own runtime, or where a
-package for Android is given by the very library inside it."""
+"""`builder verify`: hashes, then every variant on the goldens, against itself and the source model.
+
+A variant runs in its own runtime, or, where a package for Android is given, by the very library inside it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.backends import BACKENDS
+from builder.backends import backend_of
 from builder.bundle import Bundle, Golden, Variant, opened
 from builder.bundle.show import table_html
 from builder.bundle.tensors import logical_shape, specs_of
@@ -24,9 +26,11 @@ from builder.workers.supervisor import run_job
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One variant on one golden. `psnr_db` against the stored output of this very artifact, `source_psnr_db` against the
-    source model's, which packages do not carry; both are limited to about 59 dB by the 8 bits of a golden picture. `worst_psnr_db` is what `convert` measured
-    on all evaluation samples, against the source model's floats.
+    """One variant on one golden.
+
+    `psnr_db` is against the stored output of this very artifact, `source_psnr_db` against the source model's, which packages do not
+    carry. Both are limited to about 59 dB by the 8 bits of a golden picture. `worst_psnr_db` is what `convert` measured on all
+    evaluation samples, against the source model's floats.
 
     `seam_error`: how much neighbouring tiles of a larger picture differ where apps mix them (docs/formats/tiling.md), relative to the
     output's range, where tiles are allowed; `tiles` says their size, overlap and predicted memory, or why they are not. `remark`: why a package's own library did
@@ -46,11 +50,14 @@ class Check:
 
     @property
     def passed(self) -> bool:
+        """Whether the golden was reached."""
         return self.psnr_db >= self.min_psnr_db
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
+    """What `builder verify` found: one check for each variant and golden."""
+
     model: str
     bundle_sha256: str
     checks: tuple[Check, ...]
@@ -68,7 +75,7 @@ class Verification:
 def verify_bundle(path: Path, listener: Listener) -> Verification:
     """Raises BundleError for a damaged bundle, VerificationError when a variant does not give its golden output."""
     with opened(path) as bundle:
-        warm([BACKENDS[variant.backend].RUNTIME for variant in bundle.manifest.variants])
+        warm([backend_of(v.backend, variant=v.id).SPEC.running_server for v in bundle.manifest.variants])
         packaged = _by_package(path, bundle, listener)
         checks = tuple(
             _check(bundle, variant, golden, packaged.get((variant.id, golden.id)), listener)

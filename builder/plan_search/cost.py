@@ -9,6 +9,7 @@ from typing import Protocol
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from builder import process
+from builder.backends.spec import BackendSpec
 from builder.errors import ConfigError
 from builder.plan_search.measured import ARM64
 from builder.plan_search.space import Schemes
@@ -16,7 +17,6 @@ from builder.precision.layers import LayerTable
 from builder.precision.scheme import parse_scheme
 from builder.steps.variant import VariantStep
 
-RUNNABLE = ("tflite", "executorch")  # of the backends, on the emulated processor
 DEVICES_S = 60.0
 INSTRUCTIONS = "arm64 NEON instructions counted under QEMU"
 LATENCY = "latency on"
@@ -46,12 +46,12 @@ def _width(name: str) -> float:
     return {"static": scheme.activation_bits / 32, "dynamic": 8 / 32}.get(scheme.mode, 1.0)
 
 
-def measure_name(backend: str, device: str | None, delegate: str = "") -> str:
+def measure_name(spec: BackendSpec, device: str | None, delegate: str) -> str:
     """What cost means here: what `device` measures, else instructions where they can be counted, else weighted MACs with the reason.
 
     Raises ConfigError for a device that is not ready, and for a GPU's cost without a device that has one.
     """
-    if delegate == "gpu" and (device is None or device.partition(":")[0] == ARM64):
+    if spec.delegate(delegate).computes_in_half and (device is None or device.partition(":")[0] == ARM64):
         raise ConfigError(
             "a GPU computes every scheme in fp16, so no count made here tells the cost of its plans; set 'device' in [variant.search] to a "
             "phone, or budget bytes instead of cost."
@@ -61,7 +61,7 @@ def measure_name(backend: str, device: str | None, delegate: str = "") -> str:
         if reason is not None:
             raise ConfigError(f"'device' in [variant.search] is {device!r}, which cannot be measured on: {reason}.")
         return f"{LATENCY} {device}"
-    reason = f"{ARM64} runs no {backend}" if backend not in RUNNABLE else _why_not(ARM64)
+    reason = f"{ARM64} runs no {spec.name}" if not spec.emulated else _why_not(ARM64)
     if reason is not None and device is not None:
         raise ConfigError(f"'device' in [variant.search] is {device!r}, which cannot be measured on: {reason}.")
     return INSTRUCTIONS if reason is None else f"{WEIGHTED_MACS} ({reason})"

@@ -17,6 +17,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from builder import process
+from builder.backends import BACKENDS
 from builder.bundle import file_sha256, tree_files
 from builder.errors import ConversionError, Interrupted, VerificationError
 from builder.plan_search.space import Schemes
@@ -159,11 +160,8 @@ def _hashes(step: VariantStep) -> dict[str, str]:
 
 
 def _executed(step: VariantStep) -> dict[str, str]:
-    if step.section.backend != "tflite":
-        return _hashes(step)
-    from builder.backends.tflite.structure import structure_sha256
-
-    return {"structure": structure_sha256(step.folder / step.result.artifact)}
+    structure = BACKENDS[step.section.backend].structure_of(step.folder / step.result.artifact)
+    return _hashes(step) if structure is None else {"structure": structure}
 
 
 def _kept(key: str, measure: Callable[[], float]) -> float:

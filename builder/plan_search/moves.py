@@ -29,78 +29,76 @@ class Candidate:
     choice: Choice
 
 
-def propose(
-    space: Space,
-    goal: Goal,
-    estimate: Estimate,
-    measured: Mapping[Choice, Measures],
-    tried: set[Choice],
-    allowed: Callable[[Schemes], bool],
-    count: int,
-) -> list[Choice]:
-    """The `count` plans that the estimate puts first among all that lie one or two changes, or a descent, from the best.
+@dataclass(frozen=True, kw_only=True)
+class Moves:
+    """The plans of `space` near others, as `estimate` orders them for `goal`; `allowed` says whether a backend has the schemes."""
 
-    They keep the settings of the plan that they come from.
-    """
-    best = sorted(measured, key=lambda c: (goal.rank(measured[c]), c.order()))[:BASES]
-    found: dict[Choice, Candidate] = {}
-    for number, base in enumerate(best):
-        start = measured[base].quantities()
-        for candidate in neighbours(space, goal, estimate, base, start, keep=KEPT + len(tried)):
-            if candidate.choice not in tried:
-                known = found.get(candidate.choice)
-                found[candidate.choice] = min(candidate, known, key=lambda c: c.rank) if known else candidate
-        if number == 0 and (last := descend(space, goal, estimate, base, start)) not in tried:
-            found.setdefault(last, _candidate(goal, _after(estimate, base, last, start), last))
-    ordered = sorted(found.values(), key=lambda c: (c.rank, c.choice.order()))
-    return list(islice((c.choice for c in ordered if allowed(c.choice.schemes)), count))
+    space: Space
+    goal: Goal
+    estimate: Estimate
+    allowed: Callable[[Schemes], bool]
 
+    def propose(self, measured: Mapping[Choice, Measures], tried: set[Choice], count: int) -> list[Choice]:
+        """The `count` plans that the estimate puts first among all that lie one or two changes, or a descent, from the best.
 
-def neighbours(
-    space: Space, goal: Goal, estimate: Estimate, base: Choice, start: Mapping[Quantity, float], keep: int
-) -> list[Candidate]:
-    """The first `keep` plans with one layer, two layers, or a run of layers changed."""
-    singles = _singles(space, base.schemes)
-    runs = _runs(space, base.schemes)
-    names = [name for name in start if name in estimate.coefficients]
-    origin = estimate.features(base)
-    rows = np.array([estimate.features(base.with_schemes(plan)) - origin for plan in (*singles, *runs)])
-    if not len(rows):
-        return []
-    changes = {name: rows @ estimate.coefficients[name] for name in names}
-    first, second = np.triu_indices(len(singles), k=1)
-    layers = np.array([_changed(base.schemes, plan) for plan in singles])
-    apart = layers[first] != layers[second]
-    first, second = first[apart], second[apart]
-    values = {name: start[name] + np.concatenate([c, c[first] + c[second]]) for name, c in changes.items()}
-    order = _order(goal, values)[:keep]
-    found = []
-    for index in order:
-        if index < len(rows):
-            plan = (*singles, *runs)[index]
-        else:
-            pair = index - len(rows)
-            plan = _joined(base.schemes, singles[first[pair]], singles[second[pair]])
-        quantities = {name: float(v[index]) for name, v in values.items()}
-        found.append(_candidate(goal, quantities, base.with_schemes(plan)))
-    return found
+        They keep the settings of the plan that they come from.
+        """
+        best = sorted(measured, key=lambda c: (self.goal.rank(measured[c]), c.order()))[:BASES]
+        found: dict[Choice, Candidate] = {}
+        for number, base in enumerate(best):
+            start = measured[base].quantities()
+            for candidate in self.neighbours(base, start, keep=KEPT + len(tried)):
+                if candidate.choice not in tried:
+                    known = found.get(candidate.choice)
+                    found[candidate.choice] = min(candidate, known, key=lambda c: c.rank) if known else candidate
+            if number == 0 and (last := self.descend(base, start)) not in tried:
+                found.setdefault(last, _candidate(self.goal, self._after(base, last, start), last))
+        ordered = sorted(found.values(), key=lambda c: (c.rank, c.choice.order()))
+        return list(islice((c.choice for c in ordered if self.allowed(c.choice.schemes)), count))
 
+    def neighbours(self, base: Choice, start: Mapping[Quantity, float], keep: int) -> list[Candidate]:
+        """The first `keep` plans with one layer, two layers, or a run of layers changed."""
+        estimate = self.estimate
+        singles = _singles(self.space, base.schemes)
+        runs = _runs(self.space, base.schemes)
+        names = [name for name in start if name in estimate.coefficients]
+        origin = estimate.features(base)
+        rows = np.array([estimate.features(base.with_schemes(plan)) - origin for plan in (*singles, *runs)])
+        if not len(rows):
+            return []
+        changes = {name: rows @ estimate.coefficients[name] for name in names}
+        first, second = np.triu_indices(len(singles), k=1)
+        layers = np.array([_changed(base.schemes, plan) for plan in singles])
+        apart = layers[first] != layers[second]
+        first, second = first[apart], second[apart]
+        values = {name: start[name] + np.concatenate([c, c[first] + c[second]]) for name, c in changes.items()}
+        order = _order(self.goal, values)[:keep]
+        found = []
+        for index in order:
+            if index < len(rows):
+                plan = (*singles, *runs)[index]
+            else:
+                pair = index - len(rows)
+                plan = _joined(base.schemes, singles[first[pair]], singles[second[pair]])
+            quantities = {name: float(v[index]) for name, v in values.items()}
+            found.append(_candidate(self.goal, quantities, base.with_schemes(plan)))
+        return found
 
-def descend(space: Space, goal: Goal, estimate: Estimate, base: Choice, start: Mapping[Quantity, float]) -> Choice:
-    """Where the best change, made again and again, leads on the estimate."""
-    here, values = base, dict(start)
-    rank = _candidate(goal, values, base).rank
-    for _ in range(STEPS):
-        following = neighbours(space, goal, estimate, here, values, keep=1)
-        if not following or following[0].rank >= rank:
-            break
-        values = _after(estimate, here, following[0].choice, values)
-        here, rank = following[0].choice, following[0].rank
-    return here
+    def descend(self, base: Choice, start: Mapping[Quantity, float]) -> Choice:
+        """Where the best change, made again and again, leads on the estimate."""
+        here, values = base, dict(start)
+        rank = _candidate(self.goal, values, base).rank
+        for _ in range(STEPS):
+            following = self.neighbours(here, values, keep=1)
+            if not following or following[0].rank >= rank:
+                break
+            values = self._after(here, following[0].choice, values)
+            here, rank = following[0].choice, following[0].rank
+        return here
 
-
-def _after(estimate: Estimate, base: Choice, plan: Choice, start: Mapping[Quantity, float]) -> dict[Quantity, float]:
-    return {name: start[name] + estimate.change(name, base, plan) for name in start if name in estimate.coefficients}
+    def _after(self, base: Choice, plan: Choice, start: Mapping[Quantity, float]) -> dict[Quantity, float]:
+        change, fitted = self.estimate.change, self.estimate.coefficients
+        return {name: start[name] + change(name, base, plan) for name in start if name in fitted}
 
 
 def _order(goal: Goal, values: Mapping[Quantity, NDArray[np.float64]]) -> NDArray[np.int64]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.plan_search.goal import Measures
+from builder.plan_search.plot import CHOSEN, CURVE, LIMIT, OTHER, Axis, mark, plot, square
 from builder.plan_search.result import SearchResult, unmet
 from builder.project.budgets import parse_size
 from builder.quality.difference import differences, png
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-WIDTH, HEIGHT, MARGIN = 760, 380, 60
 EDGE_DB, EDGE_COST = 70.0, 2.0  # beyond, plans are alike: their dots stand at the plot's edge
 PICTURES = 4  # of the curve, beside the source model's and the chosen plan's
 
@@ -43,8 +42,6 @@ const show=()=>{large.src=i.src;large.alt=i.alt;box.showModal()};
 i.addEventListener('click',show);i.addEventListener('keydown',e=>{if(e.key==='Enter')show()})});
 box.addEventListener('click',()=>box.close());
 """
-CHOSEN, CURVE, OTHER, LIMIT = "#1a7f37", "#2563eb", "#9ca3af", "#b45309"
-_STOCK = "every layer "  # with which the words of a stock recipe begin
 
 
 def fragment(result: SearchResult) -> str:
@@ -94,13 +91,12 @@ def _plots(result: SearchResult) -> str:
     budgets = result.budgets
     good = _quality_limit(result)
     small = None if budgets.max_bytes is None else float(parse_size(budgets.max_bytes))
-    made = [_plot(result, "bytes", lambda m: float(m.bytes), label, quality, (small, good))]
+    up = Axis(label=label, value=quality, limit=good)
+    made = [plot(result, Axis(label="bytes", value=lambda m: float(m.bytes), limit=small), up)]
     if result.cost:
-        limits = (budgets.max_cost, good)
-        made.append(
-            _plot(result, f"cost (fp32 = 1; {EDGE_COST:g} and more at the edge)", _cost, label, quality, limits)
-        )
-    return "<h2>Trade-off</h2>" + _legend(result) + "".join(f"<div class=wide>{plot}</div>" for plot in made)
+        words = f"cost (fp32 = 1; {EDGE_COST:g} and more at the edge)"
+        made.append(plot(result, Axis(label=words, value=_cost, limit=budgets.max_cost), up))
+    return "<h2>Trade-off</h2>" + _legend(result) + "".join(f"<div class=wide>{drawn}</div>" for drawn in made)
 
 
 def _quality_limit(result: SearchResult) -> float | None:
@@ -114,22 +110,14 @@ def _quality_limit(result: SearchResult) -> float | None:
 
 def _legend(result: SearchResult) -> str:
     shapes = [
-        (_mark(8, 8, CHOSEN, 7), "the chosen plan") if result.chosen else None,
-        (_mark(8, 8, CURVE, 4), "beaten by no other plan in quality, size and cost at once"),
-        (_mark(8, 8, OTHER, 4), "any other plan"),
-        (_square(8, 8, OTHER), "a stock recipe: one scheme for all layers that can have it"),
+        (mark(8, 8, CHOSEN, 7), "the chosen plan") if result.chosen else None,
+        (mark(8, 8, CURVE, 4), "beaten by no other plan in quality, size and cost at once"),
+        (mark(8, 8, OTHER, 4), "any other plan"),
+        (square(8, 8, OTHER), "a stock recipe: one scheme for all layers that can have it"),
         (f'<line x1="0" x2="16" y1="8" y2="8" stroke="{LIMIT}" stroke-width="2" stroke-dasharray="5 3"/>', "a budget"),
     ]
     items = "".join(f'<li><svg width="16" height="16">{s[0]}</svg>{s[1]}</li>' for s in shapes if s is not None)
     return f'<ul class="legend">{items}</ul>'
-
-
-def _mark(x: float, y: float, fill: str, radius: float) -> str:
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" fill="{fill}"/>'
-
-
-def _square(x: float, y: float, fill: str) -> str:
-    return f'<rect x="{x - 5:.1f}" y="{y - 5:.1f}" width="10" height="10" transform="rotate(45 {x:.1f} {y:.1f})" fill="{fill}"/>'
 
 
 def _quality(result: SearchResult) -> tuple[str, Callable[[Measures], float | None]]:
@@ -143,99 +131,6 @@ def _quality(result: SearchResult) -> tuple[str, Callable[[Measures], float | No
 
 def _cost(measures: Measures) -> float | None:
     return None if measures.cost is None else min(measures.cost, EDGE_COST)
-
-
-def _plot(
-    result: SearchResult,
-    x_label: str,
-    x_of: Callable[[Measures], float | None],
-    y_label: str,
-    y_of: Callable[[Measures], float | None],
-    limits: tuple[float | None, float | None],
-) -> str:
-    """All trials, stock recipes as squares with their names, `limits` of x and y as lines; a mark tells its trial when pointed at."""
-    points = []
-    for trial in result.trials:
-        if trial.measures is not None:
-            x, y = x_of(trial.measures), y_of(trial.measures)
-            if x is not None and y is not None:
-                points.append((trial, x, y))
-    if not points:
-        return ""
-    x_low, x_high = _range([x for _, x, _ in points] + [x for x in limits[:1] if x is not None])
-    y_low, y_high = _range([y for _, _, y in points] + [y for y in limits[1:] if y is not None])
-
-    def across(x: float) -> float:
-        return MARGIN + (x - x_low) / (x_high - x_low) * (WIDTH - 2 * MARGIN)
-
-    def up(y: float) -> float:
-        return HEIGHT - MARGIN - (y - y_low) / (y_high - y_low) * (HEIGHT - 2 * MARGIN)
-
-    marks = [
-        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" role="img"><title>{escape(y_label)} over {escape(x_label)}</title>'
-    ]
-    for y in _ticks(y_low, y_high):
-        marks.append(f'<line x1="{MARGIN}" x2="{WIDTH - MARGIN}" y1="{up(y):.1f}" y2="{up(y):.1f}" stroke="#8884"/>')
-        marks.append(f'<text x="{MARGIN - 6}" y="{up(y) + 4:.1f}" text-anchor="end">{_number(y)}</text>')
-    for x in _ticks(x_low, x_high):
-        marks.append(f'<text x="{across(x):.1f}" y="{HEIGHT - MARGIN + 18}" text-anchor="middle">{_number(x)}</text>')
-    line = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in _best_so_far([(x, y) for _, x, y in points]))
-    marks.append(f'<polyline points="{line}" fill="none" stroke="#2563eb66" stroke-width="2"/>')
-    marks.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 12}" text-anchor="middle">{escape(x_label)}</text>')
-    marks.append(f'<text x="{MARGIN}" y="{MARGIN - 24}">{escape(y_label)}</text>')
-    dashes = f'stroke="{LIMIT}" stroke-width="2" stroke-dasharray="5 3"'
-    if limits[0] is not None:
-        at = f"{across(limits[0]):.1f}"
-        marks.append(f'<line x1="{at}" x2="{at}" y1="{MARGIN}" y2="{HEIGHT - MARGIN}" {dashes}/>')
-    if limits[1] is not None:
-        at = f"{up(limits[1]):.1f}"
-        marks.append(f'<line x1="{MARGIN}" x2="{WIDTH - MARGIN}" y1="{at}" y2="{at}" {dashes}/>')
-    for trial, x, y in sorted(points, key=lambda p: (p[0].number == result.chosen, p[0].number in result.curve)):
-        on_curve = trial.number in result.curve
-        fill = CHOSEN if trial.number == result.chosen else CURVE if on_curve else OTHER
-        what = f"trial {trial.number}: {trial.measures.describe() if trial.measures else ''}; {trial.what}"
-        stock = trial.origin == "uniform"
-        shape = (
-            _square(across(x), up(y), fill)
-            if stock
-            else _mark(across(x), up(y), fill, 7 if trial.number == result.chosen else 4)
-        )
-        marks.append(f"<g><title>{escape(what)}</title>{shape}</g>")
-        if stock:
-            right = across(x) < WIDTH * 0.6
-            marks.append(
-                f'<text x="{across(x) + (9 if right else -9):.1f}" y="{up(y) - 7:.1f}" text-anchor="{"start" if right else "end"}" '
-                f'style="font-size:10px">{escape(trial.what.removeprefix(_STOCK))}</text>'
-            )
-    return "".join([*marks, "</svg>"])
-
-
-def _range(values: Sequence[float]) -> tuple[float, float]:
-    low, high = min(values), max(values)
-    room = (high - low) * 0.05 or max(abs(high) * 0.05, 1e-6)
-    return low - room, high + room
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers between the ends, four to nine of them."""
-    rough = (high - low) / 5
-    size = 10 ** math.floor(math.log10(rough))
-    step = next(size * part for part in (1, 2, 5, 10) if size * part >= rough)
-    return [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
-def _best_so_far(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """From left to right, every point that is higher than all before it."""
-    found: list[tuple[float, float]] = []
-    for x, y in sorted(points, key=lambda point: (point[0], -point[1])):
-        if not found or y > found[-1][1]:
-            found.append((x, y))
-    return found
-
-
-def _number(value: float) -> str:
-    """Three significant digits, thousands with commas."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _pictures(result: SearchResult, pictures: Mapping[int, Path], reference: Path | None) -> str:

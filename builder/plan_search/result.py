@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
@@ -60,9 +61,11 @@ class SearchResult(BaseModel):
         return fragment(self)
 
     def trial(self, number: int) -> Trial:
+        """The trial with this number; the first is 1."""
         return self.trials[number - 1]
 
     def measures(self, number: int) -> Measures:
+        """What a trial measured. Raises ValueError for one that failed."""
         found = self.trial(number).measures
         if found is None:
             raise ValueError(f"trial {number} failed")
@@ -110,7 +113,10 @@ def unmet(result: SearchResult) -> str:
             (b.min_top1, f"min_top1 = {b.min_top1}"),
             (b.max_bytes, f"max_bytes = {b.max_bytes!r}"),
             (b.max_cost, f"max_cost = {b.max_cost}"),
-            (result.coverage, f"a coverage of {result.coverage or 0:.1%}"),
+            (
+                result.coverage,
+                f"min_coverage = {_floor(result.coverage or 0)}{'' if b.min_coverage else ' (what stock recipes have)'}",
+            ),
         )
         if value is not None
     ]
@@ -123,5 +129,21 @@ def unmet(result: SearchResult) -> str:
     ]
     return (
         f"no plan of {len(result.trials)} trials meets {' and '.join(wanted)} for variant {result.variant!r}: "
-        f"{'; '.join(sides)}; move one of these budgets in [variant.search] of builder.toml."
+        f"{'; '.join(sides)}; {_cure(result)} in [variant.search] of builder.toml."
     )
+
+
+def _cure(result: SearchResult) -> str:
+    """Where coverage alone stands in the way, the value that takes the plan."""
+    number = result.nearest_small
+    if number is None or number != result.nearest_good or not result.coverage:
+        return "move one of these budgets"
+    share = result.measures(number).delegated
+    if share is None or share >= result.coverage:
+        return "move one of these budgets"
+    return f"move one of these budgets, or accept trial {number} by min_coverage = {_floor(share)}"
+
+
+def _floor(share: float) -> float:
+    """To three places, downwards: what is written is met by what was measured."""
+    return math.floor(share * 1000) / 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event
 
@@ -30,10 +30,11 @@ from builder.project.project import Project
 from builder.quality.perceptual import require_packages
 from builder.steps.listener import Listener, Silent
 from builder.steps.source import SourceStep
+from builder.steps.step import Working
 from builder.steps.variant import VariantStep, lower_variant, plan_variant
 from builder.storage.cache import content_key, kept, versions
 from builder.workers.cluster import Cluster
-from builder.workers.supervisor import RunJob, run_job
+from builder.workers.supervisor import run_job
 
 RESULT, PLAN, PAGE = "result.json", "plan.toml", "page.html"
 
@@ -50,6 +51,37 @@ def find_plans(project: Project, source: SourceStep, sections: Sequence[VariantS
     return replace(project, found=found)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    """One search: the variant with its budgets, what may be tried, and what its cost is called (None where no budget speaks of it)."""
+
+    project: Project
+    source: SourceStep
+    section: VariantSection
+    budgets: SearchSection
+    space: Space
+    cost_name: str | None
+
+    @property
+    def what(self) -> str:
+        return f"search of variant {self.section.name!r}"
+
+    @property
+    def key(self) -> str:
+        search = self.budgets
+        lpips = self.project.folder / search.lpips if search.needs_perceptual and search.lpips else None
+        return content_key(
+            {
+                "source": self.source.key,
+                "section": self.section.model_dump(mode="json"),
+                "calibration": [file.sha256 for file in self.project.data.calibration],
+                "versions": versions(BACKENDS[self.section.backend].SPEC.packages),
+                "cost": [self.cost_name, harness_sha256()] if self.cost_name else None,
+                "lpips": file_sha256(lpips) if lpips else None,
+            }
+        )
+
+
 def search_variant(
     project: Project, source: SourceStep, section: VariantSection, listener: Listener, *, cluster: str | None = None
 ) -> tuple[Path, SearchResult]:
@@ -62,157 +94,151 @@ def search_variant(
     search = section.search
     if search is None:
         raise ConfigError(f"variant {section.name!r} has no [variant.search] in builder.toml.")
-    backend = BACKENDS[section.backend]
     if search.needs_perceptual:
         require_packages(project.folder / search.lpips if search.lpips else None)
-    space = make_space(
-        source.result.layers,
-        backend,
-        section.backend,
-        section.delegate,
-        search.schemes,
-        calibrated=bool(project.data.calibration),
-        max_cost=search.max_cost,
+    backend = BACKENDS[section.backend]
+    task = _Task(
+        project=project,
+        source=source,
+        section=section,
+        budgets=search,
+        space=make_space(source.result.layers, section, calibrated=bool(project.data.calibration)),
+        cost_name=measure_name(backend.SPEC, search.device, section.delegate) if search.needs_cost else None,
     )
-    cost_name = measure_name(section.backend, search.device, section.delegate) if search.needs_cost else None
-    key = content_key(
-        {
-            "source": source.key,
-            "section": section.model_dump(mode="json"),
-            "calibration": [file.sha256 for file in project.data.calibration],
-            "versions": versions(backend.PACKAGES),
-            "cost": [cost_name, harness_sha256()] if cost_name else None,
-            "lpips": file_sha256(project.folder / search.lpips) if search.needs_perceptual and search.lpips else None,
-        }
-    )
-    what = f"search of variant {section.name!r}"
+    key = task.key
 
     def make(work: Path) -> None:
-        _search(project, source, section, search, space, cost_name, work, listener, what, cluster)
+        finished, exporter = _searched(task, listener, cluster)
+        _write(task, finished, exporter, work)
 
     folder, cached = kept("search", key, make, forget=project.fresh.first("search", key))
-    listener.done(what, cached=cached)
+    listener.done(task.what, cached=cached)
     return folder, SearchResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
 
 
-def _search(
-    project: Project,
-    source: SourceStep,
-    section: VariantSection,
-    budgets: SearchSection,
-    space: Space,
-    cost_name: str | None,
-    work: Path,
-    listener: Listener,
-    what: str,
-    cluster: str | None,
-) -> None:
-    goal = Goal.of(budgets)
+def _searched(task: _Task, listener: Listener, cluster: str | None) -> tuple[Search, Exporter]:
+    """The search, run to its end, and what has exported its trials."""
+    goal = Goal.of(task.budgets)
 
     def told(count: int, best: Trial | None) -> None:
         so_far = f"best {best.measures.describe()}" if best and best.measures else "none measured"
         short = "" if best and best.measures and goal.met(best.measures) else " (budgets not met yet)"
-        listener.stage(what, f"trial {count} of at most {budgets.max_trials}; {so_far}{short}")
+        listener.stage(task.what, f"trial {count} of at most {task.budgets.max_trials}; {so_far}{short}")
 
     stop = Event()
     told(0, None)
     with Cluster(cluster) if cluster else nullcontext() as remote:
         run, parallel = (remote.run, remote.size) if remote else (run_job, PARALLEL)
-        cost = _cost_meter(project, source, section, cost_name, run, stop)
+        working = Working(listener=Silent(), stop=stop, run=run)
+        cost = _cost_meter(task, working, stop)
         if isinstance(cost, InstructionCost):
             cost.begin()
-        exporter = Exporter(project, source, section, cost, run, stop, parallel)
-        calibrated = bool(project.data.calibration)
-        simulation = Simulation(project=project, source=source, run=run, stop=stop)
+        exporter = Exporter(
+            project=task.project,
+            source=task.source,
+            section=task.section,
+            cost=cost,
+            run=run,
+            stop=stop,
+            parallel=parallel,
+        )
+        calibrated = bool(task.project.data.calibration)
+        simulation = Simulation(project=task.project, source=task.source, working=working)
         threads = ThreadPoolExecutor(1)
-        simulated = threads.submit(simulation.noise, space, what, listener)
+        simulated = threads.submit(simulation.noise, task.space, task.what, listener)
         threads.shutdown(wait=False)
         search = Search(
-            space=space,
-            table=source.result.layers,
+            space=task.space,
+            table=task.source.result.layers,
             goal=goal,
             measure=exporter.measure,
             allowed=exporter.allowed,
             count=None if cost is None or isinstance(cost, MacCost) else exporter.count,
             most_macs=COUNTED_MACS,
             tune=calibrated,
-            between=calibrated and "static_wi8_ai8" in BACKENDS[section.backend].BETWEEN,
+            between=calibrated and "static_wi8_ai8" in BACKENDS[task.section.backend].SPEC.between,
             simulated=simulated.result,
             parallel=parallel,
-            max_trials=budgets.max_trials,
+            max_trials=task.budgets.max_trials,
             told=told,
         )
         try:
             search.run()
         finally:
             stop.set()  # a count or a simulation that goes on in the background
+    return search, exporter
+
+
+def _write(task: _Task, search: Search, exporter: Exporter, work: Path) -> None:
+    """The result, its page, and the plan where budgets are met. Raises ConfigError and ConversionError where nothing was measured."""
     best = search.best()
     if best is None:
-        failed = next((trial.failure for trial in search.trials if trial.failure), None)
-        if failed is None:
-            raise ConfigError(
-                f"{what}: no plan of the schemes {', '.join(space.schemes)} can be made for this network on {section.backend}; "
-                "add fp32 to 'schemes' in [variant.search]."
-            )
-        raise ConversionError(f"{what} measured nothing: {failed}")
+        raise _nothing_measured(task, search)
+    result = _result(task, search, best)
+    pictures = {t.number: p for t in search.trials if (p := exporter.picture(t.choice)) is not None}
+    references = task.source.result.golden_references
+    reference = (
+        next((task.source.folder / t.file for t in references[0] if t.encoding == "png"), None) if references else None
+    )
+    (work / RESULT).write_text(result.model_dump_json(indent=1), encoding="utf-8")
+    (work / PAGE).write_text(page(result, pictures, reference), encoding="utf-8")
+    if result.plan is not None:
+        (work / PLAN).write_text(result.plan, encoding="utf-8")
+        _same(task.source, work / PLAN, best)
+
+
+def _nothing_measured(task: _Task, search: Search) -> ConfigError | ConversionError:
+    failed = next((trial.failure for trial in search.trials if trial.failure), None)
+    if failed is None:
+        return ConfigError(
+            f"{task.what}: no plan of the schemes {', '.join(task.space.schemes)} can be made for this network on {task.section.backend}; "
+            "add fp32 to 'schemes' in [variant.search]."
+        )
+    return ConversionError(f"{task.what} measured nothing: {failed}")
+
+
+def _result(task: _Task, search: Search, best: Trial) -> SearchResult:
     goal = search.goal  # with the coverage that it holds
     met = best.measures is not None and goal.met(best.measures)
-    plan = _plan(source, section, search, best) if met else None
     small, good = (None, None) if met else nearest(search.trials, goal)
-    result = SearchResult(
-        variant=section.name,
-        backend=section.backend,
-        delegate=section.delegate,
-        budgets=budgets,
-        cost=cost_name,
-        layers=space.names,
+    return SearchResult(
+        variant=task.section.name,
+        backend=task.section.backend,
+        delegate=task.section.delegate,
+        budgets=task.budgets,
+        cost=task.cost_name,
+        layers=task.space.names,
         chosen=best.number if met else None,
         nearest_small=small,
         nearest_good=good,
         curve=curve(search.trials, goal),
         damage=tuple(LayerDamage(**asdict(d), noise_per_byte=d.noise_per_byte) for d in search.damages),
         trials=tuple(search.trials),
-        plan=plan,
+        plan=_plan(task.section, search, best) if met else None,
         coverage=round(1 - goal.limits["left"], 4) if "left" in goal.limits else None,
     )
-    pictures = {t.number: p for t in search.trials if (p := exporter.picture(t.choice)) is not None}
-    references = source.result.golden_references
-    reference = (
-        next((source.folder / t.file for t in references[0] if t.encoding == "png"), None) if references else None
-    )
-    (work / RESULT).write_text(result.model_dump_json(indent=1), encoding="utf-8")
-    (work / PAGE).write_text(page(result, pictures, reference), encoding="utf-8")
-    if plan is not None:
-        (work / PLAN).write_text(plan, encoding="utf-8")
-        _same(source, work / PLAN, best)
 
 
-def _cost_meter(
-    project: Project,
-    source: SourceStep,
-    section: VariantSection,
-    name: str | None,
-    run: RunJob,
-    stop: Event,
-) -> CostMeter | None:
+def _cost_meter(task: _Task, working: Working, stop: Event) -> CostMeter | None:
+    project, source, section, name = task.project, task.source, task.section, task.cost_name
     if name is None:
         return None
     if name != INSTRUCTIONS and not name.startswith(LATENCY):
         return MacCost(layers=source.result.layers)
     floats = VariantSection(backend=section.backend, delegate=section.delegate, id=section.name, scheme="fp32")
     plan = plan_variant(project, source, floats)
-    device = section.search.device if section.search is not None and name != INSTRUCTIONS else None
+    device = task.budgets.device if name != INSTRUCTIONS else None
     harness = Harness(project=project, source=source, device=device or ARM64, stop=stop)
 
     def exported() -> VariantStep:
-        return lower_variant(project, source, floats, plan, Silent(), stop, run)
+        return lower_variant(project, source, floats, plan, working)
 
     if device is None:
         return InstructionCost(harness=harness, floats=exported)
     return LatencyCost(harness=harness, floats=exported)
 
 
-def _plan(source: SourceStep, section: VariantSection, search: Search, best: Trial) -> str:
+def _plan(section: VariantSection, search: Search, best: Trial) -> str:
     """The plan as a file, with the reason beside every layer that is kept above the common scheme."""
     plan = plan_of(search.space.names, best.choice)
     width = {name: _width(name) for name in search.space.schemes}

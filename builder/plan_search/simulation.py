@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from threading import Event
 
 from builder.errors import ConversionError
 from builder.plan_search.space import Space
 from builder.precision.scheme import parse_scheme
 from builder.precision.sensitivity import LARGEST_MACS, roundings, simulated_macs
 from builder.project.project import Project
-from builder.steps.listener import Listener, Silent
+from builder.steps.listener import Listener
 from builder.steps.source import SourceStep
-from builder.steps.step import Step, run_step
+from builder.steps.step import Step, Working, run_step
 from builder.workers.messages import SensitivityJob, SensitivityResult
-from builder.workers.supervisor import RunJob
 
 Noise = dict[str, tuple[float, ...]]
 """By scheme, a value for each layer in order."""
@@ -26,8 +24,7 @@ class Simulation:
 
     project: Project
     source: SourceStep
-    run: RunJob
-    stop: Event
+    working: Working
 
     def noise(self, space: Space, what: str, listener: Listener) -> Noise | None:
         """None for a network that is too large, and, with a warning, for one that cannot be simulated. Raises Interrupted."""
@@ -46,7 +43,7 @@ class Simulation:
             result=SensitivityResult,
         )
         try:
-            return run_step(step, self.project, Silent(), self.stop, self.run).noise
+            return run_step(step, self.project, self.working).noise
         except ConversionError as error:
             listener.warn(f"{what}: trials are ordered without a simulation of its layers, which failed: {error}")
             return None

@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from builder.backends.base import Backend
+from builder.backends import BACKENDS
 from builder.errors import ConfigError
 from builder.precision.layers import LayerTable
 from builder.precision.plan import Between, PlanFile, Rule
 from builder.precision.ranges import PLAIN, CalibrationSettings
 from builder.precision.scheme import AS_TRAINED, Scheme, parse_scheme
+from builder.project.config import VariantSection
 
 Schemes = tuple[str, ...]
 """One scheme for each layer, in the order of the layer table."""
@@ -45,14 +46,6 @@ class Choice:
 
 def _scheme(name: str) -> Scheme:
     return parse_scheme(name, where="search")
-
-
-# Tried where [variant.search] names none: those that a runtime of the backend executes as they stand.
-DEFAULT_SCHEMES: dict[str, tuple[str, ...]] = {
-    "tflite": ("fp32", "fp16", "weight_only_wi8_afp32", "dynamic_wi8_afp32", "static_wi8_ai8", "static_wi8_ai16", "weight_only_wi4_afp32"),
-    "coreml": ("fp32", "fp16", "weight_only_wi8_afp32", "weight_only_wi4_afp32", "palettized_w8", "palettized_w6", "palettized_w4"),
-    "executorch": ("fp32", "fp16", "weight_only_wi8_afp32", "dynamic_wi8_afp32", "static_wi8_ai8"),
-}  # fmt: skip
 
 
 # Not tried of themselves under a smaller limit of cost: kernels that no SIMD code exists for, minutes a picture.
@@ -87,23 +80,16 @@ class Space:
         return found
 
 
-def make_space(
-    table: LayerTable,
-    backend: Backend,
-    backend_name: str,
-    delegate: str,
-    schemes: Sequence[str] | None,
-    *,
-    calibrated: bool,
-    max_cost: float | None = None,
-) -> Space:
-    """Raises ConfigError for a scheme that does not exist or cannot be tried, and for a layer with no scheme left."""
+def make_space(table: LayerTable, section: VariantSection, *, calibrated: bool) -> Space:
+    """What the search of a variant may try. Raises ConfigError for a scheme that does not exist or cannot be tried, and for a layer with no scheme left."""
     if table.trained:
         raise ConfigError(
             "the checkpoint was trained for integers, so there is no plan to search; replace [variant.search] by "
             f'scheme = "{AS_TRAINED}", or search with the checkpoint of floats.'
         )
-    usual = [s for s in DEFAULT_SCHEMES[backend_name] if s not in SLOW or max_cost is None or max_cost >= SLOW[s]]
+    schemes, max_cost = (section.search.schemes, section.search.max_cost) if section.search else (None, None)
+    backend = BACKENDS[section.backend]
+    usual = [s for s in backend.SPEC.schemes if s not in SLOW or max_cost is None or max_cost >= SLOW[s]]
     named = tuple(dict.fromkeys(schemes or usual))
     known = {name: parse_scheme(name, where="'schemes' in [variant.search]") for name in named}
     refused = [name for name, scheme in known.items() if scheme.needs_calibration and not calibrated]
@@ -114,7 +100,7 @@ def make_space(
     usable = tuple(name for name in named if name not in refused)
     options = []
     for layer in table.layers:
-        mine = tuple(name for name in usable if backend.unsupported(layer, known[name], delegate) is None)
+        mine = tuple(name for name in usable if backend.unsupported(layer, known[name], section.delegate) is None)
         if not mine:
             raise ConfigError(
                 f"layer {layer.name!r} can have none of the schemes {', '.join(usable)}; add fp32 to 'schemes' in [variant.search]."

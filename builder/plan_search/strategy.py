@@ -15,7 +15,7 @@ from typing import Protocol
 from builder.plan_search.estimate import Estimate
 from builder.plan_search.goal import LEAST_NOISE, Goal, Measures
 from builder.plan_search.ledger import Count, Ledger, measures_of
-from builder.plan_search.moves import propose
+from builder.plan_search.moves import Moves
 from builder.plan_search.space import Choice, Schemes, Space
 from builder.plan_search.trials import PARALLEL, Origin, Trial
 from builder.precision.layers import LayerTable
@@ -135,7 +135,8 @@ class Search:
             before = self._best_rank()
             room = min(self.parallel, self.max_trials - len(self.trials))
             tried = {t.choice for t in self.trials}
-            plans = propose(self.space, self.goal, estimate, measured, tried, self.allowed, room)
+            moves = Moves(space=self.space, goal=self.goal, estimate=estimate, allowed=self.allowed)
+            plans = moves.propose(measured, tried, room)
             plans = [plan for plan in plans if self._ledger.affordable(plan)]
             if not plans:
                 break

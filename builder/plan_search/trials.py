@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Literal, TypeVar
@@ -11,7 +12,6 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from builder.backends import BACKENDS
-from builder.backends.coreml.convert import require_system
 from builder.backends.support import SupportedPlan, check_support
 from builder.bundle import tree_bytes
 from builder.errors import ConfigError, ConversionError, VerificationError
@@ -25,9 +25,10 @@ from builder.project.config import VariantSection
 from builder.project.project import Project
 from builder.steps.listener import Silent
 from builder.steps.source import SourceStep
+from builder.steps.step import Working
 from builder.steps.variant import VariantStep, lower_variant
 from builder.workers.messages import PerceptualRequest
-from builder.workers.supervisor import RunJob
+from builder.workers.supervisor import RunJob, run_job
 
 PARALLEL = 2
 Result = TypeVar("Result")
@@ -54,29 +55,28 @@ class Trial(BaseModel):
         return Choice(schemes=self.schemes, settings=self.settings, between=self.between)
 
 
+@dataclass(kw_only=True)
 class Exporter:
-    """Measures plans of one searched variant, some at a time; an earlier search's trials are only read."""
+    """Measures plans of one searched variant, `parallel` at a time by `run`; an earlier search's trials are only read.
 
-    def __init__(
-        self,
-        project: Project,
-        source: SourceStep,
-        section: VariantSection,
-        cost: CostMeter | None,
-        run: RunJob,
-        stop: Event,
-        parallel: int = PARALLEL,
-    ) -> None:
-        self._project, self._source, self._section = project, source, section
-        self._parallel = parallel
-        self._cost, self._run, self._stop = cost, run, stop
-        search = section.search
-        self._perceptual = (
-            PerceptualRequest(lpips=project.folder / search.lpips if search.lpips else None)
-            if search is not None and search.needs_perceptual
-            else None
-        )
-        self.steps: dict[Choice, VariantStep] = {}
+    Setting `stop` from another thread ends it. `steps` are the artifacts of the plans that were measured.
+    """
+
+    project: Project
+    source: SourceStep
+    section: VariantSection
+    cost: CostMeter | None = None
+    run: RunJob = run_job
+    stop: Event = field(default_factory=Event)
+    parallel: int = PARALLEL
+    steps: dict[Choice, VariantStep] = field(default_factory=dict)
+
+    @property
+    def _perceptual(self) -> PerceptualRequest | None:
+        search = self.section.search
+        if search is None or not search.needs_perceptual:
+            return None
+        return PerceptualRequest(lpips=self.project.folder / search.lpips if search.lpips else None)
 
     def measure(self, plans: Sequence[Choice]) -> list[Measures | str]:
         """Measures, or the failure's sentence, of every plan in order; cost only where it is a sum of MACs. Raises Interrupted."""
@@ -87,28 +87,27 @@ class Exporter:
         return self._each(self._count, plans)
 
     def _each(self, work: Callable[[Choice], Result], plans: Sequence[Choice]) -> list[Result]:
-        with ThreadPoolExecutor(self._parallel) as threads:
+        with ThreadPoolExecutor(self.parallel) as threads:
             try:
                 return results_of([threads.submit(work, plan) for plan in plans])
             except BaseException:  # Ctrl-C: the others end now
-                self._stop.set()
+                self.stop.set()
                 threads.shutdown(cancel_futures=True)
                 raise
 
     def _count(self, choice: Choice) -> float | str:
-        if self._cost is None:
+        if self.cost is None:
             return "no budget asks for cost"
         try:
-            return self._cost.ratio(self.steps[choice], choice.schemes)
+            return self.cost.ratio(self.steps[choice], choice.schemes)
         except (ConversionError, VerificationError) as error:
             return str(error)
 
     def _one(self, choice: Choice) -> Measures | str:
         supported = self._supported(choice)
         try:
-            step = lower_variant(
-                self._project, self._source, self._section, supported, Silent(), self._stop, self._run, self._perceptual
-            )
+            working = Working(listener=Silent(), stop=self.stop, run=self.run)
+            step = lower_variant(self.project, self.source, self.section, supported, working, self._perceptual)
         except (ConversionError, VerificationError) as error:
             return str(error)
         self.steps[choice] = step
@@ -121,7 +120,7 @@ class Exporter:
             perceptual=step.result.perceptual,
             top1=quality.top1_agreement,
             bytes=tree_bytes(step.folder / step.result.artifact),
-            cost=self._cost.ratio(step, choice.schemes) if isinstance(self._cost, MacCost) else None,
+            cost=self.cost.ratio(step, choice.schemes) if isinstance(self.cost, MacCost) else None,
             delegated=step.result.coverage.mac_share,
         )
 
@@ -134,12 +133,11 @@ class Exporter:
         return True
 
     def _supported(self, choice: Choice) -> SupportedPlan:
-        table, section = self._source.result.layers, self._section
+        table, section = self.source.result.layers, self.section
         where = f"a trial of variant {section.name!r}"
         resolved = resolve(plan_of(table.names(), choice), table, where=where)
         found = check_support(resolved, table, BACKENDS[section.backend], section.delegate, where=where)
-        if section.deployment_target is not None:
-            require_system(found.plan, section.deployment_target)
+        section.options.check(found.plan)
         return found
 
     def picture(self, choice: Choice) -> Path | None:

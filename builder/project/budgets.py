@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from builder.project.section import Section
+from builder.toml_file import Section
 
 SIZE_UNITS = {"B": 1, "KB": 1000, "MB": 1000_000, "GB": 1000_000_000, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 

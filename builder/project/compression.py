@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from builder.project.budgets import parse_size
-from builder.project.section import Section
+from builder.toml_file import Section
 
 StageName = Literal["prune", "distill", "qat"]
 STAGES: tuple[StageName, ...] = ("prune", "distill", "qat")
@@ -65,8 +65,8 @@ class CompressSection(Section):
     """Pictures to train on, as a glob relative to this file; without it the calibration pictures. Drawn pictures are added to few."""
     loss: LossSection = LossSection()
     """What the smaller network is taught by."""
-    backend: Literal["tflite", "coreml", "executorch"] = "tflite"
-    """The backend whose exported file is judged."""
+    backend: str | None = None
+    """The backend whose exported file is judged; without it the first variant's."""
     steps: int = Field(default=2000, ge=1, le=10_000_000)
     """Steps of each stage that trains."""
     batch: int = Field(default=4, ge=1, le=4096)

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import shlex
 import tomllib
+from inspect import cleandoc
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, GetPydanticSchema, ValidationError, create_model, model_validator
+from pydantic_core.core_schema import literal_schema
 
+from builder.backends import BACKENDS
+from builder.backends.options import Options
 from builder.errors import ConfigError
 from builder.precision.scheme import AS_TRAINED
 from builder.project.budgets import SearchSection
 from builder.project.compression import CompressSection
-from builder.project.packages import PackageSection
-from builder.project.section import Section
 from builder.suggest import did_you_mean
-from builder.toml_file import describe
+from builder.targets import TARGETS
+from builder.toml_file import Section, describe
 
-BackendName = Literal["tflite", "coreml", "executorch"]
-DELEGATES: dict[BackendName, tuple[str, ...]] = {
-    "tflite": ("xnnpack", "gpu"),
-    "coreml": ("all", "cpu_and_gpu", "cpu_and_ne"),
-    "executorch": ("xnnpack",),
-}
+# As a Literal of their names would be.
+BackendName = Annotated[str, GetPydanticSchema(lambda _source, _handler: literal_schema(list(BACKENDS)))]
 
 
 def _file_name(value: str) -> str:
@@ -200,16 +199,13 @@ class LegalizeSection(Section):
     """Give instance and group norms fixed statistics from the calibration data, so that large pictures can be cut into tiles."""
 
 
-class VariantSection(Section):
+class _Variant(Section):
     """One artifact: backend x delegate x (`plan` file or `preset:NAME`, one `scheme` for all layers, or a `search` for a plan).
 
     A whole model that was trained for integers needs none of these: it is `as_trained`.
     `require_coverage`: the part of the multiply-accumulates, 0..1, that the delegate must take.
     `require_proven`: the delegate itself must be executed on this machine, in the precision that phones use.
     `size`: the side of the square pictures that it takes, instead of the input's `shape`; `sizes`: one such variant of each.
-    TFLite alone: `route` is the converter; onnx2tf runs in an environment of its own, which is made on first use.
-    Core ML alone: `io = "images"` gives the file image inputs and outputs that scale pixels themselves, instead of tensors that
-    the app fills; `deployment_target` is the oldest iOS that must load it.
     """
 
     backend: BackendName
@@ -232,16 +228,10 @@ class VariantSection(Section):
     """Several sides of square pictures; each makes a variant."""
     size: int | None = Field(default=None, ge=8, le=8192)
     """The side of the square pictures that this variant takes, in pixels, instead of the input's `shape`."""
-    route: Literal["litert-torch", "onnx2tf"] = "litert-torch"
-    """TFLite only: the converter. `onnx2tf` runs in an environment of its own, which is made at first use."""
-    io: Literal["tensors", "images"] = "tensors"
-    """Core ML only: with `images` the file takes and gives pictures and scales the pixels itself."""
-    deployment_target: Literal["iOS16", "iOS17", "iOS18"] | None = None
-    """Core ML only: the oldest iOS that must load the file."""
 
     @model_validator(mode="after")
     def _known_delegate_and_one_plan(self) -> Self:
-        known = DELEGATES[self.backend]
+        known = BACKENDS[self.backend].SPEC.delegate_names
         if self.delegate not in known:
             raise ValueError(
                 f"unknown delegate {self.delegate!r} of {self.backend}{did_you_mean(self.delegate, known)}"
@@ -258,11 +248,23 @@ class VariantSection(Section):
             len(set(self.sizes)) != len(self.sizes) or not all(8 <= s <= 8192 for s in self.sizes)
         ):
             raise ValueError("'sizes' must be different sides between 8 and 8192 pixels")
-        if self.backend != "tflite" and self.route != "litert-torch":
-            raise ValueError(f"'route' is for TFLite, not for {self.backend}: remove it")
-        if self.backend != "coreml" and (self.io != "tensors" or self.deployment_target is not None):
-            raise ValueError(f"'io' and 'deployment_target' are for Core ML, not for {self.backend}: remove them")
         return self
+
+    @model_validator(mode="after")
+    def _no_key_of_another_backend(self) -> Self:
+        for other in BACKENDS.values():
+            keys = other.options_kind().model_fields
+            if other.SPEC.name != self.backend and any(getattr(self, key) != keys[key].default for key in keys):
+                names = " and ".join(repr(key) for key in keys)
+                are, them = ("are", "them") if len(keys) > 1 else ("is", "it")
+                raise ValueError(f"{names} {are} for {other.SPEC.title}, not for {self.backend}: remove {them}")
+        return self
+
+    @property
+    def options(self) -> Options:
+        """The keys that its backend alone has."""
+        kind = BACKENDS[self.backend].options_kind()
+        return kind.model_validate({key: getattr(self, key) for key in kind.model_fields})
 
     @property
     def name(self) -> str:
@@ -270,8 +272,47 @@ class VariantSection(Section):
         way = self.scheme or ("search" if self.search is not None else AS_TRAINED)
         if self.plan is not None:
             way = Path(self.plan.removeprefix("preset:")).stem
-        form = (f"-{self.io}" if self.io != "tensors" else "") + ("-onnx2tf" if self.route == "onnx2tf" else "")
+        form = self.options.form()
         return self.id or f"{self.backend}-{self.delegate}-{way}{form}" + (f"-{self.size}" if self.size else "")
+
+
+def _with_options() -> type[_Variant]:
+    """With the keys of all backends: a backend adds its own, so no class that is written here can have them."""
+    kinds = [kind for kind in (backend.options_kind() for backend in BACKENDS.values()) if kind.model_fields]
+    keys: dict[str, Any] = {
+        key: (field.annotation, field) for kind in kinds for key, field in kind.model_fields.items()
+    }
+    text = "\n".join(cleandoc(kind.__doc__ or "") for kind in (_Variant, *kinds))
+    return create_model("VariantSection", __base__=_Variant, __doc__=text, __module__=__name__, **keys)
+
+
+if TYPE_CHECKING:
+    VariantSection = _Variant
+else:
+    VariantSection = _with_options()
+
+
+class _Package(Section):
+    def of(self, target: str) -> Section | None:
+        """The section of a target, if the file has one."""
+        found: Section | None = getattr(self, target, None)
+        return found
+
+
+def _with_targets() -> type[_Package]:
+    """With the section of each target that has one, under its name."""
+    kinds = {name: kind for name, target in TARGETS.items() if (kind := target.section_kind()) is not None}
+    keys: dict[str, Any] = {
+        name: (kind | None, Field(default=None, description=f"Settings of the {TARGETS[name].TITLE} packages."))
+        for name, kind in kinds.items()
+    }
+    return create_model("PackageSection", __base__=_Package, __module__=__name__, **keys)
+
+
+if TYPE_CHECKING:
+    PackageSection = _Package
+else:
+    PackageSection = _with_targets()
 
 
 class LimitsSection(Section):
@@ -321,6 +362,13 @@ class Config(Section):
             return self
         if any((v.plan, v.scheme, v.search) == (None, None, None) for v in self.variant):
             raise ValueError("a variant needs one of 'plan', 'scheme' and [variant.search]")
+        return self
+
+    @model_validator(mode="after")
+    def _compression_is_judged_by_a_backend(self) -> Self:
+        judged = self.compress.backend if self.compress is not None else None
+        if judged is not None and judged not in BACKENDS:
+            raise ValueError(f"[compress] names an unknown backend {judged!r}{did_you_mean(judged, BACKENDS)}")
         return self
 
     @model_validator(mode="after")

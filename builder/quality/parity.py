@@ -7,6 +7,7 @@ the last bit of a float, and no import can be nearer to it than that.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,20 +34,23 @@ NOISE = 1e-7  # of the input's largest value: about one unit in the last place o
 RANDOM_SAMPLES = 2
 
 
-def gate(
-    reference: Run,
-    imported: Run,
-    samples: Iterable[Tensors],
-    outputs: Sequence[TensorSpec],
-    *,
-    runtime: str,
-    where: str,
-    again: Sequence[Run] = (),
-) -> SourceAgreement:
-    """The worst agreement over all samples. Raises SourceError where it is below 80 dB and below the reference's own noise.
+@dataclass(frozen=True, kw_only=True)
+class Original:
+    """The network that an import is held against, as `runtime` runs it.
 
-    `again` are other runs of the same network by the reference (other kernels, weights moved by their last bit): its noise too.
+    `again` are other runs of the same network (other kernels, weights moved by their last bit): they show its noise too.
     """
+
+    run: Run
+    runtime: str
+    again: Sequence[Run] = ()
+
+
+def gate(
+    original: Original, imported: Run, samples: Iterable[Tensors], outputs: Sequence[TensorSpec], *, where: str
+) -> SourceAgreement:
+    """The worst agreement over all samples. Raises SourceError where it is below 80 dB and below the original's own noise."""
+    reference, runtime = original.run, original.runtime
     worst, count = float("inf"), 0
     for sample in samples:
         want = reference(sample)
@@ -54,7 +58,7 @@ def gate(
             continue  # out of the network's range: random samples may be
         agreement = agree(imported(sample), want, outputs)
         if agreement < ENOUGH_DB:
-            noisy = [reference(_moved(sample, seed)) for seed in range(3)] + [other(sample) for other in again]
+            noisy = [reference(_moved(sample, seed)) for seed in range(3)] + [other(sample) for other in original.again]
             floor = min(agree(result, want, outputs) for result in noisy)
             if agreement < max(floor - SLACK_DB, LEAST_DB):
                 raise SourceError(

@@ -31,8 +31,8 @@ def load(path: Path, config: Config) -> Loaded:
     """Raises SourceError, and UnsupportedOperation where torch cannot convert the archive."""
     import torch
 
+    from builder.quality.parity import Original, random_sample, torch_run
     from builder.quality.parity import gate as gate_outputs
-    from builder.quality.parity import random_sample, torch_run
     from builder.sources.exported import check_outputs
 
     require_torchscript(path)
@@ -63,10 +63,8 @@ def load(path: Path, config: Config) -> Loaded:
     program = _converted(script, arguments) or _by_onnx(script, arguments, path, config)
 
     def gate(program: ExportedProgram, samples: Iterable[Tensors], outputs: tuple[TensorSpec, ...]) -> SourceAgreement:
-        return gate_outputs(
-            torch_run(script, specs, outputs), torch_run(program.module(), specs, outputs), samples, outputs,
-            runtime=f"TorchScript {torch.__version__}", where=path.name,
-        )  # fmt: skip
+        original = Original(run=torch_run(script, specs, outputs), runtime=f"TorchScript {torch.__version__}")
+        return gate_outputs(original, torch_run(program.module(), specs, outputs), samples, outputs, where=path.name)
 
     return Loaded(program=program, gate=gate)
 

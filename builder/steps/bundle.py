@@ -34,7 +34,6 @@ from builder.sources import environment_of
 from builder.steps.source import SourceStep
 from builder.steps.variant import VariantStep
 from builder.storage.cache import content_key, kept, versions
-from builder.storage.environments import ONNX2TF
 from builder.storage.output import copy_into
 
 # Least agreement of a device with a golden, in dB. Kernels of other versions round int8 otherwise: LiteRT 2.3 and TFLite
@@ -110,10 +109,11 @@ def write_bundle(
 def _tools(project: Project, variants: Sequence[VariantStep]) -> tuple[Tool, ...]:
     """What decided the bytes: packages of this environment, and those that an environment of its own is made of."""
     packages = {"torch", "numpy", "edgebundle", *IMPORT_PACKAGES.get(source_kind(project.config.model.source), ())}
-    packages.update(name for step in variants for name in BACKENDS[step.section.backend].PACKAGES)
+    packages.update(name for step in variants for name in BACKENDS[step.section.backend].SPEC.packages)
     found = versions(tuple(packages))
     isolated = [environment_of(project.config, project.folder)]
-    isolated += [ONNX2TF for step in variants if step.section.route == "onnx2tf"]
+    others = [step.section.options.other_converter() for step in variants]
+    isolated += [other.environment for other in others if other is not None]
     for environment in isolated:
         if environment is not None:
             name, _, version = environment.packages[0].partition("==")
@@ -122,7 +122,7 @@ def _tools(project: Project, variants: Sequence[VariantStep]) -> tuple[Tool, ...
 
 
 def _variant(step: VariantStep, root: Path) -> Variant:
-    suffix = BACKENDS[step.section.backend].SUFFIX
+    suffix = BACKENDS[step.section.backend].SPEC.suffix
     target = root / "variants" / f"{step.section.name}{suffix}"
     target.parent.mkdir(exist_ok=True)
     copy_into(step.folder / step.result.artifact, target)
@@ -176,7 +176,8 @@ def _goldens(
             )
             floats = all(SCHEMES[layer.realised].mode == "float" for layer in step.result.layers)
             least = GOLDEN_MIN_PSNR_DB["float" if floats else "quantized"]
-            if step.result.coverage.delegate == "gpu":  # another GPU's fp16 errs as much as this one's, elsewhere
+            delegate = BACKENDS[step.section.backend].SPEC.delegate(step.section.delegate)
+            if delegate.computes_in_half:  # another GPU's fp16 errs as much as this one's, elsewhere
                 least = min(least, round(step.result.quality.psnr_db_worst - HALF_SLACK_DB, 1))
             expected.append(GoldenOutputs(variant=step.section.name, tensors=renamed, min_psnr_db=least))
         goldens.append(

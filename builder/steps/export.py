@@ -9,7 +9,7 @@ from builder.exports import PACKAGES
 from builder.project.project import Project
 from builder.steps.listener import Listener
 from builder.steps.source import SourceStep
-from builder.steps.step import Step, run_step
+from builder.steps.step import Step, Working, run_step
 from builder.storage.cache import versions
 from builder.workers.messages import ExportJob, ExportResult
 
@@ -41,5 +41,5 @@ def export_file(
         ),
         result=ExportResult,
     )
-    result = run_step(step, project, listener)
+    result = run_step(step, project, Working(listener=listener))
     return step.folder / "files", result

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,15 +9,13 @@ from pydantic import TypeAdapter
 
 from builder.bundle import Bundle, file_sha256, tree_sha256
 from builder.errors import ConfigError
-from builder.project.packages import AndroidSection, IosSection
 from builder.project.project import Project
 from builder.steps.listener import Listener
 from builder.storage.cache import content_key, kept
 from builder.targets import TARGETS
-from builder.targets.base import Keystore, PackageOptions, PackageRequest, PackageResult
+from builder.targets.base import PackageOptions, PackageRequest, PackageResult
 from builder.workers.messages import RESULT
 
-KEYSTORE_PASSWORD = "EDGEBUNDLE_KEYSTORE_PASSWORD"
 _PACKAGE_RESULT = TypeAdapter(PackageResult)
 
 
@@ -33,17 +29,14 @@ def build_package(
 ) -> tuple[Path, PackageResult]:
     """The packages of a bundle, kept in the cache: their directory, and their files relative to it."""
     target = TARGETS[target_name]
-    app = ios_settings(bundle, project) if target_name == "ios" else app_settings(bundle, project)
-    keystore = find_keystore(app, project) if isinstance(app, AndroidSection) else None
-    prebuilt = project.folder / app.app if project and isinstance(app, IosSection) and app.app else None
+    section = project.config.package.of(target_name) if project is not None else None
+    asked = target.requested(bundle, section, project.folder if project is not None else None)
     key = content_key(
         {
             "bundle": bundle.sha256,
             "target": target_name,
             "formats": formats,
-            "app": app.model_dump(mode="json"),
-            "keystore": file_sha256(keystore.path) if keystore else None,
-            "prebuilt": tree_sha256(prebuilt) if prebuilt and prebuilt.exists() else None,
+            **_request_key(asked),
             "options": _options_key(options),
             "code": target.sources_sha256(),
         }
@@ -54,11 +47,9 @@ def build_package(
         listener.stage(what, "build")
         (work / "files").mkdir()
         request = replace(
-            requested(bundle, app),
+            asked,
             formats=formats or target.DEFAULT_FORMATS,
             out=work / "files",
-            keystore=keystore,
-            app=prebuilt,
             options=options,
         )
         result = target.package(request)
@@ -73,64 +64,20 @@ def build_package(
     return folder / "files", _PACKAGE_RESULT.validate_json((folder / RESULT).read_bytes())
 
 
+def _request_key(asked: PackageRequest) -> dict[str, object]:
+    """Of what a section asks for; files by their content."""
+    there = asked.app is not None and asked.app.exists()
+    return {
+        "app": [asked.application_id, asked.version_name, asked.version_code],
+        "system": [asked.deployment_target, asked.team, asked.executorch],
+        "keystore": file_sha256(asked.keystore.path) if asked.keystore else None,
+        "prebuilt": tree_sha256(asked.app) if asked.app is not None and there else None,
+    }
+
+
 def _options_key(options: PackageOptions) -> list[object]:
     runtime = options.runtime
     if runtime is not None and runtime.file is not None and not runtime.file.is_file():
         raise ConfigError(f"the runtime {runtime.file} does not exist; correct --runtime {runtime.name}=FILE.")
     local = file_sha256(runtime.file) if runtime is not None and runtime.file is not None else None
     return [runtime.name if runtime else None, local, sorted(options.allow), options.with_gradle, options.execute]
-
-
-def find_keystore(app: AndroidSection, project: Project | None) -> Keystore | None:
-    """The key that builder.toml names, with its password from the environment; None for the debug key."""
-    if project is None or app.keystore is None:
-        return None
-    path = project.folder / app.keystore
-    if not path.is_file():
-        raise ConfigError(
-            f"the keystore {path} does not exist; correct 'keystore' in [package.android] of builder.toml."
-        )
-    return Keystore(path=path, password=os.environ.get(KEYSTORE_PASSWORD))
-
-
-def app_settings(bundle: Bundle, project: Project | None) -> AndroidSection:
-    """[package.android] of builder.toml, or an id made from the model's name for a bundle that comes without one."""
-    if project is not None and project.config.package.android is not None:
-        return project.config.package.android
-    return AndroidSection(application_id=sample_identifier(bundle))
-
-
-def requested(bundle: Bundle, app: AndroidSection | IosSection) -> PackageRequest:
-    """The request that a section of builder.toml makes; whoever packages adds formats and places."""
-    if isinstance(app, IosSection):
-        return PackageRequest(
-            bundle=bundle,
-            application_id=app.bundle_identifier,
-            version_name=app.version,
-            version_code=app.build,
-            formats=(),
-            out=Path(),
-            deployment_target=app.deployment_target,
-            executorch=app.executorch,
-            team=app.team,
-        )
-    return PackageRequest(
-        bundle=bundle,
-        application_id=app.application_id,
-        version_name=app.version_name,
-        version_code=app.version_code,
-        formats=(),
-        out=Path(),
-    )
-
-
-def ios_settings(bundle: Bundle, project: Project | None) -> IosSection:
-    """[package.ios] of builder.toml, or an identifier made from the model's name for a bundle that comes without one."""
-    if project is not None and project.config.package.ios is not None:
-        return project.config.package.ios
-    return IosSection(bundle_identifier=sample_identifier(bundle))
-
-
-def sample_identifier(bundle: Bundle) -> str:
-    word = re.sub(r"[^a-z0-9]", "", bundle.manifest.model.name.lower())
-    return f"org.edgebundle.sample.{word if word[:1].isalpha() else f'm{word}'}"

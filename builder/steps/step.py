@@ -44,21 +44,28 @@ class Step(Generic[Result]):
         return whole(self.kind, self.key) is not None
 
 
-def run_step(
-    step: Step[Result], project: Project, listener: Listener, stop: Event | None = None, run: RunJob = run_job
-) -> Result:
+@dataclass(frozen=True, kw_only=True)
+class Working:
+    """How steps are worked on: who hears of it, what ends it from another thread, and what runs a job."""
+
+    listener: Listener
+    stop: Event | None = None
+    run: RunJob = run_job
+
+
+def run_step(step: Step[Result], project: Project, working: Working) -> Result:
     """The step's result, made by a worker unless it is kept. Raises what the worker raises, Interrupted."""
 
     def make(work: Path) -> None:
-        run(
+        working.run(
             step.job,
             work,
             what=step.what,
             limits=project.config.limits,
-            on_stage=lambda text: listener.stage(step.what, text),
-            stop=stop,
+            on_stage=lambda text: working.listener.stage(step.what, text),
+            stop=working.stop,
         )
 
     folder, was_there = kept(step.kind, step.key, make, forget=project.fresh.first(step.kind, step.key))
-    listener.done(step.what, cached=was_there)
+    working.listener.done(step.what, cached=was_there)
     return step.result.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Event
 
 from builder.backends import BACKENDS
 from builder.backends.support import SupportedPlan, check_support
@@ -15,14 +14,14 @@ from builder.legalize.for_variant import check_rewrites, chosen
 from builder.precision.plan import resolve
 from builder.precision.ranges import CalibrationSettings
 from builder.project.config import VariantSection
+from builder.project.data import DataFile
 from builder.project.project import Project
 from builder.steps.listener import Listener
 from builder.steps.source import SOURCE_PACKAGES, SourceStep
-from builder.steps.step import Step, run_step
+from builder.steps.step import Step, Working, run_step
 from builder.storage.cache import content_key, versions
-from builder.storage.environments import ONNX2TF, python_of
+from builder.storage.environments import python_of
 from builder.workers.messages import PerceptualRequest, SharedKeys, VariantJob, VariantResult
-from builder.workers.supervisor import RunJob, run_job
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +35,7 @@ class VariantStep:
 def require_packages(project: Project, sections: Sequence[VariantSection]) -> None:
     """Everything that these variants' converters need is installed. Raises MissingToolError with the command that adds it."""
     for section in sections:
-        needed = (*SOURCE_PACKAGES, *BACKENDS[section.backend].PACKAGES)
+        needed = (*SOURCE_PACKAGES, *BACKENDS[section.backend].SPEC.packages)
         missing = [name for name, version in versions(needed).items() if version == "missing"]
         if missing:
             raise MissingToolError(
@@ -75,22 +74,21 @@ def lower_variant(
     source: SourceStep,
     section: VariantSection,
     plan: SupportedPlan,
-    listener: Listener,
-    stop: Event,
-    run: RunJob = run_job,
+    working: Working,
     perceptual: PerceptualRequest | None = None,
 ) -> VariantStep:
-    """One variant: lowered, read back, run and measured by `run`; `stop` ends it from another thread.
+    """One variant: lowered, read back, run and measured.
 
     Raises ConversionError, VerificationError, DataError, Interrupted.
     """
     step = variant_step(project, source, section, plan, perceptual)
-    if section.route == "onnx2tf" and (project.fresh.wanted or not step.is_kept):
-        python_of(ONNX2TF, listener.warn)
-    result = run_step(step, project, listener, stop, run)
+    other = section.options.other_converter()
+    if other is not None and (project.fresh.wanted or not step.is_kept):
+        python_of(other.environment, working.listener.warn)
+    result = run_step(step, project, working)
     for row in result.legalized:
         if not row.places:
-            listener.warn(
+            working.listener.warn(
                 f"variant {section.name!r}: the rewrite {row.rewrite!r} would move an output by {row.max_error:.2g} of its range and was left out; "
                 "what the delegate leaves for it stands in the coverage"
             )
@@ -105,7 +103,6 @@ def variant_step(
     perceptual: PerceptualRequest | None = None,
 ) -> Step[VariantResult]:
     """The step of one variant; nothing is run. Raises DataError."""
-    backend = BACKENDS[section.backend]
     calibration = project.data.calibration if plan.plan.needs_calibration else ()
     if plan.plan.needs_calibration and not calibration:
         raise DataError(
@@ -113,41 +110,7 @@ def variant_step(
         )
     if not plan.plan.has_integers and plan.plan.between == "float":  # its settings decide nothing
         plan = replace(plan, plan=replace(plan.plan, calibration=CalibrationSettings()))
-    stock = section.route == "onnx2tf"  # the rewrites are made for what litert-torch makes of them
-    halves = any(choice.scheme.name == "fp16" for choice in plan.plan.choices.values())
-    rewrites = () if stock else chosen(section.backend, section.delegate, project.config.legalize.off, halves=halves)
-    tools = versions(backend.PACKAGES)
-    required = project.config.legalize.require
-    check_rewrites("require", required)
-    legalized = {"source": source.key, "rewrites": rewrites, "required": required}
-    floats = {
-        **legalized,
-        "backend": section.backend,
-        "route": ONNX2TF.packages if stock else (),
-        "equalize": plan.plan.calibration.equalize,
-        "versions": tools,
-    }
-    job = VariantJob(
-        backend=section.backend,
-        delegate=section.delegate,
-        runtime=backend.execution(section.delegate).runtime,
-        source=source.folder,
-        plan=plan,
-        keys=SharedKeys(
-            legalized=content_key(legalized),
-            floats=content_key(floats),
-            observed=content_key({**floats, "calibration": [file.sha256 for file in calibration]}),
-        ),
-        perceptual=perceptual,
-        calibration=tuple(file.path for file in calibration),
-        evaluation=tuple(file.path for file in project.data.evaluation),
-        rewrites=rewrites,
-        required=required,
-        require_coverage=section.require_coverage,
-        route=section.route,
-        io=section.io,
-        deployment_target=section.deployment_target,
-    )
+    job = _job(project, source, section, plan, calibration, perceptual)
     return Step(
         kind="variant",
         what=f"variant {section.name!r}",
@@ -156,11 +119,64 @@ def variant_step(
             "job": job.model_dump(mode="json", exclude={"source", "plan", "calibration", "evaluation", "perceptual"}),
             "plan": _plan_content(plan),
             "calibration": [file.sha256 for file in calibration],
-            "versions": tools,
+            "versions": versions(BACKENDS[section.backend].SPEC.packages),
             **_perceptual_key(perceptual),
         },
         job=job,
         result=VariantResult,
+    )
+
+
+def _job(
+    project: Project,
+    source: SourceStep,
+    section: VariantSection,
+    plan: SupportedPlan,
+    calibration: Sequence[DataFile],
+    perceptual: PerceptualRequest | None,
+) -> VariantJob:
+    backend = BACKENDS[section.backend]
+    halves = any(choice.scheme.name == "fp16" for choice in plan.plan.choices.values())
+    traits = backend.SPEC.delegate(section.delegate).traits_with(halves=halves)
+    # the rewrites are made for what the usual converter makes of them
+    usual = section.options.other_converter() is None
+    rewrites = chosen(traits, project.config.legalize.off) if usual else ()
+    required = project.config.legalize.require
+    check_rewrites("require", required)
+    legalized = {"source": source.key, "rewrites": rewrites, "required": required}
+    return VariantJob(
+        backend=section.backend,
+        delegate=section.delegate,
+        runtime=BACKENDS[section.backend].execution(section.delegate).runtime,
+        source=source.folder,
+        plan=plan,
+        keys=_shared_keys(legalized, section, plan, calibration),
+        perceptual=perceptual,
+        calibration=tuple(file.path for file in calibration),
+        evaluation=tuple(file.path for file in project.data.evaluation),
+        rewrites=rewrites,
+        required=required,
+        require_coverage=section.require_coverage,
+        options=section.options,
+    )
+
+
+def _shared_keys(
+    legalized: Mapping[str, object], section: VariantSection, plan: SupportedPlan, calibration: Sequence[DataFile]
+) -> SharedKeys:
+    """Of what plans share: the rewritten program, the fp32 file, what calibration saw."""
+    other = section.options.other_converter()
+    floats = {
+        **legalized,
+        "backend": section.backend,
+        "converter": () if other is None else other.environment.packages,
+        "equalize": plan.plan.calibration.equalize,
+        "versions": versions(BACKENDS[section.backend].SPEC.packages),
+    }
+    return SharedKeys(
+        legalized=content_key(legalized),
+        floats=content_key(floats),
+        observed=content_key({**floats, "calibration": [file.sha256 for file in calibration]}),
     )
 
 

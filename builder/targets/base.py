@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from builder.bundle import Bundle
 from builder.errors import VerificationError
+from builder.toml_file import Section
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +23,10 @@ class Keystore:
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """The runtime inside a package, by the name of its backend. `file` is a local archive of it (an `.aar` for Android) to be
-    taken instead of the published one."""
+    """The runtime inside a package, by the name of its backend.
+
+    `file` is a local archive of it (an `.aar` for Android) to be taken instead of the published one.
+    """
 
     name: str
     file: Path | None = None
@@ -30,9 +34,12 @@ class Runtime:
 
 @dataclass(frozen=True, kw_only=True)
 class PackageOptions:
-    """How to package. `allow` lists codes of findings that are accepted: they are reported as exceptions and fail nothing.
-    `with_gradle` builds by Gradle and the platform's own SDK instead of the built-in path. `execute` runs every variant by the
-    package's own libraries before it is handed over."""
+    """How to package.
+
+    `allow` lists codes of findings that are accepted: they are reported as exceptions and fail nothing. `with_gradle` builds by Gradle
+    and the platform's own SDK instead of the built-in path. `execute` runs every variant by the package's own libraries before it is
+    handed over.
+    """
 
     runtime: Runtime | None = None
     allow: tuple[str, ...] = ()
@@ -52,8 +59,8 @@ class PackageRequest:
     application_id: str
     version_name: str
     version_code: int
-    formats: tuple[str, ...]
-    out: Path
+    formats: tuple[str, ...] = ()
+    out: Path = Path()
     keystore: Keystore | None = None
     deployment_target: str = "16.0"
     team: str = ""
@@ -111,9 +118,37 @@ class Need:
 class Target(Protocol):
     """A package of `builder.targets`."""
 
-    FORMATS: tuple[str, ...]
-    DEFAULT_FORMATS: tuple[str, ...]
-    BACKENDS: tuple[str, ...]  # variants of other backends are left out of the package
+    @property
+    def TITLE(self) -> str:
+        """As sentences name it, e.g. `Android`."""
+
+    @property
+    def FORMATS(self) -> tuple[str, ...]:
+        """What it makes."""
+
+    @property
+    def DEFAULT_FORMATS(self) -> tuple[str, ...]:
+        """What it makes when nothing is asked for."""
+
+    @property
+    def RUNTIMES(self) -> tuple[str, ...]:
+        """Runtimes that a package can carry, by the name that `--runtime` takes, the usual one first; none where there is no choice."""
+
+    @property
+    def AUDITED(self) -> tuple[str, ...]:
+        """Suffixes of the packages that `audited` looks into."""
+
+    def section_kind(self) -> type[Section] | None:
+        """The model of its section below [package], where it has one."""
+
+    def takes(self, runtime: Runtime | None) -> tuple[str, ...]:
+        """Suffixes of the artifacts that its packages execute; other variants are left out. Raises ConfigError for an unknown runtime."""
+
+    def requested(self, bundle: Bundle, section: Any, folder: Path | None) -> PackageRequest:
+        """What its section asks for, without formats and places; without a section what suits the bundle. Raises ConfigError."""
+
+    def check_section(self, section: Any, folder: Path) -> None:
+        """Raises ConfigError for a section that no package can have."""
 
     def doctor(self) -> list[Need]:
         """What the target needs on this machine, and what is there."""
@@ -123,3 +158,12 @@ class Target(Protocol):
 
     def package(self, request: PackageRequest) -> PackageResult:
         """Make the packages. Raises ConfigError, MissingToolError, ConversionError, VerificationError."""
+
+    def audited(self, path: Path) -> tuple[Finding, ...]:
+        """What is found in a package that was made before."""
+
+
+def sample_identifier(bundle: Bundle) -> str:
+    """An identifier of an app, for a bundle that comes without one."""
+    word = re.sub(r"[^a-z0-9]", "", bundle.manifest.model.name.lower())
+    return f"org.edgebundle.sample.{word if word[:1].isalpha() else f'm{word}'}"

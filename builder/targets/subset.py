@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from builder.backends import backends_of
 from builder.bundle import MANIFEST, Bundle, Golden, GoldenTensor, Manifest, TensorSpec
 from builder.bundle.tensors import golden_tensor, peak_of, psnr_db, specs_of
 from builder.errors import ConfigError
@@ -12,8 +13,8 @@ from builder.errors import ConfigError
 SHARE_DB = 15.0  # a picture that is nearer than what a variant must reach by this has 3 % of the error that is allowed
 
 
-def subset(bundle: Bundle, backends: tuple[str, ...], out: Path) -> Bundle:
-    """Write to `out` (absent or empty) the bundle with the variants of these backends only, its manifest consistent with it.
+def subset(bundle: Bundle, artifacts: tuple[str, ...], out: Path) -> Bundle:
+    """Write to `out` (absent or empty) the bundle with the variants only whose files end so, its manifest consistent with it.
 
     Files that only left-out variants use (artifacts, expected outputs of goldens) are left out too, and so are the goldens' references,
     which `builder verify` alone compares, and all goldens of a size but the smallest: one finds a device that computes wrongly.
@@ -21,8 +22,9 @@ def subset(bundle: Bundle, backends: tuple[str, ...], out: Path) -> Bundle:
     no variant remains.
     """
     manifest = bundle.manifest
-    kept = tuple(v for v in manifest.variants if v.backend in backends)
+    kept = tuple(v for v in manifest.variants if v.file.endswith(artifacts))
     if not kept:
+        backends = backends_of(artifacts)
         raise ConfigError(
             f"the bundle has no variant for {' or '.join(backends)} (it has {', '.join(v.id for v in manifest.variants)}); "
             f'add a [[variant]] with backend = "{backends[0]}" to builder.toml.'

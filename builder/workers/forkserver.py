@@ -20,7 +20,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -176,30 +176,26 @@ class Server:
 
     def _reap(self) -> None:
         """Tell how workers ended, and end what they left behind."""
-        ended = False
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                break
-            if pid == 0:
-                break
-            if worker := self.workers.pop(pid, None):
-                ended = True
-                if worker.temporary is not None:
-                    shutil.rmtree(worker.temporary, ignore_errors=True)
-                _tell(worker.connection, Ended(status=os.waitstatus_to_exitcode(status)))
-                worker.connection.close()
-            for kind, (server, channel) in tuple(self.servers.items()):
-                if server == pid:
-                    ended = True
-                    channel.close()
-                    del self.servers[kind]
-        if ended:
+        ended = [self._buried(pid, status) for pid, status in _ended_children()]
+        if any(ended):
             ours = {*self.workers, *(pid for pid, _ in self.servers.values())}
             for left in children_of(os.getpid()):
                 if left not in ours:
                     kill_tree(left)
+
+    def _buried(self, pid: int, status: int) -> bool:
+        """Whether what ended was a worker or a server of ours; it is forgotten, and whoever waits for it hears how it ended."""
+        worker = self.workers.pop(pid, None)
+        if worker is not None:
+            if worker.temporary is not None:
+                shutil.rmtree(worker.temporary, ignore_errors=True)
+            _tell(worker.connection, Ended(status=os.waitstatus_to_exitcode(status)))
+            worker.connection.close()
+        servers = [kind for kind, (server, _) in self.servers.items() if server == pid]
+        for kind in servers:
+            _, channel = self.servers.pop(kind)
+            channel.close()
+        return worker is not None or bool(servers)
 
     def _end(self) -> NoReturn:
         """Nobody is left to work for: nothing of ours stays."""
@@ -207,6 +203,18 @@ class Server:
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
         os._exit(0)
+
+
+def _ended_children() -> Iterator[tuple[int, int]]:
+    """Children that have ended, with their status; each is reaped when it is given."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        yield pid, status
 
 
 def _work(server: Server, connection: socket.socket, order: Order) -> int:

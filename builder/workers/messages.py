@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationInfo, field_validator
 
+from builder.backends import BACKENDS
 from builder.backends.base import Lowered
+from builder.backends.options import Options
 from builder.backends.support import SupportedPlan
 from builder.bundle import (
     Binding,
@@ -32,6 +34,8 @@ from builder.project.used import Used
 
 
 class Message(BaseModel):
+    """What goes into a worker, or comes out of it."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -78,8 +82,8 @@ class SharedKeys(Message):
     observed: str
 
 
-class FloatFile(Message):
-    """What is kept beside TFLite's fp32 file."""
+class AboutFloats(Message):
+    """What is kept beside the fp32 file that all plans of a source start from."""
 
     lowered: Lowered
     legalized: tuple[Legalization, ...]
@@ -101,9 +105,13 @@ class VariantJob(Message):
     rewrites: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     require_coverage: float | None = None
-    route: Literal["litert-torch", "onnx2tf"] = "litert-torch"
-    io: Literal["tensors", "images"] = "tensors"
-    deployment_target: str | None = None
+    options: SerializeAsAny[Options] = Field(default_factory=Options, validate_default=True)
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _of_the_backend(cls, given: object, info: ValidationInfo) -> Options:
+        kind = BACKENDS[info.data["backend"]].options_kind()
+        return kind.model_validate(given.model_dump() if isinstance(given, Options) else given)
 
 
 class VariantResult(Message):

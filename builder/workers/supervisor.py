@@ -80,9 +80,9 @@ def kind_of(job: AnyJob) -> str:
     if isinstance(job, VariantJob):
         return FILES if has_float_file(job) else job.backend
     if isinstance(job, VerifyJob):
-        return BACKENDS[job.variant.backend].RUNTIME
+        return BACKENDS[job.variant.backend].SPEC.running_server
     if isinstance(job, JudgeJob):
-        return BACKENDS[job.backend].RUNTIME
+        return BACKENDS[job.backend].SPEC.running_server
     return TORCH
 
 

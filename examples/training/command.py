@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from training.checkpoint import save_weights
 from training.data import Crops
 from training.features import Features, load_network
-from training.loop import Losses, Objective, initialise, train
+from training.loop import Course, Losses, Objective, initialise, train
 from training.pictures import TRAINING
 from training.settings import Settings
 
@@ -62,7 +62,9 @@ def run(
         objective = objective_for(settings, style)
         state = checkpoint.with_name(f"train.{number}.state.pt")
         with _Progress(settings.end) as progress:
-            train(network, crops, objective, state=state, resume=arguments.resume, report=progress.report)
+            train(
+                network, crops, objective, course=Course(state=state, resume=arguments.resume), report=progress.report
+            )
     save_weights(checkpoint, network, dtype)
     print(f"{checkpoint.name}: {sum(settings.end for settings in phases)} steps")
 

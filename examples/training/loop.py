@@ -72,24 +72,32 @@ def learning_rate(step: int, settings: Settings) -> float:
     return settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * step / settings.steps))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """Where a run begins and ends. With `resume` it goes on from `state` where that file exists; the state is kept at the end.
+
+    `stop_after` ends a run early, as an interruption would.
+    """
+
+    state: Path
+    resume: bool
+    stop_after: int | None = None
+
+
 def train(
     network: nn.Module,
     batches: Callable[[int], Tensor],
     objective: Objective,
     *,
-    state: Path,
-    resume: bool,
+    course: Course,
     report: Report,
-    stop_after: int | None = None,
 ) -> int:
-    """Train `network` in place and return the steps done. `stop_after` ends a run early, as an interruption would.
-
-    With `resume`, the run goes on from `state` where that file exists. The state is kept at the end.
-    """
+    """Train `network` in place and return the steps done."""
+    state, stop_after = course.state, course.stop_after
     settings = objective.settings
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     done = 0
-    if resume and state.exists():
+    if course.resume and state.exists():
         done = load_state(state, settings=settings, network=network, optimizer=optimizer)
     end = settings.end if stop_after is None else min(settings.end, stop_after)
     network.train()

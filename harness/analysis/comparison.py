@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from harness.analysis.grouping import Group, device_label, groups
 from harness.analysis.nights import Nights, nights, ratio_of_groups
+from harness.analysis.one_sided import counterpart
 from harness.analysis.session_verdict import session_verdict
 from harness.analysis.verdict import clock_ceiling
 from harness.errors import UsageError
@@ -68,11 +69,9 @@ def compare_runs(base: Iterable[Run], new: Iterable[Run]) -> tuple[Comparison, .
         )
     found = []
     for group in after:
-        same_variant = [candidate for candidate in before if candidate.variant == group.variant]
-        same_device = [candidate for candidate in same_variant if candidate.device == group.device]
-        same_kind = [candidate for candidate in same_device if candidate.sustained == group.sustained]
-        if same_variant:
-            found.append(compare_groups((same_kind or same_device or same_variant)[0], group, history))
+        held = counterpart(group, before)
+        if held is not None:
+            found.append(compare_groups(held, group, history))
     if not found:
         raise UsageError(f"BASE and NEW share no variant: {_variants(before)} there, {_variants(after)} here.")
     return corrected(found)
@@ -81,10 +80,10 @@ def compare_runs(base: Iterable[Run], new: Iterable[Run]) -> tuple[Comparison, .
 def compare_builds(runs: Iterable[Run]) -> tuple[Comparison, ...]:
     """The two builds that the newest session of each device measured in turns. Empty where none did."""
     every = list(runs)
-    before = {(group.variant, group.device, group.sustained): group for group in groups(every, baseline=True)}
+    before = groups(every, baseline=True)
     found = []
     for group in groups(every):
-        base = before.get((group.variant, group.device, group.sustained))
+        base = next((candidate for candidate in before if candidate.place == group.place), None)
         if base is not None and base.last.session == group.last.session:
             found.append(compare_groups(base, group))
     return corrected(found)
@@ -96,7 +95,7 @@ def compare_variants(runs: Iterable[Run]) -> tuple[Comparison, ...]:
     first: dict[tuple[object, ...], Group] = {}
     for group in groups(runs):
         # a device whose runs are counts and one whose runs are times are never the same row
-        base = first.setdefault((group.device, group.sustained, group.last.model_name), group)
+        base = first.setdefault((*group.place[1:], group.last.model_name), group)
         if base is not group:
             found.append(compare_groups(base, group))
     if not found:
@@ -173,14 +172,13 @@ def incomparable(
     Two builds of one variant must have run in the same runtime and delegate; for two variants those are part of the choice. `apart_from`
     names what may differ because it is what is compared.
     """
-    if (label := _not_representative(base, new)) is not None:
-        return label
     facts: tuple[tuple[str, Callable[[Run], object]], ...] = (
+        # the first: a simulator's time is its computer's, and says nothing of a device, whatever else is equal
+        ("simulation", lambda run: run.simulated or "none"),
         ("device", device_label),
         ("device model", lambda run: run.device.model.value),
         ("operating system", lambda run: run.device.os.value),
         ("build", lambda run: run.device.build.value),
-        ("simulation", lambda run: run.simulated or "none"),
         ("metric", lambda run: run.metric),
         ("mode", lambda run: run.mode),
         ("runtime", lambda run: f"{run.runtime} {run.runtime_version}" if same_variant else None),
@@ -194,13 +192,6 @@ def incomparable(
         if before != after and what not in apart_from:
             return f"different {what}: {before} and {after}"
     return _different_state(base, new) if base.metric == "latency" else None
-
-
-def _not_representative(base: Run, new: Run) -> str | None:
-    """A simulator's time is its computer's: it says nothing of a device, whatever else is equal."""
-    kinds = {run.device.kind: run.simulated for run in (base, new)}
-    label = kinds.get("ios-simulator")
-    return f"{label}, and only one side is a simulator" if label is not None and len(kinds) > 1 else None
 
 
 def _different_state(base: Run, new: Run) -> str | None:

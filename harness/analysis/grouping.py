@@ -14,17 +14,24 @@ MOST_ROUNDS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """The last measurement of one variant on one device, in order; never empty.
+    """The last measurement of one variant on one device in one mode, in order of time; never empty.
 
     It is the rounds of its last session, or, where sessions measured once, the last runs of the same file, one a session.
-    `sessions` are all of this file, the newest last.
+    `sessions` are all of this file, the newest last. A session that swept over threads has a group for each number of them.
     """
 
     variant: str
     device: tuple[str, str]
+    mode: str
     sustained: bool
+    threads: int
     runs: tuple[Run, ...]
     sessions: tuple[tuple[Run, ...], ...]
+
+    @property
+    def place(self) -> tuple[str, tuple[str, str], str, bool, int]:
+        """What is measured, where and in which way: the variant first."""
+        return self.variant, self.device, self.mode, self.sustained, self.threads
 
     @property
     def last(self) -> Run:
@@ -36,17 +43,40 @@ def groups(runs: Iterable[Run], *, baseline: bool = False) -> list[Group]:
 
     Of the build; with `baseline` of the older one that sessions measured in turns with it.
     """
-    collected: dict[tuple[str, tuple[str, str], bool], list[Run]] = {}
-    for run in runs:
-        if run.baseline != baseline:
-            continue
-        kept = collected.setdefault(_place(run), [])
+    of_build = [run for run in runs if run.baseline == baseline]
+    collected: dict[Place, dict[int, list[Run]]] = {_place(run): {} for run in of_build}
+    for run in by_time(of_build):
+        kept = collected[_place(run)].setdefault(run.threads, [])
         if kept and not _same_measurement(kept[-1], run):
             kept.clear()
         kept.append(run)
     return [
-        Group(variant=variant, device=device, sustained=sustained, runs=_last_rounds(kept), sessions=_sessions(kept))
-        for (variant, device, sustained), kept in collected.items()
+        Group(
+            variant=variant,
+            device=device,
+            mode=mode,
+            sustained=sustained,
+            threads=threads,
+            runs=_last_rounds(kept),
+            sessions=_sessions(kept),
+        )
+        for (variant, device, mode, sustained), swept in collected.items()
+        for threads, kept in _of_the_newest(swept)
+    ]
+
+
+def by_time(runs: Iterable[Run]) -> list[Run]:
+    """In order of time, whatever order they came into the store in: an import brings old ones late."""
+    return sorted(runs, key=lambda run: run.moment)
+
+
+def _of_the_newest(swept: dict[int, list[Run]]) -> list[tuple[int, list[Run]]]:
+    """The numbers of threads that the newest session measured."""
+    newest = max((runs[-1] for runs in swept.values()), key=lambda run: run.moment)
+    return [
+        (threads, runs)
+        for threads, runs in sorted(swept.items())
+        if runs[-1] is newest or (newest.session is not None and runs[-1].session == newest.session)
     ]
 
 
@@ -64,13 +94,18 @@ def _sessions(runs: list[Run]) -> tuple[tuple[Run, ...], ...]:
     return tuple(tuple(entries) for entries in list(found.values())[-MOST_ROUNDS:])
 
 
-def _place(run: Run) -> tuple[str, tuple[str, str], bool]:
-    """Runs over minutes do not replace the others, nor the others them."""
-    return run.variant, (run.device.kind, run.device.id), run.protocol.sustained
+Place = tuple[str, tuple[str, str], str, bool]
+
+
+def _place(run: Run) -> Place:
+    """Runs over minutes do not replace the others, nor the others them; the same for runs in another mode."""
+    return run.variant, (run.device.kind, run.device.id), run.mode, run.protocol.sustained
 
 
 def _same_measurement(first: Run, second: Run) -> bool:
-    """Runs of one file under one protocol; what else must agree is for the comparison to say."""
+    """Runs of one file under one protocol, or of one session: whether that is one measurement is for its verdict to say."""
+    if first.session is not None and first.session == second.session:
+        return True
     return (first.variant_sha256, first.protocol.name) == (second.variant_sha256, second.protocol.name)
 
 

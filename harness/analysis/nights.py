@@ -9,7 +9,7 @@ from harness.records.run import Run
 from harness.statistics import Ratio, ratio_of_sessions
 
 Rounds = list[tuple[int, ...]]  # the latencies of each good round of a session
-Place = tuple[str, str, str, str]  # kind and id of the device, protocol, variant
+Place = tuple[str, str, str, str, int, str]  # kind and id of the device, mode, protocol, threads, variant
 Nights = dict[Place, dict[str, dict[str, Rounds]]]  # of each place: artifact -> session -> rounds
 
 
@@ -37,7 +37,7 @@ def ratio_of_groups(base: Group, new: Group, history: Nights) -> Ratio:
     references = [
         [list(sessions.values()) for sha, sessions in found.items() if sha not in own]
         for other, found in history.items()
-        if other[:3] == place[:3] and other != place
+        if other[:-1] == place[:-1] and other != place
     ]
     best = max(references, key=lambda files: sum(len(file) - 1 for file in files), default=[])
     return ratio_of_sessions(sides[0], sides[1], best) if best else ratio
@@ -49,4 +49,4 @@ def _sessions(group: Group) -> list[Rounds]:
 
 
 def _place(run: Run) -> Place:
-    return run.device.kind, run.device.id, run.protocol.name, run.variant
+    return run.device.kind, run.device.id, run.mode, run.protocol.name, run.threads, run.variant

@@ -19,7 +19,7 @@ from harness.errors import MeasurementError, UsageError, VerificationError
 from harness.records.phone import phone_of
 from harness.records.run import Run
 
-KINDS = ("android", "android-app", "ios")  # whose apps choose by rankings, and name their devices as these records do
+MODES = ("app", "shell")
 Place = tuple[str | None, str | None]  # SoC, else model
 
 
@@ -41,14 +41,18 @@ def measured_rankings(runs: Iterable[Run], bundle: Bundle) -> tuple[Ranking, ...
     }
     by_place: dict[Place, dict[tuple[str, str], dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     known: dict[tuple[str, str], Phone] = {}
+    apps: set[tuple[str, str]] = set()
     for verdict in usable:
         group, place = verdict.group, _place(verdict.group.last)
         if place is not None and not group.sustained and (place, group.variant) not in wrong:
             by_place[place][group.device][group.variant] = _level(verdict)
             known[group.device] = phone_of(group.last.device)
+            apps |= {group.device} if group.last.mode == "app" else set()
     rankings: list[Ranking] = []
     for (soc, model), phones in sorted(by_place.items(), key=lambda item: tuple(name or "" for name in item[0])):
-        phones = {device: times for device, times in phones.items() if not _by_its_app(device, phones)}
+        ranked = {serial for kind, serial in apps & phones.keys() if len(phones[kind, serial]) > 1}
+        # a phone that its app ranked too: users get the app's runtime
+        phones = {device: times for device, times in phones.items() if device in apps or device[1] not in ranked}
         shared = set.intersection(*(set(measured) for measured in phones.values()))
         mean = {v: float(np.mean([np.log(measured[v]) for measured in phones.values()])) for v in shared}
         if len(mean) > 1:
@@ -89,7 +93,8 @@ def write_ranked(bundle: Bundle, rankings: tuple[Ranking, ...], out: Path) -> No
 
 
 def _is_of_a_phone(run: Run) -> bool:
-    return run.device.kind in KINDS and run.metric == "latency" and run.simulated is None
+    """Apps choose by rankings, and name their phones as the records of a phone's shell and of apps do."""
+    return run.mode in MODES and run.metric == "latency" and run.simulated is None
 
 
 def _level(verdict: SessionVerdict) -> float:
@@ -97,12 +102,6 @@ def _level(verdict: SessionVerdict) -> float:
     return float(
         np.median(np.concatenate([run.latency_ns for run in verdict.group.runs if exit_code(run.verdict) == 0]))
     )
-
-
-def _by_its_app(device: tuple[str, str], phones: dict[tuple[str, str], dict[str, float]]) -> bool:
-    """Whether a phone measured in shell mode was ranked by its app too: users get the app's runtime."""
-    kind, serial = device
-    return kind == "android" and len(phones.get(("android-app", serial), {})) > 1
 
 
 def _phones(phones: Iterable[Phone]) -> tuple[Phone, ...]:

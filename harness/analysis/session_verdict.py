@@ -5,13 +5,14 @@ Every command that judges (check, rank, report, compare, parity) asks here, so t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from harness.analysis.grouping import Group, groups
 from harness.analysis.verdict import exit_code, judged, throttling_status
 from harness.errors import MeasurementError, VerificationError
+from harness.protocol import PROTOCOLS
 from harness.records.run import Run
 from harness.records.tolerated import Tolerated
 from harness.records.verdict import Grade
@@ -53,18 +54,18 @@ def session_verdict(group: Group) -> SessionVerdict:
     bad: dict[Fault, list[Run]] = {fault: [run for run, found in faults if found == fault] for fault in FAULTS}
     good = tuple(run for run, found in faults if found is None)
     counts = {fault: len(found) for fault, found in bad.items() if found}
-    limits = runs[-1].protocol.tolerated or Tolerated()
     for fault in FAULTS:
-        share: float = getattr(limits, fault)
+        share: float = min(getattr(_tolerated(run), fault) for run in runs)
         if len(bad[fault]) > share * len(runs) + ROUNDING:
             return _decided(group, runs, good, bad[fault], counts)
     left_out = [run for found in bad.values() for run in found]
     wanted = runs[-1].protocol.rounds
     measured = len({run.id if run.round is None else run.round for run in runs})
     missing = 0 if wanted is None or runs[-1].session is None else wanted - measured
-    if missing > 0 or not good:
-        why = f"{measured} of {wanted} rounds were measured; go on with 'harness run --resume'"
-        if missing <= 0:
+    mixed = _mixed(runs)
+    if mixed is not None or missing > 0 or not good:
+        why = mixed or f"{measured} of {wanted} rounds were measured; go on with 'harness run --resume'"
+        if mixed is None and missing <= 0:
             why = f"none of {len(runs)} rounds is good ({left_out[-1].verdict.words})"
         return SessionVerdict(
             group=group,
@@ -88,6 +89,30 @@ def newest_session(group: Group) -> tuple[Run, ...]:
     """Its runs; a record without a session is one of its own."""
     session = group.last.session
     return tuple(run for run in group.runs if run.session == session) if session is not None else (group.last,)
+
+
+def _tolerated(run: Run) -> Tolerated:
+    """What a run's protocol tolerates: of one that the harness brings, what it says here, whatever the record says of it."""
+    own = PROTOCOLS.get(run.protocol.name)
+    return own.tolerated if own is not None else run.protocol.tolerated or Tolerated()
+
+
+def _mixed(runs: tuple[Run, ...]) -> str | None:
+    """Why runs of one session are not one measurement, or None."""
+    facts: tuple[tuple[str, Callable[[Run], object]], ...] = (
+        ("protocols", lambda run: run.protocol.name),
+        ("contents of one protocol", lambda run: (run.protocol.sha256 or "")[:12]),
+        ("durations", lambda run: run.protocol.duration_s),
+        ("files of it", lambda run: run.variant_sha256[:12]),
+        ("metrics", lambda run: run.metric),
+        ("delegates asked for", lambda run: run.delegate_requested),
+        ("runtimes", lambda run: f"{run.runtime} {run.runtime_version}"),
+    )
+    for what, fact in facts:
+        told = list(dict.fromkeys(str(fact(run)) for run in runs))
+        if len(told) > 1:
+            return f"one session holds different {what}: {', '.join(told)}; measure it again"
+    return None
 
 
 def fault_of(run: Run) -> Fault | None:

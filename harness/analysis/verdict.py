@@ -23,6 +23,7 @@ MAX_DISPERSION = (
 )
 MAX_UNCERTAINTY = 0.05  # how far the 95 % interval may reach from the median
 MAX_LOAD = 20.0  # percent of all processors that others may use meanwhile: as much as `standard` lets begin (conditions.max_load)
+ROUNDED_DB = 0.01  # by which a record may have rounded its decibels
 SAME_CLOCK = 0.01  # relative; kernels round clocks to their own steps
 
 
@@ -75,7 +76,7 @@ def verdict_of(run: Run) -> Verdict:
 
 def _wrong_output(run: Run) -> Verdict | None:
     golden, executed = run.golden, run.delegate_executed.value
-    if golden is not None and not golden.passed:
+    if golden is not None and (not golden.passed or golden.psnr_db < golden.min_psnr_db - ROUNDED_DB):
         if golden.psnr_db <= -EQUAL_DB:
             return Verdict.of("not_finite", golden=golden.id)
         return Verdict.of("golden_failed", golden=golden.id, psnr_db=golden.psnr_db, min_psnr_db=golden.min_psnr_db)

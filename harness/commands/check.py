@@ -10,7 +10,12 @@ from harness.commands.console import check_output, stdout_console, write_finding
 from harness.errors import MeasurementError, UsageError, VerificationError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.analysis.gate import Decision
+    from harness.analysis.one_sided import OneSided
+    from harness.analysis.session_verdict import SessionVerdict
+    from harness.records.run import Run
 
 
 def check(args: argparse.Namespace) -> int:
@@ -29,37 +34,8 @@ def check(args: argparse.Namespace) -> int:
         raise UsageError(
             f"{args.runs} holds no runs to check; measure with 'harness run BUNDLE -d host -o {args.runs}'."
         )
-    decisions: tuple[Decision, ...] = ()
-    if limit is not None:
-        from harness.analysis.comparison import compare_builds, compare_runs
-        from harness.analysis.gate import decide
-
-        found = compare_runs(stored_runs(args.baseline), every) if args.baseline is not None else compare_builds(every)
-        if not found:
-            raise UsageError(
-                f"{args.runs} holds no two builds that were measured in turns: add --baseline RUNS, or measure with 'harness run BASE NEW'."
-            )
-        decisions = decide(found, limit)
-    from harness.report.verdicts import verdict_json, verdicts_table
-
-    if args.json:
-        from harness.report.comparison import decision_json
-
-        print_document(
-            {"runs": [verdict_json(verdict) for verdict in verdicts]}
-            | ({"baseline": decision_json(decisions)} if limit is not None else {})
-        )
-    elif args.format != "table":
-        from harness.report.findings import of_decisions, of_verdicts
-
-        findings = [*of_verdicts(verdicts), *of_decisions(decisions)]
-        write_findings(args, f"harness check {args.runs}", findings, stores=(args.runs, args.baseline))
-    else:
-        stdout_console().print(verdicts_table(verdicts))
-        if decisions:
-            from harness.report.comparison import decision_table
-
-            stdout_console().print(decision_table(decisions))
+    decisions, alone = ((), ()) if limit is None else _compared(args, every, limit)
+    _show(args, verdicts, decisions, alone)
     codes = [verdict.exit_code for verdict in verdicts]
     if VerificationError.exit_code in codes:
         first = verdicts[codes.index(VerificationError.exit_code)]
@@ -67,7 +43,7 @@ def check(args: argparse.Namespace) -> int:
             f"{codes.count(VerificationError.exit_code)} of {len(verdicts)} measurements are invalid; "
             f"the first, {first.group.variant}: {first.text}."
         )
-    _fail_on_regression(decisions, args)
+    _fail_on_regression(decisions, alone, args)
     if any(codes):
         first = next(verdict for verdict in verdicts if verdict.exit_code)
         raise MeasurementError(
@@ -77,13 +53,71 @@ def check(args: argparse.Namespace) -> int:
     return 0
 
 
-def _fail_on_regression(decisions: tuple[Decision, ...], args: argparse.Namespace) -> None:
-    """5 for a regression; 7 where the measurement cannot tell, which includes what may not be compared."""
+def _compared(
+    args: argparse.Namespace, every: Sequence[Run], limit: float
+) -> tuple[tuple[Decision, ...], tuple[OneSided, ...]]:
+    """The runs beside the baseline's, or the two builds of one session; and what stands on one side only."""
+    from harness.analysis.comparison import compare_builds, compare_runs
+    from harness.analysis.gate import decide
+    from harness.analysis.one_sided import one_sided_builds, one_sided_runs
+    from harness.records.store import stored_runs
+
+    if args.baseline is not None:
+        base = stored_runs(args.baseline)
+        found, alone = compare_runs(base, every), one_sided_runs(base, every)
+    else:
+        found, alone = compare_builds(every), one_sided_builds(every)
+    if not found:
+        raise UsageError(
+            f"{args.runs} holds no two builds that were measured in turns: add --baseline RUNS, or measure with 'harness run BASE NEW'."
+        )
+    return decide(found, limit), alone
+
+
+def _show(
+    args: argparse.Namespace,
+    verdicts: Sequence[SessionVerdict],
+    decisions: tuple[Decision, ...],
+    alone: tuple[OneSided, ...],
+) -> None:
+    from harness.report.verdicts import verdict_json, verdicts_table
+
+    if args.json:
+        from harness.report.comparison import decision_json, one_sided_json
+
+        against = (
+            {"baseline": decision_json(decisions), "one_sided": one_sided_json(alone)}
+            if args.max_regression is not None
+            else {}
+        )
+        print_document({"runs": [verdict_json(verdict) for verdict in verdicts]} | against)
+    elif args.format != "table":
+        from harness.report.findings import of_decisions, of_one_sided, of_verdicts
+
+        findings = [*of_verdicts(verdicts), *of_decisions(decisions), *of_one_sided(alone)]
+        write_findings(args, f"harness check {args.runs}", findings, stores=(args.runs, args.baseline))
+    else:
+        stdout_console().print(verdicts_table(verdicts))
+        if decisions:
+            from harness.report.comparison import decision_table
+
+            stdout_console().print(decision_table(decisions, alone))
+
+
+def _fail_on_regression(decisions: tuple[Decision, ...], alone: tuple[OneSided, ...], args: argparse.Namespace) -> None:
+    """5 for a regression; 7 where the measurement cannot tell, which includes what may not be compared and what is not there any more."""
     slower = [entry for entry in decisions if entry.outcome == "regression"]
     if slower:
         raise VerificationError(
             f"{len(slower)} of {len(decisions)} comparisons are slower than {args.max_regression} allows; "
             f"the first, {slower[0].comparison.variant} on {slower[0].comparison.device}: {slower[0].why}."
+        )
+    gone = [entry for entry in alone if entry.side == "base"]
+    if gone:
+        where = args.baseline or "the older build"
+        raise MeasurementError(
+            f"{len(gone)} measurements of {where} have none to hold against; the first, {gone[0].variant} on {gone[0].device}: it was removed, got "
+            f"another name, or was not measured again; measure it, or make {where} anew without it."
         )
     open_ = [entry for entry in decisions if entry.outcome != "within"]
     if open_:

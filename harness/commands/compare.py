@@ -15,21 +15,25 @@ if TYPE_CHECKING:
 
 def compare(args: argparse.Namespace) -> int:
     import harness
-    from harness.report.comparison import comparison_json, comparison_table
+    from harness.analysis.one_sided import one_sided_builds, one_sided_runs
+    from harness.records.store import stored_runs
+    from harness.report.comparison import comparison_json, comparison_table, one_sided_json
 
     check_output(args)
     if args.parity:
         return _parity(args)
     found = harness.compare(args.base, args.new)
+    base = stored_runs(args.base)
+    alone = one_sided_runs(base, stored_runs(args.new)) if args.new is not None else one_sided_builds(base)
     if args.json:
-        print_document(comparison_json(found))
+        print_document(comparison_json(found) | {"one_sided": one_sided_json(alone)})
     elif args.format != "table":
-        from harness.report.findings import of_comparisons
+        from harness.report.findings import of_comparisons, of_one_sided
 
         title = f"harness compare {args.base} {args.new or ''}".strip()
-        write_findings(args, title, of_comparisons(found), stores=(args.base, args.new))
+        write_findings(args, title, [*of_comparisons(found), *of_one_sided(alone)], stores=(args.base, args.new))
     else:
-        stdout_console().print(comparison_table(found))
+        stdout_console().print(comparison_table(found, alone))
     refused = [entry for entry in found if entry.refused is not None]
     stores = f"no runs of {args.base} and {args.new}" if args.new else f"no two variants of {args.base}"
     if len(refused) == len(found) and any(

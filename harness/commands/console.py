@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from builder.command_line import print_file
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from harness.records.run import Run
     from harness.report.findings import Finding
-    from harness.session.session import Step
+    from harness.session.outcome import Step
 
 SQLITE = b"SQLite format 3\0"  # how such a file begins (sqlite.org/fileformat.html)
 WIDE = 160  # columns where there is no terminal to ask: a log should not fold its tables
@@ -95,7 +96,7 @@ def write_findings(
 
     text = FORMS[args.format](title, findings)
     if args.output is None:
-        sys.stdout.write(text)
+        print_file(text)
         return
     write_file(Path(args.output), text, stores=stores)
     say(args, f"wrote {args.output}")

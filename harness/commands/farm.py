@@ -28,16 +28,13 @@ def farm(args: argparse.Namespace) -> int:
 
 def _farm_import(args: argparse.Namespace) -> int:
     from harness.farm.imported import import_results
-    from harness.records.store import open_store
+    from harness.records.store import filled_store
 
     where = args.output or "runs.sqlite"
     if not Path(args.results).is_dir():
         raise UsageError(f"{args.results} is not a folder; give the one into which the farm's results were fetched.")
-    store = open_store(where, create=True)
-    try:
+    with filled_store(where) as store:
         found = import_results(Path(args.results), store)
-    finally:
-        store.close()
     print_runs(list(found.runs))
     known = f", {found.known} were there already" if found.known else ""
     say(args, f"kept {len(found.runs)} runs in {where}{known}; see them with: harness report {where}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.command_line import print_document
+from builder.command_line import print_document, print_file
 from harness.commands.console import print_runs, record, say, write_file
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     pass
@@ -31,6 +31,7 @@ def report(args: argparse.Namespace) -> int:
 
     store = open_store(args.runs)
     try:
+        held = any(True for _ in store.runs())
         text = (
             "".join(entry.to_json() + "\n" for entry in store.runs())
             if args.format == "jsonl"
@@ -38,8 +39,12 @@ def report(args: argparse.Namespace) -> int:
         )
     finally:
         store.close()
+    if not held:
+        raise UsageError(
+            f"{args.runs} holds no runs to report; measure with 'harness run BUNDLE -d host -o {args.runs}'."
+        )
     if args.output is None and args.format != "html":
-        sys.stdout.write(text)
+        print_file(text)
         return 0
     target = Path(args.output or "report.html")
     write_file(target, text, stores=(args.runs,))

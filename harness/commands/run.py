@@ -14,13 +14,13 @@ from harness.errors import DeviceError, MeasurementError, MissingToolError, Usag
 
 if TYPE_CHECKING:
     from harness.records.run import Run
-    from harness.session.session import SessionResult
+    from harness.session.outcome import SessionResult
 
 
 def run(args: argparse.Namespace) -> int:
     from harness.devices import device_kind
     from harness.protocol import protocol_named
-    from harness.records.store import open_store
+    from harness.records.store import filled_store
     from harness.session.session import opened_bundle, run_session
 
     protocol = protocol_named(args.protocol)
@@ -31,35 +31,32 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         bundle = stack.enter_context(opened_bundle(Path(args.new or args.bundle)))
         baseline = stack.enter_context(opened_bundle(Path(args.bundle))) if args.new is not None else None
-        store = open_store(args.output, create=not args.resume or args.cluster is not None)
-        try:
-            with Progress(args) as on_step:
-                if args.cluster is not None:
-                    from harness.session.cluster import run_on_cluster
+        create = not args.resume or args.cluster is not None
+        with filled_store(args.output, create=create) as store, Progress(args) as on_step:
+            if args.cluster is not None:
+                from harness.session.cluster import run_on_cluster
 
-                    result = run_on_cluster(
-                        bundle,
-                        args.device,
-                        protocol,
-                        store,
-                        args.cluster,
-                        on_step,
-                        resume=args.resume,
-                        variants=args.variant,
-                    )
-                else:
-                    result = run_session(
-                        bundle,
-                        args.device,
-                        protocol,
-                        store,
-                        on_step,
-                        resume=args.resume,
-                        baseline=baseline,
-                        variants=args.variant,
-                    )
-        finally:
-            store.close()
+                result = run_on_cluster(
+                    bundle,
+                    args.device,
+                    protocol,
+                    store,
+                    args.cluster,
+                    on_step,
+                    resume=args.resume,
+                    variants=args.variant,
+                )
+            else:
+                result = run_session(
+                    bundle,
+                    args.device,
+                    protocol,
+                    store,
+                    on_step,
+                    resume=args.resume,
+                    baseline=baseline,
+                    variants=args.variant,
+                )
     _show_result(args, result)
     failed = [skipped for skipped in result.skipped if skipped.failed]
     if failed:

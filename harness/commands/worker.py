@@ -18,8 +18,7 @@ def worker(args: argparse.Namespace) -> int:
 
     for name in args.device or ():
         device_kind(name.partition(":")[0])
-    ready = [line for line in find_devices() if line.state == "ready" and line.kind != "replay"]
-    names = [line.kind if line.kind in ("host", "arm64") else f"{line.kind}:{line.id}" for line in ready]
+    names = [line.name for line in find_devices() if line.state == "ready"]
     offered = list(dict.fromkeys(args.device or names))
     if not offered:
         raise UsageError("no device is ready here; see 'harness devices', or name one with -d.")

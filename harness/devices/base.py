@@ -131,19 +131,34 @@ class Wakeable(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A line of `harness devices`: `state` is `ready` or the reason why it cannot be used and the cure."""
+    """A line of `harness devices`: `state` is `ready` or the reason why it cannot be used and the cure.
+
+    `alone`: its kind has this one device, so that `-d KIND` names it.
+    """
 
     kind: str
     id: str
     description: str
     state: str
+    alone: bool = False
+
+    @property
+    def name(self) -> str:
+        """What `-d` takes."""
+        return self.kind if self.alone else f"{self.kind}:{self.id}"
 
 
 class DeviceKind(Protocol):
-    """A module of `harness.devices`: how devices of one kind are found and opened."""
+    """A module of `harness.devices`: how devices of one kind are found and opened. All that is said of a kind stands in its folder.
+
+    `LOCAL`: it computes on this computer's own processor; such devices are measured one after the other.
+    """
 
     @property
     def KIND(self) -> str: ...
+
+    @property
+    def LOCAL(self) -> bool: ...
 
     def find(self) -> list[Found]: ...
 

@@ -12,10 +12,12 @@ from harness.errors import DeviceError, UsageError
 from harness.records.run import Conditions, DeviceInfo, Run, read_jsonl
 
 KIND = "replay"
+LOCAL = True
 
 
 def find() -> list[Found]:
-    return [Found(kind=KIND, id="FILE.jsonl", description="gives back the records of a file", state="ready")]
+    state = f"needs a file of records: write -d {KIND}:RUNS.jsonl"
+    return [Found(kind=KIND, id="FILE.jsonl", description="gives back the records of a file", state=state)]
 
 
 def open_device(device_id: str | None) -> Device:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.analysis.verdict import judged
 from harness.errors import StoreError, UsageError
-from harness.records.run import Run, parse_run, torn
+from harness.records.run import Run, parse_run, refuse_utf_16, torn
 from harness.records.store import Store
 
 log = logging.getLogger(__name__)
@@ -41,21 +41,7 @@ def import_results(folder: Path, store: Store) -> Imported:
     known = {run.id for run in store.runs()}
     before, runs, damaged = 0, list[Run](), list[str]()
     for where, text in _texts(folder, damaged):
-        for number, line in enumerate(text.split("\n"), 1):
-            if not line.strip():
-                continue
-            if torn(line):
-                cut = f"{where} line {number} ends in the middle of a record"
-                if number == len(text.rstrip().split("\n")):
-                    log.warning("%s, which is left out: the app was ended while it wrote", cut)
-                else:
-                    damaged.append(f"{cut}; fetch it again")
-                continue
-            try:
-                run = parse_run(line, where=f"{where} line {number}")
-            except StoreError as error:
-                damaged.append(str(error).rstrip("."))
-                continue
+        for run in _records(where, text, damaged):
             if run.id in known:
                 before += 1
                 continue
@@ -70,15 +56,36 @@ def import_results(folder: Path, store: Store) -> Imported:
     return Imported(runs=tuple(runs), known=before, damaged=tuple(damaged))
 
 
+def _records(where: str, text: str, damaged: list[str]) -> Iterator[Run]:
+    """The records of a text; a line that cannot be read is appended to `damaged`, but for the last one, which an app's end cut off."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        if torn(line):
+            cut = f"{where} line {number} ends in the middle of a record"
+            if number == len(text.rstrip().split("\n")):
+                log.warning("%s, which is left out: the app was ended while it wrote", cut)
+            else:
+                damaged.append(f"{cut}; fetch it again")
+            continue
+        try:
+            yield parse_run(line, where=f"{where} line {number}")
+        except StoreError as error:
+            damaged.append(str(error).rstrip("."))
+
+
 def _texts(folder: Path, damaged: list[str]) -> Iterator[tuple[str, str]]:
     """Every text that may hold records, with where it is; what cannot be read is appended to `damaged`."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         try:
             if path.suffix == ".jsonl" and path.is_file():
+                refuse_utf_16(path)
                 yield name, path.read_text(encoding="utf-8", errors="surrogateescape")
             elif path.suffix == ".zip" and path.is_file():
                 yield from _members(name, path.read_bytes(), damaged)
+        except StoreError as error:
+            damaged.append(str(error).rstrip("."))
         except (OSError, *UNREADABLE) as error:
             damaged.append(f"{name} cannot be read ({error}); fetch it again")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.probes.numbers import INTEGER, bounded
+from harness.probes.probe import Probe
 from harness.records.run import Reading, TextReading
 
 STATUS = {2: "charging", 3: "discharging", 4: "not charging", 5: "full"}
@@ -76,3 +77,15 @@ def charging(text: str) -> TextReading:
         return TextReading(reason=f"dumpsys battery tells the status {told[:40]!r}, which has no meaning")
     sources = [short for name, short in SOURCES.items() if fields.get(name) == "true"]
     return TextReading(value=f"{state} ({', '.join(sources)})" if sources else state)
+
+
+PROBES = (
+    Probe(name="battery", title="battery", meaning="the battery's charge", unit="%", field="battery_percent"),
+    Probe(
+        name="charging",
+        title="charging",
+        meaning="whether the battery charges, and from what",
+        unit=None,
+        field="charging",
+    ),
+)

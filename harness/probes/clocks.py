@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from harness.probes.numbers import bounded
+from harness.probes.probe import Probe
 from harness.records.run import Reading
 
 LOWEST_MHZ, HIGHEST_MHZ = 1.0, 10_000.0
@@ -28,3 +29,15 @@ def _clock(text: str, cpu: str) -> Reading:
     if "denied" in text.lower():
         return Reading(unit="MHz", reason=f"the clock of {cpu} is not readable from the shell (permission denied)")
     return bounded(text, unit="MHz", what=f"the clock of {cpu}", low=LOWEST_MHZ, high=HIGHEST_MHZ, scale=1e-3)
+
+
+PROBES = (
+    Probe(name="clock", title="CPU clocks", meaning="the mean clock of the processors", unit="MHz", field="clocks_mhz"),
+    Probe(
+        name="clock_limit",
+        title="limits of the clocks",
+        meaning="the mean of the highest clocks that the processors may take",
+        unit="MHz",
+        field="clock_limits_mhz",
+    ),
+)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from harness.probes.numbers import bounded
+from harness.probes.probe import Probe
 from harness.probes.temperature import SKIN, service_sensors
 from harness.records.run import Reading
 
@@ -58,3 +59,15 @@ def _computed(service: str) -> Reading:
             unit=UNIT, reason=reasons[0] if reasons else "it tells thresholds of the skin, but no temperature of it"
         )
     return Reading(value=round(max(headrooms), 4), unit=UNIT)
+
+
+PROBES = (
+    Probe(
+        name="thermal_headroom",
+        title="thermal headroom",
+        meaning="1.0 is where severe throttling begins",
+        unit=UNIT,
+        shell="cmd thermalservice headroom 0 2>&1",
+        field="thermal_headroom",
+    ),
+)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from harness.probes.numbers import bounded
+from harness.probes.probe import Probe
 from harness.records.run import Reading
 
 LOAD_UNIT, TIME_UNIT, SHARE_UNIT = "programs", "s", "%"
@@ -15,6 +16,10 @@ TICKS_PER_S = 100
 SHORTEST_S = 0.2  # of processor time: below it the kernel's steps are a twentieth of the whole and more
 LONGEST_S = 1e8
 HIGHEST_LOAD = 100_000.0
+LOOK_S = 0.5  # over which the background load is seen: the kernel counts in hundredths of a second on each CPU
+LATER = "edgebundle-later"
+LOOK = "cat /proc/stat 2>&1 | grep -e '^cpu ' -e denied"
+LOOKS = f"{LOOK}; sleep {LOOK_S}; echo {LATER}; {LOOK}"
 LOAD = re.compile(
     r"^([0-9.]{1,18}) [0-9.]{1,18} [0-9.]{1,18} [0-9]{1,9}/[0-9]{1,9} [0-9]{1,10}$", re.MULTILINE | re.ASCII
 )
@@ -94,3 +99,31 @@ def _unknown(reason: str) -> tuple[Reading, Reading]:
 
 def _denied(text: str) -> bool:
     return "denied" in text.lower()
+
+
+def load_between(text: str) -> Reading:
+    """Percent of all processors that were in use between the two looks of LOOKS, while nothing was measured."""
+    before, _, after = text.partition(f"\n{LATER}\n")
+    return background_load(*processor_time(before, after), Reading(value=0.0, unit=TIME_UNIT))
+
+
+PROBES = (
+    Probe(
+        name="background_load",
+        title="load by other programs",
+        meaning="processors in use while nothing was measured",
+        unit=SHARE_UNIT,
+        shell=LOOKS,
+        read=load_between,
+        field="background_load",
+    ),
+    Probe(
+        name="load_average",
+        title="load average",
+        meaning="programs that ran or wanted to, over the last minute",
+        unit=LOAD_UNIT,
+        shell="cat /proc/loadavg 2>&1",
+        read=load_average,
+        field="load_average",
+    ),
+)

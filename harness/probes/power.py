@@ -7,6 +7,7 @@ give thousandths instead, and the sign of a current that leaves the battery diff
 from __future__ import annotations
 
 from harness.probes.numbers import bounded
+from harness.probes.probe import Probe
 from harness.records.run import Reading
 
 VOLT, AMPERE = "V", "A"
@@ -70,3 +71,21 @@ def _reading(told: str, what: str, unit: str, thousandths_below: float, low: flo
     return bounded(
         told, unit=unit, what=what, low=low, high=high, scale=1e-3 if abs(raw.value) < thousandths_below else 1e-6
     )
+
+
+PROBES = (
+    Probe(
+        name="battery_voltage",
+        title="battery voltage",
+        meaning="what the fuel gauge tells",
+        unit=VOLT,
+        field="battery_v",
+    ),
+    Probe(
+        name="battery_current",
+        title="battery current",
+        meaning="what the fuel gauge tells, with the vendor's sign",
+        unit=AMPERE,
+        field="battery_a",
+    ),
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from harness.probes.probe import Probe
 from harness.records.run import TextReading
 
 # android.os.PowerManagerInternal.wakefulnessToString; what a dozing phone shows is its clock, dreaming is the screen saver
@@ -31,3 +32,25 @@ def airplane_mode(text: str) -> TextReading:
     if told in MODES:
         return TextReading(value=MODES[told])
     return TextReading(reason=f"the setting airplane_mode_on says {told[:40] or 'nothing'!r}")
+
+
+PROBES = (
+    Probe(
+        name="screen",
+        title="screen",
+        meaning="whether the screen is on",
+        unit=None,
+        shell="dumpsys power 2>&1 | grep mWakefulness=",
+        read=screen,
+        field="screen",
+    ),
+    Probe(
+        name="airplane_mode",
+        title="airplane mode",
+        meaning="whether radios are off",
+        unit=None,
+        shell="settings get global airplane_mode_on 2>&1",
+        read=airplane_mode,
+        field="airplane_mode",
+    ),
+)

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from harness.probes.numbers import bounded
+from harness.probes.probe import Probe
 from harness.records.run import Reading, TextReading
 
 UNIT, STATUS_UNIT = "degC", "status"
@@ -142,3 +143,35 @@ def _warmest(what: str, sensors: list[Sensor]) -> Named | None:
         return None
     value, name = max(known)
     return Named(reading=Reading(value=value, unit=UNIT), of=TextReading(value=f"{what} {name}"[:60]))
+
+
+PROBES = (
+    Probe(
+        name="temperature",
+        title="temperature",
+        meaning="the device's temperature, as its system tells it",
+        unit=UNIT,
+        field="temperature_c",
+    ),
+    Probe(
+        name="thermal_status",
+        title="thermal status",
+        meaning="Android's thermal status, 0 to 6; iOS's thermal state on the same scale",
+        unit=STATUS_UNIT,
+        field="thermal_status",
+    ),
+    Probe(
+        name="temperature_of",
+        title="temperature of",
+        meaning="the sensor that the temperature is of",
+        unit=None,
+        field="temperature_of",
+    ),
+    Probe(
+        name="die",
+        title="temperature of the processors",
+        meaning="the temperature of the hottest processor",
+        unit=UNIT,
+        field="die_c",
+    ),
+)

@@ -5,13 +5,16 @@ A value that could not be read is null with a reason, never 0.
 
 from __future__ import annotations
 
+import codecs
 import json
 import logging
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
 
 from harness.errors import StoreError
 from harness.records.tolerated import Tolerated
@@ -26,6 +29,29 @@ SCHEMA = 2
 
 
 Nanoseconds = Annotated[int, Field(ge=0, lt=2**63)]
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+# what Windows programs write where they are told nothing else
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# RFC 3339, with the offset from UTC that it asks for
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _moment(text: str) -> str:
+    try:
+        if not MOMENT.fullmatch(text):
+            raise ValueError
+        moment_of(text)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text[:40]!r} is no moment of RFC 3339, such as 2026-01-31T09:30:00.000+00:00") from error
+    return text
+
+
+def moment_of(text: str) -> datetime:
+    """A record's moment, in UTC, so that moments of several time zones have an order."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+Moment = Annotated[str, AfterValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 class Frozen(BaseModel):
@@ -79,12 +105,12 @@ class DeviceInfo(Frozen):
 class Conditions(Frozen):
     """State of the device at one moment. Temperatures in degrees Celsius, clocks in MHz by CPU, battery in percent.
 
-    `temperature_c` is the skin's, else the battery's, as `temperature_of` says; `die_c` is that of the hottest processor, where it is told.
+    `temperature_c` is the skin's, else the battery's, as `temperature_of` says; `die_c` is that of the hottest processor, where it is known.
     `clocks_mhz` is what each CPU runs at, `clock_limits_mhz` the highest that it may take now: throttling lowers it.
-    `battery_v` and `battery_a` are what the fuel gauge tells, the sign of the current as the vendor gives it. `thermal_headroom` is 1.0
-    where severe throttling begins; `screen` and `airplane_mode` are `on` or `off`; `background_load` is how much of all processors was in
-    use while nothing was measured, in percent, `load_average` how many programs ran or wanted to over the last minute.
-    `pins` is what the harness holds still on the device, or why the device refused to.
+    `battery_v` and `battery_a` are what the fuel gauge reports, the sign of the current as the vendor gives it. `thermal_headroom` is 1.0
+    where severe throttling begins. `screen` and `airplane_mode` are `on` or `off`. `background_load` is how much of all processors was in
+    use while nothing was measured, in percent. `load_average` is how many programs ran or wanted to over the last minute.
+    `pins` is what the harness holds still on the device, or why the device refused to. `probes` is what further probes read, by their names.
     """
 
     temperature_c: Reading
@@ -103,6 +129,7 @@ class Conditions(Frozen):
     background_load: Reading | None = None
     load_average: Reading | None = None
     pins: tuple[TextReading, ...] = ()
+    probes: dict[str, Reading | TextReading] = {}
 
 
 class TimeInState(Frozen):
@@ -164,15 +191,15 @@ class GoldenResult(Frozen):
 
 class ProtocolInfo(Frozen):
     """The protocol that was followed, in numbers. With `duration_s` inferences followed one another for that long. `sha256` is that of all
-    that it says, which tells two of one name apart. `rounds` is how many runs of each variant the session wanted,
+    that it says: two protocols of one name may differ. `rounds` is how many runs of each variant the session wanted,
     `seed` that of the order in which they took turns."""
 
     name: str
-    warmup: int
-    runs: int
-    duration_s: float | None = None
+    warmup: Count
+    runs: Count
+    duration_s: float | None = Field(default=None, gt=0)
     sha256: str | None = None
-    rounds: int | None = None
+    rounds: int | None = Field(default=None, ge=1, lt=2**31)
     seed: int | None = None
     tolerated: Tolerated | None = None
 
@@ -190,14 +217,14 @@ class Run(Frozen):
     `session` names the session that measured it and `round` its turn there: a session measures each variant once a round, so
     runs of one round are neighbours in time. `baseline`: it is of the older build of two that a session measured in turns. `warm_up` is how many inferences were made before those that are counted. `input_sha256` is the hash of what was put in. `compile_ns` is what a runtime that
     compiles a model for its device (Core ML) takes before loading it, `op_devices` where it plans each op.
-    `processor_use` is None for a device that does not tell its processors' counters.
+    `processor_use` is null for a device that does not report its processors' counters.
     """
 
     schema_: Literal[2] = Field(default=2, alias="schema")
     id: str
-    started_at: str
+    started_at: Moment
     session: str | None = None
-    round: int | None = None
+    round: Count | None = None
     baseline: bool = False
     model_name: str
     bundle_sha256: str
@@ -211,7 +238,7 @@ class Run(Frozen):
     runtime_version: str
     delegate_requested: str
     delegate_executed: TextReading
-    threads: int
+    threads: Annotated[int, Field(ge=1, lt=2**31)]
     protocol: ProtocolInfo
     input_sha256: str | None = None
     conditions_start: Conditions
@@ -221,7 +248,7 @@ class Run(Frozen):
     compile_ns: Reading | None = None
     load_ns: Reading
     first_ns: Reading
-    warm_up: int | None = None
+    warm_up: Count | None = None
     latency_ns: tuple[Nanoseconds, ...] = ()
     instructions: Reading
     peak_memory_bytes: Reading
@@ -239,6 +266,25 @@ class Run(Frozen):
             return raw
         fields = {**raw, "verdict": verdict_of_sentence(raw["verdict"])}
         return fields | ({"schema": SCHEMA} if fields.get("schema") == 1 else {})
+
+    @model_validator(mode="after")
+    def _nothing_below_zero(self) -> Run:
+        told = {
+            "compile_ns": self.compile_ns,
+            "load_ns": self.load_ns,
+            "first_ns": self.first_ns,
+            "instructions": self.instructions,
+            "peak_memory_bytes": self.peak_memory_bytes,
+        }
+        for name, reading in told.items():
+            if reading is not None and reading.value is not None and reading.value < 0:
+                raise ValueError(f"{name} is {reading.value:g}, which is less than nothing")
+        return self
+
+    @property
+    def moment(self) -> datetime:
+        """When it started, in UTC."""
+        return moment_of(self.started_at)
 
     def to_json(self) -> str:
         """One line of the exchange format."""
@@ -259,7 +305,11 @@ def _explained(line: str, where: str) -> Run:
         raw = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise StoreError(f"{where} is not a JSON object ({error}); remove that line.") from error
-    schema = raw.get("schema") if isinstance(raw, dict) else None
+    if not isinstance(raw, dict):
+        raise StoreError(
+            f"{where} holds {type(raw).__name__} {str(raw)[:20]!r} and not a JSON object; remove that line."
+        )
+    schema = raw.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
         raise StoreError(f"{where} has schema {schema} but this edgebundle reads up to {SCHEMA}; upgrade edgebundle.")
     try:
@@ -271,12 +321,14 @@ def _explained(line: str, where: str) -> Run:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise StoreError(f"{where} is not a valid run record: {field}: {first['msg']}.") from error
+        why = first["msg"].removeprefix("Value error, ")
+        raise StoreError(f"{where} is not a valid run record: {': '.join(filter(None, (field, why)))}.") from error
 
 
 def read_jsonl(path: Path) -> Iterator[Run]:
     """Runs of a JSON Lines file, in order; blank lines are ignored, and what a killed writer left of a line is told in a warning. Raises StoreError."""
     try:
+        refuse_utf_16(path)
         with path.open(encoding="utf-8-sig", errors="surrogateescape") as stream:
             for number, line in enumerate(stream, 1):
                 if torn(line):
@@ -288,7 +340,14 @@ def read_jsonl(path: Path) -> Iterator[Run]:
                 elif line.strip():
                     yield parse_run(line, where=f"{path} line {number}")
     except OSError as error:
-        raise StoreError(f"{path} cannot be read ({error}); give a JSON Lines file of run records.") from error
+        raise StoreError(f"{path} cannot be read ({error.strerror}); check its permissions.") from error
+
+
+def refuse_utf_16(path: Path) -> None:
+    """Raises StoreError for a file that a Windows program wrote in its own characters, and OSError for one that cannot be read."""
+    with path.open("rb") as stream:
+        if stream.read(2) in UTF_16:
+            raise StoreError(f"{path} is written in UTF-16, and records are UTF-8; save it as UTF-8.")
 
 
 def torn(line: str) -> bool:

@@ -6,6 +6,7 @@ from harness.analysis.grouping import device_label
 from harness.analysis.processor_use import load_beside
 from harness.analysis.throttling import Throttling, energy_per_inference, throttling
 from harness.analysis.verdict import throttling_status
+from harness.probes import all_probes
 from harness.records.pictures import Picture, difference, png_bytes, png_pixels
 from harness.records.run import Reading, Run, TextReading
 from harness.records.verdict import NOT_STATIONARY
@@ -146,42 +147,29 @@ def _processors(run: Run) -> list[Fact]:
 
 def _conditions(run: Run) -> tuple[ConditionRow, ...]:
     start, end = run.conditions_start, run.conditions_end
-    rows = [
-        ConditionRow(name="temperature", start=_reading("", start.temperature_c), end=_reading("", end.temperature_c)),
-        ConditionRow(
-            name="thermal status", start=_reading("", start.thermal_status), end=_reading("", end.thermal_status)
-        ),
-        ConditionRow(name="battery", start=_reading("", start.battery_percent), end=_reading("", end.battery_percent)),
-        ConditionRow(name="charging", start=_text("", start.charging), end=_text("", end.charging)),
-        ConditionRow(name="CPU clocks", start=_clocks(start.clocks_mhz), end=_clocks(end.clocks_mhz)),
-    ]
-    told = (
-        ("temperature of", start.temperature_of, end.temperature_of),
-        ("temperature of the processors", start.die_c, end.die_c),
-        ("thermal headroom", start.thermal_headroom, end.thermal_headroom),
-        ("screen", start.screen, end.screen),
-        ("airplane mode", start.airplane_mode, end.airplane_mode),
-        ("load by other programs", start.background_load, end.background_load),
-        ("load average", start.load_average, end.load_average),
+    told = ((probe.title, probe.of(start), probe.of(end)) for probe in all_probes())
+    return tuple(
+        ConditionRow(name=title, start=_told(first), end=_told(last))
+        for title, first, last in told
+        if first is not None or last is not None
     )
-    for name, first, last in told:
-        if first is not None and last is not None:
-            rows.append(ConditionRow(name=name, start=_either(first), end=_either(last)))
-    if start.clock_limits_mhz or end.clock_limits_mhz:
-        limits = (_clocks(start.clock_limits_mhz), _clocks(end.clock_limits_mhz))
-        rows.append(ConditionRow(name="limits of the clocks", start=limits[0], end=limits[1]))
-    return tuple(rows)
+
+
+def _told(entry: Reading | TextReading | tuple[Reading, ...] | None) -> Fact:
+    if entry is None:
+        return Fact(name="", value=text.DASH, reason="the device did not tell it then")
+    if isinstance(entry, tuple):
+        return _clocks(entry)
+    return _reading("", entry) if isinstance(entry, Reading) else _text("", entry)
 
 
 def _clocks(clocks: tuple[Reading, ...]) -> Fact:
     known = [f"{clock.value:.0f}" for clock in clocks if clock.value is not None]
-    if not known:
-        return Fact(name="", value=text.DASH, reason=clocks[0].reason if clocks else "the device gave no clocks")
-    return Fact(name="", value=" ".join(known) + " MHz")
-
-
-def _either(entry: Reading | TextReading) -> Fact:
-    return _reading("", entry) if isinstance(entry, Reading) else _text("", entry)
+    return (
+        Fact(name="", value=" ".join(known) + " MHz")
+        if known
+        else Fact(name="", value=text.DASH, reason=clocks[0].reason)
+    )
 
 
 def _reading(name: str, entry: Reading) -> Fact:

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from harness.analysis.gate import Decision
+    from harness.analysis.one_sided import OneSided
 
 OUTCOMES = {"within": "green", "regression": "red", "not precise enough": "yellow", "not comparable": "yellow"}
 COLOURS = {"faster": "green", "fewer instructions": "green", "slower": "red", "more instructions": "red"}
 
 
-def comparison_table(found: tuple[Comparison, ...]) -> Table:
+def comparison_table(found: tuple[Comparison, ...], alone: tuple[OneSided, ...] = ()) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
@@ -45,6 +46,12 @@ def comparison_table(found: tuple[Comparison, ...]) -> Table:
             else "",
             p_value(entry.ratio.p_adjusted) if entry.ratio else "",
             f"[{colour}]{escape(verdict_text(entry))}[/{colour}]",
+        )
+    for one in alone:
+        shown = headline(one.run, summary_of(one.run))
+        sides = (shown, "") if one.side == "base" else ("", shown)
+        table.add_row(
+            escape(one.variant), escape(one.device), *sides, "", "", "", f"[yellow]{escape(one.why)}[/yellow]"
         )
     return table
 
@@ -77,7 +84,7 @@ def verdict_text(entry: Comparison) -> str:
     return entry.verdict + basis + ("" if entry.refused else left)
 
 
-def decision_table(found: tuple[Decision, ...]) -> Table:
+def decision_table(found: tuple[Decision, ...], alone: tuple[OneSided, ...] = ()) -> Table:
     """What the gate made of each comparison."""
     from rich.markup import escape
     from rich.table import Table
@@ -93,12 +100,22 @@ def decision_table(found: tuple[Decision, ...]) -> Table:
         table.add_row(
             escape(entry.comparison.variant), label, f"[{colour}]{entry.outcome}[/{colour}]", escape(entry.why)
         )
+    for one in alone:
+        word = "[yellow]missing[/yellow]" if one.side == "base" else "new"
+        table.add_row(escape(one.variant), escape(one.device), word, escape(one.why))
     return table
 
 
 def decision_json(found: tuple[Decision, ...]) -> list[dict[str, object]]:
     entries = comparison_json(tuple(entry.comparison for entry in found))["comparisons"]
     return [{**shown, "outcome": entry.outcome, "why": entry.why} for shown, entry in zip(entries, found, strict=True)]
+
+
+def one_sided_json(alone: tuple[OneSided, ...]) -> list[dict[str, object]]:
+    return [
+        {"variant": one.variant, "device": one.device, "side": one.side, "run": one.run.id, "why": one.why}
+        for one in alone
+    ]
 
 
 def p_value(value: float) -> str:

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 from harness.analysis.comparison import Comparison
 from harness.analysis.gate import Decision
 from harness.analysis.grouping import device_label
+from harness.analysis.one_sided import OneSided
 from harness.analysis.session_verdict import SessionVerdict
 from harness.report.comparison import verdict_text
 
@@ -63,6 +64,20 @@ def of_decisions(decisions: Sequence[Decision]) -> list[Finding]:
             why=f"{entry.outcome}: {entry.why}",
         )
         for entry in decisions
+    ]
+
+
+def of_one_sided(alone: Sequence[OneSided]) -> list[Finding]:
+    """What BASE alone has is open; what NEW alone has is no fault of it."""
+    return [
+        Finding(
+            what="on one side only",
+            variant=one.variant,
+            device=_device(one.run.simulated, one.device),
+            state="undecided" if one.side == "base" else "passed",
+            why=one.why,
+        )
+        for one in alone
     ]
 
 

@@ -38,7 +38,7 @@ def render(report: Report) -> str:
 def _page(chapter: Chapter, index: int, gallery: Gallery) -> Page:
     runs = [entry.run for entry in chapter.entries]
     manifest = chapter.manifest
-    first, last = min(r.started_at for r in runs), max(r.started_at for r in runs)
+    first, last = min(runs, key=lambda run: run.moment), max(runs, key=lambda run: run.moment)
     by_device: dict[str, list[Entry]] = {}
     by_variant: dict[str, list[Entry]] = {}
     for entry in chapter.entries:
@@ -55,7 +55,7 @@ def _page(chapter: Chapter, index: int, gallery: Gallery) -> Page:
         input_text=", ".join(f"{spec.name} {text.TIMES.join(map(str, spec.shape))}" for spec in manifest.inputs)
         if manifest
         else "",
-        when=text.moments(first, last),
+        when=text.moments(first.started_at, last.started_at),
         counts=grades(chapter.entries),
         devices=tuple(
             device_table(device, entries, chapter.history.get(device, {}), f"m{index}-d{number}", shown)

@@ -30,7 +30,7 @@ def render(report: Report) -> str:
             failures=str(grades.count("invalid")),
             errors="0",
             skipped=str(grades.count("unstable")),
-            timestamp=_clean(min(entry.run.started_at for entry in entries)[:19]),
+            timestamp=f"{min(entry.run.moment for entry in entries):%Y-%m-%dT%H:%M:%S}",
             time=f"{sum(sum(entry.run.latency_ns) for entry in entries) / 1e9:.3f}",
         )
         for entry, word in zip(entries, grades, strict=True):

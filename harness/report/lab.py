@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from harness.analysis.grouping import device_label, groups
+from harness.analysis.grouping import by_time, device_label, groups
 from harness.analysis.session_verdict import session_verdict
 from harness.records.run import Run
 from harness.report import text
@@ -37,7 +37,7 @@ def devices(runs: Iterable[Run]) -> list[Seen]:
     """Those with the newest runs first."""
     last: dict[str, Run] = {}
     sessions: dict[str, set[str]] = {}
-    every = list(runs)
+    every = by_time(runs)
     for run in every:
         last[device_label(run)] = run
         sessions.setdefault(device_label(run), set()).add(run.session or run.id)
@@ -47,16 +47,16 @@ def devices(runs: Iterable[Run]) -> list[Seen]:
         count = counts[device_label(group.last)]
         count[verdict.grade] = count.get(verdict.grade, 0) + 1
     found = [Seen(last=run, counts=counts[name], sessions=len(sessions[name])) for name, run in last.items()]
-    return sorted(found, key=lambda seen: seen.last.started_at, reverse=True)
+    return sorted(found, key=lambda seen: seen.last.moment, reverse=True)
 
 
 def sessions(runs: Iterable[Run]) -> list[Held]:
     """The newest first."""
     found: dict[tuple[str, str], list[Run]] = {}
-    for run in runs:
+    for run in by_time(runs):
         found.setdefault((run.session or run.id, device_label(run)), []).append(run)
     held = [Held(session=session, device=device, runs=tuple(entries)) for (session, device), entries in found.items()]
-    return sorted(held, key=lambda entry: entry.runs[-1].started_at, reverse=True)
+    return sorted(held, key=lambda entry: entry.runs[-1].moment, reverse=True)
 
 
 def lab_page(name: str, runs: list[Run]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.grouping import Group, device_label, groups
+from harness.analysis.grouping import Group, by_time, device_label, groups
 from harness.analysis.session_verdict import SessionVerdict, session_verdict
 from harness.records.run import Run
 from harness.records.store import Store
@@ -81,7 +81,7 @@ def load_report(store: Store) -> Report:
         by_model.setdefault(run.model_name, []).append(run)
     chapters = []
     for name, every in by_model.items():
-        newest = every[-1].bundle_sha256  # runs are in order of time
+        newest = by_time(every)[-1].bundle_sha256
         chapters.append(_chapter(store, name, [run for run in every if run.bundle_sha256 == newest], every))
     shown = sum(sum(entry.rounds for entry in chapter.entries) + chapter.left_out for chapter in chapters)
     return Report(chapters=tuple(chapters), left_out=len(runs) - shown)
@@ -101,19 +101,14 @@ def _chapter(store: Store, name: str, runs: list[Run], every: list[Run]) -> Chap
         chosen.sort(key=lambda group: order.get(group.variant, len(order)))
     detailed = _detailed(chosen)
     shared = _shared(runs)
-    entries = tuple(
-        _entry(
-            store, group, shared, facts.get(group.variant), (group.variant, group.device, group.sustained) in detailed
-        )
-        for group in chosen
-    )
+    entries = tuple(_entry(store, group, shared, facts.get(group.variant), group.place in detailed) for group in chosen)
     return Chapter(
         model_name=name,
         bundle_sha256=digest,
         manifest=manifest,
         entries=entries,
         left_out=len(runs) - sum(entry.rounds for entry in entries),
-        history=_history(every),
+        history=_history(by_time(every)),
     )
 
 
@@ -153,15 +148,13 @@ def _level(good: list[Run], summary: Summary | None, turns: int) -> Level | None
     return level_of_rounds(rounds, turns) if len(rounds) > 1 else level_of_summary(summary)
 
 
-def _detailed(chosen: list[Group]) -> set[tuple[str, tuple[str, str], bool]]:
+def _detailed(chosen: list[Group]) -> set[tuple[str, tuple[str, str], str, bool, int]]:
     """As many as the page can hold, every variant in turn, so that none is left out for another's many devices."""
     by_variant: dict[str, list[Group]] = {}
     for group in chosen:
         by_variant.setdefault(group.variant, []).append(group)
     turns = (group for turn in zip_longest(*by_variant.values()) for group in turn if group is not None)
-    return {
-        (group.variant, group.device, group.sustained) for _, group in zip(range(MOST_DETAILED), turns, strict=False)
-    }
+    return {group.place for _, group in zip(range(MOST_DETAILED), turns, strict=False)}
 
 
 def _history(runs: Iterable[Run]) -> dict[str, dict[str, list[Past]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.analysis.processor_use import mean_clock, top_share
-from harness.records.run import Reading, Run, TextReading, TimeInState
+from harness.records.run import Reading, Run, TextReading, TimeInState, moment_of
 from harness.statistics import Summary
 
 DASH = "\u2013"  # stands for "no value", and between the ends of an interval
@@ -49,15 +49,16 @@ def rate(per_second: float) -> str:
 
 
 def moment(iso: str) -> str:
-    """`2026-01-02T03:04:05.678+00:00` as `2026-01-02 03:04 UTC`."""
-    return f"{iso[:10]} {iso[11:16]} UTC"
+    """`2026-01-02T05:04:05.678+02:00` as `2026-01-02 03:04 UTC`."""
+    return f"{moment_of(iso):%Y-%m-%d %H:%M} UTC"
 
 
 def moments(first: str, last: str) -> str:
     """From one to another, each part told once."""
-    if first[:16] == last[:16]:
-        return moment(first)
-    return f"{first[:10]} {first[11:16]} to {moment(last)[11:] if first[:10] == last[:10] else moment(last)}"
+    begin, end = moment(first), moment(last)
+    if begin == end:
+        return begin
+    return f"{begin.removesuffix(' UTC')} to {end[11:] if begin[:10] == end[:10] else end}"
 
 
 def reading(entry: Reading) -> str:

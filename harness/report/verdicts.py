@@ -48,6 +48,11 @@ def verdict_json(verdict: SessionVerdict) -> dict[str, object]:
     return {
         "variant": verdict.group.variant,
         "device": verdict.decides.device.id,
+        "kind": verdict.decides.device.kind,
+        "mode": verdict.decides.mode,
+        "threads": verdict.decides.threads,
+        "protocol": verdict.decides.protocol.name,
+        "simulated": verdict.decides.simulated,
         "session": verdict.decides.session,
         "verdict": verdict.text,
         "grade": verdict.grade,

@@ -26,8 +26,9 @@ from harness.session import cluster_worker as beside
 from harness.session.cluster_worker import Answer
 from harness.session.measurement import Keeps
 from harness.session.order import contenders
+from harness.session.outcome import SessionResult, Skipped, Step, done
 from harness.session.scheduler import check_versions, connected, offers
-from harness.session.session import SessionResult, Skipped, Step, done, resumable
+from harness.session.session import resumable
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -41,7 +42,7 @@ FETCH_S = 60.0  # of an answer, from the worker that has it
 ASK_S = 1.0  # how often it is looked at who offers what, and what has been measured
 
 
-def run_on_cluster(
+def run_on_cluster(  # noqa: PLR0913  (all that `harness run` can be asked for)
     bundle: Bundle,
     devices: Sequence[str],
     protocol: Protocol,

@@ -16,9 +16,11 @@ from harness.protocol import Protocol
 from harness.records.outbox import Outbox
 from harness.records.pictures import Picture
 from harness.records.run import Run
+from harness.session.device_turns import Course
 from harness.session.order import contenders
+from harness.session.outcome import Place, Skipped, done
 from harness.session.scheduler import CONNECT_S, check_listens
-from harness.session.session import Place, Skipped, done, measure_devices
+from harness.session.session import measure_devices
 
 MOST_AT_ONCE = 20  # records in one answer: each has its pictures
 
@@ -57,14 +59,14 @@ def measure_on(
             path = Path(folder) / "bundle.zip"
             path.write_bytes(archive)
             with opened(path) as bundle:
-                result = measure_devices(
-                    contenders(bundle, None, variants),
-                    [device],
-                    protocol,
-                    _Appending(outbox),
-                    session,
-                    measured | done(before),
+                course = Course(
+                    entries=contenders(bundle, None, variants),
+                    protocol=protocol,
+                    store=_Appending(outbox),
+                    session=session,
+                    done=measured | done(before),
                 )
+                result = measure_devices(course, [device])
         return Answer(run_ids=frozenset(run.id for run in (*before, *result.runs)), skipped=result.skipped)
 
 

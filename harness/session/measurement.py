@@ -20,11 +20,13 @@ from harness.analysis.verdict import check_golden, judged
 from harness.clock import Clock
 from harness.devices.base import Device, Enduring, Holding, Measured, Request, SelfPaced, Wakeable
 from harness.errors import DeviceError, UsageError
+from harness.probes import all_probes
 from harness.protocol import Protocol, Wanted
 from harness.records.pictures import Picture, pictures_of
 from harness.records.run import Conditions, GoldenResult, ProtocolInfo, Run, Sample
 from harness.records.verdict import Verdict
 from harness.session.conditions import wait_for
+from harness.session.order import Contender
 from harness.statistics import summarize
 from harness.statistics.warmup import warmup_length
 
@@ -64,9 +66,10 @@ class Timed:
 
 
 def measure_variant(
-    bundle: Bundle, variant: Variant, device: Device, protocol: Protocol, store: Keeps | None, turn: Turn, clock: Clock
+    entry: Contender, device: Device, protocol: Protocol, store: Keeps | None, turn: Turn, clock: Clock
 ) -> Run:
     """One run, appended to the store. Raises DeviceError, MissingToolError, and MeasurementError for conditions that do not come."""
+    bundle, variant = entry.bundle, entry.variant
     plan = protocol.counting() if device.metric == "instructions" else protocol
     golden = golden_of(bundle, variant)
     request = Request(
@@ -226,25 +229,7 @@ def lasting(device: Device, request: Request, duration_s: float, clock: Clock) -
 
 def told(state: Conditions, t_s: float) -> list[Sample]:
     """A state as samples over time; what is unknown has none."""
-    found = [
-        ("temperature", state.temperature_c),
-        ("die", state.die_c),
-        ("thermal_status", state.thermal_status),
-        ("battery", state.battery_percent),
-        ("battery_voltage", state.battery_v),
-        ("battery_current", state.battery_a),
-        ("thermal_headroom", state.thermal_headroom),
-        ("background_load", state.background_load),
-    ]
-    clocks = [clock.value for clock in state.clocks_mhz if clock.value is not None]
-    samples = [
-        Sample(t_s=t_s, probe=name, value=reading.value, unit=reading.unit)
-        for name, reading in found
-        if reading is not None and reading.value is not None
-    ]
-    if clocks:
-        samples.append(Sample(t_s=t_s, probe="clock", value=sum(clocks) / len(clocks), unit="MHz"))
-    return samples
+    return [sample for probe in all_probes() if (sample := probe.sample(state, t_s)) is not None]
 
 
 def worst_check(checks: list[tuple[GoldenResult | None, str | None]]) -> tuple[GoldenResult | None, str | None]:

@@ -47,6 +47,11 @@ def contenders(bundle: Bundle, baseline: Bundle | None, only: Sequence[str] = ()
         if baseline is not None and variant.id in old:
             found.append(Contender(bundle=baseline, variant=old[variant.id], baseline=True))
         found.append(Contender(bundle=bundle, variant=variant))
+    if baseline is not None and not only:
+        # what the new build lost is measured too, so that the records show it and a gate can tell
+        found += [
+            Contender(bundle=baseline, variant=gone, baseline=True) for name, gone in old.items() if name not in known
+        ]
     return found
 
 

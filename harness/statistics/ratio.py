@@ -43,6 +43,7 @@ class Ratio:
 
     @property
     def verdict(self) -> Literal["faster", "slower", "no significant difference", "undecided"]:
+        """What the p-value says at the level ALPHA, counted over all comparisons that were made together."""
         if self.basis == "too few sessions":
             return "undecided"
         if self.p_adjusted >= ALPHA:
@@ -65,12 +66,15 @@ def ratio_of_runs(base: ArrayLike, new: ArrayLike) -> Ratio:
     before, after = level_of_samples(base), level_of_samples(new)
     down, up = sqrt(after.below**2 + before.above**2), sqrt(after.above**2 + before.below**2)
     blur = blur_of([base], [new])
-    return _ratio(after.log_value - before.log_value, down, up, _welch(before, after), "one run", 1, blur)
+    return _ratio(_Apart(after.log_value - before.log_value, down, up, _welch(before, after)), "one run", 1, blur)
 
 
 def ratio_of_rounds(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> Ratio:
-    """Rounds that were measured independently of one another: Student's t of the logarithms of their medians, with one variance for
-    both sides, so that a single new run can be held against a baseline of several. Raises ValueError for fewer than three rounds."""
+    """Rounds that were measured independently of one another: Student's t of the logarithms of their medians.
+
+    Both sides have one variance, so that a single new run can be held against a baseline of several. Raises ValueError for fewer than
+    three rounds.
+    """
     before, after = log_medians(base), log_medians(new)
     freedom = before.size + after.size - 2
     if freedom < 1:
@@ -81,18 +85,20 @@ def ratio_of_rounds(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> Rati
     error = sqrt(variance * (effects[0] / before.size + effects[1] / after.size))
     apart = float(after.mean() - before.mean())
     blur = blur_of(base, new)
-    return _ratio(apart, error, error, freedom, "rounds", min(before.size, after.size), blur)
+    return _ratio(_Apart(apart, error, error, freedom), "rounds", min(before.size, after.size), blur)
 
 
 def paired_ratio(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> Ratio:
-    """Rounds of one session that measured both, in the same order: what slows a whole round cancels. Student's t of the logarithms'
-    differences. Raises ValueError for fewer than two pairs or a median of zero."""
+    """Rounds of one session that measured both, in the same order: what slows a whole round cancels.
+
+    Student's t of the logarithms' differences. Raises ValueError for fewer than two pairs or a median of zero.
+    """
     if len(base) != len(new) or len(base) < 2:
         raise ValueError("pairs need two rounds or more on both sides")
     apart = log_medians(new) - log_medians(base)
     error = float(np.std(apart, ddof=1)) / sqrt(apart.size)
     blur = blur_of(base, new)
-    return _ratio(float(np.mean(apart)), error, error, apart.size - 1.0, "paired rounds", apart.size, blur)
+    return _ratio(_Apart(float(np.mean(apart)), error, error, apart.size - 1.0), "paired rounds", apart.size, blur)
 
 
 def ratio_of_sessions(
@@ -100,8 +106,10 @@ def ratio_of_sessions(
     new: Sequence[Sequence[ArrayLike]],
     others: Sequence[Sequence[Sequence[ArrayLike]]] = (),
 ) -> Ratio:
-    """Sessions of rounds on both sides. Whole sessions differ by more than their rounds tell (nights, rooms, restarts), so that the level of a
-    session, the mean over its rounds, is one observation.
+    """Sessions of rounds on both sides.
+
+    Whole sessions differ by more than their rounds do (nights, rooms, restarts), so that the level of a session, the mean over its rounds,
+    is one observation.
 
     How sessions differ is estimated from all files of which there are several, each about its own mean: the two sides and `others`, files of
     the same variant on the same device, each a sequence of sessions. With too few of them the ratio is told, and nothing about it.
@@ -118,11 +126,12 @@ def ratio_of_sessions(
         every = [[rounds for session in side for rounds in session] for side in (base, new)]
         within = [level_of_rounds(side) for side in every]
         down, up = (sqrt(sum(getattr(level, side) ** 2 for level in within)) for side in ("below", "above"))
-        told = _ratio(apart, down, up, min(level.freedom for level in within), "too few sessions", count, blur)
+        found = _Apart(apart, down, up, min(level.freedom for level in within))
+        told = _ratio(found, "too few sessions", count, blur)
         return replace(told, p=1.0, p_adjusted=1.0, missing=FEWEST_FREEDOM - freedom)
     variance = sum(float(np.sum((file - file.mean()) ** 2)) for file in files) / freedom
     error = sqrt(variance * sum(1 / level.size for level in levels))
-    return _ratio(apart, error, error, float(freedom), "sessions", count, blur)
+    return _ratio(_Apart(apart, error, error, float(freedom)), "sessions", count, blur)
 
 
 def blur_of(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> float:
@@ -135,8 +144,10 @@ def blur_of(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> float:
 
 
 def resolution(samples: ArrayLike) -> float:
-    """The step of the timer, in the samples' unit: the smallest difference that occurs, where most samples share their value with others; 0
-    where they do not, because the step is then far below their spread."""
+    """The step of the timer, in the samples' unit: the smallest difference that occurs, where most samples share their value with others.
+
+    It is 0 where they do not, because the step is then far below their spread.
+    """
     values = np.unique(np.asarray(samples, np.float64))
     count = np.asarray(samples).size
     if values.size < 2 or values.size > count / 3:
@@ -144,15 +155,26 @@ def resolution(samples: ArrayLike) -> float:
     return float(np.min(np.diff(values)))
 
 
-def _ratio(apart: float, down: float, up: float, freedom: float, basis: Basis, rounds: int, blur: float = 0.0) -> Ratio:
-    """From a difference of logarithms with its errors downwards and upwards; `blur` is no error that averages out."""
-    t = quantile_of_t(freedom)
-    left = max(abs(apart) - blur, 0.0)
-    p = _p_value(left if apart > 0 else -left, down if apart > 0 else up, freedom)
+@dataclass(frozen=True)
+class _Apart:
+    """A difference of logarithms with its errors downwards and upwards, and their degrees of freedom."""
+
+    value: float
+    down: float
+    up: float
+    freedom: float
+
+
+def _ratio(apart: _Apart, basis: Basis, rounds: int, blur: float) -> Ratio:
+    """`blur` is no error that averages out."""
+    t = quantile_of_t(apart.freedom)
+    left = max(abs(apart.value) - blur, 0.0)
+    above = apart.value > 0
+    p = _p_value(left if above else -left, apart.down if above else apart.up, apart.freedom)
     return Ratio(
-        value=exp(apart),
-        low=exp(apart - t * down - blur),
-        high=exp(apart + t * up + blur),
+        value=exp(apart.value),
+        low=exp(apart.value - t * apart.down - blur),
+        high=exp(apart.value + t * apart.up + blur),
         p=p,
         p_adjusted=p,
         basis=basis,

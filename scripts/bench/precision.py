@@ -76,22 +76,22 @@ def random_row(example: str, count: int, name: str) -> Row:
     from builder.backends.support import check_support
     from builder.errors import ConfigError, ConversionError, VerificationError
     from builder.graph.samples import read_samples
-    from builder.legalize.delegates import needed
-    from builder.legalize.for_variant import legalized
+    from builder.legalize.for_variant import legalized, needed
     from builder.precision.plan import resolve
     from builder.precision.scheme import SCHEMES
 
     backend, ends, start = BACKENDS[name], Counter[str](), time.perf_counter()
+    usual = backend.SPEC.delegates[0]
     source, pictures = _model(example)
-    model = legalized(source, needed(name, backend.DELEGATES[0], halves=True), ())[0]
+    model = legalized(source, needed(usual.traits_with(halves=True)), ())[0]
     observed = backend.observe(model, read_samples(pictures, model.inputs))
     realise = _realiser(model, name, observed)
     with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as work:
         for seed in range(count):
-            path = Path(work) / f"{seed}{backend.SUFFIX}"
+            path = Path(work) / f"{seed}{backend.SPEC.suffix}"
             try:
                 resolved = resolve(random_plan(model.layers, seed), model.layers, where="plan")
-                supported = check_support(resolved, model.layers, backend, backend.DELEGATES[0], where="plan").plan
+                supported = check_support(resolved, model.layers, backend, usual.name, where="plan").plan
                 realise(supported, path)
                 wanted = {layer: choice.scheme.name for layer, choice in supported.choices.items()}
                 realised = {**backend.read_norms(path, model), **backend.read_back(path, model)}
@@ -120,7 +120,7 @@ def _realiser(model: Model, name: str, observed: Observed) -> Callable[[Resolved
 
     backend = BACKENDS[name]
     if name != "tflite":
-        return lambda plan, path: backend.lower(model, plan, backend.DELEGATES[0], lambda: observed, path)
+        return lambda plan, path: backend.lower(model, plan, backend.SPEC.delegates[0].name, lambda: observed, path)
     float_file = to_float_file(model)[0]
     return lambda plan, path: path.write_bytes(realise(float_file, model, plan, lambda: observed))
 

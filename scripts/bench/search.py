@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ class Recipe:
     psnr_db: float
     bytes: int
     cost: float
+    coverage: float
 
 
 def project(example: str, work: Path, variants: str) -> Path:
@@ -65,15 +67,21 @@ def recipes(example: str, work: Path, cache: Path) -> dict[str, Recipe]:
             psnr_db=made[name.replace(" ", "-")]["quality"]["psnr_db_worst"],
             bytes=made[name.replace(" ", "-")]["bytes"],
             cost=counts[name.replace(" ", "-")] / counts["fp32"],
+            coverage=share_of(made[name.replace(" ", "-")]["coverage"]),
         )
         for name in STOCK
     }
 
 
-def searched(example: str, work: Path, cache: Path, bytes_: float, cost: float) -> tuple[float, dict[str, Any]]:
-    budgets = (
-        f'[variant.search]\nobjective = "psnr"\nmax_bytes = {int(bytes_)}\nmax_cost = {cost:.4f}\nmax_trials = {TRIALS}'
-    )
+def share_of(coverage: dict[str, int]) -> float:
+    """The delegate's part of the multiply-accumulates."""
+    return coverage["delegated_macs"] / coverage["total_macs"]
+
+
+def searched(
+    example: str, work: Path, cache: Path, bytes_: float, cost: float, coverage: float
+) -> tuple[float, dict[str, Any]]:
+    budgets = f'[variant.search]\nobjective = "psnr"\nmax_bytes = {int(bytes_)}\nmax_cost = {cost:.4f}\nmax_trials = {TRIALS}\nmin_coverage = {coverage}'
     folder = project(example, work, variant("found", budgets))
     seconds, done = run("builder", "search", folder, "--json", cache=cache)
     result: dict[str, Any] = json.loads(done.stdout)["searches"][0]
@@ -97,7 +105,12 @@ def measure() -> list[Row]:
             for what, (recipe, more_bytes, more_cost, gain) in asked.items():
                 # A ten-thousandth of the cost is what rounding may take.
                 seconds, result = searched(
-                    example, work, cache, recipe.bytes * more_bytes, recipe.cost * more_cost + 1e-4
+                    example,
+                    work,
+                    cache,
+                    recipe.bytes * more_bytes,
+                    recipe.cost * more_cost + 1e-4,
+                    math.floor(recipe.coverage * 1000) / 1000,
                 )
                 best = result["trials"][result["chosen"] - 1]["measures"]
                 trials = len(result["trials"])

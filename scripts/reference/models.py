@@ -6,12 +6,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from scripts.schemas import schema_of
+
 Schema = dict[str, Any]
 
 
 def model_page(title: str, intro: str, model: type[BaseModel], tables: dict[str, str]) -> str:
     """Markdown of a format; `tables` gives each model's name its heading, in the order of the page."""
-    schema = model.model_json_schema(by_alias=True)
+    schema = schema_of(model)
     models: dict[str, Schema] = schema.get("$defs", {}) | {model.__name__: schema}
     left = [name for name, shape in models.items() if "properties" in shape and name not in tables]
     if left:

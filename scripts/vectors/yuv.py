@@ -14,7 +14,8 @@ ABOUT = (
     "pixels and the colour of the first."
 )
 # frame h x w, row padding, pixel stride of the colour planes, rotation, crop (left, top, width, height), out h x w
-FRAMES: tuple[tuple[tuple[int, int], int, int, int, tuple[int, int, int, int], tuple[int, int]], ...] = (
+Frame = tuple[tuple[int, int], int, int, int, tuple[int, int, int, int], tuple[int, int]]
+FRAMES: tuple[Frame, ...] = (
     ((8, 12), 0, 1, 0, (0, 0, 12, 8), (8, 12)),
     ((8, 12), 4, 2, 90, (0, 0, 8, 12), (6, 4)),
     ((9, 13), 3, 2, 180, (2, 1, 10, 7), (5, 5)),
@@ -25,19 +26,11 @@ FRAMES: tuple[tuple[tuple[int, int], int, int, int, tuple[int, int, int, int], t
 
 def cases() -> list[Case]:
     random = np.random.default_rng(22)
-    return [_case(*frame, random) for frame in FRAMES]
+    return [_case(frame, random) for frame in FRAMES]
 
 
-def _case(
-    frame: tuple[int, int],
-    padding: int,
-    stride: int,
-    rotation: int,
-    crop: tuple[int, int, int, int],
-    size: tuple[int, int],
-    random: np.random.Generator,
-) -> Case:
-    height, width = frame
+def _case(frame: Frame, random: np.random.Generator) -> Case:
+    (height, width), padding, stride, rotation, crop, size = frame
     half = ((height + 1) // 2, (width + 1) // 2)
     y = random.integers(0, 256, (height, width + padding), dtype=np.uint8)
     u, v = (random.integers(0, 256, (half[0], stride * half[1] + padding), dtype=np.uint8) for _ in "uv")

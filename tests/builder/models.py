@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from builder.backends import BACKENDS
 from builder.backends.support import SupportedPlan
 from builder.bundle import TensorSpec
 from builder.graph.model import Model
+from builder.legalize.for_variant import needed
 from builder.precision.layers import layer_table
 from builder.precision.plan import Choice, ResolvedPlan
 from builder.precision.scheme import SCHEMES
@@ -155,13 +157,24 @@ def plan_of(schemes: dict[str, str]) -> ResolvedPlan:
     return ResolvedPlan(rules=(), choices=choices, fallback=None)
 
 
+def usual_delegate(backend: str) -> str:
+    """The first one that it names."""
+    return BACKENDS[backend].SPEC.delegates[0].name
+
+
+def rewrites_for(backend: str, delegate: str = "", *, halves: bool = False) -> tuple[str, ...]:
+    """Those that the delegate (the usual one, where none is named) needs; `halves`: a layer of the plan is fp16."""
+    found = BACKENDS[backend].SPEC.delegate(delegate or usual_delegate(backend))
+    return needed(found.traits_with(halves=halves))
+
+
 def variant_job(
     backend: str, source: Path, plan: ResolvedPlan, *, calibration: tuple[Path, ...] = (), key: str = "key"
 ) -> VariantJob:
     """A job as a step makes it, for tests of its parts."""
     return VariantJob(
         backend=backend,
-        delegate="all" if backend == "coreml" else "xnnpack",
+        delegate=usual_delegate(backend),
         source=source,
         plan=SupportedPlan(requested=plan, plan=plan, reasons={}),
         keys=SharedKeys(legalized=key, floats=key, observed=key),

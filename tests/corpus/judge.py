@@ -30,7 +30,7 @@ from builder.bundle.tensors import peak_of, psnr_db
 from builder.errors import EdgebundleError
 from builder.graph.model import Model
 from builder.legalize import REWRITES
-from builder.legalize.delegates import needed
+from builder.legalize.for_variant import cures, needed
 from builder.legalize.legalizer import legalize
 from builder.precision.layers import layer_table
 from builder.sources.batch_norm import fold_batch_norms
@@ -123,17 +123,17 @@ def _judge(name: str, backend_name: str, plain: bool) -> Verdict:
 def _made(network: Network, module: nn.Module, backend_name: str, plain: bool, stem: Path) -> Made:
     """Legalized unless `plain`, lowered to a file in fp32, read back."""
     backend = BACKENDS[backend_name]
-    delegate = backend.DELEGATES[0]
+    delegate = backend.SPEC.delegates[0].name
     source = fold_batch_norms(torch.export.export(module, network.samples(SAMPLES[0])))
-    names = () if plain else needed(backend_name, delegate)
+    names = () if plain else needed(backend.SPEC.delegates[0].traits_with(halves=False))
     program, applied = legalize(source, names, REWRITES, samples=[network.samples(SAMPLES[0])])
     model = Model(program=program, inputs=network.inputs, outputs=network.outputs, layers=layer_table(source))
-    path = stem.with_suffix(backend.SUFFIX)
+    path = stem.with_suffix(backend.SPEC.suffix)
     plan = plan_of(dict.fromkeys(model.layers.names(), "fp32"))
     lowered = backend.lower(model, plan, delegate, dict, path)
     assert set(backend.read_back(path, model).values()) <= {"fp32"}
     return Made(
-        coverage=explained(backend.coverage(path, delegate), lowered.origins, source),
+        coverage=explained(backend.coverage(path, delegate), lowered.origins, source, cures()),
         rewrites=tuple(done.name for done in applied),
         run=backend.runner(path, lowered.inputs, lowered.outputs, 1),
         border_transposes=_border_transposes(path) if backend_name == "tflite" else None,

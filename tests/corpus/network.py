@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -46,6 +47,22 @@ def tensor(name: str, *shape: int, integers: bool = False) -> TensorSpec:
     return TensorSpec(name=name, kind="tensor", shape=shape, dtype="int64" if integers else "float32")
 
 
+def _scale(seen: set[nn.Module], module: nn.Module, _: Any, output: Tensor) -> Tensor:
+    if module in seen:  # tied layers keep the scale of their first call
+        return output
+    seen.add(module)
+    factor = 1.0 / max(float(output.std()), 1e-3)
+    module.weight.data.mul_(factor)
+    if module.bias is not None:
+        module.bias.data.mul_(factor)
+    return output * factor
+
+
+def _measure(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    module.running_mean.copy_(inputs[0].mean((0, 2, 3)))
+    module.running_var.copy_(inputs[0].var((0, 2, 3)) + 1e-3)
+
+
 def scale_layers(network: nn.Module, samples: tuple[Tensor, ...]) -> None:
     """Random weights as a trained network might have them: every layer gives about unit variance on these samples.
 
@@ -53,31 +70,16 @@ def scale_layers(network: nn.Module, samples: tuple[Tensor, ...]) -> None:
     what reaches them, and all norms a scale and a shift that differ by channel.
     """
     seen: set[nn.Module] = set()
-
-    def scale(module: nn.Module, _: Any, output: Tensor) -> Tensor:
-        if module in seen:  # tied layers keep the scale of their first call
-            return output
-        seen.add(module)
-        factor = 1.0 / max(float(output.std()), 1e-3)
-        module.weight.data.mul_(factor)
-        if module.bias is not None:
-            module.bias.data.mul_(factor)
-        return output * factor
-
-    def measure(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        module.running_mean.copy_(inputs[0].mean((0, 2, 3)))
-        module.running_var.copy_(inputs[0].var((0, 2, 3)) + 1e-3)
-
     handles = []
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            handles.append(module.register_forward_hook(scale))
+            handles.append(module.register_forward_hook(partial(_scale, seen)))
         elif isinstance(module, nn.BatchNorm2d | nn.InstanceNorm2d | nn.GroupNorm | nn.LayerNorm):
             if module.weight is not None:
                 nn.init.uniform_(module.weight, 0.6, 1.4)
                 nn.init.normal_(module.bias, std=0.2)
             if isinstance(module, nn.BatchNorm2d):
-                handles.append(module.register_forward_pre_hook(measure))
+                handles.append(module.register_forward_pre_hook(_measure))
     with torch.no_grad():
         network(*samples)
     for handle in handles:

@@ -9,7 +9,7 @@ import shlex
 import shutil
 import socket
 import threading
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,12 +20,13 @@ from tests.emulated_phone.connection import Connection, Stream
 from tests.emulated_phone.faults import Faults
 from tests.emulated_phone.personality import Personality
 from tests.emulated_phone.physics import PhysicalPhone
-from tests.emulated_phone.shell import Shell
+from tests.emulated_phone.shell import Inside, Shell
 from tests.emulated_phone.storage import Storage
 from tests.emulated_phone.sync import serve_sync
 from tests.emulated_phone.virtual_run import Level
 
 
+@dataclass(eq=False)
 class EmulatedPhone:
     """A phone whose files live below `folder`; a context manager. `address` is what `adb connect` takes, and its serial.
 
@@ -35,44 +36,44 @@ class EmulatedPhone:
     `unknown_commands` are those that it was asked for and does not have: a test that uses it asserts that there are none.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        personality: Personality,
-        *,
-        physics: PhysicalPhone | None = None,
-        level_s: Level = 0.1,
-        shutdown_c: float = math.inf,
-        serial: str | None = None,
-        port: int = 0,
-    ) -> None:
+    folder: Path
+    personality: Personality
+    _: KW_ONLY
+    physics: PhysicalPhone | None = None
+    level_s: Level = 0.1
+    shutdown_c: float = math.inf
+    serial: str | None = None
+    port: int = 0
+
+    def __post_init__(self) -> None:
         self.faults = Faults()
-        self.root = folder / "root"
-        self._work = folder / "work"
+        self.root = self.folder / "root"
+        self._work = self.folder / "work"
         self._work.mkdir(parents=True)
-        digest = hashlib.sha256(str(folder).encode()).hexdigest()
-        self.serial = digest[:12].upper() if serial is None else serial
-        personality = replace(personality, properties={**personality.properties, "ro.serialno": self.serial})
-        self._personality, self._physics, self._shutdown_c = personality, physics, shutdown_c
+        digest = hashlib.sha256(str(self.folder).encode()).hexdigest()
+        self.serial = digest[:12].upper() if self.serial is None else self.serial
+        properties = {**self.personality.properties, "ro.serialno": self.serial}
+        self.personality = replace(self.personality, properties=properties)
         self._fill_root()
         self.storage = Storage(self.root, self.faults)
-        self.apps = Apps(self.root, self.faults, physics)
-        self._shell = Shell(
+        self.apps = Apps(self.root, self.faults, self.physics)
+        inside = Inside(
             root=self.root,
             work=self._work,
-            personality=personality,
+            personality=self.personality,
             faults=self.faults,
             apps=self.apps,
-            physics=physics,
-            level_s=level_s,
+            physics=self.physics,
+            level_s=self.level_s,
             too_hot=self._shut_down,
             android_id=digest[12:28],
         )
+        self._shell = Shell(inside)
         self._connections: list[Connection] = []
         self._other_services: list[str] = []
-        self._listener = socket.create_server(("127.0.0.1", port))
-        self._port: int = self._listener.getsockname()[1]
-        self.address = f"127.0.0.1:{self._port}"
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listener.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
 
     def _fill_root(self) -> None:
         shutil.copytree(runner_sources() / "qemu" / "cortex-a76", self.root)  # what the runtimes read of the processor
@@ -108,16 +109,12 @@ class EmulatedPhone:
         """Benchmarks that were started while another one still ran."""
         return self._shell.overlaps
 
-    @property
-    def port(self) -> int:
-        return self._port
-
     def move(self) -> None:
         """Wireless debugging is switched off and on: all connections break, and it listens at another port."""
         self.vanish()
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._port = self._listener.getsockname()[1]
-        self.address = f"127.0.0.1:{self._port}"
+        self.port = self._listener.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     @property
@@ -141,7 +138,7 @@ class EmulatedPhone:
     def plug(self) -> None:
         """Be there again under the same address."""
         if not self.on:
-            self._listener = socket.create_server(("127.0.0.1", self._port))
+            self._listener = socket.create_server(("127.0.0.1", self.port))
             threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def power_off(self) -> None:
@@ -151,7 +148,7 @@ class EmulatedPhone:
 
     def _shut_down(self) -> bool:
         """Whether it is too hot to go on, and so has switched itself off."""
-        hot = self._physics is not None and self._physics.skin_c > self._shutdown_c
+        hot = self.physics is not None and self.physics.skin_c > self.shutdown_c
         if hot:
             self.power_off()
         return hot
@@ -193,7 +190,7 @@ class EmulatedPhone:
                 return  # vanished
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Connection(
-                peer=peer, banner=self._personality.banner, faults=self.faults, serve=self._serve, lost=self.vanish
+                peer=peer, banner=self.personality.banner, faults=self.faults, serve=self._serve, lost=self.vanish
             )
             self._connections.append(connection)
             threading.Thread(target=connection.run, daemon=True).start()

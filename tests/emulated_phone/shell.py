@@ -18,6 +18,7 @@ import subprocess
 import threading
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -156,29 +157,32 @@ function ./ld-linux-aarch64.so.1 {
 """
 
 
-class Shell:
-    """Runs command lines of the host. `root` is the phone's file system, `work` holds the shell's own files.
+@dataclass(frozen=True, kw_only=True)
+class Inside:
+    """What a phone's shell reaches. `root` is the phone's file system, `work` holds the shell's own files.
 
     With `physics` benchmarks take the model's time and heat it; `level_s` is what one inference takes on a cool phone. `too_hot` is asked
     after each of them: a phone that switched itself off answers nothing.
     """
 
-    def __init__(
-        self,
-        *,
-        root: Path,
-        work: Path,
-        personality: Personality,
-        faults: Faults,
-        apps: Apps,
-        physics: PhysicalPhone | None,
-        level_s: Level,
-        too_hot: Callable[[], bool],
-        android_id: str,
-    ) -> None:
-        self._apps, self._physics, self._level_s, self._too_hot = apps, physics, level_s, too_hot
-        self._refused = personality.refused
-        self._root, self._faults = root, faults
+    root: Path
+    work: Path
+    personality: Personality
+    faults: Faults
+    apps: Apps
+    physics: PhysicalPhone | None
+    level_s: Level
+    too_hot: Callable[[], bool]
+    android_id: str
+
+
+class Shell:
+    """Runs command lines of the host."""
+
+    def __init__(self, inside: Inside) -> None:
+        self._inside = inside
+        root, work, personality = inside.root, inside.work, inside.personality
+        self._apps, self._root, self._faults = inside.apps, root, inside.faults
         self.replay: Path | None = None  # results of benchmarks that ran before, instead of running them under QEMU
         self._children: list[subprocess.Popen[bytes]] = []
         self.overlaps = 0  # benchmarks that were started while another one still ran
@@ -193,7 +197,7 @@ class Shell:
             (tools / name).symlink_to(program(name))
         texts = {replies / name: text for name, text in personality.answers().items()}
         files = {root / name.lstrip("/"): text for name, text in personality.files.items()}
-        self._instruments = Instruments(texts | files, physics)
+        self._instruments = Instruments(texts | files, inside.physics)
         (work / "startup").write_text(STARTUP, encoding="utf-8")
         self._environment = {
             "PATH": str(tools),
@@ -203,7 +207,7 @@ class Shell:
             "HOST_CP": program("cp"),
             "HOST_SLEEP": program("sleep"),
             "HOST_TASKSET": program("taskset"),
-            "PHONE_ANDROID_ID": android_id,
+            "PHONE_ANDROID_ID": inside.android_id,
             "HOST_SHA256SUM": program("sha256sum"),
             "HOST_QEMU": program("qemu-aarch64"),
             "PHONE_ROOT": str(root),
@@ -259,30 +263,45 @@ class Shell:
         if self._faults.hang_on is not None and self._faults.hang_on in command:
             stream.wait_closed()
             return
-        refused = (*self._refused, self._faults.refuse)
+        answered = self._answered(command)
+        if answered is None:
+            stream.wait_closed()
+            return
+        self._instruments.show()
+        if "/cmdline" in answered:
+            self._show_processes()
+        if "--model" in answered and self.benchmarks:
+            self.overlaps += 1
+        inside = self._inside
+        run = virtual_run(answered, inside.physics, inside.level_s) if inside.physics is not None else None
+        if run is not None and inside.too_hot():
+            return
+        child = self._start(answered if run is None else run.command, run, framed=framed)
+        threading.Thread(target=self._hang_up_when_closed, args=(stream, child), daemon=True).start()
+        if child.stdin is not None:
+            threading.Thread(target=self._give, args=(stream, child.stdin), daemon=True).start()
+        if edits := self._edits(run):
+            self._tell_edited(stream, child, edits, framed=framed)
+        else:
+            self._tell(stream, child, framed=framed)
+
+    def _answered(self, command: str) -> str | None:
+        """The command, with what the phone refuses or answers by itself in place of what was asked; None where it never answers."""
+        refused = (*self._inside.personality.refused, self._faults.refuse)
         if any(text is not None and text in command for text in refused):
             command = INNER.sub("( echo java.lang.SecurityException: not allowed >&2; exit 255\n); edge", command)
         if " am start " in command:
             answer = self._apps.start(command)
             if answer is None:
-                stream.wait_closed()
-                return
-            text = answer
-            command = INNER.sub(lambda _: f"( ran 180 220; printf %s {shlex.quote(text)}\n); edge", command)
-        elif (answer := self._of_an_app(command)) is not None:
-            said = answer
-            command = INNER.sub(lambda _: f"( printf %s {shlex.quote(said)}\n); edge", command)
-        self._instruments.show()
-        if "/cmdline" in command:
-            self._show_processes()
-        if "--model" in command and self.benchmarks:
-            self.overlaps += 1
-        run = virtual_run(command, self._physics, self._level_s) if self._physics is not None else None
-        if run is not None:
-            if self._too_hot():
-                return
-            command = run.command
+                return None
+            return INNER.sub(lambda _: f"( ran 180 220; printf %s {shlex.quote(answer)}\n); edge", command)
+        if (said := self._of_an_app(command)) is not None:
+            return INNER.sub(lambda _: f"( printf %s {shlex.quote(said)}\n); edge", command)
+        return command
+
+    def _start(self, command: str, run: VirtualRun | None, *, framed: bool) -> subprocess.Popen[bytes]:
         mapped = PHONE_PATH.sub(lambda found: f"{self._root}/", command)
+        start = self._faults.start
         child = subprocess.Popen(
             [program("bash"), "-c", mapped],
             cwd=self._root,
@@ -293,8 +312,8 @@ class Shell:
                 "PHONE_STARTING": "1" if self._faults.starting else "",
                 "PHONE_RUNS_ON": "1" if self._faults.runs_on else "",
                 "PHONE_BANNER": self._faults.banner,
-                "PHONE_START": self._faults.start[0] if self._faults.start else "",
-                "PHONE_START_STATUS": str(self._faults.start[1]) if self._faults.start else "",
+                "PHONE_START": start[0] if start else "",
+                "PHONE_START_STATUS": str(start[1]) if start else "",
             }
             | (run.environment if run is not None else {}),
             stdin=subprocess.DEVNULL if framed else subprocess.PIPE,
@@ -303,18 +322,27 @@ class Shell:
             start_new_session=True,
         )
         self._children.append(child)
-        threading.Thread(target=self._hang_up_when_closed, args=(stream, child), daemon=True).start()
-        if child.stdin is not None:
-            threading.Thread(target=self._give, args=(stream, child.stdin), daemon=True).start()
-        if edits := self._edits(run):
-            with child:
-                printed = child.communicate()[0].replace(str(self._root).encode(), b"")
-            for edit in edits:
-                printed = edit(printed)
-            stream.write(FRAME.pack(STDOUT, len(printed)) + printed if framed else printed)
-            if framed:
-                stream.write(FRAME.pack(EXIT, 1) + bytes([child.returncode & 0xFF]))
-            return
+        return child
+
+    def _tell_edited(
+        self,
+        stream: Stream,
+        child: subprocess.Popen[bytes],
+        edits: list[Callable[[bytes], bytes]],
+        *,
+        framed: bool,
+    ) -> None:
+        """All of it at once, after it has ended."""
+        with child:
+            printed = child.communicate()[0].replace(str(self._root).encode(), b"")
+        for edit in edits:
+            printed = edit(printed)
+        stream.write(FRAME.pack(STDOUT, len(printed)) + printed if framed else printed)
+        if framed:
+            stream.write(FRAME.pack(EXIT, 1) + bytes([child.returncode & 0xFF]))
+
+    def _tell(self, stream: Stream, child: subprocess.Popen[bytes], *, framed: bool) -> None:
+        """As it comes."""
         pumps = [threading.Thread(target=self._pump, args=(stream, child.stdout, STDOUT, framed), daemon=True)]
         if framed:
             pumps.append(threading.Thread(target=self._pump, args=(stream, child.stderr, STDERR, framed), daemon=True))

@@ -34,7 +34,7 @@ def objective(settings: Settings) -> Objective:
 def run(objective: Objective, state: Path, *, resume: bool, stop_after: int | None = None) -> dict[str, Tensor]:
     """Weights after training from the seed, or from `state`."""
     from training.data import Crops
-    from training.loop import initialise, train
+    from training.loop import Course, initialise, train
     from training.pictures import TRAINING
 
     settings = objective.settings
@@ -42,7 +42,8 @@ def run(objective: Objective, state: Path, *, resume: bool, stop_after: int | No
     network = create("tiny_style")
     initialise(network)
     crops = Crops.of(TRAINING[:2], size=settings.crop, batch=settings.batch, seed=settings.seed)
-    train(network, crops, objective, state=state, resume=resume, report=lambda *_: None, stop_after=stop_after)
+    course = Course(state=state, resume=resume, stop_after=stop_after)
+    train(network, crops, objective, course=course, report=lambda *_: None)
     return network.state_dict()
 
 

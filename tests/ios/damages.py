@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,65 +44,67 @@ def _files() -> dict[str, Callable[[Path], object]]:
     }
 
 
+def _tensors(raw: Raw, **fields: object) -> None:
+    for tensor in (*raw["inputs"], *raw["outputs"]):
+        tensor.update(fields)
+
+
+def _variants(raw: Raw, **fields: object) -> None:
+    for variant in raw["variants"]:
+        variant.update(fields)
+
+
+def _bindings(raw: Raw, **fields: object) -> None:
+    for variant in raw["variants"]:
+        for binding in (*variant["inputs"], *variant["outputs"]):
+            binding.update(fields)
+
+
+def _expected(raw: Raw, **fields: object) -> None:
+    for golden in raw["goldens"]:
+        for outputs in golden["expected"]:
+            outputs.update(fields)
+
+
+def _huge(raw: Raw) -> None:
+    _tensors(raw, shape=[1, 3, 2**31, 2**31])
+    _bindings(raw, shape=[1, 3, 2**31, 2**31])
+
+
+def _changed(change: Callable[[Raw], object], root: Path) -> None:
+    raw = json.loads((root / MANIFEST).read_text(encoding="utf-8"))
+    change(raw)
+    (root / MANIFEST).write_text(json.dumps(raw), encoding="utf-8")
+
+
 def _manifests() -> dict[str, Callable[[Path], object]]:
     """Manifests that are JSON, and wrong."""
-
-    def tensors(raw: Raw, **fields: object) -> None:
-        for tensor in (*raw["inputs"], *raw["outputs"]):
-            tensor.update(fields)
-
-    def variants(raw: Raw, **fields: object) -> None:
-        for variant in raw["variants"]:
-            variant.update(fields)
-
-    def bindings(raw: Raw, **fields: object) -> None:
-        for variant in raw["variants"]:
-            for binding in (*variant["inputs"], *variant["outputs"]):
-                binding.update(fields)
-
-    def expected(raw: Raw, **fields: object) -> None:
-        for golden in raw["goldens"]:
-            for outputs in golden["expected"]:
-                outputs.update(fields)
-
-    def huge(raw: Raw) -> None:
-        tensors(raw, shape=[1, 3, 2**31, 2**31])
-        bindings(raw, shape=[1, 3, 2**31, 2**31])
-
     changes: dict[str, Callable[[Raw], object]] = {
         "schema-is-newer": lambda raw: raw.update(schema=2),
         "schema-is-text": lambda raw: raw.update(schema="one"),
-        "shape-is-negative": lambda raw: tensors(raw, shape=[1, 3, -32, 32]),
-        "shape-is-huge": huge,
-        "shape-is-empty": lambda raw: tensors(raw, shape=[]),
-        "range-is-empty": lambda raw: tensors(raw, range=[]),
-        "range-is-backwards": lambda raw: tensors(raw, range=[1, 0]),
+        "shape-is-negative": lambda raw: _tensors(raw, shape=[1, 3, -32, 32]),
+        "shape-is-huge": _huge,
+        "shape-is-empty": lambda raw: _tensors(raw, shape=[]),
+        "range-is-empty": lambda raw: _tensors(raw, range=[]),
+        "range-is-backwards": lambda raw: _tensors(raw, range=[1, 0]),
         "no-inputs": lambda raw: raw.update(inputs=[]),
         "no-variants": lambda raw: raw.update(variants=[]),
-        "hash-is-of-another": lambda raw: variants(raw, sha256="0" * 64),
+        "hash-is-of-another": lambda raw: _variants(raw, sha256="0" * 64),
         "variant-twice": lambda raw: raw["variants"].append(raw["variants"][0]),
-        "artifact-leaves-the-bundle": lambda raw: variants(raw, file="../../bundle"),
-        "dtype-is-unknown": lambda raw: bindings(raw, dtype="complex64"),
-        "index-is-beyond": lambda raw: bindings(raw, index=9),
+        "artifact-leaves-the-bundle": lambda raw: _variants(raw, file="../../bundle"),
+        "dtype-is-unknown": lambda raw: _bindings(raw, dtype="complex64"),
+        "index-is-beyond": lambda raw: _bindings(raw, index=9),
         "golden-without-hash": lambda raw: raw.update(files=[]),
         "golden-without-input": lambda raw: raw["goldens"][0].update(inputs=[]),
-        "golden-expects-nothing": lambda raw: expected(raw, tensors=[]),
-        "golden-is-passed-by-all": lambda raw: expected(raw, min_psnr_db=-300),
-        "golden-is-no-number": lambda raw: expected(raw, min_psnr_db="NaN"),
+        "golden-expects-nothing": lambda raw: _expected(raw, tensors=[]),
+        "golden-is-passed-by-all": lambda raw: _expected(raw, min_psnr_db=-300),
+        "golden-is-no-number": lambda raw: _expected(raw, min_psnr_db="NaN"),
         "golden-of-another-output": lambda raw: [
             tensor.update(name="other") for outputs in raw["goldens"][0]["expected"] for tensor in outputs["tensors"]
         ],
     }
 
-    def wrong(change: Callable[[Raw], object]) -> Callable[[Path], object]:
-        def damage(root: Path) -> None:
-            raw = json.loads((root / MANIFEST).read_text(encoding="utf-8"))
-            change(raw)
-            (root / MANIFEST).write_text(json.dumps(raw), encoding="utf-8")
-
-        return damage
-
-    return {**{name: wrong(change) for name, change in changes.items()}, "golden-of-another-size": _resize}
+    return {**{name: partial(_changed, change) for name, change in changes.items()}, "golden-of-another-size": _resize}
 
 
 def _resize(root: Path) -> None:

@@ -13,30 +13,43 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from builder.backends.base import Execution, Lowered, Runner, Seen, StoredLayer
-from builder.bundle import Binding, Coverage, TensorSpec, tree_bytes
+from builder.backends.coreml.spec import SPEC as SPEC
 from builder.errors import InputError
-from builder.graph.model import Model
-from builder.precision.layers import Layer, LayerTable
-from builder.precision.plan import Between, ResolvedPlan
-from builder.precision.ranges import Observation
-from builder.precision.scheme import Scheme
 
 if TYPE_CHECKING:
+    from builder.backends.base import Execution, FloatFile, HalfLimits, Lowered, Need, Runner, Seen, StoredLayer
+    from builder.backends.coreml.options import CoreMLOptions, Io
+    from builder.backends.options import Options
+    from builder.bundle import Binding, Coverage, TensorSpec
+    from builder.graph.model import Model
     from builder.graph.tensors import Tensors
-
-Io = Literal["tensors", "images"]
-
-SUFFIX = ".mlpackage"
-DELEGATES: tuple[str, ...] = ("all", "cpu_and_gpu", "cpu_and_ne")
-BETWEEN: tuple[Between, ...] = ("float",)
-NORMS: tuple[str, ...] = ("fp32", "fp16")
-RUNTIME = "coreml"
-PACKAGES: tuple[str, ...] = ("coremltools", "torch", "numpy")
+    from builder.precision.layers import Layer, LayerTable
+    from builder.precision.plan import ResolvedPlan
+    from builder.precision.ranges import Observation
+    from builder.precision.scheme import Scheme
 
 _SMALLEST_COMPRESSED = (
     10  # weights below stay inside the program, where coremltools compresses none (should_use_weight_file)
 )
+
+
+def options_kind() -> type[Options]:
+    """The keys that Core ML alone has in [[variant]]."""
+    from builder.backends.coreml.options import CoreMLOptions
+
+    return CoreMLOptions
+
+
+def float_file() -> FloatFile | None:
+    """Every plan is converted by itself."""
+    return None
+
+
+def half_limits() -> HalfLimits | None:
+    """Layers whose values are too large for fp16 get fp32 before a phone shows a black picture."""
+    from builder.backends.coreml import half_range
+
+    return half_range
 
 
 def warm() -> None:
@@ -90,9 +103,7 @@ def lower(
     delegate: str,
     seen: Seen,
     out: Path,
-    *,
-    io: Io = "tensors",
-    deployment_target: str | None = None,
+    options: CoreMLOptions | None = None,
 ) -> Lowered:
     """Write the .mlpackage. Equal inputs give equal bytes.
 
@@ -100,17 +111,22 @@ def lower(
     system that must load it, `iOS17`; without one the oldest that can. Raises ConversionError, and ConfigError for a system that is
     too old.
     """
+    from builder.backends.base import Lowered
     from builder.backends.coreml.check import check_package
     from builder.backends.coreml.convert import to_mlpackage
+    from builder.backends.coreml.options import CoreMLOptions
 
     _known(delegate)
-    to_mlpackage(model, plan, out, io=io, deployment_target=deployment_target)
-    lowered = Lowered(inputs=_bindings(model.inputs, io), outputs=_bindings(model.outputs, io))
+    asked = options or CoreMLOptions()
+    to_mlpackage(model, plan, out, io=asked.io, deployment_target=asked.deployment_target)
+    lowered = Lowered(inputs=_bindings(model.inputs, asked.io), outputs=_bindings(model.outputs, asked.io))
     check_package(out, lowered.inputs, lowered.outputs, (*model.inputs, *model.outputs))
     return lowered
 
 
 def _bindings(specs: tuple[TensorSpec, ...], io: Io) -> tuple[Binding, ...]:
+    from builder.bundle import Binding
+
     picture: Literal["image", "NCHW"] = "image" if io == "images" else "NCHW"
     return tuple(
         Binding(
@@ -143,6 +159,11 @@ def read_between(path: Path) -> str:
     return "float"
 
 
+def structure_of(path: Path) -> str | None:
+    """What Core ML executes is decided on the phone."""
+    return None
+
+
 def stored_layers(path: Path) -> tuple[StoredLayer, ...]:
     """Every op with weights, as the saved program holds it."""
     from builder.backends.coreml.realise import stored
@@ -157,6 +178,7 @@ def coverage(path: Path, delegate: str) -> Coverage:
     """
     from builder.backends.coreml.neural_engine import predicted_coverage
     from builder.backends.coreml.program import computing_ops, load_program
+    from builder.bundle import Coverage
 
     _known(delegate)
     if delegate == "cpu_and_ne":
@@ -183,6 +205,8 @@ def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]
 
 def execution(delegate: str) -> Execution:
     """Core ML itself on macOS; the interpreter proves the numbers of the saved program, not what Core ML makes of it."""
+    from builder.backends.base import Execution
+
     _known(delegate)
     why = (
         None if sys.platform == "darwin" else "Core ML runs on Apple's systems alone: the saved program was interpreted"
@@ -199,6 +223,11 @@ def runtime_name() -> str:
     return "MIL interpreter of edgebundle (Core ML itself runs on macOS only)"
 
 
+def needs() -> tuple[Need, ...]:
+    """Nothing that could be added: Core ML runs on Apple's systems alone."""
+    return ()
+
+
 def minimum_runtime(path: Path) -> str:
     """The oldest iOS that loads the file, from its specification version."""
     from builder.backends.coreml.program import minimum_ios
@@ -209,10 +238,11 @@ def minimum_runtime(path: Path) -> str:
 def peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> int:
     """The package's bytes plus the largest set of activations alive at once."""
     from builder.backends.coreml.program import largest_live_set, load_program
+    from builder.bundle import tree_bytes
 
     return tree_bytes(path) + largest_live_set(load_program(path))
 
 
 def _known(delegate: str) -> None:
-    if delegate not in DELEGATES:
-        raise InputError(f"Core ML has no delegate {delegate!r} here; use one of: {', '.join(DELEGATES)}.")
+    if delegate not in SPEC.delegate_names:
+        raise InputError(f"Core ML has no delegate {delegate!r} here; use one of: {', '.join(SPEC.delegate_names)}.")

@@ -8,13 +8,14 @@ data are not all pictures there are, and sums on the way to a result may be larg
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.base import Lowered
+from builder.backends.base import Lowered, Reached
 from builder.backends.borders import logical
-from builder.backends.coreml.compute import in_fp16, variance_ops
+from builder.backends.coreml.compute import in_fp16 as in_fp16
+from builder.backends.coreml.compute import variance_ops
 from builder.backends.coreml.interpreter import Interpreter
 from builder.backends.coreml.match import match_layers
 from builder.backends.coreml.norms import match_norms
@@ -31,17 +32,6 @@ if TYPE_CHECKING:
 
 HALF_MAX = 65504.0
 LIMIT = HALF_MAX / 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reached:
-    """The largest magnitudes around a layer: what it reads and gives, and what the ops after it give up to the next layer.
-
-    Of a norm: what its ops read and give, those of its variance left out, which stay in fp32.
-    """
-
-    layer: float
-    after: float
 
 
 class _Watching(Interpreter):

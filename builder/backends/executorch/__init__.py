@@ -8,25 +8,37 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.backends.base import Execution, Lowered, Runner, Seen, StoredLayer
-from builder.bundle import Binding, Coverage
+from builder.backends.executorch.spec import SPEC as SPEC
 from builder.errors import InputError
-from builder.graph.model import Model
-from builder.precision.layers import Layer, LayerTable
-from builder.precision.plan import Between, ResolvedPlan
-from builder.precision.ranges import Observation
-from builder.precision.scheme import Scheme
 
 if TYPE_CHECKING:
+    from builder.backends.base import Execution, FloatFile, HalfLimits, Lowered, Need, Runner, Seen, StoredLayer
     from builder.backends.executorch.ops import WeightedOp
+    from builder.backends.options import Options
+    from builder.bundle import Binding, Coverage
+    from builder.graph.model import Model
     from builder.graph.tensors import Tensors
+    from builder.precision.layers import Layer, LayerTable
+    from builder.precision.plan import ResolvedPlan
+    from builder.precision.ranges import Observation
+    from builder.precision.scheme import Scheme
 
-SUFFIX = ".pte"
-DELEGATES = ("xnnpack",)
-BETWEEN: tuple[Between, ...] = ("float",)
-NORMS: tuple[str, ...] = ("fp32", "fp16")
-RUNTIME = "torch"
-PACKAGES = ("executorch", "torchao", "torch", "flatbuffers", "numpy")
+
+def options_kind() -> type[Options]:
+    """It has no keys of its own in [[variant]]."""
+    from builder.backends.options import Options
+
+    return Options
+
+
+def float_file() -> FloatFile | None:
+    """Every plan is converted by itself."""
+    return None
+
+
+def half_limits() -> HalfLimits | None:
+    """A rewrite looks after it."""
+    return None
 
 
 def warm() -> None:
@@ -64,7 +76,9 @@ def observe(model: Model, samples: Iterable[Tensors]) -> dict[str, Observation]:
     return observe_program(model.program, [spec.name for spec in model.inputs], samples)
 
 
-def lower(model: Model, plan: ResolvedPlan, delegate: str, seen: Seen, out: Path) -> Lowered:
+def lower(
+    model: Model, plan: ResolvedPlan, delegate: str, seen: Seen, out: Path, options: Options | None = None
+) -> Lowered:
     """Write the artifact to `out`. Equal inputs give equal bytes. Raises ConversionError."""
     from builder.backends.executorch.convert import convert
 
@@ -101,8 +115,15 @@ def read_between(path: Path) -> str:
     return "float"
 
 
+def structure_of(path: Path) -> str | None:
+    """Kernels are chosen inside XNNPACK's payload, which holds the values too."""
+    return None
+
+
 def stored_layers(path: Path) -> tuple[StoredLayer, ...]:
     """Every op with weights in order of execution, from the file alone."""
+    from builder.backends.base import StoredLayer
+
     return tuple(
         StoredLayer(
             name=op.name, op=op.kind, scheme=op.scheme, weight_shape=op.weight.shape, weight_bytes=op.weight.bytes
@@ -142,6 +163,8 @@ def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]
 
 def execution(delegate: str) -> Execution:
     """The ExecuTorch runtime of this machine."""
+    from builder.backends.base import Execution
+
     _known(delegate)
     return Execution(runtime=runtime_name(), open=partial(runner, threads=os.cpu_count() or 1))
 
@@ -151,6 +174,11 @@ def runtime_name() -> str:
     from builder.backends.executorch import runtime
 
     return runtime.runtime_name()
+
+
+def needs() -> tuple[Need, ...]:
+    """Nothing beside the packages."""
+    return ()
 
 
 def minimum_runtime(path: Path) -> str:
@@ -185,5 +213,5 @@ def _ops(path: Path) -> tuple[WeightedOp, ...]:
 
 
 def _known(delegate: str) -> None:
-    if delegate not in DELEGATES:
-        raise InputError(f"ExecuTorch has no delegate {delegate!r} here; use one of: {', '.join(DELEGATES)}.")
+    if delegate not in SPEC.delegate_names:
+        raise InputError(f"ExecuTorch has no delegate {delegate!r} here; use one of: {', '.join(SPEC.delegate_names)}.")

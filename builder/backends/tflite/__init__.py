@@ -11,25 +11,41 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.backends.base import Execution, Lowered, Runner, Seen, StoredLayer
-from builder.bundle import Binding, Coverage
+from builder.backends.tflite.delegates import DELEGATES
+from builder.backends.tflite.spec import SPEC as SPEC
 from builder.errors import InputError
-from builder.graph.model import Model
-from builder.precision.layers import Layer, LayerTable
-from builder.precision.plan import Between, ResolvedPlan
-from builder.precision.ranges import Observation
-from builder.precision.scheme import Scheme
 
 if TYPE_CHECKING:
+    from builder.backends.base import Execution, FloatFile, HalfLimits, Lowered, Need, Runner, Seen, StoredLayer
+    from builder.backends.options import Options
+    from builder.backends.tflite.delegates.base import FileDelegate
+    from builder.backends.tflite.options import TfliteOptions
+    from builder.bundle import Binding, Coverage
+    from builder.graph.model import Model
     from builder.graph.tensors import Tensors
+    from builder.precision.layers import Layer, LayerTable
+    from builder.precision.plan import ResolvedPlan
+    from builder.precision.ranges import Observation
+    from builder.precision.scheme import Scheme
 
-SUFFIX = ".tflite"
-DELEGATES = ("xnnpack", "gpu")
-BETWEEN: tuple[Between, ...] = ("float", "static_wi8_ai8")
-NORMS: tuple[str, ...] = ("fp32",)
-PACKAGES = ("litert-torch", "litert-converter", "ai-edge-quantizer", "ai-edge-litert", "flatbuffers", "torch", "numpy")
 
-RUNTIME = "files"
+def options_kind() -> type[Options]:
+    """The keys that TFLite alone has in [[variant]]."""
+    from builder.backends.tflite.options import TfliteOptions
+
+    return TfliteOptions
+
+
+def float_file() -> FloatFile | None:
+    """All plans of a source start from one fp32 file."""
+    from builder.backends.tflite import floats
+
+    return floats
+
+
+def half_limits() -> HalfLimits | None:
+    """The GPU's is looked after by a rewrite."""
+    return None
 
 
 def warm() -> None:
@@ -61,7 +77,14 @@ def observe(model: Model, samples: Iterable[Tensors]) -> dict[str, Observation]:
     return observe_file(float_file, lowered, samples)
 
 
-def lower(model: Model, plan: ResolvedPlan, delegate: str, seen: Seen, out: Path) -> Lowered:
+def lower(
+    model: Model,
+    plan: ResolvedPlan,
+    delegate: str,
+    seen: Seen,
+    out: Path,
+    options: TfliteOptions | None = None,
+) -> Lowered:
     """Write the artifact to `out`. Equal inputs give equal bytes. Raises ConversionError."""
     from builder.backends.tflite.convert import to_float_file
     from builder.backends.tflite.trained import to_trained_file
@@ -71,18 +94,16 @@ def lower(model: Model, plan: ResolvedPlan, delegate: str, seen: Seen, out: Path
         content, lowered = to_trained_file(model)
         out.write_bytes(content)
         return lowered
-    float_file, lowered = to_float_file(model)
+    float_file, lowered = to_float_file(model) if options is None else to_float_file(model, options.route)
     out.write_bytes(realised_for(delegate, float_file, model, plan, seen))
     return lowered
 
 
 def realised_for(delegate: str, float_file: bytes, model: Model, plan: ResolvedPlan, seen: Seen) -> bytes:
     """The fp32 file with the plan, in the form that the delegate takes. Raises ConversionError."""
-    from builder.backends.tflite.gpu.unfuse import unfused
     from builder.backends.tflite.realise import realise
 
-    content = realise(float_file, model, plan, seen)
-    return unfused(content) if delegate == "gpu" else content
+    return _known(delegate).formed(realise(float_file, model, plan, seen))
 
 
 def read_back(path: Path, model: Model) -> dict[str, str]:
@@ -118,6 +139,13 @@ def read_between(path: Path) -> str:
     return schemes.between(read_graph(load_model(path)))
 
 
+def structure_of(path: Path) -> str | None:
+    """Files that differ only in the values of weights and scales share one."""
+    from builder.backends.tflite.structure import structure_sha256
+
+    return structure_sha256(path)
+
+
 def stored_layers(path: Path) -> tuple[StoredLayer, ...]:
     """Every op with weights as it stands in the file, without its source model."""
     from builder.backends.tflite import schemes
@@ -130,29 +158,14 @@ def stored_layers(path: Path) -> tuple[StoredLayer, ...]:
 
 
 def coverage(path: Path, delegate: str) -> Coverage:
-    """What the delegate takes, as the runtime on this machine decides it; the GPU's is predicted where there is no driver for it.
-
-    Raises VerificationError for a file on which the GPU delegate would end the app.
-    """
-    from builder.backends.tflite.gpu.aborts import refuse_what_aborts
-    from builder.backends.tflite.gpu.drivers import find_drivers
-    from builder.backends.tflite.gpu.predict import predicted_coverage
-    from builder.backends.tflite.gpu.run import executed_coverage
-    from builder.backends.tflite.runtime import xnnpack_coverage
-
-    _known(delegate)
-    if delegate != "gpu":
-        return xnnpack_coverage(path)
-    refuse_what_aborts(path)
-    drivers = find_drivers()
-    return executed_coverage(path, drivers[0]) if drivers else predicted_coverage(path)
+    """What the delegate takes, as the runtime on this machine decides it. Raises VerificationError for a file that would end the app."""
+    return _known(delegate).coverage(path)
 
 
 def predicted(path: Path, delegate: str) -> tuple[Coverage, ...]:
-    """The GPU delegate's, for a file that is made for XNNPACK."""
-    from builder.backends.tflite.gpu.predict import predicted_coverage
-
-    return () if delegate == "gpu" else (predicted_coverage(path),)
+    """That of the other delegates whose operator support is published."""
+    others = (other.predicted(path) for name, other in DELEGATES.items() if name != delegate)
+    return tuple(found for found in others if found is not None)
 
 
 def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> Runner:
@@ -163,26 +176,16 @@ def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]
 
 
 def execution(delegate: str) -> Execution:
-    """The GPU accelerator where a driver is there for it; it is a proof in fp16, in which phones compute."""
-    from builder.backends.tflite.gpu.drivers import find_drivers
-    from builder.backends.tflite.gpu.run import GpuRunner
-    from builder.backends.tflite.gpu.run import runtime_name as gpu_name
+    """The delegate itself where this machine can, else LiteRT on the CPU with the reason."""
+    from builder.backends.base import Execution
 
-    _known(delegate)
-    on_cpu = partial(runner, threads=os.cpu_count() or 1)
-    if delegate != "gpu":
-        return Execution(runtime=runtime_name(), open=on_cpu)
-    drivers = find_drivers()
-    if not drivers:
-        why = "no software GPU was there: the CPU gave the pictures, and what the GPU takes is predicted"
-        return Execution(runtime=runtime_name(), open=on_cpu, unproven=why)
-    driver = drivers[0]
-    why_not = None if driver.half else f"{driver} computes in fp32 alone, GPUs of phones in fp16"
-    return Execution(
-        runtime=gpu_name(driver, driver.half),
-        open=partial(GpuRunner, driver=driver, half=driver.half),
-        unproven=why_not,
-    )
+    on_cpu = Execution(runtime=runtime_name(), open=partial(runner, threads=os.cpu_count() or 1))
+    return _known(delegate).execution(on_cpu)
+
+
+def needs() -> tuple[Need, ...]:
+    """What the delegates can use on this machine to be executed."""
+    return tuple(need for delegate in DELEGATES.values() for need in delegate.needs())
 
 
 def runtime_name() -> str:
@@ -208,6 +211,7 @@ def peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding,
     return path.stat().st_size + largest_live_set(read_graph(load_model(path)))
 
 
-def _known(delegate: str) -> None:
+def _known(delegate: str) -> FileDelegate:
     if delegate not in DELEGATES:
         raise InputError(f"TFLite has no delegate {delegate!r} here; use one of: {', '.join(DELEGATES)}.")
+    return DELEGATES[delegate]

@@ -18,18 +18,7 @@ def name_tensors(model: Any, layers: Mapping[str, tuple[Use, ...]], borders: Map
     would otherwise have to give one tensor the settings of two layers. The signature speaks of `borders` too.
     """
     main = model.subgraphs[0]
-    wanted: dict[int, str] = {}  # in order of preference: where two tensors want one name, the first gets it
-    for layer, uses in layers.items():
-        weight = _own_tensor(main, int(main.operators[uses[0].op.index].inputs[WEIGHT]))
-        wanted[weight] = f"{layer}.weight"
-        for number, use in enumerate(uses):
-            op = main.operators[use.op.index]
-            op.inputs[WEIGHT] = weight
-            wanted[int(op.outputs[0])] = use_name(layer, number)
-            place = BIAS[use.op.name]
-            if len(op.inputs) > place and op.inputs[place] >= 0:
-                op.inputs[place] = _own_tensor(main, int(op.inputs[place]))
-                wanted[int(op.inputs[place])] = f"{use_name(layer, number)}.bias"
+    wanted = _own_names(main, layers)
     for index, name in borders.items():
         wanted.setdefault(index, name)
     for op in main.operators:
@@ -46,6 +35,23 @@ def name_tensors(model: Any, layers: Mapping[str, tuple[Use, ...]], borders: Map
     taken = {text(tensor.name) for subgraph in model.subgraphs[1:] for tensor in subgraph.tensors}
     for index, name in names.items():
         main.tensors[index].name = _unique(name, taken)
+
+
+def _own_names(main: Any, layers: Mapping[str, tuple[Use, ...]]) -> dict[int, str]:
+    """The names of the layers' own tensors, in order of preference: where two tensors want one name, the first gets it."""
+    wanted: dict[int, str] = {}
+    for layer, uses in layers.items():
+        weight = _own_tensor(main, int(main.operators[uses[0].op.index].inputs[WEIGHT]))
+        wanted[weight] = f"{layer}.weight"
+        for number, use in enumerate(uses):
+            op = main.operators[use.op.index]
+            op.inputs[WEIGHT] = weight
+            wanted[int(op.outputs[0])] = use_name(layer, number)
+            place = BIAS[use.op.name]
+            if len(op.inputs) > place and op.inputs[place] >= 0:
+                op.inputs[place] = _own_tensor(main, int(op.inputs[place]))
+                wanted[int(op.inputs[place])] = f"{use_name(layer, number)}.bias"
+    return wanted
 
 
 def _own_tensor(main: Any, index: int) -> int:

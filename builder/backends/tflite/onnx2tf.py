@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import sys
+import logging
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from builder.graph.model import Model
 from builder.process import ToolError, run_limited
 from builder.storage.environments import ONNX2TF, python_of
 
+messages = logging.getLogger(__name__)
 SCRIPT = Path(__file__).parent / "onnx2tf_inside.py"
 LIMIT_S = 1800.0
 MEMORY_BYTES = 8_000_000_000
@@ -25,7 +26,7 @@ OPSET = 18  # what torch writes without converting, and onnx2tf knows
 
 def convert(model: Model) -> bytes:
     """The file's bytes with pictures in NHWC; it has no signature. Raises ConversionError, and MissingToolError without its environment."""
-    python = python_of(ONNX2TF, lambda text: print(f"edgebundle: {text}", file=sys.stderr, flush=True))
+    python = python_of(ONNX2TF, messages.warning)  # in the worker's log
     with tempfile.TemporaryDirectory(prefix="edgebundle-onnx2tf-") as name:
         folder = Path(name)
         _export(model, folder / "model.onnx")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 BOUND = ARITHMETIC
+NEEDED_BY = ("xnnpack", "gpu")
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:

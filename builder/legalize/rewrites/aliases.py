@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 BOUND = MOVES_DATA
+NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
 # Other names that numpy knows, and so Keras writes; their overloads are the same.
 _NAMES = {
     "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div", "negative": "neg", "absolute": "abs", "clip": "clamp",

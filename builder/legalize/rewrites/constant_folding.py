@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
 BOUND = MOVES_DATA
+NEEDED_BY = ("xnnpack", "gpu")
 ROUNDS = True  # what is stored was computed in float32 before as well
 # A result larger than this, and than what it is made of, would cost more in the file than its computation on the device.
 LARGEST_BYTES = 4 << 20

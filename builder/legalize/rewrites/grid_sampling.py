@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 BOUND = ARITHMETIC
+NEEDED_BY = ("litert",)
 _LINEAR, _NEAREST = 0, 1  # torch's numbers of interpolations; 2 is cubic
 _ZEROS, _BORDER, _REFLECTION = 0, 1, 2  # and of what lies outside
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # In float64 both are the same; in float32 it moves an output by what the network's own halves round.
 BOUND = MOVES_DATA
+NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:

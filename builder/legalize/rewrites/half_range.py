@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
 BOUND = ARITHMETIC
+NEEDED_BY = ("half",)
 HALF_MAX = 65504.0
 LIMIT = HALF_MAX / 2  # half of the range is kept free: samples are not all pictures there are
 LEAST_EPS = 2.0**-24  # the smallest number of fp16 above 0

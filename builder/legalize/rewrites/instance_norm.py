@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 BOUND = ARITHMETIC
+NEEDED_BY = ("xnnpack", "gpu")
+CURES = {"_native_batch_norm_legit": ("instance_norm", "leave 'instance_norm' on in [legalize]")}
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:

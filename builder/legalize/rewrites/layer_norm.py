@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 BOUND = ARITHMETIC
+NEEDED_BY = ("xnnpack",)
+CURES = {"native_layer_norm": ("layer_norm", "leave 'layer_norm' on in [legalize]")}
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 BOUND = ARITHMETIC
+NEEDED_BY = ("litert",)
 _MOST = 3  # axes that the converter takes
 
 

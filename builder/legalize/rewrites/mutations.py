@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
 BOUND = MOVES_DATA
+NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
 _FRESH = ("aten.lift_fresh_copy.default", "aten.detach_.default")
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
 BOUND = MOVES_DATA
+NEEDED_BY = ("xnnpack", "gpu")
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:

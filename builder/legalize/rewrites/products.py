@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
 BOUND = ARITHMETIC
+NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
 _PRODUCTS = ("aten.matmul.default", "aten.mm.default", "aten.bmm.default", "aten.addmm.default")
 
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 BOUND = MOVES_DATA
+NEEDED_BY = ("xnnpack",)
+_LEAVE_ON = "reflection padding: leave 'reflection_padding' on in [legalize]"
+CURES = {"index": ("pad", _LEAVE_ON), "mirror_pad": ("pad", _LEAVE_ON)}
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
 BOUND = MOVES_DATA
+NEEDED_BY = ("xnnpack/edge",)
 _ARITHMETIC = ("aten.add.Tensor", "aten.sub.Tensor", "aten.mul.Tensor", "aten.div.Tensor")
 _BROADCASTING = (*_ARITHMETIC, "aten.maximum.default", "aten.minimum.default", "aten.where.self")
 _EXPANSIONS = ("aten.expand.default", "aten.expand_as.default")

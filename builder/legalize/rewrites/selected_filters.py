@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
 BOUND = ARITHMETIC
+NEEDED_BY = ("xnnpack", "gpu")
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:

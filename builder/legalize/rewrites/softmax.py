@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 BOUND = MOVES_DATA
+NEEDED_BY = ("xnnpack/edge",)
 _ROWS = 3  # axes of what it is computed on
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 BOUND = MOVES_DATA
+NEEDED_BY = ("xnnpack/edge",)
+CURES = {"split_with_sizes_copy": ("split", "leave 'splits' on in [legalize]")}
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 BOUND = ARITHMETIC
+NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:

@@ -30,8 +30,8 @@ def load(path: Path, config: Config) -> Loaded:
     """Raises SourceError, UnsupportedOperation naming the layer, and MissingToolError where Keras is not installed."""
     import torch
 
+    from builder.quality.parity import Original, random_sample, torch_run
     from builder.quality.parity import gate as gate_outputs
-    from builder.quality.parity import random_sample, torch_run
     from builder.sources.keras.rebuild import TO_NCHW, TO_NHWC, rebuild
 
     facts = inspect(path)
@@ -66,10 +66,8 @@ def load(path: Path, config: Config) -> Loaded:
             return {spec.name: y.detach().numpy() for spec, y in zip(outputs, values, strict=True)}
 
         where = f"{path.name} (run as they are: {', '.join(islands)})" if islands else path.name
-        runtime = f"Keras {keras.__version__} (torch)"
-        return gate_outputs(
-            reference, torch_run(program.module(), specs, outputs), samples, outputs, runtime=runtime, where=where
-        )
+        original = Original(run=reference, runtime=f"Keras {keras.__version__} (torch)")
+        return gate_outputs(original, torch_run(program.module(), specs, outputs), samples, outputs, where=where)
 
     return Loaded(program=program, gate=gate)
 

@@ -7,6 +7,8 @@ a gate that compares the result with ONNX Runtime running the file as it is.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +18,14 @@ from builder.project.config import Config
 from builder.sources.loaded import Loaded
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
     from torch.export import ExportedProgram
 
     from builder.graph.tensors import Tensors
     from builder.quality.parity import Run
+    from builder.sources.network import Imported
+    from builder.sources.onnx.bound import BoundInput, BoundOutput
+    from builder.sources.onnx.runtime import Reference
 
 QUANTIZED_LEAST_DB = 20.0  # what 8 bits leave of agreement in the worst networks seen; wrong ones are below
 
@@ -60,35 +66,51 @@ def load(path: Path, config: Config) -> Loaded:
             f"torch.export cannot capture the import of {path}: {reason_of(error)}; please report the model."
         ) from error
 
-    def gate(
-        program: ExportedProgram, samples: Iterable[Tensors], output_specs: tuple[TensorSpec, ...]
-    ) -> SourceAgreement:
-        from builder.quality.parity import agree, torch_run
-        from builder.quality.parity import gate as gate_outputs
-        from builder.sources.onnx.gate import gate_steps
-        from builder.sources.onnx.runtime import jittered, runtime_name
+    file = _File(
+        path=path, inputs=inputs, outputs=outputs, specs=specs, small=small, imported=imported, original=reference
+    )
+    return Loaded(program=program, gate=partial(_agreement, file))
 
-        input_specs = tuple(specs)
-        runs = torch_run(program.module(), input_specs, output_specs)
-        if not imported.quantized:
-            return gate_outputs(reference, runs, samples, output_specs, runtime=runtime_name(), where=path.name)
-        samples = list(samples)
-        feed = {v.name: samples[0][b.name] for v, b in zip(small.graph.input, inputs, strict=False)}
-        gate_steps(small, imported, feed)
-        rounding = torch_run(imported.module(), input_specs, output_specs)
-        fused = Reference(path, inputs, outputs, optimized=True)  # its integer kernels round otherwise
-        fused.nhwc = reference.nhwc
-        names = [b.name for b in inputs], [b.name for b in outputs]
-        again: tuple[Run, ...] = (fused, *(jittered(small, *names, seed) for seed in range(3)))
-        agreement = gate_outputs(
-            reference, rounding, samples, output_specs, runtime=runtime_name(), where=path.name, again=again
+
+@dataclass(frozen=True, kw_only=True)
+class _File:
+    """A file that was read: its inputs and outputs as builder.toml names them, simplified, imported, and as ONNX Runtime runs it."""
+
+    path: Path
+    inputs: tuple[BoundInput, ...]
+    outputs: tuple[BoundOutput, ...]
+    specs: tuple[TensorSpec, ...]
+    small: ModelProto
+    imported: Imported
+    original: Reference
+
+
+def _agreement(
+    file: _File, program: ExportedProgram, samples: Iterable[Tensors], outputs: tuple[TensorSpec, ...]
+) -> SourceAgreement:
+    """Of the import with ONNX Runtime; a quantized file is compared with its roundings, and without them too. Raises SourceError."""
+    from builder.quality.parity import Original, agree, gate, torch_run
+    from builder.sources.onnx.gate import gate_steps
+    from builder.sources.onnx.runtime import Reference, jittered, runtime_name
+
+    small, original, where = file.small, file.original, file.path.name
+    runs = torch_run(program.module(), file.specs, outputs)
+    if not file.imported.quantized:
+        return gate(Original(run=original, runtime=runtime_name()), runs, samples, outputs, where=where)
+    samples = list(samples)
+    feed = {v.name: samples[0][b.name] for v, b in zip(small.graph.input, file.inputs, strict=False)}
+    gate_steps(small, file.imported, feed)
+    rounding = torch_run(file.imported.module(), file.specs, outputs)
+    fused = Reference(file.path, file.inputs, file.outputs, optimized=True)  # its integer kernels round otherwise
+    fused.nhwc = original.nhwc
+    names = [b.name for b in file.inputs], [b.name for b in file.outputs]
+    again: tuple[Run, ...] = (fused, *(jittered(small, *names, seed) for seed in range(3)))
+    noisy = Original(run=original, runtime=runtime_name(), again=again)
+    agreement = gate(noisy, rounding, samples, outputs, where=where)
+    floats = min(agree(runs(s), original(s), outputs) for s in samples)
+    if floats < QUANTIZED_LEAST_DB:
+        raise SourceError(
+            f"without its activations' quantization the model {where} agrees with itself to {floats:.1f} dB only; "
+            "bring the float model that it was quantized from."
         )
-        floats = min(agree(runs(s), reference(s), output_specs) for s in samples)
-        if floats < QUANTIZED_LEAST_DB:
-            raise SourceError(
-                f"without its activations' quantization the model {path.name} agrees with itself to {floats:.1f} dB only; "
-                "bring the float model that it was quantized from."
-            )
-        return agreement
-
-    return Loaded(program=program, gate=gate)
+    return agreement

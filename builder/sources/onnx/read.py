@@ -236,6 +236,21 @@ def sort_nodes(graph: GraphProto, path: Path) -> None:
     """Bring the nodes into an order of execution. Raises SourceError for cycles, and for values without or with two sources."""
     known = {value.name for value in graph.input} | {t.name for t in graph.initializer} | {""}
     known |= {sparse.values.name for sparse in graph.sparse_initializer}
+    _refuse_names(graph, path)
+    made = _givers(graph, known, path)
+    ordered = _in_order(graph, known, made, path)
+    for value in graph.output:
+        if value.name not in known:
+            raise SourceError(f"the output {value.name!r} of the model {path} is given by no node; export it again.")
+    copies = [type(node)() for node in ordered]
+    for copy, node in zip(copies, ordered, strict=True):
+        copy.CopyFrom(node)
+    del graph.node[:]
+    graph.node.extend(copies)
+
+
+def _refuse_names(graph: GraphProto, path: Path) -> None:
+    """Raises SourceError for an input or output without a name, and for two of one name."""
     if "" in [value.name for value in (*graph.input, *graph.output)]:
         raise SourceError(f"an input or output of the model {path} has no name; export it again.")
     for names, what in (
@@ -244,12 +259,21 @@ def sort_nodes(graph: GraphProto, path: Path) -> None:
     ):
         if twice := next((n for n in names if names.count(n) > 1), None):
             raise SourceError(f"two {what} of the model {path} are named {twice!r}; export it again.")
+
+
+def _givers(graph: GraphProto, known: set[str], path: Path) -> dict[str, int]:
+    """The number of the node that gives each value. Raises SourceError where two do."""
     made: dict[str, int] = {}
     for number, node in enumerate(graph.node):
         for output in node.output:
             if output and (output in made or output in known):
                 raise SourceError(f"two nodes of the model {path} give {output!r}; export it again.")
             made[output] = number
+    return made
+
+
+def _in_order(graph: GraphProto, known: set[str], made: dict[str, int], path: Path) -> list[NodeProto]:
+    """The nodes in an order of execution; `known` has what they give in the end. Raises SourceError for cycles."""
     waiting = list(graph.node)
     ordered: list[NodeProto] = []
     while waiting:
@@ -264,14 +288,7 @@ def sort_nodes(graph: GraphProto, path: Path) -> None:
             _refuse_unordered(later, made, known, path)
         ordered += ready
         waiting = later
-    for value in graph.output:
-        if value.name not in known:
-            raise SourceError(f"the output {value.name!r} of the model {path} is given by no node; export it again.")
-    copies = [type(node)() for node in ordered]
-    for copy, node in zip(copies, ordered, strict=True):
-        copy.CopyFrom(node)
-    del graph.node[:]
-    graph.node.extend(copies)
+    return ordered
 
 
 def _captured(node: NodeProto) -> set[str]:

@@ -6,7 +6,7 @@ The gate compares the result with TensorFlow's own outputs, computed in that env
 from __future__ import annotations
 
 import json
-import sys
+import logging
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from builder.graph.tensors import Tensors
 
+messages = logging.getLogger(__name__)
 SCRIPT = Path(__file__).parent / "inside.py"
 LIMIT_S = 900.0
 MEMORY_BYTES = 8_000_000_000
@@ -33,12 +34,12 @@ MEMORY_BYTES = 8_000_000_000
 
 def load(path: Path, config: Config) -> Loaded:
     """Raises SourceError, UnsupportedOperation, and MissingToolError when the environment cannot be made."""
+    from builder.quality.parity import Original, torch_run
     from builder.quality.parity import gate as gate_outputs
-    from builder.quality.parity import torch_run
     from builder.sources import onnx
 
     check(path)
-    python = python_of(TENSORFLOW if path.is_dir() else TENSORFLOW_KERAS2, announce)
+    python = python_of(TENSORFLOW if path.is_dir() else TENSORFLOW_KERAS2, messages.warning)
     request = json.dumps(
         {"inputs": [[t.name, t.shape, t.dtype] for t in config.input], "outputs": [t.name for t in config.output]}
     )
@@ -61,7 +62,8 @@ def load(path: Path, config: Config) -> Loaded:
             return run_model(python, path, request, [sample], outputs)[1][0]
 
         imported = torch_run(program.module(), specs, outputs)
-        return gate_outputs(reference, imported, kept, outputs, runtime=f"TensorFlow {version}", where=path.name)
+        original = Original(run=reference, runtime=f"TensorFlow {version}")
+        return gate_outputs(original, imported, kept, outputs, where=path.name)
 
     return Loaded(program=loaded.program, gate=gate)
 
@@ -108,10 +110,6 @@ def inside(python: Path, mode: str, path: Path, folder: Path, request: str) -> d
     if "error" in answer:
         raise SourceError(f"{answer['error']}; correct builder.toml.")
     return answer
-
-
-def announce(text: str) -> None:
-    print(f"edgebundle: {text}", file=sys.stderr, flush=True)
 
 
 def check(path: Path) -> None:

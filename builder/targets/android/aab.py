@@ -15,6 +15,7 @@ from builder.targets.android.apk import bundle_entries, code_entries, link, noti
 from builder.targets.android.apkzip import Entry
 from builder.targets.android.catalogue import Catalogue
 from builder.targets.android.host import HostApp, aapt2, compiler, maven
+from builder.targets.android.host.flavours import FLAVOURS
 from builder.targets.android.host.maven import Wanted
 from builder.targets.android.signing import jarsign, keys
 from builder.targets.base import PackageRequest
@@ -24,7 +25,12 @@ PACK = "models"
 LIMIT_S = 300.0
 MAIN = "com.android.tools.build.bundletool.BundleToolMain"
 # Models are mapped from the APKs that a store makes, and libraries loaded from them, so neither may be compressed there.
-CONFIG = '{"compression": {"uncompressedGlob": ["assets/**.tflite", "assets/**.pte"]}, "optimizations": {"uncompressNativeLibraries": {"enabled": true, "alignment": "PAGE_ALIGNMENT_16K"}}}'
+_MODELS = ", ".join(f'"assets/**{artifact}"' for artifact in dict.fromkeys(f.artifact for f in FLAVOURS.values()))
+CONFIG = (
+    '{"compression": {"uncompressedGlob": ['
+    + _MODELS
+    + ']}, "optimizations": {"uncompressNativeLibraries": {"enabled": true, "alignment": "PAGE_ALIGNMENT_16K"}}}'
+)
 PACK_MANIFEST = """<?xml version="1.0" encoding="utf-8"?>
 <manifest xmlns:android="http://schemas.android.com/apk/res/android" xmlns:dist="http://schemas.android.com/apk/distribution" package="{id}" split="{pack}">
     <dist:module dist:type="asset-pack">

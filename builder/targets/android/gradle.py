@@ -53,7 +53,7 @@ def build(request: PackageRequest, flavour: Flavour, project: Path, out: Path, n
     tools.require("java")
     wanted = [kind for kind in request.formats if kind in TASKS]
     argv: list[str | Path] = [project / "gradlew", "--console=plain", "-p", project]
-    argv += [TASKS[kind].format(flavour.backend.capitalize()) for kind in wanted]
+    argv += [TASKS[kind].format(flavour.sources.capitalize()) for kind in wanted]
     if wanted:
         tools.run_tool(argv, what="build the Android project by Gradle", timeout_s=LIMIT_S)
     files = [out / f"{name}.{kind}" for kind in wanted]

@@ -7,6 +7,8 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from builder.targets.android import runtimes
+
 # Libraries whose archives carry no licence text, by the start of their file's name: what their poms in Maven say.
 NAMED = {
     "kotlin-stdlib": "Apache-2.0",
@@ -14,7 +16,7 @@ NAMED = {
     "annotations-": "Apache-2.0",  # org.jetbrains:annotations
     "fbjni": "Apache-2.0",
     "nativeloader": "Apache-2.0",
-    "executorch": "BSD-3-Clause",
+    runtimes.EXECUTORCH: "BSD-3-Clause",
     "tensorflow-lite": "Apache-2.0",
     "litert": "Apache-2.0",
 }

@@ -31,7 +31,7 @@ def write_project(request: PackageRequest, bundle: Bundle, sources: Path, out: P
         "appLabel": app_label(request.bundle.manifest.model.name),
         "versionName": request.version_name,
         "versionCode": str(request.version_code),
-        "runtime": flavour_of(request.options.runtime).backend,
+        "runtime": flavour_of(request.options.runtime).sources,
         "gpu": str(any(v.delegate == "gpu" for v in bundle.manifest.variants)).lower(),
         "vulkan": str(any(v.delegate == "vulkan" for v in bundle.manifest.variants)).lower(),
     }

@@ -1,6 +1,6 @@
 """The models of a bundle, looked into before they are packed: an app that is installed shows none of this.
 
-In a process of its own, which keeps coremltools and its chatter out of the builder's, and once for each content.
+In a process of its own, which keeps a converter and its chatter out of the builder's, and once for each content.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 
 from builder import backends, process
+from builder.backends import backend_of
+from builder.backends.spec import BackendSpec
 from builder.bundle import MANIFEST, Bundle, Manifest
 from builder.errors import MissingToolError, VerificationError, reason_of
 from builder.storage.cache import code_sha256, content_key, publishing, versions, whole
@@ -19,39 +21,45 @@ CHECK_S = 600.0
 
 
 def check_models(bundle: Bundle) -> None:
-    """Every Core ML file of the bundle: files, program, ops of its system, borders as the manifest says.
+    """Every file of the bundle that its backend can look into: files, program, ops of its system, borders as the manifest says.
 
-    Raises VerificationError, and MissingToolError where coremltools is not installed.
+    Raises VerificationError, and MissingToolError where the backend is not installed.
     """
-    if all(variant.backend != "coreml" for variant in bundle.manifest.variants):
-        return
-    if versions(("coremltools",))["coremltools"] == "missing":
+    for name in dict.fromkeys(variant.backend for variant in bundle.manifest.variants):
+        spec = backend_of(name, variant=bundle.manifest.model.name).SPEC
+        if spec.checker:
+            _check(bundle, spec)
+
+
+def _check(bundle: Bundle, spec: BackendSpec) -> None:
+    tool = spec.packages[0]
+    if versions((tool,))[tool] == "missing":
         raise MissingToolError(
-            "Core ML files are checked before they are packed, which needs coremltools: pip install 'edgebundle[coreml]'."
+            f"{spec.title} files are checked before they are packed, which needs {tool}: pip install 'edgebundle[{spec.name}]'."
         )
-    key = _key(bundle.manifest)
+    key = _key(bundle.manifest, spec)
     if whole("checked", key) is not None:
         return
     with tempfile.TemporaryDirectory(prefix="edgebundle-check-") as folder:
         report = Path(folder) / "failure.json"
-        argv: list[str | Path] = [sys.executable, "-m", "builder.backends.coreml.check", bundle.root / MANIFEST, report]
+        argv: list[str | Path] = [sys.executable, "-m", spec.checker, bundle.root / MANIFEST, report]
         try:
             done = process.run(argv, timeout_s=CHECK_S, check=False)
         except process.ToolError as error:
             raise VerificationError(
-                f"the Core ML files cannot be checked: {error}; free memory and try again."
+                f"the {spec.title} files cannot be checked: {error}; free memory and try again."
             ) from error
         if report.is_file():
             raise VerificationError(json.loads(report.read_text(encoding="utf-8"))["message"])
         if done.returncode:
             raise VerificationError(
-                f"the Core ML files cannot be checked ({reason_of(done.stderr)}); convert them again."
+                f"the {spec.title} files cannot be checked ({reason_of(done.stderr)}); convert them again."
             )
     with publishing("checked", key):
         pass
 
 
-def _key(manifest: Manifest) -> str:
+def _key(manifest: Manifest, spec: BackendSpec) -> str:
     """Of all that decides the outcome: the files, what the manifest says of their borders, and the code that looks."""
     return content_key(
         {
@@ -60,7 +68,7 @@ def _key(manifest: Manifest) -> str:
                 for v in manifest.variants
             ],
             "tensors": [spec.model_dump(mode="json") for spec in (*manifest.inputs, *manifest.outputs)],
-            "code": code_sha256(Path(backends.__file__).parent / "coreml"),
-            "versions": versions(("coremltools",)),
+            "code": code_sha256(Path(backends.__file__).parent / spec.name),
+            "versions": versions(spec.packages[:1]),
         }
     )

@@ -6,23 +6,84 @@ renames them nor generates classes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from builder.targets.base import PackageRequest
 from builder.targets.ios.pbxproj import Objects, Value, identifier, project_text
+from builder.targets.ios.swift_package import OPT_IN
 
 NAME = (
     "Edgebundle"  # of project, target, scheme and product: fixed, so that no name of a model meets a shell or a linker
 )
 SOURCES = "App"
 SDK = "packages/edgebundle"  # the last word is the name that Swift knows a local package by
-EXECUTORCH = "packages/executorch"
+EXECUTORCH = f"packages/{OPT_IN}"
 _XCODE = "1600"
 _PHASE: dict[str, Value] = {"buildActionMask": "2147483647", "runOnlyForDeploymentPostprocessing": "0"}
 TARGET_ID = identifier("PBXNativeTarget", NAME)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Files:
+    """Ids of what the navigator shows."""
+
+    product: str
+    sources: str
+    folders: list[str]
+    products: str
+    main: str
+
+
 def project_objects(request: PackageRequest, folders: tuple[str, ...]) -> str:
     """`project.pbxproj` for an app whose resources are these folders beside the project."""
     objects = Objects()
+    files = _files(objects, folders)
+    wanted = {SDK: NAME} | ({EXECUTORCH: f"{NAME}ExecuTorch"} if request.executorch else {})  # package -> its library
+    packages = [objects.add("XCLocalSwiftPackageReference", path, relativePath=path) for path in wanted]
+    libraries = {
+        name: objects.add("XCSwiftPackageProductDependency", name, productName=name) for name in wanted.values()
+    }
+    target = objects.add(
+        "PBXNativeTarget",
+        NAME,
+        buildConfigurationList=_configurations(objects, "target", _target_settings(request), {}, {}),
+        buildPhases=_phases(objects, libraries, dict(zip(folders, files.folders, strict=True))),
+        buildRules=[],
+        dependencies=[],
+        fileSystemSynchronizedGroups=[files.sources],
+        name=NAME,
+        packageProductDependencies=[*libraries.values()],
+        productName=NAME,
+        productReference=files.product,
+        productType="com.apple.product-type.application",
+    )
+    root = objects.add(
+        "PBXProject",
+        NAME,
+        attributes={
+            "BuildIndependentTargetsInParallel": "1",
+            "LastSwiftUpdateCheck": _XCODE,
+            "LastUpgradeCheck": _XCODE,
+            "TargetAttributes": {target: {"CreatedOnToolsVersion": "16.0"}},
+        },
+        buildConfigurationList=_configurations(objects, "project", _project_settings(request), _DEBUG, _RELEASE),
+        developmentRegion="en",
+        hasScannedForEncodings="0",
+        knownRegions=["en", "zh-Hans", "Base"],
+        mainGroup=files.main,
+        minimizedProjectReferenceProxies="1",
+        packageReferences=[*packages],
+        preferredProjectObjectVersion="77",
+        productRefGroup=files.products,
+        projectDirPath="",
+        projectRoot="",
+        targets=[target],
+    )
+    return project_text(objects, root)
+
+
+def _files(objects: Objects, folders: tuple[str, ...]) -> _Files:
     product = objects.add(
         "PBXFileReference",
         "product",
@@ -42,60 +103,20 @@ def project_objects(request: PackageRequest, folders: tuple[str, ...]) -> str:
     ]
     products = objects.add("PBXGroup", "Products", children=[product], name="Products", sourceTree="<group>")
     main = objects.add("PBXGroup", "main", children=[sources, *folder_ids, *plists, products], sourceTree="<group>")
-    # package -> its library
-    wanted = {SDK: NAME} | ({EXECUTORCH: f"{NAME}ExecuTorch"} if request.executorch else {})
-    packages = [objects.add("XCLocalSwiftPackageReference", path, relativePath=path) for path in wanted]
-    libraries = [objects.add("XCSwiftPackageProductDependency", name, productName=name) for name in wanted.values()]
+    return _Files(product=product, sources=sources, folders=folder_ids, products=products, main=main)
+
+
+def _phases(objects: Objects, libraries: Mapping[str, str], folders: Mapping[str, str]) -> list[Value]:
+    """Compile nothing by name, link these libraries, copy these folders; both by name, with their ids."""
     linked = [
-        objects.add("PBXBuildFile", f"{name} in Frameworks", productRef=library)
-        for name, library in zip(wanted.values(), libraries, strict=True)
+        objects.add("PBXBuildFile", f"{name} in Frameworks", productRef=library) for name, library in libraries.items()
     ]
-    copied = [
-        objects.add("PBXBuildFile", f"{folder} in Resources", fileRef=key)
-        for folder, key in zip(folders, folder_ids, strict=True)
-    ]
-    phases: list[Value] = [
+    copied = [objects.add("PBXBuildFile", f"{folder} in Resources", fileRef=key) for folder, key in folders.items()]
+    return [
         objects.add("PBXSourcesBuildPhase", NAME, files=[], **_PHASE),
         objects.add("PBXFrameworksBuildPhase", NAME, files=[*linked], **_PHASE),
         objects.add("PBXResourcesBuildPhase", NAME, files=[*copied], **_PHASE),
     ]
-    target = objects.add(
-        "PBXNativeTarget",
-        NAME,
-        buildConfigurationList=_configurations(objects, "target", _target_settings(request), {}, {}),
-        buildPhases=phases,
-        buildRules=[],
-        dependencies=[],
-        fileSystemSynchronizedGroups=[sources],
-        name=NAME,
-        packageProductDependencies=[*libraries],
-        productName=NAME,
-        productReference=product,
-        productType="com.apple.product-type.application",
-    )
-    root = objects.add(
-        "PBXProject",
-        NAME,
-        attributes={
-            "BuildIndependentTargetsInParallel": "1",
-            "LastSwiftUpdateCheck": _XCODE,
-            "LastUpgradeCheck": _XCODE,
-            "TargetAttributes": {target: {"CreatedOnToolsVersion": "16.0"}},
-        },
-        buildConfigurationList=_configurations(objects, "project", _project_settings(request), _DEBUG, _RELEASE),
-        developmentRegion="en",
-        hasScannedForEncodings="0",
-        knownRegions=["en", "zh-Hans", "Base"],
-        mainGroup=main,
-        minimizedProjectReferenceProxies="1",
-        packageReferences=[*packages],
-        preferredProjectObjectVersion="77",
-        productRefGroup=products,
-        projectDirPath="",
-        projectRoot="",
-        targets=[target],
-    )
-    return project_text(objects, root)
 
 
 _DEBUG: dict[str, Value] = {

@@ -11,7 +11,7 @@ from builder.targets.base import PackageRequest
 from builder.targets.ios import xcode
 from builder.targets.ios.objects import EXECUTORCH, NAME, SDK, SOURCES, project_objects
 from builder.targets.ios.scheme import WORKSPACE, scheme_text
-from builder.targets.ios.swift_package import copy_bundle, copy_executorch, copy_sdk
+from builder.targets.ios.swift_package import OPT_IN, copy_bundle, copy_executorch, copy_sdk
 
 BUILT = frozenset({".build", "build", "DerivedData", "xcuserdata", ".swiftpm"})  # what Swift and Xcode leave behind
 COMPILED_FOLDER = f"{BUNDLE_FOLDER}-compiled"  # as BundleLocation.swift names it
@@ -37,7 +37,7 @@ def write_project(request: PackageRequest, bundle: Bundle, sources: Path, out: P
     shutil.copytree(sources / "app" / "App", out / SOURCES, ignore=shutil.ignore_patterns(*BUILT))
     copy_sdk(sources / "edgebundle", out / SDK, request.deployment_target, resources=False)
     if request.executorch:
-        copy_executorch(sources / "executorch", out / EXECUTORCH)
+        copy_executorch(sources / OPT_IN, out / EXECUTORCH)
     copy_bundle(bundle, out / BUNDLE_FOLDER)
     folders: tuple[str, ...] = (BUNDLE_FOLDER,)
     if xcode.compiles():

@@ -1,12 +1,16 @@
-"""What [package.ios] may say: refused here with the line to change, before Xcode refuses it with a page of its own."""
+"""What [package.ios] says; refused here with the line to change, before Xcode refuses it with a page of its own."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+from pydantic import Field
 
 from builder.bundle import Bundle
 from builder.errors import ConfigError
-from builder.targets.base import PackageRequest
+from builder.targets.base import PackageRequest, sample_identifier
+from builder.toml_file import Section
 
 # CFBundleIdentifier: letters, digits, '-' and '.' only; developer.apple.com/documentation/bundleresources/information-property-list
 IDENTIFIER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+")
@@ -15,6 +19,42 @@ VERSION = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,2}")  # CFBundleShortVersionString
 TARGET = re.compile(r"(\d{1,2})\.(\d{1,2})")
 OLDEST = (16, 0)  # MLModel.compileModel(at:) as the SDK calls it
 EXECUTORCH = 17  # its Swift package's oldest system
+
+
+class IosSection(Section):
+    """`team`: the Apple team that signs (an empty one is chosen in Xcode). `app`: an .app or .ipa built before, which the formats
+    `app` and `ipa` take where there is no Xcode. `executorch`: carry the bundle's ExecuTorch variants too, and in the project the
+    runtime for them (from iOS 17 on)."""
+
+    bundle_identifier: str
+    """The bundle identifier, for example `org.example.tinystyle`."""
+    version: str = "1.0"
+    """The version that users see."""
+    build: int = Field(default=1, ge=1, le=2_100_000_000)
+    """The build number."""
+    deployment_target: str = "16.0"
+    """The oldest iOS that the app runs on."""
+    team: str = Field(default="", pattern=r"^([A-Z0-9]{10})?$")
+    """The ten characters of your Apple team; leave it empty to choose in Xcode."""
+    app: str | None = None
+    """An `.app` or `.ipa` that you built before, for the formats `app` and `ipa` on a machine without Xcode."""
+    executorch: bool = False
+    """Carry the ExecuTorch variants too, with their runtime (iOS 17 or later)."""
+
+
+def requested(bundle: Bundle, section: IosSection | None, folder: Path | None) -> PackageRequest:
+    """The request that the section makes, or an identifier made of the model's name."""
+    app = section or IosSection(bundle_identifier=sample_identifier(bundle))
+    return PackageRequest(
+        bundle=bundle,
+        application_id=app.bundle_identifier,
+        version_name=app.version,
+        version_code=app.build,
+        deployment_target=app.deployment_target,
+        executorch=app.executorch,
+        team=app.team,
+        app=folder / app.app if folder is not None and app.app else None,
+    )
 
 
 def check_names(identifier: str, version: str, deployment_target: str, *, executorch: bool) -> tuple[int, int]:

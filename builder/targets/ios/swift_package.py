@@ -8,6 +8,7 @@ from pathlib import Path
 from builder.bundle import BUNDLE_FOLDER, Bundle, tree_files
 
 TARGETS = ("EdgebundleCore", "Edgebundle")
+OPT_IN = "executorch"  # the folder of the package that an app adds for the other runtime
 
 MANIFEST = """// swift-tools-version: 6.0
 // Made by edgebundle. Add this directory to an app (File > Add Package Dependencies > Add Local), then:
@@ -42,7 +43,7 @@ def write_package(bundle: Bundle, sources: Path, out: Path, deployment_target: s
     copy_sdk(sources / "edgebundle", out / "edgebundle", deployment_target, resources=True)
     copy_bundle(bundle, out / "edgebundle" / "Sources" / "Edgebundle" / "Resources" / BUNDLE_FOLDER)
     write_notices(bundle, sources / "edgebundle" / "LICENSE", out / "edgebundle")
-    copy_executorch(sources / "executorch", out / "executorch")
+    copy_executorch(sources / OPT_IN, out / OPT_IN)
 
 
 def copy_sdk(sources: Path, out: Path, deployment_target: str, *, resources: bool) -> None:

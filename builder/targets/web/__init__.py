@@ -2,41 +2,55 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from builder.bundle import file_sha256, tree_files
-from builder.errors import ConfigError
-from builder.storage import cache
-from builder.suggest import did_you_mean
-from builder.targets.base import Finding, Need, PackageRequest, PackageResult, judged
-from builder.targets.mobile import mobile_root
-from builder.targets.subset import subset
-from builder.targets.web import node
-from builder.targets.web.audit import audit_site
-from builder.targets.web.scripts import SOURCES, built_scripts
-from builder.targets.web.site import write_site
+if TYPE_CHECKING:
+    from builder.bundle import Bundle
+    from builder.targets.base import Finding, Need, PackageRequest, PackageResult, Runtime
+    from builder.toml_file import Section
 
+TITLE = "web"
 FORMATS: tuple[str, ...] = ("site",)
 DEFAULT_FORMATS: tuple[str, ...] = FORMATS
-BACKENDS: tuple[str, ...] = ("tflite",)  # LiteRT.js runs the same files as the phone's apps
+RUNTIMES: tuple[str, ...] = ()
+AUDITED: tuple[str, ...] = ()
+ARTIFACT = ".tflite"  # LiteRT.js runs the same files as the phone's apps
 
-__all__ = ["BACKENDS", "DEFAULT_FORMATS", "FORMATS", "doctor", "package", "sources_sha256"]
+
+def section_kind() -> type[Section] | None:
+    """A page needs no settings."""
+    return None
+
+
+def takes(runtime: Runtime | None) -> tuple[str, ...]:
+    """What LiteRT.js executes."""
+    return (ARTIFACT,)
+
+
+def requested(bundle: Bundle, section: object, folder: Path | None) -> PackageRequest:
+    """A page has no identifier of its own; one of the model's name stands for it."""
+    from builder.targets.base import PackageRequest, sample_identifier
+
+    return PackageRequest(bundle=bundle, application_id=sample_identifier(bundle), version_name="1.0", version_code=1)
+
+
+def check_section(section: object, folder: Path) -> None:
+    """There is none."""
 
 
 def doctor() -> list[Need]:
     """What packaging for the web needs on this machine, and what is there."""
+    from builder.targets.web import node
+
     return node.needs()
 
 
 def sources_sha256() -> str:
     """Hash of all that decides a page: its sources with the pinned packages, and this code."""
-    root = mobile_root() / "web"
-    files = [
-        path for name in SOURCES for path in (tree_files(root / name) if (root / name).is_dir() else [root / name])
-    ]
-    lines = [f"{file_sha256(path)} {path.relative_to(root).as_posix()}" for path in files]
-    return cache.content_key([lines, cache.code_sha256(Path(__file__).parents[1])])
+    from builder.targets.web.packaging import sources_sha256 as hashed
+
+    return hashed()
 
 
 def package(request: PackageRequest) -> PackageResult:
@@ -45,16 +59,11 @@ def package(request: PackageRequest) -> PackageResult:
     Raises ConfigError for a bundle without a TFLite variant, MissingToolError, ConversionError when npm or esbuild fails, and
     VerificationError when the audit finds an error.
     """
-    for name in request.formats:
-        if name not in FORMATS:
-            raise ConfigError(f"unknown web format {name!r}{did_you_mean(name, FORMATS)}")
-    out = request.out / f"{request.bundle.manifest.model.name}-web"
-    with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
-        bundle = subset(request.bundle, BACKENDS, Path(folder) / "bundle")
-        write_site(bundle, built_scripts(mobile_root() / "web"), mobile_root() / "web" / "static", out)
-        findings = audit_site(out, bundle)
-    left = sorted({v.id for v in request.bundle.manifest.variants} - {v.id for v in bundle.manifest.variants})
-    if left:
-        message = f"leaves out {', '.join(left)}: a browser runs TFLite files only."
-        findings.append(Finding(level="info", code="left-out", file=out.name, message=message))
-    return PackageResult(files=(out,), findings=judged(findings, request.options.allow))
+    from builder.targets.web.packaging import package as made
+
+    return made(request)
+
+
+def audited(path: Path) -> tuple[Finding, ...]:
+    """A page is audited when it is made."""
+    return ()

@@ -1,6 +1,7 @@
-"""What all plans of a source share, made once and kept by content: the rewritten program, TFLite's fp32 file, what was observed.
+"""What all plans of a source share, made once and kept by content: the rewritten program, an fp32 file, what was observed.
 
-So a changed plan of a TFLite variant is quantized, read back, run and judged without torch and without the converter.
+So a changed plan of a backend that starts from the fp32 file is quantized, read back, run and judged without torch and without the
+converter.
 """
 
 from __future__ import annotations
@@ -30,13 +31,14 @@ from builder.precision.ranges import Observed, load_observed, save_observed
 from builder.precision.scheme import parse_scheme
 from builder.storage.cache import kept, whole
 from builder.workers.jobs.folder import load_source, read_source, remove, stage
-from builder.workers.messages import PROGRAM, FloatFile, VariantJob
+from builder.workers.messages import PROGRAM, AboutFloats, VariantJob
 
 if TYPE_CHECKING:
-    from builder.backends.base import Backend
+    from builder.backends.base import Backend, FloatFile
+    from builder.backends.options import OtherConverter
     from builder.graph.tensors import Tensors
 
-REWRITES, OBSERVED, FILE, ABOUT = "rewrites.json", "observed.npz", "float.tflite", "about.json"
+REWRITES, OBSERVED, FILE, ABOUT = "rewrites.json", "observed.npz", "float", "about.json"
 PARITY_DB, PARITY_SAMPLES = 60.0, 2  # of an fp32 file by a converter that is not trusted
 _ROWS = TypeAdapter(tuple[Legalization, ...])
 
@@ -45,7 +47,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Floats:
-    """TFLite's fp32 file of a source: its bytes, how it maps to the model, and the model as far as files are compared with it."""
+    """The fp32 file of a source: its bytes, how it maps to the model, and the model as far as files are compared with it."""
 
     content: bytes
     lowered: Lowered
@@ -71,11 +73,11 @@ def rewritten(job: VariantJob) -> tuple[Model, tuple[Legalization, ...]]:
     return load_source(job.source, folder / PROGRAM)[0], rows
 
 
-def float_file(job: VariantJob, folder: Path) -> Floats:
-    """TFLite's fp32 file; workers wait for one another here. Raises ConversionError, VerificationError."""
+def float_file(job: VariantJob, route: FloatFile, folder: Path) -> Floats:
+    """The fp32 file; workers wait for one another here. Raises ConversionError, VerificationError."""
     stage(folder, "wait for the fp32 file of another variant")
-    place, _ = kept("float", job.keys.floats, partial(_make_float_file, job, folder))
-    about = FloatFile.model_validate_json((place / ABOUT).read_text(encoding="utf-8"))
+    place, _ = kept("float", job.keys.floats, partial(_make_float_file, job, route, folder))
+    about = AboutFloats.model_validate_json((place / ABOUT).read_text(encoding="utf-8"))
     source = read_source(job.source)
     model = KeptModel(
         place,
@@ -90,7 +92,7 @@ def float_file(job: VariantJob, folder: Path) -> Floats:
 
 def has_float_file(job: VariantJob) -> bool:
     """Whether the job needs neither torch nor a converter."""
-    return job.backend == "tflite" and whole("float", job.keys.floats) is not None
+    return BACKENDS[job.backend].float_file() is not None and whole("float", job.keys.floats) is not None
 
 
 def _for_floats(job: VariantJob) -> tuple[Model, tuple[Legalization, ...]]:
@@ -100,20 +102,18 @@ def _for_floats(job: VariantJob) -> tuple[Model, tuple[Legalization, ...]]:
     return model, rows
 
 
-def _make_float_file(job: VariantJob, folder: Path, work: Path) -> None:
-    from builder.backends.tflite.convert import LITERT_TORCH, to_float_file
-
+def _make_float_file(job: VariantJob, route: FloatFile, folder: Path, work: Path) -> None:
     stage(folder, "legalize")
     model, rows = _for_floats(job)
     stage(folder, "convert to fp32")
     with culprit_named(job, model, folder):
-        content, lowered = to_float_file(model, job.route)
-    if job.route != LITERT_TORCH:
+        content, lowered = route.convert(model, job.options)
+    if (other := job.options.other_converter()) is not None:
         samples = read_samples(job.evaluation[:PARITY_SAMPLES], model.inputs)
-        require_parity(content, lowered, model, samples, job.route, BACKENDS[job.backend])
+        require_parity(content, lowered, model, samples, other, BACKENDS[job.backend])
     keep(model, work)
     (work / FILE).write_bytes(content)
-    about = FloatFile(lowered=lowered, legalized=rows)
+    about = AboutFloats(lowered=lowered, legalized=rows)
     (work / ABOUT).write_text(about.model_dump_json(indent=1), encoding="utf-8")
 
 
@@ -123,8 +123,8 @@ def culprit_named(job: VariantJob, model: Model, folder: Path) -> Iterator[None]
     try:
         yield
     except ConversionError as error:
-        if job.route != VariantJob.model_fields["route"].default:
-            raise  # the operator is looked for with litert-torch
+        if job.options.other_converter() is not None:
+            raise  # the operator is looked for with the usual one
         stage(folder, "look for the operator that does not convert")
         found = name_culprit(model.program, lambda alone: lower_alone(job, alone, folder))
         if found is None:
@@ -136,7 +136,7 @@ def lower_alone(job: VariantJob, model: Model, folder: Path) -> None:
     """A network of one operator in floats, by the same converter. Raises ConversionError."""
     backend = BACKENDS[job.backend]
     choices = {layer: Choice(scheme=parse_scheme("fp32", where="plan"), rule=-1) for layer in model.layers.names()}
-    out = folder / f"alone{backend.SUFFIX}"
+    out = folder / f"alone{backend.SPEC.suffix}"
     try:
         backend.lower(model, ResolvedPlan(rules=(), choices=choices, fallback=None), job.delegate, dict, out)
     finally:
@@ -144,7 +144,12 @@ def lower_alone(job: VariantJob, model: Model, folder: Path) -> None:
 
 
 def require_parity(
-    content: bytes, lowered: Lowered, model: Model, samples: Iterable[Tensors], route: str, backend: Backend
+    content: bytes,
+    lowered: Lowered,
+    model: Model,
+    samples: Iterable[Tensors],
+    converter: OtherConverter,
+    backend: Backend,
 ) -> None:
     """Raises ConversionError where the fp32 file of a converter that is not trusted differs from the source model.
 
@@ -153,15 +158,15 @@ def require_parity(
     from builder.quality.parity import agree, torch_run
 
     source = torch_run(model.program.module(), model.inputs, model.outputs)
-    with tempfile.NamedTemporaryFile(suffix=backend.SUFFIX) as file:
+    with tempfile.NamedTemporaryFile(suffix=backend.SPEC.suffix) as file:
         Path(file.name).write_bytes(content)
         run = backend.runner(Path(file.name), lowered.inputs, lowered.outputs, 1)
         for sample in samples:
             found = agree(run(sample), source(sample), model.outputs)
             if not found >= PARITY_DB:
                 raise ConversionError(
-                    f"{route} made something else of the model: its fp32 file agrees to {found:.1f} dB with it, {PARITY_DB:g} dB "
-                    "are needed; remove 'route' from the variant to use litert-torch."
+                    f"{converter.name} made something else of the model: its fp32 file agrees to {found:.1f} dB with it, {PARITY_DB:g} dB "
+                    f"are needed; remove {converter.key!r} from the variant to use {converter.usual}."
                 )
 
 

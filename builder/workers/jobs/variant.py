@@ -14,6 +14,7 @@ from builder.errors import MissingToolError, VerificationError
 from builder.graph.culprit import name_overflow
 from builder.graph.model import Model
 from builder.graph.samples import read_sample
+from builder.legalize.for_variant import cures
 from builder.quality.declared import OutputCheck
 from builder.quality.metrics import QualityMeter
 from builder.quality.perceptual import Perceptual
@@ -47,7 +48,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
             "give both the same drivers ('builder doctor' lists them)."
         )
     source = read_source(job.source)
-    artifact = folder / f"artifact{backend.SUFFIX}"
+    artifact = folder / f"artifact{backend.SPEC.suffix}"
     made = make_artifact(job, folder, artifact)
     model, lowered = made.model, made.lowered
     refuse_paths_of_this_machine(artifact)
@@ -99,7 +100,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
         )
     coverage = backend.coverage(artifact, job.delegate)
     if coverage.left:
-        coverage = explained(coverage, lowered.origins, load_source(job.source)[0].program)
+        coverage = explained(coverage, lowered.origins, load_source(job.source)[0].program, cures())
     require_coverage(coverage, job.require_coverage)
     return VariantResult(
         artifact=artifact.name,

@@ -30,6 +30,7 @@ from harness.probes.counters import COUNTERS, TIMES, app_use
 from harness.records.run import DeviceInfo, Run, parse_run
 
 KIND = "android-app"
+LOCAL = False
 APP = "EDGEBUNDLE_ANDROID_APP"  # environment: the .apk that 'builder package --target android' wrote
 ACTIVITY = "org.edgebundle.app.MainActivity"
 LARGEST_RECORD = 4 << 20  # bytes; for the time limit of fetching it

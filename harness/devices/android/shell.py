@@ -46,6 +46,7 @@ from harness.protocol import Pins
 from harness.records.run import Conditions, DeviceInfo, ProcessorUse, Reading, TextReading
 
 KIND = "android"
+LOCAL = False
 ABI = "arm64-v8a"
 NONE_CONNECTED = "no Android device is connected; connect one, allow USB debugging on it and check 'harness devices'"
 REMOTE = "/data/local/tmp/edgebundle-"
@@ -192,14 +193,8 @@ class Android:
         )
 
     def _run(self, folder: str, model: str, inputs: list[str], request: Request) -> tuple[RunnerResult, ProcessorUse]:
-        start = command(
-            model=f"{folder}/{model}",  # with the folder's name, by which it is found when it outlives its shell
-            inputs=inputs,
-            output="output",
-            threads=request.threads,
-            warmup=request.warmup,
-            runs=request.runs,
-        )
+        # The model with the folder's name, by which it is found when it outlives its shell.
+        start = command(request, model=f"{folder}/{model}", inputs=inputs, output="output")
         cluster = cluster_of(self._adb, request.cores) if request.cores is not None else None
         if cluster is not None:
             start = ["taskset", cluster.mask, *start]

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from builder import process
 from harness.devices.android.adb import Adb
 from harness.errors import DeviceLost
+from harness.probes import all_probes
 from harness.probes.battery import battery_percent, battery_temperature, charging
 from harness.probes.clocks import clocks_mhz
 from harness.probes.headroom import thermal_headroom
-from harness.probes.load import background_load, load_average, processor_time
 from harness.probes.power import battery_current, battery_voltage
-from harness.probes.screen import airplane_mode, screen
+from harness.probes.probe import answers, shell_line, with_answers
 from harness.probes.temperature import (
     device_temperature,
     die_temperature,
@@ -22,7 +22,7 @@ from harness.probes.temperature import (
     zone_sensors,
 )
 from harness.records.phone import model_name, soc_name
-from harness.records.run import Conditions, DeviceInfo, Reading, TextReading
+from harness.records.run import Conditions, DeviceInfo, TextReading
 
 PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]$", re.MULTILINE | re.DOTALL)
 # kernel names of Google's emulators and Cuttlefish; Android in a container (redroid, Waydroid); Genymotion and other PC players
@@ -62,21 +62,7 @@ POWER = (
     "for s in /sys/class/power_supply/*; do for f in voltage_now current_now; do "
     '[ ! -e "$s/$f" ] || echo "${s##*/}\t$f\t$(cat "$s/$f" 2>&1)"; done; done'
 )
-PART = "edgebundle-part"
 OPTIONAL_S = 12.0  # of a probe that a measurement can do without
-LOOK_S = 0.5  # over which the background load is seen: the kernel counts in hundredths of a second on each CPU
-LOADS = f"cat /proc/stat 2>&1 | grep -e '^cpu ' -e denied; sleep {LOOK_S}; echo {PART}; cat /proc/stat 2>&1 | grep -e '^cpu ' -e denied"
-PARTS = 6
-NOTHING_OWN = Reading(value=0.0, unit="s")  # no benchmark runs while the state is read
-STATE = f"; echo; echo {PART}; ".join(
-    (
-        "cmd thermalservice headroom 0 2>&1",
-        "dumpsys power 2>&1 | grep mWakefulness=",
-        "settings get global airplane_mode_on 2>&1",
-        "cat /proc/loadavg 2>&1",
-        LOADS,
-    )
-)
 
 
 def properties(adb: Adb) -> dict[str, str]:
@@ -135,14 +121,15 @@ def conditions(adb: Adb) -> Conditions:
     clocks = adb.shell(CLOCKS, doing="tell its clocks").stdout
     limits = adb.shell(CLOCK_LIMITS, doing="tell the limits of its clocks").stdout
     power = optional(adb, POWER, doing="tell its power")
-    state = adb.shell(STATE, doing="tell its screen and load").stdout
-    headroom, wakefulness, airplane, load, before, after = parts_of(state)
+    probes = all_probes()
+    printed = answers(probes, adb.shell(shell_line(probes), doing="tell its screen and load").stdout)
+    headroom = next(text for probe, text in printed if probe.field == "thermal_headroom")
     sensors, cell = service_sensors(thermal), battery_temperature(battery)
     warm, die = device_temperature(sensors, cell, []), die_temperature(sensors, [])
     if warm.reading.value is None:  # only then: a phone may have a hundred zones, and some take long
         zones = zone_sensors(optional(adb, ZONES, doing="tell its thermal zones"))
         warm, die = device_temperature(sensors, cell, zones), die_temperature(sensors, zones)
-    return Conditions(
+    state = Conditions(
         temperature_c=warm.reading,
         temperature_of=warm.of,
         die_c=die.reading,
@@ -154,11 +141,9 @@ def conditions(adb: Adb) -> Conditions:
         battery_v=battery_voltage(power),
         battery_a=battery_current(power),
         thermal_headroom=thermal_headroom(headroom, thermal),
-        screen=screen(wakefulness),
-        airplane_mode=airplane_mode(airplane),
-        background_load=background_load(*processor_time(before, after), NOTHING_OWN),
-        load_average=load_average(load),
     )
+    told = {probe.name: probe.read(text) for probe, text in printed if probe.read is not None}
+    return with_answers(state, told, probes)
 
 
 def optional(adb: Adb, command: str, *, doing: str) -> str:
@@ -170,12 +155,6 @@ def optional(adb: Adb, command: str, *, doing: str) -> str:
             raise
         adb.shell("true", doing=f"answer after it did not {doing}")
         return ""
-
-
-def parts_of(text: str) -> list[str]:
-    """What each command of STATE printed; nothing for all of them when the answer is not whole."""
-    parts = re.split(rf"^{PART}\n", text, flags=re.MULTILINE)
-    return parts if len(parts) == PARTS else [""] * PARTS
 
 
 def _text(known: Mapping[str, str], name: str) -> TextReading:

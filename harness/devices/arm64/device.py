@@ -22,6 +22,7 @@ from harness.errors import DeviceError, UsageError
 from harness.records.run import Conditions, DeviceInfo, Reading, TextReading
 
 KIND = "arm64"
+LOCAL = True
 LABEL = "QEMU: instruction counts, not a latency"
 NOT_TIMED = "emulated by QEMU, whose wall time is no latency"
 NO_HARDWARE = "an emulated processor has none"
@@ -35,7 +36,11 @@ def find() -> list[Found]:
     )
     return [
         Found(
-            kind=KIND, id=qemu.CPU, description=f"arm64 {qemu.CPU} emulated by QEMU (counts instructions)", state=state
+            kind=KIND,
+            id=qemu.CPU,
+            description=f"arm64 {qemu.CPU} emulated by QEMU (counts instructions)",
+            state=state,
+            alone=True,
         )
     ]
 
@@ -95,13 +100,11 @@ class Arm64:
             folder = Path(name)
             inputs = [str(folder / file) for file in write_inputs(folder, variant, request.inputs)]
             words = command(
+                request,
                 folder=str(runner.folder),
                 model=str(request.artifact.resolve()),
                 inputs=inputs,
                 output=str(folder / "output"),
-                threads=1,
-                warmup=request.warmup,
-                runs=request.runs,
             )
             done = self._run([*words, "--mark"], request)
             result = parse_result(done.stdout, where=KIND)

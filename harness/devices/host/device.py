@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KIND = "host"
+LOCAL = True
 LOOK_S = 0.5  # over which the load by other programs is seen
 RUNTIMES = {"tflite": "ai_edge_litert", "executorch": "executorch"}  # backend -> the package that executes it
 PACKAGES = {"ai_edge_litert": "ai-edge-litert", "executorch": "executorch"}
@@ -42,6 +43,7 @@ def find() -> list[Found]:
             id=platform.node() or KIND,
             description=f"this computer, {_cpu().value or platform.machine()}",
             state=state,
+            alone=True,
         )
     ]
 

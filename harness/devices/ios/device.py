@@ -13,6 +13,7 @@ from harness.devices.ios.app import opened
 from harness.errors import DeviceError, MissingToolError, UsageError
 
 KIND = "ios"
+LOCAL = False
 NEITHER = (
     "iPhones are reached by Xcode's devicectl (macOS), or by the program pymobiledevice3: install it for itself with "
     "'pipx install pymobiledevice3'"

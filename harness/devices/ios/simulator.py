@@ -19,6 +19,7 @@ from harness.errors import DeviceError, MissingToolError, UsageError
 from harness.records.run import DeviceInfo, Reading, TextReading
 
 KIND = "ios-simulator"
+LOCAL = True
 LABEL = "simulator: not device-representative"
 RUNTIME = "com.apple.CoreSimulator.SimRuntime.iOS-"
 LIST_S, INSTALL_S, QUICK_S = 60.0, 180.0, 30.0

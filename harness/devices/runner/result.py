@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from builder.bundle import Variant
 from builder.bundle.tensors import from_artifact, to_artifact
+from harness.devices.base import Request
 from harness.devices.runner.binaries import LOADER, RUNNER, RUNTIMES
 from harness.devices.runner.failure import why_no_result
 from harness.errors import DeviceError
@@ -80,14 +81,13 @@ def refusal(variant: Variant) -> str | None:
     return None
 
 
-def command(
-    *, model: str, inputs: list[str], output: str, threads: int, warmup: int, runs: int, folder: str = "."
-) -> list[str]:
+def command(request: Request, *, model: str, inputs: list[str], output: str, folder: str = ".") -> list[str]:
     """Words that start the runner of the bundle in `folder` through the bundle's own loader."""
     words = [f"{folder}/{LOADER}", "--library-path", folder, f"{folder}/{RUNNER}", "--model", model]
     for name in inputs:
         words += ["--input", name]
-    return [*words, "--output", output, "--threads", str(threads), "--warmup", str(warmup), "--runs", str(runs)]
+    counts = {"threads": request.threads, "warmup": request.warmup, "runs": request.runs}
+    return [*words, "--output", output, *(word for name, count in counts.items() for word in (f"--{name}", str(count)))]
 
 
 def write_inputs(folder: Path, variant: Variant, inputs: Tensors) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +66,7 @@ class JsonLinesStore:
     def put_manifest(self, bundle_sha256: str, manifest: Manifest) -> None:
         return None  # not part of the exchange format
 
-    def runs(self) -> Iterator[Run]:
+    def runs(self) -> Generator[Run]:
         if not self.path.exists():  # nothing was appended yet
             return
         told = set[str]()

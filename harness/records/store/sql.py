@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from harness.errors import MissingToolError, StoreError
 from harness.records.run import Run, parse_run
@@ -67,6 +68,28 @@ def sqlite_url(path: Path) -> URL:
     return URL.create("sqlite", database=str(path))
 
 
+def frozen_url(path: Path) -> URL:
+    """URL of a file that nobody can write to, and beside which SQLite can make none of its own (sqlite.org/wal.html, 'Read-Only Databases').
+
+    Raises StoreError where a part of it still lies in such a file: without it the newest records would be missing.
+    """
+    from sqlalchemy import URL
+
+    log_file = path.with_name(f"{path.name}-wal")
+    if log_file.is_file() and log_file.stat().st_size:
+        raise StoreError(
+            f"{path} cannot be read where it is: its newest records are in {log_file.name}, and the folder cannot be written; copy both "
+            "files into a folder that can."
+        )
+    query = {"uri": "true", "mode": "ro", "immutable": "1"}
+    return URL.create("sqlite", database=f"file:{quote(str(path.absolute()))}", query=query)
+
+
+def frozen(path: Path) -> bool:
+    """Whether the file is there and can be read but not written, or nothing can be made beside it."""
+    return path.is_file() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
 class SqlStore:
     """Each append is one transaction: a run is there with its pictures, or it is not there at all."""
 
@@ -81,6 +104,10 @@ class SqlStore:
                 parsed = parsed.set(drivername="postgresql+psycopg")
             sqlite = parsed.get_backend_name() == "sqlite"
             self.name = (parsed.database or str(parsed)) if sqlite else parsed.render_as_string(hide_password=True)
+            self._file = Path(parsed.database).absolute() if sqlite and parsed.database else None
+            frozen_file = self._file is not None and frozen(self._file)
+            if self._file is not None and frozen_file:
+                parsed = frozen_url(self._file)
             # a server that was started anew between two appends is met with a new connection
             self._engine = create_engine(
                 parsed, pool_pre_ping=not sqlite, connect_args=_patience(parsed.get_backend_name(), lock_wait_s)
@@ -93,11 +120,11 @@ class SqlStore:
             raise MissingToolError(
                 f"this database needs the Python package {error.name}: pip install {PACKAGES.get(str(error.name), error.name)}."
             ) from error
-        self._file = Path(parsed.database).absolute() if sqlite and parsed.database else None
         self._is: tuple[int, int] | None = None
         if self._file is not None:
             self.name = str(self._file)
-            event.listen(self._engine, "connect", _sqlite_pragmas)
+            if not frozen_file:
+                event.listen(self._engine, "connect", _sqlite_pragmas)
         try:
             self._prepare(create=create)
         except BaseException:
@@ -162,7 +189,7 @@ class SqlStore:
         with self._guard(), self._writing() as connection:
             _insert_if_new(connection, self._tables.tables["manifests"], row)
 
-    def runs(self) -> Iterator[Run]:
+    def runs(self) -> Generator[Run]:
         from sqlalchemy import select
 
         table = self._tables.tables["runs"]

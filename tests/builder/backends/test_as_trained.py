@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from builder.backends import coreml, executorch, tflite
+from builder.backends.coreml.options import CoreMLOptions
 from builder.backends.executorch.pte import load as load_pte
 from builder.backends.executorch.xnnpack import read_graphs
 from builder.backends.tflite.flatbuffer import load_model as load_tflite
@@ -19,8 +20,7 @@ from builder.backends.tflite.graph import read_graph
 from builder.errors import ConfigError, SourceError, VerificationError
 from builder.graph.model import Model
 from builder.graph.samples import read_sample
-from builder.legalize.delegates import needed
-from builder.legalize.for_variant import legalized
+from builder.legalize.for_variant import legalized, needed
 from builder.precision.plan import ResolvedPlan, load_plan, resolve, uniform_plan
 from builder.precision.quantizers import activation_grids, know_operators
 from builder.project.config import load_config
@@ -80,8 +80,8 @@ def as_trained(model: Model) -> ResolvedPlan:
 
 def made(backend: Any, model: Model, path: Path) -> Any:
     """The file of the rewritten network, its scheme by layer, and how to run it."""
-    delegate, name = ("all", "coreml") if backend is coreml else ("xnnpack", backend.__name__.rpartition(".")[2])
-    model, _ = legalized(model, needed(name, delegate), ())
+    delegate = backend.SPEC.delegate_names[0]
+    model, _ = legalized(model, needed(backend.SPEC.delegate(delegate).traits), ())
     lowered = backend.lower(model, as_trained(model), delegate, dict, path)
     return backend.read_back(path, model), backend.runner(path, lowered.inputs, lowered.outputs, 2)
 
@@ -97,7 +97,7 @@ def test_three_files_hold_the_integers_scales_and_zero_points_of_the_checkpoint(
     sample = read_sample(folder / "evaluation" / "0.png", model.inputs)
     outputs = []
     for backend in (tflite, executorch, coreml):
-        realised, run = made(backend, model, tmp_path / f"file{backend.SUFFIX}")
+        realised, run = made(backend, model, tmp_path / f"file{backend.SPEC.suffix}")
         assert realised == wanted, backend.__name__
         outputs.append(run(sample)["out"])
         assert np.abs(outputs[-1] - expected(model, sample)["out"]).max() < 0.05
@@ -131,11 +131,11 @@ def test_norms_of_floats_between_layers_of_integers_are_rewritten_and_proven_wit
     """A quantizer turns a change of the last bit into a whole step: rewrites are compared with what it rounds."""
     folder = project(tmp_path / "p", Normed())
     model = load_model(load_config(folder / "builder.toml"), folder)
-    _, rows = legalized(model, needed("executorch", "xnnpack"), ())
+    _, rows = legalized(model, needed(("xnnpack",)), ())
     assert {row.rewrite: row.places > 0 for row in rows}["group_norm"]
     assert all(row.places for row in rows)
     for backend in (tflite, executorch):
-        realised, _ = made(backend, model, tmp_path / f"file{backend.SUFFIX}")
+        realised, _ = made(backend, model, tmp_path / f"file{backend.SPEC.suffix}")
         assert set(realised.values()) == {"as_trained"}, backend.__name__
 
 
@@ -149,7 +149,7 @@ def test_litert_and_executorch_agree_bit_for_bit_on_every_evaluation_picture_of_
     shutil.copytree(TINY / "images" / "evaluation", folder / "evaluation")
     config = load_config(folder / "builder.toml")
     model = load_model(config, folder)
-    runners = [made(backend, model, tmp_path / f"file{backend.SUFFIX}")[1] for backend in (tflite, executorch)]
+    runners = [made(backend, model, tmp_path / f"file{backend.SPEC.suffix}")[1] for backend in (tflite, executorch)]
     files = find_data(config, folder).evaluation
     assert len(files) == 5
     for file in files:
@@ -206,4 +206,6 @@ def test_core_ml_for_ios_16_has_no_integer_activations(tmp_path: Path) -> None:
     edit(folder / "builder.toml", 'backend = "coreml"', 'backend = "coreml"\ndeployment_target = "iOS16"')
     model = load_model(load_config(folder / "builder.toml"), folder)
     with pytest.raises(ConfigError, match="iOS17"):
-        coreml.lower(model, as_trained(model), "all", dict, tmp_path / "a.mlpackage", deployment_target="iOS16")
+        coreml.lower(
+            model, as_trained(model), "all", dict, tmp_path / "a.mlpackage", CoreMLOptions(deployment_target="iOS16")
+        )

@@ -14,6 +14,7 @@ import torch
 from builder.backends import coreml
 from builder.backends.base import Lowered
 from builder.backends.coreml.check import check_package
+from builder.backends.coreml.options import CoreMLOptions
 from builder.backends.coreml.package import MODEL, WEIGHTS
 from builder.backends.coreml.program import load_spec
 from builder.errors import EdgebundleError, VerificationError
@@ -31,7 +32,7 @@ class Written:
         self.path = path
         self.model: Model = picture_model(seeded(Mixed))
         plan = plan_of(dict.fromkeys(self.model.layers.names(), "fp16"))
-        self.lowered: Lowered = coreml.lower(self.model, plan, "all", dict, path, io="images")
+        self.lowered: Lowered = coreml.lower(self.model, plan, "all", dict, path, CoreMLOptions(io="images"))
 
     def check(self, path: Path) -> None:
         check_package(path, self.lowered.inputs, self.lowered.outputs, (*self.model.inputs, *self.model.outputs))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from builder.backends import coreml
 from builder.backends.coreml.half_range import Reached, reached, too_large, within_half
+from builder.backends.coreml.options import CoreMLOptions, Io
 from builder.errors import VerificationError
 from builder.graph.model import Model
 from builder.pipeline.story import make_bundle
@@ -57,14 +58,14 @@ def loud(factor: float) -> Model:
     return picture_model(network)
 
 
-def known(model: Model, path: Path, io: coreml.Io = "tensors") -> dict[str, Reached]:
+def known(model: Model, path: Path, io: Io = "tensors") -> dict[str, Reached]:
     plan = plan_of(dict.fromkeys(model.layers.names(), "fp16"))
-    lowered = coreml.lower(model, plan, "all", dict, path, io=io)
+    lowered = coreml.lower(model, plan, "all", dict, path, CoreMLOptions(io=io))
     return reached(path, model, lowered, samples(model, 2))
 
 
 @pytest.mark.parametrize("io", ["tensors", "images"])
-def test_a_layer_beyond_fp16_is_kept_in_fp32(io: coreml.Io, tmp_path: Path) -> None:
+def test_a_layer_beyond_fp16_is_kept_in_fp32(io: Io, tmp_path: Path) -> None:
     """It alone: its neighbours' values are small, and the squares inside a norm are computed in fp32 in any file."""
     model = loud(1e6)
     plan = plan_of(dict.fromkeys(model.layers.names(), "fp16"))
@@ -76,7 +77,7 @@ def test_a_layer_beyond_fp16_is_kept_in_fp32(io: coreml.Io, tmp_path: Path) -> N
     }
     assert list(reasons) == ["loud"]
     assert "fp16 ends at 65504" in reasons["loud"]
-    coreml.lower(model, kept, "all", dict, tmp_path / "b.mlpackage", io=io)
+    coreml.lower(model, kept, "all", dict, tmp_path / "b.mlpackage", CoreMLOptions(io=io))
     assert coreml.read_back(tmp_path / "b.mlpackage", model)["loud"] == "fp32"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +15,7 @@ from builder.backends import coreml
 from builder.backends.base import Lowered
 from builder.backends.borders import logical
 from builder.backends.coreml import convert
+from builder.backends.coreml.options import CoreMLOptions
 from builder.backends.coreml.package import MODEL
 from builder.backends.coreml.program import colours, load_spec
 from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels
@@ -50,9 +50,8 @@ def scaled(changes: dict[str, object]) -> Model:
 
 
 def lowered(model: Model, path: Path, scheme: str = "fp32", **options: Any) -> Lowered:
-    return coreml.lower(
-        model, plan_of(dict.fromkeys(model.layers.names(), scheme)), "all", dict, path, io="images", **options
-    )
+    asked = CoreMLOptions.model_construct(io="images", **options)  # of systems that builder.toml refuses too
+    return coreml.lower(model, plan_of(dict.fromkeys(model.layers.names(), scheme)), "all", dict, path, asked)
 
 
 def pictures(model: Model, path: Path, made: Lowered) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -133,7 +132,7 @@ def test_a_search_leaves_out_schemes_that_the_target_has_not() -> None:
     section = VariantSection(backend="coreml", delegate="all", search=goal, deployment_target="iOS17")
     project: Any = None
     run: Any = None
-    trials = Exporter(project, source, section, None, run, Event())
+    trials = Exporter(project=project, source=source, section=section, run=run)
     names = model.layers.names()
     assert not trials.allowed(("weight_only_wi4_afp32",) * len(names))
     assert trials.allowed(("palettized_w4",) * len(names))

@@ -16,10 +16,9 @@ from builder.backends.executorch.loading import least_kept, refusal
 from builder.errors import ConversionError
 from builder.graph.model import Model
 from builder.legalize import REWRITES
-from builder.legalize.delegates import needed
 from builder.legalize.legalizer import legalize
 from builder.precision.plan import ResolvedPlan
-from tests.builder.models import expected, picture_model, plan_of, samples, seeded
+from tests.builder.models import expected, picture_model, plan_of, rewrites_for, samples, seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the converters' own
 
@@ -53,7 +52,7 @@ def lowered_in_int8(model: Model, path: Path) -> dict[str, str]:
 def test_int8_over_pooling_concatenation_and_transposed_convolution_loads_and_agrees(tmp_path: Path) -> None:
     """All five layers in integers, once the activation between them is one that XNNPACK has."""
     model = picture_model(seeded(Unet))
-    program, _ = legalize(model.program, needed("executorch", "xnnpack"), REWRITES)
+    program, _ = legalize(model.program, rewrites_for("executorch"), REWRITES)
     path = tmp_path / "a.pte"
     assert lowered_in_int8(replace(model, program=program), path) == {}
     assert set(executorch.read_back(path, model).values()) == {"static_wi8_ai8"}

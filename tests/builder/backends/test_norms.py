@@ -15,10 +15,9 @@ from builder.backends.tflite.convert import to_float_file
 from builder.backends.tflite.realise import realise
 from builder.bundle.tensors import psnr_db
 from builder.graph.model import Model
-from builder.legalize.delegates import needed
 from builder.legalize.for_variant import legalized
 from builder.precision.plan import PlanFile, ResolvedPlan, Rule, resolve
-from tests.builder.models import Normed, expected, picture_model, samples, seeded
+from tests.builder.models import Normed, expected, picture_model, rewrites_for, samples, seeded
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -35,16 +34,13 @@ def model() -> Model:
 @pytest.fixture(scope="module")
 def ready(model: Model) -> dict[str, Model]:
     """By backend, the model as its rewrites make it."""
-    return {
-        name: legalized(model, needed(name, backend.DELEGATES[0], halves=True), ())[0]
-        for name, backend in BACKENDS.items()
-    }
+    return {name: legalized(model, rewrites_for(name, halves=True), ())[0] for name, backend in BACKENDS.items()}
 
 
 def lowered(model: Model, name: str, path: Path, *rules: Rule) -> tuple[ResolvedPlan, float]:
     """The plan that the file was made by, and how many dB it agrees with the source."""
     backend = BACKENDS[name]
-    delegate = backend.DELEGATES[0]
+    delegate = backend.SPEC.delegates[0].name
     resolved = resolve(PlanFile(rule=rules), model.layers, where="plan.toml")
     plan = check_support(resolved, model.layers, backend, delegate, where="plan.toml").plan
     made = backend.lower(model, plan, delegate, lambda: backend.observe(model, samples(model)), path)
@@ -73,7 +69,7 @@ def test_norms_compute_in_the_scheme_of_the_plan(
     ready: dict[str, Model], name: str, layers: str, norms: str, least_db: float, tmp_path: Path
 ) -> None:
     """What the plan gives norms and layers is what the file holds, and the output is the source's."""
-    model, path = ready[name], tmp_path / f"a{BACKENDS[name].SUFFIX}"
+    model, path = ready[name], tmp_path / f"a{BACKENDS[name].SPEC.suffix}"
     rules = (Rule(match=".*", scheme=layers), Rule(position="norm", scheme=norms))
     plan, found_db = lowered(model, name, path, *rules)
     assert named(name, path, model, plan) == {
@@ -86,7 +82,7 @@ def test_norms_compute_in_the_scheme_of_the_plan(
 @pytest.mark.parametrize("name", ["coreml", "executorch"])
 def test_norms_apart_from_one_another(ready: dict[str, Model], name: str, tmp_path: Path) -> None:
     """Norms in another scheme than the others, one of them beside another of the same shape, are found as what they are."""
-    model, path = ready[name], tmp_path / f"a{BACKENDS[name].SUFFIX}"
+    model, path = ready[name], tmp_path / f"a{BACKENDS[name].SPEC.suffix}"
     high = ("group", "scaled")
     rules = (Rule(op="norm", scheme="fp16"), Rule(match="|".join(high), scheme="fp32"))
     plan, found_db = lowered(model, name, path, *rules)
@@ -108,7 +104,7 @@ def test_norms_that_no_rule_names_compute_as_what_is_between_the_layers(
 ) -> None:
     """A rule for all layers gives norms nothing: they are in the file what the backend says of such a plan."""
     source = model
-    model, path = ready[name], tmp_path / f"a{BACKENDS[name].SUFFIX}"
+    model, path = ready[name], tmp_path / f"a{BACKENDS[name].SPEC.suffix}"
     plan, _ = lowered(model, name, path, Rule(match=".*", scheme=scheme))
     assert BACKENDS[name].elsewhere(plan, model.layers) == elsewhere
     assert BACKENDS[name].read_norms(path, model) == dict.fromkeys(NORMS, elsewhere)

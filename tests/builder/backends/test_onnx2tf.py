@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from builder.backends import tflite
 from builder.backends.tflite import convert, onnx2tf
+from builder.backends.tflite.options import TfliteOptions
 from builder.bundle import Bundle
 from builder.errors import ConversionError
 from builder.graph.model import Model
@@ -26,6 +27,7 @@ from tests.builder.projects import make_project
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::UserWarning")
 
 LIMIT_S = 600.0
+OTHER = TfliteOptions(route="onnx2tf").other_converter()
 
 
 class Net(nn.Module):
@@ -88,10 +90,10 @@ def test_a_file_that_computes_something_else_is_refused(model: Model, monkeypatc
     given: list[Model] = [model, picture_model(seeded(Other))]
     monkeypatch.setattr(onnx2tf, "convert", lambda _: convert._convert(given.pop(0)))
     right = convert.to_float_file(model, "onnx2tf")
-    require_parity(*right, model, samples(model), "onnx2tf", tflite)
+    require_parity(*right, model, samples(model), OTHER, tflite)
     wrong = convert.to_float_file(model, "onnx2tf")
     with pytest.raises(ConversionError, match=r"onnx2tf made something else .* remove 'route'"):
-        require_parity(*wrong, model, samples(model), "onnx2tf", tflite)
+        require_parity(*wrong, model, samples(model), OTHER, tflite)
 
 
 def test_a_file_of_other_shapes_is_refused(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,11 +14,10 @@ from builder.backends import BACKENDS
 from builder.backends.support import check_support
 from builder.errors import ConfigError
 from builder.graph.model import Model
-from builder.legalize.delegates import needed
 from builder.legalize.for_variant import legalized
 from builder.precision.plan import PlanFile, Rule, resolve
 from builder.precision.scheme import SCHEMES
-from tests.builder.models import Mixed, Normed, expected, picture_model, samples, seeded
+from tests.builder.models import Mixed, Normed, expected, picture_model, rewrites_for, samples, seeded
 
 # The converters warn of their own and torch's deprecations; the worker's log keeps that from users.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -60,13 +59,13 @@ def test_a_random_plan_with_norms_is_realised_as_resolved_or_refused(
     normed: Model, name: str, seed: int, tmp_path: Path
 ) -> None:
     """The same with a scheme of its own for each norm, or none, after the rewrites that the backend's delegate needs."""
-    rewrites = needed(name, BACKENDS[name].DELEGATES[0], halves=True)
+    rewrites = rewrites_for(name, halves=True)
     realise_or_refuse(legalized(normed, rewrites, ())[0], name, seed, tmp_path)
 
 
 def realise_or_refuse(model: Model, name: str, seed: int, tmp_path: Path) -> None:
     backend = BACKENDS[name]
-    delegate = backend.DELEGATES[0]
+    delegate = backend.SPEC.delegates[0].name
     resolved = resolve(random_plan(model, seed), model.layers, where="plan.toml")
     try:
         supported = check_support(resolved, model.layers, backend, delegate, where="plan.toml")
@@ -78,7 +77,7 @@ def realise_or_refuse(model: Model, name: str, seed: int, tmp_path: Path) -> Non
         assert resolved.fallback is None
         assert re.search(r"plan\.toml: (layer|norm) '\w+' cannot be \w+: .*use \w+", refusal)
         return
-    path = tmp_path / f"a{backend.SUFFIX}"
+    path = tmp_path / f"a{backend.SPEC.suffix}"
     lowered = backend.lower(model, supported.plan, delegate, lambda: backend.observe(model, samples(model)), path)
     wanted = {layer: choice.scheme.name for layer, choice in supported.plan.choices.items()}
     norms = {norm: scheme for norm, scheme in backend.read_norms(path, model).items() if norm in wanted}
@@ -96,7 +95,7 @@ def realise_or_refuse(model: Model, name: str, seed: int, tmp_path: Path) -> Non
 def test_a_refusal_names_a_scheme_that_the_layer_can_have(mixed: Model, name: str, scheme: str) -> None:
     """Whatever a backend refuses on a layer, each scheme that it says to use instead it does not refuse."""
     backend = BACKENDS[name]
-    delegate = backend.DELEGATES[0]
+    delegate = backend.SPEC.delegates[0].name
     for layer in mixed.layers.layers:
         reason = backend.unsupported(layer, SCHEMES[scheme], delegate)
         if reason is None:

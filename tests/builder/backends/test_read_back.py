@@ -77,8 +77,8 @@ def test_blocks_of_one_class_and_folded_norms_keep_their_own_schemes(alike: Mode
         "right.1.conv": one,
         "tail": "fp32",
     }
-    path = tmp_path / f"alike{backend.SUFFIX}"
-    plan, delegate = plan_of(schemes), backend.DELEGATES[0]
+    path = tmp_path / f"alike{backend.SPEC.suffix}"
+    plan, delegate = plan_of(schemes), backend.SPEC.delegates[0].name
     lowered = backend.lower(alike, plan, delegate, lambda: backend.observe(alike, samples(alike)), path)
     assert backend.read_back(path, alike) == schemes
     assert sorted(layer.scheme for layer in backend.stored_layers(path)) == sorted(schemes.values())

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from builder.backends import BACKENDS
 from builder.errors import VerificationError
 from builder.graph.equality import largest_change, outputs_of, random_inputs
 from builder.legalize import REWRITES, rewriting
-from builder.legalize.delegates import NEEDED, needed
+from builder.legalize.at_source import AFTER_THE_GATE, AT_SOURCE
 from builder.legalize.legalizer import legalize
 from builder.legalize.rewrites import half_range
+from tests.builder.models import rewrites_for
 
 # torch's own, from within export and decomposition
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -292,10 +294,12 @@ def test_a_rewrite_computes_the_same_from_other_operators(name: str, number: int
     assert not [target for target in left if any(part in target for part in gone)]
 
 
-def test_every_rewrite_has_a_case_and_every_delegate_names_known_ones() -> None:
-    """Nothing is chosen that is not there, and nothing is there that is not tried."""
+def test_every_rewrite_has_a_case_and_is_made_for_somebody() -> None:
+    """Nothing is there that is not tried. A trait that no delegate has would leave its rewrite unmade without a word."""
     assert set(CASES) == set(REWRITES)
-    assert {name for names in NEEDED.values() for name in names} <= set(REWRITES)
+    traits = {t for b in BACKENDS.values() for d in b.SPEC.delegates for t in d.traits_with(halves=True)}
+    assert {trait for rewrite in REWRITES.values() for trait in rewrite.NEEDED_BY} <= traits
+    assert {name for name, rewrite in REWRITES.items() if not rewrite.NEEDED_BY} <= {*AT_SOURCE, *AFTER_THE_GATE}
 
 
 @pytest.mark.parametrize("name", sorted(REWRITES))
@@ -409,7 +413,7 @@ def test_norms_are_scaled_where_fp16_would_overflow_and_nowhere_else() -> None:
 
 def test_norms_are_scaled_where_something_computes_in_fp16() -> None:
     """The GPU delegate always, ExecuTorch where the plan has fp16 layers."""
-    assert "half_range" in needed("tflite", "gpu")
-    assert needed("executorch", "xnnpack", halves=True)[0] == "half_range"
-    assert "half_range" not in needed("executorch", "xnnpack")
-    assert "half_range" not in needed("tflite", "xnnpack", halves=True)
+    assert "half_range" in rewrites_for("tflite", "gpu")
+    assert rewrites_for("executorch", halves=True)[0] == "half_range"
+    assert "half_range" not in rewrites_for("executorch")
+    assert "half_range" not in rewrites_for("tflite", halves=True)

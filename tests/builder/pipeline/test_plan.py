@@ -43,7 +43,7 @@ def test_every_backend_has_a_way_for_every_preset(name: str, backend: str, tmp_p
     layers = picture_model(seeded(Mixed)).layers
     resolved = resolve(load_plan(plan_path(f"preset:{name}", tmp_path)), layers, where=name)
     module = BACKENDS[backend]
-    supported = check_support(resolved, layers, module, module.DELEGATES[0], where=name)
+    supported = check_support(resolved, layers, module, module.SPEC.delegates[0].name, where=name)
     schemes = {layer: choice.scheme.name for layer, choice in supported.plan.choices.items()}
     expected = {"fp16": "fp16", "int8-convs": "fp32", "key-layers-fp16": "static_wi8_ai8"}.get(name)
     if expected is not None and not (backend == "coreml" and expected == "static_wi8_ai8"):

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from builder.backends import BACKENDS
 from builder.errors import ConfigError
 from builder.plan_search.cost import WEIGHTED_MACS, MacCost, measure_name
 from builder.plan_search.goal import Goal, Measures
-from builder.plan_search.result import curve, nearest
+from builder.plan_search.result import SearchResult, curve, nearest, unmet
 from builder.plan_search.space import Choice, plan_of, plan_text
 from builder.plan_search.trials import Trial
 from builder.precision.layers import Layer, LayerTable
@@ -50,6 +51,19 @@ def test_limits_come_first_and_the_objective_after() -> None:
     assert [goal.met(m) for m in (better, too_big)] == [True, False]
 
 
+def test_a_plan_that_coverage_alone_refuses_is_offered_with_the_line_that_takes_it() -> None:
+    """The limit came from the stock recipes and stands in no file of the user's: the sentence names its key and a value."""
+    small = measures(34.7, 9216).model_copy(update={"delegated": 0.7661})
+    result = SearchResult(
+        variant="found", backend="tflite", delegate="xnnpack", budgets=SearchSection(objective="psnr", max_bytes=9216),
+        cost=None, layers=NAMES, chosen=None, nearest_small=1, nearest_good=1, curve=(1,), damage=(),
+        trials=tuple(trials(small)), plan=None, coverage=0.95,
+    )  # fmt: skip
+    said = unmet(result)
+    assert "min_coverage = 0.95 (what stock recipes have)" in said
+    assert "or accept trial 1 by min_coverage = 0.766 in [variant.search]" in said
+
+
 def test_the_curve_and_the_nearest_plans_are_those_that_no_other_beats() -> None:
     """Beaten and equal trials are left out; each side names the best that keeps its own limits."""
     goal = Goal.of(SearchSection(objective="bytes", min_psnr_db=50, max_bytes=900))
@@ -64,14 +78,14 @@ def test_macs_are_weighted_by_the_width_of_their_arithmetic() -> None:
     of = [("fp32", "fp16", "weight_only_wi8_afp32"), ("fp32", "fp32", "static_wi8_ai8"), ("static_wi8_ai16",) * 3]
     ratios = [meter.ratio(None, schemes) for schemes in of]  # type: ignore[arg-type]
     assert ratios == [1.0, pytest.approx(0.1 + 0.2 + 0.7 / 4), 0.5]
-    assert measure_name("coreml", None) == f"{WEIGHTED_MACS} (arm64 runs no coreml)"
+    assert measure_name(BACKENDS["coreml"].SPEC, None, "all") == f"{WEIGHTED_MACS} (arm64 runs no coreml)"
 
 
 def test_a_gpu_has_no_cost_without_a_phone() -> None:
     """Instructions of a processor say nothing of it, and weights of fewer bits save it no arithmetic."""
     for device in (None, "arm64"):
         with pytest.raises(ConfigError, match=r"a GPU computes every scheme in fp16.*set 'device'"):
-            measure_name("tflite", device, "gpu")
+            measure_name(BACKENDS["tflite"].SPEC, device, "gpu")
 
 
 def test_a_found_plan_reads_back_as_it_was_with_a_rule_a_line(tmp_path: Path) -> None:

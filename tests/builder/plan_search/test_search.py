@@ -12,12 +12,10 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
 
-from builder.backends import BACKENDS
 from builder.bundle import Bundle
 from builder.plan_search.cost import INSTRUCTIONS
 from builder.plan_search.goal import Goal, Measures
@@ -25,7 +23,8 @@ from builder.plan_search.result import SearchResult
 from builder.plan_search.space import Choice, make_space
 from builder.plan_search.strategy import Search
 from builder.plan_search.trials import Exporter
-from builder.project.project import open_project
+from builder.project.config import VariantSection
+from builder.project.project import Project, open_project
 from builder.steps.listener import Silent
 from builder.steps.source import export_source
 from builder.workers.messages import AnyJob, VariantJob
@@ -282,6 +281,13 @@ def trials_in(cache: Path) -> dict[str, int]:
     return {p.name: p.stat().st_mtime_ns for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")}
 
 
+def of_choices(project: Project) -> VariantSection:
+    """The searched variant, with CHOICES alone to choose from."""
+    section = project.config.variant[0]
+    assert section.search is not None
+    return section.model_copy(update={"search": section.search.model_copy(update={"schemes": CHOICES})})
+
+
 def test_all_81_plans_of_four_layers_hold_none_that_is_half_a_db_better(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -290,9 +296,9 @@ def test_all_81_plans_of_four_layers_hold_none_that_is_half_a_db_better(
     project = open_project(searched(tmp_path / "project", 'objective = "psnr"\nmax_bytes = 3300'))
     source = export_source(project, Silent())
     table = source.result.layers
-    space = make_space(table, BACKENDS["tflite"], "tflite", "xnnpack", CHOICES, calibrated=True)
+    space = make_space(table, of_choices(project), calibrated=True)
     plans = list(itertools.product(*space.options))
-    exporter = Exporter(project, source, project.config.variant[0], None, run_job, Event())
+    exporter = Exporter(project=project, source=source, section=project.config.variant[0])
     measured = dict(zip(plans, exporter.measure([Choice(schemes=plan) for plan in plans]), strict=True))
     assert len(plans) == 81
     assert all(isinstance(found, Measures) for found in measured.values())
@@ -323,7 +329,7 @@ def test_a_converter_that_crashes_fails_its_trial_alone_and_a_killed_worker_none
     monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
     project = open_project(searched(tmp_path / "project", 'objective = "psnr"\nmax_bytes = 3500'))
     source = export_source(project, Silent())
-    space = make_space(source.result.layers, BACKENDS["tflite"], "tflite", "xnnpack", CHOICES, calibrated=True)
+    space = make_space(source.result.layers, of_choices(project), calibrated=True)
     waiting = {"dynamic_wi8_afp32": signal.SIGSEGV, "fp16": signal.SIGKILL}
 
     def run(job: AnyJob, folder: Path, **rest: Any) -> str:
@@ -338,7 +344,7 @@ def test_a_converter_that_crashes_fails_its_trial_alone_and_a_killed_worker_none
 
         return run_job(job, folder, **{**rest, "on_stage": harm})
 
-    exporter = Exporter(project, source, project.config.variant[0], None, run, Event(), parallel=1)
+    exporter = Exporter(project=project, source=source, section=project.config.variant[0], run=run, parallel=1)
     search = Search(
         space=space,
         table=source.result.layers,

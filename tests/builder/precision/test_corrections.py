@@ -77,12 +77,14 @@ def quality(name: str, model: Model, plan: ResolvedPlan, folder: Path, *, refere
     if plan.calibration.correct_biases and name != "tflite":
         program = corrected(model.program, model.layers, plan, backend.observe(model, samples(model)))
         model = replace(model, program=program)
-    path = folder / f"a{backend.SUFFIX}"
+    path = folder / f"a{backend.SPEC.suffix}"
     if name == "tflite":
         file, lowered = float_file(model)
         path.write_bytes(realise(file, model, plan, lambda: observe_file(file, lowered, samples(model))))
     else:
-        lowered = backend.lower(model, plan, backend.DELEGATES[0], lambda: backend.observe(model, samples(model)), path)
+        lowered = backend.lower(
+            model, plan, backend.SPEC.delegates[0].name, lambda: backend.observe(model, samples(model)), path
+        )
     assert backend.read_back(path, model) == {n: c.scheme.name for n, c in plan.choices.items()}
     runner = backend.runner(path, lowered.inputs, lowered.outputs, 1)
     noise = [

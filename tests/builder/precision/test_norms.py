@@ -12,14 +12,13 @@ from torch.nn import functional
 from builder.backends import BACKENDS
 from builder.backends.support import SupportedPlan, check_support
 from builder.errors import ConfigError, VerificationError
-from builder.legalize.delegates import needed
 from builder.legalize.for_variant import legalized
 from builder.precision.layers import LayerTable, layer_table
 from builder.precision.norms import norm_of
 from builder.precision.plan import PlanFile, Rule, load_plan, resolve
 from builder.precision.presets import plan_path
 from builder.workers.jobs.variant import compare_with_request
-from tests.builder.models import Mixed, Normed, picture_model, plan_of, seeded
+from tests.builder.models import Mixed, Normed, picture_model, plan_of, rewrites_for, seeded
 
 # Torch and the converters warn of their own deprecations.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -108,7 +107,7 @@ def test_a_network_without_norms_takes_a_rule_for_them(tmp_path: Path) -> None:
 def test_a_norm_has_floats_only(table: LayerTable, backend: str) -> None:
     """An integer scheme is refused with what a norm can have, fp16 where the backend has none, and a fallback is taken."""
     module = BACKENDS[backend]
-    delegate = module.DELEGATES[0]
+    delegate = module.SPEC.delegates[0].name
     rules = (Rule(match=".*", scheme="fp32"), Rule(position="norm", scheme="static_wi8_ai8"))
     with pytest.raises(ConfigError, match="norm 'group' cannot be static_wi8_ai8: norms compute in floats; use fp32"):
         check_support(
@@ -150,7 +149,7 @@ def test_a_norm_that_is_realised_otherwise_is_an_error() -> None:
 
 def test_what_rewrites_make_of_a_norm_carries_its_name() -> None:
     """Each reciprocal root of a norm is marked after all rewrites, that of the network's own arithmetic is not."""
-    model, rewrites = legalized(picture_model(seeded(Normed)), needed("executorch", "xnnpack", halves=True), ())
+    model, rewrites = legalized(picture_model(seeded(Normed)), rewrites_for("executorch", halves=True), ())
     assert {"instance_norm", "group_norm", "layer_norm"} <= {done.rewrite for done in rewrites}
     roots = [norm_of(node) for node in model.program.graph.nodes if "rsqrt" in str(node.target)]
     assert sorted(roots, key=str) == [None, "group", "layer", "plain", "plain", "scaled", "untrained"]

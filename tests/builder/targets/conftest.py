@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from builder.bundle import Bundle
-from builder.targets import TARGETS, PackageRequest, PackageResult
+from builder.targets import TARGETS
+from builder.targets.base import PackageRequest, PackageResult
 from tests.bundles import make_bundle
 
 

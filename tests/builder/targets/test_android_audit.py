@@ -18,10 +18,11 @@ from builder.bundle import Bundle
 from builder.errors import BundleError, VerificationError
 from builder.pipeline.inspect import inspect_path
 from builder.steps.listener import Silent
-from builder.targets import TARGETS, PackageOptions
+from builder.targets import TARGETS
 from builder.targets.android.audit import audit, executorch_ops, flatbuffer, op_versions
 from builder.targets.android.catalogue import Catalogue
 from builder.targets.android.host import prebuilt
+from builder.targets.base import PackageOptions
 from builder.targets.mobile import mobile_root
 from tests.builder.targets.conftest import request_for
 

@@ -14,9 +14,10 @@ import pytest
 from builder import process
 from builder.bundle import MANIFEST, Bundle, FileHash, file_sha256, opened, tree_files
 from builder.errors import ConfigError, ConversionError
-from builder.targets import TARGETS, PackageOptions, PackageResult, Runtime
+from builder.targets import TARGETS
 from builder.targets.android import aab, apk
 from builder.targets.android.host import aapt2, prebuilt
+from builder.targets.base import PackageOptions, PackageResult, Runtime
 from builder.targets.mobile import mobile_root
 from builder.targets.subset import subset
 from tests.android.executorch_aar import executorch_aar

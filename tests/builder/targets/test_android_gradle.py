@@ -16,11 +16,12 @@ import pytest
 
 from builder.bundle import Bundle
 from builder.errors import ConversionError, MissingToolError
-from builder.targets import TARGETS, PackageOptions
+from builder.targets import TARGETS
 from builder.targets.android import apk
 from builder.targets.android.catalogue import Catalogue
 from builder.targets.android.host import prebuilt
 from builder.targets.android.signing.signature_check import check_signatures
+from builder.targets.base import PackageOptions
 from builder.targets.mobile import mobile_root
 from builder.targets.subset import subset
 from tests.builder.targets.conftest import request_for

@@ -14,11 +14,12 @@ import pytest
 from builder import process
 from builder.bundle import Bundle, opened
 from builder.errors import ConfigError, MissingToolError, VerificationError
-from builder.targets import TARGETS, PackageResult
+from builder.targets import TARGETS
 from builder.targets.android.apkzip import data_offset
 from builder.targets.android.audit import audit
 from builder.targets.android.host import prebuilt
 from builder.targets.android.signing.signature_check import check_signatures
+from builder.targets.base import PackageResult
 from builder.targets.mobile import mobile_root
 from tests.builder.targets.conftest import request_for
 

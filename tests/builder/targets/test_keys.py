@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from builder import process
 from builder.bundle import Bundle
 from builder.errors import ConfigError
-from builder.targets import TARGETS, Keystore
+from builder.targets import TARGETS
 from builder.targets.android.signing import keys, signature
 from builder.targets.android.signing.signature_check import check_signatures
+from builder.targets.base import Keystore
 from tests.builder.targets.conftest import request_for
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey

@@ -23,7 +23,6 @@ from builder.project.project import open_project
 from builder.steps.listener import Silent
 from builder.steps.source import export_source
 from builder.workers.cluster import Cluster
-from builder.workers.supervisor import run_job
 from tests.builder.processes import all_of, own_servers, workers_in
 from tests.builder.projects import make_project
 
@@ -114,14 +113,14 @@ def test_trials_on_a_cluster_measure_what_they_do_here_and_survive_a_killed_work
 
         killer = threading.Thread(target=kill_in_the_middle)
         killer.start()
-        exporter = Exporter(project, source, section, None, remote.run, threading.Event(), remote.size)
+        exporter = Exporter(project=project, source=source, section=section, run=remote.run, parallel=remote.size)
         found = exporter.measure(plans)
         killer.join(WAIT_S)
     assert first.wait(30) != 0
     assert all(isinstance(one, Measures) for one in found), found
     monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "again"))
     again = export_source(project, Silent())
-    assert Exporter(project, again, section, None, run_job, threading.Event(), 1).measure(plans) == found
+    assert Exporter(project=project, source=again, section=section, parallel=1).measure(plans) == found
 
 
 def test_a_scheduler_that_does_not_answer_and_one_without_workers_are_told(

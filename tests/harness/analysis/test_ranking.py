@@ -31,10 +31,12 @@ def phone(serial: str, soc: str | None = SOC, kind: str = "android") -> DeviceIn
 
 
 def measured(bundle: Bundle, variant: str, ms: float, on: DeviceInfo | None = None, **changes: Any) -> Run:
+    on = on or phone("A")
     fields = {
         "variant": variant,
         "variant_sha256": bundle.variant(variant).sha256,
-        "device": on or phone("A"),
+        "device": on,
+        "mode": {"android": "shell", "android-app": "app", "ios": "app"}.get(on.kind, "python"),
         "latency_ns": tuple(int(ms * 1e6) + 1000 * (i % 7) for i in range(30)),
     }
     return make_run(**{**fields, **changes})
@@ -92,7 +94,7 @@ def test_the_app_of_a_phone_decides_where_it_measured_two(bundle: Bundle) -> Non
         {"verdict": "invalid: golden 0 fails"},
         {"variant_sha256": "f" * 64},
         {"simulated": "simulated"},
-        {"device": device("host")},
+        {"device": device("host"), "mode": "python"},
     ],
 )
 def test_what_may_not_decide(bundle: Bundle, changes: dict[str, Any]) -> None:

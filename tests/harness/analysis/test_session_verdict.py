@@ -89,6 +89,7 @@ def test_what_is_wrong_in_some_rounds_is_never_the_first_choice_of_an_app(fault:
 
     def measured(variant: str, phone: int, bad: set[int]) -> list[Run]:
         own = {"variant": variant, "variant_sha256": bundle.variant(variant).sha256, "device": phones[phone]}
+        own["mode"] = "app" if phones[phone].kind == "android-app" else "shell"
         return session(bad, FAULTS[fault][0], factor=1 + ids.index(variant), **own)
 
     right = [run for phone in range(3) for variant in ids for run in measured(variant, phone, set())]
@@ -118,7 +119,7 @@ def test_what_the_protocol_tolerates_is_left_out_and_told() -> None:
     assert (found.grade, found.exit_code, len(found.good)) == ("ok", 0, 4)
     assert found.text.startswith("ok: without 1 of 5 rounds, which the protocol tolerates (invalid: not stationary")
     assert only(session({2, 3}, poor)).exit_code == 7
-    lenient = ProtocolInfo(name="quick", warmup=5, runs=30, tolerated=Tolerated(wrong=0.4))
+    lenient = ProtocolInfo(name="lenient", warmup=5, runs=30, tolerated=Tolerated(wrong=0.4))
     assert only(session({2, 3}, FAULTS["golden"][0], protocol=lenient)).grade == "ok"
     assert only(session({1, 2, 3}, FAULTS["golden"][0], protocol=lenient)).exit_code == 5
 

@@ -28,7 +28,8 @@ from harness.devices import open_device
 from harness.devices.android import app as android_app
 from harness.devices.android.adb import Adb
 from harness.protocol import Pins, Protocol
-from harness.session.session import SessionResult, opened_bundle, run_session
+from harness.session.outcome import SessionResult
+from harness.session.session import opened_bundle, run_session
 from tests.emulated_phone import AdbServer, EmulatedPhone
 from tests.emulated_phone.faults import Faults
 

@@ -12,7 +12,8 @@ from harness.analysis.verdict import judged
 from harness.devices.android import app as android_app
 from harness.protocol import Protocol
 from harness.records.store import open_store
-from harness.session.session import SessionResult, opened_bundle, run_session
+from harness.session.outcome import SessionResult
+from harness.session.session import opened_bundle, run_session
 from tests.emulated_phone import EmulatedPhone
 from tests.harness.devices.fault_kinds import app_of, watched
 

@@ -11,7 +11,8 @@ import pytest
 from harness.devices import open_device
 from harness.protocol import Pins, Protocol, Wanted
 from harness.records.run import Run
-from harness.session.session import SessionResult, opened_bundle, run_session
+from harness.session.outcome import SessionResult
+from harness.session.session import opened_bundle, run_session
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.emulated_phone.physics import AMBIENT_C, PhysicalPhone
 

@@ -10,10 +10,12 @@ import pytest
 
 from harness.analysis.processor_use import fastest_domain, load_beside, mean_clock, top_share
 from harness.devices import open_device
-from harness.devices.android.state import PARTS, parts_of
+from harness.probes import all_probes
+from harness.probes.probe import answers
 from harness.protocol import PROTOCOLS, Protocol, Wanted
 from harness.records.run import Run
-from harness.session.session import SessionResult, opened_bundle, run_session
+from harness.session.outcome import SessionResult
+from harness.session.session import opened_bundle, run_session
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.harness.devices.conftest import request_for
 from tests.harness.session.test_protocols import VirtualClock
@@ -146,4 +148,6 @@ def test_airplane_mode_is_waited_for(phone: EmulatedPhone, small_bundle: Path) -
 @pytest.mark.parametrize("text", ["", "Headroom in 0 seconds: 0.5", "a\nedgebundle-part\nb\n", "edgebundle-part\n" * 9])
 def test_an_answer_that_is_not_whole_gives_nothing(text: str) -> None:
     """No part is taken for another when one is missing or too many came."""
-    assert parts_of(text) == [""] * PARTS
+    told = answers(all_probes(), text)
+    assert len(told) == 5
+    assert {part for _, part in told} == {""}

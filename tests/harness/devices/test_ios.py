@@ -106,7 +106,8 @@ def test_a_simulator_is_never_compared_with_a_device(
     real = next(run for run in runs if run.device.kind == "ios")
     assert (simulated.simulated, real.simulated) == (LABEL, None)
     for first, second in ((simulated, real), (real, simulated)):
-        assert incomparable(first, second) == f"{LABEL}, and only one side is a simulator"
+        told = [run.simulated or "none" for run in (first, second)]
+        assert incomparable(first, second) == f"different simulation: {told[0]} and {told[1]}"
     assert incomparable(simulated, simulated) is None
 
 

@@ -96,6 +96,6 @@ def test_a_bad_line_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_no_text_is_one_sentence(tmp_path: Path) -> None:
     """Bytes that are not UTF-8 are a StoreError that names the file."""
     path = tmp_path / "runs.jsonl"
-    path.write_bytes(b"\xff\xfe\x00")
+    path.write_bytes(b"\xff\x00\xfe")
     with pytest.raises(StoreError, match=r"runs\.jsonl line 1 is not a JSON object"):
         list(read_jsonl(path))

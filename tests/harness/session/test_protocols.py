@@ -27,11 +27,12 @@ from harness.protocol import PROTOCOLS, Protocol, Wanted, protocol_named
 from harness.records.run import Conditions, DeviceInfo, ProcessorUse, Reading, TextReading, TimeInState
 from harness.records.store import open_store, stored_runs
 from harness.records.verdict import Verdict
-from harness.session import session as sessions
+from harness.session import device_turns
 from harness.session.conditions import unmet, wait_for
 from harness.session.measurement import lasting, settled
 from harness.session.order import contenders, turns, williams
-from harness.session.session import SessionResult, Step, opened_bundle, resumable, run_session
+from harness.session.outcome import SessionResult, Step
+from harness.session.session import opened_bundle, resumable, run_session
 from harness.statistics.warmup import warmup_length
 from tests.harness.runs import make_run
 
@@ -138,7 +139,7 @@ def request_of(bundle: Bundle) -> Request:
 def measured_on(
     bench: Bench, bundle: Bundle, protocol: Protocol, monkeypatch: pytest.MonkeyPatch, **options: Any
 ) -> SessionResult:
-    monkeypatch.setattr(sessions, "open_device", lambda name: bench)
+    monkeypatch.setattr(device_turns, "open_device", lambda name: bench)
     return run_session(bundle, ["bench"], protocol, options.pop("store", None), clock=bench.clock, **options)
 
 
@@ -383,7 +384,7 @@ def test_a_device_that_was_never_there_costs_two_seconds(bundle: Bundle, monkeyp
     def absent(name: str) -> Bench:
         raise DeviceAbsent(f"{name} is not connected.")
 
-    monkeypatch.setattr(sessions, "open_device", absent)
+    monkeypatch.setattr(device_turns, "open_device", absent)
     clock = VirtualClock()
     result = run_session(bundle, ["android:GONE"], PROTOCOLS["quick"], None, clock=clock)
     assert clock.now() == 2

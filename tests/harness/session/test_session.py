@@ -13,7 +13,8 @@ from harness.analysis.verdict import exit_code
 from harness.errors import UsageError
 from harness.records.run import Run
 from harness.records.store import open_store, stored_runs
-from harness.session.session import Step, opened_bundle, run_session
+from harness.session.outcome import Step
+from harness.session.session import opened_bundle, run_session
 from tests.harness.small_bundle import write_manifest
 
 

@@ -29,7 +29,10 @@ def devicectl(state: State, words: list[str]) -> None:
     if "-d" not in words or words[words.index("-d") + 1] != IDENTIFIER:
         unknown()
     at = words.index("-d")
-    words = words[:at] + words[at + 2 :]
+    on_device(state, out, words[:at] + words[at + 2 :])
+
+
+def on_device(state: State, out: Path | None, words: list[str]) -> None:
     if words[:3] == ["device", "install", "app"]:
         install(state, out, Path(words[3]))
     if words[:3] in (["device", "copy", "to"], ["device", "copy", "from"]):

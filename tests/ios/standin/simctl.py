@@ -89,17 +89,22 @@ def verb(state: State, words: list[str]) -> None:
         return
     if state.values["simulator"] != "Booted":
         die(SIM, 405, f"Unable to {name} in current state: {state.values['simulator']}")
-    if name == "install":
+    if name == "spawn":
+        spawn(state, rest[1:])
+    elif name == "install":
         install(state, Path(rest[1]))
     elif name == "get_app_container" and rest[2:] == ["data"]:
         if rest[1] not in state.values["apps"] or state.fault("container-missing"):
             die(POSIX, 2, "The operation could not be completed. No such file or directory")
         print(state.documents(rest[1]).parent)
-    elif name == "terminate":
-        return
-    elif name == "spawn" and rest[1:6] == ["log", "stream", "--style", "ndjson", "--predicate"]:
+    elif name != "terminate":
+        unknown()
+
+
+def spawn(state: State, words: list[str]) -> None:
+    if words[:5] == ["log", "stream", "--style", "ndjson", "--predicate"]:
         stream(state)
-    elif name == "spawn" and rest[1:3] == ["log", "show"]:
+    elif words[:2] == ["log", "show"]:
         print('Filtering the log data using "messageType == fault"')
         print(json.dumps({"eventMessage": "what the archive says", "messageType": "Fault"}))
     else:

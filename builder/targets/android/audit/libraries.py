@@ -9,7 +9,7 @@ from builder.bundle import Manifest
 from builder.targets.android.apkzip import LIBRARY_ALIGNMENT
 from builder.targets.android.audit.layout import Package
 from builder.targets.android.elf import read_elf
-from builder.targets.android.host.flavours import FLAVOURS
+from builder.targets.android.host.flavours import flavour_for
 from builder.targets.base import Finding
 
 ABIS = ("arm64-v8a", "x86_64")
@@ -77,7 +77,7 @@ def _abis(package: Package, by_abi: dict[str, dict[str, int]]) -> Iterator[Findi
 def _delegates(package: Package, manifest: Manifest, by_abi: dict[str, dict[str, int]]) -> Iterator[Finding]:
     """Every variant finds the library of its runtime and of its delegate, for every ABI that the package serves."""
     for variant in manifest.variants:
-        flavour = FLAVOURS.get(variant.backend)
+        flavour = flavour_for(variant.file)
         if flavour is None:
             continue
         for library in flavour.libraries:

@@ -12,6 +12,7 @@ from builder.targets.android.apkzip import data_offset
 from builder.targets.android.audit import executorch_ops, op_versions
 from builder.targets.android.audit.layout import CHUNK, Package
 from builder.targets.android.audit.runtimes import runtimes_of
+from builder.targets.android.runtimes import EXECUTORCH, EXECUTORCH_FILE, TFLITE_FILE
 from builder.targets.base import Finding
 
 
@@ -39,9 +40,9 @@ def audit_models(package: Package, manifest: Manifest) -> Iterator[Finding]:
             )
             continue
         yield from _stored(package, variant, info)
-        if variant.backend == "tflite" and runtimes.tflite is not None:
+        if variant.file.endswith(TFLITE_FILE) and runtimes.tflite is not None:
             yield from _tflite_ops(package, variant, info, runtimes.tflite)
-        if variant.backend == "executorch" and runtimes.executorch is not None:
+        if variant.file.endswith(EXECUTORCH_FILE) and runtimes.executorch is not None:
             yield from _executorch_ops(package, variant, info, runtimes.executorch)
 
 
@@ -90,7 +91,7 @@ def _executorch_ops(package: Package, variant: Variant, info: zipfile.ZipInfo, l
             "error",
             "op-version",
             f"has an ExecuTorch that cannot execute variant {variant.id}: it uses {'; '.join(problems)}. "
-            "Take a newer or fuller runtime by --runtime executorch=FILE.aar, or another delegate.",
+            f"Take a newer or fuller runtime by --runtime {EXECUTORCH}=FILE.aar, or another delegate.",
         )
     else:
         yield package.finding(

@@ -25,6 +25,7 @@ from builder.bundle.tensors import (
 from builder.errors import MissingToolError
 from builder.targets.android.execute.libraries import ABI, TFLITE_GPU, take_libraries
 from builder.targets.android.execute.shim import Lacking, shim_for
+from builder.targets.android.runtimes import TFLITE_FILE
 
 if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
@@ -90,7 +91,7 @@ def _shim(libraries: tuple[Path, ...]) -> tuple[Path | None, str]:
 def _variant(
     bundle: Bundle, variant: Variant, libraries: tuple[Path, ...], shim: Path | None, why_not: str, folder: Path
 ) -> Iterator[Execution]:
-    if variant.backend != "tflite":
+    if not variant.file.endswith(TFLITE_FILE):
         why_not = f"the library of {variant.backend} is run through Java, which is not done here"
     elif not why_not and variant.delegate == "gpu" and not any(path.name == TFLITE_GPU for path in libraries):
         why_not = f"the package carries no {TFLITE_GPU} for {ABI}"
@@ -104,60 +105,74 @@ def _variant(
     work = Path(tempfile.mkdtemp(dir=folder))
     for number, golden in enumerate(goldens):
         _write_inputs(work / f"{number}.npz", bundle, variant, golden)
-    done, delegate, remark = _run(bundle, variant, len(goldens), libraries[0].parent, shim, work)
+    order = _Order(
+        bundle=bundle,
+        variant=variant,
+        samples=len(goldens),
+        libraries=libraries[0].parent,
+        shim=shim,
+        work=work,
+    )
+    ran = _run(order)
     for number, golden in enumerate(goldens):
-        yield _judged(bundle, variant, golden, done, delegate, remark, work, number)
+        yield _judged(order, ran, golden, number)
 
 
-def _run(
-    bundle: Bundle, variant: Variant, samples: int, libraries: Path, shim: Path, work: Path
-) -> tuple[process.Completed | str, str, str]:
+@dataclass(frozen=True, kw_only=True)
+class _Order:
+    """What one process is to run, on `samples` inputs that lie in `work`."""
+
+    bundle: Bundle
+    variant: Variant
+    samples: int
+    libraries: Path
+    shim: Path
+    work: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ran:
     """What the process left, or why it did not end; the delegate that ran; a remark."""
-    done = _start(bundle, variant, variant.delegate, samples, libraries, shim, work)
-    if (
-        isinstance(done, process.Completed)
-        and done.returncode == -signal.SIGSEGV
-        and variant.delegate == "xnnpack"
-        and _has_avx512()
-    ):
+
+    done: process.Completed | str
+    delegate: str
+    remark: str = ""
+
+
+def _run(order: _Order) -> _Ran:
+    delegate = order.variant.delegate
+    done = _start(order, delegate)
+    died = isinstance(done, process.Completed) and done.returncode == -signal.SIGSEGV
+    if died and delegate == "xnnpack" and _has_avx512():
         # TFLite 2.16.1 for x86_64 loads 64-byte vectors from where only 32 bytes are aligned; arm64 has no such instructions.
         remark = (
             "its XNNPACK dies on processors with AVX-512 (emulators and servers, not phones), so its plain kernels ran"
         )
-        return _start(bundle, variant, _WITHOUT, samples, libraries, shim, work), _WITHOUT, remark
-    return done, variant.delegate, ""
+        return _Ran(done=_start(order, _WITHOUT), delegate=_WITHOUT, remark=remark)
+    return _Ran(done=done, delegate=delegate)
 
 
-def _start(
-    bundle: Bundle, variant: Variant, delegate: str, samples: int, libraries: Path, shim: Path, work: Path
-) -> process.Completed | str:
+def _start(order: _Order, delegate: str) -> process.Completed | str:
     request = {
-        "libraries": str(libraries),
-        "model": str(bundle.path(variant.file).absolute()),
+        "libraries": str(order.libraries),
+        "model": str(order.bundle.path(order.variant.file).absolute()),
         "delegate": delegate,
-        "samples": samples,
+        "samples": order.samples,
     }
-    (work / "request.json").write_text(json.dumps(request), encoding="utf-8")
-    environment = {"LD_LIBRARY_PATH": str(shim), **_GL}
+    (order.work / "request.json").write_text(json.dumps(request), encoding="utf-8")
+    environment = {"LD_LIBRARY_PATH": str(order.shim), **_GL}
+    words: list[str | Path] = [sys.executable, "-P", WORKER, order.work]
     try:
-        return process.run([sys.executable, "-P", WORKER, work], timeout_s=RUN_LIMIT_S, env=environment, check=False)
+        return process.run(words, timeout_s=RUN_LIMIT_S, env=environment, check=False)
     except process.ToolTimeout as error:
         return str(error)
 
 
-def _judged(
-    bundle: Bundle,
-    variant: Variant,
-    golden: Golden,
-    done: process.Completed | str,
-    delegate: str,
-    remark: str,
-    work: Path,
-    number: int,
-) -> Execution:
-    version = work / "version"
+def _judged(order: _Order, ran: _Ran, golden: Golden, number: int) -> Execution:
+    variant, bundle, done = order.variant, order.bundle, ran.done
+    version = order.work / "version"
     name = f"TensorFlow Lite {version.read_text(encoding='utf-8') if version.is_file() else ''}".strip()
-    how = {"gpu": "OpenGL ES", "xnnpack": "XNNPACK", _WITHOUT: "plain kernels"}.get(delegate, delegate)
+    how = {"gpu": "OpenGL ES", "xnnpack": "XNNPACK", _WITHOUT: "plain kernels"}.get(ran.delegate, ran.delegate)
     said = done.stderr if isinstance(done, process.Completed) else ""
     replaced = _REPLACED.search(said)
     result = Execution(
@@ -166,13 +181,13 @@ def _judged(
         runtime=f"{name} of the package ({how})",
         min_psnr_db=_least(golden, variant),
         delegated=f"{replaced[1]} of {replaced[2]}" if replaced else "",
-        remark=remark,
+        remark=ran.remark,
     )
     if isinstance(done, str):
         return replace(result, failure=done)
     if done.returncode:
         return replace(result, failure=_end(done))
-    outputs = _read_outputs(work / f"{number}.out.npz", variant)
+    outputs = _read_outputs(order.work / f"{number}.out.npz", variant)
     specs = specs_of(bundle.manifest.outputs, variant.outputs)
     expected = next(e.tensors for e in golden.expected if e.variant == variant.id)
     own = worst_psnr_db(bundle.root, expected, specs, outputs)

@@ -110,7 +110,7 @@ def runtime_paths(flavour: Flavour, local: Path | None) -> dict[str, tuple[Wante
 
 def _sources_sha256(project: Path, flavour: Flavour) -> str:
     """Hash of every file that decides the host app: the sources of both modules, their shrinker rules, and the versions."""
-    roots = [project / module / "src" / part for module in ("sdk", "app") for part in ("main", flavour.backend)]
+    roots = [project / module / "src" / part for module in ("sdk", "app") for part in ("main", flavour.sources)]
     rules = [p for module in ("sdk", "app") for p in (project / module).glob("*.pro")]
     files = (
         [p for root in roots if root.exists() for p in tree_files(root)]
@@ -169,11 +169,11 @@ def _build(project: Path, catalogue: Catalogue, flavour: Flavour, local: Path | 
 
 def consumer_rules(project: Path, flavour: Flavour) -> list[Path]:
     """What R8 must keep in an app that uses the library with this runtime."""
-    return [project / "sdk" / "consumer-rules.pro", project / "sdk" / f"consumer-rules-{flavour.backend}.pro"]
+    return [project / "sdk" / "consumer-rules.pro", project / "sdk" / f"consumer-rules-{flavour.sources}.pro"]
 
 
 def kotlin_sources(module: Path, flavour: Flavour) -> list[Path]:
-    return [folder for part in ("main", flavour.backend) if (folder := module / "src" / part / "kotlin").exists()]
+    return [folder for part in ("main", flavour.sources) if (folder := module / "src" / part / "kotlin").exists()]
 
 
 def _resources(project: Path, catalogue: Catalogue, android_all: Path, out: Path, work: Path) -> Path:

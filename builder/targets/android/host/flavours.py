@@ -10,6 +10,7 @@ from pathlib import Path
 from builder.bundle import Bundle
 from builder.errors import ConfigError
 from builder.suggest import did_you_mean
+from builder.targets.android import runtimes
 from builder.targets.android.host.maven import Wanted
 from builder.targets.base import Runtime
 
@@ -24,10 +25,11 @@ class Library:
 
 @dataclass(frozen=True, kw_only=True)
 class Flavour:
-    """A runtime: `wanted` are its libraries in Maven, without the main one when that is given as a file; `published` its coordinates
+    """A runtime: it executes files that end as `artifact`; `sources` are its own beside those of `main` in both modules. `wanted` are its libraries in Maven, without the main one when that is given as a file; `published` its coordinates
     for users who have Google's Maven or Maven Central, as aliases of the catalogue, and `optional` those that one delegate alone needs."""
 
-    backend: str
+    artifact: str
+    sources: str
     wanted: tuple[Wanted, ...]
     main: Wanted
     published: tuple[str, ...]
@@ -42,14 +44,15 @@ class Flavour:
 
 
 _TFLITE = Flavour(
-    backend="tflite",
+    artifact=runtimes.TFLITE_FILE,
+    sources=runtimes.TFLITE,
     # The pom of tensorflow-lite asks for its API as a jar, which does not exist: all are named as the AARs they are.
     wanted=(
         Wanted(alias="tflite-api", packaging="aar", alone=True),
         Wanted(alias="tflite-gpu", packaging="aar", alone=True),
         Wanted(alias="tflite-gpu-api", packaging="aar", alone=True),
     ),
-    main=Wanted(alias="tflite", packaging="aar", alone=True),
+    main=Wanted(alias=runtimes.TFLITE, packaging="aar", alone=True),
     published=("litert", "litert-gpu", "litert-gpu-api"),
     libraries=(
         Library(name="libtensorflowlite_jni.so"),
@@ -59,7 +62,8 @@ _TFLITE = Flavour(
     optional={"litert-gpu": "gpu", "litert-gpu-api": "gpu"},
 )
 _EXECUTORCH = Flavour(
-    backend="executorch",
+    artifact=runtimes.EXECUTORCH_FILE,
+    sources=runtimes.EXECUTORCH,
     wanted=(Wanted(alias="fbjni", packaging="aar", alone=True), Wanted(alias="nativeloader", alone=True)),
     main=Wanted(alias="executorch-android", packaging="aar", alone=True),
     published=("executorch-android",),
@@ -67,9 +71,9 @@ _EXECUTORCH = Flavour(
     delegates=("xnnpack",),
 )
 FLAVOURS: Mapping[str, Flavour] = {
-    "tflite": _TFLITE,
+    runtimes.TFLITE: _TFLITE,
     # Google's own Maven repository has it, which Maven asks only where its settings name it.
-    "litert": replace(
+    runtimes.LITERT: replace(
         _TFLITE,
         wanted=(
             Wanted(alias="litert-api", packaging="aar", alone=True),
@@ -78,8 +82,8 @@ FLAVOURS: Mapping[str, Flavour] = {
         ),
         main=Wanted(alias="litert", packaging="aar", alone=True),
     ),
-    "executorch": _EXECUTORCH,
-    "executorch-vulkan": replace(
+    runtimes.EXECUTORCH: _EXECUTORCH,
+    runtimes.EXECUTORCH_VULKAN: replace(
         _EXECUTORCH,
         main=Wanted(alias="executorch-vulkan", packaging="aar", alone=True),
         published=("executorch-vulkan",),
@@ -89,14 +93,19 @@ FLAVOURS: Mapping[str, Flavour] = {
 
 
 def flavour_of(runtime: Runtime | None) -> Flavour:
-    """The flavour that was asked for; TensorFlow Lite when none was. Raises ConfigError for an unknown name or a bad file."""
-    name = runtime.name if runtime is not None else "tflite"
+    """The flavour that was asked for; the first one when none was. Raises ConfigError for an unknown name or a bad file."""
+    name = runtime.name if runtime is not None else runtimes.RUNTIMES[0]
     if name not in FLAVOURS:
         raise ConfigError(f"unknown Android runtime {name!r}{did_you_mean(name, FLAVOURS)}")
     file = runtime.file if runtime is not None else None
     if file is not None and (file.suffix != ".aar" or not _is_zip(file)):
         raise ConfigError(f"the runtime {file} is not an Android library archive; give --runtime {name}=FILE.aar.")
     return FLAVOURS[name]
+
+
+def flavour_for(file: str) -> Flavour | None:
+    """A flavour that executes such a file."""
+    return next((flavour for flavour in FLAVOURS.values() if file.endswith(flavour.artifact)), None)
 
 
 def _is_zip(file: Path) -> bool:

@@ -7,7 +7,7 @@ import java.nio.ByteOrder
  * Runs a golden of the bundle through a loaded variant and compares what comes out, as `builder verify` does.
  *
  * A golden that is damaged, cut, too long or incomplete is never compared: each function throws [BundleException] for it
- * (docs/sdk-rules.md, "Golden damage"). [hashes] are those of the manifest, by path.
+ * (docs/sdk-rules.md, "Damaged goldens"). [hashes] are those of the manifest, by path.
  */
 class GoldenCheck(private val files: BundleFiles, private val pictures: PictureReader, private val hashes: Map<String, String>) {
     /** Fills the inputs of [session] with the golden's and runs it once. */

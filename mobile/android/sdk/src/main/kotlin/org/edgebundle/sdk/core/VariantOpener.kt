@@ -10,7 +10,7 @@ class Opened(val session: Session, val tried: List<Tried>, val delegate: TextRea
 
 /**
  * Opens the first variant that works here: hash, load, delegate, goldens. Whatever one of them throws leads to the next
- * (docs/sdk-rules.md, "Opening"). One call at a time.
+ * (docs/sdk-rules.md, "What was tried"). One call at a time.
  */
 class VariantOpener(private val loader: ModelLoader, private val threads: Int, private val memory: VariantMemory = NoMemory) {
     private val known = loader.manifest.goldens.flatMap { golden -> golden.expected.map { it.variant } }.toSet()

@@ -1,0 +1,24 @@
+"""Core ML, as every room above knows it."""
+
+from __future__ import annotations
+
+from builder.backends.spec import BackendSpec, Delegate, FirstVariant
+
+SPEC = BackendSpec(
+    name="coreml",
+    title="Core ML",
+    suffix=".mlpackage",
+    # No rewrites: it takes every operator of the corpus as it is.
+    delegates=(Delegate(name="all"), Delegate(name="cpu_and_gpu"), Delegate(name="cpu_and_ne")),
+    packages=("coremltools", "torch", "numpy"),
+    schemes=(
+        "fp32", "fp16", "weight_only_wi8_afp32", "weight_only_wi4_afp32", "palettized_w8", "palettized_w6", "palettized_w4",
+    ),
+    norms=("fp32", "fp16"),
+    checker="builder.backends.coreml.check",
+    first_variants=(
+        FirstVariant(
+            comment="iPhones: fp16 is what the neural engine computes in; fp32 keeps it away.", delegate="all", scheme="fp16"
+        ),
+    ),
+)  # fmt: skip

@@ -1,0 +1,87 @@
+"""What a backend says of itself, in one place: plain facts, read by every room above. Nothing heavy is imported for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from builder.precision.plan import Between
+
+# A delegate's trait: it computes everything in fp16, whatever the scheme of a layer is.
+HALF = "half"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delegate:
+    """What runs a backend's files on a phone.
+
+    A rewrite is made for delegates with one of the `traits` that it names (`NEEDED_BY`). `half_traits` come to them where a plan
+    has layers in fp16.
+    """
+
+    name: str
+    traits: tuple[str, ...] = ()
+    half_traits: tuple[str, ...] = ()
+
+    @property
+    def computes_in_half(self) -> bool:
+        return HALF in self.traits
+
+    def traits_with(self, *, halves: bool) -> frozenset[str]:
+        """Its traits for a plan; `halves`: some layer is fp16."""
+        return frozenset((*self.traits, *(self.half_traits if halves else ())))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstVariant:
+    """A variant that `builder init` writes, and the comment above it. Without a scheme it gets the preset for integers that the data allow."""
+
+    comment: str
+    delegate: str
+    scheme: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackendSpec:
+    """`name` stands in builder.toml, in manifests and behind `--backend`, and names the extra that installs `packages`.
+
+    The first delegate is the usual one. `schemes` are tried in this order by a search that names none: those that a runtime of the
+    backend executes as they stand.
+    """
+
+    name: str
+    title: str
+    """As sentences name it, e.g. `Core ML`."""
+    suffix: str
+    """Of the artifact, e.g. `.tflite`. A package's runtime is chosen by it."""
+    delegates: tuple[Delegate, ...]
+    packages: tuple[str, ...]
+    """Distributions whose versions decide the bytes of the artifact."""
+    schemes: tuple[str, ...]
+    norms: tuple[str, ...]
+    """Schemes that a plan can give a norm."""
+    between: tuple[Between, ...] = ("float",)
+    """What the operations that are no layers can compute in."""
+    server: str = ""
+    """Whose workers run artifacts without converting any: `files`, `torch`, or empty for the backend's own."""
+    emulated: bool = False
+    """Whether the harness' emulated arm64 processor runs its files, so that instructions can be counted."""
+
+    checker: str = ""
+    """A module that looks into its artifacts before they are packed: `python -m MODULE MANIFEST REPORT`."""
+    first_variants: tuple[FirstVariant, ...] = ()
+    """In the order in which an app tries them."""
+
+    @property
+    def running_server(self) -> str:
+        """The kind of server whose workers run its artifacts."""
+        return self.server or self.name
+
+    @property
+    def delegate_names(self) -> tuple[str, ...]:
+        return tuple(delegate.name for delegate in self.delegates)
+
+    def delegate(self, name: str) -> Delegate:
+        """The delegate of this name, which builder.toml's model has checked."""
+        return next(delegate for delegate in self.delegates if delegate.name == name)

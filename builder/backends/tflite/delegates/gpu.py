@@ -1,0 +1,84 @@
+"""The GPU delegate, executed by LiteRT's accelerator over a software driver where there is one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from builder.backends.spec import HALF, Delegate
+
+if TYPE_CHECKING:
+    from builder.backends.base import Execution, Need
+    from builder.bundle import Coverage
+
+# It computes in fp16. It takes mirror padding and nearest resizing itself, no tensor of more than four axes, and no difference of
+# a picture and one computed value.
+DELEGATE = Delegate(name="gpu", traits=("gpu", "litert", HALF))
+
+
+def formed(content: bytes) -> bytes:
+    """Activations stand alone, as it needs them."""
+    from builder.backends.tflite.gpu.unfuse import unfused
+
+    return unfused(content)
+
+
+def coverage(path: Path) -> Coverage:
+    """As the accelerator says when it compiles the file; predicted where there is no driver.
+
+    Raises VerificationError for a file on which it would end the app.
+    """
+    from builder.backends.tflite.gpu.aborts import refuse_what_aborts
+    from builder.backends.tflite.gpu.drivers import find_drivers
+    from builder.backends.tflite.gpu.predict import predicted_coverage
+    from builder.backends.tflite.gpu.run import executed_coverage
+
+    refuse_what_aborts(path)
+    drivers = find_drivers()
+    return executed_coverage(path, drivers[0]) if drivers else predicted_coverage(path)
+
+
+def predicted(path: Path) -> Coverage | None:
+    """By what it took of the files that were executed."""
+    from builder.backends.tflite.gpu.predict import predicted_coverage
+
+    return predicted_coverage(path)
+
+
+def execution(on_cpu: Execution) -> Execution:
+    """The accelerator where a driver is there for it; it is a proof in fp16, in which phones compute."""
+    from builder.backends.base import Execution
+    from builder.backends.tflite.gpu.drivers import find_drivers
+    from builder.backends.tflite.gpu.run import GpuRunner, runtime_name
+
+    drivers = find_drivers()
+    if not drivers:
+        why = "no software GPU was there: the CPU gave the pictures, and what the GPU takes is predicted"
+        return replace(on_cpu, unproven=why)
+    driver = drivers[0]
+    why_not = None if driver.half else f"{driver} computes in fp32 alone, GPUs of phones in fp16"
+    return Execution(
+        runtime=runtime_name(driver, driver.half),
+        open=partial(GpuRunner, driver=driver, half=driver.half),
+        unproven=why_not,
+    )
+
+
+def needs() -> tuple[Need, ...]:
+    """The software GPUs on which files are executed: Mesa in fp16, as phones compute, else SwiftShader in fp32."""
+    from builder.backends.base import Need
+    from builder.backends.tflite.gpu import drivers
+
+    found = {driver.name: driver for driver in drivers.find_drivers()}
+    wanted = (("Mesa", "fp16", drivers.SETUP_COMMAND), ("SwiftShader", "fp32", drivers.CHROMIUM_COMMAND))
+    return tuple(
+        Need(
+            delegate=DELEGATE.name,
+            name=f"{name} ({precision})",
+            version=f"{found[name].version}, {found[name].licence}" if name in found else None,
+            install=command,
+        )
+        for name, precision, command in wanted
+    )

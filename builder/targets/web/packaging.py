@@ -1,0 +1,49 @@
+"""How the page is made and audited."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from builder.bundle import file_sha256, tree_files
+from builder.errors import ConfigError
+from builder.storage import cache
+from builder.suggest import did_you_mean
+from builder.targets.base import Finding, PackageRequest, PackageResult, judged
+from builder.targets.mobile import mobile_root
+from builder.targets.subset import subset
+from builder.targets.web import ARTIFACT, FORMATS
+from builder.targets.web.audit import audit_site
+from builder.targets.web.scripts import SOURCES, built_scripts
+from builder.targets.web.site import write_site
+
+
+def sources_sha256() -> str:
+    """Hash of all that decides a page: its sources with the pinned packages, and this code."""
+    root = mobile_root() / "web"
+    files = [
+        path for name in SOURCES for path in (tree_files(root / name) if (root / name).is_dir() else [root / name])
+    ]
+    lines = [f"{file_sha256(path)} {path.relative_to(root).as_posix()}" for path in files]
+    return cache.content_key([lines, cache.code_sha256(Path(__file__).parents[1])])
+
+
+def package(request: PackageRequest) -> PackageResult:
+    """Make the page in `request.out` and audit it.
+
+    Raises ConfigError for a bundle without a TFLite variant, MissingToolError, ConversionError when npm or esbuild fails, and
+    VerificationError when the audit finds an error.
+    """
+    for name in request.formats:
+        if name not in FORMATS:
+            raise ConfigError(f"unknown web format {name!r}{did_you_mean(name, FORMATS)}")
+    out = request.out / f"{request.bundle.manifest.model.name}-web"
+    with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
+        bundle = subset(request.bundle, (ARTIFACT,), Path(folder) / "bundle")
+        write_site(bundle, built_scripts(mobile_root() / "web"), mobile_root() / "web" / "static", out)
+        findings = audit_site(out, bundle)
+    left = sorted({v.id for v in request.bundle.manifest.variants} - {v.id for v in bundle.manifest.variants})
+    if left:
+        message = f"leaves out {', '.join(left)}: a browser runs TFLite files only."
+        findings.append(Finding(level="info", code="left-out", file=out.name, message=message))
+    return PackageResult(files=(out,), findings=judged(findings, request.options.allow))
