@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from threading import Event
 
 from builder.backends import BACKENDS
 from builder.bundle import tree_bytes
@@ -19,6 +18,7 @@ from builder.project.project import Project, open_project
 from builder.steps.compress import compress_network, judge, stage_files, training_files
 from builder.steps.listener import Listener, Silent
 from builder.steps.source import SourceStep, export_source
+from builder.steps.step import Working
 from builder.steps.variant import lower_variant, plan_variant, require_packages
 from builder.storage.output import check_output, replacing
 from builder.training.pictures import MANY
@@ -87,7 +87,7 @@ def _judged(
         write_project(project, final, place, place, integers=section.scheme is None)
         small = open_project(place / "builder.toml")
         own = export_source(small, listener)
-        step = lower_variant(small, own, section, plan_variant(small, own, section), listener, Event())
+        step = lower_variant(small, own, section, plan_variant(small, own, section), Working(listener=listener))
         artifact = step.folder / step.result.artifact
         folder, judgement = judge(project, source, step, artifact, listener)
         return FilePoint(

@@ -12,7 +12,7 @@ from builder.project.data import DataFile, data_files
 from builder.project.project import Project
 from builder.steps.listener import Listener
 from builder.steps.source import SourceStep
-from builder.steps.step import Step, run_step
+from builder.steps.step import Step, Working, run_step
 from builder.steps.variant import VariantStep
 from builder.storage.cache import cache_root, content_key, kept, versions
 from builder.workers.messages import RESULT, CompressJob, CompressResult, JudgeJob, JudgeResult
@@ -103,7 +103,7 @@ def judge(
         ),
         result=JudgeResult,
     )
-    result = run_step(step, project, listener)
+    result = run_step(step, project, Working(listener=listener))
     return step.folder, result
 
 
