@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def shape_of(node: Any) -> tuple[int, ...]:
-    value = getattr(node, "meta", {}).get("val")
+    value: Any = getattr(node, "meta", {}).get("val")
     return tuple(int(size) for size in value.shape) if hasattr(value, "shape") else ()
 
 
@@ -180,7 +180,8 @@ def _slice(found: Channels, node: Node) -> bool:
 
 
 def _shuffle(found: Channels, node: Node) -> bool:
-    atoms, square = found.atoms.get(node.args[0]), int(node.args[1]) ** 2  # type: ignore[arg-type, call-overload]
+    factor: Any = node.args[1]
+    atoms, square = found.atoms.get(node.args[0]), int(factor) ** 2  # type: ignore[arg-type]
     if atoms is None:
         return False
     groups = [atoms[start : start + square] for start in range(0, len(atoms), square)]
@@ -191,7 +192,8 @@ def _shuffle(found: Channels, node: Node) -> bool:
 
 
 def _unshuffle(found: Channels, node: Node) -> bool:
-    atoms, square = found.atoms.get(node.args[0]), int(node.args[1]) ** 2  # type: ignore[arg-type, call-overload]
+    factor: Any = node.args[1]
+    atoms, square = found.atoms.get(node.args[0]), int(factor) ** 2  # type: ignore[arg-type]
     if atoms is None:
         return False
     found.atoms[node] = tuple(atom for atom in atoms for _ in range(square))
@@ -220,7 +222,8 @@ def _stored_by_channel(*places: int) -> Rule:
 def _group_norm(found: Channels, node: Node) -> bool:
     """One group, or a group for each channel; several of several channels must keep their sizes."""
     atoms = found.atoms.get(node.args[0])  # type: ignore[arg-type]
-    groups = int(node.args[1])  # type: ignore[call-overload]
+    asked: Any = node.args[1]
+    groups = int(asked)
     if atoms is None or groups not in (1, len(atoms)):
         return False
     if groups == len(atoms) > 1:

@@ -129,5 +129,5 @@ def _apply(found: Channels, node: Node) -> None:
 
 
 def _shape(node: Node) -> tuple[int, ...]:
-    value = node.meta.get("val")
+    value: Any = node.meta.get("val")
     return tuple(int(size) for size in value.shape) if hasattr(value, "shape") else ()

@@ -123,7 +123,7 @@ def _sums_pictures(node: Node) -> bool:
     """Two computed values of one shape and of floats."""
     import torch
 
-    values = [getattr(argument, "meta", {}).get("val") for argument in node.args[:2]]
+    values: list[Any] = [getattr(argument, "meta", {}).get("val") for argument in node.args[:2]]
     computed = all(getattr(argument, "op", "") in ("call_function", "placeholder") for argument in node.args[:2])
     if not computed or any(value is None or value.dtype != torch.float32 for value in values):
         return False

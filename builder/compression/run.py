@@ -25,6 +25,7 @@ from builder.training.pictures import Batches
 from builder.training.settings import Settings
 
 if TYPE_CHECKING:
+    import torch
     from torch.export import ExportedProgram
 
     from builder.graph.tensors import Tensors
@@ -81,7 +82,8 @@ def _stage(
 ) -> tuple[ExportedProgram, StageReport]:
     started = time.monotonic()
     before = before or point_of(task, program)
-    done, share, cut, stayed = Done(steps=0, seconds=0.0, losses=()), None, (), dict[str, str]()
+    done, share, stayed = Done(steps=0, seconds=0.0, losses=()), None, dict[str, str]()
+    cut: tuple[Cut, ...] = ()
     if stage == "prune":
         result = pruned(program, _fits(task), multiple=task.section.multiple)
         program, share, stayed = result.program, round(result.share, 4), result.stayed
@@ -124,7 +126,12 @@ def _rounded(task: Task, program: ExportedProgram, state: Path, deadline: float)
     weights = [layer.weight for layer in layer_table(program).layers]
     rounded = Rounded(equalized(program), weights, between=True)
     batches, together = _batches(task, rounded.module)
-    rounded.calibrate(lambda number: [batches(number)] if together else list(batches(number).split(1)))
+
+    def parts(number: int) -> list[torch.Tensor]:
+        batch = batches(number)
+        return [batch] if together else [batch[place : place + 1] for place in range(len(batch))]
+
+    rounded.calibrate(parts)
     student = _Student(module=rounded.module, groups=rounded.groups, tidy=rounded.tidy)
     done = _train(task, "qat", student, state, deadline)
     return rounded.finished(), done

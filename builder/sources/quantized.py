@@ -86,7 +86,8 @@ def _literal(module: GraphModule, node: Node) -> None:
     """Scale and zero point of a whole tensor as numbers, where they are stored as tensors."""
     import torch
 
-    name, values = str(node.target), list(node.args)
+    name = str(node.target)
+    values: list[Any] = list(node.args)
     if not name.endswith(("quantize_per_tensor.tensor", "quantize_per_tensor.tensor2")):
         return
     if any(getattr(value, "op", "get_attr") != "get_attr" for value in values[1:5]):

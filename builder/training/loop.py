@@ -92,7 +92,7 @@ def _step(lesson: Lesson, batch: Tensor) -> float:
     """The loss of one batch, with gradients at the parameters."""
     import torch
 
-    parts = [batch] if lesson.together else list(batch.split(1))
+    parts = [batch] if lesson.together else [batch[number : number + 1] for number in range(len(batch))]
     total = 0.0
     for part in parts:
         with torch.no_grad():

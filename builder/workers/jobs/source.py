@@ -70,9 +70,8 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
     warnings = (*told, *check.judge())
     stage(folder, "tiles against the whole")
     first = read_sample(job.evaluation[0], model.inputs) if job.evaluation else {}
-    tiling = tiling_facts(
-        without_quantizers(model.program), model.inputs, model.outputs, first.get(model.inputs[0].name)
-    )  # type: ignore[arg-type]
+    floats = without_quantizers(model.program)
+    tiling = tiling_facts(floats, model.inputs, model.outputs, first.get(model.inputs[0].name))  # type: ignore[arg-type]
     return SourceResult(
         inputs=model.inputs,
         outputs=model.outputs,
