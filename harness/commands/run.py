@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +16,8 @@ from harness.errors import DeviceError, MeasurementError, MissingToolError, Usag
 if TYPE_CHECKING:
     from harness.records.run import Run
     from harness.session.outcome import SessionResult
+
+NUMBER, MOST_THREADS = re.compile("[0-9]{1,3}", re.ASCII), 64
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
     names = _on_the_network(args.device) if args.lan else args.device
     if args.new is not None and args.cluster is not None:
         raise UsageError("two builds are measured in turns on this machine's devices only; leave --cluster or NEW out.")
+    threads = _threads(args.threads)
     with ExitStack() as stack:
         bundle = stack.enter_context(opened_bundle(Path(args.new or args.bundle)))
         baseline = stack.enter_context(opened_bundle(Path(args.bundle))) if args.new is not None else None
@@ -46,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
                     on_step,
                     resume=args.resume,
                     variants=args.variant,
+                    threads=threads,
                 )
             else:
                 result = run_session(
@@ -57,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
                     resume=args.resume,
                     baseline=baseline,
                     variants=args.variant,
+                    threads=threads,
                 )
     _show_result(args, result)
     failed = [skipped for skipped in result.skipped if skipped.failed]
@@ -74,6 +80,16 @@ def run(args: argparse.Namespace) -> int:
         )
     _fail_on_invalid([*result.earlier, *result.runs])
     return 0
+
+
+def _threads(text: str | None) -> tuple[int, ...]:
+    """`1,2,4`. Raises UsageError."""
+    words = [] if text is None else text.split(",")
+    if any(not NUMBER.fullmatch(word.strip()) or not 1 <= int(word) <= MOST_THREADS for word in words):
+        raise UsageError(
+            f"--threads {text} is not possible; write numbers from 1 to {MOST_THREADS}, e.g. --threads 1,2,4."
+        )
+    return tuple(dict.fromkeys(int(word) for word in words))
 
 
 def _on_the_network(names: list[str]) -> list[str]:
@@ -115,6 +131,10 @@ def _show_result(args: argparse.Namespace, result: SessionResult) -> None:
         from harness.report.comparison import comparison_table
 
         out.print(comparison_table(compare_builds([*result.earlier, *result.runs])))
+    if args.threads is not None:
+        from harness.report.sweep import sweep_table
+
+        out.print(sweep_table([*result.earlier, *result.runs]))
     for entry in result.skipped:
         what = "failed" if entry.failed else "not run"
         out.print(f"[yellow]{what}[/yellow]: {escape(entry.variant)} on {escape(entry.device)}: {escape(entry.reason)}")

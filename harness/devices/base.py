@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 from builder.bundle import Variant
 from harness.protocol import Cores, Pins
+from harness.records.profile import Operator
 from harness.records.run import (
     BrowserInfo,
     Conditions,
@@ -68,6 +69,15 @@ class Measured:
     hidden: bool = False  # it was out of sight for a while, and so slowed down
 
 
+@dataclass(frozen=True, kw_only=True)
+class Profiled:
+    """What a runtime's own profiler says, operators in order of execution."""
+
+    runtime: str
+    runtime_version: str
+    operators: tuple[Operator, ...]
+
+
 class Device(Protocol):
     """An opened device; a context manager that leaves the device as it found it. Raises DeviceError."""
 
@@ -105,6 +115,15 @@ class Enduring(Protocol):
 
     def endure(self, request: Request, seconds: float) -> Measured:
         """At least `request.runs` inferences, and `seconds` of them."""
+        ...
+
+
+@runtime_checkable
+class Profiling(Protocol):
+    """A device whose runtime tells how long each operator takes."""
+
+    def profile(self, request: Request) -> Profiled:
+        """Of `request.runs` inferences. Raises DeviceError."""
         ...
 
 

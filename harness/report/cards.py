@@ -38,7 +38,9 @@ def card(entry: Entry, anchor: str, gallery: Gallery) -> Card:
         anchor=anchor,
         run=run,
         device=device_label(run),
-        under=f"back to back for {run.protocol.duration_s / 60:g} minutes" if run.protocol.duration_s else "",
+        under=f"back to back for {run.protocol.duration_s / 60:g} minutes"
+        if run.protocol.duration_s
+        else entry.name.removeprefix(run.variant).removeprefix(", "),
         grade=entry.verdict.grade,
         verdict=entry.verdict.text,
         headline=text.headline(run, summary),

@@ -46,8 +46,8 @@ class Keeps(typing.Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """Whose turn it is: `session` and `round`, the temperature at the start of the session (None where it is unknown), the seed of the order, and
-    whether it is of the build that the other one is held against."""
+    """Whose turn it is: `session` and `round`, the temperature at the start of the session (None where it is unknown), the seed of the order,
+    and whether it is of the build that the other one is held against."""
 
     session: str
     round: int
@@ -77,7 +77,7 @@ def measure_variant(
         artifact=bundle.path(variant.file),
         variant=variant,
         inputs=golden_inputs(bundle, golden, variant),
-        threads=plan.threads,
+        threads=threads_of(device, protocol, entry),
         warmup=plan.warmup,
         runs=plan.runs,
         timeout_s=plan.timeout_s,
@@ -131,7 +131,7 @@ def measure_variant(
         runtime_version=measured.runtime_version,
         delegate_requested=variant.delegate,
         delegate_executed=measured.delegate_executed,
-        threads=measured.threads or plan.threads,
+        threads=measured.threads or request.threads,
         protocol=ProtocolInfo(
             name=plan.name,
             warmup=plan.warmup,
@@ -165,6 +165,13 @@ def measure_variant(
     if store is not None:
         store.append(run, pictures_of(bundle, golden, variant.id, measured.outputs))
     return run
+
+
+def threads_of(device: Device, protocol: Protocol, entry: Contender) -> int:
+    """A device that counts instructions does so on one thread; others take the sweep's, else the protocol's."""
+    if device.metric == "instructions":
+        return protocol.counting().threads
+    return protocol.threads if entry.threads is None else entry.threads
 
 
 def awake(device: Device, wanted: Wanted) -> Conditions:

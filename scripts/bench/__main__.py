@@ -34,6 +34,8 @@ TOPICS = (
     "faults",
     "fleet",
     "web",
+    "papers",
+    "culprits",
 )
 
 
