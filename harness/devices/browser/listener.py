@@ -9,6 +9,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ KEY = "x-edgebundle-key"
 SOCKET_S = 30.0
 MOST_HELLO = 8 << 10
 MOST_ANSWER = 32 << 20  # a million samples with their digits
+MOST_UNREAD, LINGER_S = 1 << 20, 2.0  # of a body that is refused
 MOST_REQUESTS, WINDOW_S = 600, 10.0  # of one address
 MOST_WRONG = 20  # requests with a wrong token before an address is not answered any more
 MOST_CONNECTIONS = 32
@@ -144,6 +146,17 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
+        if self.close_connection and self.command == "POST":
+            self._linger()
+
+    def _linger(self) -> None:
+        """Read what is still coming, within limits: a connection that is closed over it takes our answer with it."""
+        left = MOST_UNREAD
+        with suppress(OSError, ValueError):  # the other side is gone already
+            self.connection.settimeout(LINGER_S)
+            self.connection.shutdown(socket.SHUT_WR)
+            while left > 0 and (data := self.connection.recv(1 << 16)):
+                left -= len(data)
 
     def _parts(self) -> list[str]:
         """The path behind the token. Raises Refused for another token."""

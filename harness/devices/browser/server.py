@@ -25,6 +25,7 @@ from harness.errors import DeviceLost, UsageError
 
 LANDING = Path(__file__).with_name("landing")
 POLL_S = 10.0  # that a page waits for an order in one request
+LOOK_S = 0.05  # between two looks whether it is to end
 FAREWELL_S = 1.0  # for the page to hear that all is done
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -91,7 +92,7 @@ class PageServer:
         return f"{self._scheme}://{self._host}:{port or self.port}/{self.token}/"
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._http.serve_forever, name="page-server", daemon=True).start()
+        threading.Thread(target=self._http.serve_forever, args=(LOOK_S,), name="page-server", daemon=True).start()
         return self
 
     def __exit__(

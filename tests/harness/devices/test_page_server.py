@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from harness.devices.browser import listener
+from harness.devices.browser import server as page_server
 from harness.devices.browser.answers import Answer, Failure
 from harness.devices.browser.server import Order, PageServer
 from harness.errors import DeviceLost
@@ -34,7 +36,8 @@ ANSWER = {
 
 
 @pytest.fixture
-def server() -> Iterator[PageServer]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[PageServer]:
+    monkeypatch.setattr(page_server, "FAREWELL_S", 0.0)  # no page waits for the end here
     with PageServer() as server:
         yield server
 
@@ -163,10 +166,10 @@ def test_nothing_is_taken_from_who_did_not_say_hello(server: PageServer, site: P
 def test_sizes_are_limited(server: PageServer) -> None:
     """A body that is too large is not read, and one of unknown length neither."""
     assert ask(server, "hello", b" " * (listener.MOST_HELLO + 1))[0] == 413
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=20)
-    connection.request("POST", f"/{server.token}/hello", iter([b"{}"]), encode_chunked=True)
-    assert connection.getresponse().status == 411
-    connection.close()
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
+        connection.request("POST", f"/{server.token}/hello", iter([b"{}"]), encode_chunked=True)
+        assert connection.getresponse().status == 411
+    assert ask(server, "hello", b" " * 500_000)[0] == 413  # the sentence arrives though the body is not taken
 
 
 def test_it_listens_on_loopback_alone(server: PageServer) -> None:
