@@ -19,7 +19,6 @@ REGISTRY = "backends/__init__.py"
 # Places that keep a name, and why.
 ALLOWED = {
     "cli.py": "an example in the help",
-    "steps/compress.py": "a distribution whose version decides what training gives: the quantizer of ExecuTorch is part of it",
     "targets/android/runtimes.py": "what --runtime takes: the names of libraries in Maven, two of which are called as a backend is",
     "targets/ios/settings.py": "the key of [package.ios] that asks for the other runtime",
     "targets/ios/swift_package.py": "the folder of that runtime's package in mobile/ios",
