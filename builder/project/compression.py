@@ -39,7 +39,7 @@ class LossSection(Section):
     """Weights of the terms between the outputs of the smaller network and those of the trained one."""
 
     output: float = Field(default=1.0, ge=0)
-    """Squared error and a tenth of the absolute error, in units of the output's range."""
+    """Squared error and a little of the absolute error, in units of the output's range."""
     kl: float = Field(default=0.0, ge=0)
     """Divergence of the classes that a classifier gives."""
     temperature: float = Field(default=4.0, gt=0)
@@ -73,7 +73,7 @@ class CompressSection(Section):
     """Pictures of one step."""
     crop: int = Field(default=96, ge=8, le=4096)
     """The side of the crops that are trained on, in pixels; the input's own where the network takes no other."""
-    learning_rate: float = Field(default=5e-4, gt=0, lt=1)
+    learning_rate: float = Field(default=1e-3, gt=0, lt=1)
     """The highest rate of learning; it rises at first and falls to zero."""
     seed: int = Field(default=1, ge=0)
     """Decides pictures and their order: the same seed gives the same result on one machine."""
