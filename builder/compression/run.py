@@ -215,10 +215,13 @@ def point_of(task: Task, program: ExportedProgram) -> Point:
         values = list(raw) if isinstance(raw, tuple | list) else [raw]
         meter.add({s.name: v.numpy() for s, v in zip(task.model.outputs, values, strict=True)}, wanted)
     quality = meter.result("torch")
+    worst, mean = quality.psnr_db_worst, quality.psnr_db_mean
+    assert worst is not None
+    assert mean is not None  # it measured
     floats = without_quantizers(program)
     return Point(
         parameters=parameters(floats),
         macs=macs(layer_table(floats)),
-        psnr_db=quality.psnr_db_worst,
-        psnr_db_mean=quality.psnr_db_mean,
+        psnr_db=worst,
+        psnr_db_mean=mean,
     )

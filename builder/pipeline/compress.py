@@ -42,7 +42,7 @@ def compress(
         raise ConfigError("builder.toml has no [compress]; write its stages and budget there.")
     if out.absolute() == project.folder:
         raise OutputError(f"{out} is the project itself; choose another -o.")
-    check_output(out)
+    check_output(out, "a project")
     backend = section.backend or project.config.variant[0].backend
     variant = VariantSection(
         backend=backend,
@@ -69,7 +69,7 @@ def compress(
         met=unmet is None,
         unmet=unmet and f"{unmet}; {_nearest(result, judged)}",
     )
-    with replacing(out) as work:
+    with replacing(out, "a project") as work:
         if report.met:
             write_project(project, final, work, out.absolute(), integers="qat" in section.stages)
         (work / REPORT).write_text(report.model_dump_json(indent=1, by_alias=False) + "\n", encoding="utf-8")
@@ -103,7 +103,7 @@ def not_met(budget: CompressBudget, file: FilePoint) -> str | None:
     """Which limits the exported file breaks, in words; None where all hold. Shares are met by pruning itself."""
     quality = file.quality
     wrong = []
-    if budget.min_psnr_db is not None and quality.psnr_db_worst < budget.min_psnr_db:
+    if budget.min_psnr_db is not None and (quality.psnr_db_worst is None or quality.psnr_db_worst < budget.min_psnr_db):
         wrong.append(f"{quality.psnr_db_worst} dB on the worst sample instead of {budget.min_psnr_db:g}")
     if budget.min_ssim is not None and (quality.ssim_worst is None or quality.ssim_worst < budget.min_ssim):
         wrong.append(f"SSIM {quality.ssim_worst} on the worst sample instead of {budget.min_ssim:g}")

@@ -25,7 +25,7 @@ from builder.targets.base import Finding
 class Inspection:
     """What was found.
 
-    `layers` (and norms) for a model; `stored`, `coverage` and `predicted` for an artifact; `manifest` for a bundle or package;
+    `layers` (norms and products too) for a model; `stored`, `coverage` and `predicted` for an artifact; `manifest` for a bundle or package;
     `findings` of the audit for a package.
     """
 
@@ -61,7 +61,7 @@ def inspect_path(path: Path, listener: Listener) -> Inspection:
     project = open_project(path)
     source = export_source(project, listener)
     weights = project.folder / (project.config.model.checkpoint or project.config.model.source)
-    return Inspection(kind="model", path=str(path), bytes=weights.stat().st_size, layers=source.result.layers.rows)
+    return Inspection(kind="model", path=str(path), bytes=weights.stat().st_size, layers=source.result.layers.all_rows)
 
 
 def _artifact(path: Path, name: str) -> Inspection:
@@ -100,4 +100,4 @@ def _pt2_layers(path: Path) -> tuple[Layer, ...]:
 
     refuse_code(path)
     know_operators()
-    return layer_table(fold_batch_norms(one_form(torch.export.load(path)))).rows
+    return layer_table(fold_batch_norms(one_form(torch.export.load(path)))).all_rows

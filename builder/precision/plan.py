@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from builder.errors import ConfigError
-from builder.precision.layers import Layer, LayerOp, LayerTable
+from builder.precision.layers import Layer, LayerOp, LayerTable, RowOp
 from builder.precision.ranges import PLAIN, CalibrationSettings
 from builder.precision.scheme import AS_TRAINED, Scheme, parse_scheme
 from builder.suggest import did_you_mean
@@ -60,7 +60,7 @@ class Rule(BaseModel):
     def names_norms(self) -> bool:
         return self.position == "norm" or (self.op is not None and self.takes("norm"))
 
-    def takes(self, op: LayerOp) -> bool:
+    def takes(self, op: RowOp) -> bool:
         return self.op is None or op in ((self.op,) if isinstance(self.op, str) else self.op)
 
 

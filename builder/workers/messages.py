@@ -53,7 +53,8 @@ class SourceJob(Message):
 class SourceResult(Message):
     """Beside it: `program.pt2`, `reference/NNNN.npz` for each evaluation sample, `golden/` inputs and references.
 
-    `warnings` are told each time that the result is used; `used` is what the network's factory read.
+    `warnings` are told each time that the result is used; `used` is what the network's factory read. `noise_db`: how far noise at the
+    inputs moves the outputs (`builder.quality.steadiness`), None without evaluation data.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -62,6 +63,7 @@ class SourceResult(Message):
     golden_inputs: tuple[tuple[GoldenTensor, ...], ...]
     golden_references: tuple[tuple[GoldenTensor, ...], ...]
     tiling: Tiling
+    noise_db: float | None = None
     imported: SourceAgreement | None = None
     frozen_norms: FrozenNorms | None = None
     warnings: tuple[str, ...] = ()
@@ -146,11 +148,15 @@ class VerifyJob(Message):
 
 
 class VerifyResult(Message):
-    """Worst PSNR over the outputs, against the artifact's golden output and against the source model's, which packages do not carry."""
+    """Worst PSNR over the outputs, against the artifact's golden output and against the source model's, which packages do not carry.
+
+    `unproven`: why nothing here could execute it; the figures are then None.
+    """
 
     runtime: str
-    psnr_db: float
+    psnr_db: float | None
     source_psnr_db: float | None
+    unproven: str | None = None
     seam_error: float | None = None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from builder.backends.base import Lowered
 from builder.backends.tflite.flatbuffer import read_model, slim, write_model
 from builder.backends.tflite.graph import Graph, read_graph
+from builder.backends.tflite.loading import require_running
 from builder.backends.tflite.match import find_layers
 from builder.backends.tflite.names import name_tensors
 from builder.bundle import Binding, TensorSpec
@@ -33,7 +34,9 @@ def to_float_file(model: Model, route: str = LITERT_TORCH) -> tuple[bytes, Lower
         _sign(converted)
     lowered = named(converted, model, route)
     slim(converted)
-    return write_model(converted), lowered
+    content = write_model(converted)
+    require_running(content, route)
+    return content, lowered
 
 
 def named(converted: Any, model: Model, route: str = LITERT_TORCH) -> Lowered:
