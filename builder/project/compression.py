@@ -39,7 +39,7 @@ class LossSection(Section):
     """Weights of the terms between the outputs of the smaller network and those of the trained one."""
 
     output: float = Field(default=1.0, ge=0)
-    """Squared error and a little of the absolute error, in units of the output's range."""
+    """Squared error and a tenth of the absolute error, in units of the output's range."""
     kl: float = Field(default=0.0, ge=0)
     """Divergence of the classes that a classifier gives."""
     temperature: float = Field(default=4.0, gt=0)

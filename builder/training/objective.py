@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 Loss = Callable[["Tensor", "Tensor", "Tensor"], "Tensor"]
 """Student's output, teacher's output, batch -> a number that gradients can be taken of."""
 LEAST_SPAN = 1e-6
-ABSOLUTE = 0.01
+ABSOLUTE = 0.1
 """Weight of the absolute error beside the squared one: small errors everywhere matter to it as much as few large ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """Of the terms: `output` is the squared error and a little of the absolute error, `kl` the divergence of the classes at
+    """Of the terms: `output` is the squared error and a tenth of the absolute error, `kl` the divergence of the classes at
     `temperature` (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015), `variation` the total variation."""
 
     output: float = 1.0
