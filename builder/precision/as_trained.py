@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from builder.precision.layers import Layer
 from builder.precision.quantizers import Integers, difference
-from builder.precision.scheme import AS_TRAINED
+from builder.precision.scheme import AS_TRAINED, Scheme
 
 Held = Callable[[str], Sequence[Integers | None]]
 """What the calls of a layer in a file compute with, in order of execution; None for a call that is not of 8-bit integers."""
 
 
 def as_trained(schemes: Mapping[str, str], wanted: Mapping[str, tuple[Integers, ...]], held: Held) -> dict[str, str]:
-    """The realised schemes, with `as_trained` for each layer whose integers are the checkpoint's, or that is fp32 as there.
+    """The realised schemes, with `as_trained` for each layer whose integers are the checkpoint's.
 
     `schemes` are what the file's operators do, `wanted` is empty for a network of floats. A layer that differs gets a
     description that is no scheme's name.
@@ -24,7 +25,7 @@ def as_trained(schemes: Mapping[str, str], wanted: Mapping[str, tuple[Integers, 
 
 def _one(scheme: str, calls: tuple[Integers, ...] | None, layer: str, held: Held) -> str:
     if calls is None:  # the checkpoint has floats there
-        return AS_TRAINED if scheme == "fp32" else scheme
+        return scheme
     found = held(layer)
     if len(found) != len(calls):
         return f"{len(found)} calls instead of {len(calls)}"
@@ -33,3 +34,10 @@ def _one(scheme: str, calls: tuple[Integers, ...] | None, layer: str, held: Held
         if wrong is not None:
             return wrong
     return AS_TRAINED
+
+
+def without_integers(layer: Layer, scheme: Scheme) -> str | None:
+    """Why a layer cannot be as trained, on any backend, or None."""
+    if scheme.mode != "trained" or layer.trained:
+        return None
+    return f"the checkpoint has no integers for {layer.name!r}; use fp32 there."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -173,7 +173,7 @@ def resolve(plan: PlanFile, table: LayerTable, *, where: str) -> ResolvedPlan:
         scheme = parse_scheme(rule.scheme, where=label)
         for name in select(rule, table, where=label):
             choices[name] = Choice(scheme=scheme, rule=number)
-    _check_trained(choices, table, where)
+    _as_trained(choices, table, where)
     named = [norm.name for norm in table.norms if norm.name in choices]
     if named and plan.between != "float":
         raise ConfigError(
@@ -190,19 +190,25 @@ def resolve(plan: PlanFile, table: LayerTable, *, where: str) -> ResolvedPlan:
     )
 
 
-def _check_trained(choices: dict[str, Choice], table: LayerTable, where: str) -> None:
-    """A network that was trained for integers stays what it is, as a whole. Raises ConfigError."""
+def _as_trained(choices: dict[str, Choice], table: LayerTable, where: str) -> None:
+    """A network that was trained for integers stays what it is, as a whole: its layers without integers are fp32. Raises ConfigError."""
     asked = [name for name, choice in choices.items() if choice.scheme.mode == "trained"]
     if asked and not table.trained:
         raise ConfigError(
             f"{where}: the checkpoint has no integers of its own, so nothing can be {AS_TRAINED}; name another 'scheme', a 'plan' or a search."
         )
-    other = next((name for name, choice in choices.items() if table.trained and choice.scheme.mode != "trained"), None)
-    if other is not None:
-        raise ConfigError(
-            f"{where}: the checkpoint was trained for integers, so {other!r} cannot be {choices[other].scheme}; "
-            f'set scheme = "{AS_TRAINED}", or take the checkpoint of floats.'
-        )
+    if not table.trained:
+        return
+    trained = {layer.name for layer in table.layers if layer.trained}
+    for name, choice in choices.items():
+        kept = choice.scheme.mode == "trained" or (name not in trained and choice.scheme.name == "fp32")
+        if not kept:
+            raise ConfigError(
+                f"{where}: the checkpoint was trained for integers, so {name!r} cannot be {choice.scheme}; "
+                f'set scheme = "{AS_TRAINED}", or take the checkpoint of floats.'
+            )
+        if name not in trained:
+            choices[name] = replace(choice, scheme=parse_scheme("fp32", where=where))
 
 
 def select(rule: Rule, table: LayerTable, *, where: str) -> list[str]:

@@ -73,7 +73,7 @@ class CompressSection(Section):
     """Pictures of one step."""
     crop: int = Field(default=96, ge=8, le=4096)
     """The side of the crops that are trained on, in pixels; the input's own where the network takes no other."""
-    learning_rate: float = Field(default=5e-4, gt=0, lt=1)
+    learning_rate: float = Field(default=1e-3, gt=0, lt=1)
     """The highest rate of learning; it rises at first and falls to zero."""
     seed: int = Field(default=1, ge=0)
     """Decides pictures and their order: the same seed gives the same result on one machine."""

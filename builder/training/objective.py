@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 Loss = Callable[["Tensor", "Tensor", "Tensor"], "Tensor"]
 """Student's output, teacher's output, batch -> a number that gradients can be taken of."""
 LEAST_SPAN = 1e-6
+ABSOLUTE = 0.1
+"""Weight of the absolute error beside the squared one: small errors everywhere matter to it as much as few large ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,7 @@ class Objective:
         weights = self._weights
         span = spec.range[1] - spec.range[0] if spec.range is not None else float(want.max() - want.min())
         error = (got - want) / max(span, LEAST_SPAN)
-        total = weights.output * ((error * error).mean() + 0.1 * error.abs().mean())
+        total = weights.output * ((error * error).mean() + ABSOLUTE * error.abs().mean())
         if weights.kl and spec.kind != "image" and got.ndim == 2:
             total = total + weights.kl * _divergence(got, want, weights.temperature)
         if weights.variation and got.ndim == 4:

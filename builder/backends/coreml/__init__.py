@@ -64,7 +64,11 @@ def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
 
     Quantized activations need Core ML's own prediction to calibrate, which only macOS has.
     """
+    from builder.precision.as_trained import without_integers
+
     _known(delegate)
+    if (reason := without_integers(layer, scheme)) is not None:
+        return reason
     if scheme.mode in ("float", "trained"):
         return None
     if scheme.mode in ("dynamic", "static"):

@@ -57,8 +57,11 @@ def warm() -> None:
 def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
     """Why the scheme cannot be realised on the layer and what can be done instead, or None."""
     from builder.backends.executorch import schemes
+    from builder.precision.as_trained import without_integers
 
     _known(delegate)
+    if (reason := without_integers(layer, scheme)) is not None:
+        return reason
     return schemes.unsupported(layer, scheme)
 
 

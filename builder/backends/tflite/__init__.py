@@ -56,8 +56,11 @@ def warm() -> None:
 def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
     """Why the scheme cannot be realised on the layer and what can be done instead, or None."""
     from builder.backends.tflite import schemes
+    from builder.precision.as_trained import without_integers
 
     _known(delegate)
+    if (reason := without_integers(layer, scheme)) is not None:
+        return reason
     if scheme.mode == "trained" and delegate != "xnnpack":
         return f'only XNNPACK computes with the integers of a checkpoint; make {layer.name!r} a variant with delegate = "xnnpack".'
     return schemes.unsupported(layer, scheme)
