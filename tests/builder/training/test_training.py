@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,15 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 SPEC = TensorSpec(name="out", kind="image", shape=(1, 3, 16, 16), color_order="RGB", range=(0.0, 1.0))
 SETTINGS = Settings(steps=12, batch=2, crop=16, learning_rate=1e-2, seed=1, save_every_s=0.0)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Threads that wait for a busy machine's processors spin: a test of seconds would take minutes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def network(seed: int) -> Any:
