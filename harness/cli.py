@@ -103,6 +103,11 @@ def _add_run(parser: Parser) -> None:
         "--resume", action="store_true", help="go on with the last session of this bundle and protocol in the store"
     )
     measure.add_argument(
+        "--lan",
+        action="store_true",
+        help="let a phone of this network open the link of '-d browser:link' (default: this computer alone)",
+    )
+    measure.add_argument(
         "--cluster", metavar="ADDRESS", help="measure on the workers of this Dask scheduler, see 'harness worker'"
     )
 

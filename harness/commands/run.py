@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
     protocol = protocol_named(args.protocol)
     for name in args.device:
         device_kind(name.partition(":")[0])  # a wrong word must not leave an empty store behind
+    names = _on_the_network(args.device) if args.lan else args.device
     if args.new is not None and args.cluster is not None:
         raise UsageError("two builds are measured in turns on this machine's devices only; leave --cluster or NEW out.")
     threads = _threads(args.threads)
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 
                 result = run_on_cluster(
                     bundle,
-                    args.device,
+                    names,
                     protocol,
                     store,
                     args.cluster,
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
             else:
                 result = run_session(
                     bundle,
-                    args.device,
+                    names,
                     protocol,
                     store,
                     on_step,
@@ -89,6 +90,13 @@ def _threads(text: str | None) -> tuple[int, ...]:
             f"--threads {text} is not possible; write numbers from 1 to {MOST_THREADS}, e.g. --threads 1,2,4."
         )
     return tuple(dict.fromkeys(int(word) for word in words))
+
+
+def _on_the_network(names: list[str]) -> list[str]:
+    """Raises UsageError where no device is a link."""
+    if "browser:link" not in names:
+        raise UsageError("--lan opens the link of a browser to this network; add -d browser:link, or leave --lan out.")
+    return ["browser:lan" if name == "browser:link" else name for name in names]
 
 
 def _fail_on_invalid(runs: list[Run]) -> None:

@@ -12,6 +12,7 @@ from builder.bundle import Variant
 from harness.protocol import Cores, Pins
 from harness.records.profile import Operator
 from harness.records.run import (
+    BrowserInfo,
     Conditions,
     DeviceInfo,
     GoldenResult,
@@ -47,7 +48,7 @@ class Measured:
     `delegate_executed` uses the manifest's names (`xnnpack`, `gpu`, ...), `cpu` where no delegate took part.
     """
 
-    mode: Literal["app", "shell", "python"]
+    mode: Literal["app", "shell", "python", "web"]
     runtime: str
     runtime_version: str
     delegate_executed: TextReading
@@ -63,6 +64,9 @@ class Measured:
     op_devices: tuple[OpDevice, ...] = ()
     processor_use: ProcessorUse | None = None
     golden: GoldenResult | None = None  # of a device that checks by itself and gives no outputs: the Android app
+    browser: BrowserInfo | None = None
+    threads: int | None = None  # where it may be fewer than asked for: a page without shared memory has one
+    hidden: bool = False  # it was out of sight for a while, and so slowed down
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 SETTLE = 0.5  # of the runs: made on top of them, so that a warm-up that is found longer leaves enough
 CHUNK_S = 30.0  # of lasting load between two looks at the device
+HIDDEN = Verdict(grade="invalid", code="hidden", detail={"said": "the page was not visible all the time"})
 
 
 class Keeps(typing.Protocol):
@@ -125,11 +126,12 @@ def measure_variant(
         backend=variant.backend,
         device=device.info,
         mode=measured.mode,
+        browser=measured.browser,
         runtime=measured.runtime,
         runtime_version=measured.runtime_version,
         delegate_requested=variant.delegate,
         delegate_executed=measured.delegate_executed,
-        threads=request.threads,
+        threads=measured.threads or request.threads,
         protocol=ProtocolInfo(
             name=plan.name,
             warmup=plan.warmup,
@@ -157,7 +159,7 @@ def measure_variant(
         processor_use=measured.processor_use,
         golden=result,
         golden_reason=reason,
-        verdict=Verdict.of("ok"),
+        verdict=HIDDEN if measured.hidden else Verdict.of("ok"),
     )
     run = judged(run)
     if store is not None:
@@ -217,8 +219,9 @@ def lasting(device: Device, request: Request, duration_s: float, clock: Clock) -
     latencies: list[int] = []
     samples: list[Sample] = []
     first = measured = device.measure(request)
-    uses = [first.processor_use]
+    uses, hidden = [first.processor_use], False
     while True:
+        hidden = hidden or measured.hidden
         latencies += measured.latency_ns
         t = clock.now() - start
         samples.append(Sample(t_s=round(t, 3), probe=COUNTER, value=len(latencies), unit="inferences"))
@@ -230,7 +233,9 @@ def lasting(device: Device, request: Request, duration_s: float, clock: Clock) -
         count = max(1, round(min(CHUNK_S, left) / max(typical_s, 1e-6)))
         measured = device.measure(replace(request, warmup=1, runs=count))
         uses.append(measured.processor_use)
-    last = replace(measured, load_ns=first.load_ns, first_ns=first.first_ns, processor_use=together(uses))
+    last = replace(
+        measured, load_ns=first.load_ns, first_ns=first.first_ns, processor_use=together(uses), hidden=hidden
+    )
     return Timed(last=last, warm_up=request.warmup, latency_ns=tuple(latencies), samples=tuple(samples))
 
 

@@ -1,5 +1,6 @@
-// The benchmark loop that all runtimes share: load, first inference, warm-up, timed runs, outputs, one JSON line on stdout.
-// Exit status: 0 done, 1 the runtime or a file failed, 2 wrong usage. On failure the line is {"schema":1,"error":"..."}.
+// The benchmark loop that all runtimes share: load, first inference, warm-up, timed runs, outputs, one JSON line on
+// stdout. Exit status: 0 done, 1 the runtime or a file failed, 2 wrong usage. On failure the line is
+// {"schema":1,"error":"..."}.
 
 #include <unistd.h>
 
@@ -36,9 +37,11 @@ static uint64_t timed(Engine& engine) {
 static void set_inputs(Engine& engine, const std::vector<std::string>& files) {
     std::vector<Tensor> inputs = engine.inputs();
     if (!files.empty() && files.size() != inputs.size())
-        throw std::runtime_error("the model has " + std::to_string(inputs.size()) + " inputs but " + std::to_string(files.size()) + " were given");
+        throw std::runtime_error("the model has " + std::to_string(inputs.size()) + " inputs but " +
+                                 std::to_string(files.size()) + " were given");
     for (size_t i = 0; i < inputs.size(); i++) {
-        std::vector<char> data = files.empty() ? std::vector<char>(inputs[i].bytes) : read_exactly(files[i], inputs[i].bytes);
+        std::vector<char> data =
+            files.empty() ? std::vector<char>(inputs[i].bytes) : read_exactly(files[i], inputs[i].bytes);
         engine.write_input(i, data.data());
     }
 }

@@ -1,4 +1,5 @@
-// ExecuTorch: a .pte file's method `forward`, by the Module API, with the XNNPACK backend and the optimized and quantized kernels.
+// ExecuTorch: a .pte file's method `forward`, by the Module API, with the XNNPACK backend and the optimized and
+// quantized kernels.
 
 #include <executorch/extension/module/module.h>
 #include <executorch/extension/tensor/tensor.h>
@@ -30,7 +31,8 @@ using executorch::runtime::EValue;
 
 static void check(Error error, const char* what) {
     if (error != Error::Ok)
-        throw std::runtime_error(std::string("ExecuTorch cannot ") + what + " (error " + std::to_string(static_cast<int>(error)) + ")");
+        throw std::runtime_error(std::string("ExecuTorch cannot ") + what + " (error " +
+                                 std::to_string(static_cast<int>(error)) + ")");
 }
 
 static const char* dtype_name(ScalarType type) {
@@ -48,31 +50,47 @@ static const char* dtype_name(ScalarType type) {
     }
 }
 
-// What ExecuTorch and its delegates tell an EventTracer (the interface that ETDump implements): a line `kernel TAB nanoseconds` for each
-// operator. Only the innermost events are kept: a delegate's call holds those of its operators.
+// What ExecuTorch and its delegates tell an EventTracer (the interface that ETDump implements): a line `kernel TAB
+// nanoseconds` for each operator. Only the innermost events are kept: a delegate's call holds those of its operators.
 class OperatorTracer : public runtime::EventTracer {
 public:
     void create_event_block(const char*) override {}
-    runtime::EventTracerEntry start_profiling(const char* name, runtime::ChainID, runtime::DebugHandle) override { return start(name); }
+    runtime::EventTracerEntry start_profiling(const char* name, runtime::ChainID, runtime::DebugHandle) override {
+        return start(name);
+    }
     runtime::EventTracerEntry start_profiling_delegate(const char* name, runtime::DelegateDebugIntId) override {
         return start(name == nullptr ? "delegated" : name);
     }
     void end_profiling(runtime::EventTracerEntry entry) override { end(entry); }
     void end_profiling_delegate(runtime::EventTracerEntry entry, const void*, size_t) override { end(entry); }
-    void log_profiling_delegate(const char* name, runtime::DelegateDebugIntId, et_timestamp_t first, et_timestamp_t last,
-                                const void*, size_t) override {
+    void log_profiling_delegate(const char* name, runtime::DelegateDebugIntId, et_timestamp_t first,
+                                et_timestamp_t last, const void*, size_t) override {
         auto ratio = et_pal_ticks_to_ns_multiplier();
         add(name == nullptr ? "delegated" : name, (last - first) * ratio.numerator / ratio.denominator);
     }
     void track_allocation(runtime::AllocatorID, size_t) override {}
     runtime::AllocatorID track_allocator(const char*) override { return 0; }
     runtime::Result<bool> log_evalue(const EValue&, runtime::LoggedEValueType) override { return false; }
-    runtime::Result<bool> log_intermediate_output_delegate(const char*, runtime::DelegateDebugIntId, const executorch::aten::Tensor&) override { return false; }
     runtime::Result<bool> log_intermediate_output_delegate(const char*, runtime::DelegateDebugIntId,
-                                                           const runtime::ArrayRef<executorch::aten::Tensor>) override { return false; }
-    runtime::Result<bool> log_intermediate_output_delegate(const char*, runtime::DelegateDebugIntId, const int&) override { return false; }
-    runtime::Result<bool> log_intermediate_output_delegate(const char*, runtime::DelegateDebugIntId, const bool&) override { return false; }
-    runtime::Result<bool> log_intermediate_output_delegate(const char*, runtime::DelegateDebugIntId, const double&) override { return false; }
+                                                           const executorch::aten::Tensor&) override {
+        return false;
+    }
+    runtime::Result<bool> log_intermediate_output_delegate(const char*, runtime::DelegateDebugIntId,
+                                                           const runtime::ArrayRef<executorch::aten::Tensor>) override {
+        return false;
+    }
+    runtime::Result<bool> log_intermediate_output_delegate(const char*, runtime::DelegateDebugIntId,
+                                                           const int&) override {
+        return false;
+    }
+    runtime::Result<bool> log_intermediate_output_delegate(const char*, runtime::DelegateDebugIntId,
+                                                           const bool&) override {
+        return false;
+    }
+    runtime::Result<bool> log_intermediate_output_delegate(const char*, runtime::DelegateDebugIntId,
+                                                           const double&) override {
+        return false;
+    }
     void set_delegation_intermediate_output_filter(runtime::EventTracerFilterBase*) override {}
 
     std::string take() {
@@ -163,7 +181,9 @@ public:
         return tensors;
     }
 
-    void write_input(size_t index, const void* data) override { memcpy(data_[index].data(), data, data_[index].size()); }
+    void write_input(size_t index, const void* data) override {
+        memcpy(data_[index].data(), data, data_[index].size());
+    }
 
     void run() override {
         auto result = module_->execute("forward", values_);

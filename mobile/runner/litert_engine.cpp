@@ -9,7 +9,8 @@
 #include "litert_api.h"
 
 static void check(LiteRtStatus status, const char* what) {
-    if (status != 0) throw std::runtime_error(std::string("LiteRT cannot ") + what + " (status " + std::to_string(status) + ")");
+    if (status != 0)
+        throw std::runtime_error(std::string("LiteRT cannot ") + what + " (status " + std::to_string(status) + ")");
 }
 
 static const char* dtype_name(int element_type) {
@@ -69,27 +70,30 @@ public:
 
     void write_input(size_t index, const void* data) override {
         void* address = nullptr;
-        check(LiteRtLockTensorBuffer(inputs_[index].handle, &address, kLiteRtTensorBufferLockModeWrite), "lock an input");
+        check(LiteRtLockTensorBuffer(inputs_[index].handle, &address, kLiteRtTensorBufferLockModeWrite),
+              "lock an input");
         memcpy(address, data, inputs_[index].tensor.bytes);
         check(LiteRtUnlockTensorBuffer(inputs_[index].handle), "unlock an input");
     }
 
     void run() override {
-        check(LiteRtRunCompiledModel(compiled_, 0, input_handles_.size(), input_handles_.data(), output_handles_.size(), output_handles_.data()),
+        check(LiteRtRunCompiledModel(compiled_, 0, input_handles_.size(), input_handles_.data(), output_handles_.size(),
+                                     output_handles_.data()),
               "run the model");
     }
 
     void read_output(size_t index, void* data) const override {
         void* address = nullptr;
-        check(LiteRtLockTensorBuffer(outputs_[index].handle, &address, kLiteRtTensorBufferLockModeRead), "lock an output");
+        check(LiteRtLockTensorBuffer(outputs_[index].handle, &address, kLiteRtTensorBufferLockModeRead),
+              "lock an output");
         memcpy(data, address, outputs_[index].tensor.bytes);
         check(LiteRtUnlockTensorBuffer(outputs_[index].handle), "unlock an output");
     }
 
     const char* fully_delegated() const override { return !told_ ? "null" : full_ ? "true" : "false"; }
 
-    // Whether XNNPACK, the only delegate that this process can load, takes part. Where it does not execute everything, only a
-    // profile tells: the events of a delegate's operators are named so.
+    // Whether XNNPACK, the only delegate that this process can load, takes part. Where it does not execute everything,
+    // only a profile tells: the events of a delegate's operators are named so.
     std::vector<std::string> delegates() const override {
         if (full_ || summaries(1, 1)[0].find("Delegate/") != std::string::npos) return {"xnnpack"};
         return {};
@@ -110,7 +114,8 @@ private:
         check(LiteRtSetOptionsHardwareAccelerators(options, kLiteRtHwAcceleratorCpu), "select the CPU");
         for (const auto& [identifier, toml] : texts) {
             LiteRtOpaqueOptions opaque = nullptr;
-            check(LiteRtCreateOpaqueOptions(identifier, strdup(toml.c_str()), free, &opaque), "create options of the runtime");
+            check(LiteRtCreateOpaqueOptions(identifier, strdup(toml.c_str()), free, &opaque),
+                  "create options of the runtime");
             check(LiteRtAddOpaqueOptions(options, opaque), "add options of the runtime");
         }
         LiteRtCompiledModel compiled = nullptr;
@@ -120,14 +125,15 @@ private:
 
     // The runtime's summary of each inference of a second, profiled instance: the measured one is not disturbed.
     std::vector<std::string> summaries(int count, int threads) const {
-        LiteRtCompiledModel compiled =
-            compile({{"xnnpack", "num_threads = " + std::to_string(threads) + "\n"}, {"runtime_options_string", "enable_profiling = true\n"}});
+        LiteRtCompiledModel compiled = compile({{"xnnpack", "num_threads = " + std::to_string(threads) + "\n"},
+                                                {"runtime_options_string", "enable_profiling = true\n"}});
         LiteRtProfiler profiler = nullptr;
         check(LiteRtCompiledModelGetProfiler(compiled, &profiler), "profile the model");
         if (profiler == nullptr) throw std::runtime_error("LiteRT gave no profiler");
         std::vector<LiteRtTensorBuffer> inputs = input_handles_, outputs = output_handles_;
         auto run = [&] {
-            check(LiteRtRunCompiledModel(compiled, 0, inputs.size(), inputs.data(), outputs.size(), outputs.data()), "run the profiled model");
+            check(LiteRtRunCompiledModel(compiled, 0, inputs.size(), inputs.data(), outputs.size(), outputs.data()),
+                  "run the profiled model");
         };
         if (count > 1) run();  // the first inference of an instance prepares what later ones use
         std::vector<std::string> texts;
@@ -148,7 +154,8 @@ private:
         LiteRtRankedTensorType type{};
         Buffer buffer;
         check(LiteRtGetRankedTensorType(tensor, &type), "describe a tensor");
-        check(LiteRtCreateManagedTensorBufferFromRequirements(environment_, &type, requirements, &buffer.handle), "allocate a tensor");
+        check(LiteRtCreateManagedTensorBufferFromRequirements(environment_, &type, requirements, &buffer.handle),
+              "allocate a tensor");
         check(LiteRtGetTensorBufferPackedSize(buffer.handle, &buffer.tensor.bytes), "size a tensor");
         buffer.tensor.dtype = dtype_name(type.element_type);
         for (unsigned i = 0; i < type.layout.rank; i++) buffer.tensor.shape.push_back(type.layout.dimensions[i]);

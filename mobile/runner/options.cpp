@@ -1,14 +1,15 @@
-#include "options.h"
-
 #include <cerrno>
 #include <cstdlib>
+
+#include "options.h"
 
 static int number(const std::string& option, const std::string& text, int low, int high) {
     char* end = nullptr;
     errno = 0;
     long value = strtol(text.c_str(), &end, 10);
     if (text.empty() || *end || errno || value < low || value > high)
-        throw UsageError(option + " takes a number from " + std::to_string(low) + " to " + std::to_string(high) + ", not '" + text + "'");
+        throw UsageError(option + " takes a number from " + std::to_string(low) + " to " + std::to_string(high) +
+                         ", not '" + text + "'");
     return static_cast<int>(value);
 }
 
