@@ -45,11 +45,16 @@ class Parity:
 
 def parity(runs: Iterable[Run]) -> tuple[Parity, ...]:
     """Every variant that a phone measured in both modes, lasting load apart. Raises UsageError when there is none."""
-    sides: dict[tuple[str, str, int], dict[str, Group]] = {}
+    sides: dict[tuple[str, str], dict[str, list[Group]]] = {}
     for group in groups(runs):
         if group.last.mode in ("app", "shell") and not group.sustained:
-            sides.setdefault((group.variant, group.device[1], group.threads), {})[group.last.mode] = group
-    found = tuple(_parity(side["shell"], side["app"]) for side in sides.values() if len(side) == 2)
+            sides.setdefault((group.variant, group.device[1]), {}).setdefault(group.last.mode, []).append(group)
+    found = tuple(
+        _parity(next((shell for shell in side["shell"] if shell.threads == app.threads), side["shell"][0]), app)
+        for side in sides.values()
+        if len(side) == 2
+        for app in side["app"]
+    )
     if not found:
         raise UsageError(
             "no phone measured a variant in both modes; measure with 'harness run BUNDLE -d android:SERIAL -d android-app:SERIAL'."

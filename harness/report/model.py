@@ -169,10 +169,12 @@ def _detailed(chosen: list[Group]) -> set[tuple[str, tuple[str, str], str, bool,
 def _history(runs: Iterable[Run]) -> dict[str, dict[str, list[Past]]]:
     """Devices and variants that were measured at two moments or more."""
     found: dict[str, dict[str, list[Past]]] = {}
-    for run in runs:
+    every = list(runs)
+    labels = variant_labels(every)
+    for run in every:
         if run.metric == "latency" and run.latency_ns and not run.protocol.sustained:
             past = Past(started_at=run.started_at, median_ns=float(np.median(run.latency_ns)), grade=run.verdict.grade)
-            found.setdefault(device_label(run), {}).setdefault(run.variant, []).append(past)
+            found.setdefault(device_label(run), {}).setdefault(labels[run.id], []).append(past)
     several = {
         device: {variant: past for variant, past in variants.items() if len({entry.started_at for entry in past}) > 1}
         for device, variants in found.items()

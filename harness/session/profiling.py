@@ -13,7 +13,7 @@ from harness.analysis.layer_times import Damage, by_layer
 from harness.devices import open_device
 from harness.devices.base import Device, Profiling, Request
 from harness.errors import DeviceError, MissingToolError, UsageError
-from harness.records.profile import Profile
+from harness.records.profile import Profile, file_text
 from harness.session.measurement import golden_inputs, golden_of
 from harness.session.order import contenders
 from harness.session.outcome import Skipped, Step
@@ -121,11 +121,7 @@ class _Search(BaseModel):
 def read_damage(path: Path) -> dict[str, Damage]:
     """Layer -> damage, from the .json that `builder search -o plan.toml` writes beside the plan. Raises UsageError."""
     try:
-        found = _Search.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read ({error.strerror}); give the .json that 'builder search -o' wrote."
-        ) from error
+        found = _Search.model_validate_json(file_text(path, "give the .json that 'builder search -o' wrote"))
     except (ValidationError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} holds no damage of layers; give the .json that 'builder search -o' wrote.") from error
     return {layer: Damage(psnr_db=entry.psnr_db, scheme=entry.low) for entry in found.damage for layer in entry.layers}

@@ -179,7 +179,7 @@ def test_check_against_a_baseline(tmp_path: Path) -> None:
     assert "is not comparable: different threads: 2 and 4" in other.stderr
     fewer = harness("check", stored(tmp_path / "fewer.sqlite", counted_run(110)), "--baseline", base, *limit[2:])
     assert fewer.returncode == 7
-    assert "not comparable: different device" in fewer.stderr
+    assert "not comparable: different simulation" in fewer.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,16 @@ def test_names_are_given_only_where_they_must_be_right() -> None:
     rows, why = by_layer(operators(DEPTHWISE, CONV), variant("conv2d", "depthwise_conv2d"), {})
     assert "order is another one" in str(why)
     assert {row.layer for row in rows} == {None}
+
+
+def test_a_pipe_is_not_waited_for(measured_store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor is a missing file a traceback."""
+    os.mkfifo(tmp_path / "pipe.json")
+    for name, words in (("pipe.json", "is no file"), ("none.json", "cannot be read (No such file or directory)")):
+        assert main(["report", measured_store, "--profile", str(tmp_path / name)]) == 2
+        assert words in capsys.readouterr().err
+        assert main(["profile", str(tmp_path), "-d", "host", "--damage", str(tmp_path / name)]) == 2
+        assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["--inferences", "0"], ["--inferences", "1001"], ["--threads", "0"], ["-d", "hots"]])

@@ -11,7 +11,7 @@ import pytest
 
 from builder.bundle import Bundle
 from builder.bundle.tensors import golden_tensor, psnr_db
-from harness.devices import find_devices, open_device
+from harness.devices import DEVICES, find_devices, open_device
 from harness.devices.base import Device, Request
 from harness.errors import DeviceError, UsageError
 from tests.emulated_phone import AdbServer
@@ -120,9 +120,7 @@ def test_devices_are_found_with_their_state(adb_environment: AdbServer, monkeypa
     """Every kind says that it is ready, or what to do; without Apple's tools the iOS kinds name what to install."""
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     found = find_devices()
-    assert {"host", "arm64", "android", "android-app", "ios-simulator", "ios", "replay"} == {
-        line.kind for line in found
-    }
+    assert {line.kind for line in found} == set(DEVICES)
     assert next(line for line in found if line.kind == "host").state == "ready"
     assert "install Xcode from the App Store" in next(line for line in found if line.kind == "ios-simulator").state
     assert "pipx install pymobiledevice3" in next(line for line in found if line.kind == "ios").state

@@ -35,6 +35,7 @@ def test_a_card_tells_compiling_and_power_mode() -> None:
     (verdict,) = session_verdicts([run])
     entry = Entry(
         run=run,
+        name=run.variant,
         verdict=verdict,
         rounds=1,
         summary=summary_of(run),
