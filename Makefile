@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help demo test fast fuzz check bench docs reference clean
+.PHONY: help demo test fast fuzz check format bench docs reference clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -26,11 +26,16 @@ fuzz: ## random exploration: every drawn test with fresh draws, a thousand each 
 	@scripts/setup.sh test
 	EDGEBUNDLE_FUZZ=1 $(BIN)/python -m pytest -n 2 -m hypothesis $(AT)
 
-check: ## linters, types, import rules
+check: ## linters, types, import rules, the form of Kotlin, Swift and C++
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m scripts.formatting --check
+
+format: ## Python, Kotlin, Swift and C++ in their one form
+	@$(BIN)/ruff format .
+	$(BIN)/python -m scripts.formatting
 
 bench: ## the figures of this version, measured on this machine (`make bench TOPIC=spine` for one topic)
 	@scripts/setup.sh demo

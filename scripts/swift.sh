@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Swift for Linux machines that have none: a Debian trixie chroot with its `swiftlang`, made once (3.5 GB) and kept in the cache.
 #   scripts/swift.sh prepare                            make it when it is not there; prints where it is
+#   scripts/swift.sh find                               print where it is; fails when it was not made yet
 #   scripts/swift.sh run SOURCES WORK -- COMMAND...     run a command in it: SOURCES is /src (read-only), WORK is /work
 # Works as root only, because it makes a chroot and mounts; the mounts live in a namespace of the command and end with it.
 set -euo pipefail
@@ -76,12 +77,16 @@ enter() {
 }
 
 case ${1:-} in
+find)
+    [ -d "$root" ] || fail "there is no $root yet: run 'scripts/swift.sh prepare'"
+    echo "$root"
+    ;;
 prepare)
     prepare
     echo "$root"
     ;;
 run)
-    [ $# -ge 5 ] && [ "$4" = -- ] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
+    [ $# -ge 5 ] && [ "$4" = -- ] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
     [ -d "$2" ] || { echo "swift.sh: no directory $2" >&2; exit 2; }
     [ -d "$3" ] || { echo "swift.sh: no directory $3" >&2; exit 2; }
     prepare >&2
@@ -91,7 +96,7 @@ run)
     enter "$root" "$source" "$work" "$@"
     ;;
 *)
-    sed -n '2,5s/^# //p' "$0" >&2
+    sed -n '2,6s/^# //p' "$0" >&2
     exit 2
     ;;
 esac

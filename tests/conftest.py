@@ -57,6 +57,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(shared, ignore_errors=True)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`make fast` passes over the files of slow tests; None leaves all others to pytest."""
+    return fast.is_left_out(collection_path, config.option.markexpr) or None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files begin first, so that the two processes of a session end together; `make fast` takes those that start nothing."""
     fast.mark_fast(items)

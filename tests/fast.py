@@ -29,6 +29,11 @@ def mark_fast(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.fast)
 
 
+def is_left_out(path: Path, mark: str) -> bool:
+    """Whether a run of the fast tests alone (`-m fast`) need not even import this file: a collection loads every converter otherwise."""
+    return mark == "fast" and path.name.startswith("test_") and path.suffix == ".py" and _reaches_slow(path)
+
+
 @cache
 def _reaches_slow(file: Path) -> bool:
     """Whether a test file imports something slow, inside functions too, or by another file of the tests."""
@@ -40,6 +45,7 @@ def _reaches_slow(file: Path) -> bool:
     return False
 
 
+@cache
 def _imports(file: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

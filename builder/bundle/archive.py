@@ -16,6 +16,7 @@ from builder.errors import BundleError
 
 MANIFEST = "manifest.json"
 BUNDLE_FOLDER = "edgebundle"  # its folder inside packages: assets/edgebundle/ in an APK, edgebundle/ in an .app
+SITE_FOLDER = "bundle"  # its folder inside a page for browsers
 OWNER_FILE = ".edgebundle.json"  # beside outputs: names and hashes of what the builder wrote there, so that it never overwrites others
 MAX_ZIP_BYTES = 8 << 30  # a bundle that unpacks to more than this is refused (zip bomb)
 
@@ -99,12 +100,14 @@ def refuse_edited(root: Path) -> None:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Bundle]:
-    """A bundle from a directory, from a bundle `.zip`, or from an `.apk`/`.aab`/`.aar`/`.ipa` that carries one.
+    """A bundle from a directory, a page's included, from a bundle `.zip`, or from an `.apk`/`.aab`/`.aar`/`.ipa` that carries one.
 
     Archives are unpacked into a temporary directory that is removed at the end; names that leave it are refused.
     """
     if path.is_dir():
-        yield Bundle.open(path)
+        inside = path / SITE_FOLDER
+        is_page = not (path / MANIFEST).is_file() and (inside / MANIFEST).is_file()
+        yield Bundle.open(inside if is_page else path)
         return
     if not path.is_file():  # opening a pipe would wait for whoever writes into it
         why = "is a pipe or a device" if path.exists() else "does not exist"

@@ -10,7 +10,7 @@ import json
 from pathlib import PurePosixPath
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from builder.errors import BundleError
 
@@ -310,7 +310,7 @@ class ModelInfo(Frozen):
     """Name of the network."""
     version: str
     """Your version of it."""
-    licence: str
+    licence: str = Field(min_length=1)
     """Licence of the weights."""
     checkpoint_sha256: str
     """Hash of the weights."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from builder.bundle import TensorSpec
+from builder.bundle.page import document
 from builder.bundle.tensors import EQUAL_DB, peak_of, psnr_db, tensor_to_pixels
 from builder.quality.difference import differences, png
 
@@ -26,20 +27,10 @@ MARK = "<title>Pictures of "
 BEST = 3  # classes that are named of an output with labels
 
 STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1400px;padding:0 1em;color:#222;background:#fff}
-section{margin:2em 0;border-top:1px solid #ccc}.row{display:flex;flex-wrap:wrap;gap:14px}figure{margin:0;width:256px}
-figure img{width:256px;height:auto;display:block;background:#888;cursor:zoom-in}figure img+img{margin-top:4px}
-figcaption{font-size:13px;margin-top:4px;overflow-wrap:anywhere}figcaption b{display:block}.low{color:#b00020}
-dialog{padding:0;border:0;background:#000;max-width:98vw;max-height:98vh;overflow:auto}dialog img{display:block;cursor:zoom-out;
-image-rendering:pixelated;min-width:min(90vw,768px)}
-@media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}section{border-color:#444}.low{color:#ff8a80}}
-"""
-SCRIPT = """
-const box=document.querySelector('dialog'),large=box.querySelector('img');
-document.querySelectorAll('figure img').forEach(i=>{i.tabIndex=0;
-const show=()=>{large.src=i.src;large.alt=i.alt;box.showModal()};
-i.addEventListener('click',show);i.addEventListener('keydown',e=>{if(e.key==='Enter')show()})});
-box.addEventListener('click',()=>box.close());
+body{max-width:1400px}section{margin:2em 0}.row{display:flex;flex-wrap:wrap;gap:14px}figure{width:256px}
+figure img{width:256px;height:auto;display:block;background:#888}
+figcaption{margin-top:4px;overflow-wrap:anywhere}figcaption b{display:block}.low{color:#b00020}
+@media(prefers-color-scheme:dark){.low{color:#ff8a80}}
 """
 LOW_DB = 30.0  # below this most people see a difference side by side
 
@@ -109,12 +100,7 @@ def page(title: str, about: str, samples: Sequence[Sample], outputs: Sequence[Te
         figures += [_cell_figure(cell) for cell in cells(sample, outputs)]
         figures += [f for made in (sample.reference, *sample.made) for f in _numbers(made, sample, outputs)]
         parts.append(f"<section><h2>{escape(sample.name)}</h2><div class='row'>{''.join(figures)}</div></section>")
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"{MARK}{escape(title)}</title><style>{STYLE}</style></head><body>{''.join(parts)}"
-        f"<dialog aria-label='the picture at full size'><img alt=''></dialog><script>{SCRIPT}</script></body></html>\n"
-    )
+    return document(f"{MARK.removeprefix('<title>')}{title}", "".join(parts), style=STYLE, zoom=True)
 
 
 def _cell_figure(cell: Cell) -> str:

@@ -94,15 +94,24 @@ def package(asked: Packaging, listener: Listener) -> PackageResult:
     source, target, out, options = asked.source, asked.target, asked.out, asked.options
     if target not in TARGETS:
         raise ConfigError(f"unknown target {target!r}{did_you_mean(target, TARGETS)}")
+    if options.runtime is not None and not TARGETS[target].RUNTIMES:
+        raise ConfigError(
+            f"packages for {target} have no choice of runtimes; leave out --runtime {options.runtime.name}."
+        )
     check_output(out, "packages")
-    backends = backends_of(TARGETS[target].takes(options.runtime))
     with ExitStack() as stack:
         if is_bundle(source):
             bundle, project = stack.enter_context(opened(source)), None
             refuse_edited(bundle.root)
+            if TARGETS[target].section_kind() is not None:
+                listener.warn(
+                    f"{source} is a bundle, so no [package.{target}] is read; package the folder of its builder.toml to use that section"
+                )
         else:
             project = open_project(source, fresh=asked.fresh)
-            bundle = make_bundle(project, choose_variants(project.config, backends), listener)
+            artifacts = TARGETS[target].takes(options.runtime, project.config.package.of(target))
+            variants = choose_variants(project.config, backends_of(artifacts))
+            bundle = make_bundle(project, variants, listener)
         folder, result = build_package(bundle, project, target, asked.formats, options, listener)
         with replacing(out, "packages") as work:
             copy_into(folder, work)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from builder.bundle.page import document
+
 REFRESH_S = 2
 STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1100px;padding:0 1em;color:#222;background:#fff}
-section{border-top:1px solid #ddd;padding:1em 0}figure{display:inline-block;margin:0 1em 0 0;max-width:280px;vertical-align:top}
-figure img{width:256px;max-width:100%}figcaption{font-size:13px}.error{background:#fbe9e7;padding:1em;white-space:pre-wrap}
-.better{color:#1b5e20}.worse{color:#b71c1c}
-@media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}section{border-color:#444}.error{background:#3b2220}.better{color:#81c784}.worse{color:#ef9a9a}}
+figure{display:inline-block;margin:0 1em 0 0;max-width:280px;vertical-align:top}figure img{width:256px;max-width:100%}
+.error{background:#fbe9e7;padding:1em;white-space:pre-wrap}.better{color:#1b5e20}.worse{color:#b71c1c}
+@media(prefers-color-scheme:dark){.error{background:#3b2220}.better{color:#81c784}.worse{color:#ef9a9a}}
 """
 
 
@@ -34,11 +34,7 @@ def page(now: Sequence[Side], before: Sequence[Side], error: str) -> str:
     old = {side.variant: side for side in before}
     body = f'<p class="error">{escape(error)}</p>' if error else ""
     body += "".join(_section(side, old.get(side.variant)) for side in now)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="{REFRESH_S}">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>builder convert --watch</title><style>{STYLE}</style></head><body>{body}</body></html>\n"
-    )
+    return document("builder convert --watch", body, style=STYLE, refresh_s=REFRESH_S)
 
 
 def _section(side: Side, before: Side | None) -> str:

@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from builder.bundle.page import document
 from builder.plan_search.goal import Measures
 from builder.plan_search.plot import CHOSEN, CURVE, LIMIT, OTHER, Axis, mark, plot, square
 from builder.plan_search.result import SearchResult, unmet
@@ -22,25 +23,12 @@ EDGE_DB, EDGE_COST = 70.0, 2.0  # beyond, plans are alike: their dots stand at t
 PICTURES = 4  # of the curve, beside the source model's and the chosen plan's
 
 STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1100px;padding:0 1em;color:#222;background:#fff}
-table{border-collapse:collapse;margin:1em 0}th,td{padding:.25em .7em;border-bottom:1px solid #ddd;text-align:left}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}tr.chosen{background:#e8f4e8}
-figure{display:inline-block;margin:0 1em 1em 0;max-width:260px;vertical-align:top}figure img{width:256px;image-rendering:auto}
-figcaption{font-size:13px}svg text{font:12px system-ui,sans-serif;fill:#444}pre{background:#f5f5f5;padding:1em;overflow-x:auto;white-space:pre-wrap}
-figure img{cursor:zoom-in}figure img+img{margin-top:4px}dialog{padding:0;border:0;background:#000;max-width:98vw;max-height:98vh;overflow:auto}
-dialog img{display:block;cursor:zoom-out;image-rendering:pixelated;min-width:min(90vw,768px)}
+figure{display:inline-block;margin:0 1em 1em 0;max-width:260px;vertical-align:top}figure img{width:256px}
+svg text{font:12px system-ui,sans-serif;fill:#444}pre{background:#f5f5f5;padding:1em;overflow-x:auto;white-space:pre-wrap}
 .legend{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:.3em 1.6em;font-size:13px}.legend svg{vertical-align:middle;margin-right:.4em}
 svg.plot{max-width:100%;height:auto}div.wide{overflow-x:auto}
-@media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}svg text{fill:#bbb}pre{background:#242424}tr.chosen{background:#24382a}th,td{border-color:#444}}
-"""
-
-
-SCRIPT = """
-const box=document.querySelector('dialog'),large=box.querySelector('img');
-document.querySelectorAll('figure img').forEach(i=>{i.tabIndex=0;
-const show=()=>{large.src=i.src;large.alt=i.alt;box.showModal()};
-i.addEventListener('click',show);i.addEventListener('keydown',e=>{if(e.key==='Enter')show()})});
-box.addEventListener('click',()=>box.close());
+@media(prefers-color-scheme:dark){svg text{fill:#bbb}pre{background:#242424}tr.chosen{background:#24382a}}
 """
 
 
@@ -77,13 +65,7 @@ def page(result: SearchResult, pictures: Mapping[int, Path], reference: Path | N
         _damage(result),
         _trials(result),
     ]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Search of {escape(result.variant)}</title><style>{STYLE}</style></head><body>{''.join(parts)}"
-        "<dialog aria-label='the picture at full size'><img alt=''></dialog>"
-        f"<script>{SCRIPT}</script></body></html>\n"
-    )
+    return document(f"Search of {result.variant}", "".join(parts), style=STYLE, zoom=True)
 
 
 def _plots(result: SearchResult) -> str:

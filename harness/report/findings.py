@@ -9,9 +9,10 @@ from html import escape
 from typing import Literal
 from xml.etree import ElementTree
 
+from builder.bundle.page import document
 from harness.analysis.comparison import Comparison
 from harness.analysis.gate import Decision
-from harness.analysis.grouping import device_label
+from harness.analysis.grouping import device_label, variant_labels
 from harness.analysis.one_sided import OneSided
 from harness.analysis.session_verdict import SessionVerdict
 from harness.report.comparison import verdict_text
@@ -20,11 +21,9 @@ State = Literal["passed", "failed", "undecided"]
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 MARKS: dict[State, str] = {"passed": "✓", "failed": "✕", "undecided": "~"}
 STYLE = (
-    "body{font:15px/1.4 system-ui,sans-serif;margin:1.5rem;max-width:70rem}table{border-collapse:collapse;width:100%}"
-    "th,td{text-align:left;padding:.4rem .6rem;border-bottom:1px solid #8884;overflow-wrap:anywhere}"
-    ".failed{color:#b3261e}.undecided{color:#8a6100}.passed{color:#1b6e33}"
+    "table{width:100%}th,td{overflow-wrap:anywhere}.failed{color:#b3261e}.undecided{color:#8a6100}.passed{color:#1b6e33}"
     "@media(max-width:600px){thead{display:none}tr{display:block;margin-bottom:1rem}td{display:block;border:0;padding:.1rem 0}}"
-    "@media(prefers-color-scheme:dark){body{background:#111;color:#eee}.failed{color:#ff8a80}.undecided{color:#ffd166}.passed{color:#7ddf9a}}"
+    "@media(prefers-color-scheme:dark){.failed{color:#ff8a80}.undecided{color:#ffd166}.passed{color:#7ddf9a}}"
 )
 
 
@@ -41,10 +40,11 @@ class Finding:
 
 def of_verdicts(verdicts: Sequence[SessionVerdict]) -> list[Finding]:
     states: dict[int, State] = {0: "passed", 7: "undecided"}
+    labels = variant_labels(verdict.decides for verdict in verdicts)
     return [
         Finding(
             what="session",
-            variant=verdict.group.variant,
+            variant=labels[verdict.decides.id],
             device=_device(verdict.decides.simulated, device_label(verdict.decides)),
             state=states.get(verdict.exit_code, "failed"),
             why=verdict.text,
@@ -117,11 +117,11 @@ def html(title: str, findings: Sequence[Finding]) -> str:
         for entry in findings
     )
     head = "".join(f"<th>{name}" for name in ("", "variant", "device", "what", "why"))
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style><h1>{escape(title)}</h1><p>{escape(_summary(findings))}</p>"
-        f"<table><thead><tr>{head}</thead><tbody>{rows}</tbody></table></html>\n"
+    body = (
+        f"<h1>{escape(title)}</h1><p>{escape(_summary(findings))}</p>"
+        f"<table><thead><tr>{head}</thead><tbody>{rows}</tbody></table>"
     )
+    return document(title, body, style=STYLE)
 
 
 def junit(title: str, findings: Sequence[Finding]) -> str:

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from builder.bundle.page import document
 from harness.analysis.grouping import by_time, device_label, groups
 from harness.analysis.session_verdict import session_verdict
 from harness.records.run import Run
 from harness.report import text
 from harness.report.findings import STYLE
 
+VERDICTS = ".ok{color:#1b6e33}.unstable{color:#8a6100}.invalid{color:#b3261e}"
 MOST_SESSIONS = 200  # the newest; the report has every measurement
 
 
@@ -64,14 +66,13 @@ def lab_page(name: str, runs: list[Run]) -> str:
     seen, held = devices(runs), sessions(runs)
     shown = held[:MOST_SESSIONS]
     more = f", the newest {len(shown)} of {len(held)}" if len(held) > len(shown) else ""
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>Lab: {escape(name)}</title><style>{STYLE}.ok{{color:#1b6e33}}.unstable{{color:#8a6100}}.invalid{{color:#b3261e}}</style>"
+    body = (
         f'<h1>Lab</h1><p>{escape(name)}: {len(runs)} runs. <a href="/report">Report with plots, pictures and trends</a></p>'
         f"<h2>Devices</h2>{_table(('device', 'what it is', 'last seen', 'state then', 'newest sessions'), [_device(s) for s in seen])}"
         f"<h2>Sessions{more}</h2>"
-        f"{_table(('session', 'device', 'protocol', 'started', 'runs', 'verdicts'), [_session(entry) for entry in shown])}</html>\n"
+        f"{_table(('session', 'device', 'protocol', 'started', 'runs', 'verdicts'), [_session(entry) for entry in shown])}"
     )
+    return document(f"Lab: {name}", body, style=STYLE + VERDICTS)
 
 
 def session_page(held: Held) -> str:
@@ -87,11 +88,12 @@ def session_page(held: Held) -> str:
         )
         for run in held.runs
     ]
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>Session {escape(held.session[:12])}</title><style>{STYLE}</style><h1>Session {escape(held.session[:12])}</h1>"
-        f'<p>{escape(held.device)}. <a href="/">Lab</a></p>{_table(("variant", "round", "started", "result", "golden", "verdict"), rows)}</html>\n'
+    title = f"Session {held.session[:12]}"
+    body = (
+        f"<h1>{escape(title)}</h1>"
+        f'<p>{escape(held.device)}. <a href="/">Lab</a></p>{_table(("variant", "round", "started", "result", "golden", "verdict"), rows)}'
     )
+    return document(title, body, style=STYLE)
 
 
 def _median(run: Run) -> str:

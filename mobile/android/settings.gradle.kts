@@ -15,4 +15,5 @@ dependencyResolutionManagement {
 }
 
 rootProject.name = "edgebundle"
+
 include(":sdk", ":app")

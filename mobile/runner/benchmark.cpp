@@ -1,5 +1,6 @@
-// The benchmark loop that all runtimes share: load, first inference, warm-up, timed runs, outputs, one JSON line on stdout.
-// Exit status: 0 done, 1 the runtime or a file failed, 2 wrong usage. On failure the line is {"schema":1,"error":"..."}.
+// The benchmark loop that all runtimes share: load, first inference, warm-up, timed runs, outputs, one JSON line on
+// stdout. Exit status: 0 done, 1 the runtime or a file failed, 2 wrong usage. On failure the line is
+// {"schema":1,"error":"..."}.
 
 #include <unistd.h>
 
@@ -36,9 +37,11 @@ static uint64_t timed(Engine& engine) {
 static void set_inputs(Engine& engine, const std::vector<std::string>& files) {
     std::vector<Tensor> inputs = engine.inputs();
     if (!files.empty() && files.size() != inputs.size())
-        throw std::runtime_error("the model has " + std::to_string(inputs.size()) + " inputs but " + std::to_string(files.size()) + " were given");
+        throw std::runtime_error("the model has " + std::to_string(inputs.size()) + " inputs but " +
+                                 std::to_string(files.size()) + " were given");
     for (size_t i = 0; i < inputs.size(); i++) {
-        std::vector<char> data = files.empty() ? std::vector<char>(inputs[i].bytes) : read_exactly(files[i], inputs[i].bytes);
+        std::vector<char> data =
+            files.empty() ? std::vector<char>(inputs[i].bytes) : read_exactly(files[i], inputs[i].bytes);
         engine.write_input(i, data.data());
     }
 }
@@ -70,6 +73,7 @@ static std::string benchmark(const Options& options) {
         engine->read_output(i, data.data());
         write_whole(options.output + "." + std::to_string(i) + ".bin", data);
     }
+    std::string profile = options.profile ? ",\"profile\":" + json_texts(engine->profile(options.profile)) : "";
     return "{\"schema\":1,\"runtime\":" + json_text(engine->name()) + ",\"machine\":" + json_text(machine()) +
            ",\"kernel\":" + json_text(kernel_release()) + ",\"cpus\":" + json_numbers(allowed_cpus()) +
            ",\"threads\":" + std::to_string(options.threads) + ",\"warmup\":" + std::to_string(options.warmup) +
@@ -77,7 +81,7 @@ static std::string benchmark(const Options& options) {
            ",\"first_ns\":" + std::to_string(first) + ",\"rss_start_kb\":" + std::to_string(rss_start_kb) +
            ",\"peak_rss_kb\":" + std::to_string(peak_kb) + ",\"fully_delegated\":" + engine->fully_delegated() +
            ",\"delegates\":" + json_texts(engine->delegates()) + ",\"inputs\":" + json_tensors(engine->inputs()) +
-           ",\"outputs\":" + json_tensors(outputs) + ",\"latency_ns\":" + json_numbers(latency_ns) + "}";
+           ",\"outputs\":" + json_tensors(outputs) + ",\"latency_ns\":" + json_numbers(latency_ns) + profile + "}";
 }
 
 int main(int count, char** words) {

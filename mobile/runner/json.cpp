@@ -1,6 +1,6 @@
-#include "json.h"
-
 #include <cstdio>
+
+#include "json.h"
 
 std::string json_text(const std::string& text) {
     std::string line = "\"";

@@ -1,5 +1,6 @@
-// The functions of the LiteRT 2.x C API that the runner calls, declared here because the wheel that carries libLiteRt.so
-// carries no headers. Names, argument order and constants follow litert/c/*.h of LiteRT 2.2 and 2.3 (Apache-2.0).
+// The functions of the LiteRT 2.x C API that the runner calls, declared here because the wheel that carries
+// libLiteRt.so carries no headers. Names, argument order and constants follow litert/c/*.h of LiteRT 2.2 and 2.3
+// (Apache-2.0).
 #pragma once
 
 #include <cstddef>
@@ -39,7 +40,8 @@ LiteRtStatus LiteRtCreateEnvironment(int num_options, const void* options, LiteR
 LiteRtStatus LiteRtCreateModelFromFile(LiteRtEnvironment, const char* path, LiteRtModel*);
 LiteRtStatus LiteRtCreateOptions(LiteRtOptions*);
 LiteRtStatus LiteRtSetOptionsHardwareAccelerators(LiteRtOptions, int accelerators);
-LiteRtStatus LiteRtCreateOpaqueOptions(const char* identifier, void* payload, void (*destroy)(void*), LiteRtOpaqueOptions*);
+LiteRtStatus LiteRtCreateOpaqueOptions(const char* identifier, void* payload, void (*destroy)(void*),
+                                       LiteRtOpaqueOptions*);
 LiteRtStatus LiteRtAddOpaqueOptions(LiteRtOptions, LiteRtOpaqueOptions);
 LiteRtStatus LiteRtCreateCompiledModel(LiteRtEnvironment, LiteRtModel, LiteRtOptions, LiteRtCompiledModel*);
 LiteRtStatus LiteRtCompiledModelIsFullyAccelerated(LiteRtCompiledModel, bool*);
@@ -49,15 +51,21 @@ LiteRtStatus LiteRtGetNumSignatureOutputs(LiteRtSignature, size_t*);
 LiteRtStatus LiteRtGetSignatureInputTensorByIndex(LiteRtSignature, size_t index, LiteRtTensor*);
 LiteRtStatus LiteRtGetSignatureOutputTensorByIndex(LiteRtSignature, size_t index, LiteRtTensor*);
 LiteRtStatus LiteRtGetRankedTensorType(LiteRtTensor, LiteRtRankedTensorType*);
-LiteRtStatus LiteRtGetCompiledModelInputBufferRequirements(LiteRtCompiledModel, size_t signature, size_t index, LiteRtTensorBufferRequirements*);
-LiteRtStatus LiteRtGetCompiledModelOutputBufferRequirements(LiteRtCompiledModel, size_t signature, size_t index, LiteRtTensorBufferRequirements*);
-LiteRtStatus LiteRtCreateManagedTensorBufferFromRequirements(LiteRtEnvironment, const LiteRtRankedTensorType*, LiteRtTensorBufferRequirements, LiteRtTensorBuffer*);
+LiteRtStatus LiteRtGetCompiledModelInputBufferRequirements(LiteRtCompiledModel, size_t signature, size_t index,
+                                                           LiteRtTensorBufferRequirements*);
+LiteRtStatus LiteRtGetCompiledModelOutputBufferRequirements(LiteRtCompiledModel, size_t signature, size_t index,
+                                                            LiteRtTensorBufferRequirements*);
+LiteRtStatus LiteRtCreateManagedTensorBufferFromRequirements(LiteRtEnvironment, const LiteRtRankedTensorType*,
+                                                             LiteRtTensorBufferRequirements, LiteRtTensorBuffer*);
 LiteRtStatus LiteRtGetTensorBufferPackedSize(LiteRtTensorBuffer, size_t*);
 LiteRtStatus LiteRtLockTensorBuffer(LiteRtTensorBuffer, void** address, int mode);
 LiteRtStatus LiteRtUnlockTensorBuffer(LiteRtTensorBuffer);
-LiteRtStatus LiteRtRunCompiledModel(LiteRtCompiledModel, size_t signature, size_t inputs, LiteRtTensorBuffer*, size_t outputs, LiteRtTensorBuffer*);
+LiteRtStatus LiteRtRunCompiledModel(LiteRtCompiledModel, size_t signature, size_t inputs, LiteRtTensorBuffer*,
+                                    size_t outputs, LiteRtTensorBuffer*);
 LiteRtStatus LiteRtCompiledModelGetProfiler(LiteRtCompiledModel, LiteRtProfiler*);
 LiteRtStatus LiteRtStartProfiler(LiteRtProfiler);
 LiteRtStatus LiteRtStopProfiler(LiteRtProfiler);
-LiteRtStatus LiteRtGetProfileSummary(LiteRtProfiler, LiteRtCompiledModel, const char** summary);  // the caller frees the text
+LiteRtStatus LiteRtResetProfiler(LiteRtProfiler);
+LiteRtStatus LiteRtGetProfileSummary(LiteRtProfiler, LiteRtCompiledModel,
+                                     const char** summary);  // the caller frees the text
 }

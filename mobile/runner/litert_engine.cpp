@@ -9,7 +9,8 @@
 #include "litert_api.h"
 
 static void check(LiteRtStatus status, const char* what) {
-    if (status != 0) throw std::runtime_error(std::string("LiteRT cannot ") + what + " (status " + std::to_string(status) + ")");
+    if (status != 0)
+        throw std::runtime_error(std::string("LiteRT cannot ") + what + " (status " + std::to_string(status) + ")");
 }
 
 static const char* dtype_name(int element_type) {
@@ -69,31 +70,36 @@ public:
 
     void write_input(size_t index, const void* data) override {
         void* address = nullptr;
-        check(LiteRtLockTensorBuffer(inputs_[index].handle, &address, kLiteRtTensorBufferLockModeWrite), "lock an input");
+        check(LiteRtLockTensorBuffer(inputs_[index].handle, &address, kLiteRtTensorBufferLockModeWrite),
+              "lock an input");
         memcpy(address, data, inputs_[index].tensor.bytes);
         check(LiteRtUnlockTensorBuffer(inputs_[index].handle), "unlock an input");
     }
 
     void run() override {
-        check(LiteRtRunCompiledModel(compiled_, 0, input_handles_.size(), input_handles_.data(), output_handles_.size(), output_handles_.data()),
+        check(LiteRtRunCompiledModel(compiled_, 0, input_handles_.size(), input_handles_.data(), output_handles_.size(),
+                                     output_handles_.data()),
               "run the model");
     }
 
     void read_output(size_t index, void* data) const override {
         void* address = nullptr;
-        check(LiteRtLockTensorBuffer(outputs_[index].handle, &address, kLiteRtTensorBufferLockModeRead), "lock an output");
+        check(LiteRtLockTensorBuffer(outputs_[index].handle, &address, kLiteRtTensorBufferLockModeRead),
+              "lock an output");
         memcpy(data, address, outputs_[index].tensor.bytes);
         check(LiteRtUnlockTensorBuffer(outputs_[index].handle), "unlock an output");
     }
 
     const char* fully_delegated() const override { return !told_ ? "null" : full_ ? "true" : "false"; }
 
-    // Whether XNNPACK, the only delegate that this process can load, takes part. Where it does not execute everything, only a
-    // profile tells: the events of a delegate's operators are named so.
+    // Whether XNNPACK, the only delegate that this process can load, takes part. Where it does not execute everything,
+    // only a profile tells: the events of a delegate's operators are named so.
     std::vector<std::string> delegates() const override {
-        if (full_ || profile().find("Delegate/") != std::string::npos) return {"xnnpack"};
+        if (full_ || summaries(1, 1)[0].find("Delegate/") != std::string::npos) return {"xnnpack"};
         return {};
     }
+
+    std::vector<std::string> profile(int count) override { return summaries(count, threads_); }
 
 private:
     struct Buffer {
@@ -108,7 +114,8 @@ private:
         check(LiteRtSetOptionsHardwareAccelerators(options, kLiteRtHwAcceleratorCpu), "select the CPU");
         for (const auto& [identifier, toml] : texts) {
             LiteRtOpaqueOptions opaque = nullptr;
-            check(LiteRtCreateOpaqueOptions(identifier, strdup(toml.c_str()), free, &opaque), "create options of the runtime");
+            check(LiteRtCreateOpaqueOptions(identifier, strdup(toml.c_str()), free, &opaque),
+                  "create options of the runtime");
             check(LiteRtAddOpaqueOptions(options, opaque), "add options of the runtime");
         }
         LiteRtCompiledModel compiled = nullptr;
@@ -116,28 +123,39 @@ private:
         return compiled;
     }
 
-    // The runtime's summary of one inference of a second, profiled instance: the measured one is not disturbed.
-    std::string profile() const {
-        LiteRtCompiledModel compiled = compile({{"xnnpack", "num_threads = 1\n"}, {"runtime_options_string", "enable_profiling = true\n"}});
+    // The runtime's summary of each inference of a second, profiled instance: the measured one is not disturbed.
+    std::vector<std::string> summaries(int count, int threads) const {
+        LiteRtCompiledModel compiled = compile({{"xnnpack", "num_threads = " + std::to_string(threads) + "\n"},
+                                                {"runtime_options_string", "enable_profiling = true\n"}});
         LiteRtProfiler profiler = nullptr;
         check(LiteRtCompiledModelGetProfiler(compiled, &profiler), "profile the model");
         if (profiler == nullptr) throw std::runtime_error("LiteRT gave no profiler");
-        check(LiteRtStartProfiler(profiler), "start its profiler");
         std::vector<LiteRtTensorBuffer> inputs = input_handles_, outputs = output_handles_;
-        check(LiteRtRunCompiledModel(compiled, 0, inputs.size(), inputs.data(), outputs.size(), outputs.data()), "run the profiled model");
-        check(LiteRtStopProfiler(profiler), "stop its profiler");
-        const char* summary = nullptr;
-        check(LiteRtGetProfileSummary(profiler, compiled, &summary), "summarize its profile");
-        std::string text = summary == nullptr ? "" : summary;
-        free(const_cast<char*>(summary));
-        return text;
+        auto run = [&] {
+            check(LiteRtRunCompiledModel(compiled, 0, inputs.size(), inputs.data(), outputs.size(), outputs.data()),
+                  "run the profiled model");
+        };
+        if (count > 1) run();  // the first inference of an instance prepares what later ones use
+        std::vector<std::string> texts;
+        for (int i = 0; i < count; i++) {
+            check(LiteRtResetProfiler(profiler), "clear its profiler");
+            check(LiteRtStartProfiler(profiler), "start its profiler");
+            run();
+            check(LiteRtStopProfiler(profiler), "stop its profiler");
+            const char* summary = nullptr;
+            check(LiteRtGetProfileSummary(profiler, compiled, &summary), "summarize its profile");
+            texts.push_back(summary == nullptr ? "" : summary);
+            free(const_cast<char*>(summary));
+        }
+        return texts;
     }
 
     Buffer make_buffer(LiteRtTensor tensor, LiteRtTensorBufferRequirements requirements) {
         LiteRtRankedTensorType type{};
         Buffer buffer;
         check(LiteRtGetRankedTensorType(tensor, &type), "describe a tensor");
-        check(LiteRtCreateManagedTensorBufferFromRequirements(environment_, &type, requirements, &buffer.handle), "allocate a tensor");
+        check(LiteRtCreateManagedTensorBufferFromRequirements(environment_, &type, requirements, &buffer.handle),
+              "allocate a tensor");
         check(LiteRtGetTensorBufferPackedSize(buffer.handle, &buffer.tensor.bytes), "size a tensor");
         buffer.tensor.dtype = dtype_name(type.element_type);
         for (unsigned i = 0; i < type.layout.rank; i++) buffer.tensor.shape.push_back(type.layout.dimensions[i]);

@@ -1,5 +1,3 @@
-#include "system.h"
-
 #include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -10,6 +8,8 @@
 
 #include <cstdlib>
 #include <fstream>
+
+#include "system.h"
 
 static constexpr long kMarkedPid = 0x45444745;  // "EDGE": above every pid_max; qemu/count.c knows the same number
 

@@ -33,6 +33,7 @@ TOPICS = (
     "over_adb",
     "faults",
     "fleet",
+    "web",
     "papers",
     "culprits",
 )

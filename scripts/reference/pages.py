@@ -87,6 +87,7 @@ def pages() -> dict[str, str]:
             {
                 "Run": "The record",
                 "DeviceInfo": "Device",
+                "BrowserInfo": "Browser",
                 "ProtocolInfo": "Protocol",
                 "Conditions": "Conditions",
                 "ProcessorUse": "Use of the processors",

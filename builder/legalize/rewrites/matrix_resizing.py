@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch.fx import Node
 
 BOUND = ARITHMETIC
-NEEDED_BY = ("xnnpack", "gpu", "coreml")
+NEEDED_BY = ("xnnpack", "gpu", "mil")
 _RESIZING = (
     "aten.upsample_bicubic2d.vec",
     "aten.upsample_bicubic2d.default",

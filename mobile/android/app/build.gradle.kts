@@ -1,6 +1,4 @@
-plugins {
-    alias(libs.plugins.android.application)
-}
+plugins { alias(libs.plugins.android.application) }
 
 android {
     namespace = "org.edgebundle.app"
@@ -36,9 +34,7 @@ android {
     }
 }
 
-dependencies {
-    implementation(project(":sdk"))
-}
+dependencies { implementation(project(":sdk")) }
 
 // `installRelease` for the runtime of the bundle that the project carries.
 tasks.register("installRelease") {

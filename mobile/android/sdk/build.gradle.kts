@@ -1,6 +1,4 @@
-plugins {
-    alias(libs.plugins.android.library)
-}
+plugins { alias(libs.plugins.android.library) }
 
 android {
     namespace = "org.edgebundle.sdk"
@@ -32,7 +30,10 @@ dependencies {
     val gpu = if (providers.gradleProperty("edgebundle.gpu").get().toBoolean()) "tfliteApi" else "tfliteCompileOnly"
     gpu(libs.litert.gpu)
     gpu(libs.litert.gpu.api)
-    "executorchApi"(if (providers.gradleProperty("edgebundle.vulkan").get().toBoolean()) libs.executorch.vulkan else libs.executorch.android)
+    "executorchApi"(
+        if (providers.gradleProperty("edgebundle.vulkan").get().toBoolean()) libs.executorch.vulkan
+        else libs.executorch.android
+    )
     api(libs.coroutines)
     testImplementation(libs.junit)
     testImplementation(libs.json)

@@ -1,6 +1,6 @@
 // swift-tools-version: 6.0
-// The SDK of edgebundle for iOS: `Edgebundle` runs a bundle's Core ML variants, `EdgebundleCore` is what has no Apple framework in it.
-// `builder package --target ios --format package` writes this package with a bundle as its resources.
+// The SDK of edgebundle for iOS: `Edgebundle` runs a bundle's Core ML variants, `EdgebundleCore` is what has no Apple
+// framework in it. `builder package --target ios --format package` writes this package with a bundle as its resources.
 import PackageDescription
 
 let package = Package(

@@ -1,6 +1,7 @@
 // swift-tools-version: 6.0
-// ExecuTorch engines for the SDK, a package of its own so that apps with Core ML alone fetch nothing. An app that adds it sets
-// OTHER_LDFLAGS = -all_load, because ExecuTorch registers its kernels and backends when it is loaded. Binaries are arm64 only.
+// ExecuTorch engines for the SDK, a package of its own so that apps with Core ML alone fetch nothing. An app that adds
+// it sets OTHER_LDFLAGS = -all_load, because ExecuTorch registers its kernels and backends when it is loaded. Binaries
+// are arm64 only.
 import PackageDescription
 
 let package = Package(

@@ -22,18 +22,30 @@ class Consumer : Activity() {
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         Thread {
-            model = ImageModel.open(this, variant = "tflite-first")
-            frames = FrameProcessor(this, model, failed = { error -> title = error.message }) { picture -> show(picture) }
-            val whole = model.processLarge(Bitmap.createBitmap(640, 480, Bitmap.Config.ARGB_8888), strength = 0.8f) { done, tiles -> title = "$done/$tiles" }
-            show(model.process(whole, into = null))
-            model.styles.forEach { (name, length) -> model.setStyle(name, FloatArray(length)) }
-            title = "${model.variant} ${model.delegate} ${model.messages} ${model.tried.map { it.reason }}"
-            if (model.isClassifier) title = model.classify(whole).joinToString { it.name }
-        }.start()
+                model = ImageModel.open(this, variant = "tflite-first")
+                frames =
+                    FrameProcessor(this, model, failed = { error -> title = error.message }) { picture ->
+                        show(picture)
+                    }
+                val whole =
+                    model.processLarge(Bitmap.createBitmap(640, 480, Bitmap.Config.ARGB_8888), strength = 0.8f) {
+                        done,
+                        tiles ->
+                        title = "$done/$tiles"
+                    }
+                show(model.process(whole, into = null))
+                model.styles.forEach { (name, length) -> model.setStyle(name, FloatArray(length)) }
+                title = "${model.variant} ${model.delegate} ${model.messages} ${model.tried.map { it.reason }}"
+                if (model.isClassifier) title = model.classify(whole).joinToString { it.name }
+            }
+            .start()
     }
 
     /** As an app was written for an earlier version. */
-    fun earlier(picture: Bitmap) = StyleModel.open(this, folder = File(filesDir, "bundle")).use { model: StyleModel -> show(model.stylize(picture, strength = 0.5f)) }
+    fun earlier(picture: Bitmap) =
+        StyleModel.open(this, folder = File(filesDir, "bundle")).use { model: StyleModel ->
+            show(model.stylize(picture, strength = 0.5f))
+        }
 
     fun later(picture: Bitmap) = CoroutineScope(Dispatchers.Default).launch { show(model.awaitProcessed(picture)) }
 

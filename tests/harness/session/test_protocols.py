@@ -21,6 +21,7 @@ from harness.analysis.comparison import compare_builds
 from harness.analysis.throttling import throttling
 from harness.cli import PROTOCOL_NAMES
 from harness.clock import Clock
+from harness.devices import DEVICES
 from harness.devices.base import Measured, Request
 from harness.errors import DeviceAbsent, DeviceError, DeviceLost, MeasurementError, UsageError
 from harness.protocol import PROTOCOLS, Protocol, Wanted, protocol_named
@@ -35,6 +36,8 @@ from harness.session.outcome import SessionResult, Step
 from harness.session.session import opened_bundle, resumable, run_session
 from harness.statistics.warmup import warmup_length
 from tests.harness.runs import make_run
+
+LOCAL = True  # what a session asks of a device's kind
 
 
 @dataclass
@@ -140,6 +143,7 @@ def measured_on(
     bench: Bench, bundle: Bundle, protocol: Protocol, monkeypatch: pytest.MonkeyPatch, **options: Any
 ) -> SessionResult:
     monkeypatch.setattr(device_turns, "open_device", lambda name: bench)
+    monkeypatch.setitem(DEVICES, "bench", __name__)
     return run_session(bundle, ["bench"], protocol, options.pop("store", None), clock=bench.clock, **options)
 
 

@@ -24,7 +24,9 @@ public struct CGBitmapInfo: OptionSet, Sendable {
     public init(rawValue: UInt32) { self.rawValue = rawValue }
     public static let byteOrder32Little = CGBitmapInfo(rawValue: 2 << 12)
 }
-public enum CGImageAlphaInfo: UInt32 { case none, premultipliedLast, premultipliedFirst, last, first, noneSkipLast, noneSkipFirst, alphaOnly }
+public enum CGImageAlphaInfo: UInt32 {
+    case none, premultipliedLast, premultipliedFirst, last, first, noneSkipLast, noneSkipFirst, alphaOnly
+}
 public enum CGColorRenderingIntent { case defaultIntent }
 public enum CGInterpolationQuality { case none, low, medium, high }
 public final class CGDataProvider {
@@ -36,21 +38,31 @@ public final class CGImage {
     public let width: Int
     public let height: Int
     fileprivate let words: [UInt32]
-    fileprivate init(_ width: Int, _ height: Int, _ words: [UInt32]) { (self.width, self.height, self.words) = (width, height, words) }
+    fileprivate init(_ width: Int, _ height: Int, _ words: [UInt32]) {
+        (self.width, self.height, self.words) = (width, height, words)
+    }
     public init?(
-        width: Int, height: Int, bitsPerComponent: Int, bitsPerPixel: Int, bytesPerRow: Int, space: CGColorSpace, bitmapInfo: CGBitmapInfo,
-        provider: CGDataProvider, decode: UnsafePointer<CGFloat>?, shouldInterpolate: Bool, intent: CGColorRenderingIntent
+        width: Int, height: Int, bitsPerComponent: Int, bitsPerPixel: Int, bytesPerRow: Int, space: CGColorSpace,
+        bitmapInfo: CGBitmapInfo,
+        provider: CGDataProvider, decode: UnsafePointer<CGFloat>?, shouldInterpolate: Bool,
+        intent: CGColorRenderingIntent
     ) {
-        guard width > 0, height > 0, bytesPerRow == 4 * width, provider.data.count >= bytesPerRow * height else { return nil }
+        guard width > 0, height > 0, bytesPerRow == 4 * width, provider.data.count >= bytesPerRow * height else {
+            return nil
+        }
         let isOpaque = bitmapInfo.rawValue & 31 == CGImageAlphaInfo.noneSkipFirst.rawValue
         (self.width, self.height) = (width, height)
         words = provider.data.withUnsafeBytes { bytes in
-            (0..<width * height).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self) | (isOpaque ? 0xff00_0000 : 0) }
+            (0..<width * height).map {
+                bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self) | (isOpaque ? 0xff00_0000 : 0)
+            }
         }
     }
     public var colorSpace: CGColorSpace? { CGColorSpace(name: CGColorSpace.sRGB) }
     public func cropping(to rect: CGRect) -> CGImage? {
-        let (left, top, wide, high) = (Int(rect.origin.x), Int(rect.origin.y), Int(rect.size.width), Int(rect.size.height))
+        let (left, top, wide, high) = (
+            Int(rect.origin.x), Int(rect.origin.y), Int(rect.size.width), Int(rect.size.height)
+        )
         guard left >= 0, top >= 0, wide > 0, high > 0, left + wide <= width, top + high <= height else { return nil }
         return CGImage(wide, high, (0..<wide * high).map { words[(top + $0 / wide) * width + left + $0 % wide] })
     }
@@ -60,7 +72,8 @@ public final class CGContext {
     private let target: UnsafeMutableRawPointer
     private let (width, height, isOpaque): (Int, Int, Bool)
     public init?(
-        data: UnsafeMutableRawPointer?, width: Int, height: Int, bitsPerComponent: Int, bytesPerRow: Int, space: CGColorSpace, bitmapInfo: UInt32
+        data: UnsafeMutableRawPointer?, width: Int, height: Int, bitsPerComponent: Int, bytesPerRow: Int,
+        space: CGColorSpace, bitmapInfo: UInt32
     ) {
         guard let data, width > 0, height > 0, bytesPerRow == 4 * width else { return nil }
         target = data
@@ -69,13 +82,18 @@ public final class CGContext {
     }
     public var interpolationQuality = CGInterpolationQuality.high
     public func draw(_ image: CGImage, in rect: CGRect) {
-        precondition(rect.origin == .zero && Int(rect.width) == width && Int(rect.height) == height, "played for whole contexts only")
+        precondition(
+            rect.origin == .zero && Int(rect.width) == width && Int(rect.height) == height,
+            "played for whole contexts only")
         let words = target.bindMemory(to: UInt32.self, capacity: width * height)
         for at in 0..<width * height {
-            let source = image.words[(at / width) * image.height / height * image.width + (at % width) * image.width / width]
+            let source = image.words[
+                (at / width) * image.height / height * image.width + (at % width) * image.width / width]
             let rest = 255 - source >> 24
             var word: UInt32 = 0
-            for shift: UInt32 in [24, 16, 8, 0] { word |= min(255, (source >> shift & 0xff) + ((words[at] >> shift & 0xff) * rest + 127) / 255) << shift }
+            for shift: UInt32 in [24, 16, 8, 0] {
+                word |= min(255, (source >> shift & 0xff) + ((words[at] >> shift & 0xff) * rest + 127) / 255) << shift
+            }
             words[at] = isOpaque ? word & 0xff_ffff : word
         }
     }

@@ -47,8 +47,8 @@ public class MLDictionaryFeatureProvider: NSObject, MLFeatureProvider {
     public var featureNames: Set<String> { Set(values.keys) }
     public func featureValue(for name: String) -> MLFeatureValue? { values[name] as? MLFeatureValue }
 }
-/// How Core ML plays: a model is a text of words. `invert` gives 1 - input, `grey` a constant; `outputs` are copies under several names of
-/// the picture, or its first values. What it is asked to do is counted.
+/// How Core ML plays: a model is a text of words. `invert` gives 1 - input, `grey` a constant; `outputs` are copies
+/// under several names of the picture, or its first values. What it is asked to do is counted.
 public enum PlayedCoreML {
     public struct Refused: Error, LocalizedError {
         public let errorDescription: String?
@@ -85,7 +85,9 @@ public class MLModel: NSObject {
         try Data(text.utf8).write(to: made.appendingPathComponent("model.mil"))
         return made
     }
-    public class func load(contentsOf url: URL, configuration: MLModelConfiguration = MLModelConfiguration()) async throws -> MLModel {
+    public class func load(contentsOf url: URL, configuration: MLModelConfiguration = MLModelConfiguration())
+        async throws -> MLModel
+    {
         try PlayedCoreML.note("load")
         let text = try String(contentsOf: url.appendingPathComponent("model.mil"), encoding: .utf8)
         if text.contains("noload") { throw PlayedCoreML.Refused(errorDescription: "it does not load") }
@@ -95,7 +97,9 @@ public class MLModel: NSObject {
         try PlayedCoreML.note(playedPoolDepth > 0 ? "pooled" : "unpooled")
         try PlayedCoreML.note("predict")
         if words.contains("norun") { throw PlayedCoreML.Refused(errorDescription: "it does not run") }
-        guard let picture = input.featureValue(for: "image")?.multiArrayValue else { throw PlayedCoreML.Refused(errorDescription: "no picture") }
+        guard let picture = input.featureValue(for: "image")?.multiArrayValue else {
+            throw PlayedCoreML.Refused(errorDescription: "no picture")
+        }
         var outputs: [String: Any] = [:]
         // NAME:COUNT for values, NAME for the picture
         for word in words.dropFirst() where word != "norun" {
@@ -103,12 +107,18 @@ public class MLModel: NSObject {
             let count = parts.count > 1 ? Int(parts[1])! : picture.count
             let memory = UnsafeMutableRawPointer.allocate(byteCount: 4 * count, alignment: 16)
             let values = memory.bindMemory(to: Float.self, capacity: count)
-            for at in 0..<count { values[at] = words[0] == "invert" ? 1 - picture[at % picture.count].floatValue : words[0] == "grey" ? 0.5 : picture[at % picture.count].floatValue }
+            for at in 0..<count {
+                values[at] =
+                    words[0] == "invert"
+                    ? 1 - picture[at % picture.count].floatValue
+                    : words[0] == "grey" ? 0.5 : picture[at % picture.count].floatValue
+            }
             let shape = parts.count > 1 ? [1, count] : picture.shape.map(\.intValue)
             var strides = [Int](repeating: 1, count: shape.count)
             for axis in strides.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * shape[axis + 1] }
             let array = try MLMultiArray(
-                dataPointer: memory, shape: shape.map { NSNumber(value: $0) }, dataType: .float32, strides: strides.map { NSNumber(value: $0) }, deallocator: nil)
+                dataPointer: memory, shape: shape.map { NSNumber(value: $0) }, dataType: .float32,
+                strides: strides.map { NSNumber(value: $0) }, deallocator: nil)
             outputs[parts[0]] = MLFeatureValue(multiArray: array)
         }
         return try MLDictionaryFeatureProvider(dictionary: outputs)
@@ -117,9 +127,15 @@ public class MLModel: NSObject {
 public final class MLCPUComputeDevice: NSObject {}
 public final class MLGPUComputeDevice: NSObject {}
 public final class MLNeuralEngineComputeDevice: NSObject {}
-public enum MLComputeDevice { case cpu(MLCPUComputeDevice), gpu(MLGPUComputeDevice), neuralEngine(MLNeuralEngineComputeDevice) }
+public enum MLComputeDevice {
+    case cpu(MLCPUComputeDevice)
+    case gpu(MLGPUComputeDevice)
+    case neuralEngine(MLNeuralEngineComputeDevice)
+}
 public enum MLModelStructure {
-    case neuralNetwork, program(Program), pipeline, unsupported
+    case neuralNetwork
+    case program(Program)
+    case pipeline, unsupported
     public struct Program {
         public struct Operation { public let operatorName: String }
         public struct Block { public let operations: [Operation] }
@@ -133,6 +149,8 @@ public struct MLComputePlan {
         try PlayedCoreML.note("plan")
         return MLComputePlan()
     }
-    public var modelStructure: MLModelStructure { .program(.init(functions: ["main": .init(block: .init(operations: [.init(operatorName: "conv")]))])) }
+    public var modelStructure: MLModelStructure {
+        .program(.init(functions: ["main": .init(block: .init(operations: [.init(operatorName: "conv")]))]))
+    }
     public func deviceUsage(for operation: MLModelStructure.Program.Operation) -> DeviceUsage? { DeviceUsage() }
 }

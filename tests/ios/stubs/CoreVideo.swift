@@ -24,14 +24,19 @@ public struct CVPixelBufferLockFlags: OptionSet, Sendable {
 }
 public final class CFAllocator {}
 public func CVPixelBufferCreate(
-    _ allocator: CFAllocator?, _ width: Int, _ height: Int, _ format: OSType, _ attributes: CFDictionary?, _ buffer: UnsafeMutablePointer<CVPixelBuffer?>
+    _ allocator: CFAllocator?, _ width: Int, _ height: Int, _ format: OSType, _ attributes: CFDictionary?,
+    _ buffer: UnsafeMutablePointer<CVPixelBuffer?>
 ) -> CVReturn {
     if width <= 0 || height <= 0 { return -6661 }
     buffer.pointee = CVBuffer(width, height, format)
     return kCVReturnSuccess
 }
-@discardableResult public func CVPixelBufferLockBaseAddress(_ buffer: CVPixelBuffer, _ flags: CVPixelBufferLockFlags) -> CVReturn { 0 }
-@discardableResult public func CVPixelBufferUnlockBaseAddress(_ buffer: CVPixelBuffer, _ flags: CVPixelBufferLockFlags) -> CVReturn { 0 }
+@discardableResult public func CVPixelBufferLockBaseAddress(_ buffer: CVPixelBuffer, _ flags: CVPixelBufferLockFlags)
+    -> CVReturn
+{ 0 }
+@discardableResult public func CVPixelBufferUnlockBaseAddress(_ buffer: CVPixelBuffer, _ flags: CVPixelBufferLockFlags)
+    -> CVReturn
+{ 0 }
 public func CVPixelBufferGetBaseAddress(_ buffer: CVPixelBuffer) -> UnsafeMutableRawPointer? { buffer.memory }
 public func CVPixelBufferGetBytesPerRow(_ buffer: CVPixelBuffer) -> Int { 4 * buffer.width + 16 }
 public func CVPixelBufferGetPixelFormatType(_ buffer: CVPixelBuffer) -> OSType { buffer.format }

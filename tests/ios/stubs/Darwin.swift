@@ -15,5 +15,6 @@ public struct task_vm_info_data_t {
     public var ledger_phys_footprint_peak: Int64
 }
 public func task_info(
-    _ task: mach_port_t, _ flavor: task_flavor_t, _ info: UnsafeMutablePointer<integer_t>?, _ count: UnsafeMutablePointer<mach_msg_type_number_t>?
+    _ task: mach_port_t, _ flavor: task_flavor_t, _ info: UnsafeMutablePointer<integer_t>?,
+    _ count: UnsafeMutablePointer<mach_msg_type_number_t>?
 ) -> kern_return_t { fatalError() }

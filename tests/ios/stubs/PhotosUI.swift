@@ -5,5 +5,7 @@ public struct PhotosPickerItem: Equatable, Hashable, Sendable {
 }
 public enum PHPickerFilter: Sendable { case images }
 public struct PhotosPicker<C: View>: BuiltIn {
-    public init(selection: Binding<PhotosPickerItem?>, matching: PHPickerFilter?, @ViewBuilder label: () -> C) { fatalError() }
+    public init(selection: Binding<PhotosPickerItem?>, matching: PHPickerFilter?, @ViewBuilder label: () -> C) {
+        fatalError()
+    }
 }

@@ -43,20 +43,29 @@ public struct LocalizedStringKey: ExpressibleByStringInterpolation, Sendable {
 }
 @propertyWrapper public struct Binding<Value> {
     public init(get: @escaping () -> Value, set: @escaping (Value) -> Void) {}
-    public var wrappedValue: Value { get { fatalError() } nonmutating set { fatalError() } }
+    public var wrappedValue: Value {
+        get { fatalError() }
+        nonmutating set { fatalError() }
+    }
     public var projectedValue: Binding<Value> { self }
 }
 @propertyWrapper public struct State<Value> {
     public init(wrappedValue: Value) {}
     public init() where Value: ExpressibleByNilLiteral {}
-    public var wrappedValue: Value { get { fatalError() } nonmutating set { fatalError() } }
+    public var wrappedValue: Value {
+        get { fatalError() }
+        nonmutating set { fatalError() }
+    }
     public var projectedValue: Binding<Value> { fatalError() }
 }
 @propertyWrapper public struct SceneStorage<Value> {
     public init(wrappedValue: Value, _ key: String) where Value == String {}
     public init(wrappedValue: Value, _ key: String) where Value == Double {}
     public init(wrappedValue: Value, _ key: String) where Value == Bool {}
-    public var wrappedValue: Value { get { fatalError() } nonmutating set { fatalError() } }
+    public var wrappedValue: Value {
+        get { fatalError() }
+        nonmutating set { fatalError() }
+    }
 }
 @MainActor @preconcurrency @propertyWrapper public struct StateObject<Value: ObservableObject> {
     public nonisolated init(wrappedValue: @autoclosure @escaping () -> Value) {}
@@ -83,15 +92,23 @@ public struct Spacer: BuiltIn { public nonisolated init() {} }
 public struct Rectangle: BuiltIn { public nonisolated init() {} }
 public struct Label: BuiltIn { public nonisolated init(_ key: LocalizedStringKey, systemImage: String) {} }
 public struct VStack<C: View>: BuiltIn {
-    public init(alignment: HorizontalAlignment = .center, spacing: CGFloat? = nil, @ViewBuilder content: () -> C) { fatalError() }
+    public init(alignment: HorizontalAlignment = .center, spacing: CGFloat? = nil, @ViewBuilder content: () -> C) {
+        fatalError()
+    }
 }
 public struct HStack<C: View>: BuiltIn { public init(@ViewBuilder content: () -> C) { fatalError() } }
-public struct ZStack<C: View>: BuiltIn { public init(alignment: Alignment = .center, @ViewBuilder content: () -> C) { fatalError() } }
+public struct ZStack<C: View>: BuiltIn {
+    public init(alignment: Alignment = .center, @ViewBuilder content: () -> C) { fatalError() }
+}
 public struct List<C: View>: BuiltIn { public init(@ViewBuilder content: () -> C) { fatalError() } }
 public struct ScrollView<C: View>: BuiltIn { public init(@ViewBuilder content: () -> C) { fatalError() } }
 public struct NavigationStack<C: View>: BuiltIn { public init(@ViewBuilder root: () -> C) { fatalError() } }
-public struct NavigationLink<C: View>: BuiltIn { public init(_ key: LocalizedStringKey, @ViewBuilder destination: () -> C) { fatalError() } }
-public struct Button: BuiltIn { public init(_ key: LocalizedStringKey, action: @escaping @MainActor () -> Void) { fatalError() } }
+public struct NavigationLink<C: View>: BuiltIn {
+    public init(_ key: LocalizedStringKey, @ViewBuilder destination: () -> C) { fatalError() }
+}
+public struct Button: BuiltIn {
+    public init(_ key: LocalizedStringKey, action: @escaping @MainActor () -> Void) { fatalError() }
+}
 public struct ShareLink: BuiltIn { public init(item: URL) { fatalError() } }
 public struct ProgressView: BuiltIn {
     public init(_ key: LocalizedStringKey) { fatalError() }
@@ -100,18 +117,24 @@ public struct ProgressView: BuiltIn {
 public struct Toggle: BuiltIn { public init(_ key: LocalizedStringKey, isOn: Binding<Bool>) { fatalError() } }
 public struct Slider<L: View>: BuiltIn {
     public init<V: BinaryFloatingPoint>(
-        value: Binding<V>, in bounds: ClosedRange<V>, @ViewBuilder label: () -> L, onEditingChanged: @escaping (Bool) -> Void = { _ in }
+        value: Binding<V>, in bounds: ClosedRange<V>, @ViewBuilder label: () -> L,
+        onEditingChanged: @escaping (Bool) -> Void = { _ in }
     ) { fatalError() }
 }
 public struct Picker<S: Hashable, C: View>: BuiltIn {
     public init(_ key: LocalizedStringKey, selection: Binding<S>, @ViewBuilder content: () -> C) { fatalError() }
 }
 public struct ForEach<C: View>: BuiltIn {
-    public init<D: RandomAccessCollection, I: Hashable>(_ data: D, id: KeyPath<D.Element, I>, @ViewBuilder content: @escaping (D.Element) -> C) { fatalError() }
-    public init<D: RandomAccessCollection>(_ data: D, @ViewBuilder content: @escaping (D.Element) -> C) where D.Element: Identifiable { fatalError() }
+    public init<D: RandomAccessCollection, I: Hashable>(
+        _ data: D, id: KeyPath<D.Element, I>, @ViewBuilder content: @escaping (D.Element) -> C
+    ) { fatalError() }
+    public init<D: RandomAccessCollection>(_ data: D, @ViewBuilder content: @escaping (D.Element) -> C)
+    where D.Element: Identifiable { fatalError() }
 }
 public struct GeometryProxy { public var size: CGSize { fatalError() } }
-public struct GeometryReader<C: View>: BuiltIn { public init(@ViewBuilder content: @escaping (GeometryProxy) -> C) { fatalError() } }
+public struct GeometryReader<C: View>: BuiltIn {
+    public init(@ViewBuilder content: @escaping (GeometryProxy) -> C) { fatalError() }
+}
 public enum HorizontalAlignment: Sendable { case leading, center }
 public enum Alignment: Sendable { case leading, center }
 public enum ContentMode: Sendable { case fit }
@@ -140,5 +163,7 @@ extension View {
     public func navigationTitle(_ text: Text) -> some View { self }
     public func accessibilityLabel(_ text: Text) -> some View { self }
     public func accessibilityValue(_ text: Text) -> some View { self }
-    public func accessibilityAdjustableAction(_ handler: @escaping (AccessibilityAdjustmentDirection) -> Void) -> some View { self }
+    public func accessibilityAdjustableAction(_ handler: @escaping (AccessibilityAdjustmentDirection) -> Void)
+        -> some View
+    { self }
 }

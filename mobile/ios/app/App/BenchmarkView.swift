@@ -33,7 +33,8 @@ struct BenchmarkView: View {
             UIApplication.shared.isIdleTimerDisabled = true  // a screen that goes off slows the phone down
             do {
                 let request = BenchmarkRequest(protocolName: "quick", device: "local")
-                try await BenchmarkRunner(engines: Engines.all).run(request, hidden: { foreground.left }, done: { outcomes.append($0) })
+                try await BenchmarkRunner(engines: Engines.all).run(
+                    request, hidden: { foreground.left }, done: { outcomes.append($0) })
             } catch is CancellationError {
                 message = nil
             } catch {

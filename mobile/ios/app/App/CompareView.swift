@@ -1,7 +1,8 @@
 import CoreGraphics
 import SwiftUI
 
-/// Two pictures of one scene, the left part of the first and the right part of the second, with a border that follows the finger.
+/// Two pictures of one scene, the left part of the first and the right part of the second, with a border that follows
+/// the finger.
 struct CompareView: View {
     let before: CGImage?
     let after: CGImage?
@@ -15,7 +16,10 @@ struct CompareView: View {
                     .mask(alignment: .leading) { Rectangle().frame(width: place.size.width * share) }
                 Rectangle().frame(width: 2).offset(x: place.size.width * share)
             }
-            .gesture(DragGesture(minimumDistance: 0).onChanged { share = min(1, max(0, $0.location.x / max(1, place.size.width))) })
+            .gesture(
+                DragGesture(minimumDistance: 0).onChanged {
+                    share = min(1, max(0, $0.location.x / max(1, place.size.width)))
+                })
         }
         .accessibilityLabel(Text("compare"))
         .accessibilityValue(Text(verbatim: "\(Int(share * 100)) %"))
@@ -25,7 +29,8 @@ struct CompareView: View {
     @ViewBuilder
     private func picture(_ image: CGImage?, _ size: CGSize) -> some View {
         if let image {
-            Image(decorative: image, scale: 1).resizable().aspectRatio(contentMode: .fit).frame(width: size.width, height: size.height)
+            Image(decorative: image, scale: 1).resizable().aspectRatio(contentMode: .fit).frame(
+                width: size.width, height: size.height)
         }
     }
 }

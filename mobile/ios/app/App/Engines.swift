@@ -1,4 +1,5 @@
 import Edgebundle
+
 #if canImport(EdgebundleExecuTorch)
     import EdgebundleExecuTorch
 #endif

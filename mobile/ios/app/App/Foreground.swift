@@ -9,7 +9,9 @@ final class Foreground: ObservableObject {
     private var token: (any NSObjectProtocol)?
 
     init() {
-        token = NotificationCenter.default.addObserver(forName: UIApplication.didEnterBackgroundNotification, object: nil, queue: .main) { [weak self] _ in
+        token = NotificationCenter.default.addObserver(
+            forName: UIApplication.didEnterBackgroundNotification, object: nil, queue: .main
+        ) { [weak self] _ in
             MainActor.assumeIsolated { self?.left += 1 }
         }
     }

@@ -3,7 +3,8 @@ import Foundation
 import SwiftUI
 import UIKit
 
-/// A run that a computer asked for by launch arguments: measures, tells the end by one line on stdout, and ends the process.
+/// A run that a computer asked for by launch arguments: measures, tells the end by one line on stdout, and ends the
+/// process.
 struct HeadlessView: View {
     let request: BenchmarkRequest
     @EnvironmentObject private var foreground: Foreground
@@ -15,7 +16,9 @@ struct HeadlessView: View {
                 if request.asksForConditions {
                     try await BenchmarkRunner.tellConditions(request)
                 } else {
-                    try await BenchmarkRunner(engines: Engines.all).run(request, hidden: { foreground.left }, done: { Headless.say(["variant": $0.variant, "verdict": $0.verdict]) })
+                    try await BenchmarkRunner(engines: Engines.all).run(
+                        request, hidden: { foreground.left },
+                        done: { Headless.say(["variant": $0.variant, "verdict": $0.verdict]) })
                 }
                 Headless.end(with: nil)
             } catch {

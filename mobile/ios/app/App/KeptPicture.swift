@@ -3,7 +3,8 @@ import Edgebundle
 import Foundation
 import ImageIO
 
-/// The picture that was chosen last, as its file was: it is there again when the system ended the app in the background.
+/// The picture that was chosen last, as its file was: it is there again when the system ended the app in the
+/// background.
 enum KeptPicture {
     private static let longest = 4096
 
@@ -15,7 +16,8 @@ enum KeptPicture {
 
     static func keep(_ data: Data) throws { try data.write(to: place(), options: .atomic) }
 
-    /// The picture of a file, turned as its EXIF says, at most 4096 pixels wide or high. Throws `BundleError` for what is none.
+    /// The picture of a file, turned as its EXIF says, at most 4096 pixels wide or high. Throws `BundleError` for what
+    /// is none.
     static func upright(_ data: Data) throws -> CGImage {
         let options: [CFString: Any] = [
             kCGImageSourceCreateThumbnailFromImageAlways: true, kCGImageSourceCreateThumbnailWithTransform: true,
@@ -28,6 +30,7 @@ enum KeptPicture {
     }
 
     private static func place() throws -> URL {
-        try FileManager.default.url(for: .cachesDirectory, in: .userDomainMask, appropriateFor: nil, create: true).appendingPathComponent("picture")
+        try FileManager.default.url(for: .cachesDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
+            .appendingPathComponent("picture")
     }
 }

@@ -3,7 +3,8 @@ import Combine
 import Edgebundle
 import Foundation
 
-/// What the first screen shows: a picture, what a variant of the bundle makes of it, how long it took, and the phone's thermal state.
+/// What the first screen shows: a picture, what a variant of the bundle makes of it, how long it took, and the phone's
+/// thermal state.
 @MainActor
 final class Studio: ObservableObject {
     @Published private(set) var before: CGImage?

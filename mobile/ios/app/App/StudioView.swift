@@ -2,7 +2,8 @@ import Edgebundle
 import PhotosUI
 import SwiftUI
 
-/// Pick a photo, see it before and after, change variant and strength. What was chosen is there again after the app was ended.
+/// Pick a photo, see it before and after, change variant and strength. What was chosen is there again after the app was
+/// ended.
 struct StudioView: View {
     @EnvironmentObject private var studio: Studio
     @SceneStorage("variant") private var variant = ""
@@ -16,7 +17,9 @@ struct StudioView: View {
                 VStack(spacing: 16) {
                     // large fonts on a small phone take the screen: the picture keeps its height, and the rest scrolls
                     CompareView(before: studio.before, after: studio.after).frame(height: 320)
-                    ForEach(studio.labels, id: \.name) { Text(verbatim: "\($0.name) · \(String(format: "%.3f", $0.score))") }
+                    ForEach(studio.labels, id: \.name) {
+                        Text(verbatim: "\($0.name) · \(String(format: "%.3f", $0.score))")
+                    }
                     StatusLine()
                     Controls()
                     PhotosPicker(selection: $picked, matching: .images) { Label("pick_photo", systemImage: "photo") }

@@ -8,7 +8,8 @@ import XCTest
 final class FrameProcessorTests: XCTestCase {
     override func setUp() { PlayedCoreML.set(hook: nil) }
 
-    /// Frames come out styled with their times; one in another format is told, and the next one goes on; after the end they are refused.
+    /// Frames come out styled with their times; one in another format is told, and the next one goes on; after the end
+    /// they are refused.
     func testStylesFrames() async throws {
         let (model, told) = (try await PlayedBundle().open(), Told())
         let processor = try FrameProcessor(model) { told.add($0.localizedDescription) }
@@ -34,7 +35,9 @@ final class FrameProcessorTests: XCTestCase {
     func testANetworkThatFailsIsTold() async throws {
         let (model, told) = (try await PlayedBundle().open(), Told())
         PlayedCoreML.set { what in
-            if what == "predict" && PlayedCoreML.count("predict") == 1 { throw PlayedCoreML.Refused(errorDescription: "no memory now") }
+            if what == "predict" && PlayedCoreML.count("predict") == 1 {
+                throw PlayedCoreML.Refused(errorDescription: "no memory now")
+            }
         }
         let processor = try FrameProcessor(model) { told.add($0.localizedDescription) }
         var frames = processor.frames.makeAsyncIterator()
@@ -46,7 +49,8 @@ final class FrameProcessorTests: XCTestCase {
         XCTAssertTrue(told.all[0].contains("no memory now"))
     }
 
-    /// A processor does not outlive its last reference, ends only its own work, and leaves another call on the model alone.
+    /// A processor does not outlive its last reference, ends only its own work, and leaves another call on the model
+    /// alone.
     func testEndsWithItsOwner() async throws {
         let (model, told) = (try await PlayedBundle().open(), Told())
         PlayedCoreML.set { what in

@@ -9,7 +9,8 @@ import XCTest
 final class ImageModelTests: XCTestCase {
     override func setUp() { PlayedCoreML.set(hook: nil) }
 
-    /// A picture comes back as the network renders it; each inference has its own autorelease pool, and nobody asked for the plan.
+    /// A picture comes back as the network renders it; each inference has its own autorelease pool, and nobody asked
+    /// for the plan.
     func testProcesses() async throws {
         let model = try await PlayedBundle().open()
         let result = try await model.process(playedImage(8, 8, numbered(8, 8)))
@@ -48,7 +49,9 @@ final class ImageModelTests: XCTestCase {
         let again = try await bundle.open()
         XCTAssertEqual(again.tried, [])
         XCTAssertEqual(PlayedCoreML.count("compile"), 2)
-        let refused = try await PlayedBundle(["a": "noload", "b": "nocompile", "c": "invert norun out", "d": "grey out", "e": "invert out"]).open()
+        let refused = try await PlayedBundle([
+            "a": "noload", "b": "nocompile", "c": "invert norun out", "d": "grey out", "e": "invert out",
+        ]).open()
         XCTAssertEqual(refused.variant, "e")
         XCTAssertEqual(refused.tried.map(\.variant), ["a", "b", "c", "d"])
         XCTAssertTrue(refused.messages[3].contains("it fails golden '0'"), refused.messages[3])
@@ -65,7 +68,9 @@ final class ImageModelTests: XCTestCase {
         await assertFails("no variant 'x'; it has a, b, c") { try await bundle.open("x") }
         await assertFails("no variant of the bundle works") { try await PlayedBundle(["a": "grey out"]).open() }
         await assertFails("carries no folder") { try await ImageModel.open() }
-        await assertFails("no readable manifest.json") { try await ImageModel.open(folder: URL(fileURLWithPath: "/nowhere")) }
+        await assertFails("no readable manifest.json") {
+            try await ImageModel.open(folder: URL(fileURLWithPath: "/nowhere"))
+        }
     }
 
     /// A photo that the camera stored on its side stands upright in the result, at once, in tiles, and as a `UIImage`.
@@ -82,7 +87,9 @@ final class ImageModelTests: XCTestCase {
         let long = playedImage(24, 8, numbered(24, 8))
         let tall = try await model.processLarge(long, orientation: .left)
         XCTAssertEqual([tall.width, tall.height], [8, 24])
-        XCTAssertEqual(playedWords(tall), UprightPixels(Pixels(width: 24, height: 8, argb: inverted(numbered(24, 8))), .left).whole().argb)
+        XCTAssertEqual(
+            playedWords(tall),
+            UprightPixels(Pixels(width: 24, height: 8, argb: inverted(numbered(24, 8))), .left).whole().argb)
         // the crop of a sideways photo is that of the upright one
         let cropped = try await model.process(playedImage(9, 8, numbered(9, 8)), orientation: .right, strength: 0)
         let wanted = UprightPixels(Pixels(width: 9, height: 8, argb: numbered(9, 8)), .right)
@@ -96,7 +103,10 @@ final class ImageModelTests: XCTestCase {
         let model = try await PlayedBundle().open()
         let clear = playedImage(8, 8, [UInt32](repeating: 0x8040_0000, count: 64))  // red 128 of 255 at half, premultiplied
         for strength: Float in [0, 1] {
-            let (one, large) = (try await model.process(clear, strength: strength), try await model.processLarge(clear, strength: strength))
+            let (one, large) = (
+                try await model.process(clear, strength: strength),
+                try await model.processLarge(clear, strength: strength)
+            )
             XCTAssertEqual(playedWords(one)[0], strength == 0 ? 0xffbf_7f7f : 0xff40_8080)
             XCTAssertEqual(playedWords(one), playedWords(large))
         }
@@ -105,11 +115,13 @@ final class ImageModelTests: XCTestCase {
     /// Classifiers give labels, networks with several outputs all of them, and what they cannot give is a sentence.
     func testGivesMoreThanPictures() async throws {
         let labels = #""kind": "tensor", "shape": [1, 4], "labels": ["cat", "dog", "cow"]"#
-        let classifier = try await PlayedBundle(["a": "copy logits:4"], outputs: ["logits": labels], goldens: false).open()
+        let classifier = try await PlayedBundle(["a": "copy logits:4"], outputs: ["logits": labels], goldens: false)
+            .open()
         XCTAssertNil(classifier.output)
         XCTAssertTrue(classifier.messages.contains { $0.contains("nothing was checked") }, "\(classifier.messages)")
         // red of the first four pixels
-        let picture = playedImage(8, 8, [0xff20_0000, 0xffff_0000, 0xff80_0000, 0xff40_0000] + [UInt32](repeating: 0xff00_0000, count: 60))
+        let picture = playedImage(
+            8, 8, [0xff20_0000, 0xffff_0000, 0xff80_0000, 0xff40_0000] + [UInt32](repeating: 0xff00_0000, count: 60))
         let found = try await classifier.classify(picture, most: 3)
         XCTAssertEqual(found.map(\.name), ["dog", "cow", "3"])
         XCTAssertEqual(found[0].score, 1)
@@ -117,7 +129,9 @@ final class ImageModelTests: XCTestCase {
         await assertFails("gives no picture") { try await classifier.processLarge(picture) }
         await assertFails("gives no picture") { try FrameProcessor(classifier) }
         let mask = #""kind": "tensor", "shape": [1, 64]"#
-        let both = try await PlayedBundle(["a": "invert out mask:64"], outputs: ["out": PlayedBundle.picture, "mask": mask]).open()
+        let both = try await PlayedBundle(
+            ["a": "invert out mask:64"], outputs: ["out": PlayedBundle.picture, "mask": mask]
+        ).open()
         let all = try await both.run(picture)
         XCTAssertEqual(all.mapValues(\.count), ["out": 192, "mask": 64])
         let result = try await both.process(picture)
@@ -133,15 +147,17 @@ final class ImageModelTests: XCTestCase {
         await assertFails("style 'style' has 3 values, not 2") { try await model.setStyle("style", [1, 2]) }
         await assertFails("has no style 'other'; it has style") { try await model.setStyle("other", []) }
         let picture = playedImage(1, 1, [0xff00_0000])
-        for strength: Float in [-1, 1.01, .nan] { await assertFails("a strength is between 0 and 1") { try await model.process(picture, strength: strength) } }
+        for strength: Float in [-1, 1.01, .nan] {
+            await assertFails("a strength is between 0 and 1") { try await model.process(picture, strength: strength) }
+        }
         let tiny = try await model.process(picture)
         XCTAssertEqual([tiny.width, tiny.height], [8, 8])
         let same = try await model.processLarge(picture)
         XCTAssertEqual([same.width, same.height], [1, 1])
     }
 
-    /// A call that waits behind a large picture ends at once when it is cancelled; the large picture itself ends at its next tile, and the
-    /// model goes on.
+    /// A call that waits behind a large picture ends at once when it is cancelled; the large picture itself ends at its
+    /// next tile, and the model goes on.
     func testCancelsAtOddMoments() async throws {
         let model = try await PlayedBundle().open()
         let (told, picture) = (Told(), Photo(playedImage(64, 64, numbered(64, 64))))

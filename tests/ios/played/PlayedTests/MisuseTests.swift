@@ -13,9 +13,15 @@ final class MisuseTests: XCTestCase {
     /// Folders that are none, a bundle for other runtimes, and an address of the web are sentences.
     func testFoldersThatAreNoBundle() async throws {
         let bundle = try PlayedBundle()
-        await assertFails("no readable manifest.json") { try await ImageModel.open(folder: bundle.folder.appendingPathComponent("manifest.json")) }
-        await assertFails("is no folder of this device") { try await ImageModel.open(folder: URL(string: "https://example.org/bundle")!) }
-        await assertFails("this app carries other runtimes") { try await ImageModel.open(folder: bundle.folder, engines: [:]) }
+        await assertFails("no readable manifest.json") {
+            try await ImageModel.open(folder: bundle.folder.appendingPathComponent("manifest.json"))
+        }
+        await assertFails("is no folder of this device") {
+            try await ImageModel.open(folder: URL(string: "https://example.org/bundle")!)
+        }
+        await assertFails("this app carries other runtimes") {
+            try await ImageModel.open(folder: bundle.folder, engines: [:])
+        }
         try FileManager.default.removeItem(at: bundle.folder.appendingPathComponent("variants/a"))
         await assertFails("a is missing in the app's bundle") { try await bundle.open() }
     }
@@ -31,12 +37,16 @@ final class MisuseTests: XCTestCase {
                 let large = try await model.processLarge(picture, orientation: orientation)
                 XCTAssertEqual([large.width, large.height], orientation == .up ? [width, height] : [height, width])
                 XCTAssertEqual(
-                    playedWords(large), UprightPixels(Pixels(width: width, height: height, argb: inverted(numbered(width, height))), orientation).whole().argb)
+                    playedWords(large),
+                    UprightPixels(
+                        Pixels(width: width, height: height, argb: inverted(numbered(width, height))), orientation
+                    ).whole().argb)
             }
         }
     }
 
-    /// A style that is set while a large picture is rendered waits for it; a model that is given up while it works gives its picture.
+    /// A style that is set while a large picture is rendered waits for it; a model that is given up while it works
+    /// gives its picture.
     func testChangesWhileItWorks() async throws {
         let told = Told()
         var model: ImageModel? = try await PlayedBundle(styles: ["style": 2]).open()
@@ -70,7 +80,12 @@ final class MisuseTests: XCTestCase {
     func testManyCallsAtOnce() async throws {
         let model = try await PlayedBundle().open()
         let picture = Photo(playedImage(8, 8, numbered(8, 8)))
-        let calls = (0..<100).map { number in Task { number % 2 == 0 ? try await model.process(picture.image).width : try await model.run(picture.image).count } }
+        let calls = (0..<100).map { number in
+            Task {
+                number % 2 == 0
+                    ? try await model.process(picture.image).width : try await model.run(picture.image).count
+            }
+        }
         for number in stride(from: 0, to: 100, by: 3) { calls[number].cancel() }
         for (number, call) in calls.enumerated() {
             do {
@@ -87,9 +102,13 @@ final class MisuseTests: XCTestCase {
         let (model, told) = (try await PlayedBundle().open(), Told())
         let processors = try (0..<2).map { _ in try FrameProcessor(model) { told.add($0.localizedDescription) } }
         let shown = Told()
-        let loops = processors.enumerated().map { number, processor in Task { for await _ in processor.frames { shown.add("shown \(number)") } } }
+        let loops = processors.enumerated().map { number, processor in
+            Task { for await _ in processor.frames { shown.add("shown \(number)") } }
+        }
         await withTaskGroup(of: Void.self) { group in
-            for number in 0..<40 { group.addTask { processors[number % 2].submit(VideoFrame(frame(3, 5, 0xff00_00ff), seconds: .nan)) } }
+            for number in 0..<40 {
+                group.addTask { processors[number % 2].submit(VideoFrame(frame(3, 5, 0xff00_00ff), seconds: .nan)) }
+            }
         }
         for (number, processor) in processors.enumerated() {
             await shown.wait { $0.contains("shown \(number)") }
@@ -108,7 +127,9 @@ final class MisuseTests: XCTestCase {
         let loop = Task { for await _ in processor.frames {} }
         loop.cancel()
         await loop.value
-        for _ in 0..<1000 where processor.submit(VideoFrame(frame(8, 8, 0), seconds: 1)) { try await Task.sleep(for: .milliseconds(2)) }
+        for _ in 0..<1000 where processor.submit(VideoFrame(frame(8, 8, 0), seconds: 1)) {
+            try await Task.sleep(for: .milliseconds(2))
+        }
         XCTAssertFalse(processor.submit(VideoFrame(frame(8, 8, 0), seconds: 2)))
         let after = try await model.process(playedImage(8, 8, numbered(8, 8)))
         XCTAssertEqual(after.width, 8)
@@ -140,7 +161,9 @@ final class MisuseTests: XCTestCase {
 
     /// A model that gives another size than the manifest says is a sentence, not a picture.
     func testAModelThatGivesAnotherSize() async throws {
-        await assertFails("Core ML gives no output 'out' of shape [1, 3, 8, 8]") { try await PlayedBundle(["a": "invert out:12"]).open() }
+        await assertFails("Core ML gives no output 'out' of shape [1, 3, 8, 8]") {
+            try await PlayedBundle(["a": "invert out:12"]).open()
+        }
         await assertFails("Core ML gives no output 'out'") { try await PlayedBundle(["a": "invert other"]).open() }
     }
 }

@@ -21,29 +21,36 @@
             self.engines = engines
         }
 
-        /// Measures the variant of the request, or all that this app can run, telling `done` of each. `hidden` counts how often the
-        /// app has left the foreground. Cancelled with its task. Throws `BundleError`.
+        /// Measures the variant of the request, or all that this app can run, telling `done` of each. `hidden` counts
+        /// how often the app has left the foreground. Cancelled with its task. Throws `BundleError`.
         public func run(
-            _ request: BenchmarkRequest, hidden: @MainActor @Sendable () -> Int, done: @MainActor @Sendable (Outcome) -> Void
+            _ request: BenchmarkRequest, hidden: @MainActor @Sendable () -> Int,
+            done: @MainActor @Sendable (Outcome) -> Void
         ) async throws {
-            let documents = try FileManager.default.url(for: .documentDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
-            let loader = try ImageModel.loader(folder: request.bundle.map { documents.appendingPathComponent($0) }, engines: engines)
+            let documents = try FileManager.default.url(
+                for: .documentDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
+            let loader = try ImageModel.loader(
+                folder: request.bundle.map { documents.appendingPathComponent($0) }, engines: engines)
             let variants = try request.variant.map { [try loader.manifest.variant($0)] } ?? loader.variants
             guard !variants.isEmpty else {
-                throw BundleError("the bundle has no variant that this app can run; it has \(loader.manifest.variants.map(\.id).joined(separator: ", ")).")
+                throw BundleError(
+                    "the bundle has no variant that this app can run; it has \(loader.manifest.variants.map(\.id).joined(separator: ", "))."
+                )
             }
             for variant in variants { await done(try await measure(loader, variant, request, documents, hidden)) }
         }
 
         /// Writes the phone's state to the request's output: a computer is told the thermal state by an app only.
         public static func tellConditions(_ request: BenchmarkRequest) async throws {
-            let documents = try FileManager.default.url(for: .documentDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
+            let documents = try FileManager.default.url(
+                for: .documentDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
             let data = try JSONEncoder().encode(await DeviceState.conditions())
             try data.write(to: documents.appendingPathComponent(request.output), options: .atomic)
         }
 
         private func measure(
-            _ loader: ModelLoader, _ variant: Variant, _ request: BenchmarkRequest, _ documents: URL, _ hidden: @MainActor @Sendable () -> Int
+            _ loader: ModelLoader, _ variant: Variant, _ request: BenchmarkRequest, _ documents: URL,
+            _ hidden: @MainActor @Sendable () -> Int
         ) async throws -> Outcome {
             let startedAt = Date().ISO8601Format()
             let (start, hiddenBefore) = (await DeviceState.conditions(), await hidden())
@@ -70,18 +77,22 @@
             Self.sample(log)
             let checked = try golden.map { try loader.goldens.compare(session, $0) }
             let seen = RunRecord.Seen(
-                startedAt: startedAt, device: DeviceState.info(id: request.device), simulated: DeviceState.simulated, start: start,
-                end: await DeviceState.conditions(), loadNs: loadNs, peakMemoryBytes: DeviceState.footprint().peak, samples: log.samples,
+                startedAt: startedAt, device: DeviceState.info(id: request.device), simulated: DeviceState.simulated,
+                start: start,
+                end: await DeviceState.conditions(), loadNs: loadNs, peakMemoryBytes: DeviceState.footprint().peak,
+                samples: log.samples,
                 wasHidden: await hidden() != hiddenBefore)
             let execution = await session.engine.execution()
             let record = RunRecord(
-                request, bundleSha256: loader.bundleSha256, session: session, execution: execution, timings: timings, golden: checked, seen: seen)
+                request, bundleSha256: loader.bundleSha256, session: session, execution: execution, timings: timings,
+                golden: checked, seen: seen)
             try writeOutputs(session, request, documents)
             let file = documents.appendingPathComponent(request.output)
             try append(try record.toJson() + "\n", to: file)
             let latencies = Statistics(timings.latencyNs)
             return Outcome(
-                id: "\(record.id) \(variant.id)", variant: variant.id, medianMs: latencies.median / 1e6, p90Ms: latencies.quantile(0.9) / 1e6,
+                id: "\(record.id) \(variant.id)", variant: variant.id, medianMs: latencies.median / 1e6,
+                p90Ms: latencies.quantile(0.9) / 1e6,
                 delegate: execution.delegate.value ?? "?", verdict: record.verdict.words, file: file)
         }
 
@@ -117,7 +128,9 @@
 
         init(_ log: SampleLog) {
             if DeviceState.simulated == nil { log.add(DeviceState.heat()) }
-            token = NotificationCenter.default.addObserver(forName: ProcessInfo.thermalStateDidChangeNotification, object: nil, queue: nil) { _ in
+            token = NotificationCenter.default.addObserver(
+                forName: ProcessInfo.thermalStateDidChangeNotification, object: nil, queue: nil
+            ) { _ in
                 log.add(DeviceState.heat())
             }
         }

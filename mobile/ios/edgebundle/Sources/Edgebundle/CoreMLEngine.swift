@@ -13,7 +13,9 @@
             "coreml-cpu_and_ne": CoreMLFactory(units: .cpuAndNeuralEngine),
         ]
 
-        func open(_ variant: Variant, _ artifact: URL) async throws -> sending any Engine { try await CoreMLEngine(variant, artifact, units) }
+        func open(_ variant: Variant, _ artifact: URL) async throws -> sending any Engine {
+            try await CoreMLEngine(variant, artifact, units)
+        }
     }
 
     private func configuration(_ units: MLComputeUnits) -> MLModelConfiguration {
@@ -32,7 +34,9 @@
         private var images: [String: CVPixelBuffer] = [:]
 
         fileprivate init(_ variant: Variant, _ artifact: URL, _ units: MLComputeUnits) async throws {
-            let loaded = try await CompiledModels.load(variant, artifact) { try await MLModel.load(contentsOf: $0, configuration: configuration(units)) }
+            let loaded = try await CompiledModels.load(variant, artifact) {
+                try await MLModel.load(contentsOf: $0, configuration: configuration(units))
+            }
             model = loaded.model
             compileNs = loaded.compiled.compileNs
             let (url, requested) = (loaded.compiled.url, variant.delegate)
@@ -40,12 +44,16 @@
             runtimeVersion = ProcessInfo.processInfo.operatingSystemVersionString
         }
 
-        /// Each inference has its own pool: what Core ML leaves to the thread's pool would stay until a picture of many tiles is done.
-        func run(inputs: [TensorBuffer], outputs: [TensorBuffer]) throws { try autoreleasepool { try infer(inputs, outputs) } }
+        /// Each inference has its own pool: what Core ML leaves to the thread's pool would stay until a picture of many
+        /// tiles is done.
+        func run(inputs: [TensorBuffer], outputs: [TensorBuffer]) throws {
+            try autoreleasepool { try infer(inputs, outputs) }
+        }
 
         private func infer(_ inputs: [TensorBuffer], _ outputs: [TensorBuffer]) throws {
             do {
-                let features = try MLDictionaryFeatureProvider(dictionary: Dictionary(inputs.map { ($0.binding.name, try feature($0)) }) { $1 })
+                let features = try MLDictionaryFeatureProvider(
+                    dictionary: Dictionary(inputs.map { ($0.binding.name, try feature($0)) }) { $1 })
                 let results = try model.prediction(from: features)
                 for output in outputs { try copy(results.featureValue(for: output.binding.name), to: output) }
             } catch let error as BundleError {
@@ -59,10 +67,13 @@
             let binding = buffer.binding
             if binding.layout == .image { return MLFeatureValue(pixelBuffer: try image(buffer)) }
             var strides = [Int](repeating: 1, count: binding.shape.count)
-            for axis in strides.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * binding.shape[axis + 1] }
+            for axis in strides.indices.dropLast().reversed() {
+                strides[axis] = strides[axis + 1] * binding.shape[axis + 1]
+            }
             guard let memory = buffer.bytes.baseAddress else { throw BundleError("'\(binding.name)' has no memory.") }
             let array = try MLMultiArray(
-                dataPointer: memory, shape: binding.shape.map { NSNumber(value: $0) }, dataType: binding.dtype == "int32" ? .int32 : .float32,
+                dataPointer: memory, shape: binding.shape.map { NSNumber(value: $0) },
+                dataType: binding.dtype == "int32" ? .int32 : .float32,
                 strides: strides.map { NSNumber(value: $0) }, deallocator: nil)
             return MLFeatureValue(multiArray: array)
         }
@@ -73,7 +84,10 @@
             let kept = try images[buffer.binding.name] ?? PixelBuffers.make(width: width, height: height)
             images[buffer.binding.name] = kept
             try PixelBuffers.access(kept, readOnly: false) { target, bytesPerRow in
-                for y in 0..<height { (target + y * bytesPerRow).copyMemory(from: buffer.bytes.baseAddress! + 4 * width * y, byteCount: 4 * width) }
+                for y in 0..<height {
+                    (target + y * bytesPerRow).copyMemory(
+                        from: buffer.bytes.baseAddress! + 4 * width * y, byteCount: 4 * width)
+                }
             }
             return kept
         }
@@ -82,16 +96,24 @@
             let binding = target.binding
             if binding.layout == .image {
                 let (height, width) = (binding.shape[2], binding.shape[3])
-                guard let picture = value?.imageBufferValue, CVPixelBufferGetWidth(picture) == width, CVPixelBufferGetHeight(picture) == height else {
-                    throw BundleError("Core ML gives no picture '\(binding.name)' of \(width) x \(height) pixels; package the bundle again.")
+                guard let picture = value?.imageBufferValue, CVPixelBufferGetWidth(picture) == width,
+                    CVPixelBufferGetHeight(picture) == height
+                else {
+                    throw BundleError(
+                        "Core ML gives no picture '\(binding.name)' of \(width) x \(height) pixels; package the bundle again."
+                    )
                 }
                 try PixelBuffers.access(picture, readOnly: true) { source, bytesPerRow in
-                    for y in 0..<height { (target.bytes.baseAddress! + 4 * width * y).copyMemory(from: source + y * bytesPerRow, byteCount: 4 * width) }
+                    for y in 0..<height {
+                        (target.bytes.baseAddress! + 4 * width * y).copyMemory(
+                            from: source + y * bytesPerRow, byteCount: 4 * width)
+                    }
                 }
                 return
             }
             guard let array = value?.multiArrayValue, array.shape.map(\.intValue) == binding.shape else {
-                throw BundleError("Core ML gives no output '\(binding.name)' of shape \(binding.shape); package the bundle again.")
+                throw BundleError(
+                    "Core ML gives no output '\(binding.name)' of shape \(binding.shape); package the bundle again.")
             }
             if array.dataType == .float32 && binding.dtype == "float32" {
                 copyFloats(array, to: target)

@@ -9,7 +9,8 @@
         public static func info(id: String) -> DeviceInfo {
             let version = ProcessInfo.processInfo.operatingSystemVersionString
             return DeviceInfo(
-                kind: simulated == nil ? "ios" : "ios-simulator", id: id, model: .of(machine()), soc: .missing("iOS does not name the chip to an app"),
+                kind: simulated == nil ? "ios" : "ios-simulator", id: id, model: .of(machine()),
+                soc: .missing("iOS does not name the chip to an app"),
                 os: .of("iOS \(version)"), build: .of(version), abi: .of("arm64"))
         }
 
@@ -21,8 +22,10 @@
             let level = device.batteryLevel
             return Conditions(
                 temperatureC: .missing("degC", "iOS tells an app no temperature"),
-                thermalStatus: simulated == nil ? .of(heat().status, "status") : .missing("status", "a simulator has no thermal state"),
-                batteryPercent: level < 0 ? .missing("%", "the system reports no battery state") : .of(Double(level) * 100, "%"),
+                thermalStatus: simulated == nil
+                    ? .of(heat().status, "status") : .missing("status", "a simulator has no thermal state"),
+                batteryPercent: level < 0
+                    ? .missing("%", "the system reports no battery state") : .of(Double(level) * 100, "%"),
                 charging: charging(device.batteryState))
         }
 
@@ -31,7 +34,9 @@
             var info = task_vm_info_data_t()
             var count = mach_msg_type_number_t(MemoryLayout<task_vm_info_data_t>.size / MemoryLayout<natural_t>.size)
             let status = withUnsafeMutablePointer(to: &info) { pointer in
-                pointer.withMemoryRebound(to: integer_t.self, capacity: Int(count)) { task_info(mach_task_self_, task_flavor_t(TASK_VM_INFO), $0, &count) }
+                pointer.withMemoryRebound(to: integer_t.self, capacity: Int(count)) {
+                    task_info(mach_task_self_, task_flavor_t(TASK_VM_INFO), $0, &count)
+                }
             }
             guard status == KERN_SUCCESS else {
                 let missing = Reading.missing("B", "task_info failed with \(status)")

@@ -7,13 +7,15 @@
     ///     let model = try await ImageModel.open()
     ///     let image = try await model.process(cgImage)
     ///
-    /// `process` and `processLarge` are for networks that give a picture, `classify` for classifiers, `run` for every output of any network.
+    /// `process` and `processLarge` are for networks that give a picture, `classify` for classifiers, `run` for every
+    /// output of any network.
     ///
-    /// Calls from anywhere are taken one after the other, and the network computes on a thread of its own. A call is cancelled with
-    /// the task that makes it: while it waits for its turn, before the network runs, or at its next tile.
+    /// Calls from anywhere are taken one after the other, and the network computes on a thread of its own. A call is
+    /// cancelled with the task that makes it: while it waits for its turn, before the network runs, or at its next
+    /// tile.
     ///
-    /// Transparent parts of pictures are composed on white; results are opaque and in sRGB. A `CGImage` does not know how the camera was
-    /// held: pass the orientation, or the `UIImage` itself.
+    /// Transparent parts of pictures are composed on white; results are opaque and in sRGB. A `CGImage` does not know
+    /// how the camera was held: pass the orientation, or the `UIImage` itself.
     public final class ImageModel: Sendable {
         /// The variant in use.
         public let variant: String
@@ -21,7 +23,8 @@
         public let delegate: String
         /// Each variant that was passed over when the model was opened, and why.
         public let tried: [Tried]
-        /// What an engineer should know of the choice of the variant: `tried` in sentences, and what could not be checked.
+        /// What an engineer should know of the choice of the variant: `tried` in sentences, and what could not be
+        /// checked.
         public let messages: [String]
         /// The picture that the network takes: pictures of any size are fitted to it.
         public let input: TensorSpec
@@ -35,33 +38,40 @@
         private let calls = CallQueue()
         private let worker: NetworkWorker
 
-        /// Opens the app's own bundle, or the one in `folder`: the first variant, in the order that suits this device, whose hash is
-        /// right, which Core ML loads and which passes its goldens (checked once per bundle, app and system). `variant` names one to be
-        /// tried before the others. Throws `BundleError` when none works or the network takes no picture, `CancellationError` with its task.
+        /// Opens the app's own bundle, or the one in `folder`: the first variant, in the order that suits this device,
+        /// whose hash is right, which Core ML loads and which passes its goldens (checked once per bundle, app and
+        /// system). `variant` names one to be tried before the others. Throws `BundleError` when none works or the
+        /// network takes no picture, `CancellationError` with its task.
         public static func open(
             variant: String? = nil, folder: URL? = nil, engines: [String: any EngineFactory] = ImageModel.engines
         ) async throws -> ImageModel {
             let loader = try loader(folder: folder, engines: engines)
             guard loader.manifest.inputs.contains(where: \.isPicture) else {
-                throw BundleError("model '\(loader.manifest.model.name)' takes no picture; use ModelLoader and Session.")
+                throw BundleError(
+                    "model '\(loader.manifest.model.name)' takes no picture; use ModelLoader and Session.")
             }
             let choice = try loader.choose(DeviceState.facts(), wished: variant)
             let opener = VariantOpener(loader, memory: try Folders.memory(loader))
             var tried: [Tried] = []
             let session = try await opener.first(choice.order) { tried.append($0) }
-            return try ImageModel(session, loader, tried: tried, messages: choice.messages + tried.map(\.description) + opener.notes)
+            return try ImageModel(
+                session, loader, tried: tried, messages: choice.messages + tried.map(\.description) + opener.notes)
         }
 
         /// The engines of this library: Core ML with each of its compute units.
         public static var engines: [String: any EngineFactory] { CoreMLFactory.all }
 
         /// The loader of the app's own bundle, or of the one in `folder`.
-        public static func loader(folder: URL? = nil, engines: [String: any EngineFactory] = ImageModel.engines) throws -> ModelLoader {
+        public static func loader(folder: URL? = nil, engines: [String: any EngineFactory] = ImageModel.engines) throws
+            -> ModelLoader
+        {
             try ModelLoader(root: try folder ?? BundleLocation.find(), reader: PictureIO.reader, engines: engines)
         }
 
         private init(_ session: sending Session, _ loader: ModelLoader, tried: [Tried], messages: [String]) throws {
-            guard let input = session.inputSpecs.first(where: \.isPicture) else { throw BundleError("model '\(loader.manifest.model.name)' takes no picture.") }
+            guard let input = session.inputSpecs.first(where: \.isPicture) else {
+                throw BundleError("model '\(loader.manifest.model.name)' takes no picture.")
+            }
             (self.input, outputs, modelName) = (input, session.outputSpecs, loader.manifest.model.name)
             output = outputs.first(where: \.isPicture)
             (variant, delegate) = (session.variant.id, session.variant.delegate)
@@ -86,25 +96,30 @@
                 let known = styles.isEmpty ? "none" : styles.keys.sorted().joined(separator: ", ")
                 throw BundleError("model '\(modelName)' has no style '\(name)'; it has \(known).")
             }
-            guard values.count == wanted else { throw BundleError("style '\(name)' has \(wanted) values, not \(values.count).") }
+            guard values.count == wanted else {
+                throw BundleError("style '\(name)' has \(wanted) values, not \(values.count).")
+            }
             try await calls.run { try await worker.setValues(name, values) }
         }
 
-        /// The picture as the network renders it, at the size of `output`; `image` may have any size and is fitted as the manifest
-        /// says. `strength` 0..1 mixes it with the original. Throws `BundleError` for a picture or a strength that cannot be used.
+        /// The picture as the network renders it, at the size of `output`; `image` may have any size and is fitted as
+        /// the manifest says. `strength` 0..1 mixes it with the original. Throws `BundleError` for a picture or a
+        /// strength that cannot be used.
         public func process(
-            _ image: CGImage, orientation: PictureOrientation = .up, strength: Float = 1, isolation: isolated (any Actor)? = #isolation
+            _ image: CGImage, orientation: PictureOrientation = .up, strength: Float = 1,
+            isolation: isolated (any Actor)? = #isolation
         ) async throws -> sending CGImage {
             let (source, weight) = (Photo(image, orientation), try Blend.weight(strength))
             _ = try picture()
             return try await calls.run { try await worker.process(source, weight) }.image
         }
 
-        /// The whole picture in its own size (times the network's own factor), rendered in overlapping tiles. A picture for which
-        /// there is not enough memory is reduced first: compare the result's size. `progress` is told how many tiles are done, on the
-        /// network's thread.
+        /// The whole picture in its own size (times the network's own factor), rendered in overlapping tiles. A picture
+        /// for which there is not enough memory is reduced first: compare the result's size. `progress` is told how
+        /// many tiles are done, on the network's thread.
         public func processLarge(
-            _ image: CGImage, orientation: PictureOrientation = .up, strength: Float = 1, isolation: isolated (any Actor)? = #isolation,
+            _ image: CGImage, orientation: PictureOrientation = .up, strength: Float = 1,
+            isolation: isolated (any Actor)? = #isolation,
             progress: @escaping @Sendable (_ done: Int, _ tiles: Int) -> Void = { _, _ in }
         ) async throws -> sending CGImage {
             let (source, weight) = (Photo(image, orientation), try Blend.weight(strength))
@@ -112,12 +127,15 @@
             return try await calls.run { try await worker.processLarge(source, weight, output, progress) }.image
         }
 
-        /// What a classifier sees in the picture: the `most` labels with the highest scores, best first. Throws `BundleError` for a
-        /// network without labels.
+        /// What a classifier sees in the picture: the `most` labels with the highest scores, best first. Throws
+        /// `BundleError` for a network without labels.
         public func classify(
-            _ image: CGImage, orientation: PictureOrientation = .up, most: Int = 5, isolation: isolated (any Actor)? = #isolation
+            _ image: CGImage, orientation: PictureOrientation = .up, most: Int = 5,
+            isolation: isolated (any Actor)? = #isolation
         ) async throws -> [ScoredLabel] {
-            guard let spec = outputs.first(where: { $0.labels != nil }) else { throw BundleError("model '\(modelName)' has no labels; use run.") }
+            guard let spec = outputs.first(where: { $0.labels != nil }) else {
+                throw BundleError("model '\(modelName)' has no labels; use run.")
+            }
             let values = try await run(image, orientation: orientation)[spec.name] ?? []
             return labels(of: values, names: spec.labels ?? [], most: most)
         }
@@ -134,12 +152,16 @@
         public func execution() async -> Execution { await worker.execution() }
 
         /// Pixels of exactly the network's input to pixels of exactly its output.
-        func rendered(_ pixels: [UInt32]) async throws -> [UInt32] { try await calls.run { try await worker.rendered(pixels) } }
+        func rendered(_ pixels: [UInt32]) async throws -> [UInt32] {
+            try await calls.run { try await worker.rendered(pixels) }
+        }
 
         /// The picture that the network gives. Throws `BundleError` when there is none.
         func picture() throws -> TensorSpec {
             if let output { return output }
-            throw BundleError("model '\(modelName)' gives no picture, but \(outputs.map(\.name).joined(separator: ", ")); use classify or run.")
+            throw BundleError(
+                "model '\(modelName)' gives no picture, but \(outputs.map(\.name).joined(separator: ", ")); use classify or run."
+            )
         }
     }
 
@@ -149,12 +171,14 @@
     extension ImageModel {
         /// `process` under the name for networks that change a picture's style.
         public func stylize(
-            _ image: CGImage, orientation: PictureOrientation = .up, strength: Float = 1, isolation: isolated (any Actor)? = #isolation
+            _ image: CGImage, orientation: PictureOrientation = .up, strength: Float = 1,
+            isolation: isolated (any Actor)? = #isolation
         ) async throws -> sending CGImage { try await process(image, orientation: orientation, strength: strength) }
 
         /// `processLarge` under the name for networks that change a picture's style.
         public func stylizeLarge(
-            _ image: CGImage, orientation: PictureOrientation = .up, strength: Float = 1, isolation: isolated (any Actor)? = #isolation,
+            _ image: CGImage, orientation: PictureOrientation = .up, strength: Float = 1,
+            isolation: isolated (any Actor)? = #isolation,
             progress: @escaping @Sendable (_ done: Int, _ tiles: Int) -> Void = { _, _ in }
         ) async throws -> sending CGImage {
             try await processLarge(image, orientation: orientation, strength: strength, progress: progress)

@@ -2,7 +2,8 @@
     @preconcurrency import CoreGraphics
     import Foundation
 
-    /// A picture on its way to or from the network's thread, and how it is to be turned. A `CGImage` never changes once it is made.
+    /// A picture on its way to or from the network's thread, and how it is to be turned. A `CGImage` never changes once
+    /// it is made.
     struct Photo: @unchecked Sendable {
         let image: CGImage
         let orientation: PictureOrientation
@@ -40,8 +41,12 @@
             return Photo(try PictureIO.image(Pixels(width: output.width, height: output.height, argb: pixels)))
         }
 
-        func processLarge(_ photo: Photo, _ weight: UInt32, _ output: TensorSpec, _ progress: (Int, Int) -> Void) throws -> Photo {
-            let large = try LargePicture(photo, input: input, output: output, tiling: session.variant.tiling, freeBytes: DeviceState.freeMemory())
+        func processLarge(_ photo: Photo, _ weight: UInt32, _ output: TensorSpec, _ progress: (Int, Int) -> Void) throws
+            -> Photo
+        {
+            let large = try LargePicture(
+                photo, input: input, output: output, tiling: session.variant.tiling, freeBytes: DeviceState.freeMemory()
+            )
             return Photo(
                 try large.render(weight: weight, progress: progress) { tile, into in
                     try render(tile)

@@ -8,15 +8,19 @@
         /// `process` for a `UIImage`. Throws `BundleError` for one without pixels.
         public func process(_ image: UIImage, strength: Float = 1) async throws -> UIImage {
             let photo = try Photo(image)
-            return UIImage(cgImage: try await process(photo.image, orientation: photo.orientation, strength: strength), scale: image.scale, orientation: .up)
+            return UIImage(
+                cgImage: try await process(photo.image, orientation: photo.orientation, strength: strength),
+                scale: image.scale, orientation: .up)
         }
 
         /// `processLarge` for a `UIImage`. Throws `BundleError` for one without pixels.
         public func processLarge(
-            _ image: UIImage, strength: Float = 1, progress: @escaping @Sendable (_ done: Int, _ tiles: Int) -> Void = { _, _ in }
+            _ image: UIImage, strength: Float = 1,
+            progress: @escaping @Sendable (_ done: Int, _ tiles: Int) -> Void = { _, _ in }
         ) async throws -> UIImage {
             let photo = try Photo(image)
-            let result = try await processLarge(photo.image, orientation: photo.orientation, strength: strength, progress: progress)
+            let result = try await processLarge(
+                photo.image, orientation: photo.orientation, strength: strength, progress: progress)
             return UIImage(cgImage: result, scale: image.scale, orientation: .up)
         }
 
@@ -29,7 +33,9 @@
 
     extension Photo {
         fileprivate init(_ picture: UIImage) throws {
-            guard let image = picture.cgImage else { throw BundleError("a UIImage has no CGImage; render its CIImage first.") }
+            guard let image = picture.cgImage else {
+                throw BundleError("a UIImage has no CGImage; render its CIImage first.")
+            }
             self.init(image, PictureOrientation(picture.imageOrientation))
         }
     }

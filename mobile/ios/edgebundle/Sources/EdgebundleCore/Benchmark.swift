@@ -8,8 +8,8 @@ public struct Timings: Sendable {
     }
 }
 
-/// Runs a loaded variant: one first inference, `warmup` more that are not measured, then measured ones until there are `runs` of
-/// them and `seconds` have passed. At most `most` are measured.
+/// Runs a loaded variant: one first inference, `warmup` more that are not measured, then measured ones until there are
+/// `runs` of them and `seconds` have passed. At most `most` are measured.
 public struct Benchmark: Sendable {
     public static let most = 100_000
     private let warmup: Int
@@ -18,11 +18,13 @@ public struct Benchmark: Sendable {
     private let clock: @Sendable () -> UInt64
 
     public init(warmup: Int, runs: Int, seconds: Double = 0, clock: @escaping @Sendable () -> UInt64 = monotonicNs) {
-        precondition(warmup >= 0 && runs > 0 && seconds >= 0, "a benchmark needs warmup >= 0, runs > 0 and seconds >= 0")
+        precondition(
+            warmup >= 0 && runs > 0 && seconds >= 0, "a benchmark needs warmup >= 0, runs > 0 and seconds >= 0")
         (self.warmup, self.runs, self.seconds, self.clock) = (warmup, runs, seconds, clock)
     }
 
-    /// The inputs of the session are filled by the caller. `check` is called before each inference and ends the benchmark by throwing.
+    /// The inputs of the session are filled by the caller. `check` is called before each inference and ends the
+    /// benchmark by throwing.
     public func measure(_ session: Session, check: () throws -> Void = {}) throws -> Timings {
         let first = try timed(session, check)
         for _ in 0..<warmup { _ = try timed(session, check) }

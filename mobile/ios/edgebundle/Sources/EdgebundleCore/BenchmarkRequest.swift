@@ -5,8 +5,8 @@ import Foundation
 ///     -edgebundle-run quick -edgebundle-variant ID -edgebundle-warmup 5 -edgebundle-runs 50 -edgebundle-seconds 10
 ///         -edgebundle-bundle FOLDER -edgebundle-output runs.jsonl -edgebundle-device UDID -edgebundle-id HEX
 ///
-/// `-edgebundle-run PROTOCOL` makes it a request; `conditions` asks for the phone's state alone. FOLDER and the output lie in the
-/// app's Documents folder.
+/// `-edgebundle-run PROTOCOL` makes it a request; `conditions` asks for the phone's state alone. FOLDER and the output
+/// lie in the app's Documents folder.
 public struct BenchmarkRequest: Sendable, Equatable {
     public let protocolName: String
     public let variant: String?
@@ -19,10 +19,13 @@ public struct BenchmarkRequest: Sendable, Equatable {
     public let id: String
 
     public init(
-        protocolName: String, variant: String? = nil, warmup: Int = 5, runs: Int = 30, seconds: Double = 0, bundle: String? = nil,
+        protocolName: String, variant: String? = nil, warmup: Int = 5, runs: Int = 30, seconds: Double = 0,
+        bundle: String? = nil,
         output: String = "runs.jsonl", device: String, id: String = UUID().uuidString
     ) {
-        (self.protocolName, self.variant, self.warmup, self.runs, self.seconds) = (protocolName, variant, warmup, runs, seconds)
+        (self.protocolName, self.variant, self.warmup, self.runs, self.seconds) = (
+            protocolName, variant, warmup, runs, seconds
+        )
         (self.bundle, self.output, self.device, self.id) = (bundle, output, device, id)
     }
 
@@ -33,9 +36,12 @@ public struct BenchmarkRequest: Sendable, Equatable {
     private static let protocols = ["quick": (5, 30), "standard": (20, 200)]
     private static let mostSeconds = 24 * 3600.0
     private static let prefix = "-edgebundle-"
-    private static let names: Set<String> = ["run", "variant", "warmup", "runs", "seconds", "bundle", "output", "device", "id"]
+    private static let names: Set<String> = [
+        "run", "variant", "warmup", "runs", "seconds", "bundle", "output", "device", "id",
+    ]
 
-    /// The request in the arguments of a process; `nil` when the app was started to be used. Throws `BundleError` for a bad value.
+    /// The request in the arguments of a process; `nil` when the app was started to be used. Throws `BundleError` for a
+    /// bad value.
     public static func from(_ arguments: [String], device: String) throws -> BenchmarkRequest? {
         var values: [String: String] = [:]
         var at = 0
@@ -49,7 +55,9 @@ public struct BenchmarkRequest: Sendable, Equatable {
             at += 1
         }
         guard let name = values["run"] else {
-            if let other = values.keys.sorted().first { throw BundleError("'\(prefix)\(other)' needs '\(prefix)run PROTOCOL' too.") }
+            if let other = values.keys.sorted().first {
+                throw BundleError("'\(prefix)\(other)' needs '\(prefix)run PROTOCOL' too.")
+            }
             return nil
         }
         let (warmup, runs) = protocols[name] ?? (3, 1)
@@ -84,8 +92,12 @@ public struct BenchmarkRequest: Sendable, Equatable {
 
     /// A name that stays in the folder it is for.
     private static func plainName(_ text: String, _ name: String) throws -> String {
-        let plain = text.utf8.allSatisfy { ($0 >= 48 && $0 <= 57) || ($0 >= 65 && $0 <= 90) || ($0 >= 97 && $0 <= 122) || [45, 46, 95].contains($0) }
-        guard plain, !text.isEmpty, !text.hasPrefix(".") else { throw BundleError("'\(prefix)\(name)' must be a file name, not '\(text)'.") }
+        let plain = text.utf8.allSatisfy {
+            ($0 >= 48 && $0 <= 57) || ($0 >= 65 && $0 <= 90) || ($0 >= 97 && $0 <= 122) || [45, 46, 95].contains($0)
+        }
+        guard plain, !text.isEmpty, !text.hasPrefix(".") else {
+            throw BundleError("'\(prefix)\(name)' must be a file name, not '\(text)'.")
+        }
         return text
     }
 }

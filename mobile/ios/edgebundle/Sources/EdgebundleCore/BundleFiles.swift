@@ -16,11 +16,16 @@ public struct BundleFiles: Sendable {
     /// All bytes of a file. Throws `BundleError` when it cannot be read.
     public func data(_ path: String) throws -> Data {
         // reading another kind of address would wait for a network
-        guard root.isFileURL else { throw BundleError("\(root.absoluteString) is no folder of this device; download the bundle first and give its folder.") }
+        guard root.isFileURL else {
+            throw BundleError(
+                "\(root.absoluteString) is no folder of this device; download the bundle first and give its folder.")
+        }
         do {
             return try Data(contentsOf: url(path))
         } catch {
-            throw BundleError("the app's bundle has no readable \(path) (\(error.localizedDescription)); make the app with 'builder package'.")
+            throw BundleError(
+                "the app's bundle has no readable \(path) (\(error.localizedDescription)); make the app with 'builder package'."
+            )
         }
     }
 }
@@ -28,6 +33,8 @@ public struct BundleFiles: Sendable {
 /// Little-endian float32 values.
 func floats(_ data: Data) -> [Float] {
     data.withUnsafeBytes { bytes in
-        (0..<bytes.count / 4).map { Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self))) }
+        (0..<bytes.count / 4).map {
+            Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)))
+        }
     }
 }

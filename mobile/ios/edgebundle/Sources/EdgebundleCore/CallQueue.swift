@@ -1,7 +1,7 @@
 import Foundation
 
-/// One call at a time, in the order in which they were made (docs/sdk-rules.md, "Cancel"). One whose task is cancelled while it waits
-/// ends at once, without its turn.
+/// One call at a time, in the order in which they were made (docs/sdk-rules.md, "Cancel"). One whose task is cancelled
+/// while it waits ends at once, without its turn.
 public final class CallQueue: @unchecked Sendable {
     private let lock = NSLock()
     private var isTaken = false
@@ -10,8 +10,11 @@ public final class CallQueue: @unchecked Sendable {
 
     public init() {}
 
-    /// `work` when it is this call's turn. Throws `CancellationError` when the task was cancelled, even when the work had ended well.
-    public func run<T: Sendable>(isolation: isolated (any Actor)? = #isolation, _ work: () async throws -> T) async throws -> T {
+    /// `work` when it is this call's turn. Throws `CancellationError` when the task was cancelled, even when the work
+    /// had ended well.
+    public func run<T: Sendable>(isolation: isolated (any Actor)? = #isolation, _ work: () async throws -> T)
+        async throws -> T
+    {
         try await begin()
         defer { end() }
         try Task.checkCancellation()

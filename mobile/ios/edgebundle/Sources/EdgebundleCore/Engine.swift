@@ -5,9 +5,11 @@ public protocol Engine: AnyObject {
     /// What executes, as run records name it.
     var runtime: String { get }
     var runtimeVersion: String { get }
-    /// Nanoseconds of compiling the artifact for this device, or why there are none (a runtime that does not compile, a kept result).
+    /// Nanoseconds of compiling the artifact for this device, or why there are none (a runtime that does not compile, a
+    /// kept result).
     var compileNs: Reading { get }
-    /// Asks the runtime what executes the artifact. May take as long as loading it did: ask only when somebody wants to know.
+    /// Asks the runtime what executes the artifact. May take as long as loading it did: ask only when somebody wants to
+    /// know.
     var execution: @Sendable () async -> Execution { get }
 
     /// One inference, in the artifact's own order of tensors. Throws `BundleError`.
@@ -26,8 +28,8 @@ public struct Execution: Sendable, Equatable {
     }
 }
 
-/// Loads a variant's artifact, whose hash was checked, from a file or directory. A protocol, because Swift 6.0 has no closures with
-/// a `sending` result in a dictionary.
+/// Loads a variant's artifact, whose hash was checked, from a file or directory. A protocol, because Swift 6.0 has no
+/// closures with a `sending` result in a dictionary.
 public protocol EngineFactory: Sendable {
     /// Throws when the runtime refuses it: the next variant is tried then.
     func open(_ variant: Variant, _ artifact: URL) async throws -> sending any Engine

@@ -1,6 +1,7 @@
 import Foundation
 
-/// A lock between processes on a file, which is made where it is not there. It ends with its last reference, or with its process.
+/// A lock between processes on a file, which is made where it is not there. It ends with its last reference, or with
+/// its process.
 public final class FileLock: Sendable {
     private let descriptor: Int32
 

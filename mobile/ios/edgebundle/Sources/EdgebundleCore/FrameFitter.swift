@@ -1,7 +1,8 @@
-/// Brings a part of a frame of 32-bit pixels to the model's size: every target pixel is the mean of the source pixels it covers, and
-/// the nearest one where it covers less than one. Fine patterns do not flicker that way.
+/// Brings a part of a frame of 32-bit pixels to the model's size: every target pixel is the mean of the source pixels
+/// it covers, and the nearest one where it covers less than one. Fine patterns do not flicker that way.
 public enum FrameFitter {
-    /// `source` holds rows of `bytesPerRow` bytes of BGRA, `part` lies inside of it; `argb` gets width x height opaque pixels.
+    /// `source` holds rows of `bytesPerRow` bytes of BGRA, `part` lies inside of it; `argb` gets width x height opaque
+    /// pixels.
     public static func fit(
         _ source: UnsafeRawPointer, bytesPerRow: Int, part: Crop, width: Int, height: Int, into argb: inout [UInt32]
     ) {
@@ -14,16 +15,20 @@ public enum FrameFitter {
                     for y in 0..<height {
                         let top = part.top + y * part.height / height
                         let rows = UInt32(max(1, part.top + (y + 1) * part.height / height - top))
-                        fitRow(source + top * bytesPerRow, bytesPerRow, rows, edges.baseAddress!, columns.baseAddress!, argb.baseAddress! + y * width, width)
+                        fitRow(
+                            source + top * bytesPerRow, bytesPerRow, rows, edges.baseAddress!, columns.baseAddress!,
+                            argb.baseAddress! + y * width, width)
                     }
                 }
             }
         }
     }
 
-    /// One row of the target from `rows` rows of the source; `edges` are the columns where its pixels begin, `columns` how many each covers.
+    /// One row of the target from `rows` rows of the source; `edges` are the columns where its pixels begin, `columns`
+    /// how many each covers.
     private static func fitRow(
-        _ source: UnsafeRawPointer, _ bytesPerRow: Int, _ rows: UInt32, _ edges: UnsafePointer<Int>, _ columns: UnsafePointer<UInt32>,
+        _ source: UnsafeRawPointer, _ bytesPerRow: Int, _ rows: UInt32, _ edges: UnsafePointer<Int>,
+        _ columns: UnsafePointer<UInt32>,
         _ target: UnsafeMutablePointer<UInt32>, _ width: Int
     ) {
         var x = 0

@@ -1,4 +1,5 @@
-/// How video is processed at the moment: the network runs on every `every`-th frame, pictures have 1/`divisor` of the full size.
+/// How video is processed at the moment: the network runs on every `every`-th frame, pictures have 1/`divisor` of the
+/// full size.
 public struct FramePace: Sendable, Equatable {
     public let every: Int
     public let divisor: Int
@@ -16,8 +17,8 @@ public enum Heat: Int, Sendable, CaseIterable {
     public var status: Double { [0, 1, 3, 4][rawValue] }
 }
 
-/// Decides how often the network runs and how large the pictures are, from how long it takes, how far frames are apart, and how hot
-/// the device is (docs/sdk-rules.md, "Pace of video"). Pure: times and heat come in as values.
+/// Decides how often the network runs and how large the pictures are, from how long it takes, how far frames are apart,
+/// and how hot the device is (docs/sdk-rules.md, "Pace of video"). Pure: times and heat come in as values.
 ///
 /// iOS itself keeps its states from swinging, so the pace follows them at once.
 public struct FrameGovernor: Sendable {
@@ -51,12 +52,16 @@ public struct FrameGovernor: Sendable {
 
     public mutating func isAt(_ heat: Heat) { self.heat = heat }
 
-    private func smoothed(_ old: Double, _ new: UInt64) -> Double { old == 0 ? Double(new) : old + (Double(new) - old) / 8 }
+    private func smoothed(_ old: Double, _ new: UInt64) -> Double {
+        old == 0 ? Double(new) : old + (Double(new) - old) / 8
+    }
 }
 
-/// What becomes of each frame of a video: which ones the network is given, and what is shown. Pure; frames are known by their number.
+/// What becomes of each frame of a video: which ones the network is given, and what is shown. Pure; frames are known by
+/// their number.
 public struct FrameSchedule: Sendable {
-    /// What to do with a frame: `startsNetwork` makes it the next key, `isShown` says that it is shown at once, carried by the key before.
+    /// What to do with a frame: `startsNetwork` makes it the next key, `isShown` says that it is shown at once, carried
+    /// by the key before.
     public struct Use: Sendable, Equatable {
         public let startsNetwork: Bool
         public let isShown: Bool

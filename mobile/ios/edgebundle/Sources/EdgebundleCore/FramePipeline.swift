@@ -1,9 +1,10 @@
 import Foundation
 
-/// Carries the frames of a video through a network that may be slower than they come: fitting, carrying and showing go on while it runs.
+/// Carries the frames of a video through a network that may be slower than they come: fitting, carrying and showing go
+/// on while it runs.
 ///
-/// Frames come by `submit` from any thread, which never waits. Of those that wait the newest is kept. Whatever fails for one frame is told
-/// to `failed`, and the next one is taken (docs/sdk-rules.md, "A frame that fails").
+/// Frames come by `submit` from any thread, which never waits. Of those that wait the newest is kept. Whatever fails
+/// for one frame is told to `failed`, and the next one is taken (docs/sdk-rules.md, "A frame that fails").
 public final class FramePipeline<Frame: Sendable>: Sendable {
     /// What the pipeline does with a frame; all but `network` are called one after the other.
     public struct Steps: Sendable {
@@ -17,11 +18,15 @@ public final class FramePipeline<Frame: Sendable>: Sendable {
         let clock: @Sendable () -> UInt64
 
         public init(
-            fit: @escaping @Sendable (Frame, inout [UInt32]) throws -> Void, network: @escaping @Sendable ([UInt32]) async throws -> [UInt32],
-            show: @escaping @Sendable ([UInt32], Int, Int, Frame) throws -> Void, failed: @escaping @Sendable (any Error) -> Void,
+            fit: @escaping @Sendable (Frame, inout [UInt32]) throws -> Void,
+            network: @escaping @Sendable ([UInt32]) async throws -> [UInt32],
+            show: @escaping @Sendable ([UInt32], Int, Int, Frame) throws -> Void,
+            failed: @escaping @Sendable (any Error) -> Void,
             heat: @escaping @Sendable () -> Heat, clock: @escaping @Sendable () -> UInt64 = monotonicNs
         ) {
-            (self.fit, self.network, self.show, self.failed, self.heat, self.clock) = (fit, network, show, failed, heat, clock)
+            (self.fit, self.network, self.show, self.failed, self.heat, self.clock) = (
+                fit, network, show, failed, heat, clock
+            )
         }
     }
 
@@ -52,7 +57,8 @@ public final class FramePipeline<Frame: Sendable>: Sendable {
 
     public var pace: FramePace { schedule.change { $0.pace } }
 
-    /// No more frames will come: those that were taken are shown, then the pipeline ends. Its own network run is cancelled.
+    /// No more frames will come: those that were taken are shown, then the pipeline ends. Its own network run is
+    /// cancelled.
     public func finish() { incoming.finish() }
 
     /// Returns when nothing more will be shown.

@@ -24,7 +24,9 @@ public struct GoldenCheck: Sendable {
     /// Fills the inputs of a session with the golden's.
     public func fill(_ session: Session, _ golden: Golden) throws {
         for spec in session.inputSpecs {
-            guard let tensor = golden.inputs.first(where: { $0.name == spec.name }) else { throw damaged(golden, "it has no input '\(spec.name)'") }
+            guard let tensor = golden.inputs.first(where: { $0.name == spec.name }) else {
+                throw damaged(golden, "it has no input '\(spec.name)'")
+            }
             if tensor.isPicture {
                 try session.setPicture(spec.name, picture(tensor, spec).argb)
             } else {
@@ -33,7 +35,8 @@ public struct GoldenCheck: Sendable {
         }
     }
 
-    /// Compares the present outputs of a session with what the golden expects of its variant: the worst of all outputs counts.
+    /// Compares the present outputs of a session with what the golden expects of its variant: the worst of all outputs
+    /// counts.
     public func compare(_ session: Session, _ golden: Golden) throws -> GoldenResult {
         guard let expected = golden.expected.first(where: { $0.variant == session.variant.id }) else {
             throw damaged(golden, "it says nothing of variant '\(session.variant.id)'")
@@ -44,12 +47,16 @@ public struct GoldenCheck: Sendable {
             guard let spec = session.outputSpecs.first(where: { $0.name == tensor.name }) else {
                 throw damaged(golden, "the network has no output '\(tensor.name)'")
             }
-            let wanted = tensor.isPicture ? try session.codec(tensor.name).logical(picture(tensor, spec).argb) : try values(tensor, spec)
+            let wanted =
+                tensor.isPicture
+                ? try session.codec(tensor.name).logical(picture(tensor, spec).argb) : try values(tensor, spec)
             let actual = try actualValues(session, tensor, spec)
             worst = min(worst, psnrDb(actual, wanted, peak: peak(of: spec, wanted)))
             error = max(error, maxAbsError(actual, wanted))
         }
-        return GoldenResult(id: golden.id, passed: worst >= expected.minPsnrDb, psnrDb: worst, maxAbsError: error, minPsnrDb: expected.minPsnrDb)
+        return GoldenResult(
+            id: golden.id, passed: worst >= expected.minPsnrDb, psnrDb: worst, maxAbsError: error,
+            minPsnrDb: expected.minPsnrDb)
     }
 
     /// The pixels of a golden tensor that is a picture of exactly this size.
@@ -57,7 +64,8 @@ public struct GoldenCheck: Sendable {
         let picture = try reader(whole(tensor))
         guard spec.isPicture, picture.width == spec.width, picture.height == spec.height else {
             throw BundleError(
-                "\(tensor.file) is a picture of \(picture.width) x \(picture.height) pixels and '\(spec.name)' has the shape \(spec.shape); package the bundle again.")
+                "\(tensor.file) is a picture of \(picture.width) x \(picture.height) pixels and '\(spec.name)' has the shape \(spec.shape); package the bundle again."
+            )
         }
         return picture
     }
@@ -66,7 +74,9 @@ public struct GoldenCheck: Sendable {
     public func values(_ tensor: GoldenTensor, _ spec: TensorSpec) throws -> [Float] {
         let data = try whole(tensor)
         guard data.count == 4 * spec.count else {
-            throw BundleError("\(tensor.file) has \(data.count) bytes and '\(spec.name)' takes \(spec.count) values of 4; package the bundle again.")
+            throw BundleError(
+                "\(tensor.file) has \(data.count) bytes and '\(spec.name)' takes \(spec.count) values of 4; package the bundle again."
+            )
         }
         return floats(data)
     }

@@ -1,18 +1,20 @@
 import Foundation
 
-/// SHA-256 (FIPS 180-4) as lower-case hexadecimal: the same code on every system, so that it is tested where it is built.
+/// SHA-256 (FIPS 180-4) as lower-case hexadecimal: the same code on every system, so that it is tested where it is
+/// built.
 public func sha256(_ data: Data) -> String {
     var hash = Sha256()
     hash.update(data)
     return hash.hexadecimal()
 }
 
-/// Hash of a file; of a directory, the hash over lines `sha256  relative/path` in sorted order, as builder/bundle/files.py makes it.
-/// Throws `BundleError` when something cannot be read.
+/// Hash of a file; of a directory, the hash over lines `sha256  relative/path` in sorted order, as
+/// builder/bundle/files.py makes it. Throws `BundleError` when something cannot be read.
 public func treeSha256(_ url: URL) throws -> String {
     var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory) else {
-        throw BundleError("\(url.lastPathComponent) is missing in the app's bundle; make the app with 'builder package'.")
+        throw BundleError(
+            "\(url.lastPathComponent) is missing in the app's bundle; make the app with 'builder package'.")
     }
     if !isDirectory.boolValue { return try fileSha256(url) }
     guard let names = FileManager.default.enumerator(atPath: url.path) else {
@@ -33,12 +35,15 @@ private func fileSha256(_ url: URL) throws -> String {
     do {
         return sha256(try Data(contentsOf: url, options: .mappedIfSafe))
     } catch {
-        throw BundleError("\(url.lastPathComponent) cannot be read (\(error.localizedDescription)); install the app again.")
+        throw BundleError(
+            "\(url.lastPathComponent) cannot be read (\(error.localizedDescription)); install the app again.")
     }
 }
 
 private struct Sha256 {
-    private var state: [UInt32] = [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19]
+    private var state: [UInt32] = [
+        0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
+    ]
     private var rest = Data()
     private var length: UInt64 = 0
 
@@ -78,7 +83,8 @@ private struct Sha256 {
 
 /// Mixes `count` blocks of 64 bytes into `state`; `words` is room for 64. Pointers and `while`, for debug builds.
 private func mix(
-    _ bytes: UnsafeRawPointer, _ count: Int, _ words: UnsafeMutablePointer<UInt32>, _ constants: UnsafePointer<UInt32>, _ state: UnsafeMutablePointer<UInt32>
+    _ bytes: UnsafeRawPointer, _ count: Int, _ words: UnsafeMutablePointer<UInt32>, _ constants: UnsafePointer<UInt32>,
+    _ state: UnsafeMutablePointer<UInt32>
 ) {
     var (block, i) = (bytes, 0)
     let end = bytes + 64 * count
@@ -127,7 +133,9 @@ private func mix(
 
 /// A big-endian word: all systems of Swift that have a camera are little-endian.
 @_transparent
-private func swapped(_ word: UInt32) -> UInt32 { word &>> 24 | word &>> 8 & 0xff00 | word &<< 8 & 0xff_0000 | word &<< 24 }
+private func swapped(_ word: UInt32) -> UInt32 {
+    word &>> 24 | word &>> 8 & 0xff00 | word &<< 8 & 0xff_0000 | word &<< 24
+}
 
 @_transparent
 private func rotated(_ word: UInt32, _ bits: UInt32) -> UInt32 { word &>> bits | word &<< (32 &- bits) }

@@ -1,6 +1,7 @@
 import Foundation
 
-/// What is made once and kept on disk under a name of its content (docs/sdk-rules.md, "Two opens at once"): compiled models.
+/// What is made once and kept on disk under a name of its content (docs/sdk-rules.md, "Two opens at once"): compiled
+/// models.
 ///
 /// A kept file or folder is complete or absent, whatever interrupts its making. One is made at a time in a process.
 public struct KeptFiles: Sendable {
@@ -13,9 +14,10 @@ public struct KeptFiles: Sendable {
         (self.folder, self.wait) = (folder, wait)
     }
 
-    /// The place of `name`, and how many nanoseconds it took to make it, nil where it was there. `make` gives the place of what it made,
-    /// which is moved. Throws what `make` throws, and the system's errors.
-    public func url(_ name: String, make: @Sendable () async throws -> URL) async throws -> (url: URL, tookNs: UInt64?) {
+    /// The place of `name`, and how many nanoseconds it took to make it, nil where it was there. `make` gives the place
+    /// of what it made, which is moved. Throws what `make` throws, and the system's errors.
+    public func url(_ name: String, make: @Sendable () async throws -> URL) async throws -> (url: URL, tookNs: UInt64?)
+    {
         let kept = folder.appendingPathComponent(name)
         if exists(kept) { return (kept, nil) }
         return try await Self.turns.run {

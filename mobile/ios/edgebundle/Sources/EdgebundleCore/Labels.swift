@@ -8,8 +8,8 @@ public struct ScoredLabel: Sendable, Equatable {
     }
 }
 
-/// The `most` labels with the highest values, best first; equal ones in the network's order, what is no number last. A class without a
-/// name is called by its number.
+/// The `most` labels with the highest values, best first; equal ones in the network's order, what is no number last. A
+/// class without a name is called by its number.
 public func labels(of values: [Float], names: [String], most: Int) -> [ScoredLabel] {
     func score(_ at: Int) -> Float { values[at].isNaN ? -.infinity : values[at] }
     // `sort` alone promises no stability

@@ -16,13 +16,16 @@ public struct Manifest: Decodable, Sendable {
     /// Orders measured on devices; the first that fits is taken.
     public let rankings: [Ranking]?
 
-    /// Throws `BundleError` for a newer schema, a missing field, a value that cannot be, or a path that leaves the bundle.
+    /// Throws `BundleError` for a newer schema, a missing field, a value that cannot be, or a path that leaves the
+    /// bundle.
     public static func read(_ data: Data) throws -> Manifest {
         struct Versioned: Decodable { let schema: Int }
         do {
             let found = try JSONDecoder().decode(Versioned.self, from: data).schema
             if found > schema {
-                throw BundleError("the bundle has schema \(found) but this app reads up to \(schema); update the app's edgebundle SDK.")
+                throw BundleError(
+                    "the bundle has schema \(found) but this app reads up to \(schema); update the app's edgebundle SDK."
+                )
             }
             let manifest = try JSONDecoder().decode(Manifest.self, from: data)
             try manifest.check()
@@ -42,7 +45,9 @@ public struct Manifest: Decodable, Sendable {
     }
 
     /// The goldens of a variant: those of its own picture size.
-    public func goldens(of variant: Variant) -> [Golden] { goldens.filter { $0.expected.contains { $0.variant == variant.id } } }
+    public func goldens(of variant: Variant) -> [Golden] {
+        goldens.filter { $0.expected.contains { $0.variant == variant.id } }
+    }
 
     private static func describe(_ error: DecodingError) -> String {
         switch error {
@@ -101,11 +106,14 @@ public struct TensorSpec: Decodable, Sendable {
     }
 
     private func with(shape: [Int], resize: String?) -> TensorSpec {
-        TensorSpec(name: name, kind: kind, shape: shape, colorOrder: colorOrder, range: range, mean: mean, std: std, resize: resize, labels: labels)
+        TensorSpec(
+            name: name, kind: kind, shape: shape, colorOrder: colorOrder, range: range, mean: mean, std: std,
+            resize: resize, labels: labels)
     }
 }
 
-/// How one logical tensor is laid out in one artifact. `image` stands for a picture of 8 bits a channel that the artifact scales itself.
+/// How one logical tensor is laid out in one artifact. `image` stands for a picture of 8 bits a channel that the
+/// artifact scales itself.
 public struct Binding: Decodable, Sendable, Equatable {
     public enum Layout: String, Decodable, Sendable {
         case nchw = "NCHW"
@@ -134,8 +142,8 @@ public struct Binding: Decodable, Sendable, Equatable {
     var logicalShape: [Int] { layout == .nhwc ? [shape[0], shape[3], shape[1], shape[2]] : shape }
 }
 
-/// Whether a larger picture may be made of tiles: `overlap` source pixels on each side of a tile make seams vanish, tiles start at
-/// multiples of `multiple`; `reason` says why not.
+/// Whether a larger picture may be made of tiles: `overlap` source pixels on each side of a tile make seams vanish,
+/// tiles start at multiples of `multiple`; `reason` says why not.
 public struct Tiling: Decodable, Sendable {
     public let allowed: Bool
     public let overlap: Int?
@@ -179,7 +187,9 @@ public struct Ranking: Decodable, Sendable {
     public let phones: [Phone]?
 
     /// Whether it was measured on devices like this one.
-    func fits(_ facts: DeviceFacts) -> Bool { ([Phone(soc: soc, model: model)] + (phones ?? [])).contains { facts.phone.isSame(as: $0) } }
+    func fits(_ facts: DeviceFacts) -> Bool {
+        ([Phone(soc: soc, model: model)] + (phones ?? [])).contains { facts.phone.isSame(as: $0) }
+    }
 
     /// Place of a variant in the order; those that were not measured come last.
     func place(_ variant: Variant) -> Int { variants.firstIndex(of: variant.id) ?? variants.count }

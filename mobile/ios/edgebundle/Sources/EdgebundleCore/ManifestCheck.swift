@@ -24,10 +24,13 @@ extension Manifest {
         }
     }
 
-    private var goldenTensors: [GoldenTensor] { goldens.flatMap { golden in golden.inputs + golden.expected.flatMap(\.tensors) } }
+    private var goldenTensors: [GoldenTensor] {
+        goldens.flatMap { golden in golden.inputs + golden.expected.flatMap(\.tensors) }
+    }
 
     private func isInside(_ path: String) -> Bool {
-        let leaves = path.isEmpty || path.hasPrefix("/") || path.contains("\\") || path.contains(":") || path.contains("\0")
+        let leaves =
+            path.isEmpty || path.hasPrefix("/") || path.contains("\\") || path.contains(":") || path.contains("\0")
         return !leaves && !path.split(separator: "/").contains("..")
     }
 
@@ -37,23 +40,41 @@ extension Manifest {
         if let range = spec.range, range.count != 2 || !(range[0] < range[1]) || !(range[1] - range[0]).isFinite {
             throw wrong("'\(spec.name)' has the range \(range)")
         }
-        if let mean = spec.mean, spec.isImage && mean.count != Self.colours { throw wrong("'\(spec.name)' has the mean \(mean)") }
-        if let std = spec.std, spec.isImage && (std.count != Self.colours || std.contains(0)) { throw wrong("'\(spec.name)' has the deviation \(std)") }
+        if let mean = spec.mean, spec.isImage && mean.count != Self.colours {
+            throw wrong("'\(spec.name)' has the mean \(mean)")
+        }
+        if let std = spec.std, spec.isImage && (std.count != Self.colours || std.contains(0)) {
+            throw wrong("'\(spec.name)' has the deviation \(std)")
+        }
     }
 
     private func check(_ variant: Variant, _ what: String, _ specs: [TensorSpec], _ bindings: [Binding]) throws {
-        guard bindings.map(\.name).sorted() == specs.map(\.name).sorted(), bindings.map(\.index).sorted() == Array(bindings.indices) else {
+        guard bindings.map(\.name).sorted() == specs.map(\.name).sorted(),
+            bindings.map(\.index).sorted() == Array(bindings.indices)
+        else {
             let has = bindings.map { "\($0.index) \($0.name)" }.joined(separator: ", ")
-            throw wrong("variant '\(variant.id)' has the \(what) \(has), and the network \(specs.map(\.name).joined(separator: ", "))")
+            throw wrong(
+                "variant '\(variant.id)' has the \(what) \(has), and the network \(specs.map(\.name).joined(separator: ", "))"
+            )
         }
         for binding in bindings {
             try check(binding.name, binding.shape)
             guard let spec = specs.first(where: { $0.name == binding.name }) else { continue }
             let needsFour = binding.layout == .nhwc || binding.layout == .image || spec.isImage
-            if needsFour && binding.shape.count != 4 { throw wrong("'\(binding.name)' of variant '\(variant.id)' is \(binding.layout.rawValue) of shape \(binding.shape)") }
+            if needsFour && binding.shape.count != 4 {
+                throw wrong(
+                    "'\(binding.name)' of variant '\(variant.id)' is \(binding.layout.rawValue) of shape \(binding.shape)"
+                )
+            }
             // A variant may have pictures of another size, and nothing else of another.
-            let fits = spec.isImage ? Array(binding.logicalShape.prefix(2)) == Array(spec.shape.prefix(2)) : binding.count == spec.count
-            if !fits { throw wrong("'\(binding.name)' of variant '\(variant.id)' has the shape \(binding.shape), and the network's \(spec.shape)") }
+            let fits =
+                spec.isImage
+                ? Array(binding.logicalShape.prefix(2)) == Array(spec.shape.prefix(2)) : binding.count == spec.count
+            if !fits {
+                throw wrong(
+                    "'\(binding.name)' of variant '\(variant.id)' has the shape \(binding.shape), and the network's \(spec.shape)"
+                )
+            }
         }
     }
 
@@ -68,8 +89,12 @@ extension Manifest {
 
     private func checkUnique(_ what: String, _ names: [String]) throws {
         var seen: Set<String> = []
-        if let twice = names.first(where: { !seen.insert($0).inserted }) { throw wrong("two \(what)s are named '\(twice)'") }
+        if let twice = names.first(where: { !seen.insert($0).inserted }) {
+            throw wrong("two \(what)s are named '\(twice)'")
+        }
     }
 
-    private func wrong(_ how: String) -> BundleError { BundleError("manifest.json is not a valid manifest (\(how)); package the bundle again.") }
+    private func wrong(_ how: String) -> BundleError {
+        BundleError("manifest.json is not a valid manifest (\(how)); package the bundle again.")
+    }
 }

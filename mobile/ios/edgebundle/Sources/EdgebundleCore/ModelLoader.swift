@@ -16,15 +16,16 @@ public struct ModelLoader: Sendable {
         let data = try files.data(Self.manifestName)
         bundleSha256 = sha256(data)
         manifest = try Manifest.read(data)
-        goldens = GoldenCheck(files, reader: reader, hashes: Dictionary(manifest.files.map { ($0.file, $0.sha256) }) { $1 })
+        goldens = GoldenCheck(
+            files, reader: reader, hashes: Dictionary(manifest.files.map { ($0.file, $0.sha256) }) { $1 })
         self.engines = engines
     }
 
     /// The variants that this app has an engine for, in order of preference.
     public var variants: [Variant] { manifest.variants.filter { engines[engineKey($0)] != nil } }
 
-    /// The variants that this app has an engine for, in the order in which this device tries them; `wished` before all others. Throws
-    /// `BundleError` when the bundle has no variant of that id.
+    /// The variants that this app has an engine for, in the order in which this device tries them; `wished` before all
+    /// others. Throws `BundleError` when the bundle has no variant of that id.
     public func choose(_ facts: DeviceFacts, wished: String? = nil) throws -> VariantChoice {
         let choice = chooseVariants(manifest, engines: Set(engines.keys), facts: facts)
         guard let wished else { return choice }
@@ -35,11 +36,15 @@ public struct ModelLoader: Sendable {
     /// Loads one variant without running it. Throws `BundleError` naming it and the reason, and what the engine throws.
     public func load(_ variant: Variant) async throws -> sending Session {
         guard let factory = engines[engineKey(variant)] else {
-            throw BundleError("variant '\(variant.id)' needs \(variant.backend) with \(variant.delegate), which this app does not carry.")
+            throw BundleError(
+                "variant '\(variant.id)' needs \(variant.backend) with \(variant.delegate), which this app does not carry."
+            )
         }
         let artifact = files.url(variant.file)
         if try treeSha256(artifact) != variant.sha256 {
-            throw BundleError("\(variant.file) of variant '\(variant.id)' does not have the hash in the manifest; install the app again.")
+            throw BundleError(
+                "\(variant.file) of variant '\(variant.id)' does not have the hash in the manifest; install the app again."
+            )
         }
         return try Session(manifest: manifest, variant: variant, engine: try await factory.open(variant, artifact))
     }

@@ -1,7 +1,7 @@
 import Foundation
 
-/// By what names a phone is known; `nil` where it does not tell one. An iPhone tells its model alone. The rule, which is that of
-/// harness/records/phone.py, serves records of Android phones too.
+/// By what names a phone is known; `nil` where it does not tell one. An iPhone tells its model alone. The rule, which
+/// is that of harness/records/phone.py, serves records of Android phones too.
 public struct Phone: Codable, Sendable, Equatable {
     public let soc: String?
     public let board: String?
@@ -13,13 +13,18 @@ public struct Phone: Codable, Sendable, Equatable {
     }
 
     /// A phone by what its system says of it.
-    public init(socManufacturer: String?, socModel: String?, board: String?, hardware: String?, manufacturer: String?, model: String?) {
+    public init(
+        socManufacturer: String?, socModel: String?, board: String?, hardware: String?, manufacturer: String?,
+        model: String?
+    ) {
         self.init(
-            soc: Self.joined(socManufacturer, socModel), board: Self.known(board), hardware: Self.known(hardware), model: Self.joined(manufacturer, model))
+            soc: Self.joined(socManufacturer, socModel), board: Self.known(board), hardware: Self.known(hardware),
+            model: Self.joined(manufacturer, model))
     }
 
-    /// Whether what was measured on one counts for the other. Where both tell their SoC, it alone decides. Otherwise one name that
-    /// both tell and that is not shared by several SoCs must be the same: the board, the hardware, or the model.
+    /// Whether what was measured on one counts for the other. Where both tell their SoC, it alone decides. Otherwise
+    /// one name that both tell and that is not shared by several SoCs must be the same: the board, the hardware, or the
+    /// model.
     public func isSame(as other: Phone) -> Bool {
         if let mine = Self.chip(soc), let others = Self.chip(other.soc) { return mine == others }
         let pairs = [(board, other.board), (hardware, other.hardware), (model, other.model)]
@@ -31,7 +36,9 @@ public struct Phone: Codable, Sendable, Equatable {
     /// Names that say nothing: what systems write where they know none, and those of emulators.
     private static let nothing: Set = ["", "unknown", "none", "null", "default", "goldfish", "ranchu"]
     /// Boards and hardware that several SoCs share, as their phones report them.
-    private static let shared: Set = ["qcom", "semc", "sc8830", "msm8937", "msm8952", "msm8953", "lito", "bengal", "holi"]
+    private static let shared: Set = [
+        "qcom", "semc", "sc8830", "msm8937", "msm8952", "msm8953", "lito", "bengal", "holi",
+    ]
     /// Vendors write one chip in several ways (`MT6893Z/CZA`, `SM8650-AC`): the number decides.
     private static let chipName = #"\b(MT\d{4}|(?:SM|SDM|MSM|QCM|SC)\d{3,4})"#
 
@@ -51,7 +58,8 @@ public struct Phone: Codable, Sendable, Equatable {
     }
 
     private static func known(_ name: String?) -> String? {
-        guard let name = name?.trimmingCharacters(in: .whitespacesAndNewlines), !nothing.contains(name.lowercased()) else { return nil }
+        guard let name = name?.trimmingCharacters(in: .whitespacesAndNewlines), !nothing.contains(name.lowercased())
+        else { return nil }
         return name
     }
 }

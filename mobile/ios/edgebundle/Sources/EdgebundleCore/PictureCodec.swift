@@ -1,7 +1,7 @@
 /// Between pixels and the tensor of one artifact: the arithmetic of builder/bundle/tensors.py, step by step in float32.
 ///
-/// Takes and gives pixels of exactly the tensor's size. A border of layout `image` holds the pixels themselves (one BGRA word each,
-/// which is an ARGB word of a little-endian machine): there the artifact does the arithmetic.
+/// Takes and gives pixels of exactly the tensor's size. A border of layout `image` holds the pixels themselves (one
+/// BGRA word each, which is an ARGB word of a little-endian machine): there the artifact does the arithmetic.
 public struct PictureCodec: Sendable {
     private static let channels = 3
     private let spec: TensorSpec
@@ -20,7 +20,8 @@ public struct PictureCodec: Sendable {
     /// Throws `BundleError` for a tensor that is no picture.
     public init(_ spec: TensorSpec, _ binding: Binding) throws {
         guard spec.isPicture, binding.dtype == "float32" else {
-            throw BundleError("'\(spec.name)' is no float32 picture of shape [1, 3, height, width]; it cannot be filled from pixels.")
+            throw BundleError(
+                "'\(spec.name)' is no float32 picture of shape [1, 3, height, width]; it cannot be filled from pixels.")
         }
         self.spec = spec
         layout = binding.layout
@@ -37,7 +38,9 @@ public struct PictureCodec: Sendable {
                 levels.append(isNormalized ? (unit - mean[channel]) / std[channel] : low + unit * width)
             }
         }
-        (self.low, self.width, self.mean, self.std, self.isNormalized, self.levels) = (low, width, mean, std, isNormalized, levels)
+        (self.low, self.width, self.mean, self.std, self.isNormalized, self.levels) = (
+            low, width, mean, std, isNormalized, levels
+        )
         isUnit = !isNormalized && low == 0 && width == 1
     }
 
@@ -49,7 +52,9 @@ public struct PictureCodec: Sendable {
             return
         }
         let isInterleaved = layout == .nhwc
-        fill(target.floats.baseAddress!, step: isInterleaved ? Self.channels : 1, plane: isInterleaved ? 1 : pixelCount, from: argb.baseAddress!)
+        fill(
+            target.floats.baseAddress!, step: isInterleaved ? Self.channels : 1, plane: isInterleaved ? 1 : pixelCount,
+            from: argb.baseAddress!)
     }
 
     /// Reads the model's output into opaque pixels, clamped and rounded half up; what is not a number becomes 0.
@@ -68,22 +73,27 @@ public struct PictureCodec: Sendable {
     public func logical(_ argb: [UInt32]) -> [Float] {
         precondition(argb.count == pixelCount, "\(spec.name) has \(pixelCount) pixels, not \(argb.count)")
         return [Float](unsafeUninitializedCapacity: pixelCount * Self.channels) { values, count in
-            argb.withUnsafeBufferPointer { fill(values.baseAddress!, step: 1, plane: pixelCount, from: $0.baseAddress!) }
+            argb.withUnsafeBufferPointer {
+                fill(values.baseAddress!, step: 1, plane: pixelCount, from: $0.baseAddress!)
+            }
             count = pixelCount * Self.channels
         }
     }
 
     /// The values of pixels, channel by channel.
-    private func fill(_ values: UnsafeMutablePointer<Float>, step: Int, plane: Int, from pixels: UnsafePointer<UInt32>) {
+    private func fill(_ values: UnsafeMutablePointer<Float>, step: Int, plane: Int, from pixels: UnsafePointer<UInt32>)
+    {
         levels.withUnsafeBufferPointer { levels in
             for channel in 0..<Self.channels {
-                fillChannel(values + channel * plane, step, pixels, levels.baseAddress! + 256 * channel, shift(of: channel))
+                fillChannel(
+                    values + channel * plane, step, pixels, levels.baseAddress! + 256 * channel, shift(of: channel))
             }
         }
     }
 
     private func fillChannel(
-        _ values: UnsafeMutablePointer<Float>, _ step: Int, _ pixels: UnsafePointer<UInt32>, _ table: UnsafePointer<Float>, _ shift: UInt32
+        _ values: UnsafeMutablePointer<Float>, _ step: Int, _ pixels: UnsafePointer<UInt32>,
+        _ table: UnsafePointer<Float>, _ shift: UInt32
     ) {
         var (i, at) = (0, 0)
         while i < pixelCount {
@@ -94,7 +104,9 @@ public struct PictureCodec: Sendable {
     }
 
     /// One channel of all pixels; each kind of range has its loop, so that no loop decides anything.
-    private func decodeChannel(_ channel: Int, _ values: UnsafePointer<Float>, into pixels: UnsafeMutablePointer<UInt32>) {
+    private func decodeChannel(
+        _ channel: Int, _ values: UnsafePointer<Float>, into pixels: UnsafeMutablePointer<UInt32>
+    ) {
         let step = layout == .nhwc ? Self.channels : 1
         let shift = shift(of: channel)
         var (i, at) = (0, layout == .nhwc ? channel : channel * pixelCount)
@@ -133,7 +145,8 @@ public struct PictureCodec: Sendable {
     private func shift(of channel: Int) -> UInt32 { UInt32(8 * (spec.isBgr ? channel : Self.channels - 1 - channel)) }
 }
 
-/// 0..1 as one of 256 levels, rounded half up. A comparison with NaN is false: it becomes 0, as in builder/bundle/tensors.py's readers.
+/// 0..1 as one of 256 levels, rounded half up. A comparison with NaN is false: it becomes 0, as in
+/// builder/bundle/tensors.py's readers.
 @_transparent
 private func level(_ unit: Float) -> UInt32 {
     let scaled = unit * 255
@@ -141,6 +154,7 @@ private func level(_ unit: Float) -> UInt32 {
     return UInt32(clamped + 0.5)
 }
 
-/// A small number as an index, without the generic conversion, which is a call in debug builds: all systems here have 64 bits and are little-endian.
+/// A small number as an index, without the generic conversion, which is a call in debug builds: all systems here have
+/// 64 bits and are little-endian.
 @_transparent
 private func index(_ word: UInt32) -> Int { unsafeBitCast((word, 0 as UInt32), to: Int.self) }

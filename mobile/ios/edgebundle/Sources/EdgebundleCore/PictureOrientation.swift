@@ -1,13 +1,16 @@
-/// How a picture's stored pixels are to be turned so that it stands upright; the numbers are those of EXIF and of Apple's
-/// `CGImagePropertyOrientation`.
+/// How a picture's stored pixels are to be turned so that it stands upright; the numbers are those of EXIF and of
+/// Apple's `CGImagePropertyOrientation`.
 public enum PictureOrientation: Int, Sendable, CaseIterable {
-    case up = 1, upMirrored, down, downMirrored, leftMirrored, right, rightMirrored, left
+    case up = 1
+    case upMirrored, down, downMirrored, leftMirrored, right, rightMirrored, left
 
     /// Whether width and height change places.
     public var isSideways: Bool { rawValue > 4 }
 
     /// Width and height of the upright picture, from those of the stored one, or the other way round.
-    public func turned(width: Int, height: Int) -> (width: Int, height: Int) { isSideways ? (height, width) : (width, height) }
+    public func turned(width: Int, height: Int) -> (width: Int, height: Int) {
+        isSideways ? (height, width) : (width, height)
+    }
 
     /// Where the pixel (x, y) of an upright picture is stored; `width` and `height` are those of the stored one.
     func stored(_ x: Int, _ y: Int, width: Int, height: Int) -> (x: Int, y: Int) {
@@ -53,7 +56,9 @@ public struct UprightPixels: PixelSource {
             pixels.argb.withUnsafeBufferPointer { source in
                 for y in 0..<height {
                     let start = orientation.stored(left, top + y, width: pixels.width, height: pixels.height)
-                    copyRow(source.baseAddress!, start.y * pixels.width + start.x, step, target.baseAddress! + y * width, width)
+                    copyRow(
+                        source.baseAddress!, start.y * pixels.width + start.x, step, target.baseAddress! + y * width,
+                        width)
                 }
             }
         }
@@ -67,7 +72,9 @@ public struct UprightPixels: PixelSource {
         return Pixels(width: width, height: height, argb: argb)
     }
 
-    private func copyRow(_ source: UnsafePointer<UInt32>, _ from: Int, _ step: Int, _ target: UnsafeMutablePointer<UInt32>, _ count: Int) {
+    private func copyRow(
+        _ source: UnsafePointer<UInt32>, _ from: Int, _ step: Int, _ target: UnsafeMutablePointer<UInt32>, _ count: Int
+    ) {
         var (i, at) = (0, from)
         while i < count {
             target[i] = source[at]

@@ -20,7 +20,8 @@ public struct Crop: Sendable, Equatable {
     public let height: Int
 }
 
-/// The manifest's resize policy for a picture: all of it (`stretch`), or the largest centred part of the model's proportions.
+/// The manifest's resize policy for a picture: all of it (`stretch`), or the largest centred part of the model's
+/// proportions.
 public func crop(width: Int, height: Int, for spec: TensorSpec) -> Crop {
     if spec.resize == "stretch" { return Crop(left: 0, top: 0, width: width, height: height) }
     let wanted = Double(spec.width) / Double(spec.height)
@@ -29,7 +30,8 @@ public func crop(width: Int, height: Int, for spec: TensorSpec) -> Crop {
     return Crop(left: (width - cropWidth) / 2, top: (height - cropHeight) / 2, width: cropWidth, height: cropHeight)
 }
 
-/// How many pixels a rendered picture may have when `freeBytes` of memory are free: source and result, four bytes each, in half of it.
+/// How many pixels a rendered picture may have when `freeBytes` of memory are free: source and result, four bytes each,
+/// in half of it.
 public func affordablePixels(freeBytes: Int) -> Int { max(1 << 16, freeBytes / 2 / (2 * 4)) }
 
 /// This size, or the largest one of the same proportions that has at most `limit` pixels.

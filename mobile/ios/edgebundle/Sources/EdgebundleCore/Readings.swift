@@ -6,7 +6,9 @@ public struct Reading: Codable, Sendable, Equatable {
 
     public static func of(_ value: Double, _ unit: String) -> Reading { Reading(value: value, unit: unit, reason: nil) }
 
-    public static func missing(_ unit: String, _ reason: String) -> Reading { Reading(value: nil, unit: unit, reason: reason) }
+    public static func missing(_ unit: String, _ reason: String) -> Reading {
+        Reading(value: nil, unit: unit, reason: reason)
+    }
 }
 
 /// A text that was read from the device, or why not.
@@ -28,8 +30,13 @@ public struct DeviceInfo: Codable, Sendable {
     public let build: TextReading
     public let abi: TextReading
 
-    public init(kind: String, id: String, model: TextReading, soc: TextReading, os: TextReading, build: TextReading, abi: TextReading) {
-        (self.kind, self.id, self.model, self.soc, self.os, self.build, self.abi) = (kind, id, model, soc, os, build, abi)
+    public init(
+        kind: String, id: String, model: TextReading, soc: TextReading, os: TextReading, build: TextReading,
+        abi: TextReading
+    ) {
+        (self.kind, self.id, self.model, self.soc, self.os, self.build, self.abi) = (
+            kind, id, model, soc, os, build, abi
+        )
     }
 }
 
@@ -48,7 +55,9 @@ public struct Conditions: Codable, Sendable {
     }
 
     public init(temperatureC: Reading, thermalStatus: Reading, batteryPercent: Reading, charging: TextReading) {
-        (self.temperatureC, self.thermalStatus, self.batteryPercent, self.charging) = (temperatureC, thermalStatus, batteryPercent, charging)
+        (self.temperatureC, self.thermalStatus, self.batteryPercent, self.charging) = (
+            temperatureC, thermalStatus, batteryPercent, charging
+        )
     }
 }
 

@@ -45,7 +45,8 @@ public struct RunRecord: Encodable, Sendable {
     public let verdict: Verdict
 
     enum CodingKeys: String, CodingKey {
-        case schema, id, variant, backend, device, mode, runtime, threads, `protocol`, metric, simulated, instructions, samples, golden, verdict
+        case schema, id, variant, backend, device, mode, runtime, threads, `protocol`, metric, simulated, instructions,
+            samples, golden, verdict
         case startedAt = "started_at"
         case modelName = "model_name"
         case bundleSha256 = "bundle_sha256"
@@ -78,16 +79,22 @@ public struct RunRecord: Encodable, Sendable {
         public let wasHidden: Bool
 
         public init(
-            startedAt: String, device: DeviceInfo, simulated: String?, start: Conditions, end: Conditions, loadNs: UInt64, peakMemoryBytes: Reading,
+            startedAt: String, device: DeviceInfo, simulated: String?, start: Conditions, end: Conditions,
+            loadNs: UInt64, peakMemoryBytes: Reading,
             samples: [Sample], wasHidden: Bool
         ) {
-            (self.startedAt, self.device, self.simulated, self.start, self.end) = (startedAt, device, simulated, start, end)
-            (self.loadNs, self.peakMemoryBytes, self.samples, self.wasHidden) = (loadNs, peakMemoryBytes, samples, wasHidden)
+            (self.startedAt, self.device, self.simulated, self.start, self.end) = (
+                startedAt, device, simulated, start, end
+            )
+            (self.loadNs, self.peakMemoryBytes, self.samples, self.wasHidden) = (
+                loadNs, peakMemoryBytes, samples, wasHidden
+            )
         }
     }
 
     public init(
-        _ request: BenchmarkRequest, bundleSha256: String, session: Session, execution: Execution, timings: Timings, golden: GoldenResult?, seen: Seen
+        _ request: BenchmarkRequest, bundleSha256: String, session: Session, execution: Execution, timings: Timings,
+        golden: GoldenResult?, seen: Seen
     ) {
         id = request.id
         startedAt = seen.startedAt

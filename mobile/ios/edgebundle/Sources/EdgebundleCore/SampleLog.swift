@@ -1,6 +1,7 @@
 import Foundation
 
-/// What was read beside a measurement, in order of time. Thermal states are kept where they change; other probes at every reading.
+/// What was read beside a measurement, in order of time. Thermal states are kept where they change; other probes at
+/// every reading.
 ///
 /// Shared by the thread that measures and the notifications of the system, so it holds a lock.
 public final class SampleLog: @unchecked Sendable {

@@ -1,6 +1,7 @@
 /// A loaded variant with the buffers of its tensors, addressed by the manifest's names.
 ///
-/// Used by one task at a time. Buffers are made once: filling, running and reading pictures allocates nothing of its own.
+/// Used by one task at a time. Buffers are made once: filling, running and reading pictures allocates nothing of its
+/// own.
 public final class Session {
     public let manifest: Manifest
     public let variant: Variant
@@ -20,14 +21,18 @@ public final class Session {
         inputSpecs = manifest.inputs.map { $0.sized(variant.inputs) }
         outputSpecs = manifest.outputs.map { $0.sized(variant.outputs) }
         for (specs, buffers) in [(inputSpecs, inputs), (outputSpecs, outputs)] {
-            for spec in specs where spec.isPicture { codecs[spec.name] = try PictureCodec(spec, try Self.buffer(buffers, spec.name, variant).binding) }
+            for spec in specs where spec.isPicture {
+                codecs[spec.name] = try PictureCodec(spec, try Self.buffer(buffers, spec.name, variant).binding)
+            }
         }
     }
 
     /// Fills an image input with pixels of exactly its size.
     public func setPicture(_ name: String, _ argb: [UInt32]) throws {
         let (codec, buffer) = (try self.codec(name), try Self.buffer(inputs, name, variant))
-        guard argb.count == codec.pixelCount else { throw BundleError("'\(name)' takes \(codec.pixelCount) pixels, not \(argb.count).") }
+        guard argb.count == codec.pixelCount else {
+            throw BundleError("'\(name)' takes \(codec.pixelCount) pixels, not \(argb.count).")
+        }
         argb.withUnsafeBufferPointer { codec.encode($0, into: buffer) }
     }
 

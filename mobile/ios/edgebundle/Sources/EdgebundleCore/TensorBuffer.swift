@@ -12,7 +12,8 @@ public final class TensorBuffer {
         self.binding = binding
         let size = max(1, try elementBytes(binding) * binding.count)
         var memory: UnsafeMutableRawPointer?
-        // 64: a cache line, and the widest load of any kernel; Swift's own allocation ends the app where there is no memory
+        // 64: a cache line, and the widest load of any kernel; Swift's own allocation ends the app where there is no
+        // memory
         guard posix_memalign(&memory, 64, size) == 0, let memory else {
             throw BundleError("there is no memory for the \(size) bytes of '\(binding.name)'.")
         }
@@ -28,7 +29,8 @@ public final class TensorBuffer {
 
     /// Logical values (NCHW for images) -> this layout and type.
     public func write(_ values: [Float]) {
-        precondition(values.count == binding.count, "\(binding.name) takes \(binding.count) values, not \(values.count)")
+        precondition(
+            values.count == binding.count, "\(binding.name) takes \(binding.count) values, not \(values.count)")
         if binding.dtype == "int32" {
             let target = bytes.bindMemory(to: Int32.self)
             for at in values.indices { target[at] = whole(values[logicalIndex(at)]) }
@@ -67,7 +69,9 @@ public final class TensorBuffer {
 private func elementBytes(_ binding: Binding) throws -> Int {
     switch binding.dtype {
     case "float32", "int32": return 4
-    default: throw BundleError("tensor '\(binding.name)' is \(binding.dtype), which this app cannot fill; export it as float32.")
+    default:
+        throw BundleError(
+            "tensor '\(binding.name)' is \(binding.dtype), which this app cannot fill; export it as float32.")
     }
 }
 

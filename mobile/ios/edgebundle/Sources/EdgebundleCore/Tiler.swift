@@ -7,14 +7,15 @@ public protocol PixelSource {
     func read(left: Int, top: Int, width: Int, height: Int, into argb: inout [UInt32])
 }
 
-/// Renders pictures that are larger than a model's input, by the algorithm of docs/formats/tiling.md: tiles that overlap, each
-/// rendered by itself. The outermost `margin` source pixels of a tile, whose surroundings the network did not see, are not used beside
-/// another tile; over the next `band` the tile takes over from the one before. Memory is two bands of tiles, whatever the picture's
-/// height.
+/// Renders pictures that are larger than a model's input, by the algorithm of docs/formats/tiling.md: tiles that
+/// overlap, each rendered by itself. The outermost `margin` source pixels of a tile, whose surroundings the network did
+/// not see, are not used beside another tile; over the next `band` the tile takes over from the one before. Memory is
+/// two bands of tiles, whatever the picture's height.
 public struct Tiler {
     /// Source pixels over which a tile takes over from the one before; docs/formats/tiling.md says why.
     private static let usualBand = 8
-    /// A tile moves on by at least this part of its side: otherwise a picture takes over 16 times the work of its pixels.
+    /// A tile moves on by at least this part of its side: otherwise a picture takes over 16 times the work of its
+    /// pixels.
     private static let leastStep = 4
 
     private let tileWidth: Int
@@ -25,36 +26,53 @@ public struct Tiler {
     let multiple: Int
 
     public init(tileWidth: Int, tileHeight: Int, scale: Int, margin: Int, band: Int, multiple: Int = 1) {
-        precondition(tileWidth > 0 && tileHeight > 0 && scale > 0, "tiles of \(tileWidth) x \(tileHeight) by \(scale) are not possible")
-        precondition(margin >= 0 && band >= 0 && multiple > 0, "a margin of \(margin), a band of \(band) and steps of \(multiple) are not possible")
+        precondition(
+            tileWidth > 0 && tileHeight > 0 && scale > 0,
+            "tiles of \(tileWidth) x \(tileHeight) by \(scale) are not possible")
+        precondition(
+            margin >= 0 && band >= 0 && multiple > 0,
+            "a margin of \(margin), a band of \(band) and steps of \(multiple) are not possible")
         (self.tileWidth, self.tileHeight, self.scale) = (tileWidth, tileHeight, scale)
         (self.margin, self.band, self.multiple) = (margin, band, multiple)
-        precondition(step(min(tileWidth, tileHeight)) > 0, "these tiles have no room for a margin of \(margin) and a band of \(band)")
+        precondition(
+            step(min(tileWidth, tileHeight)) > 0,
+            "these tiles have no room for a margin of \(margin) and a band of \(band)")
     }
 
-    /// Tiles of a network's input by the facts of its bundle. Throws `BundleError` for networks that cannot work in tiles.
+    /// Tiles of a network's input by the facts of its bundle. Throws `BundleError` for networks that cannot work in
+    /// tiles.
     public init(_ input: TensorSpec, scale: Int, _ tiling: Tiling?) throws {
         if let tiling, !tiling.allowed {
-            throw BundleError("this network cannot work in tiles (\(tiling.reason ?? "it does not say why")); use it at its own size.")
+            throw BundleError(
+                "this network cannot work in tiles (\(tiling.reason ?? "it does not say why")); use it at its own size."
+            )
         }
         let side = min(input.width, input.height)
         guard let margin = tiling?.overlap else {
-            self.init(tileWidth: input.width, tileHeight: input.height, scale: scale, margin: 0, band: side / Self.leastStep / 2)
+            self.init(
+                tileWidth: input.width, tileHeight: input.height, scale: scale, margin: 0,
+                band: side / Self.leastStep / 2)
             return
         }
         let multiple = tiling?.multiple ?? 1
         let room = side - 2 * margin - Self.usualBand
         if room < multiple || Self.leastStep * (room / multiple * multiple) < side {
-            throw BundleError("this network needs \(margin) pixels around each tile, too many for tiles of \(side); use it at its own size.")
+            throw BundleError(
+                "this network needs \(margin) pixels around each tile, too many for tiles of \(side); use it at its own size."
+            )
         }
-        self.init(tileWidth: input.width, tileHeight: input.height, scale: scale, margin: margin, band: Self.usualBand, multiple: multiple)
+        self.init(
+            tileWidth: input.width, tileHeight: input.height, scale: scale, margin: margin, band: Self.usualBand,
+            multiple: multiple)
     }
 
     /// How many tiles a picture takes.
-    public func tiles(width: Int, height: Int) -> Int { starts(width, tileWidth).count * starts(height, tileHeight).count }
+    public func tiles(width: Int, height: Int) -> Int {
+        starts(width, tileWidth).count * starts(height, tileHeight).count
+    }
 
-    /// Renders `source`. `render` turns a tile's pixels into its output's; `write` takes finished rows (`top`, `rows`, their pixels)
-    /// from the top down; `check` is called before each tile and ends the work by throwing.
+    /// Renders `source`. `render` turns a tile's pixels into its output's; `write` takes finished rows (`top`, `rows`,
+    /// their pixels) from the top down; `check` is called before each tile and ends the work by throwing.
     public func run(
         _ source: some PixelSource,
         check: () throws -> Void = {},
@@ -85,7 +103,8 @@ public struct Tiler {
         }
     }
 
-    /// Where tiles start along one side, at multiples of `multiple`; the last one ends at the picture's edge or just behind it.
+    /// Where tiles start along one side, at multiples of `multiple`; the last one ends at the picture's edge or just
+    /// behind it.
     func starts(_ size: Int, _ tile: Int) -> [Int] {
         if size <= tile { return [0] }
         let by = step(tile)
@@ -103,7 +122,9 @@ public struct Tiler {
         if width < tileWidth {
             for y in stride(from: height - 1, through: 0, by: -1) {
                 // from the end, so that a row that is moved is not overwritten before
-                for x in stride(from: tileWidth - 1, through: 0, by: -1) { tile[y * tileWidth + x] = tile[y * width + min(x, width - 1)] }
+                for x in stride(from: tileWidth - 1, through: 0, by: -1) {
+                    tile[y * tileWidth + x] = tile[y * width + min(x, width - 1)]
+                }
             }
         }
         for y in height..<max(height, tileHeight) {
@@ -112,7 +133,8 @@ public struct Tiler {
     }
 
     /// Puts a rendered tile into its band; behind another tile it takes over from that one.
-    private func put(_ rendered: [UInt32], beside target: inout [UInt32], _ targetWidth: Int, left: Int, isFirst: Bool) {
+    private func put(_ rendered: [UInt32], beside target: inout [UInt32], _ targetWidth: Int, left: Int, isFirst: Bool)
+    {
         let width = min(tileWidth * scale, targetWidth - left)
         for y in 0..<target.count / targetWidth {
             var from = y * tileWidth * scale
@@ -130,7 +152,9 @@ public struct Tiler {
     private func put(_ fresh: [UInt32], below target: inout [UInt32], _ targetWidth: Int, isFirst: Bool) {
         for y in 0..<target.count / targetWidth {
             let weight = isFirst ? Blend.one : weightAt(y)
-            for at in y * targetWidth..<(y + 1) * targetWidth { target[at] = weight == Blend.one ? fresh[at] : Blend.pixel(target[at], fresh[at], weight) }
+            for at in y * targetWidth..<(y + 1) * targetWidth {
+                target[at] = weight == Blend.one ? fresh[at] : Blend.pixel(target[at], fresh[at], weight)
+            }
         }
     }
 

@@ -1,5 +1,5 @@
-/// Composes pixels that are premultiplied, as Core Graphics draws them, on white, in place: `c * a` is there already, so that each
-/// channel becomes `c + 255 - a` (docs/sdk-rules.md, "Transparent pictures"). The result is opaque.
+/// Composes pixels that are premultiplied, as Core Graphics draws them, on white, in place: `c * a` is there already,
+/// so that each channel becomes `c + 255 - a` (docs/sdk-rules.md, "Transparent pictures"). The result is opaque.
 public func composeOnWhite(_ argb: inout [UInt32]) {
     argb.withUnsafeMutableBufferPointer { argb in
         guard let pixels = argb.baseAddress else { return }

@@ -1,6 +1,7 @@
 import Foundation
 
-/// What an installation remembers of its variants from one start to the next, as long as bundle, app and system stay the same.
+/// What an installation remembers of its variants from one start to the next, as long as bundle, app and system stay
+/// the same.
 public protocol VariantMemory: Sendable {
     /// Whether the variant passed its goldens here before.
     func hasPassed(_ variant: Variant) -> Bool
@@ -25,8 +26,8 @@ public struct NoMemory: VariantMemory {
     public func unmark(_ variant: Variant) {}
 }
 
-/// Remembers by small files of a folder that is named by what must stay the same. A memory that cannot be written remembers nothing: a
-/// start then checks the goldens again.
+/// Remembers by small files of a folder that is named by what must stay the same. A memory that cannot be written
+/// remembers nothing: a start then checks the goldens again.
 public struct FileMemory: VariantMemory {
     private let folder: URL
 
@@ -36,7 +37,9 @@ public struct FileMemory: VariantMemory {
         try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }
 
-    public func hasPassed(_ variant: Variant) -> Bool { FileManager.default.fileExists(atPath: file(variant, "passed").path) }
+    public func hasPassed(_ variant: Variant) -> Bool {
+        FileManager.default.fileExists(atPath: file(variant, "passed").path)
+    }
 
     public func setPassed(_ variant: Variant) { try? Data().write(to: file(variant, "passed"), options: .atomic) }
 
@@ -55,5 +58,7 @@ public struct FileMemory: VariantMemory {
 
     public func unmark(_ variant: Variant) { try? FileManager.default.removeItem(at: file(variant, "loading")) }
 
-    private func file(_ variant: Variant, _ what: String) -> URL { folder.appendingPathComponent("\(variant.sha256)-\(engineKey(variant)).\(what)") }
+    private func file(_ variant: Variant, _ what: String) -> URL {
+        folder.appendingPathComponent("\(variant.sha256)-\(engineKey(variant)).\(what)")
+    }
 }

@@ -1,7 +1,8 @@
 import Foundation
 
-/// Opens the first variant that works here: hash, load, goldens. Whatever one of them throws leads to the next (docs/sdk-rules.md, "What
-/// was tried"). Opens of a process come one after the other, so that none sees another's mark.
+/// Opens the first variant that works here: hash, load, goldens. Whatever one of them throws leads to the next
+/// (docs/sdk-rules.md, "What was tried"). Opens of a process come one after the other, so that none sees another's
+/// mark.
 public struct VariantOpener: Sendable {
     private static let turns = CallQueue()
     /// So many starts in a row that end the app are not the user's doing.
@@ -13,21 +14,24 @@ public struct VariantOpener: Sendable {
         (self.loader, self.memory) = (loader, memory)
     }
 
-    /// Tries the variants in this order, and tells `passedOver` of each that was not taken once it is known which one is. Throws `BundleError` with all of them when
-    /// none does, and `CancellationError` when the task is cancelled.
+    /// Tries the variants in this order, and tells `passedOver` of each that was not taken once it is known which one
+    /// is. Throws `BundleError` with all of them when none does, and `CancellationError` when the task is cancelled.
     public func first(_ order: [Variant], passedOver: (Tried) -> Void) async throws -> sending Session {
         // A session is handed out of the queue's turn by a box: it belongs to nobody else.
         try await Self.turns.run { Handed(try await tryAll(order, passedOver)) }.session
     }
 
     /// What an engineer should know beside what was passed over.
-    public var notes: [String] { known.isEmpty ? ["the bundle carries no golden, so nothing was checked on this device."] : [] }
+    public var notes: [String] {
+        known.isEmpty ? ["the bundle carries no golden, so nothing was checked on this device."] : []
+    }
 
     private var known: Set<String> { Set(loader.manifest.goldens.flatMap { $0.expected.map(\.variant) }) }
 
     private func tryAll(_ order: [Variant], _ passedOver: (Tried) -> Void) async throws -> sending Session {
         var tried: [Tried] = []
-        // What ended the app before comes last: it may have been the user who ended it, and a bundle may have nothing else.
+        // What ended the app before comes last: it may have been the user who ended it, and a bundle may have nothing
+        // else.
         let died = order.filter { $0.isAccelerated && memory.deaths($0) > 0 }
         let again = died.filter { memory.deaths($0) < Self.mostDeaths }
         for variant in order.filter({ one in !died.contains { $0.id == one.id } }) + again {
@@ -49,7 +53,11 @@ public struct VariantOpener: Sendable {
     }
 
     private static func death(_ variant: Variant) -> Tried {
-        Tried(variant: variant.id, reason: "the app ended while it was loaded at an earlier start; it is tried again when no other one works, or after an update.")
+        Tried(
+            variant: variant.id,
+            reason:
+                "the app ended while it was loaded at an earlier start; it is tried again when no other one works, or after an update."
+        )
     }
 
     private func reasons(_ tried: [Tried]) -> String {
@@ -67,7 +75,9 @@ public struct VariantOpener: Sendable {
 
     private func checked(_ variant: Variant) async throws -> sending Session {
         if !known.isEmpty && !known.contains(variant.id) {
-            throw BundleError("no golden of the bundle speaks of it, so nobody knows whether it is right here; package the bundle again.")
+            throw BundleError(
+                "no golden of the bundle speaks of it, so nobody knows whether it is right here; package the bundle again."
+            )
         }
         let session = try await loader.load(variant)
         let own = loader.manifest.goldens(of: variant)

@@ -16,7 +16,8 @@ final class ManifestTests: XCTestCase {
     /// The manifest that Python wrote is read with the same names, shapes and order.
     func testReadsTheManifestThatPythonWrote() throws {
         let read = try Manifest.read(Data(contentsOf: testData("bundle/manifest.json")))
-        let python = try JSONSerialization.jsonObject(with: Data(contentsOf: testData("bundle/manifest.json"))) as? [String: Any]
+        let python =
+            try JSONSerialization.jsonObject(with: Data(contentsOf: testData("bundle/manifest.json"))) as? [String: Any]
         let variants = python?["variants"] as? [[String: Any]] ?? []
         XCTAssertEqual(read.variants.map(\.id), variants.compactMap { $0["id"] as? String })
         XCTAssertEqual(read.variants.map(\.sha256), variants.compactMap { $0["sha256"] as? String })
@@ -35,7 +36,9 @@ final class ManifestTests: XCTestCase {
     /// A path that leaves the bundle is refused, whatever way it takes.
     func testRefusesPathsThatLeaveTheBundle() {
         for path in ["../x", "a/../../x", "/x", "c:x", ""] {
-            XCTAssertTrue(message(manifestText(variants: [variantText(id: "a", file: path)])).contains("not a path inside the bundle"), path)
+            XCTAssertTrue(
+                message(manifestText(variants: [variantText(id: "a", file: path)])).contains(
+                    "not a path inside the bundle"), path)
         }
     }
 
@@ -45,31 +48,41 @@ final class ManifestTests: XCTestCase {
         XCTAssertEqual(message(good), "no error")
         let spec = #""shape": [1, 3, 4, 4], "color_order""#
         for (right, wrong) in [
-            (spec, #""shape": [], "color_order""#), (spec, #""shape": [3], "color_order""#), (spec, #""shape": [1, 3, 0, 4], "color_order""#),
-            (spec, #""shape": [1, 3, -4, 4], "color_order""#), (spec, #""shape": [1, 3, 4294967296, 4294967296], "color_order""#),
-            (#""range": [0, 1]"#, #""range": []"#), (#""range": [0, 1]"#, #""range": [1, 0]"#), (#""range": [0, 1]"#, #""range": [-1e308, 1e308]"#),
-            (#""std": null"#, #""std": [1, 0, 1]"#), (#""std": null"#, #""std": [1]"#), (#""mean": null"#, #""mean": []"#),
+            (spec, #""shape": [], "color_order""#), (spec, #""shape": [3], "color_order""#),
+            (spec, #""shape": [1, 3, 0, 4], "color_order""#),
+            (spec, #""shape": [1, 3, -4, 4], "color_order""#),
+            (spec, #""shape": [1, 3, 4294967296, 4294967296], "color_order""#),
+            (#""range": [0, 1]"#, #""range": []"#), (#""range": [0, 1]"#, #""range": [1, 0]"#),
+            (#""range": [0, 1]"#, #""range": [-1e308, 1e308]"#),
+            (#""std": null"#, #""std": [1, 0, 1]"#), (#""std": null"#, #""std": [1]"#),
+            (#""mean": null"#, #""mean": []"#),
             (#""layout": "NCHW", "shape": [1, 3, 4, 4]"#, #""layout": "NHWC", "shape": [3]"#),
             (#""layout": "NCHW", "shape": [1, 3, 4, 4]"#, #""layout": "NCHW", "shape": [1, 4, 4, 3]"#),
             (#""index": 0"#, #""index": 7"#), (#""name": "image", "index""#, #""name": "picture", "index""#),
         ] {
             XCTAssertTrue(good.contains(right), right)
-            XCTAssertTrue(message(good.replacingOccurrences(of: right, with: wrong)).contains("not a valid manifest"), wrong)
+            XCTAssertTrue(
+                message(good.replacingOccurrences(of: right, with: wrong)).contains("not a valid manifest"), wrong)
         }
-        XCTAssertTrue(message(manifestText(variants: [variantText(id: "a"), variantText(id: "a")])).contains("two variants are named 'a'"))
+        XCTAssertTrue(
+            message(manifestText(variants: [variantText(id: "a"), variantText(id: "a")])).contains(
+                "two variants are named 'a'"))
         let free = #"[{"id": "0", "inputs": [], "expected": [{"variant": "a", "tensors": [], "min_psnr_db": -200}]}]"#
         XCTAssertTrue(message(manifestText(goldens: free)).contains("which every picture has"))
     }
 
     /// An unknown variant is named with those that there are.
     func testNamesTheKnownVariants() throws {
-        XCTAssertThrowsError(try manifest(manifestText()).variant("b")) { XCTAssertEqual($0.localizedDescription, "the bundle has no variant 'b'; it has a.") }
+        XCTAssertThrowsError(try manifest(manifestText()).variant("b")) {
+            XCTAssertEqual($0.localizedDescription, "the bundle has no variant 'b'; it has a.")
+        }
     }
 
     /// Variants are ordered by ranking, then by memory, and those for a newer system are left out and named.
     func testChoosesVariantsForTheDevice() throws {
         let variants = [
-            variantText(id: "new", delegate: "cpu_and_ne", runtime: "iOS 18"), variantText(id: "large", memory: 900_000_000),
+            variantText(id: "new", delegate: "cpu_and_ne", runtime: "iOS 18"),
+            variantText(id: "large", memory: 900_000_000),
             variantText(id: "small", memory: 1_000_000), variantText(id: "tflite", backend: "tflite"),
         ]
         let ranking = #"[{"soc": "A18", "variants": ["small", "large"]}]"#
@@ -77,7 +90,10 @@ final class ManifestTests: XCTestCase {
         let ranked = try manifest(manifestText(variants: variants, rankings: ranking))
         let engines: Set = ["coreml-all", "coreml-cpu_and_ne"]
         func order(_ manifest: Manifest, _ free: Int?, _ system: Int?) -> [String] {
-            chooseVariants(manifest, engines: engines, facts: DeviceFacts(phone: Phone(soc: "A18"), freeMemoryBytes: free, system: system)).order.map(\.id)
+            chooseVariants(
+                manifest, engines: engines,
+                facts: DeviceFacts(phone: Phone(soc: "A18"), freeMemoryBytes: free, system: system)
+            ).order.map(\.id)
         }
         XCTAssertEqual(order(plain, nil, 18), ["new", "large", "small"])
         XCTAssertEqual(order(plain, 500_000_000, 18), ["new", "small", "large"])
@@ -95,7 +111,9 @@ final class ManifestTests: XCTestCase {
     /// A bundle with one model at two sizes: each variant has its own goldens, and sessions have its sizes.
     func testVariantsOfSeveralSizes() throws {
         let variants = [variantText(id: "a"), variantText(id: "b", width: 8, height: 6)]
-        let goldens = ["a", "b"].map { #"{"id": "g\#($0)", "inputs": [], "expected": [{"variant": "\#($0)", "tensors": [], "min_psnr_db": 40}]}"# }
+        let goldens = ["a", "b"].map {
+            #"{"id": "g\#($0)", "inputs": [], "expected": [{"variant": "\#($0)", "tensors": [], "min_psnr_db": 40}]}"#
+        }
         let read = try manifest(manifestText(variants: variants, goldens: "[\(goldens.joined(separator: ","))]"))
         let variant = try read.variant("b")
         XCTAssertEqual(read.goldens(of: variant).map(\.id), ["gb"])

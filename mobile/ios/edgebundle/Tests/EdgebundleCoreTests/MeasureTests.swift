@@ -11,26 +11,40 @@ final class MeasureTests: XCTestCase {
 
     private func conditions(_ status: Double?) -> Conditions {
         Conditions(
-            temperatureC: .missing("degC", "an iPhone tells none"), thermalStatus: status.map { .of($0, "status") } ?? .missing("status", "none"),
+            temperatureC: .missing("degC", "an iPhone tells none"),
+            thermalStatus: status.map { .of($0, "status") } ?? .missing("status", "none"),
             batteryPercent: .of(80, "%"), charging: .of("unplugged"))
     }
 
     private func seen(_ samples: [Sample] = [], hidden: Bool = false, end: Double? = 0) -> RunRecord.Seen {
         let text = TextReading.of("x")
         return RunRecord.Seen(
-            startedAt: "2026-01-05T10:00:00.000Z", device: DeviceInfo(kind: "ios", id: "0-1", model: text, soc: text, os: text, build: text, abi: text),
-            simulated: nil, start: conditions(0), end: conditions(end), loadNs: 5, peakMemoryBytes: .of(7, "B"), samples: samples, wasHidden: hidden)
+            startedAt: "2026-01-05T10:00:00.000Z",
+            device: DeviceInfo(kind: "ios", id: "0-1", model: text, soc: text, os: text, build: text, abi: text),
+            simulated: nil, start: conditions(0), end: conditions(end), loadNs: 5, peakMemoryBytes: .of(7, "B"),
+            samples: samples, wasHidden: hidden)
     }
 
     /// The first inference, warm-ups and measured ones are counted apart, by runs and by seconds.
     func testMeasures() throws {
         nonisolated(unsafe) var now: UInt64 = 0
-        let benchmark = Benchmark(warmup: 2, runs: 3, clock: { now += 10; return now })
+        let benchmark = Benchmark(
+            warmup: 2, runs: 3,
+            clock: {
+                now += 10
+                return now
+            })
         let timings = try benchmark.measure(session())
         XCTAssertEqual(timings.firstNs, 10)
         XCTAssertEqual(timings.latencyNs, [10, 10, 10])
         XCTAssertEqual(now, 2 * 10 * 6)
-        let long = try Benchmark(warmup: 0, runs: 1, seconds: 55e-9, clock: { now += 10; return now }).measure(session())
+        let long = try Benchmark(
+            warmup: 0, runs: 1, seconds: 55e-9,
+            clock: {
+                now += 10
+                return now
+            }
+        ).measure(session())
         XCTAssertEqual(long.latencyNs.count, 6)
         XCTAssertThrowsError(try benchmark.measure(session(), check: { throw CancellationError() }))
     }
@@ -53,13 +67,18 @@ final class MeasureTests: XCTestCase {
 
     /// An error that JSON cannot hold is the largest float.
     func testErrorsAreFinite() {
-        XCTAssertEqual(GoldenResult(id: "0", passed: false, psnrDb: 12.34, maxAbsError: .infinity, minPsnrDb: 40).maxAbsError, Double(Float.greatestFiniteMagnitude))
+        XCTAssertEqual(
+            GoldenResult(id: "0", passed: false, psnrDb: 12.34, maxAbsError: .infinity, minPsnrDb: 40).maxAbsError,
+            Double(Float.greatestFiniteMagnitude))
     }
 
     /// Thermal states are kept where they change, probes at every reading, with the time since the start.
     func testLogsSamples() {
         nonisolated(unsafe) var now: UInt64 = 1_000_000_000
-        let log = SampleLog(clock: { now += 500_000_000; return now })
+        let log = SampleLog(clock: {
+            now += 500_000_000
+            return now
+        })
         log.add(.nominal)
         log.add(.nominal)
         log.add(.memory, .of(100, "B"))
@@ -74,19 +93,31 @@ final class MeasureTests: XCTestCase {
     /// Launch arguments are read with their defaults, and a bad one is a sentence that names it.
     func testReadsLaunchArguments() throws {
         XCTAssertNil(try BenchmarkRequest.from(["app", "-AppleLanguages", "(zh)"], device: "d"))
-        let asking = try XCTUnwrap(BenchmarkRequest.from(["-edgebundle-run", "conditions", "-edgebundle-output", "s.json"], device: "d"))
+        let asking = try XCTUnwrap(
+            BenchmarkRequest.from(["-edgebundle-run", "conditions", "-edgebundle-output", "s.json"], device: "d"))
         XCTAssertTrue(asking.asksForConditions)
         XCTAssertEqual(asking.output, "s.json")
-        let quick = try XCTUnwrap(BenchmarkRequest.from(["app", "--", "-edgebundle-run", "standard", "-edgebundle-id", "ab"], device: "d"))
+        let quick = try XCTUnwrap(
+            BenchmarkRequest.from(["app", "--", "-edgebundle-run", "standard", "-edgebundle-id", "ab"], device: "d"))
         XCTAssertEqual(quick, BenchmarkRequest(protocolName: "standard", warmup: 20, runs: 200, device: "d", id: "ab"))
-        let full = ["-edgebundle-run", "x", "-edgebundle-variant", "v 1", "-edgebundle-warmup", "0", "-edgebundle-runs", "2", "-edgebundle-seconds", "1.5",
-            "-edgebundle-bundle", "b", "-edgebundle-output", "o.jsonl", "-edgebundle-device", "D", "-edgebundle-id", "1"]
+        let full = [
+            "-edgebundle-run", "x", "-edgebundle-variant", "v 1", "-edgebundle-warmup", "0", "-edgebundle-runs", "2",
+            "-edgebundle-seconds", "1.5",
+            "-edgebundle-bundle", "b", "-edgebundle-output", "o.jsonl", "-edgebundle-device", "D", "-edgebundle-id",
+            "1",
+        ]
         XCTAssertEqual(
             try BenchmarkRequest.from(full, device: "d"),
-            BenchmarkRequest(protocolName: "x", variant: "v 1", warmup: 0, runs: 2, seconds: 1.5, bundle: "b", output: "o.jsonl", device: "D", id: "1"))
-        for bad in [["run"], ["run", "q", "-edgebundle-runs", "0"], ["run", "q", "-edgebundle-output", "../x"], ["runs", "5"], ["rnu", "q"],
-            ["run", "q", "-edgebundle-seconds", "nan"]] {
-            XCTAssertThrowsError(try BenchmarkRequest.from(["-edgebundle-\(bad[0])"] + bad.dropFirst(), device: "d"), "\(bad)")
+            BenchmarkRequest(
+                protocolName: "x", variant: "v 1", warmup: 0, runs: 2, seconds: 1.5, bundle: "b", output: "o.jsonl",
+                device: "D", id: "1"))
+        for bad in [
+            ["run"], ["run", "q", "-edgebundle-runs", "0"], ["run", "q", "-edgebundle-output", "../x"], ["runs", "5"],
+            ["rnu", "q"],
+            ["run", "q", "-edgebundle-seconds", "nan"],
+        ] {
+            XCTAssertThrowsError(
+                try BenchmarkRequest.from(["-edgebundle-\(bad[0])"] + bad.dropFirst(), device: "d"), "\(bad)")
         }
     }
 
@@ -97,8 +128,12 @@ final class MeasureTests: XCTestCase {
         let timings = Timings(firstNs: 9, latencyNs: [3, 4, UInt64(Int64.max)])
         let samples = [Sample(seconds: 0.25, probe: "low_power_mode", value: 1, unit: "flag")]
         let lines = [
-            RunRecord(request, bundleSha256: "b", session: try session(), execution: executed, timings: timings, golden: golden, seen: seen(samples)),
-            RunRecord(request, bundleSha256: "b", session: try session(), execution: executed, timings: timings, golden: nil, seen: seen(hidden: true)),
+            RunRecord(
+                request, bundleSha256: "b", session: try session(), execution: executed, timings: timings,
+                golden: golden, seen: seen(samples)),
+            RunRecord(
+                request, bundleSha256: "b", session: try session(), execution: executed, timings: timings, golden: nil,
+                seen: seen(hidden: true)),
         ]
         let text = try lines.map { try $0.toJson() + "\n" }.joined()
         try Data(text.utf8).write(to: testData("out/records.jsonl"))
@@ -112,14 +147,19 @@ final class MeasureTests: XCTestCase {
         let variant = loader.manifest.variants[0]
         let wanted = try loader.goldens.picture(golden.expected[0].tensors[0], loader.manifest.outputs[0])
         let codec = try PictureCodec(loader.manifest.outputs[0], variant.outputs[0])
-        let engine = FakeEngine { _, outputs in wanted.argb.withUnsafeBufferPointer { codec.encode($0, into: outputs[0]) } }
-        let result = try loader.goldens.run(try Session(manifest: loader.manifest, variant: variant, engine: engine), golden)
-        XCTAssertEqual(result, GoldenResult(id: "0", passed: true, psnrDb: 200, maxAbsError: 0, minPsnrDb: result.minPsnrDb))
+        let engine = FakeEngine { _, outputs in
+            wanted.argb.withUnsafeBufferPointer { codec.encode($0, into: outputs[0]) }
+        }
+        let result = try loader.goldens.run(
+            try Session(manifest: loader.manifest, variant: variant, engine: engine), golden)
+        XCTAssertEqual(
+            result, GoldenResult(id: "0", passed: true, psnrDb: 200, maxAbsError: 0, minPsnrDb: result.minPsnrDb))
     }
 
     /// A damaged artifact is found by its hash before any runtime sees it.
     func testRefusesADamagedArtifact() async throws {
-        let loader = try ModelLoader(root: testData("damaged"), reader: rawReader, engines: ["coreml-all": FakeEngine.Copying()])
+        let loader = try ModelLoader(
+            root: testData("damaged"), reader: rawReader, engines: ["coreml-all": FakeEngine.Copying()])
         do {
             _ = try await loader.load(loader.variants[0])
             XCTFail("the artifact is not what the manifest says")

@@ -19,9 +19,11 @@ final class OpeningTests: XCTestCase {
         func open(_ variant: Variant, _ artifact: URL) async throws -> sending any Engine {
             if let fault { throw fault }
             let loader = try ModelLoader(root: testData("bundle"), reader: rawReader, engines: [:])
-            let wanted = try loader.goldens.picture(loader.manifest.goldens[0].expected[0].tensors[0], loader.manifest.outputs[0])
+            let wanted = try loader.goldens.picture(
+                loader.manifest.goldens[0].expected[0].tensors[0], loader.manifest.outputs[0])
             let codec = try PictureCodec(loader.manifest.outputs[0], variant.outputs[0])
-            return FakeEngine { _, outputs in wanted.argb.withUnsafeBufferPointer { codec.encode($0, into: outputs[0]) } }
+            return FakeEngine { _, outputs in wanted.argb.withUnsafeBufferPointer { codec.encode($0, into: outputs[0]) }
+            }
         }
     }
 
@@ -29,7 +31,8 @@ final class OpeningTests: XCTestCase {
         try ModelLoader(root: testData(root), reader: rawReader, engines: ["coreml-all": engine])
     }
 
-    /// The first variant whose hash, load and golden are right is taken; the others are told why not, and the error names each.
+    /// The first variant whose hash, load and golden are right is taken; the others are told why not, and the error
+    /// names each.
     func testTakesTheFirstThatWorks() async throws {
         let good = try loader()
         let session = try await VariantOpener(good).first(good.variants) { XCTFail("\($0)") }
@@ -41,7 +44,10 @@ final class OpeningTests: XCTestCase {
             XCTFail("a network that copies its input cannot pass the golden")
         } catch let error as BundleError {
             XCTAssertEqual(error.tried, told)
-            XCTAssertTrue(error.message.hasPrefix("no variant of the bundle works on this device. variant '\(copying.variants[0].id)' is passed over: it fails golden '0'"), error.message)
+            XCTAssertTrue(
+                error.message.hasPrefix(
+                    "no variant of the bundle works on this device. variant '\(copying.variants[0].id)' is passed over: it fails golden '0'"
+                ), error.message)
         }
         XCTAssertEqual(told.map(\.variant), copying.variants.map(\.id))
     }
@@ -58,7 +64,9 @@ final class OpeningTests: XCTestCase {
         }
         let cancelled = try loader("bundle", Right(fault: CancellationError()))
         do {
-            _ = try await VariantOpener(cancelled).first(cancelled.variants) { _ in XCTFail("cancelling is no reason to pass a variant over") }
+            _ = try await VariantOpener(cancelled).first(cancelled.variants) { _ in
+                XCTFail("cancelling is no reason to pass a variant over")
+            }
             XCTFail("it was cancelled")
         } catch is CancellationError {}
     }
@@ -87,7 +95,8 @@ final class OpeningTests: XCTestCase {
         let variants = ["a", "b"].map { variantText(id: $0, file: "a", sha256: sha256(Data("model".utf8))) }
         let golden = #"[{"id": "g", "inputs": [], "expected": [{"variant": "b", "tensors": [], "min_psnr_db": 40}]}]"#
         func loader(_ goldens: String) throws -> ModelLoader {
-            try Data(manifestText(variants: variants, goldens: goldens).utf8).write(to: root.appendingPathComponent("manifest.json"))
+            try Data(manifestText(variants: variants, goldens: goldens).utf8).write(
+                to: root.appendingPathComponent("manifest.json"))
             return try ModelLoader(root: root, reader: rawReader, engines: ["coreml-all": FakeEngine.Copying()])
         }
         let checked = try loader(golden)
@@ -96,7 +105,9 @@ final class OpeningTests: XCTestCase {
             XCTFail("nothing was checked")
         } catch let error as BundleError {
             XCTAssertTrue(error.tried[0].reason.contains("no golden of the bundle speaks of it"), error.tried[0].reason)
-            XCTAssertTrue(error.tried[1].reason.contains("golden 'g' cannot be used: it has no input 'image'"), error.tried[1].reason)
+            XCTAssertTrue(
+                error.tried[1].reason.contains("golden 'g' cannot be used: it has no input 'image'"),
+                error.tried[1].reason)
         }
         let unchecked = try loader("[]")
         let opener = VariantOpener(unchecked)
@@ -110,11 +121,16 @@ final class OpeningTests: XCTestCase {
         let loader = try loader()
         let facts = DeviceFacts(phone: Phone(), freeMemoryBytes: nil, system: 18)
         let last = loader.variants[loader.variants.count - 1].id
-        XCTAssertEqual(try loader.choose(facts, wished: last).order.map(\.id), [last] + loader.variants.map(\.id).filter { $0 != last })
-        XCTAssertThrowsError(try loader.choose(facts, wished: "x")) { XCTAssertTrue($0.localizedDescription.contains("has no variant 'x'; it has")) }
+        XCTAssertEqual(
+            try loader.choose(facts, wished: last).order.map(\.id),
+            [last] + loader.variants.map(\.id).filter { $0 != last })
+        XCTAssertThrowsError(try loader.choose(facts, wished: "x")) {
+            XCTAssertTrue($0.localizedDescription.contains("has no variant 'x'; it has"))
+        }
     }
 
-    /// A variant whose loading ended the app is passed over at the next start, until something changes; goldens are checked once.
+    /// A variant whose loading ended the app is passed over at the next start, until something changes; goldens are
+    /// checked once.
     func testRemembersAStartThatDied() async throws {
         let (root, good) = (try folder(), try loader())
         let memory = FileMemory(in: root, same: ["bundle", "1"])
@@ -140,7 +156,8 @@ final class OpeningTests: XCTestCase {
         XCTAssertEqual(again.variant.id, session.variant.id)
     }
 
-    /// A bundle with one variant is not lost when the user ends the app while it is loaded: it is tried again, but not for ever.
+    /// A bundle with one variant is not lost when the user ends the app while it is loaded: it is tried again, but not
+    /// for ever.
     func testTheOnlyVariantIsTriedAgain() async throws {
         let (good, memory) = (try loader(), FileMemory(in: try folder(), same: []))
         let only = good.variants[0]
@@ -175,10 +192,14 @@ final class OpeningTests: XCTestCase {
         } catch let error as BundleError { XCTAssertEqual(error.message, "full") }
         try await withThrowingTaskGroup(of: URL.self) { group in
             for _ in 0..<10 { group.addTask { try await kept.url("m", make: make).url } }
-            for try await url in group { XCTAssertEqual(try Data(contentsOf: url.appendingPathComponent("part")), Data("whole".utf8)) }
+            for try await url in group {
+                XCTAssertEqual(try Data(contentsOf: url.appendingPathComponent("part")), Data("whole".utf8))
+            }
         }
         XCTAssertEqual(told.all, ["made"])
-        XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: root.appendingPathComponent("kept").path).sorted(), ["m", "m.lock"])
+        XCTAssertEqual(
+            try FileManager.default.contentsOfDirectory(atPath: root.appendingPathComponent("kept").path).sorted(),
+            ["m", "m.lock"])
         let again = try await kept.url("m", make: make)
         XCTAssertNil(again.tookNs)
         kept.remove("m")
@@ -186,7 +207,8 @@ final class OpeningTests: XCTestCase {
         XCTAssertNotNil(anew.tookNs)
     }
 
-    /// Another process that makes the same file is waited for, and its file is used; one that never ends is not waited for for ever.
+    /// Another process that makes the same file is waited for, and its file is used; one that never ends is not waited
+    /// for for ever.
     func testKeptFilesWaitForAnotherProcess() async throws {
         let root = try folder()
         var lock = FileLock(root.appendingPathComponent("m.lock"))
@@ -228,7 +250,8 @@ final class CallQueueTests: XCTestCase {
         XCTAssertEqual(told.all, (0..<20).flatMap { _ in ["in", "out"] })
     }
 
-    /// A call that waits ends at once when its task is cancelled, and never has its turn; the one that runs and later ones are not touched.
+    /// A call that waits ends at once when its task is cancelled, and never has its turn; the one that runs and later
+    /// ones are not touched.
     func testAWaitingCallIsCancelledAtOnce() async throws {
         let (queue, told) = (CallQueue(), Told())
         let first = Task {
@@ -255,7 +278,8 @@ final class CallQueueTests: XCTestCase {
         XCTAssertFalse(told.all.contains("second ran"))
     }
 
-    /// A task that is cancelled before it calls, and one that is cancelled while its work runs, get no result; the queue goes on.
+    /// A task that is cancelled before it calls, and one that is cancelled while its work runs, get no result; the
+    /// queue goes on.
     func testACancelledCallGivesNothing() async throws {
         let (queue, told) = (CallQueue(), Told())
         let before = Task {

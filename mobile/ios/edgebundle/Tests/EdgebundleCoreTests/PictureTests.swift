@@ -10,7 +10,8 @@ final class PictureTests: XCTestCase {
         let golden = loader.manifest.goldens[0].inputs[0]
         let spec = loader.manifest.inputs[0]
         let pixels = try loader.goldens.picture(golden, spec)
-        let binding = Binding(name: "x", index: 0, layout: .nhwc, shape: [1, spec.height, spec.width, 3], dtype: "float32")
+        let binding = Binding(
+            name: "x", index: 0, layout: .nhwc, shape: [1, spec.height, spec.width, 3], dtype: "float32")
         let (codec, buffer) = (try PictureCodec(spec, binding), try TensorBuffer(binding))
         var back = [UInt32](repeating: 0, count: pixels.argb.count)
         pixels.argb.withUnsafeBufferPointer { codec.encode($0, into: buffer) }
@@ -57,7 +58,8 @@ final class PictureTests: XCTestCase {
         for wrong in [-0.1, 1.5, Float.nan] { XCTAssertThrowsError(try Blend.weight(wrong), "\(wrong)") }
     }
 
-    /// Transparent pixels are composed on white by the formula of docs/sdk-rules.md, for each colour and alpha that there is.
+    /// Transparent pixels are composed on white by the formula of docs/sdk-rules.md, for each colour and alpha that
+    /// there is.
     func testComposesOnWhite() {
         for alpha in 0...255 {
             var pixels: [UInt32] = (0...255).map { colour in
@@ -72,7 +74,8 @@ final class PictureTests: XCTestCase {
         }
     }
 
-    /// Pictures that a camera stored in each of the eight ways stand upright, whole and in parts, as Python turns them by EXIF.
+    /// Pictures that a camera stored in each of the eight ways stand upright, whole and in parts, as Python turns them
+    /// by EXIF.
     func testTurnsPictures() throws {
         struct Turned: Decodable {
             let orientation: Int
@@ -92,7 +95,9 @@ final class PictureTests: XCTestCase {
         for turned in vector.turned {
             let orientation = try XCTUnwrap(PictureOrientation(rawValue: turned.orientation))
             let upright = UprightPixels(stored, orientation)
-            XCTAssertEqual(upright.whole(), Pixels(width: turned.width, height: turned.height, argb: turned.pixels), "\(orientation)")
+            XCTAssertEqual(
+                upright.whole(), Pixels(width: turned.width, height: turned.height, argb: turned.pixels),
+                "\(orientation)")
             // a part of the upright picture, read as such, and cut from the stored one and then turned
             let part = Crop(left: 1, top: 1, width: turned.width - 2, height: turned.height - 1)
             var read = [UInt32](repeating: 0, count: part.width * part.height)
@@ -100,7 +105,9 @@ final class PictureTests: XCTestCase {
             let cut = orientation.stored(part, width: stored.width, height: stored.height)
             var piece = [UInt32](repeating: 0, count: cut.width * cut.height)
             stored.read(left: cut.left, top: cut.top, width: cut.width, height: cut.height, into: &piece)
-            XCTAssertEqual(UprightPixels(Pixels(width: cut.width, height: cut.height, argb: piece), orientation).whole().argb, read, "\(orientation)")
+            XCTAssertEqual(
+                UprightPixels(Pixels(width: cut.width, height: cut.height, argb: piece), orientation).whole().argb,
+                read, "\(orientation)")
         }
     }
 
@@ -113,15 +120,22 @@ final class PictureTests: XCTestCase {
 
     /// A frame is averaged to the model's size, row padding and all, or repeated where it is smaller.
     func testFitsFrames() {
-        let rows: [[UInt32]] = [[0xff00_0010, 0xff00_0030, 0xff64_0000, 0xff64_0000, 7], [0xff00_0010, 0xff00_0031, 0xff64_0000, 0xff64_0000, 7]]
+        let rows: [[UInt32]] = [
+            [0xff00_0010, 0xff00_0030, 0xff64_0000, 0xff64_0000, 7],
+            [0xff00_0010, 0xff00_0031, 0xff64_0000, 0xff64_0000, 7],
+        ]
         var small: [UInt32] = [0, 0]
         rows.flatMap { $0 }.withUnsafeBytes { bytes in
-            FrameFitter.fit(bytes.baseAddress!, bytesPerRow: 20, part: Crop(left: 0, top: 0, width: 4, height: 2), width: 2, height: 1, into: &small)
+            FrameFitter.fit(
+                bytes.baseAddress!, bytesPerRow: 20, part: Crop(left: 0, top: 0, width: 4, height: 2), width: 2,
+                height: 1, into: &small)
         }
         XCTAssertEqual(small, [0xff00_0020, 0xff64_0000])
         var large = [UInt32](repeating: 0, count: 4)
         rows[0].withUnsafeBytes { bytes in
-            FrameFitter.fit(bytes.baseAddress!, bytesPerRow: 20, part: Crop(left: 1, top: 0, width: 2, height: 1), width: 4, height: 1, into: &large)
+            FrameFitter.fit(
+                bytes.baseAddress!, bytesPerRow: 20, part: Crop(left: 1, top: 0, width: 2, height: 1), width: 4,
+                height: 1, into: &large)
         }
         XCTAssertEqual(large, [0xff00_0030, 0xff00_0030, 0xff64_0000, 0xff64_0000])
     }

@@ -28,7 +28,8 @@ final class TilerTests: XCTestCase {
         var result: [UInt32] = []
         var count = 0
         try tiler.run(
-            source, render: { tile, into in
+            source,
+            render: { tile, into in
                 into = tile
                 count += 1
             },
@@ -41,13 +42,16 @@ final class TilerTests: XCTestCase {
         return result
     }
 
-    private func whole(_ width: Int, _ height: Int) -> [UInt32] { (0..<width * height).map { Source.pixel($0 % width, $0 / width) } }
+    private func whole(_ width: Int, _ height: Int) -> [UInt32] {
+        (0..<width * height).map { Source.pixel($0 % width, $0 / width) }
+    }
 
     /// Tiles of a network that changes nothing give the picture itself, for every size, and every row once.
     func testTilesLeaveNoSeam() throws {
         for (width, height) in [(8, 8), (9, 8), (30, 21), (3, 2), (5, 40), (64, 3), (1, 1)] {
             let tiler = Tiler(tileWidth: 8, tileHeight: 8, scale: 1, margin: 1, band: 1)
-            XCTAssertEqual(try rendered(tiler, Source(width: width, height: height)), whole(width, height), "\(width) x \(height)")
+            XCTAssertEqual(
+                try rendered(tiler, Source(width: width, height: height)), whole(width, height), "\(width) x \(height)")
         }
     }
 
@@ -55,7 +59,9 @@ final class TilerTests: XCTestCase {
     func testMarginsAreThrownAway() throws {
         let tiler = Tiler(tileWidth: 16, tileHeight: 16, scale: 1, margin: 2, band: 3, multiple: 4)
         for (width, height) in [(16, 16), (40, 33), (61, 90)] {
-            XCTAssertEqual(try rendered(tiler, Source(width: width, height: height, blind: 2)), whole(width, height), "\(width) x \(height)")
+            XCTAssertEqual(
+                try rendered(tiler, Source(width: width, height: height, blind: 2)), whole(width, height),
+                "\(width) x \(height)")
         }
     }
 
@@ -64,11 +70,16 @@ final class TilerTests: XCTestCase {
         let input = try manifest(manifestText(width: 64, height: 32)).inputs[0]
         func tiling(_ text: String) throws -> Tiling { try JSONDecoder().decode(Tiling.self, from: Data(text.utf8)) }
         XCTAssertEqual(try Tiler(input, scale: 1, nil).tiles(width: 64, height: 60), 2)
-        XCTAssertEqual(try Tiler(input, scale: 1, tiling(#"{"allowed": true, "overlap": 6, "multiple": 4}"#)).tiles(width: 64, height: 60), 4)
+        XCTAssertEqual(
+            try Tiler(input, scale: 1, tiling(#"{"allowed": true, "overlap": 6, "multiple": 4}"#)).tiles(
+                width: 64, height: 60), 4)
         for (text, said) in [
-            (#"{"allowed": false, "reason": "it looks at the whole picture"}"#, "it looks at the whole picture"), (#"{"allowed": true, "overlap": 9}"#, "9 pixels around each tile"),
+            (#"{"allowed": false, "reason": "it looks at the whole picture"}"#, "it looks at the whole picture"),
+            (#"{"allowed": true, "overlap": 9}"#, "9 pixels around each tile"),
         ] {
-            XCTAssertThrowsError(try Tiler(input, scale: 1, tiling(text))) { XCTAssertTrue($0.localizedDescription.contains(said)) }
+            XCTAssertThrowsError(try Tiler(input, scale: 1, tiling(text))) {
+                XCTAssertTrue($0.localizedDescription.contains(said))
+            }
         }
     }
 
@@ -78,7 +89,8 @@ final class TilerTests: XCTestCase {
         let tiler = Tiler(tileWidth: 8, tileHeight: 8, scale: 2, margin: 0, band: 0)
         XCTAssertThrowsError(
             try tiler.run(
-                Source(width: 32, height: 32), check: { if tiles == 3 { throw CancellationError() } }, render: { _, _ in tiles += 1 }, write: { _, _, _ in }))
+                Source(width: 32, height: 32), check: { if tiles == 3 { throw CancellationError() } },
+                render: { _, _ in tiles += 1 }, write: { _, _, _ in }))
         XCTAssertEqual(tiles, 3)
     }
 }

@@ -7,19 +7,24 @@ private struct VectorFile<Case: Decodable>: Decodable { let cases: [Case] }
 
 /// The cases of a file of docs/formats/vectors.
 func vectors<Case: Decodable>(_ file: String, _: Case.Type) throws -> [Case] {
-    let cases = try JSONDecoder().decode(VectorFile<Case>.self, from: Data(contentsOf: testData("vectors/\(file)"))).cases
+    let cases = try JSONDecoder().decode(VectorFile<Case>.self, from: Data(contentsOf: testData("vectors/\(file)")))
+        .cases
     XCTAssertFalse(cases.isEmpty)
     return cases
 }
 
 /// Opaque pixels of RGB bytes.
 private func pixels(_ rgb: Data) -> [UInt32] {
-    (0..<rgb.count / 3).map { 0xff00_0000 | UInt32(rgb[3 * $0]) << 16 | UInt32(rgb[3 * $0 + 1]) << 8 | UInt32(rgb[3 * $0 + 2]) }
+    (0..<rgb.count / 3).map {
+        0xff00_0000 | UInt32(rgb[3 * $0]) << 16 | UInt32(rgb[3 * $0 + 1]) << 8 | UInt32(rgb[3 * $0 + 2])
+    }
 }
 
 /// Little-endian 32-bit words.
 private func words(_ data: Data) -> [UInt32] {
-    data.withUnsafeBytes { bytes in (0..<bytes.count / 4).map { UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)) } }
+    data.withUnsafeBytes { bytes in
+        (0..<bytes.count / 4).map { UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)) }
+    }
 }
 
 /// A picture whose every pixel tells where it is.
@@ -29,7 +34,9 @@ private struct Noise: PixelSource {
 
     func read(left: Int, top: Int, width: Int, height: Int, into argb: inout [UInt32]) {
         for y in 0..<height {
-            for x in 0..<width { argb[y * width + x] = 0xff00_0000 | UInt32(((left + x) * 7919 + (top + y) * 104729) & 0xff_ffff) }
+            for x in 0..<width {
+                argb[y * width + x] = 0xff00_0000 | UInt32(((left + x) * 7919 + (top + y) * 104729) & 0xff_ffff)
+            }
         }
     }
 }
@@ -65,10 +72,13 @@ final class VectorTests: XCTestCase {
         for one in try vectors("tiling.json", TilingCase.self) where one.picture == nil {
             let input = try manifest(manifestText(width: one.tile[1], height: one.tile[0])).inputs[0]
             if one.refused == true {
-                XCTAssertThrowsError(try Tiler(input, scale: 1, one.facts), "\(one)") { XCTAssertTrue($0 is BundleError) }
+                XCTAssertThrowsError(try Tiler(input, scale: 1, one.facts), "\(one)") {
+                    XCTAssertTrue($0 is BundleError)
+                }
             } else {
                 let tiler = try Tiler(input, scale: 1, one.facts)
-                XCTAssertEqual([tiler.margin, tiler.band, tiler.multiple], [one.margin, one.band, one.multiple], "\(one)")
+                XCTAssertEqual(
+                    [tiler.margin, tiler.band, tiler.multiple], [one.margin, one.band, one.multiple], "\(one)")
             }
         }
     }
@@ -76,9 +86,13 @@ final class VectorTests: XCTestCase {
     /// Tiles make the same picture.
     func testTilesMakeTheSamePicture() throws {
         for one in try vectors("tiling.json", TilingCase.self) {
-            guard let picture = one.picture, let scale = one.scale, let margin = one.margin, let band = one.band, let multiple = one.multiple else { continue }
+            guard let picture = one.picture, let scale = one.scale, let margin = one.margin, let band = one.band,
+                let multiple = one.multiple
+            else { continue }
             let (tileHeight, tileWidth, height, width) = (one.tile[0], one.tile[1], picture[0], picture[1])
-            let tiler = Tiler(tileWidth: tileWidth, tileHeight: tileHeight, scale: scale, margin: margin, band: band, multiple: multiple)
+            let tiler = Tiler(
+                tileWidth: tileWidth, tileHeight: tileHeight, scale: scale, margin: margin, band: band,
+                multiple: multiple)
             XCTAssertEqual(tiler.starts(height, tileHeight), one.rows)
             XCTAssertEqual(tiler.starts(width, tileWidth), one.columns)
             var (number, result): (UInt32, [UInt32]) = (0, [])
@@ -88,7 +102,9 @@ final class VectorTests: XCTestCase {
                     let wide = tileWidth * scale
                     for i in into.indices {
                         let pixel = tile[i / wide / scale * tileWidth + i % wide / scale]
-                        func added(_ shift: UInt32) -> UInt32 { ((((pixel >> shift) & 0xff) + 37 * number) & 0xff) << shift }
+                        func added(_ shift: UInt32) -> UInt32 {
+                            ((((pixel >> shift) & 0xff) + 37 * number) & 0xff) << shift
+                        }
                         into[i] = 0xff00_0000 | added(16) | added(8) | added(0)
                     }
                     number += 1
@@ -129,13 +145,21 @@ final class VectorTests: XCTestCase {
         for one in try vectors("verdicts.json", VerdictCase.self) {
             func state(_ status: Double?) -> Conditions {
                 Conditions(
-                    temperatureC: .missing("degC", "none"), thermalStatus: status.map { .of($0, "status") } ?? .missing("status", "none"), batteryPercent: .of(80, "%"),
+                    temperatureC: .missing("degC", "none"),
+                    thermalStatus: status.map { .of($0, "status") } ?? .missing("status", "none"),
+                    batteryPercent: .of(80, "%"),
                     charging: .of("no"))
             }
-            let samples = one.samples.enumerated().map { Sample(seconds: Double($0.offset), probe: Probe.thermalStatus.rawValue, value: $0.element, unit: "status") }
-            let device = DeviceInfo(kind: "ios", id: "d", model: .of("m"), soc: .missing("no"), os: .of("o"), build: .of("b"), abi: .of("arm64"))
+            let samples = one.samples.enumerated().map {
+                Sample(
+                    seconds: Double($0.offset), probe: Probe.thermalStatus.rawValue, value: $0.element, unit: "status")
+            }
+            let device = DeviceInfo(
+                kind: "ios", id: "d", model: .of("m"), soc: .missing("no"), os: .of("o"), build: .of("b"),
+                abi: .of("arm64"))
             let seen = RunRecord.Seen(
-                startedAt: "", device: device, simulated: nil, start: state(one.start), end: state(one.end), loadNs: 0, peakMemoryBytes: .of(0, "B"),
+                startedAt: "", device: device, simulated: nil, start: state(one.start), end: state(one.end), loadNs: 0,
+                peakMemoryBytes: .of(0, "B"),
                 samples: samples, wasHidden: one.hidden)
             let found = edgebundleVerdict(one.golden, requested: one.requested, executed: one.executed, seen)
             XCTAssertEqual(found.words, one.words)
@@ -152,7 +176,9 @@ final class VectorTests: XCTestCase {
             let ios: Bool
         }
         let known = try vectors("probes.json", ProbeCase.self).filter(\.ios)
-        XCTAssertEqual(Dictionary(uniqueKeysWithValues: known.map { ($0.probe, $0.unit) }), Dictionary(uniqueKeysWithValues: Probe.allCases.map { ($0.rawValue, $0.unit) }))
+        XCTAssertEqual(
+            Dictionary(uniqueKeysWithValues: known.map { ($0.probe, $0.unit) }),
+            Dictionary(uniqueKeysWithValues: Probe.allCases.map { ($0.rawValue, $0.unit) }))
     }
 
     /// Phones are known by the same names, and the same ones count as one.
@@ -164,11 +190,15 @@ final class VectorTests: XCTestCase {
         }
         let cases = try vectors("phones.json", PhoneCase.self)
         let phones = cases.map { one in
-            Phone(socManufacturer: one.told[0], socModel: one.told[1], board: one.told[2], hardware: one.told[3], manufacturer: one.told[4], model: one.told[5])
+            Phone(
+                socManufacturer: one.told[0], socModel: one.told[1], board: one.told[2], hardware: one.told[3],
+                manufacturer: one.told[4], model: one.told[5])
         }
         XCTAssertEqual(phones, cases.map(\.phone))
         for (number, one) in cases.enumerated() {
-            XCTAssertEqual(phones.indices.filter { $0 != number && phones[number].isSame(as: phones[$0]) }, one.same, "\(one.told)")
+            XCTAssertEqual(
+                phones.indices.filter { $0 != number && phones[number].isSame(as: phones[$0]) }, one.same, "\(one.told)"
+            )
         }
     }
 
@@ -188,13 +218,20 @@ final class VectorTests: XCTestCase {
             let free: Int?
             let order: [String]
         }
-        let data = try JSONSerialization.jsonObject(with: Data(contentsOf: testData("vectors/choice.json"))) as? [String: Any]
+        let data =
+            try JSONSerialization.jsonObject(with: Data(contentsOf: testData("vectors/choice.json"))) as? [String: Any]
         let raw = try XCTUnwrap(data?["cases"] as? [[String: Any]])
         for (number, one) in try vectors("choice.json", ChoiceCase.self).enumerated() {
-            let variants = one.variants.map { variantText(id: $0.id, backend: $0.backend, delegate: $0.delegate, memory: $0.predicted_peak_memory_bytes) }
-            let rankings = String(decoding: try JSONSerialization.data(withJSONObject: raw[number]["rankings"] as Any), as: UTF8.self)
+            let variants = one.variants.map {
+                variantText(
+                    id: $0.id, backend: $0.backend, delegate: $0.delegate, memory: $0.predicted_peak_memory_bytes)
+            }
+            let rankings = String(
+                decoding: try JSONSerialization.data(withJSONObject: raw[number]["rankings"] as Any), as: UTF8.self)
             let read = try manifest(manifestText(variants: variants, rankings: rankings))
-            let choice = chooseVariants(read, engines: Set(one.engines), facts: DeviceFacts(phone: one.phone, freeMemoryBytes: one.free, system: 18))
+            let choice = chooseVariants(
+                read, engines: Set(one.engines),
+                facts: DeviceFacts(phone: one.phone, freeMemoryBytes: one.free, system: 18))
             XCTAssertEqual(choice.order.map(\.id), one.order, "case \(number)")
         }
     }

@@ -10,7 +10,8 @@ final class VideoTests: XCTestCase {
         var busyMs = 0.0
     }
 
-    /// `seconds` of 30 frames/s through a network of `networkMs`, by a clock that is counted: arrivals and ends of the network in order.
+    /// `seconds` of 30 frames/s through a network of `networkMs`, by a clock that is counted: arrivals and ends of the
+    /// network in order.
     private func played(networkMs: Double, heat: Heat = .nominal, seconds: Double = 10) -> (Outcome, FrameSchedule) {
         var (schedule, outcome) = (FrameSchedule(), Outcome())
         var end: Double?
@@ -36,8 +37,8 @@ final class VideoTests: XCTestCase {
         return (outcome, schedule)
     }
 
-    /// Whatever time the network takes, 30 frames come and 30 are shown each second, no standstill is longer than 50 ms, and the network
-    /// has at most 80 % of the time.
+    /// Whatever time the network takes, 30 frames come and 30 are shown each second, no standstill is longer than 50
+    /// ms, and the network has at most 80 % of the time.
     func testShowsEveryFrameAtAnyNetworkTime() {
         for networkMs in [20.0, 40, 100, 200, 400] {
             let (outcome, schedule) = played(networkMs: networkMs)
@@ -48,7 +49,9 @@ final class VideoTests: XCTestCase {
             XCTAssertLessThanOrEqual(longest, 50, "\(networkMs) ms")
             XCTAssertLessThanOrEqual(outcome.busyMs / 10_000, 0.81, "\(networkMs) ms")
             XCTAssertEqual(schedule.pace.every, [20: 1, 40: 2, 100: 4, 200: 8, 400: 16][networkMs])
-            print("network \(Int(networkMs)) ms: \(oneDigit(rate)) frames/s, longest \(oneDigit(longest)) ms, share \(oneDigit(outcome.busyMs / 100)) %")
+            print(
+                "network \(Int(networkMs)) ms: \(oneDigit(rate)) frames/s, longest \(oneDigit(longest)) ms, share \(oneDigit(outcome.busyMs / 100)) %"
+            )
         }
     }
 
@@ -71,12 +74,14 @@ final class VideoTests: XCTestCase {
         XCTAssertEqual(governor.pace.every, 2)
     }
 
-    /// A frame like the key frame is styled as it was, one that shows something else is left alone; at half the size every second pixel.
+    /// A frame like the key frame is styled as it was, one that shows something else is left alone; at half the size
+    /// every second pixel.
     func testMixesFrames() {
         var mixer = FrameMixer(width: 2, height: 2)
         let grey: UInt32 = 0xff10_1010
         mixer.key([grey, grey, grey, grey], styled: [0xff40_1010, 0xff40_1010, grey, grey])
-        XCTAssertEqual(mixer.mix([grey, 0xfff0_f0f0, grey, 0xff11_1010]), [0xff40_1010, 0xfff0_f0f0, grey, 0xff11_1010])
+        XCTAssertEqual(
+            mixer.mix([grey, 0xfff0_f0f0, grey, 0xff11_1010]), [0xff40_1010, 0xfff0_f0f0, grey, 0xff11_1010])
         XCTAssertEqual(mixer.mix([grey, 0, 0, 0], divisor: 2), [0xff40_1010])
         XCTAssertEqual(mixer.key(divisor: 2), [0xff40_1010])
     }
@@ -91,7 +96,8 @@ final class VideoTests: XCTestCase {
                 var mixer = FrameMixer(width: 1, height: 1)
                 mixer.key([0xff00_0000 | was], styled: [0xff00_0000 | styled])
                 let mixed = mixer.mix([0xff00_0000 | UInt32(moved) << 8 | was])[0] & 0xff
-                XCTAssertEqual(Int(mixed), min(255, max(0, Int(was) + change * max(0, 192 - moved) / 192)), "\(change) \(moved)")
+                XCTAssertEqual(
+                    Int(mixed), min(255, max(0, Int(was) + change * max(0, 192 - moved) / 192)), "\(change) \(moved)")
             }
         }
     }
@@ -124,7 +130,8 @@ final class VideoTests: XCTestCase {
         pipeline.finish()
         await pipeline.ended()
         XCTAssertFalse(pipeline.submit(9))
-        XCTAssertEqual(told.all, ["shown 1", "shown 2", "failed 3", "shown 4", "failed 5", "shown 6", "failed 7", "shown 8"])
+        XCTAssertEqual(
+            told.all, ["shown 1", "shown 2", "failed 3", "shown 4", "failed 5", "shown 6", "failed 7", "shown 8"])
     }
 
     /// While the network runs, later frames are carried and shown; the key that comes late is not shown after them.
@@ -139,7 +146,8 @@ final class VideoTests: XCTestCase {
                     if run > 1 { await gate.wait { $0.contains("go") } }
                     return [0xff00_0000 | UInt32(run)]
                 },
-                show: { styled, _, _, frame in told.add("\(frame): \(styled[0] & 0xff)") }, failed: { _ in }, heat: { .nominal }))
+                show: { styled, _, _, frame in told.add("\(frame): \(styled[0] & 0xff)") }, failed: { _ in },
+                heat: { .nominal }))
         pipeline.submit(1)
         await told.wait { $0.contains("1: 1") }
         for frame in 2...4 {
@@ -170,7 +178,9 @@ final class Told: @unchecked Sendable {
 
     func wait(_ isThere: ([String]) -> Bool) async {
         // a task of its own: the one that waits may be cancelled, which ends a sleep at once
-        for _ in 0..<5000 where !isThere(all) { await Task.detached { try? await Task.sleep(for: .milliseconds(2)) }.value }
+        for _ in 0..<5000 where !isThere(all) {
+            await Task.detached { try? await Task.sleep(for: .milliseconds(2)) }.value
+        }
         XCTAssertTrue(isThere(all), "waited in vain: \(all)")
     }
 }

@@ -3,13 +3,18 @@
     import ExecuTorch
     import Foundation
 
-    /// Opens .pte files in ExecuTorch. Give them to the SDK: `ImageModel.open(engines: ImageModel.engines.merging(ExecuTorchFactory.all) { $1 })`.
+    /// Opens .pte files in ExecuTorch. Give them to the SDK: `ImageModel.open(engines:
+    /// ImageModel.engines.merging(ExecuTorchFactory.all) { $1 })`.
     public struct ExecuTorchFactory: EngineFactory {
-        public static let all: [String: any EngineFactory] = ["executorch-xnnpack": ExecuTorchFactory(), "executorch-coreml": ExecuTorchFactory()]
+        public static let all: [String: any EngineFactory] = [
+            "executorch-xnnpack": ExecuTorchFactory(), "executorch-coreml": ExecuTorchFactory(),
+        ]
 
         public init() {}
 
-        public func open(_ variant: Variant, _ artifact: URL) async throws -> sending any Engine { try ExecuTorchEngine(variant, artifact) }
+        public func open(_ variant: Variant, _ artifact: URL) async throws -> sending any Engine {
+            try ExecuTorchEngine(variant, artifact)
+        }
     }
 
     /// An ExecuTorch module of float32 tensors. Experimental upstream; used by one task at a time, as all engines are.
@@ -24,7 +29,9 @@
 
         init(_ variant: Variant, _ artifact: URL) throws {
             guard (variant.inputs + variant.outputs).allSatisfy({ $0.dtype == "float32" }) else {
-                throw BundleError("variant '\(variant.id)' has tensors that are not float32, which this engine does not fill; export it as float32.")
+                throw BundleError(
+                    "variant '\(variant.id)' has tensors that are not float32, which this engine does not fill; export it as float32."
+                )
             }
             module = Module(filePath: artifact.path)
             do {
@@ -41,10 +48,16 @@
             } catch {
                 throw BundleError("ExecuTorch cannot run the model (\(error.localizedDescription)).")
             }
-            guard values.count == outputs.count else { throw BundleError("ExecuTorch gives \(values.count) outputs, not \(outputs.count).") }
+            guard values.count == outputs.count else {
+                throw BundleError("ExecuTorch gives \(values.count) outputs, not \(outputs.count).")
+            }
             for (value, output) in zip(values, outputs) {
-                guard let tensor: Tensor<Float> = value.tensor(), case let scalars = tensor.scalars(), scalars.count == output.binding.count else {
-                    throw BundleError("ExecuTorch gives no float32 tensor of shape \(output.binding.shape) for '\(output.binding.name)'; package the bundle again.")
+                guard let tensor: Tensor<Float> = value.tensor(), case let scalars = tensor.scalars(),
+                    scalars.count == output.binding.count
+                else {
+                    throw BundleError(
+                        "ExecuTorch gives no float32 tensor of shape \(output.binding.shape) for '\(output.binding.name)'; package the bundle again."
+                    )
                 }
                 _ = output.floats.update(fromContentsOf: scalars)
             }

@@ -26,7 +26,10 @@ import org.robolectric.shadows.ShadowLog
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
 class BenchmarkActivityTest {
     private fun start(vararg extras: Pair<String, Any>): BenchmarkActivity =
-        Robolectric.buildActivity(BenchmarkActivity::class.java, intentWith(BenchmarkActivity::class.java, *extras)).setup().get().also { settle(it.worker) }
+        Robolectric.buildActivity(BenchmarkActivity::class.java, intentWith(BenchmarkActivity::class.java, *extras))
+            .setup()
+            .get()
+            .also { settle(it.worker) }
 
     private fun results(activity: BenchmarkActivity) = activity.findViewById<TextView>(R.id.results).text.toString()
 
@@ -34,8 +37,16 @@ class BenchmarkActivityTest {
 
     @Test
     fun aBenchmarkWritesItsRecordAndOneLogLine() {
-        shadowOf(APP.getSystemService(PowerManager::class.java)).setCurrentThermalStatus(PowerManager.THERMAL_STATUS_NONE)
-        start("variant" to "tflite-second", "threads" to 2, "warmup" to 1, "runs" to 5, "output" to "lab.jsonl", "device" to "SERIAL1")
+        shadowOf(APP.getSystemService(PowerManager::class.java))
+            .setCurrentThermalStatus(PowerManager.THERMAL_STATUS_NONE)
+        start(
+            "variant" to "tflite-second",
+            "threads" to 2,
+            "warmup" to 1,
+            "runs" to 5,
+            "output" to "lab.jsonl",
+            "device" to "SERIAL1",
+        )
         val line = runLines().single()
         val record = JSONObject(File(line.getString("file")).readLines().single())
         assertEquals("tflite-second", record.getString("variant"))
@@ -59,8 +70,12 @@ class BenchmarkActivityTest {
     @Test
     fun aProtocolBringsItsNumbers() {
         start("protocol" to "quick", "variant" to "tflite-first")
-        val protocol = JSONObject(File(runLines().single().getString("file")).readLines().single()).getJSONObject("protocol")
-        assertEquals(listOf("quick", 5, 30), listOf(protocol.getString("name"), protocol.getInt("warmup"), protocol.getInt("runs")))
+        val protocol =
+            JSONObject(File(runLines().single().getString("file")).readLines().single()).getJSONObject("protocol")
+        assertEquals(
+            listOf("quick", 5, 30),
+            listOf(protocol.getString("name"), protocol.getInt("warmup"), protocol.getInt("runs")),
+        )
     }
 
     @Test
@@ -69,17 +84,28 @@ class BenchmarkActivityTest {
         assertEquals("", results(activity))
         activity.findViewById<Button>(R.id.start).performClick()
         settle(activity.worker)
-        assertTrue(results(activity), "tflite-first" in results(activity) && "tflite-second" in results(activity) && "median" in results(activity))
+        assertTrue(
+            results(activity),
+            "tflite-first" in results(activity) && "tflite-second" in results(activity) && "median" in results(activity),
+        )
         assertTrue(activity.findViewById<Button>(R.id.start).isEnabled)
         screenshot(activity.window.decorView, "screen-benchmark.png")
     }
 
     @Test
     fun leavingTheScreenMakesARunInvalid() {
-        val controller = Robolectric.buildActivity(BenchmarkActivity::class.java, intentWith(BenchmarkActivity::class.java, "seconds" to 0.5f, "variant" to "tflite-first")).setup()
+        val controller =
+            Robolectric.buildActivity(
+                    BenchmarkActivity::class.java,
+                    intentWith(BenchmarkActivity::class.java, "seconds" to 0.5f, "variant" to "tflite-first"),
+                )
+                .setup()
         controller.pause().stop()
         settle(controller.get().worker)
-        assertEquals("invalid: the app was not in the foreground all the time", runLines().single().getString("verdict"))
+        assertEquals(
+            "invalid: the app was not in the foreground all the time",
+            runLines().single().getString("verdict"),
+        )
     }
 
     @Test
@@ -91,7 +117,15 @@ class BenchmarkActivityTest {
 
     @Test
     fun aRequestThatCannotBeMeantIsAnsweredInWords() {
-        for ((name, value) in listOf("runs" to 0, "output" to "../x", "threads" to 1000, "warmup" to -1, "seconds" to -1, "variant" to "absent")) {
+        for ((name, value) in
+            listOf(
+                "runs" to 0,
+                "output" to "../x",
+                "threads" to 1000,
+                "warmup" to -1,
+                "seconds" to -1,
+                "variant" to "absent",
+            )) {
             ShadowLog.clear()
             val activity = start("runs" to 2, name to value)
             val error = runLines().single().getString("error")
@@ -104,12 +138,13 @@ class BenchmarkActivityTest {
     @Test
     @Suppress("DEPRECATION") // on a phone only the system sends this broadcast
     fun theBatteryIsReadAsTheHarnessReadsIt() {
-        val battery = Intent(Intent.ACTION_BATTERY_CHANGED)
-            .putExtra(BatteryManager.EXTRA_TEMPERATURE, 315)
-            .putExtra(BatteryManager.EXTRA_LEVEL, 4)
-            .putExtra(BatteryManager.EXTRA_SCALE, 5)
-            .putExtra(BatteryManager.EXTRA_STATUS, BatteryManager.BATTERY_STATUS_CHARGING)
-            .putExtra(BatteryManager.EXTRA_PLUGGED, BatteryManager.BATTERY_PLUGGED_USB)
+        val battery =
+            Intent(Intent.ACTION_BATTERY_CHANGED)
+                .putExtra(BatteryManager.EXTRA_TEMPERATURE, 315)
+                .putExtra(BatteryManager.EXTRA_LEVEL, 4)
+                .putExtra(BatteryManager.EXTRA_SCALE, 5)
+                .putExtra(BatteryManager.EXTRA_STATUS, BatteryManager.BATTERY_STATUS_CHARGING)
+                .putExtra(BatteryManager.EXTRA_PLUGGED, BatteryManager.BATTERY_PLUGGED_USB)
         val absent = DeviceState(APP).conditions()
         assertTrue(absent.temperatureC.value == null && absent.temperatureC.reason != null)
         APP.sendStickyBroadcast(battery)

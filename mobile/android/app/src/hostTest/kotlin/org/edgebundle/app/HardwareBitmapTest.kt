@@ -12,7 +12,10 @@ import org.robolectric.RobolectricTestRunner
 import org.robolectric.annotation.Config
 import org.robolectric.annotation.GraphicsMode
 
-/** Bitmaps that live in the GPU's memory, whose pixels Android does not let one read or draw. Only Robolectric's older graphics has them. */
+/**
+ * Bitmaps that live in the GPU's memory, whose pixels Android does not let one read or draw. Only Robolectric's older
+ * graphics has them.
+ */
 @RunWith(RobolectricTestRunner::class)
 @Config(sdk = [35])
 @GraphicsMode(GraphicsMode.Mode.LEGACY)

@@ -39,9 +39,11 @@ class ImageModelTest {
     private fun opened(work: (ImageModel) -> Unit) = ImageModel.open(APP, threads = 2).use(work)
 
     private fun free(bytes: Long) =
-        shadowOf(APP.getSystemService(ActivityManager::class.java)).setMemoryInfo(ActivityManager.MemoryInfo().apply { availMem = bytes })
+        shadowOf(APP.getSystemService(ActivityManager::class.java))
+            .setMemoryInfo(ActivityManager.MemoryInfo().apply { availMem = bytes })
 
-    private fun bitmap(width: Int, height: Int, config: Bitmap.Config = Bitmap.Config.ARGB_8888) = Bitmap.createBitmap(width, height, config)
+    private fun bitmap(width: Int, height: Int, config: Bitmap.Config = Bitmap.Config.ARGB_8888) =
+        Bitmap.createBitmap(width, height, config)
 
     @Test
     fun processGivesTheGoldenPictureAndReusesABitmap() = opened { model ->
@@ -108,7 +110,9 @@ class ImageModelTest {
 
     @Test
     fun cancelEndsTheCallInProgressAlone() = opened { model ->
-        assertThrows(CancellationException::class.java) { model.processLarge(bitmap(300, 300)) { done, _ -> if (done == 2) model.cancel() } }
+        assertThrows(CancellationException::class.java) {
+            model.processLarge(bitmap(300, 300)) { done, _ -> if (done == 2) model.cancel() }
+        }
         assertEquals(300, model.processLarge(bitmap(300, 300)).width)
     }
 
@@ -116,7 +120,9 @@ class ImageModelTest {
     fun coroutinesWaitWithoutBlocking() = opened { model ->
         val input = asset("golden/0-image.png")
         assertEquals(0, worst(runBlocking { model.awaitProcessed(input) }, model.process(input)))
-        assertThrows(IllegalArgumentException::class.java) { runBlocking { model.awaitProcessed(input, strength = 2f) } }
+        assertThrows(IllegalArgumentException::class.java) {
+            runBlocking { model.awaitProcessed(input, strength = 2f) }
+        }
     }
 
     @Test
@@ -124,12 +130,13 @@ class ImageModelTest {
         runBlocking {
             val begun = CompletableDeferred<Int>()
             var last = 0
-            val large = launch(Dispatchers.Default) {
-                model.awaitProcessedLarge(bitmap(2000, 2000)) { done, tiles ->
-                    last = done
-                    begun.complete(tiles)
+            val large =
+                launch(Dispatchers.Default) {
+                    model.awaitProcessedLarge(bitmap(2000, 2000)) { done, tiles ->
+                        last = done
+                        begun.complete(tiles)
+                    }
                 }
-            }
             val tiles = begun.await()
             val waiting = launch(Dispatchers.Default) { model.awaitProcessed(bitmap(8, 8)) }
             large.cancelAndJoin()
@@ -144,20 +151,37 @@ class ImageModelTest {
         val model = ImageModel.open(APP)
         model.close()
         model.close()
-        assertTrue(assertThrows(IllegalStateException::class.java) { model.process(bitmap(8, 8)) }.message.orEmpty().contains("closed"))
+        assertTrue(
+            assertThrows(IllegalStateException::class.java) { model.process(bitmap(8, 8)) }
+                .message
+                .orEmpty()
+                .contains("closed")
+        )
     }
 
     @Test
     fun aStyleThatTheModelDoesNotHaveIsNamed() = opened { model ->
         assertEquals(emptyMap<String, Int>(), model.styles)
-        assertTrue(assertThrows(IllegalArgumentException::class.java) { model.setStyle("mood", floatArrayOf(1f)) }.message.orEmpty().contains("'mood'"))
+        assertTrue(
+            assertThrows(IllegalArgumentException::class.java) { model.setStyle("mood", floatArrayOf(1f)) }
+                .message
+                .orEmpty()
+                .contains("'mood'")
+        )
     }
 
     @Test
     fun aBitmapToWriteIntoThatDoesNotFitIsRefusedBeforeAnythingIsWritten() = opened { model ->
         val input = asset("golden/0-image.png")
         val (width, height) = model.outputWidth to model.outputHeight
-        for (wrong in listOf(bitmap(width + 8, height + 8), bitmap(width - 1, height), bitmap(width, height).copy(Bitmap.Config.ARGB_8888, false), bitmap(width, height).apply { recycle() }, bitmap(width, height, Bitmap.Config.ALPHA_8))) {
+        for (wrong in
+            listOf(
+                bitmap(width + 8, height + 8),
+                bitmap(width - 1, height),
+                bitmap(width, height).copy(Bitmap.Config.ARGB_8888, false),
+                bitmap(width, height).apply { recycle() },
+                bitmap(width, height, Bitmap.Config.ALPHA_8),
+            )) {
             val error = assertThrows(IllegalArgumentException::class.java) { model.process(input, into = wrong) }
             assertTrue(error.message, "to write into" in error.message.orEmpty())
         }
@@ -169,7 +193,11 @@ class ImageModelTest {
     @Test
     fun aTransparentPictureGivesOnePictureWhicheverWay() = opened { model ->
         val glass = bitmap(model.inputSpec.width, model.inputSpec.height)
-        for (y in 0 until glass.height) for (x in 0 until glass.width) glass.setPixel(x, y, Color.argb(x * 255 / (glass.width - 1), 200, 30, y * 255 / (glass.height - 1)))
+        for (y in 0 until glass.height) for (x in 0 until glass.width) glass.setPixel(
+            x,
+            y,
+            Color.argb(x * 255 / (glass.width - 1), 200, 30, y * 255 / (glass.height - 1)),
+        )
         val white = glass.copy(Bitmap.Config.ARGB_8888, true)
         val canvas = android.graphics.Canvas(white)
         canvas.drawColor(Color.WHITE)
@@ -178,15 +206,21 @@ class ImageModelTest {
         assertTrue("${worst(model.process(glass), wanted)}", worst(model.process(glass), wanted) <= 1)
         assertTrue("${worst(model.processLarge(glass), wanted)}", worst(model.processLarge(glass), wanted) <= 1)
         assertTrue("the original that a strength mixes in, too", worst(model.process(glass, strength = 0f), white) <= 1)
-        assertTrue("${worst(model.processLarge(glass, strength = 0f), white)}", worst(model.processLarge(glass, strength = 0f), white) <= 2)
+        assertTrue(
+            "${worst(model.processLarge(glass, strength = 0f), white)}",
+            worst(model.processLarge(glass, strength = 0f), white) <= 2,
+        )
         assertEquals(255, Color.alpha(model.process(glass).getPixel(0, 0)))
         assertEquals(false, model.process(glass).hasAlpha())
     }
 
     @Test
     fun aWishedVariantIsCheckedAndOthersFollowIt() {
-        ImageModel.open(APP, variant = "tflite-second").use { assertEquals("tflite-second" to 0, it.variant to it.tried.size) }
-        val message = assertThrows(BundleException::class.java) { ImageModel.open(APP, variant = "absent") }.message.orEmpty()
+        ImageModel.open(APP, variant = "tflite-second").use {
+            assertEquals("tflite-second" to 0, it.variant to it.tried.size)
+        }
+        val message =
+            assertThrows(BundleException::class.java) { ImageModel.open(APP, variant = "absent") }.message.orEmpty()
         assertTrue(message, "tflite-first, tflite-second" in message)
         val damaged = folder("damaged")
         File(damaged, "variants/second.tflite").appendText("more")
@@ -221,7 +255,16 @@ class ImageModelTest {
         assertEquals(0, worst(checkNotNull(told.poll(20, TimeUnit.SECONDS)?.first), model.process(input)))
         val begun = CountDownLatch(1)
         val go = CountDownLatch(1)
-        val call = model.processLargeAsync(bitmap(400, 400), progress = { _, _ -> begun.countDown(); go.await() }) { picture, error -> told.add(picture to error) }
+        val call =
+            model.processLargeAsync(
+                bitmap(400, 400),
+                progress = { _, _ ->
+                    begun.countDown()
+                    go.await()
+                },
+            ) { picture, error ->
+                told.add(picture to error)
+            }
         begun.await()
         call.close()
         go.countDown()
@@ -229,15 +272,19 @@ class ImageModelTest {
     }
 
     @Test
-    fun theNamesForStylesStayWhatTheyWere() = StyleModel.open(APP, threads = 2).use { model: StyleModel ->
-        val input = asset("golden/0-image.png")
-        assertEquals(0, worst(model.stylize(input), model.process(input)))
-        assertEquals(0, worst(model.stylizeLarge(input), model.process(input)))
-    }
+    fun theNamesForStylesStayWhatTheyWere() =
+        StyleModel.open(APP, threads = 2).use { model: StyleModel ->
+            val input = asset("golden/0-image.png")
+            assertEquals(0, worst(model.stylize(input), model.process(input)))
+            assertEquals(0, worst(model.stylizeLarge(input), model.process(input)))
+        }
 
     @Test
     fun aCallFromInsideProgressIsRefusedInWords() = opened { model ->
-        val error = assertThrows(IllegalStateException::class.java) { model.processLarge(bitmap(300, 300)) { _, _ -> model.process(bitmap(8, 8)) } }
+        val error =
+            assertThrows(IllegalStateException::class.java) {
+                model.processLarge(bitmap(300, 300)) { _, _ -> model.process(bitmap(8, 8)) }
+            }
         assertTrue(error.message, "from inside another one" in error.message.orEmpty())
         assertEquals(8, model.processLarge(bitmap(8, 8)).width)
     }
@@ -250,14 +297,20 @@ class ImageModelTest {
         val call = thread.submit { model.processLarge(bitmap(3000, 3000)) { _, _ -> begun.countDown() } }
         begun.await()
         model.close()
-        assertTrue(assertThrows(ExecutionException::class.java) { call.get(20, TimeUnit.SECONDS) }.cause is CancellationException)
+        assertTrue(
+            assertThrows(ExecutionException::class.java) { call.get(20, TimeUnit.SECONDS) }.cause
+                is CancellationException
+        )
         thread.shutdown()
     }
 
     @Test
     fun aTurnedPhotographOfFullSizeIsReducedAndStandsUpright() {
         val file = File(APP.cacheDir, "camera.jpg")
-        bitmap(8000, 6000).apply { eraseColor(Color.RED) }.also { wide -> file.outputStream().use { wide.compress(Bitmap.CompressFormat.JPEG, 80, it) } }.recycle()
+        bitmap(8000, 6000)
+            .apply { eraseColor(Color.RED) }
+            .also { wide -> file.outputStream().use { wide.compress(Bitmap.CompressFormat.JPEG, 80, it) } }
+            .recycle()
         ExifInterface(file.path).apply { setAttribute(ExifInterface.TAG_ORIENTATION, "6") }.saveAttributes()
         val upright = PictureLoader.load(file::inputStream)
         assertEquals(3000 to 4000, upright.width to upright.height)
@@ -266,13 +319,24 @@ class ImageModelTest {
     @Test
     fun aTurnedPhotographStandsUpright() {
         val file = File(APP.cacheDir, "turned.jpg")
-        val wide = bitmap(60, 20).apply {
-            eraseColor(Color.BLUE)
-            for (y in 0 until 20) for (x in 0 until 20) setPixel(x, y, Color.RED)
-        }
-        for ((orientation, size, red) in listOf(Triple(1, 60 to 20, 5 to 10), Triple(6, 20 to 60, 10 to 5), Triple(3, 60 to 20, 55 to 10), Triple(8, 20 to 60, 10 to 55), Triple(2, 60 to 20, 55 to 10), Triple(5, 20 to 60, 10 to 5))) {
+        val wide =
+            bitmap(60, 20).apply {
+                eraseColor(Color.BLUE)
+                for (y in 0 until 20) for (x in 0 until 20) setPixel(x, y, Color.RED)
+            }
+        for ((orientation, size, red) in
+            listOf(
+                Triple(1, 60 to 20, 5 to 10),
+                Triple(6, 20 to 60, 10 to 5),
+                Triple(3, 60 to 20, 55 to 10),
+                Triple(8, 20 to 60, 10 to 55),
+                Triple(2, 60 to 20, 55 to 10),
+                Triple(5, 20 to 60, 10 to 5),
+            )) {
             file.outputStream().use { wide.compress(Bitmap.CompressFormat.JPEG, 95, it) }
-            ExifInterface(file.path).apply { setAttribute(ExifInterface.TAG_ORIENTATION, orientation.toString()) }.saveAttributes()
+            ExifInterface(file.path)
+                .apply { setAttribute(ExifInterface.TAG_ORIENTATION, orientation.toString()) }
+                .saveAttributes()
             val upright = PictureLoader.load(file::inputStream)
             assertEquals("$orientation", size, upright.width to upright.height)
             val pixel = upright.getPixel(red.first, red.second)

@@ -33,7 +33,8 @@ import org.robolectric.fakes.RoboMenu
 @Config(sdk = [35], qualifiers = "w411dp-h891dp-xhdpi")
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
 class MainActivityTest {
-    private fun start(vararg extras: Pair<String, Any>) = Robolectric.buildActivity(MainActivity::class.java, intentWith(MainActivity::class.java, *extras)).setup()
+    private fun start(vararg extras: Pair<String, Any>) =
+        Robolectric.buildActivity(MainActivity::class.java, intentWith(MainActivity::class.java, *extras)).setup()
 
     private fun started(): MainActivity = start().get().also { settle(it.worker) }
 
@@ -73,7 +74,9 @@ class MainActivityTest {
     fun aChosenPictureIsShownAndItsFullSizeRendered() {
         val activity = started()
         val uri = Uri.parse("content://pictures/1")
-        shadowOf(activity.contentResolver).registerInputStreamSupplier(uri) { APP.assets.open("edgebundle/golden/0-image.png") }
+        shadowOf(activity.contentResolver).registerInputStreamSupplier(uri) {
+            APP.assets.open("edgebundle/golden/0-image.png")
+        }
         activity.findViewById<Button>(R.id.pick).performClick()
         val asked = shadowOf(activity).nextStartedActivityForResult
         assertEquals(Intent.ACTION_OPEN_DOCUMENT, asked.intent.action)
@@ -89,7 +92,9 @@ class MainActivityTest {
         val controller = start()
         val activity = controller.get().also { settle(it.worker) }
         val uri = Uri.parse("content://pictures/3")
-        shadowOf(activity.contentResolver).registerInputStreamSupplier(uri) { APP.assets.open("edgebundle/golden/0-stylized.png") }
+        shadowOf(activity.contentResolver).registerInputStreamSupplier(uri) {
+            APP.assets.open("edgebundle/golden/0-stylized.png")
+        }
         activity.open(uri)
         settle(activity.worker)
         val kept = activity.onRetainNonConfigurationInstance()
@@ -131,7 +136,9 @@ class MainActivityTest {
         val controller = start()
         val activity = controller.get().also { settle(it.worker) }
         val uri = Uri.parse("content://pictures/5")
-        shadowOf(activity.contentResolver).registerInputStreamSupplier(uri) { APP.assets.open("edgebundle/golden/0-stylized.png") }
+        shadowOf(activity.contentResolver).registerInputStreamSupplier(uri) {
+            APP.assets.open("edgebundle/golden/0-stylized.png")
+        }
         activity.open(uri)
         activity.findViewById<Spinner>(R.id.variants).setSelection(2)
         activity.findViewById<CheckBox>(R.id.whole).isChecked = true
@@ -140,7 +147,11 @@ class MainActivityTest {
         val state = Bundle()
         controller.pause().stop().saveInstanceState(state).destroy()
         // A new process has the saved state and nothing else.
-        val again = Robolectric.buildActivity(MainActivity::class.java, intentWith(MainActivity::class.java)).setup(state).get().also { settle(it.worker) }
+        val again =
+            Robolectric.buildActivity(MainActivity::class.java, intentWith(MainActivity::class.java))
+                .setup(state)
+                .get()
+                .also { settle(it.worker) }
         assertEquals(0, worst(shown, again.onRetainNonConfigurationInstance() as Bitmap))
         assertTrue(status(again), status(again).startsWith("tflite-second: "))
         assertTrue(again.findViewById<CheckBox>(R.id.whole).isChecked)
@@ -149,19 +160,32 @@ class MainActivityTest {
     @Test
     fun aPictureThatIsGoneAfterARestartGivesTheBundlesOwn() {
         val state = Bundle().apply { putString("source", "content://nowhere/1") }
-        val activity = Robolectric.buildActivity(MainActivity::class.java, intentWith(MainActivity::class.java)).setup(state).get().also { settle(it.worker) }
+        val activity =
+            Robolectric.buildActivity(MainActivity::class.java, intentWith(MainActivity::class.java))
+                .setup(state)
+                .get()
+                .also { settle(it.worker) }
         assertTrue(status(activity), status(activity).startsWith("tflite-first: "))
     }
 
     @Test
     fun aProviderThatRefusesOrFailsIsSaid() {
         val activity = started()
-        for ((number, problem) in listOf(SecurityException("no permission"), IllegalArgumentException("an unknown row"), NullPointerException("its own bug")).withIndex()) {
+        for ((number, problem) in
+            listOf(
+                    SecurityException("no permission"),
+                    IllegalArgumentException("an unknown row"),
+                    NullPointerException("its own bug"),
+                )
+                .withIndex()) {
             val uri = Uri.parse("content://pictures/refused$number")
             shadowOf(activity.contentResolver).registerInputStreamSupplier(uri) { throw problem }
             activity.open(uri)
             settle(activity.worker)
-            assertTrue(status(activity), "cannot be read" in status(activity) && problem.message.orEmpty() in status(activity))
+            assertTrue(
+                status(activity),
+                "cannot be read" in status(activity) && problem.message.orEmpty() in status(activity),
+            )
         }
     }
 
@@ -173,10 +197,15 @@ class MainActivityTest {
         assertTrue("${compare.height}", compare.height >= 200)
         for (id in listOf(R.id.pick, R.id.take, R.id.save, R.id.whole, R.id.live)) {
             val button = activity.findViewById<TextView>(id)
-            assertTrue("'${button.text}' has ${button.lineCount} lines", button.lineCount == 1 && button.height >= button.layout.height)
+            assertTrue(
+                "'${button.text}' has ${button.lineCount} lines",
+                button.lineCount == 1 && button.height >= button.layout.height,
+            )
         }
         screenshot(activity.window.decorView, "screen-large-font.png")
-        val scroll = activity.findViewById<View>(android.R.id.content).let { (it as android.view.ViewGroup).getChildAt(0) } as ScrollView
+        val scroll =
+            activity.findViewById<View>(android.R.id.content).let { (it as android.view.ViewGroup).getChildAt(0) }
+                as ScrollView
         scroll.scrollTo(0, 10_000)
         screenshot(activity.window.decorView, "screen-large-font-below.png")
     }
@@ -198,7 +227,9 @@ class MainActivityTest {
     fun whatIsNoPictureIsSaid() {
         val activity = started()
         val uri = Uri.parse("content://pictures/2")
-        shadowOf(activity.contentResolver).registerInputStreamSupplier(uri) { ByteArrayInputStream("no picture".toByteArray()) }
+        shadowOf(activity.contentResolver).registerInputStreamSupplier(uri) {
+            ByteArrayInputStream("no picture".toByteArray())
+        }
         activity.open(uri)
         settle(activity.worker)
         assertTrue(status(activity), "cannot be read" in status(activity))
@@ -210,7 +241,10 @@ class MainActivityTest {
         activity.findViewById<Button>(R.id.take).performClick()
         val intent = shadowOf(activity).nextStartedActivityForResult.intent
         assertEquals(MediaStore.ACTION_IMAGE_CAPTURE, intent.action)
-        assertEquals("content://${APP.packageName}.camera/picture.jpg", intent.getParcelableExtra(MediaStore.EXTRA_OUTPUT, Uri::class.java).toString())
+        assertEquals(
+            "content://${APP.packageName}.camera/picture.jpg",
+            intent.getParcelableExtra(MediaStore.EXTRA_OUTPUT, Uri::class.java).toString(),
+        )
     }
 
     @Test

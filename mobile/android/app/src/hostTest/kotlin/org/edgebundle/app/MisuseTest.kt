@@ -27,7 +27,8 @@ import org.robolectric.annotation.GraphicsMode
 class MisuseTest {
     private fun opened(work: (ImageModel) -> Unit) = ImageModel.open(APP, threads = 1).use(work)
 
-    private fun bitmap(width: Int, height: Int, config: Bitmap.Config = Bitmap.Config.ARGB_8888) = Bitmap.createBitmap(width, height, config).apply { eraseColor(Color.rgb(90, 30, 200)) }
+    private fun bitmap(width: Int, height: Int, config: Bitmap.Config = Bitmap.Config.ARGB_8888) =
+        Bitmap.createBitmap(width, height, config).apply { eraseColor(Color.rgb(90, 30, 200)) }
 
     private inline fun <reified T : Throwable> says(word: String, crossinline call: () -> Unit) {
         val message = assertThrows(T::class.java) { call() }.message.orEmpty()
@@ -45,7 +46,13 @@ class MisuseTest {
     @Test
     fun thinWideAndVeryDeepPicturesGiveTheSameColourAsSquareOnes() = opened { model ->
         val wanted = model.process(bitmap(64, 64))
-        for (odd in listOf(bitmap(1, 20_000), bitmap(20_000, 1), bitmap(64, 64, Bitmap.Config.RGBA_F16), bitmap(5000, 3))) assertTrue(worst(model.process(odd), wanted) <= 1)
+        for (odd in
+            listOf(
+                bitmap(1, 20_000),
+                bitmap(20_000, 1),
+                bitmap(64, 64, Bitmap.Config.RGBA_F16),
+                bitmap(5000, 3),
+            )) assertTrue(worst(model.process(odd), wanted) <= 1)
         assertEquals(1 to 5000, model.processLarge(bitmap(1, 5000)).let { it.width to it.height })
     }
 
@@ -71,10 +78,11 @@ class MisuseTest {
     fun framesOfChangingSizesAndCallsFromInsideShow() = opened { model ->
         val shown = LinkedBlockingQueue<Int>()
         lateinit var frames: FrameProcessor
-        frames = FrameProcessor(APP, model, failed = { shown.add(-1) }) { picture ->
-            shown.add(model.process(picture).width)
-            frames.submit(picture)
-        }
+        frames =
+            FrameProcessor(APP, model, failed = { shown.add(-1) }) { picture ->
+                shown.add(model.process(picture).width)
+                frames.submit(picture)
+            }
         frames.use {
             for (size in listOf(8, 200, 31, 640)) {
                 frames.submit(bitmap(size, size / 2))
@@ -86,24 +94,26 @@ class MisuseTest {
     @Test
     fun severalThreadsSubmitToOneVideo() = opened { model ->
         val shown = CountDownLatch(10)
-        FrameProcessor(APP, model) { shown.countDown() }.use { frames ->
-            val threads = List(4) { Thread { while (shown.count > 0) frames.submit(bitmap(50 + it, 40)) } }
-            threads.forEach(Thread::start)
-            assertTrue(shown.await(60, TimeUnit.SECONDS))
-            threads.forEach { it.join(20_000) }
-        }
+        FrameProcessor(APP, model) { shown.countDown() }
+            .use { frames ->
+                val threads = List(4) { Thread { while (shown.count > 0) frames.submit(bitmap(50 + it, 40)) } }
+                threads.forEach(Thread::start)
+                assertTrue(shown.await(60, TimeUnit.SECONDS))
+                threads.forEach { it.join(20_000) }
+            }
     }
 
     @Test
     fun aVideoOfAModelThatIsClosedAlready() {
         val model = ImageModel.open(APP).apply { close() }
         val failures = LinkedBlockingQueue<Throwable>()
-        FrameProcessor(APP, model, failures::add) { }.use { frames ->
-            frames.submit(bitmap(8, 8))
-            assertNotNull(failures.poll(20, TimeUnit.SECONDS))
-            while (frames.submit(bitmap(8, 8))) Thread.sleep(5)
-            assertFalse(frames.submit(bitmap(8, 8)))
-        }
+        FrameProcessor(APP, model, failures::add) {}
+            .use { frames ->
+                frames.submit(bitmap(8, 8))
+                assertNotNull(failures.poll(20, TimeUnit.SECONDS))
+                while (frames.submit(bitmap(8, 8))) Thread.sleep(5)
+                assertFalse(frames.submit(bitmap(8, 8)))
+            }
         says<IllegalStateException>("closed") { model.processAsync(bitmap(8, 8)) { _, _ -> } }
         says<IllegalStateException>("closed") { model.run(bitmap(8, 8)) }
         model.cancel()

@@ -15,14 +15,17 @@ import org.robolectric.RuntimeEnvironment
 import org.robolectric.shadows.ShadowLooper
 
 /** What the app's tests share. Pictures of the screen go to the folder that the caller reads. */
-internal val APP: Application get() = RuntimeEnvironment.getApplication()
-internal val OUT = File(System.getProperty("edgebundle.testdata") ?: error("start these tests by 'pytest tests/android'"), "out")
+internal val APP: Application
+    get() = RuntimeEnvironment.getApplication()
+internal val OUT =
+    File(System.getProperty("edgebundle.testdata") ?: error("start these tests by 'pytest tests/android'"), "out")
 
 /** Lets the worker and the main thread do what they were asked for, and what that asks for in turn. */
-internal fun settle(worker: ExecutorService) = repeat(3) {
-    worker.submit {}.get(120, TimeUnit.SECONDS)
-    ShadowLooper.idleMainLooper()
-}
+internal fun settle(worker: ExecutorService) =
+    repeat(3) {
+        worker.submit {}.get(120, TimeUnit.SECONDS)
+        ShadowLooper.idleMainLooper()
+    }
 
 internal fun screenshot(view: View, name: String) {
     val picture = Bitmap.createBitmap(view.width, view.height, Bitmap.Config.ARGB_8888)
@@ -36,7 +39,11 @@ internal fun folder(name: String): File {
     fun copy(path: String) {
         for (child in APP.assets.list("edgebundle$path").orEmpty()) {
             if (APP.assets.list("edgebundle$path/$child").orEmpty().isNotEmpty()) copy("$path/$child")
-            else File(target, "$path/$child").apply { parentFile?.mkdirs() }.outputStream().use { out -> APP.assets.open("edgebundle$path/$child").use { it.copyTo(out) } }
+            else
+                File(target, "$path/$child")
+                    .apply { parentFile?.mkdirs() }
+                    .outputStream()
+                    .use { out -> APP.assets.open("edgebundle$path/$child").use { it.copyTo(out) } }
         }
     }
     copy("")
@@ -55,12 +62,13 @@ internal fun worst(left: Bitmap, right: Bitmap): Int {
     }
 }
 
-internal fun intentWith(activity: Class<*>, vararg extras: Pair<String, Any>) = Intent(APP, activity).also { intent ->
-    for ((name, value) in extras) {
-        when (value) {
-            is Int -> intent.putExtra(name, value)
-            is Float -> intent.putExtra(name, value)
-            else -> intent.putExtra(name, value as String)
+internal fun intentWith(activity: Class<*>, vararg extras: Pair<String, Any>) =
+    Intent(APP, activity).also { intent ->
+        for ((name, value) in extras) {
+            when (value) {
+                is Int -> intent.putExtra(name, value)
+                is Float -> intent.putExtra(name, value)
+                else -> intent.putExtra(name, value as String)
+            }
         }
     }
-}

@@ -17,12 +17,10 @@ class BenchmarkActivity : Activity() {
     private lateinit var results: TextView
     private lateinit var start: Button
 
-    @Volatile
-    private var closed = false
+    @Volatile private var closed = false
 
     /** Counts how often the screen was left: a measurement during which it changes was not made in the foreground. */
-    @Volatile
-    private var hidden = 0
+    @Volatile private var hidden = 0
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
@@ -54,13 +52,14 @@ class BenchmarkActivity : Activity() {
 
     private fun onRequest(intent: Intent) {
         if (!BenchmarkRequest.isIn(intent)) return
-        val request = try {
-            BenchmarkRequest.from(intent, ImageModel.defaultThreads(), Build.DEVICE)
-        } catch (error: IllegalArgumentException) {
-            BenchmarkRunner.say("error" to error.message)
-            results.text = error.message
-            return
-        }
+        val request =
+            try {
+                BenchmarkRequest.from(intent, ImageModel.defaultThreads(), Build.DEVICE)
+            } catch (error: IllegalArgumentException) {
+                BenchmarkRunner.say("error" to error.message)
+                results.text = error.message
+                return
+            }
         measure(request)
     }
 
@@ -72,7 +71,15 @@ class BenchmarkActivity : Activity() {
             try {
                 val before = hidden
                 BenchmarkRunner(this).run(request, cancelled = { closed }, hidden = { hidden != before }) { outcome ->
-                    lines += getString(R.string.outcome, outcome.variant, outcome.medianMs, outcome.p90Ms, outcome.delegate, outcome.verdict)
+                    lines +=
+                        getString(
+                            R.string.outcome,
+                            outcome.variant,
+                            outcome.medianMs,
+                            outcome.p90Ms,
+                            outcome.delegate,
+                            outcome.verdict,
+                        )
                     tell(lines)
                 }
             } catch (error: BundleException) {

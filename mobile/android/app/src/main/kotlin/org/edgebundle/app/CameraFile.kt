@@ -17,7 +17,13 @@ class CameraFile : ContentProvider() {
 
     override fun getType(uri: Uri) = "image/jpeg"
 
-    override fun query(uri: Uri, projection: Array<String>?, selection: String?, arguments: Array<String>?, order: String?): Cursor? = null
+    override fun query(
+        uri: Uri,
+        projection: Array<String>?,
+        selection: String?,
+        arguments: Array<String>?,
+        order: String?,
+    ): Cursor? = null
 
     override fun insert(uri: Uri, values: ContentValues?): Uri? = null
 

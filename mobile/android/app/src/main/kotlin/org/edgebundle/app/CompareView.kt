@@ -13,7 +13,10 @@ import android.view.MotionEvent
 import android.view.View
 import kotlin.math.min
 
-/** Two pictures in one frame, divided by a line with a knob that follows the finger: before on the left, after on the right. */
+/**
+ * Two pictures in one frame, divided by a line with a knob that follows the finger: before on the left, after on the
+ * right.
+ */
 class CompareView(context: Context, attributes: AttributeSet?) : View(context, attributes) {
     private var before: Bitmap? = null
     private var after: Bitmap? = null
@@ -21,25 +24,28 @@ class CompareView(context: Context, attributes: AttributeSet?) : View(context, a
     private val frame = RectF()
     private val picture = Paint(Paint.FILTER_BITMAP_FLAG)
     private val dp = resources.displayMetrics.density
-    private val line = Paint(Paint.ANTI_ALIAS_FLAG).apply {
-        color = Color.WHITE
-        strokeWidth = 2 * dp
-        setShadowLayer(2 * dp, 0f, 0f, SHADOW)
-    }
-    private val label = Paint(Paint.ANTI_ALIAS_FLAG).apply {
-        color = Color.WHITE
-        textSize = TypedValue.applyDimension(TypedValue.COMPLEX_UNIT_SP, 14f, resources.displayMetrics)
-        setShadowLayer(3 * dp, 0f, 0f, SHADOW)
-    }
-    private val arrow = Paint(Paint.ANTI_ALIAS_FLAG).apply { color = Color.DKGRAY }
-    private val arrows = Path().apply {
-        for (side in intArrayOf(-1, 1)) {
-            moveTo(side * 9 * dp, 0f)
-            lineTo(side * 4 * dp, -5 * dp)
-            lineTo(side * 4 * dp, 5 * dp)
-            close()
+    private val line =
+        Paint(Paint.ANTI_ALIAS_FLAG).apply {
+            color = Color.WHITE
+            strokeWidth = 2 * dp
+            setShadowLayer(2 * dp, 0f, 0f, SHADOW)
         }
-    }
+    private val label =
+        Paint(Paint.ANTI_ALIAS_FLAG).apply {
+            color = Color.WHITE
+            textSize = TypedValue.applyDimension(TypedValue.COMPLEX_UNIT_SP, 14f, resources.displayMetrics)
+            setShadowLayer(3 * dp, 0f, 0f, SHADOW)
+        }
+    private val arrow = Paint(Paint.ANTI_ALIAS_FLAG).apply { color = Color.DKGRAY }
+    private val arrows =
+        Path().apply {
+            for (side in intArrayOf(-1, 1)) {
+                moveTo(side * 9 * dp, 0f)
+                lineTo(side * 4 * dp, -5 * dp)
+                lineTo(side * 4 * dp, 5 * dp)
+                close()
+            }
+        }
     private val beforeText = context.getString(R.string.before)
     private val afterText = context.getString(R.string.after)
 
@@ -77,7 +83,8 @@ class CompareView(context: Context, attributes: AttributeSet?) : View(context, a
         val gap = 8 * dp
         val y = frame.top + gap + label.textSize
         val afterWidth = label.measureText(afterText)
-        if (x > frame.left + 2 * gap + label.measureText(beforeText)) canvas.drawText(beforeText, frame.left + gap, y, label)
+        if (x > frame.left + 2 * gap + label.measureText(beforeText))
+            canvas.drawText(beforeText, frame.left + gap, y, label)
         if (x < frame.right - 2 * gap - afterWidth) canvas.drawText(afterText, frame.right - gap - afterWidth, y, label)
     }
 

@@ -27,8 +27,8 @@ import org.edgebundle.sdk.DeviceState
 import org.edgebundle.sdk.core.BundleException
 
 /**
- * The first screen: a picture before and after, the variant, and what it costs. Started with the extras of [BenchmarkRequest], it
- * hands them to [BenchmarkActivity].
+ * The first screen: a picture before and after, the variant, and what it costs. Started with the extras of
+ * [BenchmarkRequest], it hands them to [BenchmarkActivity].
  */
 class MainActivity : Activity() {
     internal val worker = Executors.newSingleThreadExecutor()
@@ -46,16 +46,17 @@ class MainActivity : Activity() {
     private var studio: Studio? = null
     private var rendered: Bitmap? = null
 
-    /** Where the shown picture came from, and the variant that was chosen: what is found again when the process has died. */
+    /**
+     * Where the shown picture came from, and the variant that was chosen: what is found again when the process has
+     * died.
+     */
     private var source: Uri? = null
     private var chosen: String? = null
 
-    @Volatile
-    private var visible = false
+    @Volatile private var visible = false
 
     /** Each wish to render has a number; only the newest one is carried out. */
-    @Volatile
-    private var wish = 0
+    @Volatile private var wish = 0
 
     override fun onCreate(state: Bundle?) {
         super.onCreate(state)
@@ -73,10 +74,13 @@ class MainActivity : Activity() {
         whole = findViewById(R.id.whole)
         live = findViewById(R.id.live)
         save = findViewById(R.id.save)
-        findViewById<Button>(R.id.pick).setOnClickListener { ask(Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/*"), PICK) }
+        findViewById<Button>(R.id.pick).setOnClickListener {
+            ask(Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/*"), PICK)
+        }
         findViewById<Button>(R.id.take).setOnClickListener { take() }
         save.setOnClickListener { save() }
-        if (resources.configuration.fontScale >= LARGE_FONT) listOf(R.id.checks, R.id.buttons).forEach { stack(findViewById(it)) }
+        if (resources.configuration.fontScale >= LARGE_FONT)
+            listOf(R.id.checks, R.id.buttons).forEach { stack(findViewById(it)) }
         strength.setOnSeekBarChangeListener(OnRelease { render() })
         whole.setOnCheckedChangeListener { _, _ -> render() }
         live.setOnCheckedChangeListener { _, _ -> render() }
@@ -158,39 +162,53 @@ class MainActivity : Activity() {
     }
 
     /** The picture at [uri]; `null` when it cannot be read, which the screen says. */
-    private fun loaded(uri: Uri): Bitmap? = try {
-        PictureLoader.load(contentResolver, uri)
-    } catch (error: IOException) {
-        tell(R.string.unreadable, error)
-    } catch (error: RuntimeException) { // another app's provider: it may refuse by a SecurityException, or fail in any way
-        tell(R.string.unreadable, error)
-    }
+    private fun loaded(uri: Uri): Bitmap? =
+        try {
+            PictureLoader.load(contentResolver, uri)
+        } catch (error: IOException) {
+            tell(R.string.unreadable, error)
+        } catch (
+            error:
+                RuntimeException) { // another app's provider: it may refuse by a SecurityException, or fail in any way
+            tell(R.string.unreadable, error)
+        }
 
     /** So that the picture can be read again after the process has died; not every provider grants that. */
-    private fun keepAccess(uri: Uri) = try {
-        contentResolver.takePersistableUriPermission(uri, Intent.FLAG_GRANT_READ_URI_PERMISSION)
-    } catch (_: SecurityException) {
-        // Then the bundle's own picture is shown after a restart.
-    }
+    private fun keepAccess(uri: Uri) =
+        try {
+            contentResolver.takePersistableUriPermission(uri, Intent.FLAG_GRANT_READ_URI_PERMISSION)
+        } catch (_: SecurityException) {
+            // Then the bundle's own picture is shown after a restart.
+        }
 
     /** Asks where the rendered picture shall be kept; the system's own dialogue needs no permission. */
     private fun save() {
         if (rendered == null) return
-        ask(Intent(Intent.ACTION_CREATE_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/jpeg").putExtra(Intent.EXTRA_TITLE, "${applicationInfo.loadLabel(packageManager)}.jpg"), SAVE)
+        ask(
+            Intent(Intent.ACTION_CREATE_DOCUMENT)
+                .addCategory(Intent.CATEGORY_OPENABLE)
+                .setType("image/jpeg")
+                .putExtra(Intent.EXTRA_TITLE, "${applicationInfo.loadLabel(packageManager)}.jpg"),
+            SAVE,
+        )
     }
 
     private fun write(uri: Uri) {
         val picture = rendered ?: return
         work {
-            val said = try {
-                val stream = contentResolver.openOutputStream(uri, "wt") ?: throw IOException("$uri is gone")
-                stream.use { if (!picture.compress(Bitmap.CompressFormat.JPEG, JPEG_QUALITY, it)) throw IOException("it could not be encoded") }
-                getString(R.string.saved)
-            } catch (error: IOException) {
-                getString(R.string.not_saved, error.message)
-            } catch (error: RuntimeException) { // another app's provider, as in `loaded`
-                getString(R.string.not_saved, error.message)
-            }
+            val said =
+                try {
+                    val stream = contentResolver.openOutputStream(uri, "wt") ?: throw IOException("$uri is gone")
+                    stream.use {
+                        if (!picture.compress(Bitmap.CompressFormat.JPEG, JPEG_QUALITY, it))
+                            throw IOException("it could not be encoded")
+                    }
+                    getString(R.string.saved)
+                } catch (error: IOException) {
+                    getString(R.string.not_saved, error.message)
+                } catch (error: RuntimeException) { // another app's provider, as in `loaded`
+                    getString(R.string.not_saved, error.message)
+                }
             show { status.text = said }
         }
     }
@@ -201,19 +219,23 @@ class MainActivity : Activity() {
         return true
     }
 
-    private fun take() = ask(
-        Intent(MediaStore.ACTION_IMAGE_CAPTURE).putExtra(MediaStore.EXTRA_OUTPUT, CameraFile.uri(this)).addFlags(Intent.FLAG_GRANT_WRITE_URI_PERMISSION),
-        TAKE,
-    )
+    private fun take() =
+        ask(
+            Intent(MediaStore.ACTION_IMAGE_CAPTURE)
+                .putExtra(MediaStore.EXTRA_OUTPUT, CameraFile.uri(this))
+                .addFlags(Intent.FLAG_GRANT_WRITE_URI_PERMISSION),
+            TAKE,
+        )
 
     @Suppress("DEPRECATION")
-    private fun ask(intent: Intent, request: Int) = try {
-        startActivityForResult(intent, request)
-    } catch (_: ActivityNotFoundException) {
-        status.setText(R.string.no_app)
-    } catch (_: SecurityException) { // an app that may not be started by others answers for that kind of request
-        status.setText(R.string.no_app)
-    }
+    private fun ask(intent: Intent, request: Int) =
+        try {
+            startActivityForResult(intent, request)
+        } catch (_: ActivityNotFoundException) {
+            status.setText(R.string.no_app)
+        } catch (_: SecurityException) { // an app that may not be started by others answers for that kind of request
+            status.setText(R.string.no_app)
+        }
 
     private fun start(opened: Studio) {
         studio = opened
@@ -229,7 +251,8 @@ class MainActivity : Activity() {
     private fun render() {
         val studio = studio ?: return
         val number = ++wish
-        val variant = if (variants.selectedItemPosition <= 0) null else studio.variants[variants.selectedItemPosition - 1]
+        val variant =
+            if (variants.selectedItemPosition <= 0) null else studio.variants[variants.selectedItemPosition - 1]
         chosen = variant
         val share = strength.progress.toFloat() / strength.max
         val all = whole.isChecked
@@ -238,7 +261,11 @@ class MainActivity : Activity() {
             if (number != wish) return@work
             val shown = studio.render(variant, share, all)
             show {
-                status.text = (listOf(getString(R.string.latency, shown.variant, shown.milliseconds, shown.delegate)) + shown.labels + shown.messages).joinToString("\n")
+                status.text =
+                    (listOf(getString(R.string.latency, shown.variant, shown.milliseconds, shown.delegate)) +
+                            shown.labels +
+                            shown.messages)
+                        .joinToString("\n")
                 compare.show(shown.before, shown.after)
                 rendered = shown.after
                 save.isEnabled = rendered != null
@@ -251,7 +278,11 @@ class MainActivity : Activity() {
     private fun stack(row: LinearLayout) {
         row.orientation = LinearLayout.VERTICAL
         for (at in 0 until row.childCount) {
-            row.getChildAt(at).layoutParams = LinearLayout.LayoutParams(LinearLayout.LayoutParams.MATCH_PARENT, LinearLayout.LayoutParams.WRAP_CONTENT)
+            row.getChildAt(at).layoutParams =
+                LinearLayout.LayoutParams(
+                    LinearLayout.LayoutParams.MATCH_PARENT,
+                    LinearLayout.LayoutParams.WRAP_CONTENT,
+                )
         }
     }
 
@@ -266,17 +297,18 @@ class MainActivity : Activity() {
     }
 
     /** Runs [job] off the main thread; a bundle that cannot be used is shown in words. */
-    private fun work(job: () -> Unit) = worker.execute {
-        try {
-            job()
-        } catch (error: BundleException) {
-            show { status.text = error.message }
-        } catch (_: CancellationException) {
-            show { status.setText(R.string.cancelled) }
-        } catch (_: OutOfMemoryError) {
-            show { status.setText(R.string.no_memory) }
+    private fun work(job: () -> Unit) =
+        worker.execute {
+            try {
+                job()
+            } catch (error: BundleException) {
+                show { status.text = error.message }
+            } catch (_: CancellationException) {
+                show { status.setText(R.string.cancelled) }
+            } catch (_: OutOfMemoryError) {
+                show { status.setText(R.string.no_memory) }
+            }
         }
-    }
 
     private fun show(update: () -> Unit) = main.post { if (!isDestroyed) update() }
 
@@ -301,7 +333,10 @@ private class OnRelease(private val act: () -> Unit) : SeekBar.OnSeekBarChangeLi
     override fun onStopTrackingTouch(bar: SeekBar) = act()
 }
 
-/** A list that answers when another entry is chosen; the first answer only tells of the entry that was shown from the start. */
+/**
+ * A list that answers when another entry is chosen; the first answer only tells of the entry that was shown from the
+ * start.
+ */
 private class OnSelected(private var shown: Int, private val act: () -> Unit) : AdapterView.OnItemSelectedListener {
 
     override fun onItemSelected(parent: AdapterView<*>, view: View?, position: Int, id: Long) {

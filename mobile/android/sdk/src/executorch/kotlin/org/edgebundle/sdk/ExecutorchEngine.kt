@@ -13,41 +13,67 @@ import org.pytorch.executorch.EValue
 import org.pytorch.executorch.Module
 import org.pytorch.executorch.Tensor
 
-/** Loads a `.pte` by ExecuTorch; the delegate is part of the file. It wants a path, so the artifact is copied out of the app once. */
+/**
+ * Loads a `.pte` by ExecuTorch; the delegate is part of the file. It wants a path, so the artifact is copied out of the
+ * app once.
+ */
 @Suppress("UNUSED_PARAMETER") // its Java API tells the delegates itself, no log is read
-internal fun openExecutorch(variant: Variant, artifact: Artifact, threads: Int, log: RuntimeLog): Engine = try {
-    ExecutorchEngine(variant, Module.load(artifact.file().path, Module.LOAD_MODE_MMAP, threads).also { loadMethod(it, variant) })
-} catch (error: RuntimeException) { // its own exceptions are of this kind
-    throw refusal(variant, error.message, error)
-} catch (error: LinkageError) { // UnsatisfiedLinkError at first, NoClassDefFoundError each time after it
-    throw BundleException("the ExecuTorch library is missing on this device, so variant '${variant.id}' cannot run: ${error.message?.lineSequence()?.first()}", error)
-}
+internal fun openExecutorch(variant: Variant, artifact: Artifact, threads: Int, log: RuntimeLog): Engine =
+    try {
+        ExecutorchEngine(
+            variant,
+            Module.load(artifact.file().path, Module.LOAD_MODE_MMAP, threads).also { loadMethod(it, variant) },
+        )
+    } catch (error: RuntimeException) { // its own exceptions are of this kind
+        throw refusal(variant, error.message, error)
+    } catch (error: LinkageError) { // UnsatisfiedLinkError at first, NoClassDefFoundError each time after it
+        throw BundleException(
+            "the ExecuTorch library is missing on this device, so variant '${variant.id}' cannot run: ${error.message?.lineSequence()?.first()}",
+            error,
+        )
+    }
 
 private const val METHOD = "forward"
 
-/** Prepares the network now rather than at its first picture. Called by name: older versions return the number of an error, newer ones throw. */
+/**
+ * Prepares the network now rather than at its first picture. Called by name: older versions return the number of an
+ * error, newer ones throw.
+ */
 private fun loadMethod(module: Module, variant: Variant) {
-    val problem = try {
-        Module::class.java.getMethod("loadMethod", String::class.java).invoke(module, METHOD).takeIf { it is Int && it != 0 }?.let { "error $it" } ?: return
-    } catch (error: InvocationTargetException) {
-        error.targetException.message
-    }
+    val problem =
+        try {
+            Module::class
+                .java
+                .getMethod("loadMethod", String::class.java)
+                .invoke(module, METHOD)
+                .takeIf { it is Int && it != 0 }
+                ?.let { "error $it" } ?: return
+        } catch (error: InvocationTargetException) {
+            error.targetException.message
+        }
     module.destroy()
     throw refusal(variant, problem, null)
 }
 
 private fun refusal(variant: Variant, problem: String?, cause: Throwable?) =
-    BundleException("ExecuTorch refuses variant '${variant.id}': $problem; this app's ExecuTorch may be older than the one the bundle was made for.", cause)
+    BundleException(
+        "ExecuTorch refuses variant '${variant.id}': $problem; this app's ExecuTorch may be older than the one the bundle was made for.",
+        cause,
+    )
 
-/** Tensors are views of the session's buffers, made on the first run and used again as long as the buffers are the same. */
+/**
+ * Tensors are views of the session's buffers, made on the first run and used again as long as the buffers are the same.
+ */
 private class ExecutorchEngine(private val variant: Variant, private val module: Module) : Engine {
     override val runtime = "ExecuTorch"
 
     /** Its Java API does not tell; the bundle says which one it needs at least. */
     override val runtimeVersion = "not told by its Java API"
-    override val delegateExecuted: TextReading = module.getMethodMetadata(METHOD).backends.let { backends ->
-        if (backends.isEmpty()) TextReading.of("none") else TextReading.of(backends.joinToString { NAMES[it] ?: it })
-    }
+    override val delegateExecuted: TextReading =
+        module.getMethodMetadata(METHOD).backends.let { backends ->
+            if (backends.isEmpty()) TextReading.of("none")
+            else TextReading.of(backends.joinToString { NAMES[it] ?: it })
+        }
     override val inputBytes = variant.inputs.sortedBy { it.index }.map { it.bytes }
     override val outputBytes = variant.outputs.sortedBy { it.index }.map { it.bytes }
     private var filled: Array<ByteBuffer>? = null
@@ -58,11 +84,12 @@ private class ExecutorchEngine(private val variant: Variant, private val module:
             arguments = variant.inputs.sortedBy { it.index }.map { argument(it, inputs[it.index]) }.toTypedArray()
             filled = inputs
         }
-        val results = try {
-            module.forward(*arguments)
-        } catch (error: RuntimeException) {
-            throw BundleException("ExecuTorch cannot run variant '${variant.id}': ${error.message}", error)
-        }
+        val results =
+            try {
+                module.forward(*arguments)
+            } catch (error: RuntimeException) {
+                throw BundleException("ExecuTorch cannot run variant '${variant.id}': ${error.message}", error)
+            }
         for (binding in variant.outputs) write(results[binding.index].toTensor(), binding, outputs[binding.index])
     }
 
@@ -76,7 +103,7 @@ private class ExecutorchEngine(private val variant: Variant, private val module:
                 Binding.INT32 -> Tensor.fromBlob(buffer.asIntBuffer(), shape)
                 Binding.INT64 -> Tensor.fromBlob(buffer.asLongBuffer(), shape)
                 else -> Tensor.fromBlob(buffer.asFloatBuffer(), shape)
-            },
+            }
         )
     }
 

@@ -20,9 +20,12 @@ class AssetBundle(context: Context) : BundleFiles {
 
     override fun open(path: String): InputStream = assets.open("$FOLDER/$path")
 
-    override fun map(path: String): ByteBuffer = assets.openFd("$FOLDER/$path").use { file ->
-        FileInputStream(file.fileDescriptor).use { it.channel.map(FileChannel.MapMode.READ_ONLY, file.startOffset, file.declaredLength) }
-    }
+    override fun map(path: String): ByteBuffer =
+        assets.openFd("$FOLDER/$path").use { file ->
+            FileInputStream(file.fileDescriptor).use {
+                it.channel.map(FileChannel.MapMode.READ_ONLY, file.startOffset, file.declaredLength)
+            }
+        }
 
     override fun file(path: String, sha256: String): File = copyOnce(map(path), File(copies, path), sha256)
 
@@ -33,12 +36,14 @@ class AssetBundle(context: Context) : BundleFiles {
 
 /** Decodes pictures with the system's decoder, pixel by pixel as they are in the file. */
 val BITMAP_READER = PictureReader { stream ->
-    val options = BitmapFactory.Options().apply {
-        inScaled = false
-        inPremultiplied = false
-    }
-    val bitmap = BitmapFactory.decodeStream(stream, null, options)
-        ?: throw BundleException("a picture of the bundle cannot be decoded; install the app again.")
+    val options =
+        BitmapFactory.Options().apply {
+            inScaled = false
+            inPremultiplied = false
+        }
+    val bitmap =
+        BitmapFactory.decodeStream(stream, null, options)
+            ?: throw BundleException("a picture of the bundle cannot be decoded; install the app again.")
     val argb = IntArray(bitmap.width * bitmap.height)
     bitmap.getPixels(argb, 0, bitmap.width, 0, 0, bitmap.width, bitmap.height)
     Pixels(bitmap.width, bitmap.height, argb).also { bitmap.recycle() }

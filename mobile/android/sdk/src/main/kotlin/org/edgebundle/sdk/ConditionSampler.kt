@@ -8,11 +8,17 @@ import org.edgebundle.sdk.core.Sample
 
 /** Reads the state of the phone about once a second beside a measurement, on a thread of its own. */
 class ConditionSampler(private val device: DeviceState) {
-    /** [work] and what was read meanwhile, at least once at its end. What cannot be read has no sample: the record's conditions say why. */
+    /**
+     * [work] and what was read meanwhile, at least once at its end. What cannot be read has no sample: the record's
+     * conditions say why.
+     */
     fun <T> during(work: () -> T): Pair<T, List<Sample>> {
         val samples = ArrayList<Sample>()
         val start = System.nanoTime()
-        val timer = Executors.newSingleThreadScheduledExecutor { Thread(it, "edgebundle-sampler").apply { priority = Thread.MIN_PRIORITY } }
+        val timer =
+            Executors.newSingleThreadScheduledExecutor {
+                Thread(it, "edgebundle-sampler").apply { priority = Thread.MIN_PRIORITY }
+            }
         fun sample() = synchronized(samples) { read((System.nanoTime() - start) / 1e9, samples) }
         try {
             timer.scheduleWithFixedDelay(::sample, 0, PAUSE_MS, TimeUnit.MILLISECONDS)

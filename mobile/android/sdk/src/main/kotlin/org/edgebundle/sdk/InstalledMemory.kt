@@ -7,7 +7,10 @@ import org.edgebundle.sdk.core.TextReading
 import org.edgebundle.sdk.core.Variant
 import org.edgebundle.sdk.core.VariantMemory
 
-/** Keeps what is known of the variants of the bundle [bundleSha256] in the app's preferences, until bundle, app or system change. */
+/**
+ * Keeps what is known of the variants of the bundle [bundleSha256] in the app's preferences, until bundle, app or
+ * system change.
+ */
 internal class InstalledMemory(context: Context, bundleSha256: String) : VariantMemory {
     private val kept = context.getSharedPreferences("edgebundle", Context.MODE_PRIVATE)
     private val bundle = bundleSha256.take(16)
@@ -16,10 +19,12 @@ internal class InstalledMemory(context: Context, bundleSha256: String) : Variant
     override fun passed(variant: Variant): TextReading? {
         val found = kept.getString(passedKey(variant), null)?.takeIf { it.startsWith("$state\n") } ?: return null
         val delegate = found.substringAfter("\n")
-        return if (delegate.isEmpty()) TextReading.missing("its runtime did not say so when it was checked") else TextReading.of(delegate)
+        return if (delegate.isEmpty()) TextReading.missing("its runtime did not say so when it was checked")
+        else TextReading.of(delegate)
     }
 
-    override fun setPassed(variant: Variant, delegate: TextReading) = kept.edit().putString(passedKey(variant), "$state\n${delegate.value.orEmpty()}").apply()
+    override fun setPassed(variant: Variant, delegate: TextReading) =
+        kept.edit().putString(passedKey(variant), "$state\n${delegate.value.orEmpty()}").apply()
 
     override fun isMarked(variant: Variant) = kept.getString(markKey(variant), null) == state
 
@@ -35,10 +40,13 @@ internal class InstalledMemory(context: Context, bundleSha256: String) : Variant
 
     private fun markKey(variant: Variant) = "loading $bundle ${variant.id}"
 
-    /** When the app was installed or updated last; 0 where the system does not know the app, as in an isolated process. */
-    private fun updated(context: Context): Long = try {
-        context.packageManager.getPackageInfo(context.packageName, 0).lastUpdateTime
-    } catch (_: PackageManager.NameNotFoundException) {
-        0L
-    }
+    /**
+     * When the app was installed or updated last; 0 where the system does not know the app, as in an isolated process.
+     */
+    private fun updated(context: Context): Long =
+        try {
+            context.packageManager.getPackageInfo(context.packageName, 0).lastUpdateTime
+        } catch (_: PackageManager.NameNotFoundException) {
+            0L
+        }
 }

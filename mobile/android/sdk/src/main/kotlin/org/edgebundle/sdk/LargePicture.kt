@@ -10,19 +10,35 @@ import org.edgebundle.sdk.core.Tiling
 import org.edgebundle.sdk.core.affordablePixels
 import org.edgebundle.sdk.core.composeOnWhite
 
-/** Pictures of any size through a network of a fixed size, tile by tile. [freeMemory] tells how many bytes are free, where that is known. */
-internal class LargePicture(private val input: TensorSpec, output: TensorSpec, private val tiling: Tiling?, private val freeMemory: () -> Long?) {
+/**
+ * Pictures of any size through a network of a fixed size, tile by tile. [freeMemory] tells how many bytes are free,
+ * where that is known.
+ */
+internal class LargePicture(
+    private val input: TensorSpec,
+    output: TensorSpec,
+    private val tiling: Tiling?,
+    private val freeMemory: () -> Long?,
+) {
     private val scale = output.width / input.width
 
     init {
-        if (tiling?.allowed == false) throw BundleException("this network cannot work in tiles (${tiling.reason}); use process.")
+        if (tiling?.allowed == false)
+            throw BundleException("this network cannot work in tiles (${tiling.reason}); use process.")
         if (scale < 1 || output.width != scale * input.width || output.height != scale * input.height) {
-            throw BundleException("a network from ${input.width} x ${input.height} to ${output.width} x ${output.height} pixels cannot work in tiles; use process.")
+            throw BundleException(
+                "a network from ${input.width} x ${input.height} to ${output.width} x ${output.height} pixels cannot work in tiles; use process."
+            )
         }
     }
 
     /** Renders [bitmap], reduced when memory asks for it, down to half its pixels at each try that finds none. */
-    fun render(bitmap: Bitmap, cancelled: () -> Boolean, progress: TileProgress, tile: (IntArray, IntArray) -> Unit): Bitmap {
+    fun render(
+        bitmap: Bitmap,
+        cancelled: () -> Boolean,
+        progress: TileProgress,
+        tile: (IntArray, IntArray) -> Unit,
+    ): Bitmap {
         val whole = PictureSize(bitmap.width, bitmap.height)
         var size = freeMemory()?.let { whole.within(affordablePixels(it) / (scale * scale)) } ?: whole
         while (true) {
@@ -35,17 +51,29 @@ internal class LargePicture(private val input: TensorSpec, output: TensorSpec, p
         }
     }
 
-    private fun attempt(bitmap: Bitmap, size: PictureSize, cancelled: () -> Boolean, progress: TileProgress, tile: (IntArray, IntArray) -> Unit): Bitmap {
+    private fun attempt(
+        bitmap: Bitmap,
+        size: PictureSize,
+        cancelled: () -> Boolean,
+        progress: TileProgress,
+        tile: (IntArray, IntArray) -> Unit,
+    ): Bitmap {
         val result = Bitmap.createBitmap(size.width * scale, size.height * scale, Bitmap.Config.ARGB_8888)
         var finished = false
         try {
             readable(bitmap) { whole ->
-                val source = if (size.width == whole.width && size.height == whole.height) whole else Bitmap.createScaledBitmap(whole, size.width, size.height, true)
+                val source =
+                    if (size.width == whole.width && size.height == whole.height) whole
+                    else Bitmap.createScaledBitmap(whole, size.width, size.height, true)
                 try {
                     val tiler = Tiler.of(input, scale, tiling)
                     val tiles = tiler.tiles(size.width, size.height)
                     var done = 0
-                    tiler.run(BitmapSource(source), { top, rows, argb -> result.setPixels(argb, 0, result.width, 0, top, result.width, rows) }, cancelled) { pixels, into ->
+                    tiler.run(
+                        BitmapSource(source),
+                        { top, rows, argb -> result.setPixels(argb, 0, result.width, 0, top, result.width, rows) },
+                        cancelled,
+                    ) { pixels, into ->
                         tile(pixels, into)
                         progress.report(++done, tiles)
                     }
@@ -62,8 +90,11 @@ internal class LargePicture(private val input: TensorSpec, output: TensorSpec, p
     }
 
     private class BitmapSource(private val bitmap: Bitmap) : PixelSource {
-        override val width get() = bitmap.width
-        override val height get() = bitmap.height
+        override val width
+            get() = bitmap.width
+
+        override val height
+            get() = bitmap.height
 
         override fun read(left: Int, top: Int, width: Int, height: Int, argb: IntArray) {
             bitmap.getPixels(argb, 0, width, left, top, width, height)

@@ -2,7 +2,6 @@ package org.edgebundle.sdk
 
 import android.app.ActivityManager
 import android.content.Context
-import android.os.Build
 import android.util.Log
 import java.io.File
 import org.edgebundle.sdk.core.BundleException
@@ -21,33 +20,42 @@ internal fun openModel(context: Context, threads: Int, variant: String?, folder:
     val application = context.applicationContext ?: context
     val loader = ImageModel.loader(application, folder)
     if (loader.manifest.inputs.count { it.isPicture } != 1) {
-        throw BundleException("model '${loader.manifest.modelName}' does not take one picture; use ModelLoader and Session.")
+        throw BundleException(
+            "model '${loader.manifest.modelName}' does not take one picture; use ModelLoader and Session."
+        )
     }
     val notes = ArrayList<String>()
     val opened = openFirst(application, loader, threads, variant, notes)
     var model: ImageModel? = null
     try {
-        return ImageModel(opened, loader, notes) { freeMemory(application) }.also { made ->
-            model = made
-            made.messages.forEach { Log.w(TAG, it) }
-        }
+        return ImageModel(opened, loader, notes) { freeMemory(application) }
+            .also { made ->
+                model = made
+                made.messages.forEach { Log.w(TAG, it) }
+            }
     } finally {
         if (model == null) opened.session.close()
     }
 }
 
-private fun openFirst(context: Context, loader: ModelLoader, threads: Int, wished: String?, notes: MutableList<String>): Opened {
+private fun openFirst(
+    context: Context,
+    loader: ModelLoader,
+    threads: Int,
+    wished: String?,
+    notes: MutableList<String>,
+): Opened {
     val choice = loader.choose(deviceFacts(context))
     notes += choice.messages
     val order = if (wished == null) choice.order else choice.order.sortedBy { it !== loader.manifest.variant(wished) }
-    synchronized(ONE_OPEN) { return VariantOpener(loader, threads, InstalledMemory(context, loader.bundleSha256)).first(order) }
+    synchronized(ONE_OPEN) {
+        return VariantOpener(loader, threads, InstalledMemory(context, loader.bundleSha256)).first(order)
+    }
 }
 
 /** What decides which variant this device is given. */
-internal fun deviceFacts(context: Context) = DeviceFacts(
-    phone = DeviceState.phone(),
-    freeMemoryBytes = freeMemory(context),
-)
+internal fun deviceFacts(context: Context) =
+    DeviceFacts(phone = DeviceState.phone(), freeMemoryBytes = freeMemory(context))
 
 /** Bytes of memory that are free, `null` where the system does not tell. */
 private fun freeMemory(context: Context): Long? {

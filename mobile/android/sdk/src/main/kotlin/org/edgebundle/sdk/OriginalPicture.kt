@@ -6,7 +6,9 @@ import android.graphics.Paint
 import android.graphics.Rect
 import org.edgebundle.sdk.core.TensorSpec
 
-/** The original at the size of a network's output, to be mixed with it. Made when first needed; its buffers are reused. */
+/**
+ * The original at the size of a network's output, to be mixed with it. Made when first needed; its buffers are reused.
+ */
 internal class OriginalPicture(private val input: TensorSpec, private val output: TensorSpec) {
     private val same = input.width == output.width && input.height == output.height
     private val fitter by lazy { BitmapFitter(input, output.width, output.height) }

@@ -7,7 +7,8 @@ import android.content.ContextWrapper
 import android.os.Bundle
 
 /** Does [ended] when an activity is destroyed, until it is stopped. */
-internal class OwnerWatch private constructor(private val owner: Activity, private val ended: () -> Unit) : Application.ActivityLifecycleCallbacks {
+internal class OwnerWatch private constructor(private val owner: Activity, private val ended: () -> Unit) :
+    Application.ActivityLifecycleCallbacks {
     private val application = owner.application
 
     fun stop() = application.unregisterActivityLifecycleCallbacks(this)

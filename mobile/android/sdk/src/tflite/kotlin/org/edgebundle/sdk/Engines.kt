@@ -3,7 +3,5 @@ package org.edgebundle.sdk
 import org.edgebundle.sdk.core.EngineFactory
 
 /** The engines of this flavour, by backend and delegate. */
-val ENGINES: Map<String, EngineFactory> = mapOf(
-    "tflite-xnnpack" to EngineFactory(::openTfliteCpu),
-    "tflite-gpu" to EngineFactory(::openTfliteGpu),
-)
+val ENGINES: Map<String, EngineFactory> =
+    mapOf("tflite-xnnpack" to EngineFactory(::openTfliteCpu), "tflite-gpu" to EngineFactory(::openTfliteGpu))

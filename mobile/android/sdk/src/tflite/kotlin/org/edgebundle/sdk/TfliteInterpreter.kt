@@ -12,7 +12,13 @@ import org.tensorflow.lite.Interpreter
 import org.tensorflow.lite.TensorFlowLite
 
 /** What the engines of TensorFlow Lite share: the mapped artifact in an interpreter, its refusals in words. */
-internal fun openTflite(variant: Variant, artifact: Artifact, log: RuntimeLog, alsoClose: () -> Unit = {}, options: () -> Interpreter.Options): Engine {
+internal fun openTflite(
+    variant: Variant,
+    artifact: Artifact,
+    log: RuntimeLog,
+    alsoClose: () -> Unit = {},
+    options: () -> Interpreter.Options,
+): Engine {
     var engine: Engine? = null
     try {
         val (interpreter, delegate) = log.during { Interpreter(artifact.mapped, options()) }
@@ -20,9 +26,15 @@ internal fun openTflite(variant: Variant, artifact: Artifact, log: RuntimeLog, a
     } catch (error: IllegalArgumentException) {
         throw BundleException("TensorFlow Lite ${version()} refuses variant '${variant.id}': ${error.message}", error)
     } catch (error: IllegalStateException) {
-        throw BundleException("TensorFlow Lite ${version()} cannot prepare variant '${variant.id}': ${error.message}", error)
+        throw BundleException(
+            "TensorFlow Lite ${version()} cannot prepare variant '${variant.id}': ${error.message}",
+            error,
+        )
     } catch (error: LinkageError) { // UnsatisfiedLinkError at first, NoClassDefFoundError each time after it
-        throw BundleException("the library of TensorFlow Lite for ${variant.delegate} is missing on this device, so variant '${variant.id}' cannot run: ${error.message?.lineSequence()?.first()}", error)
+        throw BundleException(
+            "the library of TensorFlow Lite for ${variant.delegate} is missing on this device, so variant '${variant.id}' cannot run: ${error.message?.lineSequence()?.first()}",
+            error,
+        )
     } finally {
         if (engine == null) alsoClose()
     }
@@ -30,7 +42,10 @@ internal fun openTflite(variant: Variant, artifact: Artifact, log: RuntimeLog, a
 
 private fun version(): String = TensorFlowLite.runtimeVersion()
 
-/** The interpreter reads its model from [artifact], so the buffer is held as long as the interpreter lives: its weights are not copied. */
+/**
+ * The interpreter reads its model from [artifact], so the buffer is held as long as the interpreter lives: its weights
+ * are not copied.
+ */
 private class TfliteEngine(
     private val variant: String,
     @Suppress("unused") private val artifact: ByteBuffer,
@@ -53,7 +68,10 @@ private class TfliteEngine(
         try {
             interpreter.runForMultipleInputsOutputs(inputs, outputsByIndex)
         } catch (error: RuntimeException) { // the interpreter's own words: a GPU may refuse a model as late as here
-            throw BundleException("TensorFlow Lite $runtimeVersion cannot run variant '$variant': ${error.message}", error)
+            throw BundleException(
+                "TensorFlow Lite $runtimeVersion cannot run variant '$variant': ${error.message}",
+                error,
+            )
         }
     }
 

@@ -7,12 +7,13 @@ import org.openjdk.jmh.annotations.Scope
 import org.openjdk.jmh.annotations.Setup
 import org.openjdk.jmh.annotations.State
 
-/** What the library itself costs around an inference, for a picture of 512x512: pixels to tensor, and tensor to pixels. Measured by JMH. */
+/**
+ * What the library itself costs around an inference, for a picture of 512x512: pixels to tensor, and tensor to pixels.
+ * Measured by JMH.
+ */
 @State(Scope.Thread)
 open class FrameBenchmark {
-    @JvmField
-    @Param("NHWC", "NCHW")
-    var layout = ""
+    @JvmField @Param("NHWC", "NCHW") var layout = ""
     private lateinit var frame: Frame
 
     @Setup
@@ -20,8 +21,7 @@ open class FrameBenchmark {
         frame = Frame(layout)
     }
 
-    @Benchmark
-    fun frame() = frame.once()
+    @Benchmark fun frame() = frame.once()
 }
 
 /** A frame of noise, and a session whose engine copies its input: all that is left is ours. */
@@ -31,11 +31,28 @@ internal class Frame(layout: String) {
     val session: Session
 
     init {
-        val input = TensorSpec("image", "image", listOf(1, 3, SIZE, SIZE), false, 0.0 to 1.0, null, null, "stretch", null)
-        val output = TensorSpec("stylized", "image", listOf(1, 3, SIZE, SIZE), false, 0.0 to 1.0, null, null, null, null)
+        val input =
+            TensorSpec("image", "image", listOf(1, 3, SIZE, SIZE), false, 0.0 to 1.0, null, null, "stretch", null)
+        val output =
+            TensorSpec("stylized", "image", listOf(1, 3, SIZE, SIZE), false, 0.0 to 1.0, null, null, null, null)
         val shape = if (layout == "NHWC") listOf(1, SIZE, SIZE, 3) else listOf(1, 3, SIZE, SIZE)
-        val variant = Variant("v", "tflite", "xnnpack", "v", 0, "", listOf(Binding("image", 0, layout, shape, "float32")), listOf(Binding("stylized", 0, layout, shape, "float32")))
-        session = Session(Manifest("m", listOf(input), listOf(output), listOf(variant), emptyList()), variant, Copying(4 * 3 * SIZE * SIZE))
+        val variant =
+            Variant(
+                "v",
+                "tflite",
+                "xnnpack",
+                "v",
+                0,
+                "",
+                listOf(Binding("image", 0, layout, shape, "float32")),
+                listOf(Binding("stylized", 0, layout, shape, "float32")),
+            )
+        session =
+            Session(
+                Manifest("m", listOf(input), listOf(output), listOf(variant), emptyList()),
+                variant,
+                Copying(4 * 3 * SIZE * SIZE),
+            )
         session.setPicture("image", pixels)
         session.run()
     }

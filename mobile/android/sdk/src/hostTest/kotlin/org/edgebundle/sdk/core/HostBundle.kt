@@ -8,13 +8,18 @@ import java.nio.channels.FileChannel
 import javax.imageio.ImageIO
 
 /** A folder that the test run prepares: `bundle/`, `vectors/`, and `out/` for what the tests hand back. */
-internal val TEST_DATA = File(System.getProperty("edgebundle.testdata") ?: error("start these tests by 'pytest tests/android'"))
+internal val TEST_DATA =
+    File(System.getProperty("edgebundle.testdata") ?: error("start these tests by 'pytest tests/android'"))
 
 /** A bundle in a directory, for the desktop. `change` may give other bytes for a file. */
-internal class DirectoryBundle(private val root: File, private val change: (String, ByteArray) -> ByteArray = { _, bytes -> bytes }) : BundleFiles {
+internal class DirectoryBundle(
+    private val root: File,
+    private val change: (String, ByteArray) -> ByteArray = { _, bytes -> bytes },
+) : BundleFiles {
     override fun open(path: String): InputStream = change(path, File(root, path).readBytes()).inputStream()
 
-    override fun map(path: String): ByteBuffer = RandomAccessFile(File(root, path), "r").use { it.channel.map(FileChannel.MapMode.READ_ONLY, 0, it.length()) }
+    override fun map(path: String): ByteBuffer =
+        RandomAccessFile(File(root, path), "r").use { it.channel.map(FileChannel.MapMode.READ_ONLY, 0, it.length()) }
 
     override fun file(path: String, sha256: String) = File(root, path)
 }

@@ -13,14 +13,23 @@ import org.junit.Test
 class ModelLoaderTest {
     private val root = File(TEST_DATA, "bundle")
 
-    private fun loader(change: (String, ByteArray) -> ByteArray = { _, bytes -> bytes }) = ModelLoader(DirectoryBundle(root, change), IMAGE_IO, ENGINES)
+    private fun loader(change: (String, ByteArray) -> ByteArray = { _, bytes -> bytes }) =
+        ModelLoader(DirectoryBundle(root, change), IMAGE_IO, ENGINES)
 
     private fun loaderOf(change: (JSONObject) -> Unit) = loader { path, bytes ->
-        if (path == ModelLoader.MANIFEST) JSONObject(bytes.decodeToString()).also(change).toString().toByteArray() else bytes
+        if (path == ModelLoader.MANIFEST) JSONObject(bytes.decodeToString()).also(change).toString().toByteArray()
+        else bytes
     }
 
-    private fun first(loader: ModelLoader, messages: MutableList<String> = ArrayList(), memory: VariantMemory = NoMemory): Session =
-        VariantOpener(loader, 1, memory).first(loader.variants).also { opened -> messages += opened.tried.map { it.toString() } }.session
+    private fun first(
+        loader: ModelLoader,
+        messages: MutableList<String> = ArrayList(),
+        memory: VariantMemory = NoMemory,
+    ): Session =
+        VariantOpener(loader, 1, memory)
+            .first(loader.variants)
+            .also { opened -> messages += opened.tried.map { it.toString() } }
+            .session
 
     @Test
     fun everyVariantGivesTheGoldenPicture() {
@@ -45,7 +54,13 @@ class ModelLoaderTest {
     @Test
     fun aVariantThatFailsItsGoldenIsPassedOverInWords() {
         val messages = ArrayList<String>()
-        val strict = loaderOf { it.getJSONArray("goldens").getJSONObject(0).getJSONArray("expected").getJSONObject(0).put("min_psnr_db", EQUAL_DB + 1) }
+        val strict = loaderOf {
+            it.getJSONArray("goldens")
+                .getJSONObject(0)
+                .getJSONArray("expected")
+                .getJSONObject(0)
+                .put("min_psnr_db", EQUAL_DB + 1)
+        }
         first(strict, messages).use { assertEquals("tflite-second", it.variant.id) }
         assertTrue(messages.single(), "tflite-first" in messages.single() && "golden" in messages.single())
     }
@@ -58,7 +73,12 @@ class ModelLoaderTest {
             other.getJSONArray("expected").remove(0)
             goldens.put(other)
             goldens.getJSONObject(0).getJSONArray("expected").remove(1)
-            for (what in listOf("inputs", "outputs")) manifest.getJSONArray(what).getJSONObject(0).getJSONArray("shape").put(2, 4096).put(3, 4096)
+            for (what in listOf("inputs", "outputs")) manifest
+                .getJSONArray(what)
+                .getJSONObject(0)
+                .getJSONArray("shape")
+                .put(2, 4096)
+                .put(3, 4096)
         }
         for (variant in sized.variants) {
             sized.load(variant, 1).use { session ->
@@ -73,10 +93,17 @@ class ModelLoaderTest {
 
     @Test
     fun aVariantThatPassedBeforeIsNotCheckedAgain() {
-        val strict = loaderOf { it.getJSONArray("goldens").getJSONObject(0).getJSONArray("expected").getJSONObject(0).put("min_psnr_db", EQUAL_DB + 1) }
-        val knowing = object : VariantMemory by NoMemory {
-            override fun passed(variant: Variant) = TextReading.of("xnnpack")
+        val strict = loaderOf {
+            it.getJSONArray("goldens")
+                .getJSONObject(0)
+                .getJSONArray("expected")
+                .getJSONObject(0)
+                .put("min_psnr_db", EQUAL_DB + 1)
         }
+        val knowing =
+            object : VariantMemory by NoMemory {
+                override fun passed(variant: Variant) = TextReading.of("xnnpack")
+            }
         first(strict, memory = knowing).use { assertEquals("tflite-first", it.variant.id) }
     }
 
@@ -90,8 +117,16 @@ class ModelLoaderTest {
 
     @Test
     fun aManifestThatDoesNotFitTheArtifactIsRefused() {
-        val wrong = loaderOf { it.getJSONArray("variants").getJSONObject(0).getJSONArray("inputs").getJSONObject(0).getJSONArray("shape").put(3, 32) }
-        val message = assertThrows(BundleException::class.java) { wrong.load(wrong.manifest.variants[0], 1) }.message.orEmpty()
+        val wrong = loaderOf {
+            it.getJSONArray("variants")
+                .getJSONObject(0)
+                .getJSONArray("inputs")
+                .getJSONObject(0)
+                .getJSONArray("shape")
+                .put(3, 32)
+        }
+        val message =
+            assertThrows(BundleException::class.java) { wrong.load(wrong.manifest.variants[0], 1) }.message.orEmpty()
         assertTrue(message, "bytes but the manifest says" in message)
     }
 
@@ -99,23 +134,36 @@ class ModelLoaderTest {
     fun aDamagedArtifactIsRefusedByTheRuntimeInWords() {
         val wrong = loaderOf {
             val variant = it.getJSONArray("variants").getJSONObject(0)
-            variant.put("file", "golden/0-image.png").put("sha256", sha256(File(root, "golden/0-image.png").readBytes()))
+            variant
+                .put("file", "golden/0-image.png")
+                .put("sha256", sha256(File(root, "golden/0-image.png").readBytes()))
         }
-        val message = assertThrows(BundleException::class.java) { wrong.load(wrong.manifest.variants[0], 1) }.message.orEmpty()
+        val message =
+            assertThrows(BundleException::class.java) { wrong.load(wrong.manifest.variants[0], 1) }.message.orEmpty()
         assertTrue(message, "refuses variant 'tflite-first'" in message)
     }
 
     @Test
     fun whenNothingWorksTheReasonsWereSaid() {
         val messages = ArrayList<String>()
-        val none = loaderOf { json -> (0..1).forEach { json.getJSONArray("variants").getJSONObject(it).put("sha256", "0".repeat(64)) } }
+        val none = loaderOf { json ->
+            (0..1).forEach { json.getJSONArray("variants").getJSONObject(it).put("sha256", "0".repeat(64)) }
+        }
         val message = assertThrows(BundleException::class.java) { first(none, messages) }.message.orEmpty()
-        for (id in listOf("tflite-first", "tflite-second")) assertTrue(message, "variant '$id' is passed over: " in message)
+        for (id in listOf("tflite-first", "tflite-second")) assertTrue(
+            message,
+            "variant '$id' is passed over: " in message,
+        )
     }
 
     @Test
     fun anAppWithoutABundleIsToldHowToGetOne() {
-        val message = assertThrows(BundleException::class.java) { ModelLoader(DirectoryBundle(File(root, "absent")), IMAGE_IO, ENGINES) }.message.orEmpty()
+        val message =
+            assertThrows(BundleException::class.java) {
+                    ModelLoader(DirectoryBundle(File(root, "absent")), IMAGE_IO, ENGINES)
+                }
+                .message
+                .orEmpty()
         assertTrue(message, "manifest.json" in message && "builder package" in message)
     }
 
@@ -123,7 +171,8 @@ class ModelLoaderTest {
     fun aVariantOfAnotherRuntimeIsNotTaken() {
         val other = loaderOf { it.getJSONArray("variants").getJSONObject(0).put("backend", "executorch") }
         assertEquals(listOf("tflite-second"), other.variants.map { it.id })
-        val message = assertThrows(BundleException::class.java) { other.load(other.manifest.variants[0], 1) }.message.orEmpty()
+        val message =
+            assertThrows(BundleException::class.java) { other.load(other.manifest.variants[0], 1) }.message.orEmpty()
         assertTrue(message, "executorch" in message)
     }
 
@@ -138,7 +187,9 @@ class ModelLoaderTest {
     @Test
     fun aMissingLibraryIsSaidOfEachVariantThatNeedsIt() {
         val messages = ArrayList<String>()
-        val gpu = loaderOf { json -> (0..1).forEach { json.getJSONArray("variants").getJSONObject(it).put("delegate", "gpu") } }
+        val gpu = loaderOf { json ->
+            (0..1).forEach { json.getJSONArray("variants").getJSONObject(it).put("delegate", "gpu") }
+        }
         val message = assertThrows(BundleException::class.java) { first(gpu, messages) }.message.orEmpty()
         assertEquals(message, 2, Regex("library of TensorFlow Lite for gpu is missing").findAll(message).count())
     }
@@ -147,23 +198,35 @@ class ModelLoaderTest {
     fun aVariantThatFailsAtItsFirstPictureIsPassedOver() {
         val messages = ArrayList<String>()
         val real = ENGINES.getValue("tflite-xnnpack")
-        val weak = mapOf("tflite-xnnpack" to EngineFactory { variant, artifact, threads, log ->
-            val engine = real.open(variant, artifact, threads, log)
-            if (variant.id != "tflite-first") engine else object : Engine by engine {
-                // A tensor too few makes the real interpreter give up as a delegate does that finds no memory.
-                override fun run(inputs: Array<ByteBuffer>, outputs: Array<ByteBuffer>) = engine.run(emptyArray(), outputs)
-            }
-        })
-        first(ModelLoader(DirectoryBundle(root), IMAGE_IO, weak), messages).use { assertEquals("tflite-second", it.variant.id) }
+        val weak =
+            mapOf(
+                "tflite-xnnpack" to
+                    EngineFactory { variant, artifact, threads, log ->
+                        val engine = real.open(variant, artifact, threads, log)
+                        if (variant.id != "tflite-first") engine
+                        else
+                            object : Engine by engine {
+                                // A tensor too few makes the real interpreter give up as a delegate does that finds no
+                                // memory.
+                                override fun run(inputs: Array<ByteBuffer>, outputs: Array<ByteBuffer>) =
+                                    engine.run(emptyArray(), outputs)
+                            }
+                    }
+            )
+        first(ModelLoader(DirectoryBundle(root), IMAGE_IO, weak), messages).use {
+            assertEquals("tflite-second", it.variant.id)
+        }
         assertTrue(messages.single(), "cannot run variant 'tflite-first'" in messages.single())
     }
 
     @Test
     fun aTruncatedAssetIsNoticed() {
         val messages = ArrayList<String>()
-        val cut = object : BundleFiles by DirectoryBundle(root) {
-            override fun map(path: String): ByteBuffer = DirectoryBundle(root).map(path).apply { limit(capacity() / 2) }.slice()
-        }
+        val cut =
+            object : BundleFiles by DirectoryBundle(root) {
+                override fun map(path: String): ByteBuffer =
+                    DirectoryBundle(root).map(path).apply { limit(capacity() / 2) }.slice()
+            }
         val loader = ModelLoader(cut, IMAGE_IO, ENGINES)
         val message = assertThrows(BundleException::class.java) { first(loader, messages) }.message.orEmpty()
         assertTrue(message, "does not have the hash" in message)
@@ -173,11 +236,17 @@ class ModelLoaderTest {
     fun tooLittleMemoryForAVariantIsSaidAndTheNextIsTaken() {
         val messages = ArrayList<String>()
         val real = ENGINES.getValue("tflite-xnnpack")
-        val tight = mapOf("tflite-xnnpack" to EngineFactory { variant, artifact, threads, log ->
-            if (variant.id == "tflite-first") throw OutOfMemoryError("1234 bytes")
-            real.open(variant, artifact, threads, log)
-        })
-        first(ModelLoader(DirectoryBundle(root), IMAGE_IO, tight), messages).use { assertEquals("tflite-second", it.variant.id) }
+        val tight =
+            mapOf(
+                "tflite-xnnpack" to
+                    EngineFactory { variant, artifact, threads, log ->
+                        if (variant.id == "tflite-first") throw OutOfMemoryError("1234 bytes")
+                        real.open(variant, artifact, threads, log)
+                    }
+            )
+        first(ModelLoader(DirectoryBundle(root), IMAGE_IO, tight), messages).use {
+            assertEquals("tflite-second", it.variant.id)
+        }
         assertTrue(messages.single(), "not enough memory to load variant 'tflite-first'" in messages.single())
     }
 }

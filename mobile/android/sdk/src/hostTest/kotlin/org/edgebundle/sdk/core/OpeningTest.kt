@@ -1,5 +1,6 @@
 package org.edgebundle.sdk.core
 
+import java.io.File
 import java.nio.ByteBuffer
 import java.util.concurrent.CountDownLatch
 import org.edgebundle.sdk.ENGINES
@@ -8,35 +9,48 @@ import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Test
-import java.io.File
 
-/** What leads from one variant to the next, with the real TensorFlow Lite; the GPU is a stand-in that runs it, for no desktop has one. */
+/**
+ * What leads from one variant to the next, with the real TensorFlow Lite; the GPU is a stand-in that runs it, for no
+ * desktop has one.
+ */
 class OpeningTest {
     private val root = File(TEST_DATA, "bundle")
     private val cpu = ENGINES.getValue("tflite-xnnpack")
 
     /** The bundle whose first variant is for a GPU. */
-    private fun loader(vararg engines: Pair<String, EngineFactory>, gpu: Boolean = true, change: (JSONObject) -> Unit = {}) = ModelLoader(
-        DirectoryBundle(root) { path, bytes ->
-            if (path != ModelLoader.MANIFEST) return@DirectoryBundle bytes
-            JSONObject(bytes.decodeToString()).apply {
-                if (gpu) getJSONArray("variants").getJSONObject(0).put("delegate", "gpu")
-                change(this)
-            }.toString().toByteArray()
-        },
-        IMAGE_IO,
-        ENGINES + engines,
-    )
+    private fun loader(
+        vararg engines: Pair<String, EngineFactory>,
+        gpu: Boolean = true,
+        change: (JSONObject) -> Unit = {},
+    ) =
+        ModelLoader(
+            DirectoryBundle(root) { path, bytes ->
+                if (path != ModelLoader.MANIFEST) return@DirectoryBundle bytes
+                JSONObject(bytes.decodeToString())
+                    .apply {
+                        if (gpu) getJSONArray("variants").getJSONObject(0).put("delegate", "gpu")
+                        change(this)
+                    }
+                    .toString()
+                    .toByteArray()
+            },
+            IMAGE_IO,
+            ENGINES + engines,
+        )
 
-    private fun opened(loader: ModelLoader, memory: VariantMemory = NoMemory) = VariantOpener(loader, 1, memory).first(loader.variants)
+    private fun opened(loader: ModelLoader, memory: VariantMemory = NoMemory) =
+        VariantOpener(loader, 1, memory).first(loader.variants)
 
-    private fun gpu(says: String, onOpen: () -> Unit = {}) = "tflite-gpu" to EngineFactory { variant, artifact, threads, log ->
-        onOpen()
-        val engine = cpu.open(variant, artifact, threads, log)
-        object : Engine by engine {
-            override val delegateExecuted = TextReading.of(says)
-        }
-    }
+    private fun gpu(says: String, onOpen: () -> Unit = {}) =
+        "tflite-gpu" to
+            EngineFactory { variant, artifact, threads, log ->
+                onOpen()
+                val engine = cpu.open(variant, artifact, threads, log)
+                object : Engine by engine {
+                    override val delegateExecuted = TextReading.of(says)
+                }
+            }
 
     private class Remembered : VariantMemory {
         val marks = HashSet<String>()
@@ -58,17 +72,22 @@ class OpeningTest {
     }
 
     @Test
-    fun aGpuVariantThatTheCpuExecutesIsPassedOver() = opened(loader(gpu("cpu"))).let {
-        it.session.close()
-        assertEquals("tflite-second" to "tflite-first", it.session.variant.id to it.tried.single().variant)
-        assertTrue(it.tried.single().reason, "cpu executes it, and gpu was asked for" in it.tried.single().reason)
-    }
+    fun aGpuVariantThatTheCpuExecutesIsPassedOver() =
+        opened(loader(gpu("cpu"))).let {
+            it.session.close()
+            assertEquals("tflite-second" to "tflite-first", it.session.variant.id to it.tried.single().variant)
+            assertTrue(it.tried.single().reason, "cpu executes it, and gpu was asked for" in it.tried.single().reason)
+        }
 
     @Test
-    fun aGpuVariantThatTheGpuExecutesIsTaken() = opened(loader(gpu("gpu"))).let {
-        it.session.close()
-        assertEquals(listOf("tflite-first", "gpu", 0), listOf(it.session.variant.id, it.delegate.value, it.tried.size))
-    }
+    fun aGpuVariantThatTheGpuExecutesIsTaken() =
+        opened(loader(gpu("gpu"))).let {
+            it.session.close()
+            assertEquals(
+                listOf("tflite-first", "gpu", 0),
+                listOf(it.session.variant.id, it.delegate.value, it.tried.size),
+            )
+        }
 
     @Test
     fun aVariantThatTookTheAppDownIsPassedOverAtTheNextStart() {
@@ -77,9 +96,14 @@ class OpeningTest {
         val died = gpu("gpu") { throw ThreadDeath() }
         val first = loader(died)
         try {
-            VariantOpener(first, 1, object : VariantMemory by memory {
-                override fun unmark(variant: Variant) = Unit // nobody lives to take it away
-            }).first(first.variants)
+            VariantOpener(
+                    first,
+                    1,
+                    object : VariantMemory by memory {
+                        override fun unmark(variant: Variant) = Unit // nobody lives to take it away
+                    },
+                )
+                .first(first.variants)
         } catch (_: ThreadDeath) {
             assertEquals(setOf("tflite-first"), memory.marks)
         }
@@ -103,25 +127,37 @@ class OpeningTest {
     @Test
     fun theLogIsReadOnceAndOnlyForAnAcceleratedVariant() {
         var reads = 0
-        val log = object : RuntimeLog {
-            override fun mark() = ""
+        val log =
+            object : RuntimeLog {
+                override fun mark() = ""
 
-            override fun since(mark: String) = listOf("Replacing 2 out of 2 node(s) with delegate (TfLiteGpuDelegateV2) node").also { reads++ }
-        }
+                override fun since(mark: String) =
+                    listOf("Replacing 2 out of 2 node(s) with delegate (TfLiteGpuDelegateV2) node").also { reads++ }
+            }
         val engine = EngineFactory { variant, artifact, threads, given ->
             val inner = cpu.open(variant, artifact, threads, NoRuntimeLog)
-            val (_, said) = given.during { }
+            val (_, said) = given.during {}
             object : Engine by inner {
                 override val delegateExecuted = said
             }
         }
         val memory = Remembered()
-        fun open(key: String, isGpu: Boolean) = ModelLoader(
-            DirectoryBundle(root) { path, bytes ->
-                if (path == ModelLoader.MANIFEST && isGpu) JSONObject(bytes.decodeToString()).apply { getJSONArray("variants").getJSONObject(0).put("delegate", "gpu") }.toString().toByteArray() else bytes
-            },
-            IMAGE_IO, mapOf(key to engine), log,
-        ).let { opened(it, memory) }.also { it.session.close() }
+        fun open(key: String, isGpu: Boolean) =
+            ModelLoader(
+                    DirectoryBundle(root) { path, bytes ->
+                        if (path == ModelLoader.MANIFEST && isGpu)
+                            JSONObject(bytes.decodeToString())
+                                .apply { getJSONArray("variants").getJSONObject(0).put("delegate", "gpu") }
+                                .toString()
+                                .toByteArray()
+                        else bytes
+                    },
+                    IMAGE_IO,
+                    mapOf(key to engine),
+                    log,
+                )
+                .let { opened(it, memory) }
+                .also { it.session.close() }
         assertEquals("gpu", open("tflite-gpu", true).delegate.value)
         assertEquals(1, reads)
         assertEquals("what was read is remembered", "gpu", open("tflite-gpu", true).delegate.value)
@@ -132,22 +168,30 @@ class OpeningTest {
 
     @Test
     fun whateverAnEngineThrowsTheNextVariantIsTried() {
-        val kinds = listOf(
-            { throw IllegalStateException("a state") }, { throw ArrayIndexOutOfBoundsException(7) }, { throw NullPointerException() },
-            { throw OutOfMemoryError("memory") }, { throw UnsatisfiedLinkError("libx.so") }, { throw BundleException("refused") },
-            { throw java.nio.BufferOverflowException() }, { throw NegativeArraySizeException("-1") },
-        )
+        val kinds =
+            listOf(
+                { throw IllegalStateException("a state") },
+                { throw ArrayIndexOutOfBoundsException(7) },
+                { throw NullPointerException() },
+                { throw OutOfMemoryError("memory") },
+                { throw UnsatisfiedLinkError("libx.so") },
+                { throw BundleException("refused") },
+                { throw java.nio.BufferOverflowException() },
+                { throw NegativeArraySizeException("-1") },
+            )
         for (kind in kinds) {
             opened(loader(gpu("gpu") { kind() })).let {
                 it.session.close()
                 assertEquals("tflite-second" to "tflite-first", it.session.variant.id to it.tried.single().variant)
             }
-            val late = "tflite-gpu" to EngineFactory { variant, artifact, threads, log ->
-                val engine = cpu.open(variant, artifact, threads, log)
-                object : Engine by engine {
-                    override fun run(inputs: Array<ByteBuffer>, outputs: Array<ByteBuffer>) = kind()
-                }
-            }
+            val late =
+                "tflite-gpu" to
+                    EngineFactory { variant, artifact, threads, log ->
+                        val engine = cpu.open(variant, artifact, threads, log)
+                        object : Engine by engine {
+                            override fun run(inputs: Array<ByteBuffer>, outputs: Array<ByteBuffer>) = kind()
+                        }
+                    }
             opened(loader(late)).let {
                 it.session.close()
                 assertEquals("tflite-second", it.session.variant.id)
@@ -157,14 +201,24 @@ class OpeningTest {
 
     @Test
     fun whenNoneWorksEachIsNamedWithItsReason() {
-        val none = loader(gpu("cpu"), change = { it.getJSONArray("variants").getJSONObject(1).put("sha256", "0".repeat(64)) })
+        val none =
+            loader(gpu("cpu"), change = { it.getJSONArray("variants").getJSONObject(1).put("sha256", "0".repeat(64)) })
         val message = assertThrows(BundleException::class.java) { opened(none) }.message.orEmpty()
-        assertTrue(message, "'tflite-first' is passed over: its runtime says" in message && "'tflite-second' is passed over: " in message && "hash" in message)
+        assertTrue(
+            message,
+            "'tflite-first' is passed over: its runtime says" in message &&
+                "'tflite-second' is passed over: " in message &&
+                "hash" in message,
+        )
     }
 
     @Test
     fun aVariantOfWhichNoGoldenSpeaksIsPassedOver() {
-        val partly = loader(gpu = false, change = { it.getJSONArray("goldens").getJSONObject(0).getJSONArray("expected").remove(0) })
+        val partly =
+            loader(
+                gpu = false,
+                change = { it.getJSONArray("goldens").getJSONObject(0).getJSONArray("expected").remove(0) },
+            )
         opened(partly).let {
             it.session.close()
             assertEquals("tflite-second", it.session.variant.id)
@@ -185,25 +239,28 @@ class OpeningTest {
     fun aGpuEngineIsMadeAndRunOnOneThread() {
         val threads = HashSet<Thread>()
         val ended = CountDownLatch(1)
-        val pinned = "tflite-gpu" to EngineFactory { variant, artifact, count, log ->
-            OneThreadEngine("gpu") {
-                threads += Thread.currentThread()
-                val engine = cpu.open(variant, artifact, count, log)
-                object : Engine by engine {
-                    override val delegateExecuted = TextReading.of("gpu")
-
-                    override fun run(inputs: Array<ByteBuffer>, outputs: Array<ByteBuffer>) {
+        val pinned =
+            "tflite-gpu" to
+                EngineFactory { variant, artifact, count, log ->
+                    OneThreadEngine("gpu") {
                         threads += Thread.currentThread()
-                        engine.run(inputs, outputs)
+                        val engine = cpu.open(variant, artifact, count, log)
+                        object : Engine by engine {
+                            override val delegateExecuted = TextReading.of("gpu")
+
+                            override fun run(inputs: Array<ByteBuffer>, outputs: Array<ByteBuffer>) {
+                                threads += Thread.currentThread()
+                                engine.run(inputs, outputs)
+                            }
+                        }
                     }
                 }
-            }
-        }
         val session = opened(loader(pinned)).session
         Thread {
-            session.run()
-            ended.countDown()
-        }.start()
+                session.run()
+                ended.countDown()
+            }
+            .start()
         ended.await()
         session.close()
         assertEquals(1, threads.size)

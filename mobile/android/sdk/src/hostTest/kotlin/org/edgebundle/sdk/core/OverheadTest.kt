@@ -25,31 +25,35 @@ class OverheadTest {
         }
     }
 
-    /** The caller's thread and the one that shows, once they are warm; what the network's runtime allocates is its own. */
+    /**
+     * The caller's thread and the one that shows, once they are warm; what the network's runtime allocates is its own.
+     */
     @Test
     fun aFrameOfAVideoAllocatesNothing() {
         val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
         val shown = Semaphore(0)
-        val stages = object : FrameStages {
-            override fun network(frame: IntArray, styled: IntArray): Long {
-                System.arraycopy(frame, 0, styled, 0, frame.size)
-                return 1
+        val stages =
+            object : FrameStages {
+                override fun network(frame: IntArray, styled: IntArray): Long {
+                    System.arraycopy(frame, 0, styled, 0, frame.size)
+                    return 1
+                }
+
+                override fun show(picture: IntArray, width: Int, height: Int) = shown.release()
+
+                override fun failed(error: Throwable) = throw error
+
+                override fun headroom() = Float.NaN
             }
-
-            override fun show(picture: IntArray, width: Int, height: Int) = shown.release()
-
-            override fun failed(error: Throwable) = throw error
-
-            override fun headroom() = Float.NaN
-        }
         val pipeline = FramePipeline(SIDE, SIDE, stages)
         val shower = Thread.getAllStackTraces().keys.single { it.name == "edgebundle-frames" && it.isAlive }
-        fun frames() = repeat(FRAMES) {
-            while (!shown.tryAcquire()) {
-                pipeline.submit { it.fill(OPAQUE) }
-                Thread.onSpinWait()
+        fun frames() =
+            repeat(FRAMES) {
+                while (!shown.tryAcquire()) {
+                    pipeline.submit { it.fill(OPAQUE) }
+                    Thread.onSpinWait()
+                }
             }
-        }
         repeat(5) { frames() }
         fun allocated(): Long {
             val before = threads.currentThreadAllocatedBytes + threads.getThreadAllocatedBytes(shower.id)

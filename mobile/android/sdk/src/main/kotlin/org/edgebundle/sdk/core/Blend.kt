@@ -23,7 +23,9 @@ object Blend {
 
     /** [over] at [weight] onto [base], into [out], which may be either of them. All have the same size. */
     fun mix(base: IntArray, over: IntArray, weight: Int, out: IntArray) {
-        require(base.size == over.size && base.size == out.size) { "pictures of ${base.size}, ${over.size} and ${out.size} pixels cannot be mixed" }
+        require(base.size == over.size && base.size == out.size) {
+            "pictures of ${base.size}, ${over.size} and ${out.size} pixels cannot be mixed"
+        }
         for (i in out.indices) out[i] = pixel(base[i], over[i], weight)
     }
 }

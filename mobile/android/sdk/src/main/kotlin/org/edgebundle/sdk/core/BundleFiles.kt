@@ -20,11 +20,15 @@ interface BundleFiles {
 }
 
 /** All bytes of a small file. Throws [BundleException] when it cannot be read. */
-internal fun BundleFiles.bytes(path: String): ByteArray = try {
-    open(path).use { it.readBytes() }
-} catch (error: IOException) {
-    throw BundleException("the app's bundle has no readable $path (${error.message}); make the app with 'builder package'.", error)
-}
+internal fun BundleFiles.bytes(path: String): ByteArray =
+    try {
+        open(path).use { it.readBytes() }
+    } catch (error: IOException) {
+        throw BundleException(
+            "the app's bundle has no readable $path (${error.message}); make the app with 'builder package'.",
+            error,
+        )
+    }
 
 /** Decodes a PNG or JPEG to pixels. Throws [BundleException] for what is no picture. */
 fun interface PictureReader {
@@ -45,6 +49,7 @@ fun sha256(bytes: ByteArray): String = hex(MessageDigest.getInstance("SHA-256").
 fun floats(bytes: ByteArray): FloatArray =
     FloatArray(bytes.size / 4).also { ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(it) }
 
-private fun hex(digest: MessageDigest): String = digest.digest().joinToString("") { byte -> HEX[byte.toInt() shr 4 and 15].toString() + HEX[byte.toInt() and 15] }
+private fun hex(digest: MessageDigest): String =
+    digest.digest().joinToString("") { byte -> HEX[byte.toInt() shr 4 and 15].toString() + HEX[byte.toInt() and 15] }
 
 private const val HEX = "0123456789abcdef"

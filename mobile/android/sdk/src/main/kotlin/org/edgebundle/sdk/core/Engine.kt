@@ -17,17 +17,26 @@ interface Engine : AutoCloseable {
     val inputBytes: List<Int>
     val outputBytes: List<Int>
 
-    /** One inference. The arrays are as long as [inputBytes] and [outputBytes], and the same ones in every call. Throws [BundleException] when the runtime gives up. */
+    /**
+     * One inference. The arrays are as long as [inputBytes] and [outputBytes], and the same ones in every call. Throws
+     * [BundleException] when the runtime gives up.
+     */
     fun run(inputs: Array<ByteBuffer>, outputs: Array<ByteBuffer>)
 }
 
-/** A variant's file, whose hash was checked: mapped for runtimes that read memory, as a [file] for those that want a path. */
+/**
+ * A variant's file, whose hash was checked: mapped for runtimes that read memory, as a [file] for those that want a
+ * path.
+ */
 class Artifact(val mapped: ByteBuffer, private val copy: () -> File) {
     /** The artifact as a file of its own, made on the first call. Throws `java.io.IOException`. */
     fun file(): File = copy()
 }
 
-/** Loads an artifact on a number of threads, reading in [RuntimeLog] what its delegate took. Throws [BundleException] when the runtime refuses it or a library is missing. */
+/**
+ * Loads an artifact on a number of threads, reading in [RuntimeLog] what its delegate took. Throws [BundleException]
+ * when the runtime refuses it or a library is missing.
+ */
 fun interface EngineFactory {
     fun open(variant: Variant, artifact: Artifact, threads: Int, log: RuntimeLog): Engine
 }

@@ -2,17 +2,20 @@ package org.edgebundle.sdk.core
 
 import kotlin.math.ceil
 
-/** How video is processed at the moment: the network runs on every [every]-th frame, pictures have 1/[divisor] of the full width and height. */
+/**
+ * How video is processed at the moment: the network runs on every [every]-th frame, pictures have 1/[divisor] of the
+ * full width and height.
+ */
 data class FramePace(val every: Int, val divisor: Int)
 
 /**
- * Decides how often the network runs and how large the pictures are, from how long it takes, how far frames are apart, and how
- * close the device is to throttling (docs/sdk-rules.md, "Pace of video"). Pure: times and headroom come in as numbers. Used by one
- * thread at a time.
+ * Decides how often the network runs and how large the pictures are, from how long it takes, how far frames are apart,
+ * and how close the device is to throttling (docs/sdk-rules.md, "Pace of video"). Pure: times and headroom come in as
+ * numbers. Used by one thread at a time.
  *
- * Thermal headroom is Android's: 1.0 is where the system starts to throttle severely. The network may use [SHARE] of the time
- * between frames, half of it from [WARM] on and a quarter from [HOT] on, where pictures shrink too. It goes back to a faster pace
- * only [MARGIN] below the threshold that slowed it down, so that it does not swing.
+ * Thermal headroom is Android's: 1.0 is where the system starts to throttle severely. The network may use [SHARE] of
+ * the time between frames, half of it from [WARM] on and a quarter from [HOT] on, where pictures shrink too. It goes
+ * back to a faster pace only [MARGIN] below the threshold that slowed it down, so that it does not swing.
  */
 class FrameGovernor {
     private var networkNs = 0.0
@@ -25,7 +28,10 @@ class FrameGovernor {
     var pace = FramePace(1, 1)
         private set
 
-    /** A frame arrived at [nowNs], whether it is taken or dropped. Longer gaps than [PAUSE_NS] are pauses and count for nothing. */
+    /**
+     * A frame arrived at [nowNs], whether it is taken or dropped. Longer gaps than [PAUSE_NS] are pauses and count for
+     * nothing.
+     */
     fun frameArrived(nowNs: Long) {
         val gap = nowNs - lastNs
         if (hasLast && gap in 1..PAUSE_NS) {
@@ -45,11 +51,12 @@ class FrameGovernor {
     /** The system's thermal headroom; NaN when it does not tell, which changes nothing. */
     fun headroom(value: Float) {
         if (value.isNaN()) return
-        heat = when {
-            value >= HOT || (heat == 2 && value >= HOT - MARGIN) -> 2
-            value >= WARM || (heat >= 1 && value >= WARM - MARGIN) -> 1
-            else -> 0
-        }
+        heat =
+            when {
+                value >= HOT || (heat == 2 && value >= HOT - MARGIN) -> 2
+                value >= WARM || (heat >= 1 && value >= WARM - MARGIN) -> 1
+                else -> 0
+            }
         decide()
     }
 

@@ -1,8 +1,8 @@
 package org.edgebundle.sdk.core
 
 /**
- * Styles the frames between two runs of the network: what the network changed in the last key frame is added to the present
- * frame, less where the present frame differs from the key frame, so that what moves does not leave a ghost.
+ * Styles the frames between two runs of the network: what the network changed in the last key frame is added to the
+ * present frame, less where the present frame differs from the key frame, so that what moves does not leave a ghost.
  *
  * Works at 1/divisor of the key frame's size. Nothing is allocated per frame; used by one thread.
  */
@@ -39,13 +39,17 @@ class FrameMixer(private val width: Int, private val height: Int) {
     fun keyAt(divisor: Int, out: IntArray) {
         val columns = widthAt(divisor)
         var at = 0
-        for (y in 0 until heightAt(divisor)) for (x in 0 until columns) out[at++] = after[y * divisor * width + x * divisor]
+        for (y in 0 until heightAt(divisor)) for (x in 0 until columns) out[at++] =
+            after[y * divisor * width + x * divisor]
     }
 
     private fun pixel(now: Int, was: Int, styled: Int): Int {
         val moved = difference(now, was, 16) + difference(now, was, 8) + difference(now, was, 0)
         val weight = if (moved >= STRANGE) 0 else STRANGE - moved
-        return OPAQUE or channel(now, was, styled, weight, 16) or channel(now, was, styled, weight, 8) or channel(now, was, styled, weight, 0)
+        return OPAQUE or
+            channel(now, was, styled, weight, 16) or
+            channel(now, was, styled, weight, 8) or
+            channel(now, was, styled, weight, 0)
     }
 
     private fun difference(now: Int, was: Int, shift: Int): Int {

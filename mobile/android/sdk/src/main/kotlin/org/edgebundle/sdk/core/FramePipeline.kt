@@ -2,9 +2,15 @@ package org.edgebundle.sdk.core
 
 import java.util.concurrent.CancellationException
 
-/** What a [FramePipeline] is made of. All but [read] are called on the pipeline's own threads; whatever they throw costs one frame. */
+/**
+ * What a [FramePipeline] is made of. All but [read] are called on the pipeline's own threads; whatever they throw costs
+ * one frame.
+ */
 internal interface FrameStages {
-    /** Styles a whole frame: network thread. The nanoseconds that the network took, without what it waited for its turn on the model. */
+    /**
+     * Styles a whole frame: network thread. The nanoseconds that the network took, without what it waited for its turn
+     * on the model.
+     */
     fun network(frame: IntArray, styled: IntArray): Long
 
     /** Shows a styled picture, which holds [width] x [height] pixels from its start: show thread. */
@@ -18,9 +24,9 @@ internal interface FrameStages {
 }
 
 /**
- * The stages of a video on three threads: the caller's reads frames, one carries and shows them, one runs the network. Nothing is
- * allocated per frame, and of frames that wait only the newest is kept. A stage that throws costs its frame, and the next one is taken
- * as if nothing had been (docs/sdk-rules.md, "A frame that fails").
+ * The stages of a video on three threads: the caller's reads frames, one carries and shows them, one runs the network.
+ * Nothing is allocated per frame, and of frames that wait only the newest is kept. A stage that throws costs its frame,
+ * and the next one is taken as if nothing had been (docs/sdk-rules.md, "A frame that fails").
  */
 internal class FramePipeline(private val width: Int, height: Int, private val stages: FrameStages) {
     private val monitor = Object()
@@ -54,8 +60,11 @@ internal class FramePipeline(private val width: Int, height: Int, private val st
     var dropped = 0
         private set
 
-    val pace: FramePace get() = synchronized(monitor) { governor.pace }
-    val isClosed: Boolean get() = synchronized(monitor) { closed }
+    val pace: FramePace
+        get() = synchronized(monitor) { governor.pace }
+
+    val isClosed: Boolean
+        get() = synchronized(monitor) { closed }
 
     init {
         for (thread in listOf(shower, networker)) thread.apply { isDaemon = true }.start()
@@ -70,17 +79,21 @@ internal class FramePipeline(private val width: Int, height: Int, private val st
         }
     }
 
-    /** Ends both threads; no stage begins after it returned. A stage in progress is waited for, at most [CLOSE_MS], and not by itself. */
-    fun close() = synchronized(monitor) {
-        closed = true
-        monitor.notifyAll()
-        val until = System.nanoTime() + CLOSE_MS * 1_000_000
-        while (calling && Thread.currentThread() !== shower) {
-            val left = (until - System.nanoTime()) / 1_000_000
-            if (left <= 0) break
-            monitor.wait(left)
+    /**
+     * Ends both threads; no stage begins after it returned. A stage in progress is waited for, at most [CLOSE_MS], and
+     * not by itself.
+     */
+    fun close() =
+        synchronized(monitor) {
+            closed = true
+            monitor.notifyAll()
+            val until = System.nanoTime() + CLOSE_MS * 1_000_000
+            while (calling && Thread.currentThread() !== shower) {
+                val left = (until - System.nanoTime()) / 1_000_000
+                if (left <= 0) break
+                monitor.wait(left)
+            }
         }
-    }
 
     private fun arrive(): Boolean {
         val now = System.nanoTime()
@@ -90,20 +103,22 @@ internal class FramePipeline(private val width: Int, height: Int, private val st
         }
     }
 
-    private fun offer(): Boolean = synchronized(monitor) {
-        if (closed) return false
-        spare = waiting.also { waiting = spare }
-        if (hasWaiting) dropped++ else taken++
-        hasWaiting = true
-        monitor.notifyAll()
-        return true
-    }
+    private fun offer(): Boolean =
+        synchronized(monitor) {
+            if (closed) return false
+            spare = waiting.also { waiting = spare }
+            if (hasWaiting) dropped++ else taken++
+            hasWaiting = true
+            monitor.notifyAll()
+            return true
+        }
 
-    private fun refuse(problem: Throwable): Boolean = synchronized(monitor) {
-        dropped++
-        tell(problem)
-        return false
-    }
+    private fun refuse(problem: Throwable): Boolean =
+        synchronized(monitor) {
+            dropped++
+            tell(problem)
+            return false
+        }
 
     /** The show thread: errors, finished keys and frames, in this order. */
     private fun showAll() {
@@ -125,7 +140,8 @@ internal class FramePipeline(private val width: Int, height: Int, private val st
                 }
             }
             val failure = error
-            if (failure != null) failureOf { stages.failed(failure) } else keep(failureOf { if (ended) takeKey() else takeFrame() })
+            if (failure != null) failureOf { stages.failed(failure) }
+            else keep(failureOf { if (ended) takeKey() else takeFrame() })
         }
     }
 
@@ -140,16 +156,17 @@ internal class FramePipeline(private val width: Int, height: Int, private val st
 
     private fun takeFrame() {
         val headroom = stages.headroom()
-        val divisor = synchronized(monitor) {
-            governor.headroom(headroom)
-            schedule.begin()
-            if (schedule.isKey) {
-                current.copyInto(key)
-                keyWanted = true
-                monitor.notifyAll()
+        val divisor =
+            synchronized(monitor) {
+                governor.headroom(headroom)
+                schedule.begin()
+                if (schedule.isKey) {
+                    current.copyInto(key)
+                    keyWanted = true
+                    monitor.notifyAll()
+                }
+                governor.pace.divisor
             }
-            governor.pace.divisor
-        }
         if (!schedule.isShown) return
         reduce(divisor)
         mixer.mix(small, divisor, out)
@@ -163,7 +180,8 @@ internal class FramePipeline(private val width: Int, height: Int, private val st
 
     private fun reduce(divisor: Int) {
         var at = 0
-        for (y in 0 until mixer.heightAt(divisor)) for (x in 0 until mixer.widthAt(divisor)) small[at++] = current[y * divisor * width + x * divisor]
+        for (y in 0 until mixer.heightAt(divisor)) for (x in 0 until mixer.widthAt(divisor)) small[at++] =
+            current[y * divisor * width + x * divisor]
     }
 
     /** The network thread. */
@@ -202,10 +220,13 @@ internal class FramePipeline(private val width: Int, height: Int, private val st
         private const val MOST_ERRORS = 8
 
         /** What [work] throws and a video survives. */
-            internal inline fun failureOf(work: () -> Unit): Throwable? {
+        internal inline fun failureOf(work: () -> Unit): Throwable? {
             try {
                 work()
-            } catch (error: Throwable) { // a frame, a callback or a driver may fail in any way, by errors too; the video goes on
+            } catch (
+                error:
+                    Throwable) { // a frame, a callback or a driver may fail in any way, by errors too; the video goes
+                // on
                 return error
             }
             return null

@@ -1,8 +1,8 @@
 package org.edgebundle.sdk.core
 
 /**
- * Which frames become keys, and which are shown when (docs/sdk-rules.md, "Pace of video"). Pure: it is told what happens and answers
- * what to do. Used by one thread at a time.
+ * Which frames become keys, and which are shown when (docs/sdk-rules.md, "Pace of video"). Pure: it is told what
+ * happens and answers what to do. Used by one thread at a time.
  */
 internal class FrameSchedule(private val governor: FrameGovernor) {
     private var sinceKey = 0
@@ -40,7 +40,10 @@ internal class FrameSchedule(private val governor: FrameGovernor) {
         }
     }
 
-    /** The network ended, [nanos] after it began; it [failed] or there is a new key. Whether the key's own styled picture is shown now. */
+    /**
+     * The network ended, [nanos] after it began; it [failed] or there is a new key. Whether the key's own styled
+     * picture is shown now.
+     */
     fun ended(nanos: Long, failed: Boolean): Boolean {
         running = false
         if (failed) return false

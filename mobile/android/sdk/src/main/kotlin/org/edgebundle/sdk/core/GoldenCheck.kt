@@ -6,10 +6,14 @@ import java.nio.ByteOrder
 /**
  * Runs a golden of the bundle through a loaded variant and compares what comes out, as `builder verify` does.
  *
- * A golden that is damaged, cut, too long or incomplete is never compared: each function throws [BundleException] for it
- * (docs/sdk-rules.md, "Damaged goldens"). [hashes] are those of the manifest, by path.
+ * A golden that is damaged, cut, too long or incomplete is never compared: each function throws [BundleException] for
+ * it (docs/sdk-rules.md, "Damaged goldens"). [hashes] are those of the manifest, by path.
  */
-class GoldenCheck(private val files: BundleFiles, private val pictures: PictureReader, private val hashes: Map<String, String>) {
+class GoldenCheck(
+    private val files: BundleFiles,
+    private val pictures: PictureReader,
+    private val hashes: Map<String, String>,
+) {
     /** Fills the inputs of [session] with the golden's and runs it once. */
     @Throws(BundleException::class)
     fun run(session: Session, golden: Golden): GoldenResult {
@@ -22,22 +26,44 @@ class GoldenCheck(private val files: BundleFiles, private val pictures: PictureR
     @Throws(BundleException::class)
     fun fill(session: Session, golden: Golden) {
         for (spec in session.manifest.inputs) {
-            val tensor = golden.inputs.firstOrNull { it.name == spec.name } ?: throw damaged(golden, "it has no input '${spec.name}'")
-            if (tensor.encoding == PNG) session.setPicture(spec.name, picture(tensor, spec).argb) else session.setValues(spec.name, values(tensor, spec))
+            val tensor =
+                golden.inputs.firstOrNull { it.name == spec.name }
+                    ?: throw damaged(golden, "it has no input '${spec.name}'")
+            if (tensor.encoding == PNG) session.setPicture(spec.name, picture(tensor, spec).argb)
+            else session.setValues(spec.name, values(tensor, spec))
         }
     }
 
-    /** Compares the present outputs of [session] with what the golden expects of its variant: the worst of all outputs counts. */
+    /**
+     * Compares the present outputs of [session] with what the golden expects of its variant: the worst of all outputs
+     * counts.
+     */
     @Throws(BundleException::class)
     fun compare(session: Session, golden: Golden): GoldenResult {
-        val expected = golden.expected.firstOrNull { it.variant == session.variant.id } ?: throw damaged(golden, "it says nothing of variant '${session.variant.id}'")
+        val expected =
+            golden.expected.firstOrNull { it.variant == session.variant.id }
+                ?: throw damaged(golden, "it says nothing of variant '${session.variant.id}'")
         if (expected.tensors.isEmpty()) throw damaged(golden, "it expects nothing")
-        val pairs = expected.tensors.map { tensor ->
-            val spec = session.manifest.outputs.firstOrNull { it.name == tensor.name } ?: throw damaged(golden, "the network has no output '${tensor.name}'")
-            Triple(spec, actual(session, tensor, spec), if (tensor.encoding == PNG) session.codecOf(tensor.name).logical(picture(tensor, spec).argb) else values(tensor, spec))
-        }
+        val pairs =
+            expected.tensors.map { tensor ->
+                val spec =
+                    session.manifest.outputs.firstOrNull { it.name == tensor.name }
+                        ?: throw damaged(golden, "the network has no output '${tensor.name}'")
+                Triple(
+                    spec,
+                    actual(session, tensor, spec),
+                    if (tensor.encoding == PNG) session.codecOf(tensor.name).logical(picture(tensor, spec).argb)
+                    else values(tensor, spec),
+                )
+            }
         val psnr = pairs.minOf { (spec, actual, wanted) -> psnrDb(actual, wanted, peakOf(spec, wanted)) }
-        return GoldenResult(golden.id, psnr >= expected.minPsnrDb, psnr, pairs.maxOf { (_, actual, wanted) -> maxAbsError(actual, wanted) }, expected.minPsnrDb)
+        return GoldenResult(
+            golden.id,
+            psnr >= expected.minPsnrDb,
+            psnr,
+            pairs.maxOf { (_, actual, wanted) -> maxAbsError(actual, wanted) },
+            expected.minPsnrDb,
+        )
     }
 
     /** The pixels of a golden tensor that is a picture, whichever way it is stored. */
@@ -47,21 +73,32 @@ class GoldenCheck(private val files: BundleFiles, private val pictures: PictureR
         val binding = Binding(spec.name, 0, "NCHW", spec.shape, Binding.FLOAT32)
         val buffer = ByteBuffer.allocateDirect(binding.bytes).order(ByteOrder.nativeOrder())
         writeValues(values(tensor, spec), binding, buffer)
-        return Pixels(spec.width, spec.height, IntArray(spec.width * spec.height).also { PictureCodec(spec, binding).decode(buffer.apply { clear() }.asFloatBuffer(), it) })
+        return Pixels(
+            spec.width,
+            spec.height,
+            IntArray(spec.width * spec.height).also {
+                PictureCodec(spec, binding).decode(buffer.apply { clear() }.asFloatBuffer(), it)
+            },
+        )
     }
 
     /** The values of a golden tensor that is stored as floats, in logical order. */
     @Throws(BundleException::class)
     fun values(tensor: GoldenTensor, spec: TensorSpec): FloatArray {
         val bytes = whole(tensor)
-        if (bytes.size != 4 * spec.count) throw BundleException("${tensor.file} has ${bytes.size} bytes and '${spec.name}' takes ${spec.count} values of 4; package the bundle again.")
+        if (bytes.size != 4 * spec.count)
+            throw BundleException(
+                "${tensor.file} has ${bytes.size} bytes and '${spec.name}' takes ${spec.count} values of 4; package the bundle again."
+            )
         return floats(bytes)
     }
 
     private fun picture(tensor: GoldenTensor, spec: TensorSpec): Pixels {
         val picture = pictures.read(whole(tensor).inputStream())
         if (!spec.isPicture || picture.width != spec.width || picture.height != spec.height) {
-            throw BundleException("${tensor.file} is a picture of ${picture.width} x ${picture.height} pixels and '${spec.name}' has the shape ${spec.shape}; package the bundle again.")
+            throw BundleException(
+                "${tensor.file} is a picture of ${picture.width} x ${picture.height} pixels and '${spec.name}' has the shape ${spec.shape}; package the bundle again."
+            )
         }
         return picture
     }
@@ -69,7 +106,8 @@ class GoldenCheck(private val files: BundleFiles, private val pictures: PictureR
     /** The bytes of a golden's file, as the manifest has its hash. */
     private fun whole(tensor: GoldenTensor): ByteArray {
         val bytes = files.bytes(tensor.file)
-        if (sha256(bytes) != hashes[tensor.file]) throw BundleException("${tensor.file} does not have the hash in the manifest; install the app again.")
+        if (sha256(bytes) != hashes[tensor.file])
+            throw BundleException("${tensor.file} does not have the hash in the manifest; install the app again.")
         return bytes
     }
 
@@ -81,7 +119,8 @@ class GoldenCheck(private val files: BundleFiles, private val pictures: PictureR
         return session.codecOf(tensor.name).logical(argb)
     }
 
-    private fun damaged(golden: Golden, how: String) = BundleException("golden '${golden.id}' cannot be used: $how; package the bundle again.")
+    private fun damaged(golden: Golden, how: String) =
+        BundleException("golden '${golden.id}' cannot be used: $how; package the bundle again.")
 
     companion object {
         const val PNG = "png"

@@ -14,19 +14,21 @@ class Manifest(
     val hashes: Map<String, String> = emptyMap(),
 ) {
     /** The variant of that id. Throws [BundleException] naming the known ones. */
-    fun variant(id: String): Variant = variants.firstOrNull { it.id == id }
-        ?: throw BundleException("the bundle has no variant '$id'; it has ${variants.joinToString { it.id }}.")
+    fun variant(id: String): Variant =
+        variants.firstOrNull { it.id == id }
+            ?: throw BundleException("the bundle has no variant '$id'; it has ${variants.joinToString { it.id }}.")
 
     /** The manifest as one variant has it: with its sizes of the tensors, and the goldens that speak of it. */
-    fun of(variant: Variant) = Manifest(
-        modelName,
-        inputs.map { spec -> spec.sizedAs(variant.inputs) },
-        outputs.map { spec -> spec.sizedAs(variant.outputs) },
-        variants,
-        goldens.filter { golden -> golden.expected.any { it.variant == variant.id } },
-        rankings,
-        hashes,
-    )
+    fun of(variant: Variant) =
+        Manifest(
+            modelName,
+            inputs.map { spec -> spec.sizedAs(variant.inputs) },
+            outputs.map { spec -> spec.sizedAs(variant.outputs) },
+            variants,
+            goldens.filter { golden -> golden.expected.any { it.variant == variant.id } },
+            rankings,
+            hashes,
+        )
 }
 
 /** A tensor as the source model sees it; `shape` is logical (NCHW for images). */
@@ -41,13 +43,21 @@ class TensorSpec(
     val resize: String?,
     val labels: List<String>?,
 ) {
-    val isImage get() = kind == IMAGE
+    val isImage
+        get() = kind == IMAGE
 
     /** Whether it is a picture that pixels fill: one of three colours, [1, 3, height, width]. */
-    val isPicture get() = isImage && shape.size == 4 && shape[0] == 1 && shape[1] == 3
-    val height get() = shape[shape.size - 2]
-    val width get() = shape[shape.size - 1]
-    val count get() = shape.fold(1, Int::times)
+    val isPicture
+        get() = isImage && shape.size == 4 && shape[0] == 1 && shape[1] == 3
+
+    val height
+        get() = shape[shape.size - 2]
+
+    val width
+        get() = shape[shape.size - 1]
+
+    val count
+        get() = shape.fold(1, Int::times)
 
     internal fun sizedAs(bindings: List<Binding>): TensorSpec {
         val own = bindings.firstOrNull { it.name == name }?.logicalShape ?: return this
@@ -61,19 +71,26 @@ class TensorSpec(
 
 /** How one logical tensor is laid out in one artifact. */
 class Binding(val name: String, val index: Int, val layout: String, val shape: List<Int>, val dtype: String) {
-    val count get() = shape.fold(1, Int::times)
+    val count
+        get() = shape.fold(1, Int::times)
 
     /** NCHW for pictures, whatever the artifact's own layout. */
-    val logicalShape get() = if (layout == NHWC) listOf(shape[0], shape[3], shape[1], shape[2]) else shape
+    val logicalShape
+        get() = if (layout == NHWC) listOf(shape[0], shape[3], shape[1], shape[2]) else shape
 
     /** Size of one element in bytes. Throws [BundleException] for a type that no engine of this SDK takes. */
     val elementBytes
-        get() = when (dtype) {
-            FLOAT32, INT32 -> 4
-            INT64 -> 8
-            else -> throw BundleException("tensor '$name' is $dtype, which this app cannot fill; export it as float32.")
-        }
-    val bytes get() = count * elementBytes
+        get() =
+            when (dtype) {
+                FLOAT32,
+                INT32 -> 4
+                INT64 -> 8
+                else ->
+                    throw BundleException("tensor '$name' is $dtype, which this app cannot fill; export it as float32.")
+            }
+
+    val bytes
+        get() = count * elementBytes
 
     companion object {
         const val NHWC = "NHWC"
@@ -99,17 +116,23 @@ class Variant(
     val tiling: Tiling? = null,
 ) {
     /** Whether a GPU or an NPU is meant to execute it: its driver may refuse it late, or take the app down. */
-    val isAccelerated get() = delegate !in CPU
+    val isAccelerated
+        get() = delegate !in CPU
 
     private companion object {
         val CPU = setOf("xnnpack", "cpu")
     }
 }
 
-/** `overlap` source pixels on each side of a tile make seams vanish, tiles start at multiples of `multiple`; `reason` says why not. */
+/**
+ * `overlap` source pixels on each side of a tile make seams vanish, tiles start at multiples of `multiple`; `reason`
+ * says why not.
+ */
 class Tiling(val allowed: Boolean, val overlap: Int?, val multiple: Int?, val reason: String?)
 
-/** An order of variants that was measured on [phones] of one kind: one `soc`, or one `model` where they do not tell it. */
+/**
+ * An order of variants that was measured on [phones] of one kind: one `soc`, or one `model` where they do not tell it.
+ */
 class Ranking(val soc: String?, val model: String?, val variants: List<String>, val phones: List<Phone> = emptyList()) {
     /** Whether it was measured on devices like this one. */
     fun fits(facts: DeviceFacts) = (phones + Phone(soc = soc, model = model)).any(facts.phone::isSameAs)

@@ -17,32 +17,46 @@ class ModelLoader(
     val goldens = GoldenCheck(files, pictures, manifest.hashes)
 
     /** The variants that this app has an engine for, in order of preference. */
-    val variants get() = manifest.variants.filter { engineKey(it) in engines }
+    val variants
+        get() = manifest.variants.filter { engineKey(it) in engines }
 
     /** The variants that this app has an engine for, in the order in which this device tries them. */
     fun choose(facts: DeviceFacts): VariantChoice = chooseVariants(manifest, engines.keys, facts)
 
     /**
-     * Loads one variant without running it. With [readLog] the runtime's log is read for the delegate that took it, where the runtime
-     * does not say so otherwise. Throws [BundleException] naming it and the reason.
+     * Loads one variant without running it. With [readLog] the runtime's log is read for the delegate that took it,
+     * where the runtime does not say so otherwise. Throws [BundleException] naming it and the reason.
      */
     @JvmOverloads
     @Throws(BundleException::class)
     fun load(variant: Variant, threads: Int, readLog: Boolean = true): Session {
-        val factory = engines[engineKey(variant)]
-            ?: throw BundleException("variant '${variant.id}' needs ${variant.backend} with ${variant.delegate}, which this app does not carry.")
-        val engine = try {
-            factory.open(variant, artifact(variant), threads, if (readLog) log else NoRuntimeLog)
-        } catch (error: IOException) {
-            throw BundleException("${variant.file} of variant '${variant.id}' cannot be mapped or copied (${error.message}); free space, or package the bundle again.", error)
-        } catch (error: OutOfMemoryError) {
-            throw BundleException("there is not enough memory to load variant '${variant.id}' (${error.message}).", error)
-        }
+        val factory =
+            engines[engineKey(variant)]
+                ?: throw BundleException(
+                    "variant '${variant.id}' needs ${variant.backend} with ${variant.delegate}, which this app does not carry."
+                )
+        val engine =
+            try {
+                factory.open(variant, artifact(variant), threads, if (readLog) log else NoRuntimeLog)
+            } catch (error: IOException) {
+                throw BundleException(
+                    "${variant.file} of variant '${variant.id}' cannot be mapped or copied (${error.message}); free space, or package the bundle again.",
+                    error,
+                )
+            } catch (error: OutOfMemoryError) {
+                throw BundleException(
+                    "there is not enough memory to load variant '${variant.id}' (${error.message}).",
+                    error,
+                )
+            }
         var session: Session? = null
         return try {
             Session(manifest.of(variant), variant, engine).also { session = it }
         } catch (error: OutOfMemoryError) {
-            throw BundleException("there is not enough memory for the tensors of variant '${variant.id}' (${error.message}).", error)
+            throw BundleException(
+                "there is not enough memory for the tensors of variant '${variant.id}' (${error.message}).",
+                error,
+            )
         } finally {
             if (session == null) engine.close()
         }
@@ -51,7 +65,9 @@ class ModelLoader(
     private fun artifact(variant: Variant): Artifact {
         val mapped = files.map(variant.file)
         if (sha256(mapped) != variant.sha256) {
-            throw BundleException("${variant.file} of variant '${variant.id}' does not have the hash in the manifest; install the app again.")
+            throw BundleException(
+                "${variant.file} of variant '${variant.id}' does not have the hash in the manifest; install the app again."
+            )
         }
         return Artifact(mapped) { files.file(variant.file, variant.sha256) }
     }

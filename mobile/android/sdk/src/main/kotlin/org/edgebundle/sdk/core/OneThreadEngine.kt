@@ -7,12 +7,13 @@ import java.util.concurrent.ExecutorService
 import java.util.concurrent.Executors
 
 /**
- * An engine that is made, run and closed on one thread of its own, whatever threads call it: the GPU delegate of TensorFlow Lite runs
- * on the thread that made it alone, because its OpenGL context belongs to that thread. What [open] throws is thrown to the caller, and
- * the thread ends.
+ * An engine that is made, run and closed on one thread of its own, whatever threads call it: the GPU delegate of
+ * TensorFlow Lite runs on the thread that made it alone, because its OpenGL context belongs to that thread. What [open]
+ * throws is thrown to the caller, and the thread ends.
  */
 class OneThreadEngine(name: String, open: () -> Engine) : Engine {
-    private val thread: ExecutorService = Executors.newSingleThreadExecutor { Thread(it, name).apply { isDaemon = true } }
+    private val thread: ExecutorService =
+        Executors.newSingleThreadExecutor { Thread(it, name).apply { isDaemon = true } }
     private val engine: Engine
     private lateinit var inputs: Array<ByteBuffer>
     private lateinit var outputs: Array<ByteBuffer>
@@ -53,7 +54,8 @@ class OneThreadEngine(name: String, open: () -> Engine) : Engine {
                 try {
                     return waiting.get()
                 } catch (_: InterruptedException) {
-                    interrupted = true // a runtime cannot be stopped in the middle: its buffers are in use until it ends
+                    interrupted =
+                        true // a runtime cannot be stopped in the middle: its buffers are in use until it ends
                 } catch (error: ExecutionException) {
                     throw error.cause ?: error
                 }

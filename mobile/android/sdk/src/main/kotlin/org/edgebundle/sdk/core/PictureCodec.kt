@@ -5,8 +5,8 @@ import java.nio.FloatBuffer
 /**
  * Between pixels and the tensor of one artifact: the arithmetic of builder/bundle/tensors.py, step by step in float32.
  *
- * Takes and gives pixels of exactly the tensor's size. Its buffers are reused: nothing is allocated per picture, and one
- * codec serves one thread.
+ * Takes and gives pixels of exactly the tensor's size. Its buffers are reused: nothing is allocated per picture, and
+ * one codec serves one thread.
  */
 class PictureCodec(private val spec: TensorSpec, binding: Binding) {
     private val pixelCount = spec.width * spec.height
@@ -26,7 +26,9 @@ class PictureCodec(private val spec: TensorSpec, binding: Binding) {
 
     init {
         if (!spec.isPicture || binding.dtype != Binding.FLOAT32) {
-            throw BundleException("'${spec.name}' is no float32 picture of shape [1, 3, height, width]; it cannot be filled from pixels.")
+            throw BundleException(
+                "'${spec.name}' is no float32 picture of shape [1, 3, height, width]; it cannot be filled from pixels."
+            )
         }
         levels = Array(CHANNELS) { channel -> FloatArray(LEVELS) { level -> fromUnit(level / 255f, channel) } }
     }
@@ -58,7 +60,10 @@ class PictureCodec(private val spec: TensorSpec, binding: Binding) {
         target.put(values)
     }
 
-    /** Reads the model's output in [source] into opaque [argb], clamped and rounded half up; what is not a number becomes 0. */
+    /**
+     * Reads the model's output in [source] into opaque [argb], clamped and rounded half up; what is not a number
+     * becomes 0.
+     */
     fun decode(source: FloatBuffer, argb: IntArray) {
         require(argb.size == pixelCount) { "${spec.name} gives $pixelCount pixels, not ${argb.size}" }
         source.clear()
@@ -71,18 +76,24 @@ class PictureCodec(private val spec: TensorSpec, binding: Binding) {
         val channelStep = if (interleaved) 1 else pixelCount
         var at = 0
         for (i in argb.indices) {
-            argb[i] = OPAQUE or (level(values[at]) shl firstShift) or (level(values[at + channelStep]) shl GREEN) or (level(values[at + 2 * channelStep]) shl thirdShift)
+            argb[i] =
+                OPAQUE or
+                    (level(values[at]) shl firstShift) or
+                    (level(values[at + channelStep]) shl GREEN) or
+                    (level(values[at + 2 * channelStep]) shl thirdShift)
             at += pixelStep
         }
     }
 
     /** The values that pixels stand for, in logical order, as goldens are compared. */
-    fun logical(argb: IntArray): FloatArray = FloatArray(values.size) { i ->
-        val channel = i / pixelCount
-        levels[channel][(argb[i % pixelCount] shr shiftOf(channel)) and BYTE]
-    }
+    fun logical(argb: IntArray): FloatArray =
+        FloatArray(values.size) { i ->
+            val channel = i / pixelCount
+            levels[channel][(argb[i % pixelCount] shr shiftOf(channel)) and BYTE]
+        }
 
-    private fun fromUnit(unit: Float, channel: Int): Float = if (normalized) (unit - mean[channel]) / std[channel] else low + unit * width
+    private fun fromUnit(unit: Float, channel: Int): Float =
+        if (normalized) (unit - mean[channel]) / std[channel] else low + unit * width
 
     /** From the model's range to 0..1, in place. */
     private fun toUnit() {

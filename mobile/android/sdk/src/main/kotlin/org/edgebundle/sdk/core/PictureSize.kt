@@ -9,7 +9,8 @@ data class PictureSize(val width: Int, val height: Int) {
         require(width > 0 && height > 0) { "a picture of $width x $height pixels does not exist" }
     }
 
-    val pixels get() = width.toLong() * height
+    val pixels
+        get() = width.toLong() * height
 
     /** This size, or the largest one of the same proportions that has at most [limit] pixels. */
     fun within(limit: Long): PictureSize {
@@ -19,5 +20,8 @@ data class PictureSize(val width: Int, val height: Int) {
     }
 }
 
-/** How many pixels a rendered picture may have when [freeBytes] of memory are free: source and result, four bytes each, in half of it. */
+/**
+ * How many pixels a rendered picture may have when [freeBytes] of memory are free: source and result, four bytes each,
+ * in half of it.
+ */
 fun affordablePixels(freeBytes: Long): Long = max(1L shl 16, freeBytes / 2 / (2 * 4))

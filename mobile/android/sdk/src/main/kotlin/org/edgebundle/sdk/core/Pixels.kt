@@ -9,7 +9,10 @@ class Pixels(val width: Int, val height: Int, val argb: IntArray)
 /** The part of a picture that is shown to the model: `left`, `top`, `width`, `height` in its pixels. */
 class Crop(val left: Int, val top: Int, val width: Int, val height: Int)
 
-/** The manifest's resize policy for a picture of `width` x `height`: all of it (`stretch`), or the largest centred part of the model's proportions. */
+/**
+ * The manifest's resize policy for a picture of `width` x `height`: all of it (`stretch`), or the largest centred part
+ * of the model's proportions.
+ */
 fun crop(width: Int, height: Int, spec: TensorSpec): Crop {
     if (spec.resize == "stretch") return Crop(0, 0, width, height)
     val wanted = spec.width.toDouble() / spec.height
@@ -35,15 +38,19 @@ class CropMemory(private val spec: TensorSpec) {
 }
 
 /**
- * Composes the first [count] pixels of [argb], which are not premultiplied, on white, in place: `(c * a + 255 * (255 - a)) / 255`,
- * rounded (docs/sdk-rules.md, "Transparent pictures").
+ * Composes the first [count] pixels of [argb], which are not premultiplied, on white, in place: `(c * a + 255 * (255 -
+ * a)) / 255`, rounded (docs/sdk-rules.md, "Transparent pictures").
  */
 fun composeOnWhite(argb: IntArray, count: Int = argb.size) {
     for (i in 0 until count) {
         val pixel = argb[i]
         val alpha = pixel ushr 24
         if (alpha == BYTE) continue
-        argb[i] = OPAQUE or (onWhite(pixel shr 16 and BYTE, alpha) shl 16) or (onWhite(pixel shr 8 and BYTE, alpha) shl 8) or onWhite(pixel and BYTE, alpha)
+        argb[i] =
+            OPAQUE or
+                (onWhite(pixel shr 16 and BYTE, alpha) shl 16) or
+                (onWhite(pixel shr 8 and BYTE, alpha) shl 8) or
+                onWhite(pixel and BYTE, alpha)
     }
 }
 

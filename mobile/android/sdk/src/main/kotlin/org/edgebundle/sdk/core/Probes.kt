@@ -13,5 +13,13 @@ object Probes {
     /** What the system counts for this process now. */
     const val MEMORY = "memory"
 
-    val UNITS = mapOf(TEMPERATURE to "degC", THERMAL_STATUS to "status", THERMAL_HEADROOM to "headroom", BATTERY to "%", CLOCK to "MHz", MEMORY to "B")
+    val UNITS =
+        mapOf(
+            TEMPERATURE to "degC",
+            THERMAL_STATUS to "status",
+            THERMAL_HEADROOM to "headroom",
+            BATTERY to "%",
+            CLOCK to "MHz",
+            MEMORY to "B",
+        )
 }

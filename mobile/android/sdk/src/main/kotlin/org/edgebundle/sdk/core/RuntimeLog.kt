@@ -2,7 +2,10 @@ package org.edgebundle.sdk.core
 
 import java.io.IOException
 
-/** The log that a runtime writes while it loads a model: the one place where TensorFlow Lite says what its delegate took. */
+/**
+ * The log that a runtime writes while it loads a model: the one place where TensorFlow Lite says what its delegate
+ * took.
+ */
 interface RuntimeLog {
     /** Writes a line of its own and returns it. */
     fun mark(): String
@@ -22,9 +25,10 @@ object NoRuntimeLog : RuntimeLog {
 internal fun <T> RuntimeLog.during(load: () -> T): Pair<T, TextReading> {
     val mark = mark()
     val loaded = load()
-    return loaded to try {
-        DelegateReport.read(since(mark))
-    } catch (error: IOException) {
-        TextReading.missing("the runtime's log cannot be read (${error.message})")
-    }
+    return loaded to
+        try {
+            DelegateReport.read(since(mark))
+        } catch (error: IOException) {
+            TextReading.missing("the runtime's log cannot be read (${error.message})")
+        }
 }

@@ -7,12 +7,18 @@ import java.nio.FloatBuffer
 /**
  * A loaded variant with the buffers of its tensors, addressed by the manifest's names.
  *
- * Used by one thread at a time. Buffers are made once: filling, running and reading pictures allocates nothing of its own.
+ * Used by one thread at a time. Buffers are made once: filling, running and reading pictures allocates nothing of its
+ * own.
  */
 class Session(val manifest: Manifest, val variant: Variant, private val engine: Engine) : AutoCloseable {
-    val runtime get() = engine.runtime
-    val runtimeVersion get() = engine.runtimeVersion
-    val delegateExecuted get() = engine.delegateExecuted
+    val runtime
+        get() = engine.runtime
+
+    val runtimeVersion
+        get() = engine.runtimeVersion
+
+    val delegateExecuted
+        get() = engine.delegateExecuted
 
     private val inputs = buffers(variant.inputs, engine.inputBytes, "input")
     private val outputs = buffers(variant.outputs, engine.outputBytes, "output")
@@ -61,12 +67,15 @@ class Session(val manifest: Manifest, val variant: Variant, private val engine: 
 
     private fun binding(all: List<Binding>, name: String) = all.firstOrNull { it.name == name } ?: throw unknown(name)
 
-    private fun unknown(name: String) = BundleException("variant '${variant.id}' has no tensor '$name'; package the bundle again.")
+    private fun unknown(name: String) =
+        BundleException("variant '${variant.id}' has no tensor '$name'; package the bundle again.")
 
     private fun buffers(bindings: List<Binding>, sizes: List<Int>, what: String): Array<ByteBuffer> {
         val expected = bindings.sortedBy { it.index }.map { it.bytes }
         if (expected != sizes) {
-            throw BundleException("variant '${variant.id}' has ${what}s of $sizes bytes but the manifest says $expected; package the bundle again.")
+            throw BundleException(
+                "variant '${variant.id}' has ${what}s of $sizes bytes but the manifest says $expected; package the bundle again."
+            )
         }
         return Array(sizes.size) { ByteBuffer.allocateDirect(sizes[it]).order(ByteOrder.nativeOrder()) }
     }

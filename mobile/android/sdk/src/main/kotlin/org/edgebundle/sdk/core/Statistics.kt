@@ -11,10 +11,17 @@ class Statistics(samples: List<Long>) {
         require(samples.isNotEmpty()) { "statistics need at least one sample" }
     }
 
-    val min get() = sorted.first()
-    val max get() = sorted.last()
-    val mean get() = sorted.sumOf { it.toDouble() } / sorted.size
-    val median get() = quantile(0.5)
+    val min
+        get() = sorted.first()
+
+    val max
+        get() = sorted.last()
+
+    val mean
+        get() = sorted.sumOf { it.toDouble() } / sorted.size
+
+    val median
+        get() = quantile(0.5)
 
     /** Quantile `q` in 0..1, interpolated linearly between the two nearest samples (Hyndman and Fan's type 7). */
     fun quantile(q: Double): Double {

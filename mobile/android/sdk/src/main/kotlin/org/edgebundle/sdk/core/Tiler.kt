@@ -18,9 +18,10 @@ fun interface RowSink {
 }
 
 /**
- * Renders pictures that are larger than a model's input, by the algorithm of docs/formats/tiling.md: tiles that overlap, each rendered
- * by itself. The outermost [margin] source pixels of a tile, whose surroundings the network did not see, are not used beside another
- * tile; over the next [band] the tile takes over from the one before. Memory is two bands of tiles, whatever the picture's height.
+ * Renders pictures that are larger than a model's input, by the algorithm of docs/formats/tiling.md: tiles that
+ * overlap, each rendered by itself. The outermost [margin] source pixels of a tile, whose surroundings the network did
+ * not see, are not used beside another tile; over the next [band] the tile takes over from the one before. Memory is
+ * two bands of tiles, whatever the picture's height.
  */
 class Tiler(
     private val tileWidth: Int,
@@ -34,7 +35,9 @@ class Tiler(
     private val rendered = IntArray(tileWidth * scale * tileHeight * scale)
 
     init {
-        require(tileWidth > 0 && tileHeight > 0 && scale > 0) { "tiles of $tileWidth x $tileHeight by $scale are not possible" }
+        require(tileWidth > 0 && tileHeight > 0 && scale > 0) {
+            "tiles of $tileWidth x $tileHeight by $scale are not possible"
+        }
         require(margin >= 0 && band >= 0 && multiple > 0 && step(min(tileWidth, tileHeight)) > 0) {
             "tiles of $tileWidth x $tileHeight have no room for margins of $margin, a band of $band and steps of $multiple"
         }
@@ -44,10 +47,15 @@ class Tiler(
     fun tiles(width: Int, height: Int): Int = starts(width, tileWidth).size * starts(height, tileHeight).size
 
     /**
-     * Renders [source] into [sink]. [render] turns a tile's pixels into its output's; [cancelled] is asked before each tile
-     * and ends the work by a `CancellationException`.
+     * Renders [source] into [sink]. [render] turns a tile's pixels into its output's; [cancelled] is asked before each
+     * tile and ends the work by a `CancellationException`.
      */
-    fun run(source: PixelSource, sink: RowSink, cancelled: () -> Boolean = { false }, render: (tile: IntArray, into: IntArray) -> Unit) {
+    fun run(
+        source: PixelSource,
+        sink: RowSink,
+        cancelled: () -> Boolean = { false },
+        render: (tile: IntArray, into: IntArray) -> Unit,
+    ) {
         val columns = starts(source.width, tileWidth)
         val rows = starts(source.height, tileHeight)
         val bandWidth = source.width * scale
@@ -69,7 +77,10 @@ class Tiler(
         }
     }
 
-    /** Where tiles start along one side, at multiples of [multiple]; the last one ends at the picture's edge or just behind it. */
+    /**
+     * Where tiles start along one side, at multiples of [multiple]; the last one ends at the picture's edge or just
+     * behind it.
+     */
     internal fun starts(size: Int, tile: Int): IntArray {
         if (size <= tile) return intArrayOf(0)
         val step = step(tile)
@@ -85,7 +96,13 @@ class Tiler(
         val height = min(tileHeight, source.height - top)
         source.read(left, top, width, height, tile)
         if (width < tileWidth) for (y in height - 1 downTo 0) spread(y, width)
-        for (y in height until tileHeight) System.arraycopy(tile, (height - 1) * tileWidth, tile, y * tileWidth, tileWidth)
+        for (y in height until tileHeight) System.arraycopy(
+            tile,
+            (height - 1) * tileWidth,
+            tile,
+            y * tileWidth,
+            tileWidth,
+        )
     }
 
     /** Moves the row [y] of a narrower picture to its place in the tile and continues it by its last pixel. */
@@ -135,17 +152,26 @@ class Tiler(
         /** Source pixels over which a tile takes over from the one before; docs/formats/tiling.md says why. */
         private const val BAND = 8
 
-        /** A tile moves on by at least this part of its side: otherwise a picture takes over 16 times the work of its pixels. */
+        /**
+         * A tile moves on by at least this part of its side: otherwise a picture takes over 16 times the work of its
+         * pixels.
+         */
         private const val LEAST_STEP = 4
 
-        /** Tiles of a network's input by the facts of its bundle. Throws [BundleException] where it cannot work in tiles. */
+        /**
+         * Tiles of a network's input by the facts of its bundle. Throws [BundleException] where it cannot work in
+         * tiles.
+         */
         fun of(input: TensorSpec, scale: Int, facts: Tiling?): Tiler {
-            if (facts?.allowed == false) throw BundleException("this network cannot work in tiles (${facts.reason}); use it at its own size.")
+            if (facts?.allowed == false)
+                throw BundleException("this network cannot work in tiles (${facts.reason}); use it at its own size.")
             val side = min(input.width, input.height)
             val margin = facts?.overlap ?: return Tiler(input.width, input.height, scale, 0, side / LEAST_STEP / 2)
             val multiple = facts.multiple ?: 1
             if (LEAST_STEP * (Math.floorDiv(side - 2 * margin - BAND, multiple) * multiple) < side) {
-                throw BundleException("this network needs $margin pixels around each tile, too many for tiles of $side; use it at its own size.")
+                throw BundleException(
+                    "this network needs $margin pixels around each tile, too many for tiles of $side; use it at its own size."
+                )
             }
             return Tiler(input.width, input.height, scale, margin, BAND, multiple)
         }

@@ -21,11 +21,12 @@ fun readValues(binding: Binding, source: ByteBuffer): FloatArray {
     source.clear()
     val values = FloatArray(binding.count)
     for (at in values.indices) {
-        values[logicalIndex(at, binding)] = when (binding.dtype) {
-            Binding.INT32 -> source.getInt().toFloat()
-            Binding.INT64 -> source.getLong().toFloat()
-            else -> source.getFloat()
-        }
+        values[logicalIndex(at, binding)] =
+            when (binding.dtype) {
+                Binding.INT32 -> source.getInt().toFloat()
+                Binding.INT64 -> source.getLong().toFloat()
+                else -> source.getFloat()
+            }
     }
     return values
 }

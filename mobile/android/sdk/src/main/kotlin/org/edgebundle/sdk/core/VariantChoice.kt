@@ -7,9 +7,9 @@ class DeviceFacts(val phone: Phone, val freeMemoryBytes: Long?)
 class VariantChoice(val order: List<Variant>, val messages: List<String>)
 
 /**
- * The variants of [manifest] that one of [engines] executes, in the order in which they are tried: by the bundle's measured
- * ranking for this device where it carries one, else as the manifest lists them; those that need more memory than is free come
- * last, the smallest first.
+ * The variants of [manifest] that one of [engines] executes, in the order in which they are tried: by the bundle's
+ * measured ranking for this device where it carries one, else as the manifest lists them; those that need more memory
+ * than is free come last, the smallest first.
  */
 fun chooseVariants(manifest: Manifest, engines: Set<String>, facts: DeviceFacts): VariantChoice {
     val messages = ArrayList<String>()
@@ -19,7 +19,8 @@ fun chooseVariants(manifest: Manifest, engines: Set<String>, facts: DeviceFacts)
     val free = facts.freeMemoryBytes
     val (fitting, large) = ranked.partition { free == null || it.predictedPeakMemoryBytes <= free }
     for (variant in large) {
-        messages += "variant '${variant.id}' needs ${mega(variant.predictedPeakMemoryBytes)} MB of memory and ${mega(free ?: 0)} MB are free; others are tried first."
+        messages +=
+            "variant '${variant.id}' needs ${mega(variant.predictedPeakMemoryBytes)} MB of memory and ${mega(free ?: 0)} MB are free; others are tried first."
     }
     return VariantChoice(fitting + large.sortedBy { it.predictedPeakMemoryBytes }, messages)
 }

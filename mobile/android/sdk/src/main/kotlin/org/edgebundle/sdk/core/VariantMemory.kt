@@ -1,8 +1,8 @@
 package org.edgebundle.sdk.core
 
 /**
- * What an installation remembers of its variants from one start to the next, as long as bundle, app and system stay the same.
- * Used by one thread at a time.
+ * What an installation remembers of its variants from one start to the next, as long as bundle, app and system stay the
+ * same. Used by one thread at a time.
  */
 interface VariantMemory {
     /** The delegate that executed [variant] when it passed its goldens here; `null` when it has not passed them yet. */

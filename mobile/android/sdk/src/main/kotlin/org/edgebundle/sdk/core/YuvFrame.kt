@@ -6,26 +6,35 @@ import java.nio.ByteBuffer
 class YuvPlane(val bytes: ByteBuffer, val rowStride: Int, val pixelStride: Int)
 
 /**
- * A camera frame in `YUV_420_888`, as CameraX's `ImageProxy` and `android.media.Image` give it: full-size luma, colour planes of
- * half width and height. [rotation] is how far it must be turned clockwise to stand upright: 0, 90, 180 or 270 degrees.
+ * A camera frame in `YUV_420_888`, as CameraX's `ImageProxy` and `android.media.Image` give it: full-size luma, colour
+ * planes of half width and height. [rotation] is how far it must be turned clockwise to stand upright: 0, 90, 180 or
+ * 270 degrees.
  */
 class YuvFrame(val width: Int, val height: Int, val y: YuvPlane, val u: YuvPlane, val v: YuvPlane, val rotation: Int) {
     init {
-        require(rotation % QUARTER == 0 && rotation in 0 until 4 * QUARTER) { "a frame is turned by 0, 90, 180 or 270 degrees, not $rotation" }
+        require(rotation % QUARTER == 0 && rotation in 0 until 4 * QUARTER) {
+            "a frame is turned by 0, 90, 180 or 270 degrees, not $rotation"
+        }
         require(width > 0 && height > 0) { "a frame of $width x $height pixels does not exist" }
     }
 
     /** Width and height once it stands upright. */
-    val uprightWidth get() = if (rotation % (2 * QUARTER) == 0) width else height
-    val uprightHeight get() = if (rotation % (2 * QUARTER) == 0) height else width
+    val uprightWidth
+        get() = if (rotation % (2 * QUARTER) == 0) width else height
+
+    val uprightHeight
+        get() = if (rotation % (2 * QUARTER) == 0) height else width
 
     /**
-     * Writes the part [crop] of the upright frame into [argb] as [outWidth] x [outHeight] opaque pixels. Each takes the mean luma of
-     * the up to 2x2 nearest source pixels, which is enough for video. Colours are BT.601 in full range, as Android's cameras give.
+     * Writes the part [crop] of the upright frame into [argb] as [outWidth] x [outHeight] opaque pixels. Each takes the
+     * mean luma of the up to 2x2 nearest source pixels, which is enough for video. Colours are BT.601 in full range, as
+     * Android's cameras give.
      */
     fun read(crop: Crop, outWidth: Int, outHeight: Int, argb: IntArray) {
         require(argb.size == outWidth * outHeight) { "$outWidth x $outHeight pixels do not fit ${argb.size}" }
-        require(y.pixelStride == 1) { "luma of ${y.pixelStride} bytes a pixel, as P010 has, cannot be read; ask the camera for YUV_420_888" }
+        require(y.pixelStride == 1) {
+            "luma of ${y.pixelStride} bytes a pixel, as P010 has, cannot be read; ask the camera for YUV_420_888"
+        }
         checkPlane("y", y, width, height)
         checkPlane("u", u, (width + 1) / 2, (height + 1) / 2)
         checkPlane("v", v, (width + 1) / 2, (height + 1) / 2)
@@ -47,19 +56,21 @@ class YuvFrame(val width: Int, val height: Int, val y: YuvPlane, val u: YuvPlane
         }
     }
 
-    private fun sourceX(x: Int, y: Int) = when (rotation) {
-        0 -> x
-        QUARTER -> y
-        2 * QUARTER -> width - 1 - x
-        else -> width - 1 - y
-    }
+    private fun sourceX(x: Int, y: Int) =
+        when (rotation) {
+            0 -> x
+            QUARTER -> y
+            2 * QUARTER -> width - 1 - x
+            else -> width - 1 - y
+        }
 
-    private fun sourceY(x: Int, y: Int) = when (rotation) {
-        0 -> y
-        QUARTER -> height - 1 - x
-        2 * QUARTER -> height - 1 - y
-        else -> x
-    }
+    private fun sourceY(x: Int, y: Int) =
+        when (rotation) {
+            0 -> y
+            QUARTER -> height - 1 - x
+            2 * QUARTER -> height - 1 - y
+            else -> x
+        }
 
     private fun pixel(x: Int, y: Int): Int {
         val right = if (x + 1 < width) x + 1 else x

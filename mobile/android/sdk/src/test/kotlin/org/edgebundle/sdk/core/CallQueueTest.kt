@@ -30,21 +30,24 @@ class CallQueueTest {
     private fun <T> later(work: () -> T): Future<T> = threads.submit(Callable(work))
 
     /** A call that runs until it is let go. */
-    private fun running(): Future<String> = later {
-        queue.Call().run {
-            begun.countDown()
-            go.await()
-            "done"
-        }
-    }.also { begun.await() }
+    private fun running(): Future<String> =
+        later {
+                queue.Call().run {
+                    begun.countDown()
+                    go.await()
+                    "done"
+                }
+            }
+            .also { begun.await() }
 
-    private fun cause(future: Future<*>) = assertThrows(ExecutionException::class.java) { future.get(20, TimeUnit.SECONDS) }.cause
+    private fun cause(future: Future<*>) =
+        assertThrows(ExecutionException::class.java) { future.get(20, TimeUnit.SECONDS) }.cause
 
     @Test
     fun cancelEndsACallThatWasMadeButHasNotBegun() {
         val call = queue.Call()
         queue.cancel()
-        assertThrows(CancellationException::class.java) { call.run { } }
+        assertThrows(CancellationException::class.java) { call.run {} }
         assertEquals("later calls are not touched", 3, queue.Call().run { 3 })
     }
 
@@ -56,7 +59,10 @@ class CallQueueTest {
         queue.cancel()
         assertTrue(cause(waiting) is CancellationException)
         go.countDown()
-        assertTrue("a cancelled call gives nothing, even when its work ended well", cause(first) is CancellationException)
+        assertTrue(
+            "a cancelled call gives nothing, even when its work ended well",
+            cause(first) is CancellationException,
+        )
     }
 
     @Test
@@ -74,7 +80,7 @@ class CallQueueTest {
     fun closeEndsWhatRunsAndRefusesTheRest() {
         val first = running()
         val made = queue.Call()
-        val waiting = later { made.run { } }
+        val waiting = later { made.run {} }
         val closed = CountDownLatch(1)
         val closing = later { queue.close { closed.countDown() } }
         assertTrue(cause(waiting).let { it is IllegalStateException && "closed" in it.message.orEmpty() })
@@ -84,13 +90,13 @@ class CallQueueTest {
         assertEquals(0, closed.count)
         assertTrue(cause(first) is CancellationException)
         queue.close { error("only once") }
-        assertThrows(IllegalStateException::class.java) { queue.Call().run { } }
+        assertThrows(IllegalStateException::class.java) { queue.Call().run {} }
     }
 
     @Test
     fun aCallInsideACallIsRefusedRatherThanWaitedFor() {
-        assertThrows(IllegalStateException::class.java) { queue.Call().run { queue.Call().run { } } }
-        assertThrows(IllegalStateException::class.java) { queue.Call().run { queue.close { } } }
+        assertThrows(IllegalStateException::class.java) { queue.Call().run { queue.Call().run {} } }
+        assertThrows(IllegalStateException::class.java) { queue.Call().run { queue.close {} } }
         assertEquals(1, queue.Call().run { 1 })
     }
 
@@ -99,7 +105,7 @@ class CallQueueTest {
         running()
         val stopped = later {
             Thread.currentThread().interrupt()
-            queue.Call().run { }
+            queue.Call().run {}
         }
         assertTrue(cause(stopped) is CancellationException)
     }

@@ -15,14 +15,17 @@ import org.junit.Rule
 import org.junit.Test
 import org.junit.rules.TemporaryFolder
 
-/** A file that a runtime wants by path is whole or absent. A full disk is tried by `pytest tests/android` with a limit of the system. */
+/**
+ * A file that a runtime wants by path is whole or absent. A full disk is tried by `pytest tests/android` with a limit
+ * of the system.
+ */
 class FileCopyTest {
-    @get:Rule
-    val temporary = TemporaryFolder()
+    @get:Rule val temporary = TemporaryFolder()
     private val folder by lazy { File(temporary.root, "copies") }
     private val content = ByteArray(200_000) { (it * 31).toByte() }
 
-    private fun copy(bytes: ByteArray = content, sha256: String = sha256(content)) = copyOnce(ByteBuffer.wrap(bytes), folder, sha256)
+    private fun copy(bytes: ByteArray = content, sha256: String = sha256(content)) =
+        copyOnce(ByteBuffer.wrap(bytes), folder, sha256)
 
     @Test
     fun aFileIsCopiedOnceAndOlderOnesGo() {
@@ -56,14 +59,15 @@ class FileCopyTest {
             repeat(20) {
                 folder.deleteRecursively()
                 val together = CyclicBarrier(8)
-                val all = (0 until 8).map {
-                    threads.submit(
-                        Callable {
-                            together.await()
-                            copy().readBytes()
-                        },
-                    )
-                }
+                val all =
+                    (0 until 8).map {
+                        threads.submit(
+                            Callable {
+                                together.await()
+                                copy().readBytes()
+                            }
+                        )
+                    }
                 for (one in all) assertArrayEquals(content, one.get())
                 assertEquals(listOf(sha256(content)), folder.list().orEmpty().toList())
             }

@@ -11,7 +11,10 @@ import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
 import org.junit.Test
 
-/** What fails for one frame costs this frame alone, and nothing outlives the end. Frames are 2 x 2 pixels of one grey; the network adds 100. */
+/**
+ * What fails for one frame costs this frame alone, and nothing outlives the end. Frames are 2 x 2 pixels of one grey;
+ * the network adds 100.
+ */
 class FramePipelineTest {
     private val shown = LinkedBlockingQueue<Int>()
     private val failures = LinkedBlockingQueue<Throwable>()
@@ -19,43 +22,47 @@ class FramePipelineTest {
     private var onShow: () -> Unit = {}
     private var tookNs = 1L
     private var onFailed: () -> Unit = {}
-    private val pipeline = FramePipeline(
-        2, 2,
-        object : FrameStages {
-            override fun network(frame: IntArray, styled: IntArray): Long {
-                onNetwork()
-                for (i in frame.indices) styled[i] = grey((frame[i] and 255) + 100)
-                return tookNs
-            }
+    private val pipeline =
+        FramePipeline(
+            2,
+            2,
+            object : FrameStages {
+                override fun network(frame: IntArray, styled: IntArray): Long {
+                    onNetwork()
+                    for (i in frame.indices) styled[i] = grey((frame[i] and 255) + 100)
+                    return tookNs
+                }
 
-            override fun show(picture: IntArray, width: Int, height: Int) {
-                onShow()
-                shown.add(picture[0] and 255)
-            }
+                override fun show(picture: IntArray, width: Int, height: Int) {
+                    onShow()
+                    shown.add(picture[0] and 255)
+                }
 
-            override fun failed(error: Throwable) {
-                failures.add(error)
-                onFailed()
-            }
+                override fun failed(error: Throwable) {
+                    failures.add(error)
+                    onFailed()
+                }
 
-            override fun headroom() = Float.NaN
-        },
-    )
+                override fun headroom() = Float.NaN
+            },
+        )
 
-    @After
-    fun end() = pipeline.close()
+    @After fun end() = pipeline.close()
 
     private fun grey(level: Int) = 0xff000000.toInt() or (level * 0x010101)
 
     private fun submit(level: Int) = pipeline.submit { it.fill(grey(level)) }
 
-    private fun <T> LinkedBlockingQueue<T>.next(): T = poll(20, TimeUnit.SECONDS).also { assertNotNull("nothing came", it) }!!
+    private fun <T> LinkedBlockingQueue<T>.next(): T =
+        poll(20, TimeUnit.SECONDS).also { assertNotNull("nothing came", it) }!!
 
     /** Submits until a picture is shown: a key may just be running. */
     private fun shownAfter(level: Int): Int {
         while (true) {
             submit(level)
-            shown.poll(50, TimeUnit.MILLISECONDS)?.let { return it }
+            shown.poll(50, TimeUnit.MILLISECONDS)?.let {
+                return it
+            }
         }
     }
 
@@ -75,7 +82,14 @@ class FramePipelineTest {
 
     @Test
     fun whateverShowThrowsTheVideoGoesOn() {
-        for (problem in listOf(IllegalStateException("the view is gone"), OutOfMemoryError("a bitmap"), NoClassDefFoundError("View"), NotImplementedError(), AssertionError("theirs"))) {
+        for (problem in
+            listOf(
+                IllegalStateException("the view is gone"),
+                OutOfMemoryError("a bitmap"),
+                NoClassDefFoundError("View"),
+                NotImplementedError(),
+                AssertionError("theirs"),
+            )) {
             onShow = {
                 onShow = {}
                 throw problem

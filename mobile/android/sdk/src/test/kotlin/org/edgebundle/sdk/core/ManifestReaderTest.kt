@@ -7,7 +7,8 @@ import org.junit.Assert.assertTrue
 import org.junit.Test
 
 class ManifestReaderTest {
-    private val text = """
+    private val text =
+        """
         {"schema": 1, "model": {"name": "small", "version": "1", "licence": "MIT", "checkpoint_sha256": "00"},
          "inputs": [{"name": "image", "kind": "image", "shape": [1, 3, 4, 6], "dtype": "float32", "color_order": "BGR",
                      "range": null, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.1], "resize": "center_crop", "labels": null}],
@@ -18,11 +19,13 @@ class ManifestReaderTest {
                        "outputs": [{"name": "class", "index": 0, "layout": "plain", "shape": [1, 2], "dtype": "float32"}]}],
          "goldens": [{"id": "0", "inputs": [{"name": "image", "file": "golden/0.png", "encoding": "png"}],
                       "expected": [{"variant": "v", "tensors": [], "min_psnr_db": 40}]}]}
-    """.trimIndent()
+    """
+            .trimIndent()
 
     private fun changed(change: (JSONObject) -> Unit) = JSONObject(text).also(change).toString()
 
-    private fun problem(text: String) = assertThrows(BundleException::class.java) { ManifestReader.read(text) }.message.orEmpty()
+    private fun problem(text: String) =
+        assertThrows(BundleException::class.java) { ManifestReader.read(text) }.message.orEmpty()
 
     @Test
     fun everyFieldTheAppUsesIsRead() {
@@ -66,7 +69,8 @@ class ManifestReaderTest {
 
     @Test
     fun anUnknownVariantNamesTheKnownOnes() {
-        val message = assertThrows(BundleException::class.java) { ManifestReader.read(text).variant("w") }.message.orEmpty()
+        val message =
+            assertThrows(BundleException::class.java) { ManifestReader.read(text).variant("w") }.message.orEmpty()
         assertTrue(message, "'w'" in message && "it has v" in message)
     }
 }

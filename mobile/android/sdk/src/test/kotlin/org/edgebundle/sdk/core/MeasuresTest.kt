@@ -44,10 +44,11 @@ class MeasuresTest {
         val buffer = ByteBuffer.allocateDirect(binding.bytes).order(ByteOrder.nativeOrder())
         val logical = floatArrayOf(1f, 2f, 3f, 4f, 5f, 6f) // planes 1 2 | 3 4 | 5 6
         writeValues(logical, binding, buffer)
-        val stored = FloatArray(6).also {
-            buffer.clear()
-            buffer.asFloatBuffer().get(it)
-        }
+        val stored =
+            FloatArray(6).also {
+                buffer.clear()
+                buffer.asFloatBuffer().get(it)
+            }
         assertArrayEquals(floatArrayOf(1f, 3f, 5f, 2f, 4f, 6f), stored, 0f)
         assertArrayEquals(logical, readValues(binding, buffer), 0f)
     }

@@ -54,18 +54,33 @@ class OneThreadEngineTest {
     @Test
     fun whatItThrowsReachesTheCallerAsItIs() {
         val refusal = BundleException("no GPU")
-        assertSame(refusal, assertThrows(BundleException::class.java) { OneThreadEngine("test") { seen += Thread.currentThread(); throw refusal } })
+        assertSame(
+            refusal,
+            assertThrows(BundleException::class.java) {
+                OneThreadEngine("test") {
+                    seen += Thread.currentThread()
+                    throw refusal
+                }
+            },
+        )
         seen[0].join(20_000)
         assertFalse("its thread ends at once", seen[0].isAlive)
-        OneThreadEngine("test") { Watched().apply { fails = true } }.use { assertEquals("no context", assertThrows(BundleException::class.java) { it.run(emptyArray(), emptyArray()) }.message) }
+        OneThreadEngine("test") { Watched().apply { fails = true } }
+            .use {
+                assertEquals(
+                    "no context",
+                    assertThrows(BundleException::class.java) { it.run(emptyArray(), emptyArray()) }.message,
+                )
+            }
     }
 
     @Test
     fun anInterruptedCallerWaitsForItsRunAndKeepsTheInterrupt() {
-        OneThreadEngine("test") { Watched() }.use {
-            Thread.currentThread().interrupt()
-            it.run(emptyArray(), emptyArray())
-            assertEquals(true, Thread.interrupted())
-        }
+        OneThreadEngine("test") { Watched() }
+            .use {
+                Thread.currentThread().interrupt()
+                it.run(emptyArray(), emptyArray())
+                assertEquals(true, Thread.interrupted())
+            }
     }
 }

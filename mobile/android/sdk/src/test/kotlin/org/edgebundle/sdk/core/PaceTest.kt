@@ -38,20 +38,24 @@ class PaceTest {
         // The first seconds are the governor's to learn in.
         val settled = shown.filter { it > 2_000 * ms }
         val standstill = settled.zipWithNext { a, b -> b - a }.max() / ms.toDouble()
-        return Outcome((settled.size - 1) / ((settled.last() - settled.first()) / 1e9), standstill, busy / (frames * 1e9 / 30))
+        return Outcome(
+            (settled.size - 1) / ((settled.last() - settled.first()) / 1e9),
+            standstill,
+            busy / (frames * 1e9 / 30),
+        )
     }
 
     @Test
     fun thirtyFramesASecondAreShownWhateverTheNetworkTakes() {
         for (networkMs in longArrayOf(20, 40, 100, 200, 400)) {
             val outcome = video(networkMs)
-            val said = "$networkMs ms: ${outcome.perSecond} frames/s, standstill ${outcome.standstillMs} ms, share ${outcome.share}"
+            val said =
+                "$networkMs ms: ${outcome.perSecond} frames/s, standstill ${outcome.standstillMs} ms, share ${outcome.share}"
             assertTrue(said, outcome.perSecond >= 29 && outcome.standstillMs <= 50 && outcome.share <= 0.8)
         }
     }
 
-    @Test
-    fun aFastNetworkStylesEveryFrame() = assertEquals(0.6, video(20).share, 0.01)
+    @Test fun aFastNetworkStylesEveryFrame() = assertEquals(0.6, video(20).share, 0.01)
 
     @Test
     fun aWarmPhoneGivesTheNetworkHalfAndAHotOneAQuarter() {

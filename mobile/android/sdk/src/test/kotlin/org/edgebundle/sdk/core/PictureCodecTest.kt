@@ -10,17 +10,19 @@ import org.junit.Assert.assertThrows
 import org.junit.Test
 
 class PictureCodecTest {
-    private fun spec(bgr: Boolean = false) = TensorSpec("image", "image", listOf(1, 3, 1, 2), bgr, 0.0 to 1.0, null, null, "stretch", null)
+    private fun spec(bgr: Boolean = false) =
+        TensorSpec("image", "image", listOf(1, 3, 1, 2), bgr, 0.0 to 1.0, null, null, "stretch", null)
 
     private fun binding(layout: String) =
         Binding("image", 0, layout, if (layout == "NHWC") listOf(1, 1, 2, 3) else listOf(1, 3, 1, 2), "float32")
 
     private fun buffer() = ByteBuffer.allocateDirect(24).order(ByteOrder.nativeOrder()).asFloatBuffer()
 
-    private fun floats(buffer: FloatBuffer) = FloatArray(6).also {
-        buffer.clear()
-        buffer.get(it)
-    }
+    private fun floats(buffer: FloatBuffer) =
+        FloatArray(6).also {
+            buffer.clear()
+            buffer.get(it)
+        }
 
     private val pixels = intArrayOf(0xffff0033.toInt(), 0xff00ff66.toInt())
 
@@ -49,18 +51,23 @@ class PictureCodecTest {
 
     @Test
     fun pixelsOfTheWrongCountAreRefused() {
-        assertThrows(IllegalArgumentException::class.java) { PictureCodec(spec(), binding("NCHW")).encode(IntArray(3), buffer()) }
+        assertThrows(IllegalArgumentException::class.java) {
+            PictureCodec(spec(), binding("NCHW")).encode(IntArray(3), buffer())
+        }
     }
 
     @Test
     fun aTensorThatIsNoPictureIsRefused() {
         val tensor = TensorSpec("x", "tensor", listOf(1, 6), false, null, null, null, null, null)
-        assertThrows(BundleException::class.java) { PictureCodec(tensor, Binding("x", 0, "plain", listOf(1, 6), "float32")) }
+        assertThrows(BundleException::class.java) {
+            PictureCodec(tensor, Binding("x", 0, "plain", listOf(1, 6), "float32"))
+        }
     }
 
     @Test
     fun theCropKeepsTheModelsProportions() {
-        val square = TensorSpec("image", "image", listOf(1, 3, 64, 64), false, 0.0 to 1.0, null, null, "center_crop", null)
+        val square =
+            TensorSpec("image", "image", listOf(1, 3, 64, 64), false, 0.0 to 1.0, null, null, "center_crop", null)
         val wide = crop(200, 100, square)
         assertEquals(listOf(50, 0, 100, 100), listOf(wide.left, wide.top, wide.width, wide.height))
         val memory = CropMemory(square)

@@ -28,21 +28,43 @@ class SmallPartsTest {
 
     @Test
     fun aProgramThatNeverEndsOrNeverStopsPrintingIsLeft() {
-        fun lines(vararg words: String, limitMs: Long = 20_000) = ProcessBuilder(*words).start().let { program -> program.linesWithin(limitMs, 10_000).also { program.destroy() } }
+        fun lines(vararg words: String, limitMs: Long = 20_000) =
+            ProcessBuilder(*words).start().let { program ->
+                program.linesWithin(limitMs, 10_000).also { program.destroy() }
+            }
         assertEquals(listOf("a", "b", ""), lines("printf", "a\\nb\\n"))
-        assertTrue(assertThrows(IOException::class.java) { lines("yes") }.message.orEmpty().contains("longer than 10000 bytes"))
-        assertTrue(assertThrows(IOException::class.java) { lines("sleep", "100", limitMs = 50) }.message.orEmpty().contains("within 50 ms"))
+        assertTrue(
+            assertThrows(IOException::class.java) { lines("yes") }.message.orEmpty().contains("longer than 10000 bytes")
+        )
+        assertTrue(
+            assertThrows(IOException::class.java) { lines("sleep", "100", limitMs = 50) }
+                .message
+                .orEmpty()
+                .contains("within 50 ms")
+        )
     }
 
     @Test
     fun aPlaneThatEndsEarlyIsNamed() {
         fun plane(bytes: Int, stride: Int, step: Int = 1) = YuvPlane(ByteBuffer.allocate(bytes), stride, step)
-        fun read(y: YuvPlane, u: YuvPlane) = YuvFrame(8, 4, y, u, plane(7, 8, 2), 0).read(Crop(0, 0, 8, 4), 2, 2, IntArray(4))
-        assertThrows(IllegalArgumentException::class.java) { read(plane(31, 8), plane(15, 8, 2)) }.message.orEmpty().let { assertTrue(it, "plane y" in it) }
-        assertThrows(IllegalArgumentException::class.java) { read(plane(32, 8), plane(14, 8, 2)) }.message.orEmpty().let { assertTrue(it, "plane u" in it) }
-        assertThrows(IllegalArgumentException::class.java) { read(plane(64, 16, 2), plane(32, 16, 2)) }.message.orEmpty().let { assertTrue(it, "P010" in it) }
+        fun read(y: YuvPlane, u: YuvPlane) =
+            YuvFrame(8, 4, y, u, plane(7, 8, 2), 0).read(Crop(0, 0, 8, 4), 2, 2, IntArray(4))
+        assertThrows(IllegalArgumentException::class.java) { read(plane(31, 8), plane(15, 8, 2)) }
+            .message
+            .orEmpty()
+            .let { assertTrue(it, "plane y" in it) }
+        assertThrows(IllegalArgumentException::class.java) { read(plane(32, 8), plane(14, 8, 2)) }
+            .message
+            .orEmpty()
+            .let { assertTrue(it, "plane u" in it) }
+        assertThrows(IllegalArgumentException::class.java) { read(plane(64, 16, 2), plane(32, 16, 2)) }
+            .message
+            .orEmpty()
+            .let { assertTrue(it, "P010" in it) }
         // The last row of interleaved colours ends with its last pixel, as Android gives it.
         YuvFrame(8, 4, plane(32, 8), plane(15, 8, 2), plane(15, 8, 2), 0).read(Crop(0, 0, 8, 4), 2, 2, IntArray(4))
-        assertThrows(IllegalArgumentException::class.java) { YuvFrame(0, 4, plane(32, 8), plane(15, 8, 2), plane(15, 8, 2), 0) }
+        assertThrows(IllegalArgumentException::class.java) {
+            YuvFrame(0, 4, plane(32, 8), plane(15, 8, 2), plane(15, 8, 2), 0)
+        }
     }
 }

@@ -11,16 +11,16 @@ import org.junit.Test
 class VideoTest {
     private val ms = 1_000_000L
 
-    private fun settled(frameMs: Long, networkMs: Long, headroom: Float) = FrameGovernor().apply {
-        repeat(60) {
-            frameArrived(it * frameMs * ms)
-            networkTook(networkMs * ms)
-            headroom(headroom)
+    private fun settled(frameMs: Long, networkMs: Long, headroom: Float) =
+        FrameGovernor().apply {
+            repeat(60) {
+                frameArrived(it * frameMs * ms)
+                networkTook(networkMs * ms)
+                headroom(headroom)
+            }
         }
-    }
 
-    @Test
-    fun aFastNetworkRunsOnEveryFrame() = assertEquals(FramePace(1, 1), settled(33, 20, 0.3f).pace)
+    @Test fun aFastNetworkRunsOnEveryFrame() = assertEquals(FramePace(1, 1), settled(33, 20, 0.3f).pace)
 
     @Test
     fun aSlowNetworkRunsOnAsFewFramesAsItTakes() {
@@ -89,7 +89,13 @@ class VideoTest {
         assertEquals(listOf(100, 102, 108, 110), out.take(4).map { it and 255 })
     }
 
-    private fun plane(width: Int, height: Int, pixelStride: Int = 1, padding: Int = 0, value: (Int, Int) -> Int): YuvPlane {
+    private fun plane(
+        width: Int,
+        height: Int,
+        pixelStride: Int = 1,
+        padding: Int = 0,
+        value: (Int, Int) -> Int,
+    ): YuvPlane {
         val stride = width * pixelStride + padding
         val bytes = ByteBuffer.allocateDirect(stride * height)
         for (y in 0 until height) for (x in 0 until width) bytes.put(y * stride + x * pixelStride, value(x, y).toByte())
@@ -97,10 +103,19 @@ class VideoTest {
     }
 
     private fun frame(rotation: Int, luma: (Int, Int) -> Int, u: Int = 128, v: Int = 128) =
-        YuvFrame(8, 4, plane(8, 4, padding = 3, value = luma), plane(4, 2, pixelStride = 2) { _, _ -> u }, plane(4, 2, pixelStride = 2) { _, _ -> v }, rotation)
+        YuvFrame(
+            8,
+            4,
+            plane(8, 4, padding = 3, value = luma),
+            plane(4, 2, pixelStride = 2) { _, _ -> u },
+            plane(4, 2, pixelStride = 2) { _, _ -> v },
+            rotation,
+        )
 
     private fun read(frame: YuvFrame, width: Int, height: Int) =
-        IntArray(width * height).also { frame.read(Crop(0, 0, frame.uprightWidth, frame.uprightHeight), width, height, it) }
+        IntArray(width * height).also {
+            frame.read(Crop(0, 0, frame.uprightWidth, frame.uprightHeight), width, height, it)
+        }
 
     @Test
     fun coloursAreThoseOfFullRangeBt601() {
@@ -119,8 +134,15 @@ class VideoTest {
             assertEquals(if (rotation % 180 == 0) 8 to 4 else 4 to 8, width to height)
             val argb = read(turned, width, height)
             fun level(x: Int, y: Int) = argb[y * width + x] and 255
-            val sides = mapOf("left" to level(0, height / 2), "right" to level(width - 1, height / 2), "top" to level(width / 2, 0), "bottom" to level(width / 2, height - 1))
-            val other = mapOf("left" to "right", "right" to "left", "top" to "bottom", "bottom" to "top").getValue(bright)
+            val sides =
+                mapOf(
+                    "left" to level(0, height / 2),
+                    "right" to level(width - 1, height / 2),
+                    "top" to level(width / 2, 0),
+                    "bottom" to level(width / 2, height - 1),
+                )
+            val other =
+                mapOf("left" to "right", "right" to "left", "top" to "bottom", "bottom" to "top").getValue(bright)
             assertTrue("$rotation: $sides", sides.getValue(bright) > 150 && sides.getValue(other) < 50)
         }
         assertThrows(IllegalArgumentException::class.java) { frame(45, { _, _ -> 0 }) }
