@@ -93,8 +93,11 @@ def _pt2_layers(path: Path) -> tuple[Layer, ...]:
     import torch
 
     from builder.precision.layers import layer_table
+    from builder.precision.quantizers import know_operators
     from builder.sources.batch_norm import fold_batch_norms
     from builder.sources.exported import refuse_code
+    from builder.sources.quantized import one_form
 
     refuse_code(path)
-    return layer_table(fold_batch_norms(torch.export.load(path))).all_rows
+    know_operators()
+    return layer_table(fold_batch_norms(one_form(torch.export.load(path)))).all_rows

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from builder.precision.norms import NormCall, norm_calls
 from builder.precision.products import ProductCall, product_calls
+from builder.precision.quantizers import before_quantizers, is_trained
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -31,6 +32,7 @@ class Layer:
 
     `macs` are multiply-accumulates of one inference over all uses; `weight_shape` is torch's (out, in/groups, kh, kw).
     A norm's `weight` is empty where it has none, and its macs count as none. A product has none: matrix products, attention.
+    `trained`: its checkpoint has integers for it (`as_trained`).
     `first`: no other layer comes before it on any way from an input; `last`: none comes after it on any way to an output.
     """
 
@@ -44,6 +46,7 @@ class Layer:
     uses: int
     first: bool = False
     last: bool = False
+    trained: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +74,11 @@ class LayerTable:
 
     def names(self) -> list[str]:
         return [layer.name for layer in self.layers]
+
+    @property
+    def trained(self) -> bool:
+        """Whether the checkpoint was trained for integers."""
+        return any(layer.trained for layer in self.layers)
 
     def __getitem__(self, name: str) -> Layer:
         for layer in self.layers:
@@ -157,7 +165,7 @@ def _layer(node: Node, parameters: dict[str, str]) -> Layer | None:
     target = str(node.target)
     if node.op != "call_function" or target not in (*_CONV, *_TRANSPOSE, *_LINEAR):
         return None
-    weight = parameters.get(getattr(node.args[1], "name", ""))
+    weight = parameters.get(getattr(before_quantizers(node.args[1]), "name", ""))
     if weight is None:
         return None  # a computed weight belongs to no layer; it is a product, and stays float
     bias_node = node.args[2] if len(node.args) > 2 else None
@@ -183,4 +191,5 @@ def _layer(node: Node, parameters: dict[str, str]) -> Layer | None:
         params=math.prod(shape) + (shape[0] if bias else 0),
         macs=macs,
         uses=1,
+        trained=is_trained(node),
     )

@@ -52,7 +52,6 @@ def _with_noise(sample: Tensors, inputs: Sequence[TensorSpec], seed: int) -> Ten
             moved[spec.name] = value
             continue
         size = peak_of(spec, value) * 10 ** (-NOISE_DB / 20)
-        moved[spec.name] = (value.astype(np.float64) + generator.normal(scale=size, size=value.shape)).astype(
-            value.dtype
-        )
+        noise = generator.normal(scale=size, size=value.shape).astype(value.dtype)
+        moved[spec.name] = np.add(value, noise)
     return moved

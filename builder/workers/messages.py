@@ -26,7 +26,9 @@ from builder.bundle import (
     Tiling,
     Variant,
 )
+from builder.compression.result import StageReport
 from builder.precision.layers import LayerTable
+from builder.project.compression import CompressSection
 from builder.project.config import Config
 from builder.project.used import Used
 
@@ -239,6 +241,47 @@ class SensitivityResult(Message):
     noise: dict[str, tuple[float, ...]]
 
 
+class CompressJob(Message):
+    """Make the source step's network in `source` smaller by the stages of `section`; `state` keeps what is done, to go on from.
+
+    `files` are training pictures.
+    """
+
+    job: Literal["compress"] = "compress"
+    section: CompressSection
+    source: Path
+    files: tuple[Path, ...]
+    evaluation: tuple[Path, ...]
+    state: Path
+
+
+class CompressResult(Message):
+    """Beside it: `N-STAGE.pt2`, the network that each stage left."""
+
+    threads: int
+    stages: tuple[StageReport, ...]
+
+
+class JudgeJob(Message):
+    """Run an artifact on the evaluation data and compare it with another network: the source step's in `teacher`."""
+
+    job: Literal["judge"] = "judge"
+    artifact: Path
+    backend: str
+    delegate: str
+    inputs: tuple[Binding, ...]
+    outputs: tuple[Binding, ...]
+    teacher: Path
+    evaluation: tuple[Path, ...]
+
+
+class JudgeResult(Message):
+    """Beside it: `pictures/NNNN.npz` of the evaluation samples in `shown`."""
+
+    quality: Quality
+    shown: tuple[int, ...]
+
+
 class Failure(Message):
     """A typed error of the worker: the class name in `builder.errors` and its sentence."""
 
@@ -246,7 +289,9 @@ class Failure(Message):
     message: str
 
 
-AnyJob = SourceJob | VariantJob | VerifyJob | PicturesJob | ProbeJob | ExportJob | SensitivityJob
+AnyJob = (
+    SourceJob | VariantJob | VerifyJob | PicturesJob | ProbeJob | ExportJob | SensitivityJob | CompressJob | JudgeJob
+)
 
 
 class Job(Message):

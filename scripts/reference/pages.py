@@ -38,6 +38,9 @@ def pages() -> dict[str, str]:
                 "AndroidSection": "[package.android]",
                 "IosSection": "[package.ios]",
                 "LimitsSection": "[limits]",
+                "CompressSection": "[compress]",
+                "CompressBudget": "[compress] budget",
+                "LossSection": "[compress] loss",
             },
         ),
         "plan-toml.md": model_page(

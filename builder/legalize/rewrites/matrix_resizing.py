@@ -66,8 +66,8 @@ def _matrix(node: Node, axis: int) -> Tensor:
     kind = str(node.target).split(".")[1]
     target: Any = getattr(torch.ops.aten, kind).default
     rows = torch.eye(before).reshape(1, 1, before, before)  # each column is a unit vector along the height
-    resized: Tensor = target(rows, [after, before], corners, scales[axis - 2], None)
-    return resized.reshape(after, before).contiguous()
+    made: Tensor = target(rows, [after, before], corners, scales[axis - 2], None)
+    return made.reshape(after, before).contiguous()
 
 
 def _scales(node: Node) -> tuple[float | None, float | None]:

@@ -23,7 +23,7 @@ def section_kind() -> type[Section] | None:
     return None
 
 
-def takes(runtime: Runtime | None) -> tuple[str, ...]:
+def takes(runtime: Runtime | None, section: object) -> tuple[str, ...]:
     """What LiteRT for Python executes."""
     return (ARTIFACT,)
 

@@ -46,7 +46,9 @@ def make_artifact(job: VariantJob, folder: Path, artifact: Path) -> Made:
         stage(folder, text)
 
     backend = BACKENDS[job.backend]
-    if (route := backend.float_file()) is not None:
+    # A network that was trained for integers has them in its program already.
+    route = None if job.plan.plan.as_trained else backend.float_file()
+    if route is not None:
         return _realise(job, route, folder, artifact, tell)
     tell("legalize")
     model, rows = rewritten(job)

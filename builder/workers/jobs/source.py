@@ -10,6 +10,7 @@ from builder.graph.culprit import name_overflow
 from builder.graph.refusals import refuse_what_no_file_holds
 from builder.graph.samples import read_sample, read_samples
 from builder.graph.tiling import tiling_facts
+from builder.precision.quantizers import without_quantizers
 from builder.project.config import source_kind
 from builder.quality.declared import OutputCheck
 from builder.sources.recorder import recording
@@ -77,7 +78,8 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
     noise = round(noise_db(run, noisy, model.inputs, model.outputs), 1) if job.evaluation else None
     stage(folder, "tiles against the whole")
     first = read_sample(job.evaluation[0], model.inputs) if job.evaluation else {}
-    tiling = tiling_facts(model.program, model.inputs, model.outputs, first.get(model.inputs[0].name))  # type: ignore[arg-type]
+    floats = without_quantizers(model.program)
+    tiling = tiling_facts(floats, model.inputs, model.outputs, first.get(model.inputs[0].name))  # type: ignore[arg-type]
     return SourceResult(
         inputs=model.inputs,
         outputs=model.outputs,

@@ -36,8 +36,13 @@ def _col2im(node: Node) -> Call:
     if pads[:2] != pads[2:]:
         raise node.refuse("has padding that differs between the sides", "use symmetric pads")
     strides, dilations = node.integers("strides", [1, 1]), node.integers("dilations", [1, 1])
-    how = [tuple(value) for value in (size, block, dilations, pads[:2], strides)]
-    return plain(node, lambda x: functional.fold(x, *how), 1)
+    return plain(
+        node,
+        lambda x: functional.fold(
+            x, (size[0], size[1]), tuple(block), tuple(dilations), tuple(pads[:2]), tuple(strides)
+        ),
+        1,
+    )
 
 
 def _scatter_elements(node: Node) -> Call:
