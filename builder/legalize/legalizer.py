@@ -59,10 +59,10 @@ def legalize(
         rewrite = rewrites[name]
         try:
             rewritten, places = rewrite.apply(program, samples)
-        except Exception as error:  # torch raises what its tracing meets
+        except Exception as raised:  # torch raises what its tracing meets
             raise ConversionError(
-                f"the rewrite {name!r} fails on this network ({reason_of(error)}); please report the model."
-            ) from error
+                f"the rewrite {name!r} fails on this network ({reason_of(raised)}); please report the model."
+            ) from raised
         if not places:
             continue
         # A rewrite is of floats. A quantizer would make a whole step of the last bit that another order of a sum changes.

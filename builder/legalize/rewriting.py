@@ -87,8 +87,20 @@ def functional(program: ExportedProgram, table: dict[Any, Any] | None = None) ->
     """
     import torch
 
+    _ask_nothing_of_memory(program)
     with torch.no_grad():
         return _tidied(program.run_decompositions(table or {}))
+
+
+def _ask_nothing_of_memory(program: ExportedProgram) -> None:
+    """Views become the reshapes that they were: what is replaced before them may put its values down in another order."""
+    import torch
+
+    views = (torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default)
+    for node in program.graph.nodes:
+        if node.target in views:
+            node.target = torch.ops.aten.reshape.default
+    program.graph_module.recompile()
 
 
 def _tidied(program: ExportedProgram) -> ExportedProgram:

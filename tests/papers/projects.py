@@ -21,6 +21,8 @@ VARIANTS = tuple(
     for backend, delegate in (("tflite", "xnnpack"), ("coreml", "all"), ("executorch", "xnnpack"))
     for precision in ('scheme = "fp32"', 'scheme = "fp16"', 'plan = "preset:int8-convs"')
 )
+# The filters of its convolutions are computed from the style: its linear layers are what can be integers.
+LINEAR_ALONE = ("stylegan",)
 CALIBRATION, EVALUATION = (11, 12, 13, 14), (21, 22)  # seeds of the samples
 
 
@@ -91,6 +93,8 @@ def write_project(name: str, folder: Path) -> None:
         lines += ["range = [0.0, 1.0]"] if spec.kind == "image" else []
     lines += ["[data]", 'calibration = "calibration/*"', 'evaluation = "evaluation/*"']
     for backend, delegate, precision in VARIANTS:
+        if name in LINEAR_ALONE:
+            precision = precision.replace("int8-convs", "int8-all")
         lines += ["[[variant]]", f'backend = "{backend}"', f'delegate = "{delegate}"', precision]
     (folder / "builder.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -19,7 +19,7 @@ from builder.backends.base import Lowered
 from builder.bundle.tensors import psnr_db
 from builder.errors import ConversionError, InputError, VerificationError
 from builder.graph.model import Model
-from builder.precision.scheme import SCHEMES
+from builder.precision.scheme import AS_TRAINED, SCHEMES
 from tests.builder.models import Mixed, Twins, expected, picture_model, plan_of, samples, seeded
 
 # The converters warn of their own and torch's deprecations; the worker's log keeps that from users.
@@ -136,7 +136,11 @@ def test_random_plans_are_realised(mixed: Model, seed: int, tmp_path: Path) -> N
     choose = random.Random(seed)
     schemes = {}
     for layer in mixed.layers.layers:
-        possible = [name for name in SCHEMES if executorch.unsupported(layer, SCHEMES[name], "xnnpack") is None]
+        possible = [
+            name
+            for name, scheme in SCHEMES.items()
+            if name != AS_TRAINED and executorch.unsupported(layer, scheme, "xnnpack") is None
+        ]
         schemes[layer.name] = choose.choice(possible)
     made = converted(mixed, tmp_path / "mix.pte", schemes)
     assert made.realised() == schemes
