@@ -31,6 +31,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return made
 
 
+@pytest.mark.filterwarnings("ignore:.*training pictures:builder.BuilderWarning")
+@pytest.mark.filterwarnings("ignore:.*is a bundle, so no:builder.BuilderWarning")
 def test_every_public_name_can_be_called_twice_in_one_process(tmp_path: Path, project: Path) -> None:
     """A function that a submodule of the same name hides after its first call is found here."""
     bundle, runs = tmp_path / "bundle", str(tmp_path / "runs.jsonl")

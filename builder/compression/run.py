@@ -74,7 +74,9 @@ def run(task: Task) -> tuple[tuple[ExportedProgram, StageReport], ...]:
 
 
 def threads() -> int:
-    return os.cpu_count() or 1
+    """As many as OMP_NUM_THREADS says, which whoever shares a machine sets; else all processors."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdigit() and int(asked) > 0 else os.cpu_count() or 1
 
 
 def _stage(

@@ -34,6 +34,7 @@ save_every_s = 0.01
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # threads that wait for a busy machine's processors spin
     return make_project(tmp_path / "project")
 
 
