@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from builder.bundle import Bundle
+    from builder.compression.result import CompressReport
     from builder.pipeline.check import Checked
     from builder.pipeline.doctor import Finding
     from builder.pipeline.init import Initialised
@@ -76,6 +77,20 @@ def search(
     return story.search(
         _path(config), out=None if out is None else Path(out), listener=_listener(progress), fresh=fresh
     )
+
+
+def compress(
+    config: Source = "builder.toml",
+    *,
+    out: str | Path,
+    resume: bool = False,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> CompressReport:
+    """Train the smaller network of [compress] as a project in `out`; `unmet` of the report says which budgets do not hold."""
+    from builder.pipeline import compress as stages
+
+    return stages.compress(_path(config), out=Path(out), listener=_listener(progress), resume=resume, fresh=fresh)
 
 
 def package(  # noqa: PLR0913  (public: one keyword for each flag of `builder package`)
@@ -220,6 +235,7 @@ __all__ = [
     "Progress",
     "__version__",
     "check",
+    "compress",
     "convert",
     "doctor",
     "export",

@@ -89,6 +89,14 @@ def _add_making(parser: Parser) -> None:
         metavar="PLAN",
         help="where to write the plan (.toml); beside it the trade-off as .json and .html",
     )
+    compress = add(
+        "compress", "train a smaller network that meets the budgets of [compress]: an ordinary project to convert"
+    )
+    compress.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG")
+    compress.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="directory of the new project"
+    )
+    compress.add_argument("--resume", action="store_true", help="go on from where an interrupted run stopped")
     convert = add("convert", "make the bundle of a builder.toml: lowered, read back, verified")
     convert.formatter_class = argparse.RawDescriptionHelpFormatter
     convert.epilog = CONVERT_EXAMPLES
@@ -116,7 +124,7 @@ def _add_making(parser: Parser) -> None:
     )
     export.add_argument("--dynamic", action="store_true", help="leave the height and width of pictures open")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="directory of the files")
-    for command in (search, convert, export):
+    for command in (search, compress, convert, export):
         _add_fresh(command)
 
 

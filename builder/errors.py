@@ -75,6 +75,10 @@ class VerificationError(EdgebundleError):
     exit_code = 5
 
 
+class NotExecutedError(VerificationError):
+    """A file that what stands here for its runtime cannot execute, though the runtime itself may: it is unproven, not wrong."""
+
+
 class Interrupted(EdgebundleError):
     """The user pressed Ctrl-C, or the process was asked to end."""
 

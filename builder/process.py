@@ -220,8 +220,8 @@ def supervise(
 
 
 @contextmanager
-def background(argv: Sequence[str | Path], *, log: Path) -> Iterator[None]:
-    """A program that runs beside, with its output in `log`; it ends, with all that it started, when the block does.
+def background(argv: Sequence[str | Path], *, log: Path) -> Iterator[int]:
+    """A program that runs beside, by its process id, with its output in `log`; it ends, with all that it started, when the block does.
 
     Raises ToolMissing.
     """
@@ -237,7 +237,7 @@ def background(argv: Sequence[str | Path], *, log: Path) -> Iterator[None]:
         except FileNotFoundError as error:
             raise ToolMissing(f"{argv[0]} is not installed") from error
     try:
-        yield
+        yield process.pid
     finally:
         kill_group(process)
 

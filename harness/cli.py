@@ -32,6 +32,7 @@ def build_parser() -> Parser:
 
     _add_devices(parser)
     _add_run(parser)
+    _add_profile(parser)
     _add_lab(parser)
     _add_judging(parser)
     _add_using(parser)
@@ -94,10 +95,56 @@ def _add_run(parser: Parser) -> None:
         "--variant", action="append", default=[], metavar="ID", help="only this variant; may be repeated (default: all)"
     )
     measure.add_argument(
+        "--threads",
+        metavar="N[,N...]",
+        help="measure each variant with so many threads in turns, e.g. 1,2,4 (default: the protocol's)",
+    )
+    measure.add_argument(
         "--resume", action="store_true", help="go on with the last session of this bundle and protocol in the store"
     )
     measure.add_argument(
+        "--lan",
+        action="store_true",
+        help="let a phone of this network open the link of '-d browser:link' (default: this computer alone)",
+    )
+    measure.add_argument(
         "--cluster", metavar="ADDRESS", help="measure on the workers of this Dask scheduler, see 'harness worker'"
+    )
+
+
+def _add_profile(parser: Parser) -> None:
+    profile = parser.verb(
+        "profile",
+        "show the time of each layer of a bundle's variants",
+        example="harness profile dist/bundle -d host -o profile.json",
+    )
+    profile.add_argument(
+        "bundle",
+        metavar="PACKAGE|BUNDLE",
+        help="as 'harness run' takes it, with the names of the layers in its manifest",
+    )
+    profile.add_argument(
+        "-d",
+        "--device",
+        action="append",
+        required=True,
+        metavar="KIND[:ID]",
+        help="host, arm64 or android; may be repeated",
+    )
+    profile.add_argument(
+        "--variant", action="append", default=[], metavar="ID", help="only this variant; may be repeated (default: all)"
+    )
+    profile.add_argument(
+        "--inferences", type=int, default=20, metavar="N", help="how many are profiled; times are medians (default: 20)"
+    )
+    profile.add_argument("--threads", type=int, default=1, metavar="N", help="of the runtime (default: 1)")
+    profile.add_argument(
+        "--damage",
+        metavar="FILE.json",
+        help="show each layer's damage too: what 'builder search -o' wrote beside its plan",
+    )
+    profile.add_argument(
+        "-o", "--output", metavar="FILE.json", help="keep it for 'harness report --profile' (default: only shown)"
     )
 
 
@@ -162,6 +209,13 @@ def _add_judging(parser: Parser) -> None:
         default="html",
         help="junit is for CI servers; jsonl exports all records",
     )
+    report.add_argument(
+        "--profile",
+        action="append",
+        default=[],
+        metavar="FILE.json",
+        help="show the time of each layer too: what 'harness profile -o' wrote; may be repeated",
+    )
     compare = parser.verb(
         "compare",
         "compare the last measurements of two stores, or the variants of one",
@@ -185,6 +239,15 @@ def _add_judging(parser: Parser) -> None:
 
 def _add_using(parser: Parser) -> None:
     """What is done with a store."""
+    bisect = parser.verb(
+        "bisect", "show which build made a variant slower", example="harness bisect runs.sqlite --max-regression 5%"
+    )
+    bisect.add_argument(
+        "runs", metavar="RUNS", help="runs of several builds, as 'harness run -o' wrote them into one store"
+    )
+    bisect.add_argument(
+        "--max-regression", default="5%", metavar="PERCENT", help="the slow-down that is none (default: 5%%)"
+    )
     rank = parser.verb(
         "rank",
         "write the order of variants that phones measured into a bundle, so that apps take the fastest on such phones",

@@ -16,8 +16,9 @@ HALF = "half"
 class Delegate:
     """What runs a backend's files on a phone.
 
-    A rewrite is made for delegates with one of the `traits` that it names (`NEEDED_BY`). `half_traits` come to them where a plan
-    has layers in fp16.
+    A rewrite is made for delegates with one of the `traits` that it names (`NEEDED_BY`). A trait is a word for what keeps operators
+    from being taken: the kernels (`xnnpack`, `gpu`), what the converter makes of a program (`litert`, `mil`), both at once
+    (`xnnpack/litert`, `xnnpack/edge`), or the arithmetic (`half`). `half_traits` come to them where a plan has layers in fp16.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import tempfile
 import zipfile
@@ -15,6 +16,7 @@ from builder.errors import BundleError
 
 MANIFEST = "manifest.json"
 BUNDLE_FOLDER = "edgebundle"  # its folder inside packages: assets/edgebundle/ in an APK, edgebundle/ in an .app
+SITE_FOLDER = "bundle"  # its folder inside a page for browsers
 OWNER_FILE = ".edgebundle.json"  # beside outputs: names and hashes of what the builder wrote there, so that it never overwrites others
 MAX_ZIP_BYTES = 8 << 30  # a bundle that unpacks to more than this is refused (zip bomb)
 
@@ -55,9 +57,9 @@ class Bundle:
         """Open a bundle directory. Raises BundleError when a file is missing, changed or extra."""
         manifest_path = root / MANIFEST
         if not manifest_path.is_file():
-            raise BundleError(
-                f"{root} is not a bundle: it has no {MANIFEST}; make one with 'builder convert -o {root}'."
-            )
+            inner = _inner(root)
+            cure = f"name the one inside, {inner.parent}" if inner else f"make one with 'builder convert -o {root}'"
+            raise BundleError(f"{root} is not a bundle: it has no {MANIFEST}; {cure}.")
         manifest = parse_manifest(_text(manifest_path), where=str(manifest_path))
         expected = {entry.file: entry.sha256 for entry in manifest.files}
         present = {p.relative_to(root).as_posix() for p in tree_files(root)} - {MANIFEST, OWNER_FILE}
@@ -77,14 +79,35 @@ class Bundle:
         return cls(root, manifest)
 
 
+def _inner(root: Path) -> Path | None:
+    """The manifest of the bundle that a package in the form of a folder carries; only folders that the builder wrote are searched."""
+    if not any((folder / OWNER_FILE).is_file() for folder in (root, root.absolute().parent)):
+        return None
+    return min(root.rglob(MANIFEST), default=None)
+
+
+def refuse_edited(root: Path) -> None:
+    """Raise BundleError for a manifest that is not the one that the builder wrote: no hash inside it covers what it says."""
+    try:
+        written = json.loads((root / OWNER_FILE).read_text(encoding="utf-8")).get(MANIFEST)
+    except (OSError, ValueError, AttributeError):  # of an archive, or copied without it
+        return
+    if written is not None and written != file_sha256(root / MANIFEST):
+        raise BundleError(
+            f"{root / MANIFEST} was changed since the builder wrote it; rebuild the bundle with 'builder convert'."
+        )
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[Bundle]:
-    """A bundle from a directory, from a bundle `.zip`, or from an `.apk`/`.aab`/`.aar`/`.ipa` that carries one.
+    """A bundle from a directory, a page's included, from a bundle `.zip`, or from an `.apk`/`.aab`/`.aar`/`.ipa` that carries one.
 
     Archives are unpacked into a temporary directory that is removed at the end; names that leave it are refused.
     """
     if path.is_dir():
-        yield Bundle.open(path)
+        inside = path / SITE_FOLDER
+        is_page = not (path / MANIFEST).is_file() and (inside / MANIFEST).is_file()
+        yield Bundle.open(inside if is_page else path)
         return
     if not path.is_file():  # opening a pipe would wait for whoever writes into it
         why = "is a pipe or a device" if path.exists() else "does not exist"

@@ -10,7 +10,7 @@ import json
 from pathlib import PurePosixPath
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from builder.errors import BundleError
 
@@ -105,18 +105,18 @@ class Quality(Frozen):
     PSNR is in dB; 200 means equal. Its peak is the width of the declared range for images, and the source output's own range for other
     outputs. SSIM is for images, `top1_agreement` (0..1) for classifiers. `runtime` names what executed the artifact.
     `psnr_db_worst_own` takes as peak what the source's outputs really span on each sample. It is lower where a picture fills little
-    of its range.
+    of its range. Where nothing could execute the artifact, `images` is 0 and every figure null; the variant's `unproven` says why.
     """
 
     runtime: str
     """What executed the artifact."""
     images: int
     """Number of evaluation samples."""
-    psnr_db_worst: float
+    psnr_db_worst: float | None
     """PSNR of the worst sample, in dB."""
-    psnr_db_mean: float
+    psnr_db_mean: float | None
     """Mean PSNR, in dB."""
-    max_abs_error: float
+    max_abs_error: float | None
     """Largest difference of a value."""
     psnr_db_worst_own: float | None = None
     """PSNR of the worst sample against the range that the source's output really has, in dB."""
@@ -126,6 +126,11 @@ class Quality(Frozen):
     """Mean SSIM."""
     top1_agreement: float | None = None
     """Share of samples whose class stays the same."""
+
+    @property
+    def worst_text(self) -> str:
+        """The worst PSNR for a table, a dash where nothing was executed."""
+        return "-" if self.psnr_db_worst is None else f"{self.psnr_db_worst:.1f}"
 
 
 class Coverage(Frozen):
@@ -305,7 +310,7 @@ class ModelInfo(Frozen):
     """Name of the network."""
     version: str
     """Your version of it."""
-    licence: str
+    licence: str = Field(min_length=1)
     """Licence of the weights."""
     checkpoint_sha256: str
     """Hash of the weights."""

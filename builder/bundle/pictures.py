@@ -29,30 +29,31 @@ _BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # tags of TIFF
 _SLACK = 1e-3  # floats that rounding moved past white or black
 
 
-def read_rgb(path: Path, *, about: int | None = None) -> Image.Image:
-    """The picture in mode RGB. `about`: a JPEG may be decoded at this side or more, for speed.
+def read_rgb(path: Path | io.BytesIO, *, about: int | None = None, name: str | None = None) -> Image.Image:
+    """The picture in mode RGB. `about`: a JPEG may be decoded at this side or more, for speed. `name` is for messages, where `path` is none.
 
     Raises BundleError for what is no picture, or is one whose black, white or frame nobody states.
     """
     from PIL import Image, ImageOps
 
+    shown = name or str(path)
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path) as image:  # of tags that it skips
             if getattr(image, "is_animated", False) and image.format != "MPO":  # MPO: a photograph and its depth
                 raise BundleError(
-                    f"{path} holds {getattr(image, 'n_frames', 2)} frames; save the one that you mean as a picture of its own."
+                    f"{shown} holds {getattr(image, 'n_frames', 2)} frames; save the one that you mean as a picture of its own."
                 )
             if about is not None:
                 image.draft("RGB" if image.mode != "CMYK" else "CMYK", (about, about))
             image.load()
             # The turned copy has lost what the file says of its depth.
             facts = Facts(form=image.format or "", tags=getattr(image, "tag_v2", {}))
-            return _opaque(_in_srgb(ImageOps.exif_transpose(image), facts, path))
+            return _opaque(_in_srgb(ImageOps.exif_transpose(image), facts, shown))
     except BundleError:
         raise
     except Exception as error:  # a damaged file fails in many ways inside Pillow
         raise BundleError(
-            f"{path} is not a picture that can be read ({str(error) or type(error).__name__}); remove or replace it."
+            f"{shown} is not a picture that can be read ({str(error) or type(error).__name__}); remove or replace it."
         ) from error
 
 
@@ -64,15 +65,15 @@ class Facts:
     tags: Mapping[int, Any]
 
 
-def _in_srgb(image: Image.Image, facts: Facts, path: Path) -> Image.Image:
+def _in_srgb(image: Image.Image, facts: Facts, shown: str) -> Image.Image:
     """Mode L, RGB, or RGBA where anything of it is transparent."""
     if image.mode in _SIXTEEN or (image.mode == "I" and facts.form in ("PNG", "PPM")):
         return _grey(_from_whole_numbers(image, facts.tags), image)
     if image.mode == "F":
-        return _grey(_from_floats(image, path), image)
+        return _grey(_from_floats(image, shown), image)
     if image.mode not in _PLAIN:
         kind = {"I": "grey of 32 bits, whose white is not stated", "LAB": "CIELAB"}.get(image.mode, image.mode)
-        raise BundleError(f"{path} is a picture of a kind that is not read: {kind}; save it as RGB of 8 bits.")
+        raise BundleError(f"{shown} is a picture of a kind that is not read: {kind}; save it as RGB of 8 bits.")
     clear = image.mode in _ALPHA or image.has_transparency_data
     profile = image.info.get("icc_profile")
     if profile and image.mode in ("RGB", "RGBA", "CMYK"):
@@ -88,11 +89,11 @@ def _from_whole_numbers(image: Image.Image, tags: Mapping[int, Any]) -> NDArray[
     return 1 - unit if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO else unit
 
 
-def _from_floats(image: Image.Image, path: Path) -> NDArray[np.float64]:
+def _from_floats(image: Image.Image, shown: str) -> NDArray[np.float64]:
     values = np.asarray(image).astype(np.float64)
     if not np.isfinite(values).all() or values.min() < -_SLACK or values.max() > 1 + _SLACK:
         raise BundleError(
-            f"{path} holds floats from {values.min():g} to {values.max():g}, and white is 1; scale them to 0..1, or save RGB of 8 bits."
+            f"{shown} holds floats from {values.min():g} to {values.max():g}, and white is 1; scale them to 0..1, or save RGB of 8 bits."
         )
     return values
 

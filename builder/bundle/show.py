@@ -23,7 +23,7 @@ def bundle_html(bundle: Bundle) -> str:
             variant.id,
             f"{variant.bytes:,}",
             ", ".join(dict.fromkeys(layer.realised for layer in variant.layers)),
-            f"{variant.quality.psnr_db_worst:.1f}",
+            variant.quality.worst_text,
             "" if variant.quality.ssim_worst is None else f"{variant.quality.ssim_worst:.4f}",
             f"{variant.coverage.delegated_ops}/{variant.coverage.total_ops}",
             variant.quality.runtime,

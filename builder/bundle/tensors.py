@@ -16,6 +16,7 @@ from builder.bundle.manifest import Binding, GoldenTensor, TensorSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from PIL import Image
 
     Array = NDArray[np.generic]
     Pixels = NDArray[np.uint8]
@@ -62,18 +63,23 @@ def unit_values(tensor: Array, spec: TensorSpec) -> NDArray[np.float32]:
 
 def read_picture(path: Path, spec: TensorSpec) -> Pixels:
     """RGB pixels of a picture file (see `pictures`), fitted to the input's size by the manifest's resize policy. Raises BundleError."""
-    from PIL import Image, ImageOps
-
     from builder.bundle.pictures import read_rgb
 
+    return fitted_pixels(read_rgb(path), spec)
+
+
+def fitted_pixels(picture: Image.Image, spec: TensorSpec) -> Pixels:
+    """Pixels of an RGB picture in the input's size, by the manifest's resize policy."""
+    from PIL.Image import Resampling
+    from PIL.ImageOps import fit
+
     height, width = spec.shape[-2:]
-    picture = read_rgb(path)
     if picture.size == (width, height):
         fitted = picture
     elif spec.resize == "stretch":
-        fitted = picture.resize((width, height), Image.Resampling.BILINEAR)
+        fitted = picture.resize((width, height), Resampling.BILINEAR)
     else:
-        fitted = ImageOps.fit(picture, (width, height), Image.Resampling.BILINEAR)
+        fitted = fit(picture, (width, height), Resampling.BILINEAR)
     return np.asarray(fitted, np.uint8)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from builder.commands.cache import cache
 from builder.commands.check import check
+from builder.commands.compress import compress
 from builder.commands.convert import convert
 from builder.commands.doctor import doctor
 from builder.commands.export import export
@@ -23,6 +24,7 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "inspect": inspect,
     "plan": plan,
     "search": search,
+    "compress": compress,
     "convert": convert,
     "export": export,
     "verify": verify,

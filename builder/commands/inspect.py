@@ -48,6 +48,9 @@ def inspect(arguments: Namespace) -> None:
                 f"{layer.params:,}",
                 f"{layer.macs:,}",
             )
+        add_row(
+            rows, "all", "", "", f"{sum(x.params for x in found.layers):,}", f"{sum(x.macs for x in found.layers):,}"
+        )
         results.print(rows)
     for coverage in (*([found.coverage] if found.coverage else []), *found.predicted):
         print_line(coverage_text(coverage))

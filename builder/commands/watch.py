@@ -41,8 +41,8 @@ def _cells(change: Change) -> tuple[str, ...]:
     return (
         f"{now.bytes:,}",
         _more(now.bytes - before.bytes, 0) if before else "",
-        f"{now.quality.psnr_db_worst:.1f}",
-        _more(now.quality.psnr_db_worst - before.quality.psnr_db_worst, 1) if before else "",
+        now.quality.worst_text,
+        _better(now, before) if before else "",
         _delegated(now),
         f"was {_delegated(before)}" if before and _delegated(before) != _delegated(now) else "",
         precision_summary([layer.realised for layer in now.layers]),
@@ -51,6 +51,11 @@ def _cells(change: Change) -> tuple[str, ...]:
 
 def _delegated(variant: Variant) -> str:
     return f"{variant.coverage.delegated_ops}/{variant.coverage.total_ops}"
+
+
+def _better(now: Variant, before: Variant) -> str:
+    new, old = now.quality.psnr_db_worst, before.quality.psnr_db_worst
+    return "" if new is None or old is None else _more(new - old, 1)
 
 
 def _more(difference: float, digits: int) -> str:

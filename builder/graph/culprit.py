@@ -3,6 +3,7 @@ are no numbers."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from builder.errors import ConversionError
 from builder.graph.model import Model
 from builder.graph.origins import bare_name, place
-from builder.graph.parts import part
+from builder.graph.parts import part, side_by_side
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,30 +21,42 @@ if TYPE_CHECKING:
 
 TIME_S = 60.0  # for all trials; the network's own failure has been told by then
 MOST = 3  # operators that may be to blame together
+HINTS = 3  # operators that a converter's own words may name
 
 
-def name_culprit(program: ExportedProgram, lower: Callable[[Model], object]) -> str | None:
+def name_culprit(
+    program: ExportedProgram, lower: Callable[[Model], object], told: str = "", *, floats: bool = False
+) -> str | None:
     """`the operator 'x' in layer 'y' (model.py line 3) is what it refuses: without it the rest converts`, or what was tried.
 
-    The network is cut by halves to the first operator that fails. That one is named only if the network that is given its
-    result as an input passes; where it does not, the search goes on without it. None where there was no time to try.
+    An operator is named only if the network that is given its result as an input passes. Those that the converter `told` of are
+    tried first, then those that it refuses by themselves; last the network is cut by halves. `floats`: all layers are in fp32
+    already, so no scheme is to blame. None where there was no time to try.
     """
-    end = time.monotonic() + TIME_S
-    calls = [node for node in program.graph.nodes if node.op == "call_function"]
-    passes = _Trials(program, lower, end)
+    trials = _Trials(program, lower, time.monotonic() + TIME_S)
     try:
-        if passes(len(calls), ()):
+        if not floats and trials.passes(()):
             return "the network converts with all layers in fp32, so the scheme of a layer is to blame"
-        blamed: list[Node] = []
-        while len(blamed) < MOST:
-            found = _first_failing(calls, blamed, passes)
-            if found is None:
-                break
-            blamed.append(found)
-            if passes(len(calls), blamed):
-                return _named(blamed)
+        for suspects in (_told_of(trials.calls, told), _kinds(trials.calls)):
+            refused = _refused_alone(suspects, trials)
+            few = len({bare_name(node) for node in refused}) <= MOST
+            if refused and few and trials.passes(refused):
+                return _named(refused)
+        return _by_halves(trials)
     except _OutOfTimeError:
         return None
+
+
+def _by_halves(trials: _Trials) -> str:
+    """The first operator at which the network fails; where the rest fails too, the next beside it."""
+    blamed: list[Node] = []
+    while len(blamed) < MOST:
+        found = _first_failing(trials, blamed)
+        if found is None:
+            break
+        blamed.append(found)
+        if trials.passes(blamed):
+            return _named(blamed)
     if not blamed:
         return "each part of it converts by itself: no single operator is to blame"
     names = ", ".join(f"{bare_name(node)!r}{place(node)}" for node in blamed)
@@ -51,22 +64,75 @@ def name_culprit(program: ExportedProgram, lower: Callable[[Model], object]) -> 
 
 
 def _named(blamed: Sequence[Node]) -> str:
-    names = " and ".join(f"{bare_name(node)!r}{place(node)}" for node in blamed)
+    shown = [f"{bare_name(node)!r}{place(node)}" for node in blamed[:MOST]]
+    names = " and ".join(shown) + (f" and {len(blamed) - MOST} more" if blamed[MOST:] else "")
     if len(blamed) == 1:
         return f"the operator {names} is what it refuses: without it the rest converts"
     return f"the operators {names} are what it refuses: without them the rest converts"
 
 
-def _first_failing(calls: Sequence[Node], blamed: Sequence[Node], passes: _Trials) -> Node | None:
+def _told_of(calls: Sequence[Node], told: str) -> list[list[Node]]:
+    """The calls of each operator that the converter's words name, in the order of the words."""
+    words = re.findall(r"\w+", told)
+    by_name: dict[str, list[Node]] = {}
+    for node in calls:
+        by_name.setdefault(bare_name(node), []).append(node)
+    found = [word for word in dict.fromkeys(words) if word in by_name]
+    return [_alike(by_name[name]) for name in found[:HINTS]]
+
+
+def _kinds(calls: Sequence[Node]) -> list[list[Node]]:
+    return [_alike(calls)]
+
+
+def _alike(calls: Sequence[Node]) -> list[Node]:
+    """The first call of each kind: the same operator on tensors of the same sizes with the same other arguments."""
+    return list({_kind(node): node for node in reversed(calls)}.values())[::-1]
+
+
+def _kind(node: Node) -> str:
+    import torch
+
+    def shown(argument: Any) -> Any:
+        value = argument.meta.get("val")
+        return f"<{getattr(value, 'dtype', None)} {tuple(getattr(value, 'shape', ()))} {argument.op == 'placeholder'}>"
+
+    return f"{node.target} {torch.fx.map_arg((node.args, node.kwargs), shown)}"
+
+
+def _refused_alone(suspects: Sequence[Sequence[Node]], trials: _Trials) -> list[Node]:
+    """All calls of the kinds that do not convert by themselves, of the first list of kinds that has some."""
+    for kinds in suspects:
+        refused = _failing_among(list(kinds), trials)
+        if refused:
+            wanted = {_kind(node) for node in refused}
+            return [node for node in trials.calls if _kind(node) in wanted]
+    return []
+
+
+def _failing_among(nodes: list[Node], trials: _Trials) -> list[Node]:
+    """One after the other, each found by halves, until the rest converts; one too many where there are more than may be named."""
+    found: list[Node] = []
+    while nodes and len(found) <= MOST and not trials.alone_passes(nodes):
+        part = nodes
+        while len(part) > 1:
+            half = part[: len(part) // 2]
+            part = part[len(half) :] if trials.alone_passes(half) else half
+        found += part
+        nodes = [node for node in nodes if node is not part[0]]
+    return found
+
+
+def _first_failing(trials: _Trials, blamed: Sequence[Node]) -> Node | None:
     """The last operator of the shortest beginning of the network that fails; None where the parts all pass."""
-    low, high = 0, len(calls)  # a beginning of `low` operators passes, one of `high` fails
+    low, high = 0, len(trials.calls)  # a beginning of `low` operators passes, one of `high` fails
     while high - low > 1:
         middle = (low + high) // 2
-        if passes(middle, blamed):
+        if trials.passes(blamed, middle):
             low = middle
         else:
             high = middle
-    found = calls[high - 1]
+    found = trials.calls[high - 1]
     return None if found in blamed else found
 
 
@@ -75,17 +141,27 @@ class _OutOfTimeError(Exception):
 
 
 class _Trials:
-    """Whether a converter takes the first `count` operators, the blamed ones' results given as inputs."""
+    """What a converter takes: beginnings of the program, blamed operators' results given as inputs, and operators by themselves."""
 
     def __init__(self, program: ExportedProgram, lower: Callable[[Model], object], end: float) -> None:
         self._program, self._lower, self._end = program, lower, end
+        self.calls = [node for node in program.graph.nodes if node.op == "call_function"]
 
-    def __call__(self, count: int, blamed: Sequence[Node]) -> bool:
+    def passes(self, blamed: Sequence[Node], count: int | None = None) -> bool:
+        """The first `count` operators, or all."""
+        size = len(self.calls) if count is None else count
+        return self._taken(lambda: part(self._program, size, [node.name for node in blamed]))
+
+    def alone_passes(self, nodes: Sequence[Node]) -> bool:
+        """Operators side by side, each on inputs of its own."""
+        return self._taken(lambda: side_by_side(self._program, [node.name for node in nodes]))
+
+    def _taken(self, make: Callable[[], Model | None]) -> bool:
         if time.monotonic() > self._end:
             raise _OutOfTimeError
-        model = part(self._program, count, [node.name for node in blamed])
+        model = make()
         if model is None:
-            return True  # nothing is computed from the inputs yet
+            return True  # nothing is computed from inputs
         try:
             self._lower(model)
         except ConversionError:

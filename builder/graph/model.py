@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from builder.bundle import TensorSpec
 from builder.precision.layers import Layer, LayerTable
+from builder.precision.quantizers import Integers, before_quantizers, trained_integers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +51,12 @@ class Model:
         calls = []
         for node in self.program.graph.nodes:
             if node.op == "call_function" and len(node.args) > 1:
-                layer = by_weight.get(keys.get(getattr(node.args[1], "name", ""), ""))
+                layer = by_weight.get(keys.get(getattr(before_quantizers(node.args[1]), "name", ""), ""))
                 if layer is not None and str(node.target).startswith(_CALLS):
                     calls.append(layer)
         return calls
+
+    def integers(self) -> dict[str, tuple[Integers, ...]]:
+        """By layer: what the checkpoint was trained to compute with at each call; empty for a network of floats."""
+        layers = {layer.weight: layer.name for layer in self.layers.layers if layer.trained}
+        return {layers[key]: calls for key, calls in trained_integers(self.program, layers).items()} if layers else {}

@@ -21,8 +21,6 @@ def part(program: ExportedProgram, count: int, given: Collection[str] = ()) -> M
 
     The results of the operators named in `given` come in as inputs.
     """
-    import torch
-
     module: Any = program.module(check_guards=False)
     graph = module.graph
     values = {node.name: node.meta.get("val") for node in program.graph.nodes}
@@ -51,6 +49,38 @@ def part(program: ExportedProgram, count: int, given: Collection[str] = ()) -> M
     ends = [node for node in ends if _depends(node)]
     if not ends:
         return None
+    return _exported(module, ends, values)
+
+
+def side_by_side(program: ExportedProgram, names: Collection[str]) -> Model | None:
+    """The operators of these names, each on inputs of its own; weights stay weights. None where one has an input of a rare type."""
+    module: Any = program.module(check_guards=False)
+    graph = module.graph
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes}
+    ends: list[Node] = []
+    count = 0
+    for node in [node for node in graph.nodes if node.op == "call_function" and node.name in names]:
+        for source in list(node.all_input_nodes):
+            if source.op == "get_attr" or not _depends(source):
+                continue
+            if not _is_tensor(values.get(source.name)):
+                return None
+            with graph.inserting_before(next(iter(graph.nodes))):
+                entry = graph.placeholder(f"given_{count}")
+            count += 1
+            values[entry.name] = values[source.name]
+            node.replace_input_with(source, entry)
+        several = [user for user in node.users if "getitem" in str(user.target)]
+        ends += [end for end in several or [node] if _is_tensor(values.get(end.name)) and _depends(end)]
+    return _exported(module, ends, values) if ends else None
+
+
+def _exported(module: Any, ends: list[Node], values: dict[str, Any]) -> Model:
+    """What gives these results, as a network of its own."""
+    import torch
+
+    graph = module.graph
+    output = next(node for node in graph.nodes if node.op == "output")
     with graph.inserting_before(output):
         graph.output(tuple(ends))
     graph.erase_node(output)

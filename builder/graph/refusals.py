@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from builder.errors import SourceError
 from builder.graph.origins import place
+from builder.precision.quantizers import is_quantizer
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -34,7 +35,7 @@ def _reason(node: Node) -> str | None:
         if name in _CONTROL_FLOW:
             return f"control flow on data ({name}){where}; a file holds one way through the network: compute both ways and choose with torch.where"
         return f"the higher-order operator {name!r}{where}, which no backend has; write out what it does"
-    if space not in _OURS:
+    if space not in _OURS and not is_quantizer(node):
         return (
             f"the custom operator '{space}::{name}'{where}, which no backend has; write it with torch's own operators"
         )

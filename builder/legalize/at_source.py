@@ -20,6 +20,7 @@ AT_SOURCE = (
     "convolutions",
     "transposed_forms",
     "products",
+    "unfolding",
     "volume_sampling",
     "constant_folding",  # once more: weights that were turned round
 )

@@ -11,9 +11,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from builder.errors import VerificationError
+from builder.errors import ConversionError, VerificationError, reason_of
 from builder.graph.equality import largest_change, outputs_in_double, outputs_of, random_inputs
 from builder.legalize.rewriting import Rewrite
+from builder.precision.quantizers import without_quantizers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,32 +50,39 @@ def legalize(
     """The program after these rewrites in order, and what they did.
 
     After each one all outputs on a random input and on `samples` are compared with those before it; one that is not equal is
-    left out. Raises VerificationError for such a one among `required`.
+    left out. Raises VerificationError for such a one among `required`, ConversionError for one that fails.
     """
     samples = [random_inputs(program, samples), *samples]
     before: list[list[Tensor]] = []
     applied = []
     for name in names:
         rewrite = rewrites[name]
-        rewritten, places = rewrite.apply(program, samples)
+        try:
+            rewritten, places = rewrite.apply(program, samples)
+        except Exception as error:  # torch raises what its tracing meets
+            raise ConversionError(
+                f"the rewrite {name!r} fails on this network ({reason_of(error)}); please report the model."
+            ) from error
         if not places:
             continue
-        before = before or [outputs_of(program, inputs) for inputs in samples]
-        after = [outputs_of(rewritten, inputs) for inputs in samples]
-        error = max(largest_change(old, new) for old, new in zip(before, after, strict=True))
+        # A rewrite is of floats. A quantizer would make a whole step of the last bit that another order of a sum changes.
+        old_floats, floats = without_quantizers(program), without_quantizers(rewritten)
+        before = before or [outputs_of(old_floats, inputs) for inputs in samples]
+        after = [outputs_of(floats, inputs) for inputs in samples]
+        moved = max(largest_change(old, new) for old, new in zip(before, after, strict=True))
         bound = rewrite.BOUND
-        if not error <= bound:
-            bound = allowed_change(program, rewritten, rewrite, samples, before)
-        if error <= bound:
-            applied.append(Applied(name=name, places=places, error=_short(error), bound=_short(bound)))
+        if not moved <= bound:
+            bound = allowed_change(old_floats, floats, rewrite, samples, before)
+        if moved <= bound:
+            applied.append(Applied(name=name, places=places, error=_short(moved), bound=_short(bound)))
             program, before = rewritten, after
             continue
         if name in required:
             raise VerificationError(
-                f"the rewrite {name!r} moves an output of this model by {error:.2g} of its range, more than its bound of "
+                f"the rewrite {name!r} moves an output of this model by {moved:.2g} of its range, more than its bound of "
                 f"{bound:.2g}; remove it from [legalize] require in builder.toml."
             )
-        applied.append(Applied(name=name, places=0, error=_short(error), bound=_short(bound)))
+        applied.append(Applied(name=name, places=0, error=_short(moved), bound=_short(bound)))
     return program, tuple(applied)
 
 

@@ -60,10 +60,8 @@ def check_config(config: Path, listener: Listener) -> tuple[Checked, ...]:
         require_importer(project)
         source = export_source(project, listener)
     if source is not None:
-        rows = source.result.layers.layers
-        found[-1] = Checked(
-            what="the network", note=f"{len(rows)} layers, {sum(row.macs for row in rows):,} multiply-accumulates"
-        )
+        table = source.result.layers
+        found[-1] = Checked(what="the network", note=f"{len(table.layers)} layers, {table.macs:,} multiply-accumulates")
         for section in expanded(project.config.variant):
             _plan(project, source, section, listener, looked)
     return tuple(found)

@@ -25,7 +25,7 @@ from builder.targets.base import Finding
 class Inspection:
     """What was found.
 
-    `layers` (and norms) for a model; `stored`, `coverage` and `predicted` for an artifact; `manifest` for a bundle or package;
+    `layers` (norms and products too) for a model; `stored`, `coverage` and `predicted` for an artifact; `manifest` for a bundle or package;
     `findings` of the audit for a package.
     """
 
@@ -61,7 +61,7 @@ def inspect_path(path: Path, listener: Listener) -> Inspection:
     project = open_project(path)
     source = export_source(project, listener)
     weights = project.folder / (project.config.model.checkpoint or project.config.model.source)
-    return Inspection(kind="model", path=str(path), bytes=weights.stat().st_size, layers=source.result.layers.rows)
+    return Inspection(kind="model", path=str(path), bytes=weights.stat().st_size, layers=source.result.layers.all_rows)
 
 
 def _artifact(path: Path, name: str) -> Inspection:
@@ -93,8 +93,11 @@ def _pt2_layers(path: Path) -> tuple[Layer, ...]:
     import torch
 
     from builder.precision.layers import layer_table
+    from builder.precision.quantizers import know_operators
     from builder.sources.batch_norm import fold_batch_norms
     from builder.sources.exported import refuse_code
+    from builder.sources.quantized import one_form
 
     refuse_code(path)
-    return layer_table(fold_batch_norms(torch.export.load(path))).rows
+    know_operators()
+    return layer_table(fold_batch_norms(one_form(torch.export.load(path)))).all_rows

@@ -13,7 +13,7 @@ import numpy as np
 from builder.backends import backend_of
 from builder.bundle import Bundle, TensorSpec, Variant, opened
 from builder.bundle.tensors import read_picture, specs_of
-from builder.errors import InputError, OutputError
+from builder.errors import InputError, OutputError, VerificationError
 from builder.pipeline.gallery import MARK, Made, Sample, cells, page
 from builder.project.config import LimitsSection
 from builder.project.project import Project, open_project
@@ -60,20 +60,24 @@ def run_pictures(
     """Every variant of a bundle on photographs (or .npz samples), as files and as a page in the directory `out`.
 
     They are compared with the source model of `config`; without one, with the variant that agrees best with it.
-    Raises InputError, BundleError, DataError, OutputError, ConversionError.
+    Variants that nothing here can execute are left out. Raises InputError, BundleError, DataError, OutputError, ConversionError, and
+    VerificationError where none is left.
     """
     missing = next((path for path in pictures if not path.is_file()), None)
     if missing is not None or not pictures:
         raise InputError(f"{missing} does not exist; name photographs, or .npz files with one array an input.")
-    check_output(out)
+    check_output(out, "pictures")
     with opened(source) as bundle, tempfile.TemporaryDirectory(prefix="edgebundle-run-") as scratch:
         project = None if config is None else open_project(config)
         groups: dict[tuple[tuple[int, ...], ...], list[Variant]] = {}
-        for variant in bundle.manifest.variants:
+        for variant in (variant for variant in bundle.manifest.variants if variant.quality.images):
             backend_of(variant.backend, variant=variant.id)  # there is one
             groups.setdefault(
                 tuple(spec.shape for spec in specs_of(bundle.manifest.inputs, variant.inputs)), []
             ).append(variant)
+        if not groups:
+            why = "; ".join(f"{variant.id!r}: {variant.unproven}" for variant in bundle.manifest.variants)
+            raise VerificationError(f"nothing here can execute a variant of this bundle ({why}).")
         found: list[tuple[Sample, tuple[TensorSpec, ...]]] = []
         name = ""
         for number, variants in enumerate(groups.values()):
@@ -81,7 +85,7 @@ def run_pictures(
             name, samples, outputs = _group(bundle, variants, project, tuple(pictures), place, listener)
             found += [(sample, outputs) for sample in samples]
         about = f"Every variant of {bundle.manifest.model.name}, compared with {name}. A click shows a picture at its full size."
-        with replacing(out) as work:
+        with replacing(out, "pictures") as work:
             shots = [shot for sample, outputs in found for shot in _written(sample, outputs, work, out)]
             text = page(bundle.manifest.model.name, about, [sample for sample, _ in found], found[0][1])
             (work / PAGE).write_text(text, encoding="utf-8")
@@ -126,7 +130,7 @@ def _group(
 
     given = {variant.id: run(bundle.root, variant) for variant in variants}
     if project is None:
-        best = max(variants, key=lambda variant: variant.quality.psnr_db_worst).id
+        best = max(variants, key=lambda variant: variant.quality.psnr_db_worst or 0.0).id
         name, reference = f"variant {best!r}, which agrees best with the source model", (best, *given[best])
     else:
         own = inputs[0].shape == project.config.input[0].shape
@@ -211,7 +215,7 @@ def _count(samples: Sequence[Sample]) -> str:
 
 def _about(step: VariantStep) -> str:
     quality = step.result.quality
-    return f"worst of all {quality.images}: {quality.psnr_db_worst:.1f} dB"
+    return f"worst of all {quality.images}: {quality.worst_text} dB"
 
 
 def write_page(file: Path, text: str | None) -> None:

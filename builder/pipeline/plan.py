@@ -16,11 +16,12 @@ from builder.project.project import open_project
 from builder.project.variants import choose_variants
 from builder.steps.listener import Listener
 from builder.steps.source import export_source
+from builder.steps.variant import require_plans
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedLayer:
-    """`rule` counts from 1, 0 means that no rule matched: the layer stays fp32, a norm computes as what is between the layers.
+    """`rule` counts from 1, 0 means that no rule matched: the layer stays fp32, a norm or product computes as what is between the layers.
 
     `scheme` is what the backend lowers, None where it refuses; `reason` says why that is not what was requested.
     `weight_bytes` are those of the scheme's weights (of the requested one where it is refused), without scales and palettes.
@@ -63,6 +64,7 @@ def plan_config(
     """
     project = open_project(config)
     sections = choose_variants(project.config, (backend,) if backend else ())
+    require_plans(project, sections)
     source = export_source(project, listener)
     layers = source.result.layers
     project = find_plans(project, source, sections, listener)
@@ -77,7 +79,7 @@ def plan_config(
             delegate = section.delegate if name == section.backend else BACKENDS[name].SPEC.delegates[0].name
             found = outcomes(resolved, layers, BACKENDS[name], delegate)
             between = _between(resolved, found, layers, BACKENDS[name])
-            rows = tuple(_planned(row, resolved, found.get(row.name, between)) for row in layers.rows)
+            rows = tuple(_planned(row, resolved, found.get(row.name, between)) for row in layers.all_rows)
             same = name == section.backend
             title = section.name if same else f"{section.name} on {name} ({delegate})"
             words = tuple(f"{rule}: {rule.scheme}" for rule in resolved.rules)
@@ -86,7 +88,7 @@ def plan_config(
 
 
 def _between(plan: ResolvedPlan, found: dict[str, Outcome], layers: LayerTable, backend: Backend) -> Outcome:
-    """What becomes of the norms that no rule names."""
+    """What becomes of the norms that no rule names, and of products."""
     if plan.between != "float" and plan.between in backend.SPEC.between:
         why = "no rule names it; integers where a kernel has them (between)"
         return Outcome(scheme=SCHEMES[plan.between], reason=why)

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from builder.backends import backends_of
 from builder.backends.support import SupportedPlan
-from builder.bundle import Bundle, FailedVariant, opened
+from builder.bundle import Bundle, FailedVariant, opened, refuse_edited
 from builder.bundle.archive import is_bundle
 from builder.errors import ConfigError, ConversionError, EdgebundleError, VerificationError
 from builder.exports import DYNAMIC, FORMATS
@@ -37,6 +37,7 @@ from builder.steps.variant import (
     lower_variant,
     plan_variant,
     require_packages,
+    require_plans,
     require_proofs,
     variant_step,
     warn_unproven,
@@ -67,10 +68,10 @@ def convert(
     `keep_going`: variants that fail are left out, and are the manifest's `failures`. Raises the first failure where all do.
     """
     project = open_project(config, fresh=fresh)
-    check_output(out)
+    check_output(out, "a bundle")
     beside = page_beside(out)
     bundle, pictures = _made(project, choose_variants(project.config, backends), listener, keep_going=keep_going)
-    with replacing(out) as work:
+    with replacing(out, "a bundle") as work:
         copy_into(bundle.root, work)
     write_page(beside, pictures)
     return Bundle.open(out)
@@ -93,16 +94,26 @@ def package(asked: Packaging, listener: Listener) -> PackageResult:
     source, target, out, options = asked.source, asked.target, asked.out, asked.options
     if target not in TARGETS:
         raise ConfigError(f"unknown target {target!r}{did_you_mean(target, TARGETS)}")
-    check_output(out)
-    backends = backends_of(TARGETS[target].takes(options.runtime))
+    if options.runtime is not None and not TARGETS[target].RUNTIMES:
+        raise ConfigError(
+            f"packages for {target} have no choice of runtimes; leave out --runtime {options.runtime.name}."
+        )
+    check_output(out, "packages")
     with ExitStack() as stack:
         if is_bundle(source):
             bundle, project = stack.enter_context(opened(source)), None
+            refuse_edited(bundle.root)
+            if TARGETS[target].section_kind() is not None:
+                listener.warn(
+                    f"{source} is a bundle, so no [package.{target}] is read; package the folder of its builder.toml to use that section"
+                )
         else:
             project = open_project(source, fresh=asked.fresh)
-            bundle = make_bundle(project, choose_variants(project.config, backends), listener)
+            artifacts = TARGETS[target].takes(options.runtime, project.config.package.of(target))
+            variants = choose_variants(project.config, backends_of(artifacts))
+            bundle = make_bundle(project, variants, listener)
         folder, result = build_package(bundle, project, target, asked.formats, options, listener)
-        with replacing(out) as work:
+        with replacing(out, "packages") as work:
             copy_into(folder, work)
     return PackageResult(files=tuple(out / file for file in result.files), findings=result.findings)
 
@@ -125,10 +136,10 @@ def export(
                 f"the format {name!r} has fixed sizes; leave out --dynamic, or export {' or '.join(DYNAMIC)}."
             )
     project = open_project(config, fresh=fresh)
-    check_output(out)
+    check_output(out, "exports")
     source = export_source(project, listener)
     results = []
-    with replacing(out) as work:
+    with replacing(out, "exports") as work:
         for name in dict.fromkeys(formats):
             folder, result = export_file(project, source, name, dynamic, listener)
             copy_into(folder, work)
@@ -154,7 +165,7 @@ def search(
     if not sections:
         raise ConfigError("builder.toml has no variant with [variant.search]; add its budgets there.")
     if out is not None:
-        check_output(out.parent / f".{out.name}.folder")  # its directory can be written
+        check_output(out.parent / f".{out.name}.folder", "a bundle")  # its directory can be written
     targets = {s.name: found_files(out, s.name if len(sections) > 1 else "") for s in sections} if out else {}
     require_packages(project, sections)
     require_proofs(sections)
@@ -182,6 +193,7 @@ def _made(
     """The bundle, and the page of what its variants make of evaluation samples."""
     require_packages(project, sections)
     require_proofs(sections)
+    require_plans(project, sections)
     warm_up(project, sections)
     sections = expanded(sections)
     source = export_source(project, listener)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.backends import backend_of
-from builder.bundle import Bundle, Golden, Variant, opened
+from builder.bundle import Bundle, Golden, Variant, opened, refuse_edited
 from builder.bundle.show import table_html
 from builder.bundle.tensors import logical_shape, specs_of
 from builder.errors import InputError, VerificationError
@@ -30,7 +30,8 @@ class Check:
 
     `psnr_db` is against the stored output of this very artifact, `source_psnr_db` against the source model's, which packages do not
     carry. Both are limited to about 59 dB by the 8 bits of a golden picture. `worst_psnr_db` is what `convert` measured on all
-    evaluation samples, against the source model's floats.
+    evaluation samples, against the source model's floats. The figures of a variant that nothing here can execute are None, and
+    `remark` says why: its file was compared with its hash alone.
 
     `seam_error`: how much neighbouring tiles of a larger picture differ where apps mix them (docs/formats/tiling.md), relative to the
     output's range, where tiles are allowed; `tiles` says their size, overlap and predicted memory, or why they are not. `remark`: why a package's own library did
@@ -40,18 +41,18 @@ class Check:
     variant: str
     golden: str
     runtime: str
-    psnr_db: float
+    psnr_db: float | None
     min_psnr_db: float
     source_psnr_db: float | None
-    worst_psnr_db: float
+    worst_psnr_db: float | None
     seam_error: float | None = None
     tiles: str = ""
     remark: str = ""
 
     @property
     def passed(self) -> bool:
-        """Whether the golden was reached."""
-        return self.psnr_db >= self.min_psnr_db
+        """Whether the golden was reached, or nothing here could tell."""
+        return self.psnr_db is None or self.psnr_db >= self.min_psnr_db
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,15 +67,20 @@ class Verification:
         """For notebooks."""
         columns = ("variant", "golden", "own golden dB", "8-bit source dB", "convert's worst dB", "run by")
         rows = [
-            [c.variant, c.golden, f"{c.psnr_db:.1f}", f"{c.source_psnr_db:.1f}", f"{c.worst_psnr_db:.1f}", c.runtime]
+            [c.variant, c.golden, *map(_decibels, (c.psnr_db, c.source_psnr_db, c.worst_psnr_db)), c.runtime]
             for c in self.checks
         ]
         return table_html(columns, rows)
 
 
+def _decibels(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
 def verify_bundle(path: Path, listener: Listener) -> Verification:
     """Raises BundleError for a damaged bundle, VerificationError when a variant does not give its golden output."""
     with opened(path) as bundle:
+        refuse_edited(bundle.root)
         warm([backend_of(v.backend, variant=v.id).SPEC.running_server for v in bundle.manifest.variants])
         packaged = _by_package(path, bundle, listener)
         checks = tuple(
@@ -151,6 +157,7 @@ def _check(bundle: Bundle, variant: Variant, golden: Golden, packaged: Execution
         )
     listener.done(what, cached=False)
     result = VerifyResult.model_validate_json(text)
+    unproven = packaged.unproven if packaged is not None else result.unproven
     return Check(
         variant=variant.id,
         golden=golden.id,
@@ -161,7 +168,7 @@ def _check(bundle: Bundle, variant: Variant, golden: Golden, packaged: Execution
         worst_psnr_db=variant.quality.psnr_db_worst,
         seam_error=result.seam_error,
         tiles=_tiles(variant),
-        remark=f"unproven: {packaged.unproven}" if packaged is not None else "",
+        remark=f"unproven: {unproven}" if unproven else "",
     )
 
 

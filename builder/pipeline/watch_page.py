@@ -22,7 +22,7 @@ class Side:
     """One variant at one time: figures, and its picture and the source model's as PNG files, empty for networks without pictures."""
 
     variant: str
-    psnr_db: float
+    psnr_db: float | None
     file_bytes: int
     delegated: str
     reference: bytes
@@ -38,7 +38,9 @@ def page(now: Sequence[Side], before: Sequence[Side], error: str) -> str:
 
 
 def _section(side: Side, before: Side | None) -> str:
-    decibels = _change(side.psnr_db, before.psnr_db, "dB", 1) if before else ""
+    decibels = "not executed here" if side.psnr_db is None else f"{side.psnr_db:.1f} dB on the worst picture"
+    if before and side.psnr_db is not None and before.psnr_db is not None:
+        decibels += _change(side.psnr_db, before.psnr_db, "dB", 1)
     size = _change(-side.file_bytes, -before.file_bytes, "B", 0) if before else ""
     pictures = [("source model", side.reference), ("now", side.picture), ("before", before.picture if before else b"")]
     shown = "".join(
@@ -47,7 +49,7 @@ def _section(side: Side, before: Side | None) -> str:
         if data
     )
     return (
-        f"<section><h2>{escape(side.variant)}</h2><p>{side.psnr_db:.1f} dB on the worst picture{decibels}, {side.file_bytes:,} B{size}, "
+        f"<section><h2>{escape(side.variant)}</h2><p>{decibels}, {side.file_bytes:,} B{size}, "
         f"{side.delegated} operators delegated</p>{shown}</section>"
     )
 

@@ -36,9 +36,9 @@ class MacCost:
     layers: LayerTable
 
     def ratio(self, step: VariantStep, schemes: Schemes) -> float:
-        total = sum(layer.macs for layer in self.layers.layers)
         weighted = sum(layer.macs * _width(scheme) for layer, scheme in zip(self.layers.layers, schemes, strict=True))
-        return round(weighted / max(total, 1), 4)
+        products = sum(product.macs for product in self.layers.products)  # floats in every plan
+        return round((weighted + products) / max(self.layers.macs, 1), 4)
 
 
 def _width(name: str) -> float:

@@ -13,7 +13,7 @@ from builder.errors import ConfigError
 from builder.precision.layers import LayerTable
 from builder.precision.plan import Between, PlanFile, Rule
 from builder.precision.ranges import PLAIN, CalibrationSettings
-from builder.precision.scheme import Scheme, parse_scheme
+from builder.precision.scheme import AS_TRAINED, Scheme, parse_scheme
 from builder.project.config import VariantSection
 
 Schemes = tuple[str, ...]
@@ -82,6 +82,11 @@ class Space:
 
 def make_space(table: LayerTable, section: VariantSection, *, calibrated: bool) -> Space:
     """What the search of a variant may try. Raises ConfigError for a scheme that does not exist or cannot be tried, and for a layer with no scheme left."""
+    if table.trained:
+        raise ConfigError(
+            "the checkpoint was trained for integers, so there is no plan to search; replace [variant.search] by "
+            f'scheme = "{AS_TRAINED}", or search with the checkpoint of floats.'
+        )
     schemes, max_cost = (section.search.schemes, section.search.max_cost) if section.search else (None, None)
     backend = BACKENDS[section.backend]
     usual = [s for s in backend.SPEC.schemes if s not in SLOW or max_cost is None or max_cost >= SLOW[s]]

@@ -112,6 +112,8 @@ class Exporter:
             return str(error)
         self.steps[choice] = step
         quality = step.result.quality
+        if quality.psnr_db_worst is None or quality.psnr_db_mean is None:
+            return f"its quality is not known: {step.result.unproven}"
         return Measures(
             psnr_db=quality.psnr_db_worst,
             psnr_db_mean=quality.psnr_db_mean,

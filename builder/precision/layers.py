@@ -11,12 +11,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from builder.precision.norms import NormCall, norm_calls
+from builder.precision.products import ProductCall, product_calls
+from builder.precision.quantizers import before_quantizers, is_trained
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import Node
 
 LayerOp = Literal["conv2d", "depthwise_conv2d", "conv_transpose2d", "linear", "norm"]
+RowOp = Literal[LayerOp, "product"]
 
 _CONV = ("aten.conv2d.default", "aten.conv2d.padding")
 _TRANSPOSE = ("aten.conv_transpose2d.input",)
@@ -28,12 +31,13 @@ class Layer:
     """One layer. `weight` and `bias` are state-dict keys; `uses` counts the calls (tied weights are called more than once).
 
     `macs` are multiply-accumulates of one inference over all uses; `weight_shape` is torch's (out, in/groups, kh, kw).
-    A norm's `weight` is empty where it has none, and its macs count as none.
+    A norm's `weight` is empty where it has none, and its macs count as none. A product has none: matrix products, attention.
+    `trained`: its checkpoint has integers for it (`as_trained`).
     `first`: no other layer comes before it on any way from an input; `last`: none comes after it on any way to an output.
     """
 
     name: str
-    op: LayerOp
+    op: RowOp
     weight: str
     bias: str | None
     weight_shape: tuple[int, ...]
@@ -42,22 +46,39 @@ class Layer:
     uses: int
     first: bool = False
     last: bool = False
+    trained: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerTable:
-    """Layers in order of execution; norms stand beside them, since a plan need not give them a scheme."""
+    """Layers in order of execution; norms stand beside them, since a plan need not give them a scheme, and products, which no plan does."""
 
     layers: tuple[Layer, ...]
     norms: tuple[Layer, ...] = ()
+    products: tuple[Layer, ...] = ()
 
     @property
     def rows(self) -> tuple[Layer, ...]:
-        """Layers, then norms."""
+        """Layers, then norms: what rules can name."""
         return (*self.layers, *self.norms)
+
+    @property
+    def all_rows(self) -> tuple[Layer, ...]:
+        """Layers, norms, then products: everything that multiplies and accumulates."""
+        return (*self.rows, *self.products)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return sum(row.macs for row in self.all_rows)
 
     def names(self) -> list[str]:
         return [layer.name for layer in self.layers]
+
+    @property
+    def trained(self) -> bool:
+        """Whether the checkpoint was trained for integers."""
+        return any(layer.trained for layer in self.layers)
 
     def __getitem__(self, name: str) -> Layer:
         for layer in self.layers:
@@ -83,7 +104,17 @@ def layer_table(program: ExportedProgram) -> LayerTable:
     for norm in norm_calls(program, found):
         row = _norm(norm, program)
         norms[row.name] = _merged(norms[row.name], row) if row.name in norms else row
-    return LayerTable(layers=tuple(found.values()), norms=tuple(norms.values()))
+    products: dict[str, Layer] = {}
+    for product in product_calls(program, calls):
+        row = _product(product)
+        products[row.name] = _merged(products[row.name], row) if row.name in products else row
+    return LayerTable(layers=tuple(found.values()), norms=tuple(norms.values()), products=tuple(products.values()))
+
+
+def _product(call: ProductCall) -> Layer:
+    return Layer(
+        name=call.name, op="product", weight="", bias=None, weight_shape=(0,), params=0, macs=call.macs, uses=1
+    )
 
 
 def _norm(call: NormCall, program: ExportedProgram) -> Layer:
@@ -134,9 +165,9 @@ def _layer(node: Node, parameters: dict[str, str]) -> Layer | None:
     target = str(node.target)
     if node.op != "call_function" or target not in (*_CONV, *_TRANSPOSE, *_LINEAR):
         return None
-    weight = parameters.get(getattr(node.args[1], "name", ""))
+    weight = parameters.get(getattr(before_quantizers(node.args[1]), "name", ""))
     if weight is None:
-        return None  # a computed weight belongs to no layer; it stays float
+        return None  # a computed weight belongs to no layer; it is a product, and stays float
     bias_node = node.args[2] if len(node.args) > 2 else None
     bias = parameters.get(getattr(bias_node, "name", ""))
     shape = tuple(int(size) for size in node.args[1].meta["val"].shape)  # type: ignore[union-attr]
@@ -160,4 +191,5 @@ def _layer(node: Node, parameters: dict[str, str]) -> Layer | None:
         params=math.prod(shape) + (shape[0] if bias else 0),
         macs=macs,
         uses=1,
+        trained=is_trained(node),
     )

@@ -12,9 +12,9 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from builder.errors import ConfigError
-from builder.precision.layers import Layer, LayerOp, LayerTable
+from builder.precision.layers import Layer, LayerOp, LayerTable, RowOp
 from builder.precision.ranges import PLAIN, CalibrationSettings
-from builder.precision.scheme import Scheme, parse_scheme
+from builder.precision.scheme import AS_TRAINED, Scheme, parse_scheme
 from builder.suggest import did_you_mean
 from builder.toml_file import describe
 
@@ -60,7 +60,7 @@ class Rule(BaseModel):
     def names_norms(self) -> bool:
         return self.position == "norm" or (self.op is not None and self.takes("norm"))
 
-    def takes(self, op: LayerOp) -> bool:
+    def takes(self, op: RowOp) -> bool:
         return self.op is None or op in ((self.op,) if isinstance(self.op, str) else self.op)
 
 
@@ -133,6 +133,11 @@ class ResolvedPlan:
     def has_integers(self) -> bool:
         return any(choice.scheme.has_integers for choice in self.choices.values())
 
+    @property
+    def as_trained(self) -> bool:
+        """Whether the file is to hold what the checkpoint was trained for."""
+        return any(choice.scheme.mode == "trained" for choice in self.choices.values())
+
 
 def uniform_plan(scheme: str) -> PlanFile:
     """The plan that gives every layer the same scheme (`scheme = "fp16"` in builder.toml)."""
@@ -168,6 +173,7 @@ def resolve(plan: PlanFile, table: LayerTable, *, where: str) -> ResolvedPlan:
         scheme = parse_scheme(rule.scheme, where=label)
         for name in select(rule, table, where=label):
             choices[name] = Choice(scheme=scheme, rule=number)
+    _check_trained(choices, table, where)
     named = [norm.name for norm in table.norms if norm.name in choices]
     if named and plan.between != "float":
         raise ConfigError(
@@ -182,6 +188,21 @@ def resolve(plan: PlanFile, table: LayerTable, *, where: str) -> ResolvedPlan:
         between=plan.between,
         calibration=plan.calibration,
     )
+
+
+def _check_trained(choices: dict[str, Choice], table: LayerTable, where: str) -> None:
+    """A network that was trained for integers stays what it is, as a whole. Raises ConfigError."""
+    asked = [name for name, choice in choices.items() if choice.scheme.mode == "trained"]
+    if asked and not table.trained:
+        raise ConfigError(
+            f"{where}: the checkpoint has no integers of its own, so nothing can be {AS_TRAINED}; name another 'scheme', a 'plan' or a search."
+        )
+    other = next((name for name, choice in choices.items() if table.trained and choice.scheme.mode != "trained"), None)
+    if other is not None:
+        raise ConfigError(
+            f"{where}: the checkpoint was trained for integers, so {other!r} cannot be {choices[other].scheme}; "
+            f'set scheme = "{AS_TRAINED}", or take the checkpoint of floats.'
+        )
 
 
 def select(rule: Rule, table: LayerTable, *, where: str) -> list[str]:

@@ -12,7 +12,10 @@ from typing import Literal
 from builder.errors import ConfigError
 from builder.suggest import did_you_mean
 
-Mode = Literal["float", "weight_only", "dynamic", "static", "palettized", "sparse"]
+AS_TRAINED = "as_trained"
+"""What the checkpoint was trained for: its own integers, scales and zero points, and floats where it has none."""
+
+Mode = Literal["float", "weight_only", "dynamic", "static", "palettized", "sparse", "trained"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +74,7 @@ SCHEMES: dict[str, Scheme] = {
         _scheme("palettized_w8", "palettized", 8, 16),
         Scheme(name="sparse_50", mode="sparse", weight_bits=16, activation_bits=16, sparsity=50),
         Scheme(name="sparse_50_palettized_w4", mode="sparse", weight_bits=4, activation_bits=16, sparsity=50),
+        _scheme(AS_TRAINED, "trained", 8, 8),
         Scheme(name="weight_only_wi4b32_afp32", mode="weight_only", weight_bits=4, activation_bits=32, block=32),
     )
 }

@@ -14,7 +14,9 @@ from pydantic_core.core_schema import literal_schema
 from builder.backends import BACKENDS
 from builder.backends.options import Options
 from builder.errors import ConfigError
+from builder.precision.scheme import AS_TRAINED
 from builder.project.budgets import SearchSection
+from builder.project.compression import CompressSection
 from builder.suggest import did_you_mean
 from builder.targets import TARGETS
 from builder.toml_file import Section, describe
@@ -43,6 +45,10 @@ IMPORT_PACKAGES: dict[SourceKind, tuple[str, ...]] = {
     "keras": ("keras", "h5py", "onnx", "onnxruntime", "onnxsim"),
     "tensorflow": ("onnx", "onnxruntime", "onnxsim"),
 }
+
+
+# Whole models that may have been trained for integers.
+CARRY_INTEGERS: tuple[SourceKind, ...] = ("exported",)
 
 
 def source_kind(source: str) -> SourceKind:
@@ -196,6 +202,7 @@ class LegalizeSection(Section):
 class _Variant(Section):
     """One artifact: backend x delegate x (`plan` file or `preset:NAME`, one `scheme` for all layers, or a `search` for a plan).
 
+    A whole model that was trained for integers needs none of these: it is `as_trained`.
     `require_coverage`: the part of the multiply-accumulates, 0..1, that the delegate must take.
     `require_proven`: the delegate itself must be executed on this machine, in the precision that phones use.
     `size`: the side of the square pictures that it takes, instead of the input's `shape`; `sizes`: one such variant of each.
@@ -229,7 +236,7 @@ class _Variant(Section):
             raise ValueError(
                 f"unknown delegate {self.delegate!r} of {self.backend}{did_you_mean(self.delegate, known)}"
             )
-        if sum(way is not None for way in (self.plan, self.scheme, self.search)) != 1:
+        if sum(way is not None for way in (self.plan, self.scheme, self.search)) > 1:
             raise ValueError("a variant needs one of 'plan', 'scheme' and [variant.search]")
         if self.size is not None and self.sizes is not None:
             raise ValueError("a variant has either 'size' or 'sizes'")
@@ -262,7 +269,9 @@ class _Variant(Section):
     @property
     def name(self) -> str:
         """Its id in the bundle: as given, or backend-delegate-scheme."""
-        way = self.scheme or Path((self.plan or "search").removeprefix("preset:")).stem
+        way = self.scheme or ("search" if self.search is not None else AS_TRAINED)
+        if self.plan is not None:
+            way = Path(self.plan.removeprefix("preset:")).stem
         form = self.options.form()
         return self.id or f"{self.backend}-{self.delegate}-{way}{form}" + (f"-{self.size}" if self.size else "")
 
@@ -334,6 +343,8 @@ class Config(Section):
     """Settings of the packages."""
     limits: LimitsSection = LimitsSection()
     """What one worker process may take."""
+    compress: CompressSection | None = None
+    """How `builder compress` makes the network smaller."""
 
     @model_validator(mode="after")
     def _unique_names(self) -> Self:
@@ -343,6 +354,21 @@ class Config(Section):
         ids = [variant.name for variant in self.variant]
         for name in sorted({name for name in ids if ids.count(name) > 1}):
             raise ValueError(f"two variants are named {name!r}: give one of them another 'id'")
+        return self
+
+    @model_validator(mode="after")
+    def _variants_have_a_plan(self) -> Self:
+        if source_kind(self.model.source) in CARRY_INTEGERS:
+            return self
+        if any((v.plan, v.scheme, v.search) == (None, None, None) for v in self.variant):
+            raise ValueError("a variant needs one of 'plan', 'scheme' and [variant.search]")
+        return self
+
+    @model_validator(mode="after")
+    def _compression_is_judged_by_a_backend(self) -> Self:
+        judged = self.compress.backend if self.compress is not None else None
+        if judged is not None and judged not in BACKENDS:
+            raise ValueError(f"[compress] names an unknown backend {judged!r}{did_you_mean(judged, BACKENDS)}")
         return self
 
     @model_validator(mode="after")

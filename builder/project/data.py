@@ -31,8 +31,8 @@ class DataSets:
 
 def find_data(config: Config, folder: Path) -> DataSets:
     """Resolve the globs of [data]. Raises DataError for an empty set and for one picture in both sets."""
-    evaluation = _files(folder, config.data.evaluation, "evaluation")
-    calibration = _files(folder, config.data.calibration, "calibration") if config.data.calibration else ()
+    evaluation = data_files(folder, config.data.evaluation, "evaluation")
+    calibration = data_files(folder, config.data.calibration, "calibration") if config.data.calibration else ()
     known = {file.sha256: file.path for file in evaluation}
     for file in calibration:
         if file.sha256 in known:
@@ -42,7 +42,8 @@ def find_data(config: Config, folder: Path) -> DataSets:
     return DataSets(calibration=calibration, evaluation=evaluation)
 
 
-def _files(folder: Path, pattern: str, what: str) -> tuple[DataFile, ...]:
+def data_files(folder: Path, pattern: str, what: str, where: str = "[data]") -> tuple[DataFile, ...]:
+    """The files that a glob of builder.toml names, sorted. Raises DataError where there are none."""
     paths = sorted(Path(name) for name in glob.glob(pattern, root_dir=folder, recursive=True))
     files = tuple(
         DataFile(path=folder / p, sha256=file_sha256(folder / p))
@@ -51,6 +52,6 @@ def _files(folder: Path, pattern: str, what: str) -> tuple[DataFile, ...]:
     )
     if not files:
         raise DataError(
-            f"no {what} files: {pattern!r} in [data] matches nothing in {folder}; add files or correct the pattern."
+            f"no {what} files: {pattern!r} in {where} matches nothing in {folder}; add files or correct the pattern."
         )
     return files

@@ -11,6 +11,7 @@ from builder.bundle import file_sha256
 from builder.errors import ConfigError, SourceError
 from builder.precision.plan import PlanFile, load_plan, uniform_plan
 from builder.precision.presets import PREFIX, plan_path
+from builder.precision.scheme import AS_TRAINED
 from builder.project.config import IMPORT_PACKAGES, Config, VariantSection, load_config, source_kind
 from builder.project.data import DataSets, find_data
 from builder.project.fresh import Fresh
@@ -44,7 +45,7 @@ class Project:
                 )
             return self.found[variant.name], f"the searched plan of variant {variant.name!r}"
         if variant.plan is None:
-            return uniform_plan(variant.scheme or "fp32"), f"variant {variant.name!r}"
+            return uniform_plan(variant.scheme or AS_TRAINED), f"variant {variant.name!r}"
         path = plan_path(variant.plan, self.folder)
         return load_plan(path), variant.plan if variant.plan.startswith(PREFIX) else str(path)
 

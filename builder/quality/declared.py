@@ -110,6 +110,8 @@ def _judge_range(spec: TensorSpec, seen: Sequence[_Seen], whose: str) -> list[st
     outside = float(np.mean([one.outside for one in seen]))
     name = f"output {spec.name!r} of {whose}"
     better = None if _fits(spec, usual) else _fitting(usual, spec, SPREAD)
+    if better is not None and outside <= CLAMPED and not _inside((low, high), better):
+        better = None  # it would clamp as well: ringing that goes far, not another range
     if better is not None or outside > CLAMPED:
         better = better or _fitting(usual, spec, 0)
         cure = (

@@ -19,6 +19,7 @@ from builder.sources.state_dict import read_state_dict
 from builder.suggest import did_you_mean
 
 if TYPE_CHECKING:
+    from torch.export import ExportedProgram
     from torch.nn import Module
 
 
@@ -40,11 +41,25 @@ def load(folder: Path, config: Config) -> Loaded:
         ) from error
     check_outputs(outputs, config)
     try:
-        return Loaded(program=torch.export.export(module, inputs), told=told)
+        return Loaded(program=exported(module, inputs), told=told)
     except Exception as error:
         raise SourceError(
             f"torch.export cannot capture the model: {reason_of(error)}{_user_line(error, folder)}; make its forward free of data-dependent control flow."
         ) from error
+
+
+def exported(module: Module, inputs: tuple[Any, ...]) -> ExportedProgram:
+    """The program as inference runs it: writes into views that training forbids, and attention in plain operators, not in the fused
+    ones that torch takes where no weight is trained."""
+    import torch
+
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.no_grad():
+            return torch.export.export(module, inputs)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
 
 
 def filled_module(folder: Path, config: Config) -> Module:

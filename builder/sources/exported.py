@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError, reason_of
+from builder.precision.quantizers import know_operators
 from builder.project.config import Config
+from builder.sources.quantized import one_form
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -23,6 +25,7 @@ def load(path: Path, config: Config) -> ExportedProgram:
     if not path.is_file():
         raise SourceError(f"the model {path} does not exist; correct 'source' in builder.toml.")
     refuse_code(path)
+    know_operators()
     try:
         program = torch.export.load(path)
     except Exception as error:  # a damaged archive fails in many ways inside torch's reader
@@ -37,7 +40,7 @@ def load(path: Path, config: Config) -> ExportedProgram:
         raise SourceError(
             f"the model {path} has {len(output_shapes(program))} outputs but builder.toml names {len(config.output)}; write one [[output]] for each."
         )
-    return program
+    return one_form(program)
 
 
 def refuse_code(path: Path) -> None:

@@ -22,6 +22,8 @@ _HARMLESS = (
     "collections.defaultdict", "datetime.datetime", "datetime.date", "types.SimpleNamespace",
 )  # fmt: skip
 
+_POINTER = b"version https://git-lfs"
+
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Tensors by key, averaged weights where a file has both. Raises SourceError for a missing, empty or damaged file and for a
@@ -30,6 +32,9 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         raise SourceError(f"the checkpoint {path} does not exist; correct 'checkpoint' in builder.toml.")
     if path.stat().st_size == 0:
         raise SourceError(f"the checkpoint {path} is empty; write it again from your training run.")
+    with path.open("rb") as file:
+        if file.read(len(_POINTER)) == _POINTER:
+            raise SourceError(f"the checkpoint {path} is a pointer of Git LFS, not the weights; run: git lfs pull")
     return _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
 
 

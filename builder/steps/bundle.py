@@ -30,6 +30,7 @@ from builder.precision.plan import PlanFile
 from builder.precision.scheme import SCHEMES
 from builder.project.config import IMPORT_PACKAGES, source_kind
 from builder.project.project import Project
+from builder.quality.steadiness import floor_db
 from builder.sources import environment_of
 from builder.steps.source import SourceStep
 from builder.steps.variant import VariantStep
@@ -175,10 +176,14 @@ def _goldens(
                 _copy_golden(step.folder, root, tensor, f"{number}.{step.section.name}") for tensor in outputs
             )
             floats = all(SCHEMES[layer.realised].mode == "float" for layer in step.result.layers)
-            least = GOLDEN_MIN_PSNR_DB["float" if floats else "quantized"]
+            kind = "float" if floats else "quantized"
+            least = floor_db(GOLDEN_MIN_PSNR_DB[kind], source.result.noise_db, "fp16" if floats else "int8")
             delegate = BACKENDS[step.section.backend].SPEC.delegate(step.section.delegate)
-            if delegate.computes_in_half:  # another GPU's fp16 errs as much as this one's, elsewhere
-                least = min(least, round(step.result.quality.psnr_db_worst - HALF_SLACK_DB, 1))
+            worst = step.result.quality.psnr_db_worst
+            if (
+                delegate.computes_in_half and worst is not None
+            ):  # another GPU's fp16 errs as much as this one's, elsewhere
+                least = min(least, round(worst - HALF_SLACK_DB, 1))
             expected.append(GoldenOutputs(variant=step.section.name, tensors=renamed, min_psnr_db=least))
         goldens.append(
             Golden(

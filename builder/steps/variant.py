@@ -8,11 +8,12 @@ from pathlib import Path
 
 from builder.backends import BACKENDS
 from builder.backends.support import SupportedPlan, check_support
-from builder.bundle import file_sha256
+from builder.bundle import LayerPrecision, file_sha256
 from builder.errors import DataError, MissingToolError, VerificationError
 from builder.legalize.for_variant import check_rewrites, chosen
 from builder.precision.plan import resolve
 from builder.precision.ranges import CalibrationSettings
+from builder.precision.scheme import SCHEMES, parse_scheme
 from builder.project.config import VariantSection
 from builder.project.data import DataFile
 from builder.project.project import Project
@@ -22,6 +23,8 @@ from builder.steps.step import Step, Working, run_step
 from builder.storage.cache import content_key, versions
 from builder.storage.environments import python_of
 from builder.workers.messages import PerceptualRequest, SharedKeys, VariantJob, VariantResult
+
+NAMED = 5  # of the layers that stay floats; a sentence has to end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,18 @@ def require_proofs(sections: Sequence[VariantSection]) -> None:
                 f"variant {section.name!r} has require_proven = true but stays unproven here: {why}; "
                 "'builder doctor' says what can be added, or remove require_proven."
             )
+
+
+def require_plans(project: Project, sections: Sequence[VariantSection]) -> None:
+    """Every plan that is written can be read, before the network is. Raises ConfigError naming the file, the rule and the near name."""
+    for section in sections:
+        if section.search is not None:
+            continue
+        plan, where = project.plan(section)
+        for number, rule in enumerate(plan.rule, 1):
+            parse_scheme(rule.scheme, where=f"{where}, rule {number}")
+        for name in plan.fallbacks:
+            parse_scheme(name, where=f"{where}, on_unsupported")
 
 
 def warn_unproven(variants: Sequence[VariantStep], listener: Listener) -> None:
@@ -86,6 +101,12 @@ def lower_variant(
     if other is not None and (project.fresh.wanted or not step.is_kept):
         python_of(other.environment, working.listener.warn)
     result = run_step(step, project, working)
+    if section.require_proven and result.unproven is not None:
+        raise VerificationError(
+            f"variant {section.name!r} has require_proven = true but stays unproven here: {result.unproven.rstrip('.')}; "
+            "or remove require_proven."
+        )
+    _tell_floats(section, result, working.listener)
     for row in result.legalized:
         if not row.places:
             working.listener.warn(
@@ -93,6 +114,25 @@ def lower_variant(
                 "what the delegate leaves for it stands in the coverage"
             )
     return VariantStep(section=section, folder=step.folder, key=step.key, result=result)
+
+
+def _tell_floats(section: VariantSection, result: VariantResult, listener: Listener) -> None:
+    """Layers that were asked for in integers and are floats in the file, a warning for each reason; the manifest has them all."""
+    floats = [
+        row
+        for row in result.layers
+        if SCHEMES[row.requested].has_integers and SCHEMES[row.realised].mode == "float" and row.fallback
+    ]
+    by_reason: dict[str, list[LayerPrecision]] = {}
+    for row in floats:
+        by_reason.setdefault(str(row.fallback).replace(repr(row.layer), "it"), []).append(row)
+    for reason, rows in by_reason.items():
+        names = ", ".join(repr(row.layer) for row in rows[:NAMED]) + (
+            f" and {len(rows) - NAMED} more" if rows[NAMED:] else ""
+        )
+        listener.warn(
+            f"variant {section.name!r}: {names} stays {rows[0].realised}, {rows[0].requested} was asked for: {reason.rstrip('.')}"
+        )
 
 
 def variant_step(

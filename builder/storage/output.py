@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from filelock import Timeout
 
@@ -16,15 +17,19 @@ from builder.bundle import OWNER_FILE, file_sha256, tree_files
 from builder.errors import OutputError
 from builder.storage.cache import locked
 
+Kind = Literal["a bundle", "packages", "exports", "pictures", "a project"]
+KIND = ""  # its key in OWNER_FILE, which no file has for a name
+
 
 @contextmanager
-def replacing(out: Path) -> Iterator[Path]:
-    """A fresh directory that becomes `out` as a whole when the block ends well; an earlier output of ours goes away.
+def replacing(out: Path, kind: Kind) -> Iterator[Path]:
+    """A fresh directory that becomes `out` as a whole when the block ends well; an earlier output of ours and of this kind goes away.
 
+    Packages of other formats and targets stay beside the new ones: each is a file or a folder of its own.
     Raises OutputError when `out` holds files that are not ours, cannot be written, or is being written by another build.
     """
     out = out.absolute()
-    refuse_foreign(out)
+    refuse_foreign(out, kind)
     try:
         with locked(f"output {out}", wait_s=0):
             out.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +37,9 @@ def replacing(out: Path) -> Iterator[Path]:
             work = Path(tempfile.mkdtemp(prefix=f".{out.name}.new-", dir=out.parent))
             try:
                 yield work
-                _mark(work)
+                if kind == "packages":
+                    _keep_others(out, work)
+                _mark(work, kind)
                 work.chmod(0o755)
                 _swap(work, out)
             finally:
@@ -45,9 +52,12 @@ def replacing(out: Path) -> Iterator[Path]:
         ) from error
 
 
-def check_output(out: Path) -> None:
+def check_output(out: Path, kind: Kind) -> None:
     """Before any work is done for it: raise OutputError when `out` holds somebody else's files or could not be written."""
-    refuse_foreign(out)
+    refuse_foreign(out, kind)
+    whole = next((parent for parent in out.absolute().parents if (parent / OWNER_FILE).exists()), None)
+    if whole is not None:
+        raise OutputError(f"{out} lies inside {whole}, which this tool wrote as a whole; choose another -o.")
     place = next(parent for parent in out.absolute().parents if parent.exists())
     try:
         Path(tempfile.mkdtemp(prefix=f".{out.name}.try-", dir=place)).rmdir()
@@ -59,8 +69,8 @@ def check_output(out: Path) -> None:
         ) from error
 
 
-def refuse_foreign(out: Path) -> None:
-    """Raise OutputError when `out` exists and holds anything that we did not write there, or that was changed since."""
+def refuse_foreign(out: Path, kind: Kind) -> None:
+    """Raise OutputError when `out` exists and holds anything that we did not write there, or that was changed since, or another kind."""
     if not out.exists():
         return
     if not out.is_dir():
@@ -71,6 +81,9 @@ def refuse_foreign(out: Path) -> None:
         ours = {}
     except (OSError, ValueError) as error:
         raise OutputError(f"{out / OWNER_FILE} is damaged ({error}); move {out} away or choose another -o.") from error
+    was = ours.pop(KIND, kind)
+    if was != kind:
+        raise OutputError(f"{out} holds {was} of this tool, and {kind} would take its place; choose another -o.")
     for path in tree_files(out):
         name = path.relative_to(out).as_posix()
         if name == OWNER_FILE:
@@ -104,8 +117,16 @@ def _escape(name: str) -> str:
     return "".join(f"[{c}]" if c in "*?[" else c for c in name)
 
 
-def _mark(work: Path) -> None:
-    hashes = {p.relative_to(work).as_posix(): file_sha256(p) for p in tree_files(work)}
+def _keep_others(out: Path, work: Path) -> None:
+    """Take over the files and folders of an earlier output that were not made anew."""
+    if out.exists():
+        for path in out.iterdir():
+            if path.name != OWNER_FILE and not (work / path.name).exists():
+                copy_into(path, work / path.name)
+
+
+def _mark(work: Path, kind: Kind) -> None:
+    hashes = {KIND: kind} | {p.relative_to(work).as_posix(): file_sha256(p) for p in tree_files(work)}
     (work / OWNER_FILE).write_text(json.dumps(hashes, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 

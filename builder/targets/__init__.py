@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from builder.targets import android, ios, web
+from builder.targets import android, ios, server, web
 
 if TYPE_CHECKING:
     from builder.targets.base import Target
@@ -16,4 +16,5 @@ TARGETS: dict[str, Target] = {
     "android": android,
     "ios": ios,
     "web": web,
+    "server": server,
 }

@@ -141,7 +141,7 @@ class Target(Protocol):
     def section_kind(self) -> type[Section] | None:
         """The model of its section below [package], where it has one."""
 
-    def takes(self, runtime: Runtime | None) -> tuple[str, ...]:
+    def takes(self, runtime: Runtime | None, section: Any) -> tuple[str, ...]:
         """Suffixes of the artifacts that its packages execute; other variants are left out. Raises ConfigError for an unknown runtime."""
 
     def requested(self, bundle: Bundle, section: Any, folder: Path | None) -> PackageRequest:

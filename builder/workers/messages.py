@@ -26,7 +26,9 @@ from builder.bundle import (
     Tiling,
     Variant,
 )
+from builder.compression.result import StageReport
 from builder.precision.layers import LayerTable
+from builder.project.compression import CompressSection
 from builder.project.config import Config
 from builder.project.used import Used
 
@@ -51,7 +53,8 @@ class SourceJob(Message):
 class SourceResult(Message):
     """Beside it: `program.pt2`, `reference/NNNN.npz` for each evaluation sample, `golden/` inputs and references.
 
-    `warnings` are told each time that the result is used; `used` is what the network's factory read.
+    `warnings` are told each time that the result is used; `used` is what the network's factory read. `noise_db`: how far noise at the
+    inputs moves the outputs (`builder.quality.steadiness`), None without evaluation data.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -60,6 +63,7 @@ class SourceResult(Message):
     golden_inputs: tuple[tuple[GoldenTensor, ...], ...]
     golden_references: tuple[tuple[GoldenTensor, ...], ...]
     tiling: Tiling
+    noise_db: float | None = None
     imported: SourceAgreement | None = None
     frozen_norms: FrozenNorms | None = None
     warnings: tuple[str, ...] = ()
@@ -144,11 +148,15 @@ class VerifyJob(Message):
 
 
 class VerifyResult(Message):
-    """Worst PSNR over the outputs, against the artifact's golden output and against the source model's, which packages do not carry."""
+    """Worst PSNR over the outputs, against the artifact's golden output and against the source model's, which packages do not carry.
+
+    `unproven`: why nothing here could execute it; the figures are then None.
+    """
 
     runtime: str
-    psnr_db: float
+    psnr_db: float | None
     source_psnr_db: float | None
+    unproven: str | None = None
     seam_error: float | None = None
 
 
@@ -233,6 +241,47 @@ class SensitivityResult(Message):
     noise: dict[str, tuple[float, ...]]
 
 
+class CompressJob(Message):
+    """Make the source step's network in `source` smaller by the stages of `section`; `state` keeps what is done, to go on from.
+
+    `files` are training pictures.
+    """
+
+    job: Literal["compress"] = "compress"
+    section: CompressSection
+    source: Path
+    files: tuple[Path, ...]
+    evaluation: tuple[Path, ...]
+    state: Path
+
+
+class CompressResult(Message):
+    """Beside it: `N-STAGE.pt2`, the network that each stage left."""
+
+    threads: int
+    stages: tuple[StageReport, ...]
+
+
+class JudgeJob(Message):
+    """Run an artifact on the evaluation data and compare it with another network: the source step's in `teacher`."""
+
+    job: Literal["judge"] = "judge"
+    artifact: Path
+    backend: str
+    delegate: str
+    inputs: tuple[Binding, ...]
+    outputs: tuple[Binding, ...]
+    teacher: Path
+    evaluation: tuple[Path, ...]
+
+
+class JudgeResult(Message):
+    """Beside it: `pictures/NNNN.npz` of the evaluation samples in `shown`."""
+
+    quality: Quality
+    shown: tuple[int, ...]
+
+
 class Failure(Message):
     """A typed error of the worker: the class name in `builder.errors` and its sentence."""
 
@@ -240,7 +289,9 @@ class Failure(Message):
     message: str
 
 
-AnyJob = SourceJob | VariantJob | VerifyJob | PicturesJob | ProbeJob | ExportJob | SensitivityJob
+AnyJob = (
+    SourceJob | VariantJob | VerifyJob | PicturesJob | ProbeJob | ExportJob | SensitivityJob | CompressJob | JudgeJob
+)
 
 
 class Job(Message):

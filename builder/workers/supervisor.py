@@ -20,7 +20,19 @@ from builder.backends import BACKENDS
 from builder.process import ToolMemory, ToolTimeout, run_limited, supervise
 from builder.project.config import LimitsSection
 from builder.workers.jobs.shared import has_float_file
-from builder.workers.messages import FAILURE, JOB, LOG, RESULT, STAGE, AnyJob, Failure, Job, VariantJob, VerifyJob
+from builder.workers.messages import (
+    FAILURE,
+    JOB,
+    LOG,
+    RESULT,
+    STAGE,
+    AnyJob,
+    Failure,
+    Job,
+    JudgeJob,
+    VariantJob,
+    VerifyJob,
+)
 from builder.workers.orders import FILES, TORCH, Order
 from builder.workers.servers import Forked, ServerLost, place, plain, umask
 
@@ -69,6 +81,8 @@ def kind_of(job: AnyJob) -> str:
         return FILES if has_float_file(job) else job.backend
     if isinstance(job, VerifyJob):
         return BACKENDS[job.variant.backend].SPEC.running_server
+    if isinstance(job, JudgeJob):
+        return BACKENDS[job.backend].SPEC.running_server
     return TORCH
 
 

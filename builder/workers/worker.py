@@ -15,7 +15,9 @@ import warnings
 from pathlib import Path
 
 from builder.errors import EdgebundleError
+from builder.workers.jobs.compress import run_compress
 from builder.workers.jobs.export import run_export
+from builder.workers.jobs.judge import run_judge
 from builder.workers.jobs.pictures import run_pictures
 from builder.workers.jobs.probe import run_probe
 from builder.workers.jobs.sensitivity import run_sensitivity
@@ -26,10 +28,14 @@ from builder.workers.messages import (
     FAILURE,
     JOB,
     RESULT,
+    CompressJob,
+    CompressResult,
     ExportJob,
     ExportResult,
     Failure,
     Job,
+    JudgeJob,
+    JudgeResult,
     PicturesJob,
     PicturesResult,
     ProbeJob,
@@ -61,6 +67,8 @@ def work(folder: Path) -> int:
             | SensitivityResult
             | PicturesResult
             | ProbeResult
+            | CompressResult
+            | JudgeResult
         )
         if isinstance(job, SourceJob):
             result = run_source(job, folder)
@@ -74,6 +82,10 @@ def work(folder: Path) -> int:
             result = run_probe(job, folder)
         elif isinstance(job, SensitivityJob):
             result = run_sensitivity(job, folder)
+        elif isinstance(job, CompressJob):
+            result = run_compress(job, folder)
+        elif isinstance(job, JudgeJob):
+            result = run_judge(job, folder)
         else:
             result = run_verify(job, folder)
     except EdgebundleError as error:

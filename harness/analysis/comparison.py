@@ -175,12 +175,15 @@ def incomparable(
     facts: tuple[tuple[str, Callable[[Run], object]], ...] = (
         # the first: a simulator's time is its computer's, and says nothing of a device, whatever else is equal
         ("simulation", lambda run: run.simulated or "none"),
+        ("way of measuring", lambda run: "natively" if run.browser is None else f"by a page in {run.browser.name}"),
         ("device", device_label),
         ("device model", lambda run: run.device.model.value),
         ("operating system", lambda run: run.device.os.value),
         ("build", lambda run: run.device.build.value),
         ("metric", lambda run: run.metric),
         ("mode", lambda run: run.mode),
+        ("browser", lambda run: run.browser and run.browser.version),
+        ("GPU", lambda run: run.browser and run.browser.gpu.value if run.delegate_executed.value == "gpu" else None),
         ("runtime", lambda run: f"{run.runtime} {run.runtime_version}" if same_variant else None),
         ("delegate", lambda run: run.delegate_executed.value if same_variant else None),
         ("threads", lambda run: run.threads),

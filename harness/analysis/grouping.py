@@ -109,5 +109,20 @@ def _same_measurement(first: Run, second: Run) -> bool:
     return (first.variant_sha256, first.protocol.name) == (second.variant_sha256, second.protocol.name)
 
 
+def variant_labels(runs: Iterable[Run]) -> dict[str, str]:
+    """What the variant of each run (by its id) is called among these: with its threads where its session swept over them."""
+    every = list(runs)
+    swept: dict[object, set[int]] = {}
+    for run in every:
+        swept.setdefault((run.session or run.id, run.variant, run.device.kind, run.device.id), set()).add(run.threads)
+    several = {place for place, threads in swept.items() if len(threads) > 1}
+    return {
+        run.id: f"{run.variant}, {run.threads} thread{'s' if run.threads > 1 else ''}"
+        if (run.session or run.id, run.variant, run.device.kind, run.device.id) in several
+        else run.variant
+        for run in every
+    }
+
+
 def device_label(run: Run) -> str:
     return f"{run.device.kind}:{run.device.id}" if run.device.id != run.device.kind else run.device.kind

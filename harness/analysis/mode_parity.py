@@ -45,10 +45,10 @@ class Parity:
 
 def parity(runs: Iterable[Run]) -> tuple[Parity, ...]:
     """Every variant that a phone measured in both modes, lasting load apart. Raises UsageError when there is none."""
-    sides: dict[tuple[str, str], dict[str, Group]] = {}
+    sides: dict[tuple[str, str, int], dict[str, Group]] = {}
     for group in groups(runs):
         if group.last.mode in ("app", "shell") and not group.sustained:
-            sides.setdefault((group.variant, group.device[1]), {})[group.last.mode] = group
+            sides.setdefault((group.variant, group.device[1], group.threads), {})[group.last.mode] = group
     found = tuple(_parity(side["shell"], side["app"]) for side in sides.values() if len(side) == 2)
     if not found:
         raise UsageError(

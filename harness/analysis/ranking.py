@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
@@ -45,7 +46,10 @@ def measured_rankings(runs: Iterable[Run], bundle: Bundle) -> tuple[Ranking, ...
     for verdict in usable:
         group, place = verdict.group, _place(verdict.group.last)
         if place is not None and not group.sustained and (place, group.variant) not in wrong:
-            by_place[place][group.device][group.variant] = _level(verdict)
+            times = by_place[place][group.device]
+            times[group.variant] = min(
+                _level(verdict), times.get(group.variant, math.inf)
+            )  # of a sweep, the best threads
             known[group.device] = phone_of(group.last.device)
             apps |= {group.device} if group.last.mode == "app" else set()
     rankings: list[Ranking] = []

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from harness.commands.bisect import bisect
 from harness.commands.check import check
 from harness.commands.compare import compare
 from harness.commands.devices import devices, pair
 from harness.commands.farm import farm
+from harness.commands.profile import profile
 from harness.commands.rank import rank
 from harness.commands.report import report, show
 from harness.commands.run import run
@@ -19,9 +21,11 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "devices": devices,
     "pair": pair,
     "run": run,
+    "profile": profile,
     "show": show,
     "check": check,
     "compare": compare,
+    "bisect": bisect,
     "report": report,
     "worker": worker,
     "farm": farm,

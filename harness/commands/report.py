@@ -26,22 +26,29 @@ def show(args: argparse.Namespace) -> int:
 
 
 def report(args: argparse.Namespace) -> int:
+    from harness.records.profile import read_profiles
     from harness.records.store import open_store
     from harness.report import make_report
 
+    profiles = tuple(entry for name in args.profile for entry in read_profiles(Path(name)))
     store = open_store(args.runs)
     try:
-        held = any(True for _ in store.runs())
+        held = {entry.variant_sha256 for entry in store.runs()}
         text = (
             "".join(entry.to_json() + "\n" for entry in store.runs())
             if args.format == "jsonl"
-            else make_report(store, args.format)
+            else make_report(store, args.format, profiles)
         )
     finally:
         store.close()
     if not held:
         raise UsageError(
             f"{args.runs} holds no runs to report; measure with 'harness run BUNDLE -d host -o {args.runs}'."
+        )
+    strange = [entry.variant for entry in profiles if entry.variant_sha256 not in held]
+    if strange:
+        raise UsageError(
+            f"{args.runs} holds no run of the file {strange[0]!r} that was profiled; measure the same bundle."
         )
     if args.output is None and args.format != "html":
         print_file(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from harness.records.run import Run
     from harness.session.outcome import SessionResult
 
+NUMBER, MOST_THREADS = re.compile("[0-9]{1,3}", re.ASCII), 64
+
 
 def run(args: argparse.Namespace) -> int:
     from harness.devices import device_kind
@@ -26,8 +29,10 @@ def run(args: argparse.Namespace) -> int:
     protocol = protocol_named(args.protocol)
     for name in args.device:
         device_kind(name.partition(":")[0])  # a wrong word must not leave an empty store behind
+    names = _on_the_network(args.device) if args.lan else args.device
     if args.new is not None and args.cluster is not None:
         raise UsageError("two builds are measured in turns on this machine's devices only; leave --cluster or NEW out.")
+    threads = _threads(args.threads)
     with ExitStack() as stack:
         bundle = stack.enter_context(opened_bundle(Path(args.new or args.bundle)))
         baseline = stack.enter_context(opened_bundle(Path(args.bundle))) if args.new is not None else None
@@ -38,24 +43,26 @@ def run(args: argparse.Namespace) -> int:
 
                 result = run_on_cluster(
                     bundle,
-                    args.device,
+                    names,
                     protocol,
                     store,
                     args.cluster,
                     on_step,
                     resume=args.resume,
                     variants=args.variant,
+                    threads=threads,
                 )
             else:
                 result = run_session(
                     bundle,
-                    args.device,
+                    names,
                     protocol,
                     store,
                     on_step,
                     resume=args.resume,
                     baseline=baseline,
                     variants=args.variant,
+                    threads=threads,
                 )
     _show_result(args, result)
     failed = [skipped for skipped in result.skipped if skipped.failed]
@@ -73,6 +80,23 @@ def run(args: argparse.Namespace) -> int:
         )
     _fail_on_invalid([*result.earlier, *result.runs])
     return 0
+
+
+def _threads(text: str | None) -> tuple[int, ...]:
+    """`1,2,4`. Raises UsageError."""
+    words = [] if text is None else text.split(",")
+    if any(not NUMBER.fullmatch(word.strip()) or not 1 <= int(word) <= MOST_THREADS for word in words):
+        raise UsageError(
+            f"--threads {text} is not possible; write numbers from 1 to {MOST_THREADS}, e.g. --threads 1,2,4."
+        )
+    return tuple(dict.fromkeys(int(word) for word in words))
+
+
+def _on_the_network(names: list[str]) -> list[str]:
+    """Raises UsageError where no device is a link."""
+    if "browser:link" not in names:
+        raise UsageError("--lan opens the link of a browser to this network; add -d browser:link, or leave --lan out.")
+    return ["browser:lan" if name == "browser:link" else name for name in names]
 
 
 def _fail_on_invalid(runs: list[Run]) -> None:
@@ -107,6 +131,10 @@ def _show_result(args: argparse.Namespace, result: SessionResult) -> None:
         from harness.report.comparison import comparison_table
 
         out.print(comparison_table(compare_builds([*result.earlier, *result.runs])))
+    if args.threads is not None:
+        from harness.report.sweep import sweep_table
+
+        out.print(sweep_table([*result.earlier, *result.runs]))
     for entry in result.skipped:
         what = "failed" if entry.failed else "not run"
         out.print(f"[yellow]{what}[/yellow]: {escape(entry.variant)} on {escape(entry.device)}: {escape(entry.reason)}")

@@ -19,6 +19,8 @@ DEVICES: dict[str, str] = {
     "android-app": "harness.devices.android.app",
     "ios-simulator": "harness.devices.ios.simulator",
     "ios": "harness.devices.ios.device",
+    "browser": "harness.devices.browser.device",
+    "chrome": "harness.devices.browser.phone",
     "replay": "harness.devices.replay",
 }
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 from builder.bundle import Variant
 from harness.protocol import Cores, Pins
+from harness.records.profile import Operator
 from harness.records.run import (
+    BrowserInfo,
     Conditions,
     DeviceInfo,
     GoldenResult,
@@ -46,7 +48,7 @@ class Measured:
     `delegate_executed` uses the manifest's names (`xnnpack`, `gpu`, ...), `cpu` where no delegate took part.
     """
 
-    mode: Literal["app", "shell", "python"]
+    mode: Literal["app", "shell", "python", "web"]
     runtime: str
     runtime_version: str
     delegate_executed: TextReading
@@ -62,6 +64,18 @@ class Measured:
     op_devices: tuple[OpDevice, ...] = ()
     processor_use: ProcessorUse | None = None
     golden: GoldenResult | None = None  # of a device that checks by itself and gives no outputs: the Android app
+    browser: BrowserInfo | None = None
+    threads: int | None = None  # where it may be fewer than asked for: a page without shared memory has one
+    hidden: bool = False  # it was out of sight for a while, and so slowed down
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profiled:
+    """What a runtime's own profiler says, operators in order of execution."""
+
+    runtime: str
+    runtime_version: str
+    operators: tuple[Operator, ...]
 
 
 class Device(Protocol):
@@ -101,6 +115,15 @@ class Enduring(Protocol):
 
     def endure(self, request: Request, seconds: float) -> Measured:
         """At least `request.runs` inferences, and `seconds` of them."""
+        ...
+
+
+@runtime_checkable
+class Profiling(Protocol):
+    """A device whose runtime tells how long each operator takes."""
+
+    def profile(self, request: Request) -> Profiled:
+        """Of `request.runs` inferences. Raises DeviceError."""
         ...
 
 

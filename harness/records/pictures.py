@@ -58,8 +58,9 @@ def pictures_of(bundle: Bundle, golden: Golden, variant_id: str, outputs: Tensor
 
 def source_variant(manifest: Manifest) -> str | None:
     """The variant whose goldens stand for the source model's own output: the closest one, if 8 bits cannot tell them apart."""
-    best = max(manifest.variants, key=lambda variant: variant.quality.psnr_db_worst, default=None)
-    return best.id if best is not None and best.quality.psnr_db_worst >= SAME_IN_8_BITS_DB else None
+    known = {variant.id: variant.quality.psnr_db_worst or 0.0 for variant in manifest.variants}
+    best = max(known, key=lambda name: known[name], default=None)
+    return best if best is not None and known[best] >= SAME_IN_8_BITS_DB else None
 
 
 def is_picture(spec: TensorSpec) -> bool:

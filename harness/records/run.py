@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 
 # History of the record's schema (readers refuse a newer number):
 #   1  first published form: the verdict is a sentence
-#   2  the verdict is its grade, code and details; `device` may name its board and hardware. Records of schema 1 are read as before
+#   2  the verdict is its grade, code and details; `device` may name its board and hardware. Records of schema 1 are read as before;
+#      a page's are of mode `web` and name their `browser`
 SCHEMA = 2
 
 
@@ -179,6 +180,17 @@ class OpDevice(Frozen):
     device: str
 
 
+class BrowserInfo(Frozen):
+    """The browser that a page was measured in. `gpu` is what it tells of its WebGPU adapter, `isolated` whether its page had shared memory,
+    without which there are no threads, and `timer_ns` the smallest step of its clock: no latency is known better."""
+
+    name: str = Field(max_length=100)
+    version: str = Field(max_length=100)
+    gpu: TextReading
+    isolated: bool
+    timer_ns: Reading
+
+
 class GoldenResult(Frozen):
     """Comparison of the device's output with a golden of the bundle."""
 
@@ -217,7 +229,7 @@ class Run(Frozen):
     `session` names the session that measured it and `round` its turn there: a session measures each variant once a round, so
     runs of one round are neighbours in time. `baseline`: it is of the older build of two that a session measured in turns. `warm_up` is how many inferences were made before those that are counted. `input_sha256` is the hash of what was put in. `compile_ns` is what a runtime that
     compiles a model for its device (Core ML) takes before loading it, `op_devices` where it plans each op.
-    `processor_use` is null for a device that does not report its processors' counters.
+    `processor_use` is null for a device that does not report its processors' counters. `browser` is set where the mode is `web`.
     """
 
     schema_: Literal[2] = Field(default=2, alias="schema")
@@ -233,7 +245,8 @@ class Run(Frozen):
     variant_bytes: Annotated[int, Field(ge=0, lt=2**63)]
     backend: str
     device: DeviceInfo
-    mode: Literal["app", "shell", "python"]
+    mode: Literal["app", "shell", "python", "web"]
+    browser: BrowserInfo | None = None
     runtime: str
     runtime_version: str
     delegate_requested: str
@@ -258,6 +271,12 @@ class Run(Frozen):
     golden: GoldenResult | None = None
     golden_reason: str | None = None
     verdict: Verdict
+
+    @model_validator(mode="after")
+    def _browser_of_a_page(self) -> Run:
+        if (self.mode == "web") != (self.browser is not None):
+            raise ValueError("a run of mode 'web' names its browser, and no other does")
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import cast
 
+from harness.records.profile import Profile
 from harness.records.store import Store
 from harness.report.model import Report, load_report
 
@@ -18,7 +20,7 @@ FORMATS: dict[str, str] = {
 }
 
 
-def make_report(store: Store, form: str) -> str:
-    """Text of a report. `form` is a key of FORMATS."""
+def make_report(store: Store, form: str, profiles: tuple[Profile, ...] = ()) -> str:
+    """Text of a report. `form` is a key of FORMATS; `profiles` are shown beside the variants that they are of, by their files' hashes."""
     render = cast(Callable[[Report], str], importlib.import_module(FORMATS[form]).render)
-    return render(load_report(store))
+    return render(replace(load_report(store), profiles=profiles))

@@ -8,7 +8,7 @@ from harness.analysis.throttling import Throttling, energy_per_inference, thrott
 from harness.analysis.verdict import throttling_status
 from harness.probes import all_probes
 from harness.records.pictures import Picture, difference, png_bytes, png_pixels
-from harness.records.run import Reading, Run, TextReading
+from harness.records.run import BrowserInfo, Reading, Run, TextReading
 from harness.records.verdict import NOT_STATIONARY
 from harness.report import text
 from harness.report.curves import throttling_plot
@@ -38,7 +38,9 @@ def card(entry: Entry, anchor: str, gallery: Gallery) -> Card:
         anchor=anchor,
         run=run,
         device=device_label(run),
-        under=f"back to back for {run.protocol.duration_s / 60:g} minutes" if run.protocol.duration_s else "",
+        under=f"back to back for {run.protocol.duration_s / 60:g} minutes"
+        if run.protocol.duration_s
+        else entry.name.removeprefix(run.variant).removeprefix(", "),
         grade=entry.verdict.grade,
         verdict=entry.verdict.text,
         headline=text.headline(run, summary),
@@ -88,6 +90,16 @@ def _statistics(entry: Entry, summary: Summary) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
+def _browser(browser: BrowserInfo) -> list[Fact]:
+    shared = "with" if browser.isolated else "without"
+    about = f"{browser.name} {browser.version}, a page {shared} shared memory"
+    return [
+        Fact(name="browser", value=about),
+        _text("GPU", browser.gpu),
+        _reading("step of its clock", browser.timer_ns),
+    ]
+
+
 def _run_facts(run: Run) -> tuple[Fact, ...]:
     at_start = {sample.probe: sample.value for sample in reversed(run.samples)}
     before = at_start.get("memory_before_load")
@@ -106,6 +118,8 @@ def _run_facts(run: Run) -> tuple[Fact, ...]:
         _text("delegate that executed", run.delegate_executed),
         Fact(name="protocol", value=protocol),
     ]
+    if run.browser is not None:
+        facts += _browser(run.browser)
     if run.op_devices:
         facts.append(Fact(name="ops by device", value=text.op_devices(run)))
     if "low_power_mode" in at_start:

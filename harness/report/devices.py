@@ -11,6 +11,7 @@ from harness.report import text
 from harness.report.curves import Trace, history_plot
 from harness.report.model import Entry, Past
 from harness.report.plots import Series, overview_plot
+from harness.report.sweep import sweep_plot
 from harness.report.view import DeviceTable, Row
 
 MOST_PLOTTED = 24  # variants in one plot, of the fastest; the table has all
@@ -29,7 +30,7 @@ def device_table(
     fastest = min(good, key=lambda entry: entry.level.value if entry.level else 0.0, default=None)
     series = [
         Series(
-            label=entry.run.variant,
+            label=entry.name,
             latency_ns=entry.run.latency_ns,
             summary=entry.summary,
             grade=entry.verdict.grade,
@@ -46,12 +47,13 @@ def device_table(
         simulated=run.simulated,
         metric=run.metric,
         counts={word: words.count(word) for word in ("ok", "unstable", "invalid")},
-        fastest=f"{fastest.run.variant}, {text.milliseconds(fastest.level.value)}" if fastest and fastest.level else "",
+        fastest=f"{fastest.name}, {text.milliseconds(fastest.level.value)}" if fastest and fastest.level else "",
         rows=tuple(_row(entry, slowest, cards.get(entry.run.id)) for entry in entries),
         counters=any(entry.run.processor_use is not None for entry in entries),
         plot=overview_plot(series[:MOST_PLOTTED]) if len(series) > 1 else None,
         over_rounds=any(entry.level is not None and entry.level.between for entry in entries),
         history=_history(history),
+        sweep=sweep_plot(entries),
     )
 
 
@@ -73,7 +75,7 @@ def _row(entry: Entry, slowest: float, anchor: str | None) -> Row:
         interval = f"{text.interval(level.low, level.high)}, {level.rounds} rounds"
     energy = energy_per_inference(run)
     return Row(
-        variant=run.variant,
+        variant=entry.name,
         anchor=anchor,
         size=text.size(run.variant_bytes),
         quality=text.decibel(entry.variant.quality.psnr_db_worst) if entry.variant else text.DASH,

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from builder.bundle.page import document
 from harness.analysis.comparison import Comparison
 from harness.analysis.gate import Decision
-from harness.analysis.grouping import device_label
+from harness.analysis.grouping import device_label, variant_labels
 from harness.analysis.one_sided import OneSided
 from harness.analysis.session_verdict import SessionVerdict
 from harness.report.comparison import verdict_text
@@ -40,10 +40,11 @@ class Finding:
 
 def of_verdicts(verdicts: Sequence[SessionVerdict]) -> list[Finding]:
     states: dict[int, State] = {0: "passed", 7: "undecided"}
+    labels = variant_labels(verdict.decides for verdict in verdicts)
     return [
         Finding(
             what="session",
-            variant=verdict.group.variant,
+            variant=labels[verdict.decides.id],
             device=_device(verdict.decides.simulated, device_label(verdict.decides)),
             state=states.get(verdict.exit_code, "failed"),
             why=verdict.text,

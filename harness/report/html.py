@@ -9,7 +9,9 @@ from harness.report import text
 from harness.report.cards import card
 from harness.report.devices import device_table
 from harness.report.endurance import endurance
+from harness.report.matrix import matrix_of
 from harness.report.model import Chapter, Entry, Report
+from harness.report.profile import profile_html
 from harness.report.view import Fact, Gallery, Page, Section
 
 if TYPE_CHECKING:
@@ -29,13 +31,13 @@ def render(report: Report) -> str:
     environment.filters["size"] = text.size
     environment.filters["db"] = text.decibel
     gallery = Gallery()
-    pages = [_page(chapter, index, gallery) for index, chapter in enumerate(report.chapters)]
+    pages = [_page(report, chapter, index, gallery) for index, chapter in enumerate(report.chapters)]
     return environment.get_template("report.html.j2").render(
         pages=pages, left_out=report.left_out, pictures=gallery.uris
     )
 
 
-def _page(chapter: Chapter, index: int, gallery: Gallery) -> Page:
+def _page(report: Report, chapter: Chapter, index: int, gallery: Gallery) -> Page:
     runs = [entry.run for entry in chapter.entries]
     manifest = chapter.manifest
     first, last = min(runs, key=lambda run: run.moment), max(runs, key=lambda run: run.moment)
@@ -47,7 +49,9 @@ def _page(chapter: Chapter, index: int, gallery: Gallery) -> Page:
     facts = {variant.id: variant for variant in manifest.variants} if manifest else {}
     names = dict.fromkeys([*facts, *by_variant])
     anchors = {name: _anchor(f"m{index}-v{number}-{name}") for number, name in enumerate(names)}
-    sections = [_section(name, facts.get(name), by_variant.get(name, []), anchors[name], gallery) for name in names]
+    sections = [
+        _section(report, name, facts.get(name), by_variant.get(name, []), anchors[name], gallery) for name in names
+    ]
     shown = {shown.run.id: shown.anchor for section in sections for shown in section.cards}
     return Page(
         chapter=chapter,
@@ -57,6 +61,7 @@ def _page(chapter: Chapter, index: int, gallery: Gallery) -> Page:
         else "",
         when=text.moments(first.started_at, last.started_at),
         counts=grades(chapter.entries),
+        matrix=matrix_of(chapter.entries, {device: f"m{index}-d{number}" for number, device in enumerate(by_device)}),
         devices=tuple(
             device_table(device, entries, chapter.history.get(device, {}), f"m{index}-d{number}", shown)
             for number, (device, every) in enumerate(by_device.items())
@@ -65,8 +70,8 @@ def _page(chapter: Chapter, index: int, gallery: Gallery) -> Page:
         endurance=tuple(
             found for device, entries in by_device.items() if (found := endurance(device, entries, shown)) is not None
         ),
-        sections=tuple(section for section in sections if section.cards),
-        unmeasured=tuple(section for section in sections if not section.measured),
+        sections=tuple(section for section in sections if section.cards or section.layers),
+        unmeasured=tuple(section for section in sections if not section.measured and not section.layers),
     )
 
 
@@ -79,7 +84,10 @@ def _anchor(name: str) -> str:
     return "".join(c if c.isalnum() or c == "-" else "-" for c in name)
 
 
-def _section(name: str, variant: Variant | None, entries: list[Entry], anchor: str, gallery: Gallery) -> Section:
+def _section(
+    report: Report, name: str, variant: Variant | None, entries: list[Entry], anchor: str, gallery: Gallery
+) -> Section:
+    digest = variant.sha256 if variant else entries[-1].run.variant_sha256
     size = variant.bytes if variant else entries[0].run.variant_bytes
     backend = variant.backend if variant else entries[0].run.backend
     facts = [Fact(name="size", value=f"{text.size(size)} ({size:,} B)"), Fact(name="backend", value=backend)]
@@ -101,6 +109,7 @@ def _section(name: str, variant: Variant | None, entries: list[Entry], anchor: s
         fallbacks=fallbacks,
         cards=tuple(card(entry, f"{anchor}-{number}", gallery) for number, entry in enumerate(detailed)),
         measured=len(entries),
+        layers=profile_html(report.profiles_of(digest)),
     )
 
 

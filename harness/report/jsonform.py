@@ -29,6 +29,7 @@ def render(report: Report) -> str:
             }
             for entry in report.entries
         ],
+        "profiles": [profile.model_dump(mode="json") for profile in report.profiles],
         "left_out": report.left_out + sum(chapter.left_out for chapter in report.chapters),
     }
     return json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"

@@ -44,7 +44,7 @@ def _case(entry: Entry, word: str, device: str) -> ElementTree.Element:
     seconds = summary.median / 1e9 if summary else 0.0
     case = ElementTree.Element(
         "testcase",
-        name=_clean(run.variant),
+        name=_clean(entry.name),
         classname=_clean(f"{run.model_name}.{device}"),
         time=f"{seconds:.6f}",
     )

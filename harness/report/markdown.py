@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.analysis.grouping import device_label
 from harness.analysis.throttling import ranking
+from harness.report.matrix import matrix_of
 from harness.report.model import Chapter, Entry, Report
 from harness.report.text import DASH, decibel, golden_text, headline, interval, milliseconds, significant, size
 
@@ -25,13 +26,30 @@ def _chapter(chapter: Chapter) -> str:
         "|---|---|--:|--:|--:|--:|--:|---|---|",
     ]
     rows = [_row(entry) for entry in chapter.entries if not entry.run.protocol.sustained]
-    return "\n".join([*lines, *rows, *_lasting(chapter), ""])
+    return "\n".join([*lines, *rows, *_matrix(chapter), *_lasting(chapter), ""])
+
+
+def _matrix(chapter: Chapter) -> list[str]:
+    """Devices by variants, where there are several of both."""
+    found = matrix_of(chapter.entries, {})
+    if found is None:
+        return []
+    lines = [
+        "",
+        "| " + " | ".join(_cell(name) for name in ("device", *found.variants)) + " |",
+        "|---|" + "--:|" * len(found.variants),
+    ]
+    for row in found.rows:
+        label = row.device + (f" ({row.simulated})" if row.simulated else "")
+        cells = [" ".join(filter(None, (cell.time, cell.factor))) for cell in row.cells]
+        lines.append("| " + " | ".join(_cell(cell) for cell in (label, *cells)) + " |")
+    return [*lines, "", f"Factors are against {_cell(found.reference)} on the same device."]
 
 
 def _row(entry: Entry) -> str:
     run, summary, level = entry.run, entry.summary, entry.level
     cells = (
-        run.variant,
+        entry.name,
         device_label(run) + (f" ({run.simulated})" if run.simulated else ""),
         size(run.variant_bytes),
         decibel(entry.variant.quality.psnr_db_worst) if entry.variant else DASH,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.grouping import Group, by_time, device_label, groups
+from harness.analysis.grouping import Group, by_time, device_label, groups, variant_labels
 from harness.analysis.session_verdict import SessionVerdict, session_verdict
+from harness.records.profile import Profile
 from harness.records.run import Run
 from harness.records.store import Store
 from harness.statistics import Level, Summary, level_of_rounds, level_of_summary, summarize
@@ -28,6 +29,7 @@ class Entry:
     latency runs, the level over the good rounds, the manifest's facts, and, where it is shown in detail, its pictures."""
 
     run: Run
+    name: str
     verdict: SessionVerdict
     rounds: int
     summary: Summary | None
@@ -67,6 +69,10 @@ class Report:
 
     chapters: tuple[Chapter, ...]
     left_out: int
+    profiles: tuple[Profile, ...] = ()
+
+    def profiles_of(self, variant_sha256: str) -> tuple[Profile, ...]:
+        return tuple(profile for profile in self.profiles if profile.variant_sha256 == variant_sha256)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -102,6 +108,8 @@ def _chapter(store: Store, name: str, runs: list[Run], every: list[Run]) -> Chap
     detailed = _detailed(chosen)
     shared = _shared(runs)
     entries = tuple(_entry(store, group, shared, facts.get(group.variant), group.place in detailed) for group in chosen)
+    labels = variant_labels(entry.run for entry in entries)
+    entries = tuple(replace(entry, name=labels[entry.run.id]) for entry in entries)
     return Chapter(
         model_name=name,
         bundle_sha256=digest,
@@ -130,6 +138,7 @@ def _entry(store: Store, group: Group, shared: Shared, variant: Variant | None, 
     summary = summary_of(run)
     return Entry(
         run=run,
+        name=run.variant,
         verdict=verdict,
         rounds=len(group.runs),
         summary=summary,

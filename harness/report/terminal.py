@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.grouping import device_label
+from harness.analysis.grouping import device_label, variant_labels
 from harness.records.run import Run
 from harness.report.model import summary_of
 from harness.report.text import golden_text, headline, interval, milliseconds, moment, size
@@ -28,12 +28,13 @@ def runs_table(runs: list[Run]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("golden")
     table.add_column("verdict", overflow="fold")
+    labels = variant_labels(runs)
     for run in runs:
         summary = summary_of(run)
         device = escape(device_label(run)) + (f"\n[dim]{escape(run.simulated)}[/dim]" if run.simulated else "")
         colour = COLOURS[run.verdict.grade]
         table.add_row(
-            escape(run.variant) + (" [dim](baseline)[/dim]" if run.baseline else ""),
+            escape(labels[run.id]) + (" [dim](baseline)[/dim]" if run.baseline else ""),
             device,
             _when(run),
             size(run.variant_bytes),

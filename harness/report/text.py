@@ -112,8 +112,10 @@ def golden_text(run: Run) -> str:
     return f"{'passed' if run.golden.passed else 'FAILED'}, {decibel(run.golden.psnr_db)}"
 
 
-def decibel(value: float) -> str:
-    """PSNR; 200 dB is the manifest's word for equal."""
+def decibel(value: float | None) -> str:
+    """PSNR; 200 dB is the manifest's word for equal, None that nothing could execute the file where it was made."""
+    if value is None:
+        return DASH
     return "equal" if value >= 200 else f"{value:.1f} dB"
 
 

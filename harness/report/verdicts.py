@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.analysis.grouping import device_label
+from harness.analysis.grouping import device_label, variant_labels
 from harness.analysis.session_verdict import SessionVerdict
 from harness.report.model import summary_of
 from harness.report.terminal import COLOURS
@@ -27,12 +27,13 @@ def verdicts_table(verdicts: Sequence[SessionVerdict]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("golden")
     table.add_column("verdict", overflow="fold")
+    labels = variant_labels(verdict.decides for verdict in verdicts)
     for verdict in verdicts:
         run = verdict.decides
         device = escape(device_label(run)) + (f"\n[dim]{escape(run.simulated)}[/dim]" if run.simulated else "")
         colour = COLOURS[verdict.grade]
         table.add_row(
-            escape(run.variant),
+            escape(labels[run.id]),
             device,
             size(run.variant_bytes),
             headline(run, summary_of(run)),

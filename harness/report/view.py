@@ -110,6 +110,7 @@ class DeviceTable:
     plot: str | None
     over_rounds: bool
     history: str | None
+    sweep: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +143,7 @@ class Endurance:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A variant with its runs, which may be none; `precision` sums up the layer table."""
+    """A variant with its runs, which may be none; `precision` sums up the layer table, `layers` is the markup of their times."""
 
     id: str
     anchor: str
@@ -152,6 +153,36 @@ class Section:
     fallbacks: int
     cards: tuple[Card, ...]
     measured: int
+    layers: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A variant on a device: its time, how many times the reference's that is, and its grade (`none`: not measured)."""
+
+    time: str
+    factor: str
+    grade: str
+    fastest: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixRow:
+    """A device, with a cell for each variant."""
+
+    device: str
+    anchor: str
+    simulated: str | None
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matrix:
+    """Devices by variants; factors are against `reference` on the same device."""
+
+    reference: str
+    variants: tuple[str, ...]
+    rows: tuple[MatrixRow, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +194,7 @@ class Page:
     input_text: str
     when: str
     counts: dict[str, int]
+    matrix: Matrix | None
     devices: tuple[DeviceTable, ...]
     endurance: tuple[Endurance, ...]
     sections: tuple[Section, ...]

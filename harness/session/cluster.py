@@ -53,6 +53,7 @@ def run_on_cluster(  # noqa: PLR0913  (all that `harness run` can be asked for)
     *,
     resume: bool = False,
     variants: Sequence[str] = (),
+    threads: Sequence[int] = (),
 ) -> SessionResult:
     """As `run_session`, on the workers of a Dask scheduler.
 
@@ -87,7 +88,16 @@ def run_on_cluster(  # noqa: PLR0913  (all that `harness run` can be asked for)
             )
             tasks = {
                 client.submit(
-                    *(beside.measure_on, archive, device, protocol, session_id, done(earlier), tuple(variants)),
+                    *(
+                        beside.measure_on,
+                        archive,
+                        device,
+                        protocol,
+                        session_id,
+                        done(earlier),
+                        tuple(variants),
+                        tuple(threads),
+                    ),
                     resources={device: 1},
                     pure=False,
                 ): device

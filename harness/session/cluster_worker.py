@@ -41,13 +41,14 @@ class Found:
     started_at: str
 
 
-def measure_on(
+def measure_on(  # noqa: PLR0913  (all that a worker is told)
     archive: bytes,
     device: str,
     protocol: Protocol,
     session: str,
     measured: frozenset[Place],
     variants: tuple[str, ...] = (),
+    threads: tuple[int, ...] = (),
 ) -> Answer:
     """A session with a zipped bundle on one device of this machine; what an earlier worker measured for it here is not made again."""
     outbox = Outbox(_folder(session) / hashlib.sha256(device.encode()).hexdigest()[:20])
@@ -60,7 +61,7 @@ def measure_on(
             path.write_bytes(archive)
             with opened(path) as bundle:
                 course = Course(
-                    entries=contenders(bundle, None, variants),
+                    entries=contenders(bundle, None, variants, threads),
                     protocol=protocol,
                     store=_Appending(outbox),
                     session=session,

@@ -11,8 +11,10 @@ from harness.records.run import Run
 from harness.statistics import level_of_rounds
 from harness.statistics.levels import two_levels
 
+Kind = tuple[str, int]  # a variant and its threads
 
-def undecided(runs: Sequence[Run], limit: float) -> dict[str, str]:
+
+def undecided(runs: Sequence[Run], limit: float) -> dict[Kind, str]:
     """Variants of one device of which a change by `limit` could not be told yet, each with what is known.
 
     With a baseline measured in turns that is what the gate says of the two; else the interval of the variant's level over its rounds.
@@ -23,22 +25,24 @@ def undecided(runs: Sequence[Run], limit: float) -> dict[str, str]:
     if any(run.baseline for run in good):
         decisions = decide(compare_builds(good), limit)
         return {
-            entry.comparison.variant: entry.why + mixed(good, entry.comparison.variant)
+            (kind := (entry.comparison.variant, entry.comparison.new.threads)): entry.why + mixed(good, kind)
             for entry in decisions
             if entry.outcome == "not precise enough"
         }
     found = {}
-    for variant in dict.fromkeys(run.variant for run in good):
-        level = level_of_rounds([run.latency_ns for run in good if run.variant == variant])
+    for kind in dict.fromkeys((run.variant, run.threads) for run in good):
+        level = level_of_rounds([run.latency_ns for run in good if (run.variant, run.threads) == kind])
         reach = level.high / level.value - 1
         if reach > limit:
-            found[variant] = f"its interval reaches {reach:.1%} from its level{mixed(good, variant)}"
+            found[kind] = f"its interval reaches {reach:.1%} from its level{mixed(good, kind)}"
     return found
 
 
-def mixed(runs: Sequence[Run], variant: str) -> str:
+def mixed(runs: Sequence[Run], kind: Kind) -> str:
     """Half a sentence where rounds lie on two levels: more of them do not help, holding them on one does."""
-    levels = two_levels([median(run.latency_ns) for run in runs if run.variant == variant and not run.baseline])
+    levels = two_levels(
+        [median(run.latency_ns) for run in runs if (run.variant, run.threads) == kind and not run.baseline]
+    )
     if levels is None:
         return ""
     return (

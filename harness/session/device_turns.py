@@ -15,7 +15,7 @@ from harness.errors import DeviceAbsent, DeviceError, DeviceLost, HarnessError, 
 from harness.protocol import Protocol
 from harness.records.run import DeviceInfo, Run
 from harness.session.decided import undecided
-from harness.session.measurement import Keeps, Turn, measure_variant
+from harness.session.measurement import Keeps, Turn, measure_variant, threads_of
 from harness.session.order import Contender, turns
 from harness.session.outcome import Place, SessionResult, Skipped, Step
 
@@ -133,11 +133,11 @@ class _Turns:
         if protocol.decide is None or not self.runs or self.runs[-1].metric != "latency":
             return []
         open_ = undecided(self.runs, protocol.decide)
-        again = [entry for entry in self.course.entries if entry.variant.id in open_]
+        again = [e for e in self.course.entries if (e.variant.id, e.threads or protocol.threads) in open_]
         if not again:
             return []
         if last + 1 >= protocol.max_rounds:
-            variant, why = next(iter(open_.items()))
+            (variant, _), why = next(iter(open_.items()))
             log.warning(
                 "%s: %g %% cannot be decided for %d variants after %d rounds, the limit; the first, %s: %s",
                 *(self.name, protocol.decide * 100, len(open_), last + 1, variant, why),
@@ -147,11 +147,15 @@ class _Turns:
 
     def _turn(self, device: Device, entry: Contender, turn: Turn) -> None:
         """One measurement, unless the device cannot, has failed on this variant before, or the store has it. Raises DeviceLost."""
-        if (device.info.kind, device.info.id, entry.variant.id, turn.round, turn.baseline) in self.course.done:
+        threads = threads_of(device, self.course.protocol, entry)
+        place = (device.info.kind, device.info.id, entry.variant.id, threads, turn.round, turn.baseline)
+        if place in self.course.done:
             return
         if any(known.variant == entry.name for known in self.skipped):
             return
         reason = device.unsupported(entry.variant)
+        if reason is None and entry.threads not in (None, threads):
+            reason = "it counts instructions, and only those of one thread repeat"
         if reason is not None:
             self.skipped.append(Skipped(device=self.name, variant=entry.name, reason=reason))
             return

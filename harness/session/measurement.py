@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 SETTLE = 0.5  # of the runs: made on top of them, so that a warm-up that is found longer leaves enough
 CHUNK_S = 30.0  # of lasting load between two looks at the device
+HIDDEN = Verdict(grade="invalid", code="hidden", detail={"said": "the page was not visible all the time"})
 
 
 class Keeps(typing.Protocol):
@@ -45,8 +46,8 @@ class Keeps(typing.Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """Whose turn it is: `session` and `round`, the temperature at the start of the session (None where it is unknown), the seed of the order, and
-    whether it is of the build that the other one is held against."""
+    """Whose turn it is: `session` and `round`, the temperature at the start of the session (None where it is unknown), the seed of the order,
+    and whether it is of the build that the other one is held against."""
 
     session: str
     round: int
@@ -76,7 +77,7 @@ def measure_variant(
         artifact=bundle.path(variant.file),
         variant=variant,
         inputs=golden_inputs(bundle, golden, variant),
-        threads=plan.threads,
+        threads=threads_of(device, protocol, entry),
         warmup=plan.warmup,
         runs=plan.runs,
         timeout_s=plan.timeout_s,
@@ -125,11 +126,12 @@ def measure_variant(
         backend=variant.backend,
         device=device.info,
         mode=measured.mode,
+        browser=measured.browser,
         runtime=measured.runtime,
         runtime_version=measured.runtime_version,
         delegate_requested=variant.delegate,
         delegate_executed=measured.delegate_executed,
-        threads=plan.threads,
+        threads=measured.threads or request.threads,
         protocol=ProtocolInfo(
             name=plan.name,
             warmup=plan.warmup,
@@ -157,12 +159,19 @@ def measure_variant(
         processor_use=measured.processor_use,
         golden=result,
         golden_reason=reason,
-        verdict=Verdict.of("ok"),
+        verdict=HIDDEN if measured.hidden else Verdict.of("ok"),
     )
     run = judged(run)
     if store is not None:
         store.append(run, pictures_of(bundle, golden, variant.id, measured.outputs))
     return run
+
+
+def threads_of(device: Device, protocol: Protocol, entry: Contender) -> int:
+    """A device that counts instructions does so on one thread; others take the sweep's, else the protocol's."""
+    if device.metric == "instructions":
+        return protocol.counting().threads
+    return protocol.threads if entry.threads is None else entry.threads
 
 
 def awake(device: Device, wanted: Wanted) -> Conditions:
@@ -210,8 +219,9 @@ def lasting(device: Device, request: Request, duration_s: float, clock: Clock) -
     latencies: list[int] = []
     samples: list[Sample] = []
     first = measured = device.measure(request)
-    uses = [first.processor_use]
+    uses, hidden = [first.processor_use], False
     while True:
+        hidden = hidden or measured.hidden
         latencies += measured.latency_ns
         t = clock.now() - start
         samples.append(Sample(t_s=round(t, 3), probe=COUNTER, value=len(latencies), unit="inferences"))
@@ -223,7 +233,9 @@ def lasting(device: Device, request: Request, duration_s: float, clock: Clock) -
         count = max(1, round(min(CHUNK_S, left) / max(typical_s, 1e-6)))
         measured = device.measure(replace(request, warmup=1, runs=count))
         uses.append(measured.processor_use)
-    last = replace(measured, load_ns=first.load_ns, first_ns=first.first_ns, processor_use=together(uses))
+    last = replace(
+        measured, load_ns=first.load_ns, first_ns=first.first_ns, processor_use=together(uses), hidden=hidden
+    )
     return Timed(last=last, warm_up=request.warmup, latency_ns=tuple(latencies), samples=tuple(samples))
 
 

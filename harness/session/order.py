@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from builder.bundle import Bundle, Variant
@@ -17,19 +17,29 @@ from harness.errors import UsageError
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
-    """A variant of a build; `baseline` is the build that the other one is held against."""
+    """A variant of a build; `baseline` is the build that the other one is held against. `threads` are its own in a sweep over them."""
 
     bundle: Bundle
     variant: Variant
     baseline: bool = False
+    threads: int | None = None
 
     @property
     def name(self) -> str:
-        return f"{self.variant.id} (baseline)" if self.baseline else self.variant.id
+        swept = "" if self.threads is None else f", {self.threads} thread{'s' if self.threads > 1 else ''}"
+        return f"{self.variant.id}{swept}{' (baseline)' if self.baseline else ''}"
+
+    @property
+    def pair(self) -> tuple[str, int | None]:
+        """What both builds have in common."""
+        return self.variant.id, self.threads
 
 
-def contenders(bundle: Bundle, baseline: Bundle | None, only: Sequence[str] = ()) -> list[Contender]:
-    """Variants in the bundle's order, each with that of the baseline beside it where both have it; with `only` those of these ids.
+def contenders(
+    bundle: Bundle, baseline: Bundle | None, only: Sequence[str] = (), threads: Sequence[int] = ()
+) -> list[Contender]:
+    """Variants in the bundle's order, each with that of the baseline beside it where both have it; with `only` those of these ids, with
+    `threads` each once for each number of them.
 
     Raises UsageError for an id that the bundle does not have.
     """
@@ -52,20 +62,22 @@ def contenders(bundle: Bundle, baseline: Bundle | None, only: Sequence[str] = ()
         found += [
             Contender(bundle=baseline, variant=gone, baseline=True) for name, gone in old.items() if name not in known
         ]
-    return found
+    if not threads:
+        return found
+    return [replace(entry, threads=number) for entry in found for number in dict.fromkeys(threads)]
 
 
 def turns(entries: Sequence[Contender], rounds: int, seed: int) -> list[tuple[int, Contender]]:
     """Every round with every contender. The two builds of a variant are neighbours, the older one first in half of the rounds."""
-    together: dict[str, list[Contender]] = {}
+    together: dict[tuple[str, int | None], list[Contender]] = {}
     for entry in entries:
-        together.setdefault(entry.variant.id, []).append(entry)
+        together.setdefault(entry.pair, []).append(entry)
     pairs = list(together.values())
     if rounds == 1:
         return [(0, entry) for pair in pairs for entry in pair]
     draw = random.Random(seed)
     draw.shuffle(pairs)
-    turned = {pair[0].variant.id: halves(rounds, draw) for pair in pairs}
+    turned = {pair[0].pair: halves(rounds, draw) for pair in pairs}
     order = []
     rows: list[list[int]] = []
     for number in range(rounds):
@@ -74,7 +86,7 @@ def turns(entries: Sequence[Contender], rounds: int, seed: int) -> list[tuple[in
             draw.shuffle(rows)
         for place in rows.pop():
             pair = pairs[place]
-            order += [(number, entry) for entry in (pair[::-1] if turned[pair[0].variant.id][number] else pair)]
+            order += [(number, entry) for entry in (pair[::-1] if turned[pair[0].pair][number] else pair)]
     return order
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from harness.records.run import Run
 
-# of a run in its session: kind and id of the device, variant, round, and whether it is of the baseline
-Place = tuple[str, str, str, int, bool]
+# of a run in its session: kind and id of the device, variant, threads, round, and whether it is of the baseline
+Place = tuple[str, str, str, int, int, bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,4 +51,6 @@ class SessionResult:
 
 def done(runs: Iterable[Run]) -> frozenset[Place]:
     """What a session that is gone on with has measured."""
-    return frozenset((run.device.kind, run.device.id, run.variant, run.round or 0, run.baseline) for run in runs)
+    return frozenset(
+        (run.device.kind, run.device.id, run.variant, run.threads, run.round or 0, run.baseline) for run in runs
+    )

@@ -73,6 +73,7 @@ static std::string benchmark(const Options& options) {
         engine->read_output(i, data.data());
         write_whole(options.output + "." + std::to_string(i) + ".bin", data);
     }
+    std::string profile = options.profile ? ",\"profile\":" + json_texts(engine->profile(options.profile)) : "";
     return "{\"schema\":1,\"runtime\":" + json_text(engine->name()) + ",\"machine\":" + json_text(machine()) +
            ",\"kernel\":" + json_text(kernel_release()) + ",\"cpus\":" + json_numbers(allowed_cpus()) +
            ",\"threads\":" + std::to_string(options.threads) + ",\"warmup\":" + std::to_string(options.warmup) +
@@ -80,7 +81,7 @@ static std::string benchmark(const Options& options) {
            ",\"first_ns\":" + std::to_string(first) + ",\"rss_start_kb\":" + std::to_string(rss_start_kb) +
            ",\"peak_rss_kb\":" + std::to_string(peak_kb) + ",\"fully_delegated\":" + engine->fully_delegated() +
            ",\"delegates\":" + json_texts(engine->delegates()) + ",\"inputs\":" + json_tensors(engine->inputs()) +
-           ",\"outputs\":" + json_tensors(outputs) + ",\"latency_ns\":" + json_numbers(latency_ns) + "}";
+           ",\"outputs\":" + json_tensors(outputs) + ",\"latency_ns\":" + json_numbers(latency_ns) + profile + "}";
 }
 
 int main(int count, char** words) {

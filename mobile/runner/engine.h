@@ -29,6 +29,9 @@ public:
     virtual void read_output(size_t index, void* data) const = 0;
     // "true", "false", or "null" where the runtime does not tell: are all operators executed by a delegate?
     virtual const char* fully_delegated() const { return "null"; }
+    // What the runtime's own profiler says of each of `count` inferences on the same inputs: one text each. A second
+    // instance is profiled.
+    virtual std::vector<std::string> profile(int count) = 0;
     // Names of the delegates that execute a part of the model, where the runtime tells.
     virtual std::vector<std::string> delegates() const { return {}; }
 };

@@ -3,11 +3,15 @@
 
 #include <executorch/extension/module/module.h>
 #include <executorch/extension/tensor/tensor.h>
+#include <executorch/runtime/core/event_tracer.h>
+#include <executorch/runtime/platform/platform.h>
 
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "engine.h"
+#include "system.h"
 
 // The wheel exports the thread pool but leaves its header out; these are the two members that the runner needs.
 namespace executorch::extension::threadpool {
@@ -21,6 +25,7 @@ ThreadPool* get_threadpool();
 using executorch::aten::ScalarType;
 using executorch::extension::Module;
 using executorch::extension::TensorPtr;
+namespace runtime = executorch::runtime;
 using executorch::runtime::Error;
 using executorch::runtime::EValue;
 
@@ -45,6 +50,84 @@ static const char* dtype_name(ScalarType type) {
     }
 }
 
+// What ExecuTorch and its delegates tell an EventTracer (the interface that ETDump implements): a line `kernel TAB
+// nanoseconds` for each operator. Only the innermost events are kept: a delegate's call holds those of its operators.
+class OperatorTracer : public runtime::EventTracer {
+public:
+    void create_event_block(const char*) override {}
+    runtime::EventTracerEntry start_profiling(const char* name, runtime::ChainID, runtime::DebugHandle) override {
+        return start(name);
+    }
+    runtime::EventTracerEntry start_profiling_delegate(const char* name, runtime::DelegateDebugIntId) override {
+        return start(name == nullptr ? "delegated" : name);
+    }
+    void end_profiling(runtime::EventTracerEntry entry) override { end(entry); }
+    void end_profiling_delegate(runtime::EventTracerEntry entry, const void*, size_t) override { end(entry); }
+    void log_profiling_delegate(const char* name, runtime::DelegateDebugIntId, et_timestamp_t first,
+                                et_timestamp_t last, const void*, size_t) override {
+        auto ratio = et_pal_ticks_to_ns_multiplier();
+        add(name == nullptr ? "delegated" : name, (last - first) * ratio.numerator / ratio.denominator);
+    }
+    void track_allocation(runtime::AllocatorID, size_t) override {}
+    runtime::AllocatorID track_allocator(const char*) override { return 0; }
+    runtime::Result<bool> log_evalue(const EValue&, runtime::LoggedEValueType) override { return false; }
+    runtime::Result<bool> log_intermediate_output_delegate(const char*, runtime::DelegateDebugIntId,
+                                                           const executorch::aten::Tensor&) override {
+        return false;
+    }
+    runtime::Result<bool> log_intermediate_output_delegate(const char*, runtime::DelegateDebugIntId,
+                                                           const runtime::ArrayRef<executorch::aten::Tensor>) override {
+        return false;
+    }
+    runtime::Result<bool> log_intermediate_output_delegate(const char*, runtime::DelegateDebugIntId,
+                                                           const int&) override {
+        return false;
+    }
+    runtime::Result<bool> log_intermediate_output_delegate(const char*, runtime::DelegateDebugIntId,
+                                                           const bool&) override {
+        return false;
+    }
+    runtime::Result<bool> log_intermediate_output_delegate(const char*, runtime::DelegateDebugIntId,
+                                                           const double&) override {
+        return false;
+    }
+    void set_delegation_intermediate_output_filter(runtime::EventTracerFilterBase*) override {}
+
+    std::string take() {
+        std::string text;
+        std::swap(text, text_);
+        return text;
+    }
+
+private:
+    struct Open {
+        std::string name;
+        uint64_t start;
+        size_t events;
+    };
+
+    runtime::EventTracerEntry start(const char* name) {
+        open_.push_back({name, monotonic_ns(), events_});
+        return {};
+    }
+
+    void end(runtime::EventTracerEntry) {
+        if (open_.empty()) return;
+        Open last = open_.back();
+        open_.pop_back();
+        if (events_ == last.events) add(last.name, monotonic_ns() - last.start);
+    }
+
+    void add(const std::string& name, uint64_t ns) {
+        text_ += name + "\t" + std::to_string(ns) + "\n";
+        events_++;
+    }
+
+    std::vector<Open> open_;
+    std::string text_;
+    size_t events_ = 0;
+};
+
 class ExecuTorchEngine : public Engine {
 public:
     const char* name() const override { return "executorch"; }
@@ -53,6 +136,7 @@ public:
         auto* pool = executorch::extension::threadpool::get_threadpool();
         if (pool == nullptr || !pool->_unsafe_reset_threadpool(static_cast<uint32_t>(threads)))
             throw std::runtime_error("ExecuTorch cannot set " + std::to_string(threads) + " threads");
+        path_ = path;
         module_ = std::make_unique<Module>(path, Module::LoadMode::Mmap);
         check(module_->load(), "read the model file");
     }
@@ -114,7 +198,22 @@ public:
 
     std::vector<std::string> delegates() const override { return delegates_; }
 
+    std::vector<std::string> profile(int count) override {
+        auto owned = std::make_unique<OperatorTracer>();
+        OperatorTracer* tracer = owned.get();
+        Module profiled(path_, Module::LoadMode::Mmap, std::move(owned));
+        check(profiled.load_method("forward"), "load the profiled method");
+        std::vector<std::string> texts;
+        for (int i = -1; i < count; i++) {  // the first inference prepares what later ones use
+            tracer->take();
+            check(profiled.execute("forward", values_).error(), "run the profiled method");
+            if (i >= 0) texts.push_back(tracer->take());
+        }
+        return texts;
+    }
+
 private:
+    std::string path_;
     std::unique_ptr<Module> module_;
     std::vector<std::vector<char>> data_;  // what tensors_ point to
     std::vector<TensorPtr> tensors_;

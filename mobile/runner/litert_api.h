@@ -65,6 +65,7 @@ LiteRtStatus LiteRtRunCompiledModel(LiteRtCompiledModel, size_t signature, size_
 LiteRtStatus LiteRtCompiledModelGetProfiler(LiteRtCompiledModel, LiteRtProfiler*);
 LiteRtStatus LiteRtStartProfiler(LiteRtProfiler);
 LiteRtStatus LiteRtStopProfiler(LiteRtProfiler);
+LiteRtStatus LiteRtResetProfiler(LiteRtProfiler);
 LiteRtStatus LiteRtGetProfileSummary(LiteRtProfiler, LiteRtCompiledModel,
                                      const char** summary);  // the caller frees the text
 }

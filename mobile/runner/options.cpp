@@ -22,7 +22,7 @@ Options parse_options(int count, char** words) {
             continue;
         }
         bool known = option == "--model" || option == "--input" || option == "--output" || option == "--threads" ||
-                     option == "--warmup" || option == "--runs";
+                     option == "--warmup" || option == "--runs" || option == "--profile";
         if (!known) throw UsageError("unknown option '" + option + "'");
         if (i + 1 >= count) throw UsageError(option + " wants a value");
         std::string value = words[++i];
@@ -32,6 +32,7 @@ Options parse_options(int count, char** words) {
         if (option == "--threads") options.threads = number(option, value, 1, 64);
         if (option == "--warmup") options.warmup = number(option, value, 1, 1000000);
         if (option == "--runs") options.runs = number(option, value, 1, 1000000);
+        if (option == "--profile") options.profile = number(option, value, 1, 1000);
     }
     if (options.model.empty()) throw UsageError("--model is required");
     return options;

@@ -12,6 +12,7 @@ struct Options {
     int threads = 1;
     int warmup = 3;  // runs before timing starts, the first inference included
     int runs = 20;
+    int profile = 0;    // inferences of a profiled instance after the timed ones
     bool mark = false;  // make a marking system call around every timed run, for qemu/count.c
 };
 

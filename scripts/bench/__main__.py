@@ -33,6 +33,9 @@ TOPICS = (
     "over_adb",
     "faults",
     "fleet",
+    "web",
+    "papers",
+    "culprits",
 )
 
 

@@ -38,6 +38,9 @@ def pages() -> dict[str, str]:
                 "AndroidSection": "[package.android]",
                 "IosSection": "[package.ios]",
                 "LimitsSection": "[limits]",
+                "CompressSection": "[compress]",
+                "CompressBudget": "[compress] budget",
+                "LossSection": "[compress] loss",
             },
         ),
         "plan-toml.md": model_page(
@@ -87,6 +90,7 @@ def pages() -> dict[str, str]:
             {
                 "Run": "The record",
                 "DeviceInfo": "Device",
+                "BrowserInfo": "Browser",
                 "ProtocolInfo": "Protocol",
                 "Conditions": "Conditions",
                 "ProcessorUse": "Use of the processors",

@@ -26,7 +26,7 @@ def unpacked(text: str, kind: str) -> np.ndarray[Any, Any]:
 
 def texts() -> dict[str, str]:
     """The text of every file by its name."""
-    from scripts.vectors import choice, phones, pictures, probes, tiling, verdicts, yuv
+    from scripts.vectors import browsers, choice, phones, pictures, probes, tiling, verdicts, yuv
 
     files: dict[str, tuple[str, Callable[[], list[Case]]]] = {
         "tiling.json": (tiling.ABOUT, tiling.cases),
@@ -37,6 +37,7 @@ def texts() -> dict[str, str]:
         "probes.json": (probes.ABOUT, probes.cases),
         "phones.json": (phones.ABOUT, phones.cases),
         "choice.json": (choice.ABOUT, choice.cases),
+        "browsers.json": (browsers.ABOUT, browsers.cases),
     }
     return {name: _text(about, make()) for name, (about, make) in files.items()}
 

@@ -114,11 +114,11 @@ def test_a_delegate_of_a_backend_is_one_file(root: Path, cache: Path, bundle: Pa
 
 def test_the_other_commands_know_them(root: Path, cache: Path, project: Path, bundle: Path) -> None:
     """`plan`, `inspect`, `check` and `doctor`."""
-    planned = answer(root, cache, "plan", project, "--all-backends")
+    planned = answer(root, cache, "plan", project, "--all-backends")["variants"]
     assert {row["backend"] for row in planned if row["id"].startswith("tflite")} >= {"tflite", "fake"}
     stored = answer(root, cache, "inspect", bundle / "variants" / "fake-slow-fp16-sweet.fake")
     assert (stored["backend"], {row["scheme"] for row in stored["stored"]}) == ("fake", {"fp16"})
-    needs = json.loads(builder(root, cache, "doctor", "--json").stdout)
+    needs = json.loads(builder(root, cache, "doctor", "--json").stdout)["needs"]
     told = {(row["part"], row["name"]): row["cure"] for row in needs}
     assert told["fake slow", "a fake phone"] == "buy a fake phone"
     assert ("fake", "torch") in told

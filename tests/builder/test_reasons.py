@@ -131,5 +131,5 @@ def test_an_output_that_cannot_be_written_is_told_before_any_work(
         with pytest.raises(OutputError, match="cannot be written"):
             story.convert(tmp_path / "p", out=out, listener=Silent())
     assert not (tmp_path / "cache" / "source").exists()
-    check_output(tmp_path / "new" / "deep" / "bundle")
+    check_output(tmp_path / "new" / "deep" / "bundle", "a bundle")
     assert not (tmp_path / "new").exists()

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from builder.bundle import TensorSpec
 
@@ -52,7 +53,9 @@ def _scale(seen: set[nn.Module], module: nn.Module, _: Any, output: Tensor) -> T
         return output
     seen.add(module)
     factor = 1.0 / max(float(output.std()), 1e-3)
-    module.weight.data.mul_(factor)
+    # Under weight norm the length is stored beside the direction.
+    stored = module.parametrizations.weight.original0 if is_parametrized(module) else module.weight
+    stored.data.mul_(factor)
     if module.bias is not None:
         module.bias.data.mul_(factor)
     return output * factor

@@ -21,17 +21,24 @@ class Stream:
         self._send, self._local, self._remote = send, local, remote
         self._received = bytearray()
         self._changed = threading.Condition()
-        self._acknowledged, self.closed = True, False
+        self._acknowledged, self.closed = remote != 0, False
 
     def feed(self, data: bytes) -> None:
         with self._changed:
             self._received += data
             self._changed.notify_all()
 
-    def acknowledge(self) -> None:
+    def acknowledge(self, remote: int) -> None:
+        """The host has taken a packet, or has opened a stream that the phone asked for: `remote` is its number for it."""
         with self._changed:
-            self._acknowledged = True
+            self._remote, self._acknowledged = remote, True
             self._changed.notify_all()
+
+    def wait_open(self) -> None:
+        """Raises EOFError when the host does not open a stream that the phone asked for."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._remote or self.closed, ACKNOWLEDGE_S) or self.closed:
+                raise EOFError
 
     def host_closed(self) -> None:
         with self._changed:
@@ -46,6 +53,16 @@ class Stream:
                 raise EOFError
             data = bytes(self._received[:count])
             del self._received[:count]
+            return data
+
+    def read_some(self) -> bytes:
+        """What has come, at least a byte. Raises EOFError when the host closes before."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._received or self.closed)
+            if not self._received:
+                raise EOFError
+            data = bytes(self._received)
+            self._received.clear()
             return data
 
     def wait_closed(self) -> None:
@@ -76,7 +93,7 @@ class Connection:
     peer: socket.socket
     banner: str
     faults: Faults
-    serve: Callable[[Stream, str], None]
+    serve: Callable[[Connection, Stream, str], None]
     lost: Callable[[], None]
     _streams: dict[int, Stream] = field(default_factory=dict)
     _sending: threading.Lock = field(default_factory=threading.Lock)
@@ -131,9 +148,17 @@ class Connection:
             stream.feed(packet.data)
             self._send(Packet(command=Command.OKAY, arg0=packet.arg1, arg1=packet.arg0))
         elif packet.command is Command.OKAY and stream is not None:
-            stream.acknowledge()
+            stream.acknowledge(packet.arg0)
         elif packet.command is Command.CLSE and stream is not None:
             stream.host_closed()
+
+    def open_to_host(self, service: str) -> Stream:
+        """A stream that the phone asks the host for. Raises EOFError."""
+        local, self._next = self._next, self._next + 1
+        stream = self._streams[local] = Stream(self._send, local, 0)
+        self._send(Packet(command=Command.OPEN, arg0=local, arg1=0, data=service.encode() + b"\0"))
+        stream.wait_open()
+        return stream
 
     def _wait_for_the_question_to_be_answered(self) -> None:
         while self.peer.recv(4096):
@@ -149,7 +174,7 @@ class Connection:
 
     def _serve(self, local: int, stream: Stream, name: str) -> None:
         try:
-            self.serve(stream, name)
+            self.serve(self, stream, name)
             stream.close()
         except (EOFError, OSError):
             return  # the host closed the stream, or the connection ended

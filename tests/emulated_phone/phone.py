@@ -20,10 +20,13 @@ from tests.emulated_phone.connection import Connection, Stream
 from tests.emulated_phone.faults import Faults
 from tests.emulated_phone.personality import Personality
 from tests.emulated_phone.physics import PhysicalPhone
+from tests.emulated_phone.ports import Reversed, pump
 from tests.emulated_phone.shell import Inside, Shell
 from tests.emulated_phone.storage import Storage
 from tests.emulated_phone.sync import serve_sync
 from tests.emulated_phone.virtual_run import Level
+
+DEVTOOLS = "localabstract:chrome_devtools_remote"
 
 
 @dataclass(eq=False)
@@ -71,6 +74,8 @@ class EmulatedPhone:
         self._shell = Shell(inside)
         self._connections: list[Connection] = []
         self._other_services: list[str] = []
+        self.reversed = Reversed()
+        self.chrome_port: int | None = None  # of this computer, where the DevTools of what is the phone's Chrome listen
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self.port = self._listener.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
@@ -180,6 +185,7 @@ class EmulatedPhone:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.vanish()
+        self.reversed.close()
         self._shell.end()
 
     def _accept(self, listener: socket.socket) -> None:
@@ -195,7 +201,7 @@ class EmulatedPhone:
             self._connections.append(connection)
             threading.Thread(target=connection.run, daemon=True).start()
 
-    def _serve(self, stream: Stream, name: str) -> None:
+    def _serve(self, connection: Connection, stream: Stream, name: str) -> None:
         service, _, argument = name.partition(":")
         options = service.split(",")
         if options[0] == "shell":
@@ -206,5 +212,9 @@ class EmulatedPhone:
             self._shell.serve(stream, argument, framed=False)
         elif service == "sync":
             serve_sync(stream, self.storage)
+        elif service == "reverse":
+            self.reversed.serve(stream, argument, connection.open_to_host)
+        elif name == DEVTOOLS and self.chrome_port is not None:
+            pump(stream, socket.create_connection(("127.0.0.1", self.chrome_port)))
         else:
             self._other_services.append(name)

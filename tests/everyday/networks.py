@@ -199,6 +199,20 @@ NETWORKS: dict[str, dict[str, Callable[[], nn.Module]]] = {
         "dilated": lambda: Between(up(3, stride=2, padding=2, dilation=2)),
         "beyond": lambda: Between(up(2, stride=4, output_padding=2)),
     },
+    "resized": {
+        "odd": lambda: Between(lambda x: F.interpolate(F.interpolate(x, (11, 9)), (24, 20))),
+        "bicubic": lambda: Between(lambda x: F.interpolate(x, scale_factor=2, mode="bicubic")),
+        "antialiased": lambda: Between(lambda x: F.interpolate(x, (10, 9), mode="bilinear", antialias=True)),
+        "partial_average": lambda: Between(lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)),
+    },
+    "unfolded": {
+        "overlapping": lambda: Between(lambda x: F.fold(F.unfold(x, 3, padding=1), (24, 20), 3, padding=1)),
+        "strided": lambda: Between(lambda x: F.fold(F.unfold(x, 5, stride=2) * 0.2, (24, 20), 5, stride=2)),
+        "blocks": lambda: Between(
+            lambda x: F.fold(F.unfold(x, (4, 2), stride=(4, 2)).sin(), (24, 20), (4, 2), stride=(4, 2))
+        ),
+        "dilated": lambda: Between(lambda x: F.fold(F.unfold(x, 3, 2, 2), (24, 20), 3, 2, 2)),
+    },
     "pooling": {
         "unstated_stride": lambda: Between(lambda x: F.max_pool2d(x, (2, 3))),
         "adaptive_max": lambda: Between(
@@ -229,6 +243,13 @@ NETWORKS: dict[str, dict[str, Callable[[], nn.Module]]] = {
     "sampling": {
         "volume": lambda: Between(looked_up),
         "flow": lambda: Between(lambda x: F.grid_sample(x, x[:, :2].permute(0, 2, 3, 1).tanh(), align_corners=False)),
+        "batch": lambda: Between(
+            lambda x: F.grid_sample(
+                x.reshape(4, 2, 24, 20),
+                x[:, :2].permute(0, 2, 3, 1).tanh().repeat(4, 1, 1, 1) * 0.5,
+                align_corners=True,
+            ).reshape(x.shape)
+        ),
         "mirrored": lambda: Between(
             lambda x: F.grid_sample(x, x[:, :2].permute(0, 2, 3, 1) * 3, padding_mode="reflection", align_corners=False)
         ),

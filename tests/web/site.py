@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -29,15 +29,22 @@ class Quiet(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)  # type: ignore[attr-defined]
+        for start, elsewhere in self.server.moved.items():  # type: ignore[attr-defined]
+            if self.path.startswith(start):
+                self.send_response(302)
+                self.send_header("Location", elsewhere + self.path.removeprefix(start))
+                self.end_headers()
+                return
         super().do_GET()
 
 
 class Host(ThreadingHTTPServer):
-    """A folder on this machine's loopback. `asked` is what browsers asked for, in order."""
+    """A folder on this machine's loopback. `asked` is what browsers asked for, in order, `moved` what is elsewhere."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, moved: Mapping[str, str]) -> None:
         super().__init__(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
         self.asked: list[str] = []
+        self.moved = moved
 
     @property
     def url(self) -> str:
@@ -45,9 +52,9 @@ class Host(ThreadingHTTPServer):
 
 
 @contextmanager
-def hosting(folder: Path) -> Iterator[Host]:
-    """Serve a folder until the end of the block."""
-    host = Host(folder)
+def hosting(folder: Path, moved: Mapping[str, str] | None = None) -> Iterator[Host]:
+    """Serve a folder until the end of the block; what is `moved` is redirected."""
+    host = Host(folder, moved or {})
     thread = threading.Thread(target=host.serve_forever, daemon=True)
     thread.start()
     try:

@@ -31,7 +31,14 @@ def hashes(folder: Path) -> dict[str, str]:
 
 def test_a_page_says_what_it_carries(site: Path) -> None:
     """Licences of the runtime, an installable manifest, no source map and no path of this machine."""
-    assert "@litertjs/core 2.5.3: Apache-2.0" in (site / "NOTICES.txt").read_text()
+    notices = (site / "NOTICES.txt").read_text()
+    for line in (
+        "@litertjs/core 2.5.3: Apache-2.0",
+        "edgebundle page: Apache-2.0 (see LICENSE)",
+        "model small: Apache-2.0",
+    ):
+        assert line in notices
+    assert "Apache License" in (site / "LICENSE").read_text()
     assert json.loads((site / "app.webmanifest").read_text())["display"] == "standalone"
     assert not list(site.rglob("*.map"))
     for path in (site / "app.js", site / "sw.js", site / "index.html"):

@@ -2,6 +2,7 @@
 import { deepStrictEqual, throws } from "node:assert";
 import { readFileSync } from "node:fs";
 
+import { browserOf, systemOf } from "../src/browser.js";
 import { composeOnWhite, pixelsToTensor, tensorToPixels } from "../src/codec.js";
 import { BundleError } from "../src/manifest.js";
 import { Tiler } from "../src/tiler.js";
@@ -64,7 +65,11 @@ async function transparency(one) {
   deepStrictEqual(composeOnWhite(bytes(one.straight)), rgba(one.opaque));
 }
 
-for (const [file, check] of Object.entries({ "tiling.json": tiles, "pictures.json": pictures, "transparency.json": transparency })) {
+async function browsers(one) {
+  deepStrictEqual({ ...browserOf(one.agent), system: systemOf(one.agent) }, { name: one.name, version: one.version, system: one.system });
+}
+
+for (const [file, check] of Object.entries({ "tiling.json": tiles, "pictures.json": pictures, "transparency.json": transparency, "browsers.json": browsers })) {
   const all = cases(file);
   for (const one of all) await check(one);
   console.log(`${file}: ${all.length}`);

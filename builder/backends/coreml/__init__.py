@@ -65,7 +65,7 @@ def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
     Quantized activations need Core ML's own prediction to calibrate, which only macOS has.
     """
     _known(delegate)
-    if scheme.mode == "float":
+    if scheme.mode in ("float", "trained"):
         return None
     if scheme.mode in ("dynamic", "static"):
         return f"Core ML files made here have no quantized activations ({scheme.name}); use weight_only_wi8_afp32, palettized_w8 or fp16 on {layer.name!r}."

@@ -19,6 +19,7 @@ from builder.backends.coreml.palette import palettizer
 from builder.backends.coreml.program import NEEDS, import_coremltools
 from builder.backends.coreml.rewrites import for_coremltools
 from builder.errors import ConfigError, ConversionError, EdgebundleError
+from builder.graph.integer_weights import with_integer_weights
 from builder.graph.model import Model
 from builder.precision.plan import ResolvedPlan
 from builder.precision.scheme import Scheme
@@ -69,7 +70,7 @@ def to_mlpackage(
 
 def _convert(coremltools: Any, model: Model, plan: ResolvedPlan, io: str, system: str) -> Any:
     schemes = {layer.name: plan.scheme(layer.name) for layer in model.layers.layers}
-    program = for_coremltools(model.program)
+    program = for_coremltools(with_integer_weights(model) if plan.as_trained else model.program)
     pictures = {spec.name for spec in (*model.inputs, *model.outputs) if io == "images" and spec.kind == "image"}
     if pictures:
         program = giving_pixels(program, model.outputs)
@@ -155,12 +156,18 @@ def _largest_pruned(weight: Any, percent: int) -> float:
 
 
 def oldest_system(plan: ResolvedPlan) -> str:
-    """iOS 16 holds everything but 4-bit linear weights and sparse ones with a palette, which came with iOS 18."""
-    return "iOS18" if _newer_layers(plan) else "iOS16"
+    """iOS 16 holds everything but integer activations, which came with iOS 17, and 4-bit linear weights and sparse ones with
+    a palette, which came with iOS 18."""
+    return "iOS18" if _newer_layers(plan) else "iOS17" if plan.as_trained else "iOS16"
 
 
 def require_system(plan: ResolvedPlan, system: str) -> None:
     """Raises ConfigError when the plan needs a newer system than this."""
+    if plan.as_trained and system == "iOS16":
+        raise ConfigError(
+            "the checkpoint's integer activations need iOS17, and the variant is made for iOS16; "
+            'set deployment_target = "iOS17" on the variant in builder.toml.'
+        )
     layers = _newer_layers(plan)
     if layers and int(system.removeprefix("iOS")) < 18:
         raise ConfigError(

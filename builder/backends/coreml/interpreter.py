@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from builder.backends.coreml.match import weight_values
 from builder.backends.coreml.ops import OPS, Arguments
 from builder.backends.coreml.program import dtype_of, is_stored, last_uses, operations, variables
-from builder.errors import VerificationError
+from builder.errors import NotExecutedError, VerificationError
 
 if TYPE_CHECKING:
     import torch
@@ -33,16 +33,14 @@ _DTYPES = {
 
 
 class Interpreter:
-    """A program made ready: its constants unpacked once. Raises VerificationError for an op that is not known."""
+    """A program made ready: its constants unpacked once. Raises NotExecutedError for ops that are not known, naming each."""
 
     def __init__(self, program: Any) -> None:
         self._outputs = [var.name for var in program.functions["main"].outputs]
         self._computing = [op for op in operations(program) if not is_stored(op)]
-        for op in self._computing:
-            if op.op_type not in OPS:
-                raise VerificationError(
-                    f"op {op.op_type!r} ({op.name}) of the Core ML file cannot be executed here; check this variant on a Mac."
-                )
+        if unknown := sorted({op.op_type for op in self._computing if op.op_type not in OPS}):
+            names = ", ".join(map(repr, unknown))
+            raise NotExecutedError(f"the interpreter of Core ML files has no {names}; check this variant on a Mac.")
         self._constants = _constants(self._computing)
         self._finished: list[list[str]] = [[] for _ in self._computing]
         for name, index in last_uses(self._computing).items():
@@ -50,7 +48,7 @@ class Interpreter:
                 self._finished[index].append(name)
 
     def __call__(self, inputs: Tensors) -> Tensors:
-        """Outputs by name, in their declared dtypes. Raises VerificationError for a form of an op that is not known."""
+        """Outputs by name, in their declared dtypes. Raises NotExecutedError for a form of an op that is not known."""
         import torch
 
         values = self._constants | {name: torch.from_numpy(value) for name, value in inputs.items()}

@@ -26,6 +26,7 @@ _OPS = {
     "conv_transpose2d": "conv_transpose",
     "linear": "linear",
 }
+_TAKEN_FOR_EPSILONS, _SMALLEST_NORMAL = 400, 2.0**-14
 _SUFFIXES = ("_to_fp16", "_quantized", "_palettized", "_sparsified")
 
 
@@ -97,10 +98,10 @@ def _rounding(op: Any, expected: Floats) -> Floats:
     if op.op_type == "constexpr_sparse_to_dense":
         kept = op.inputs["nonzero_data"].op
         if kept is None or kept.op_type != "constexpr_lut_to_sparse":
-            return _half(expected)
+            return half_rounding(expected)
         return np.where(expected == 0, np.float32(0), _from_palette(kept, expected))
     if op.op_type == "const":
-        return np.zeros_like(expected) if op.outputs[0].val.dtype == np.float32 else _half(expected)
+        return np.zeros_like(expected) if op.outputs[0].val.dtype == np.float32 else half_rounding(expected)
     if op.op_type == "constexpr_lut_to_dense":
         return _from_palette(op, expected)
     if op.op_type not in ("constexpr_affine_dequantize", "constexpr_blockwise_shift_scale"):
@@ -124,7 +125,7 @@ def _from_palette(op: Any, expected: Floats) -> Floats:
     palette = np.sort(np.asarray(op.inputs["lut"].val, np.float32).reshape(-1))
     place = np.clip(np.searchsorted(palette, expected), 1, palette.size - 1)
     nearest = np.minimum(np.abs(palette[place - 1] - expected), np.abs(palette[place] - expected))
-    return np.asarray(nearest * 1.001 + 2 * _half(expected), np.float32)
+    return np.asarray(nearest * 1.001 + 2 * half_rounding(expected), np.float32)
 
 
 def _pruned(actual: Floats, expected: Floats) -> Floats:
@@ -137,8 +138,15 @@ def _pruned(actual: Floats, expected: Floats) -> Floats:
     return np.where(kept, expected, np.float32(0))
 
 
-def _half(values: Floats) -> Floats:
-    """Half a unit in the last place of fp16: 2^-11 of a normal number, 2^-25 below."""
+def half_rounding(values: Floats) -> Floats:
+    """Half a unit in the last place of fp16: 2^-11 of a normal number, 2^-25 below.
+
+    In tensors of fewer than 400 values coremltools takes what is below the normal numbers for an epsilon, and makes it the smallest
+    of them (passes/defs/quantization.py, `_check_underflow_to_zero`).
+    """
     import numpy as np
 
-    return np.asarray(np.maximum(np.abs(values) * 2.0**-11, 2.0**-25), np.float32)
+    rounding = np.maximum(np.abs(values) * 2.0**-11, 2.0**-25)
+    if values.size < _TAKEN_FOR_EPSILONS:
+        rounding = np.where(np.abs(values) <= _SMALLEST_NORMAL * 1.001, _SMALLEST_NORMAL, rounding)
+    return np.asarray(rounding, np.float32)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from builder.backends.coreml.match import half_rounding
 from builder.graph.model import Model
 from builder.precision.norms import NormCall, norm_calls
 
@@ -172,4 +173,4 @@ def _near(stored: Any, wanted: Values | None, plain: float) -> bool:
     wanted = np.full_like(actual, plain) if wanted is None else wanted
     if actual.shape != wanted.shape:
         return False
-    return bool(np.all(np.abs(actual - wanted) <= np.maximum(np.abs(wanted) * 2.0**-11, 2.0**-25)))
+    return bool(np.all(np.abs(actual - wanted) <= half_rounding(wanted)))

@@ -11,15 +11,18 @@ from builder.backends.coreml.compute import variance_ops
 from builder.backends.coreml.match import match_layers, weight_of
 from builder.backends.coreml.norms import match_norms
 from builder.backends.coreml.program import dtype_of, load_program, operations
+from builder.backends.coreml.trained import integers_of
 from builder.errors import VerificationError
 from builder.graph.model import Model
+from builder.precision.as_trained import as_trained
 from builder.precision.scheme import SCHEMES
 
 
 def realised(path: Path, model: Model) -> dict[str, str]:
     """Raises VerificationError for a layer that is not in the file."""
     schemes = {}
-    for layer, ops in match_layers(operations(load_program(path)), model).items():
+    matched = match_layers(operations(load_program(path)), model)
+    for layer, ops in matched.items():
         if not ops:
             raise VerificationError(
                 f"layer {layer!r} is not in the Core ML file: no op has its weights; the converter folded or dropped it, "
@@ -27,7 +30,7 @@ def realised(path: Path, model: Model) -> dict[str, str]:
             )
         found = sorted({scheme_of(op) for op in ops})
         schemes[layer] = found[0] if len(found) == 1 else "mixed: " + " and ".join(found)
-    return schemes
+    return as_trained(schemes, model.integers(), lambda layer: [integers_of(op) for op in matched[layer]])
 
 
 def realised_norms(path: Path, model: Model) -> dict[str, str]:

@@ -8,8 +8,7 @@ SPEC = BackendSpec(
     name="coreml",
     title="Core ML",
     suffix=".mlpackage",
-    # No rewrites: it takes every operator of the corpus as it is.
-    delegates=(Delegate(name="all"), Delegate(name="cpu_and_gpu"), Delegate(name="cpu_and_ne")),
+    delegates=tuple(Delegate(name=name, traits=("mil",)) for name in ("all", "cpu_and_gpu", "cpu_and_ne")),
     packages=("coremltools", "torch", "numpy"),
     schemes=(
         "fp32", "fp16", "weight_only_wi8_afp32", "weight_only_wi4_afp32", "palettized_w8", "palettized_w6", "palettized_w4",

@@ -92,8 +92,12 @@ def read_back(path: Path, model: Model) -> dict[str, str]:
     """Realised scheme of every layer, from the file alone. Raises VerificationError for a layer that is not found."""
     from builder.backends.executorch.match import find_layers
     from builder.backends.executorch.schemes import agreed
+    from builder.backends.executorch.trained import integers_of
+    from builder.precision.as_trained import as_trained
 
-    return {layer: agreed(op.scheme for op in ops) for layer, ops in find_layers(_ops(path), model).items()}
+    found = find_layers(_ops(path), model)
+    schemes = {layer: agreed(op.scheme for op in ops) for layer, ops in found.items()}
+    return as_trained(schemes, model.integers(), lambda layer: [integers_of(op) for op in found[layer]])
 
 
 def read_norms(path: Path, model: Model) -> dict[str, str]:

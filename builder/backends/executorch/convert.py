@@ -54,10 +54,12 @@ def convert(model: Model, plan: ResolvedPlan, seen: Seen) -> tuple[bytes, Lowere
 
 def _made(model: Model, plan: ResolvedPlan, observed: Observed) -> tuple[bytes, tuple[Origin, ...]]:
     from builder.backends.executorch.half import in_half
-    from builder.backends.executorch.quantize import quantized
+    from builder.backends.executorch.quantize import as_it_is, quantized
 
     try:
-        if all_in_half(plan):
+        if plan.as_trained:
+            program = as_it_is(model)
+        elif all_in_half(plan):
             program = in_half(model)
         elif any(choice.scheme.name != "fp32" for choice in plan.choices.values()):
             program = quantized(model, plan, observed)

@@ -12,6 +12,7 @@ from builder.backends.executorch.ops import Weight, WeightedOp
 from builder.errors import VerificationError
 from builder.graph.model import Model
 from builder.precision.layers import Layer
+from builder.precision.quantizers import before_quantizers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,7 +75,7 @@ def calls(model: Model) -> list[Layer]:
     found = []
     for node in model.program.graph.nodes:
         if node.op == "call_function" and len(node.args) > 1 and str(node.target).startswith(_CALLS):
-            layer = by_weight.get(keys.get(getattr(node.args[1], "name", ""), ""))
+            layer = by_weight.get(keys.get(getattr(before_quantizers(node.args[1]), "name", ""), ""))
             if layer is not None:
                 found.append(layer)
     return found
@@ -103,6 +104,19 @@ def _layouts(op: WeightedOp, weight: Array) -> list[Array]:
             return [weight, weight.transpose()]
         case _:
             return [weight]
+
+
+def in_torch_layout(op: WeightedOp, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The stored numbers of an op of XNNPACK's, in the order of the layer's weight; transposed convolutions with one group."""
+    match op.kind:
+        case "Conv2d":
+            return values.transpose(0, 3, 1, 2)
+        case "DepthwiseConv2d":
+            return values.transpose(3, 0, 1, 2)
+        case "ConvTranspose2d":
+            return values.transpose(3, 0, 1, 2)
+        case _:
+            return values
 
 
 def _near(stored: Weight, expected: Array) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from builder.backends.executorch.pte import Constant, Instruction, Program
 from builder.backends.executorch.schemes import realised
 from builder.backends.executorch.xnnpack import Graph, Value
+from builder.precision.quantizers import Grid
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,7 +85,10 @@ class Weight:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightedOp:
-    """An op with constant weights. `kind` names the layout of its weights: XNNPACK's node type, or the portable kernel."""
+    """An op with constant weights. `kind` names the layout of its weights: XNNPACK's node type, or the portable kernel.
+
+    `source` and `result`: what the integers of its activations stand for, None for floats.
+    """
 
     name: str
     kind: str
@@ -92,6 +96,8 @@ class WeightedOp:
     groups: int
     weight: Weight
     bias: Weight | None
+    source: Grid | None = None
+    result: Grid | None = None
 
 
 def weighted_ops(program: Program, graphs: tuple[Graph, ...]) -> tuple[WeightedOp, ...]:
@@ -124,7 +130,18 @@ def _delegated(graph: Graph, step: int) -> Iterator[WeightedOp]:
             groups=node.groups,
             weight=_of_value(weight, for_half=for_half),
             bias=None if node.bias is None else _of_value(graph.values[node.bias], for_half=for_half),
+            source=_grid(source),
+            result=_grid(result),
         )
+
+
+def _grid(value: Value) -> Grid | None:
+    """Of an activation."""
+    import numpy as np
+
+    if value.datatype != "qint8" or len(value.scale) != 1:
+        return None
+    return Grid(scale=(float(np.float32(value.scale[0])),), zero_point=(value.zero_point,))
 
 
 def _of_value(value: Value, *, for_half: bool) -> Weight:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from builder.graph.integer_weights import integer_module
 from builder.graph.model import Model
 from builder.precision.activations import CALLS, layer_output
 from builder.precision.plan import ResolvedPlan
@@ -69,6 +70,17 @@ def quantized(model: Model, plan: ResolvedPlan, observed: Observed) -> ExportedP
     _keep_pads_float(converted)
     _part_readers(converted)
     return torch.export.export(converted, samples)
+
+
+def as_it_is(model: Model) -> ExportedProgram:
+    """The program of a network that was trained for integers, with its own quantizers."""
+    import torch
+
+    module = integer_module(model)
+    _keep_pads_float(module)
+    _part_readers(module)
+    samples = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in model.inputs)
+    return torch.export.export(module, samples)
 
 
 def _part_readers(module: GraphModule) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from builder.precision.layers import Layer
 from builder.precision.plan import ResolvedPlan
-from builder.precision.scheme import Scheme
+from builder.precision.scheme import AS_TRAINED, Scheme
 
 # By the datatypes of input, weights and output in the file.
 _REALISED = {
@@ -19,7 +19,7 @@ _REALISED = {
 
 def unsupported(layer: Layer, scheme: Scheme) -> str | None:
     """Why ExecuTorch with XNNPACK cannot do the scheme on the layer and what to ask for instead, or None."""
-    if scheme.name in ("fp32", "fp16", "static_wi8_ai8"):
+    if scheme.name in ("fp32", "fp16", "static_wi8_ai8", AS_TRAINED):
         return None
     if scheme.name == "dynamic_wi8_afp32":
         if layer.op == "linear":

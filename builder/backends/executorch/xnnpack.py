@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder import process
 from builder.backends.executorch.pte import Program
+from builder.backends.executorch.scales import tensor_scales
 from builder.errors import MissingToolError, VerificationError
 
 if TYPE_CHECKING:
@@ -72,12 +73,13 @@ def read_graphs(program: Program) -> tuple[Graph, ...]:
     if not payloads:
         return ()
     graphs = []
-    for number, raw in _decode({number: _flatbuffer(payload) for number, payload in payloads.items()}).items():
+    flatbuffers = {number: _flatbuffer(payload) for number, payload in payloads.items()}
+    for number, raw in _decode(flatbuffers).items():
         constants = [_constant(entry, payloads[number], program) for entry in raw["constant_data"]]
         values = {}
-        for entry in raw["xvalues"]:
+        for entry, scale in zip(raw["xvalues"], tensor_scales(flatbuffers[number]), strict=True):
             found, identifier = _value(entry, constants)
-            values[identifier] = found
+            values[identifier] = found if scale is None else replace(found, scale=(scale,))
         graphs.append(Graph(delegate=number, values=values, nodes=tuple(_node(entry) for entry in raw["xnodes"])))
     return tuple(graphs)
 

@@ -58,6 +58,8 @@ def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
     from builder.backends.tflite import schemes
 
     _known(delegate)
+    if scheme.mode == "trained" and delegate != "xnnpack":
+        return f'only XNNPACK computes with the integers of a checkpoint; make {layer.name!r} a variant with delegate = "xnnpack".'
     return schemes.unsupported(layer, scheme)
 
 
@@ -85,8 +87,13 @@ def lower(
 ) -> Lowered:
     """Write the artifact to `out`. Equal inputs give equal bytes. Raises ConversionError."""
     from builder.backends.tflite.convert import to_float_file
+    from builder.backends.tflite.trained import to_trained_file
 
     _known(delegate)
+    if plan.as_trained:
+        content, lowered = to_trained_file(model)
+        out.write_bytes(content)
+        return lowered
     float_file, lowered = to_float_file(model) if options is None else to_float_file(model, options.route)
     out.write_bytes(realised_for(delegate, float_file, model, plan, seen))
     return lowered
@@ -105,9 +112,13 @@ def read_back(path: Path, model: Model) -> dict[str, str]:
     from builder.backends.tflite.graph import read_graph
     from builder.backends.tflite.match import find_layers
     from builder.backends.tflite.schemes import realised
+    from builder.backends.tflite.trained import integers_of
+    from builder.precision.as_trained import as_trained
 
     graph = read_graph(load_model(path))
-    return {layer: realised(graph, uses) for layer, uses in find_layers(graph, model).items()}
+    found = find_layers(graph, model)
+    schemes = {layer: realised(graph, uses) for layer, uses in found.items()}
+    return as_trained(schemes, model.integers(), lambda layer: [integers_of(graph, use) for use in found[layer]])
 
 
 def read_norms(path: Path, model: Model) -> dict[str, str]:

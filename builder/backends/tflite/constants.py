@@ -23,7 +23,9 @@ class Weights:
 
 
 def weights_of(graph: Graph, op: Op, producers: dict[int, Op]) -> Weights | None:
-    """The weights of an op that has layers' weights, or None when they are computed."""
+    """The weights of an op that has layers' weights, or None when they are computed, or when it is no layer and has none."""
+    if len(op.inputs) <= WEIGHT:
+        return None
     tensor = graph.tensors[op.inputs[WEIGHT]]
     if tensor.data is not None:
         return Weights(tensor=tensor, unpacked=False)

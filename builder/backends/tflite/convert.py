@@ -8,6 +8,7 @@ from typing import Any
 from builder.backends.base import Lowered
 from builder.backends.tflite.flatbuffer import read_model, slim, write_model
 from builder.backends.tflite.graph import Graph, read_graph
+from builder.backends.tflite.loading import require_running
 from builder.backends.tflite.match import find_layers
 from builder.backends.tflite.names import name_tensors
 from builder.bundle import Binding, TensorSpec
@@ -25,12 +26,21 @@ def to_float_file(model: Model, route: str = LITERT_TORCH) -> tuple[bytes, Lower
     It does not depend on a plan: all plans of a model can start from one conversion. `route` is the converter.
     """
     if route == LITERT_TORCH:
-        converted = read_model(_convert(model))
+        converted = read_model(converted_by_litert(model))
     else:
         from builder.backends.tflite import onnx2tf
 
         converted = read_model(onnx2tf.convert(model))
         _sign(converted)
+    lowered = named(converted, model, route)
+    slim(converted)
+    content = write_model(converted)
+    require_running(content, route)
+    return content, lowered
+
+
+def named(converted: Any, model: Model, route: str = LITERT_TORCH) -> Lowered:
+    """How inputs and outputs map to the model's; its layers and borders get their names. Raises ConversionError."""
     main = converted.subgraphs[0]
     if len(converted.signatureDefs or []) != 1:
         raise ConversionError(f"{route} wrote a file without its signature; report this with the model.")
@@ -59,8 +69,7 @@ def to_float_file(model: Model, route: str = LITERT_TORCH) -> tuple[bytes, Lower
     except VerificationError as error:
         raise ConversionError(str(error)) from error
     name_tensors(converted, layers, borders)
-    slim(converted)
-    return write_model(converted), lowered
+    return lowered
 
 
 def _sign(converted: Any) -> None:
@@ -82,7 +91,8 @@ def _sign(converted: Any) -> None:
     ]
 
 
-def _convert(model: Model) -> bytes:
+def converted_by_litert(model: Model, quant_config: Any = None) -> bytes:
+    """litert-torch's file, as it makes it. Raises ConversionError."""
     import litert_torch
     import torch
 
@@ -94,7 +104,7 @@ def _convert(model: Model) -> bytes:
         module: Any = _with_reshapes(model.program.module())
         wrapped = litert_torch.to_channel_last_io(module, args=images[0], outputs=images[1]) if any(images) else module
         with torch.no_grad():
-            content: bytes = litert_torch.convert(wrapped, samples).model_content()
+            content: bytes = litert_torch.convert(wrapped, samples, quant_config=quant_config).model_content()
     except Exception as error:  # the converter raises whatever its layers raise; the worker's log has the rest
         raise ConversionError(f"litert-torch cannot convert the model ({reason_of(error)}).") from error
     return content

@@ -28,6 +28,8 @@ _LAYOUT: dict[str, tuple[int, ...]] = {
     "TRANSPOSE_CONV": (1, 2, 3, 0),
     "FULLY_CONNECTED": (0, 1),
 }
+TORCH_LAYOUT = {name: tuple(order.index(axis) for axis in range(len(order))) for name, order in _LAYOUT.items()}
+"""And back."""
 _CHANNEL = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "TRANSPOSE_CONV": 0, "FULLY_CONNECTED": 0}
 _SOURCES = {
     "conv2d": (

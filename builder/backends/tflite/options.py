@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from builder.backends.options import Options, OtherConverter
+from builder.errors import ConfigError
+from builder.precision.scheme import AS_TRAINED
 from builder.storage.environments import ONNX2TF
+
+if TYPE_CHECKING:
+    from builder.precision.plan import ResolvedPlan
 
 
 class TfliteOptions(Options):
@@ -22,3 +27,10 @@ class TfliteOptions(Options):
         """onnx2tf."""
         usual = "litert-torch"
         return None if self.route == usual else OtherConverter(environment=ONNX2TF, key="route", usual=usual)
+
+    def check(self, plan: ResolvedPlan) -> None:
+        """Raises ConfigError for integers of the checkpoint's, which the other converter does not keep."""
+        if plan.as_trained and self.other_converter() is not None:
+            raise ConfigError(
+                f"route = {self.route!r} keeps no integers of a checkpoint ({AS_TRAINED}); remove 'route' from the variant."
+            )

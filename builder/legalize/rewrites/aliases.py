@@ -1,4 +1,7 @@
-"""Operators by the name that torch itself gives them: `subtract` is `sub`."""
+"""Operators by the name that torch itself gives them: `subtract` is `sub`; and a view is a reshape, which asks nothing of the memory.
+
+Rewrites and converters put values down in another order than the operators that they replace: a view may not find what it relies on.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ _NAMES = {
     "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div", "negative": "neg", "absolute": "abs", "clip": "clamp",
     "concat": "cat", "concatenate": "cat", "swapaxes": "transpose", "swapdims": "transpose", "greater": "gt", "greater_equal": "ge", "less": "lt",
     "less_equal": "le", "not_equal": "ne", "fix": "trunc", "arctan": "atan", "arcsin": "asin", "arccos": "acos", "special_expm1": "expm1",
-    "special_erf": "erf", "special_expit": "sigmoid", "row_stack": "vstack",
+    "view": "reshape", "_unsafe_view": "reshape", "view_as": "reshape_as", "special_erf": "erf", "special_expit": "sigmoid", "row_stack": "vstack",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder.legalize.rewriting import MOVES_DATA, functional
+from builder.precision.quantizers import is_quantizer
 
 if TYPE_CHECKING:
     import torch
@@ -137,7 +138,7 @@ def _constant_nodes(program: ExportedProgram) -> set[str]:
         size = _bytes(node.meta.get("val"))
         if node.op == "placeholder" and node.name not in inputs and size is not None:
             made_of[node.name] = size
-        if node.op != "call_function" or size is None or "rand" in str(node.target):
+        if node.op != "call_function" or size is None or "rand" in str(node.target) or is_quantizer(node):
             continue
         sources: list[Node] = node.all_input_nodes
         if all(source.name in made_of for source in sources):

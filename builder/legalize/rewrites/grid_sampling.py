@@ -6,6 +6,7 @@ Core ML and ExecuTorch have one for pictures; for volumes (bilateral grids) none
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -37,27 +38,35 @@ def sampled(x: Tensor, grid: Tensor, mode: int, outside: int, corners: bool) -> 
         return NotImplemented
     sizes = [int(size) for size in x.shape[2:]]
     places = [int(size) for size in grid.shape[1:-1]]
-    channels = int(x.shape[1])
-    pictures = []
-    for number in range(int(x.shape[0])):
-        flat = x[number].reshape(channels, -1)
-        points = grid[number].reshape(-1, len(sizes))
-        near = [
-            _neighbours(points[:, len(sizes) - 1 - axis], size, mode, outside, corners)
-            for axis, size in enumerate(sizes)
-        ]
-        total: Any = None
-        for corner in itertools.product(*near):
-            index = torch.zeros_like(points[:, 0]).to(torch.int64)
-            weight: Any = None
-            for size, (place, share) in zip(sizes, corner, strict=True):
-                index = index * size + place.to(torch.int64)
-                weight = share if weight is None else weight if share is None else weight * share
-            value = flat.index_select(1, index)
-            value = value if weight is None else value * weight
-            total = value if total is None else total + value
-        pictures.append(total.reshape(1, channels, *places))
-    return pictures[0] if len(pictures) == 1 else torch.cat(pictures, 0)
+    batch, channels = int(x.shape[0]), int(x.shape[1])
+    # All pictures of a batch side by side, so that one read takes from all of them.
+    flat = (x if batch == 1 else x.transpose(0, 1)).reshape(channels, -1)
+    points = grid.reshape(-1, len(sizes))
+    first = None if batch == 1 else _first_pixels(batch, math.prod(sizes), math.prod(places))
+    near = [
+        _neighbours(points[:, len(sizes) - 1 - axis], size, mode, outside, corners) for axis, size in enumerate(sizes)
+    ]
+    total: Any = None
+    for corner in itertools.product(*near):
+        index: Any = None
+        weight: Any = None
+        for size, (place, share) in zip(sizes, corner, strict=True):
+            whole = place.to(torch.int64)
+            index = whole if index is None else index * size + whole
+            weight = share if weight is None else weight if share is None else weight * share
+        value = flat.index_select(1, index if first is None else index + first)
+        value = value if weight is None else value * weight
+        total = value if total is None else total + value
+    if batch == 1:
+        return total.reshape(1, channels, *places)
+    return total.reshape(channels, batch, *places).transpose(0, 1)
+
+
+def _first_pixels(batch: int, pixels: int, places: int) -> Tensor:
+    """Where the picture begins that each of `places` places of each picture reads."""
+    import torch
+
+    return (torch.arange(batch).reshape(batch, 1) * pixels).expand(batch, places).reshape(-1)
 
 
 def _neighbours(

@@ -1,4 +1,4 @@
-"""What a network computes in fp16 or bfloat16 inside, in float32: which layers are fp16 in a file is the plan's business."""
+"""What a network computes in fp16, bfloat16 or float64 inside, in float32: which layers are fp16 in a file is the plan's business."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
     import torch
 
-    halves = (torch.float16, torch.bfloat16)
-    count = sum(getattr(node.meta.get("val"), "dtype", None) in halves for node in program.graph.nodes)
+    others = (torch.float16, torch.bfloat16, torch.float64)
+    count = sum(getattr(node.meta.get("val"), "dtype", None) in others for node in program.graph.nodes)
     if not count:
         return program, 0
     module: Any = functional(program).module(check_guards=False)
@@ -30,13 +30,15 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
             *owner.named_buffers(recurse=False),
             *_others(owner),
         ):
-            if value.dtype in halves:
-                wide = value.detach().float()
-                kept = torch.nn.Parameter(wide, requires_grad=False) if isinstance(value, torch.nn.Parameter) else wide
+            if value.dtype in others:
+                plain = value.detach().float()
+                kept = (
+                    torch.nn.Parameter(plain, requires_grad=False) if isinstance(value, torch.nn.Parameter) else plain
+                )
                 setattr(owner, name, kept)
 
     def widened(argument: Any) -> Any:
-        return torch.float32 if argument in halves else argument
+        return torch.float32 if argument in others else argument
 
     for node in list(module.graph.nodes):
         if node.op != "call_function":

@@ -39,7 +39,16 @@ def _needs_it(node: Any) -> bool:
         return list(args[1]) not in ([1, 1], [1])
     if "pool2d" not in name or "adaptive" in name:
         return True
-    return len(args) < 3 or not args[2] or ("avg" in name and len(args) > 4 and bool(args[4]))
+    return (
+        len(args) < 3
+        or not args[2]
+        or ("avg" in name and ((len(args) > 4 and bool(args[4])) or _leaves_padding_out(args)))
+    )
+
+
+def _leaves_padding_out(args: Any) -> bool:
+    """Whether an average is of the picture's values alone where its window reaches over the edge."""
+    return len(args) > 5 and not args[5] and any(_pair(args[3])) and (len(args) < 7 or args[6] is None)
 
 
 def _reads_places(program: ExportedProgram, name: str) -> bool:
@@ -69,26 +78,30 @@ def _average_pool(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Any:
-    """Windows beyond the edge read zeros, and a constant corrects what each is divided by."""
+    """Windows over the edge read zeros, and a constant corrects what each is divided by."""
     import torch
     from torch.nn.functional import pad
 
-    if stride and not ceil_mode:
+    partial = not count_include_pad and divisor_override is None and any(_pair(padding))
+    if stride and not ceil_mode and not partial:
         return NotImplemented
     window, step = _pair(kernel), _pair(stride or kernel)
     plain = torch.ops.aten.avg_pool2d.default
-    if not ceil_mode:
+    if not ceil_mode and not partial:
         return plain(x, window, step, padding, False, count_include_pad, divisor_override)
     (top, left), extra = _pair(padding), [0, 0]
-    for axis, side in ((0, top), (1, left)):
+    for axis, side in ((0, top), (1, left)) if ceil_mode else ():
         room = x.shape[axis + 2] + 2 * side - window[axis]
         up = -(-room // step[axis])
         if up * step[axis] >= x.shape[axis + 2] + side:  # torch starts no window beyond the picture
             up -= 1
         extra[axis] = up * step[axis] - room
-    if not any(extra):
+    if not any(extra) and not partial:
         return plain(x, window, step, padding, False, count_include_pad, divisor_override)
-    y = plain(pad(x, (left, left + extra[1], top, top + extra[0])), window, step, [0, 0], False, True, None)
+    if any(extra):
+        y = plain(pad(x, (left, left + extra[1], top, top + extra[0])), window, step, [0, 0], False, True, None)
+    else:
+        y = plain(x, window, step, padding, False, True, None)
     for axis, side in ((0, top), (1, left)):
         shares = [
             window[axis]

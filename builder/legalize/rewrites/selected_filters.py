@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder.legalize.rewriting import ARITHMETIC
+from builder.precision.quantizers import before_quantizers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +37,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
 def _has_computed_weights(node: Node) -> bool:
     if node.op != "call_function" or str(node.target) != "aten.conv2d.default":
         return False
-    weight: Any = node.args[1]
+    weight: Any = before_quantizers(node.args[1])
     groups = node.args[6] if len(node.args) > 6 else 1
     return bool(weight.op == "call_function" and groups == 1)
 

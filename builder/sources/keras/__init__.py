@@ -42,13 +42,17 @@ def load(path: Path, config: Config) -> Loaded:
         return tensorflow.load(path, config)
     keras = import_keras()
     model = read(keras, path)
-    order = bind(model, config, path)
+    order, outputs_at = bind(model, config, path), bind_outputs(model, config)
     specs = tuple(
         TensorSpec(name=t.name, kind=t.kind, shape=t.shape, dtype=t.dtype, range=t.range) for t in config.input
     )
     sample = random_sample(specs, 0)
     imported, islands = rebuild(model, [torch.from_numpy(sample[name]) for name in order])
-    imported = replace(imported, inputs=tuple(imported.inputs[order.index(spec.name)] for spec in specs))
+    imported = replace(
+        imported,
+        inputs=tuple(imported.inputs[order.index(spec.name)] for spec in specs),
+        outputs=tuple(imported.outputs[place] for place in outputs_at),
+    )
     try:
         program = torch.export.export(imported.module(), tuple(torch.from_numpy(sample[spec.name]) for spec in specs))
     except Exception as error:  # torch.export raises what its many parts raise
@@ -62,7 +66,8 @@ def load(path: Path, config: Config) -> Loaded:
             tensors = [torch.from_numpy(sample[name]) for name in order]
             with torch.no_grad():
                 raw = model([t.permute(TO_NHWC) if t.ndim == 4 else t for t in tensors], training=False)
-            values = [y.permute(TO_NCHW) if y.ndim == 4 else y for y in keras.tree.flatten(raw)]
+            flat = keras.tree.flatten(raw)
+            values = [y.permute(TO_NCHW) if y.ndim == 4 else y for y in (flat[place] for place in outputs_at)]
             return {spec.name: y.detach().numpy() for spec, y in zip(outputs, values, strict=True)}
 
         where = f"{path.name} (run as they are: {', '.join(islands)})" if islands else path.name
@@ -179,6 +184,30 @@ def bind(model: Any, config: Config, path: Path) -> list[str]:
             )
         _check(sections[name], tuple(tensor.shape), str(tensor.dtype))
     return names
+
+
+def bind_outputs(model: Any, config: Config) -> list[int]:
+    """For each [[output]] the place among the model's outputs: by name where it has all of the names, else in its order.
+
+    Names are the keys of a model that gives a dict, whose order Keras does not keep, else those of its last layers. Raises SourceError
+    for a key that is not there.
+    """
+    import keras
+
+    wanted = [output.name for output in config.output]
+    structure = getattr(model, "_outputs_struct", None)
+    if isinstance(structure, dict):
+        keys = [str(path[-1]) for path, _ in keras.tree.flatten_with_path(structure)]
+        missing = next((name for name in wanted if name not in keys), None)
+        if missing is not None and len(wanted) > 1:
+            raise SourceError(
+                f"the model gives no output {missing!r}, its outputs are {', '.join(keys)}; name each [[output]] of builder.toml as the model does."
+            )
+        return [keys.index(name) for name in wanted] if missing is None else [0]
+    names = list(getattr(model, "output_names", None) or ())
+    if len(set(names)) == len(names) and sorted(names) == sorted(wanted):
+        return [names.index(name) for name in wanted]
+    return list(range(len(wanted)))
 
 
 def _check(section: InputSection, has: Sequence[int | None], dtype: str) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
+from builder.sources.keras.preprocessing import PREPROCESSING, Rebuild, identity
 from builder.sources.network import Call, Function, Operand, Weight
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-Rebuild = Callable[[Any, str, Sequence[str], Sequence[tuple[int, ...]]], Call | None]
-"""Layer, its dotted name, its inputs' names and NCHW shapes -> a call, or None for a form that is not rebuilt."""
 
 _ACTIVATIONS = {
     "elu": "elu", "gelu": "gelu", "hard_sigmoid": "hardsigmoid", "hard_silu": "hardswish", "hard_swish": "hardswish", "linear": "", "relu": "relu",
@@ -148,9 +146,12 @@ def _dense(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[
     from torch.nn import functional
 
     act = activation(layer)
-    if act is None or getattr(layer, "lora_enabled", False) or len(shapes[0]) == 4:
+    if act is None or getattr(layer, "lora_enabled", False):
         return None
     weight = tensor(layer.kernel).T
+    if len(shapes[0]) == 4:  # of every pixel's channels: a convolution of 1 x 1
+        function = partial(_pointwise, act=act)
+        return Call(function=function, operands=(inputs[0], *_stored(layer, name, weight[:, :, None, None])))
 
     def multiply(x: Tensor, stored: Tensor, bias: Tensor | None) -> Tensor:
         y: Tensor = act(functional.linear(x, stored, bias))
@@ -159,10 +160,17 @@ def _dense(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[
     return Call(function=multiply, operands=(inputs[0], *_stored(layer, name, weight)))
 
 
+def _pointwise(x: Tensor, weight: Tensor, bias: Tensor | None, *, act: Function) -> Any:
+    from torch.nn import functional
+
+    return act(functional.conv2d(x, weight, bias))
+
+
 def _batch_norm(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
     from torch.nn import functional
 
-    if len(shapes[0]) != 4 or layer.axis not in (-1, 3, [3], [-1]):
+    last = len(shapes[0]) - 1
+    if last not in (1, 3) or layer.axis not in (-1, last, [last], [-1]):
         return None
     eps = float(layer.epsilon)
     mean = Weight(role="running_mean", value=tensor(layer.moving_mean), origin=f"{name}.running_mean")
@@ -192,6 +200,24 @@ def _group_norm(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[t
         if groups == channels:
             return functional.instance_norm(x, weight=weight, bias=bias, eps=eps)
         return functional.group_norm(x, groups, weight, bias, eps)
+
+    return Call(function=normalise, operands=(inputs[0], *_affine(layer, name)))
+
+
+def _layer_norm(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
+    """Over the last axis, which of a picture are the channels."""
+    from torch.nn import functional
+
+    rank, eps = len(shapes[0]), float(layer.epsilon)
+    axes = [layer.axis] if isinstance(layer.axis, int) else list(layer.axis)
+    if [axis % rank for axis in axes] != [rank - 1] or getattr(layer, "rms_scaling", False):
+        return None
+    size = shapes[0][1] if rank == 4 else shapes[0][-1]
+
+    def normalise(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        rows = x.permute(0, 2, 3, 1) if rank == 4 else x
+        y = functional.layer_norm(rows, (size,), weight, bias, eps)
+        return y.permute(0, 3, 1, 2) if rank == 4 else y
 
     return Call(function=normalise, operands=(inputs[0], *_affine(layer, name)))
 
@@ -268,16 +294,6 @@ def _cropping(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tup
     return Call(function=lambda x: x[:, :, top : height - bottom, left : width - right], operands=(inputs[0],))
 
 
-def _rescaling(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
-    if not isinstance(layer.scale, int | float) or not isinstance(layer.offset, int | float):
-        return None
-    return Call(function=lambda x: x * float(layer.scale) + float(layer.offset), operands=(inputs[0],))
-
-
-def _identity(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
-    return Call(function=lambda x: x, operands=(inputs[0],))
-
-
 def _merge(name_of: str) -> Rebuild:
     def build(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
         import torch
@@ -332,12 +348,13 @@ def _global_pooling(kind: str) -> Rebuild:
 
 
 LAYERS: dict[str, Rebuild] = {
+    **PREPROCESSING, "LayerNormalization": _layer_norm,
     "Activation": _activation, "Add": _merge("add"), "Average": _average, "AveragePooling2D": _pooling("average"),
     "BatchNormalization": _batch_norm, "Concatenate": _concatenate, "Conv2D": _conv, "Conv2DTranspose": _transposed,
-    "Cropping2D": _cropping, "Dense": _dense, "DepthwiseConv2D": _depthwise, "Dropout": _identity, "ELU": _elu, "GaussianDropout": _identity,
-    "GaussianNoise": _identity, "GlobalAveragePooling2D": _global_pooling("average"), "GlobalMaxPooling2D": _global_pooling("max"),
-    "GroupNormalization": _group_norm, "Identity": _identity, "LeakyReLU": _leaky_relu, "MaxPooling2D": _pooling("max"),
+    "Cropping2D": _cropping, "Dense": _dense, "DepthwiseConv2D": _depthwise, "Dropout": identity, "ELU": _elu, "GaussianDropout": identity,
+    "GaussianNoise": identity, "GlobalAveragePooling2D": _global_pooling("average"), "GlobalMaxPooling2D": _global_pooling("max"),
+    "GroupNormalization": _group_norm, "Identity": identity, "LeakyReLU": _leaky_relu, "MaxPooling2D": _pooling("max"),
     "Maximum": _merge("maximum"), "Minimum": _merge("minimum"), "Multiply": _merge("mul"), "PReLU": _prelu, "ReLU": _relu,
-    "Rescaling": _rescaling, "SeparableConv2D": _separable, "SpatialDropout2D": _identity, "Subtract": _merge("sub"),
+    "SeparableConv2D": _separable, "SpatialDropout2D": identity, "Subtract": _merge("sub"),
     "UpSampling2D": _upsampling, "ZeroPadding2D": _zero_padding,
 }  # fmt: skip

@@ -91,9 +91,10 @@ def _agreement(
     """Of the import with ONNX Runtime; a quantized file is compared with its roundings, and without them too. Raises SourceError."""
     from builder.quality.parity import Original, agree, gate, torch_run
     from builder.sources.onnx.gate import gate_steps
-    from builder.sources.onnx.runtime import Reference, jittered, runtime_name
+    from builder.sources.onnx.runtime import Reference, jittered, rounded, runtime_name
 
     small, original, where = file.small, file.original, file.path.name
+    samples = (rounded(each, file.inputs) for each in samples)
     runs = torch_run(program.module(), file.specs, outputs)
     if not file.imported.quantized:
         return gate(Original(run=original, runtime=runtime_name()), runs, samples, outputs, where=where)

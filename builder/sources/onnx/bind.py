@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
 
 _DTYPES = {1: "float32", 6: "int32", 7: "int64"}
+_AS_FLOATS = {2: "uint8", 3: "int8", 10: "float16", 11: "float64"}  # builder.toml says float32 for these
 
 
 def bind_inputs(model: ModelProto, inputs: Sequence[InputSection]) -> tuple[BoundInput, ...]:
@@ -67,17 +68,21 @@ def _bind(
 ) -> BoundInput:
     """`inputs` are all by the graph's names."""
     kind = value.type.tensor_type
-    if not value.type.HasField("tensor_type") or _DTYPES.get(kind.elem_type) != tensor.dtype:
-        has = _DTYPES.get(kind.elem_type, f"data type number {kind.elem_type}")
+    stored = _DTYPES.get(kind.elem_type) or _AS_FLOATS.get(kind.elem_type, "")
+    expected = "float32" if kind.elem_type in _AS_FLOATS else stored
+    if not value.type.HasField("tensor_type") or expected != tensor.dtype:
+        has = stored or f"data type number {kind.elem_type}"
         raise SourceError(
             f"the model takes {has} for input {tensor.name!r} but builder.toml says {tensor.dtype}; "
-            f"{'correct its dtype' if kind.elem_type in _DTYPES else 'export it with float32, int32 or int64 inputs'}."
+            f"{f'write dtype = {chr(34)}{expected}{chr(34)}' if stored else 'export it with float32, int32 or int64 inputs'}."
         )
     sizes: list[int | None] = [None] * len(tensor.shape)
     if kind.HasField("shape"):
         sizes = [d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in kind.shape.dim]
-    straight = BoundInput(name=tensor.name, value=value.name, shape=tensor.shape, dtype=tensor.dtype, nhwc=False)
-    turned = BoundInput(name=tensor.name, value=value.name, shape=tensor.shape, dtype=tensor.dtype, nhwc=True)
+    straight, turned = (
+        BoundInput(name=tensor.name, value=value.name, shape=tensor.shape, dtype=tensor.dtype, nhwc=nhwc, stored=stored)
+        for nhwc in (False, True)
+    )
     fitting = [
         b for b in ((straight, turned) if len(tensor.shape) == 4 else (straight,)) if _fits(sizes, b.graph_shape)
     ]
@@ -103,8 +108,9 @@ def _takes(model: ModelProto, bound: BoundInput, inputs: Mapping[str, InputSecti
     """Whether ONNX Runtime runs the model with this input so, and the others as builder.toml has them."""
     import numpy as np
 
-    feed = {name: np.zeros(tensor.shape, tensor.dtype) for name, tensor in inputs.items()}
-    return runs(model, {**feed, bound.value: np.zeros(bound.graph_shape, bound.dtype)})
+    kinds = {value.name: value.type.tensor_type.elem_type for value in model.graph.input}
+    feed = {name: np.zeros(tensor.shape, _AS_FLOATS.get(kinds[name], tensor.dtype)) for name, tensor in inputs.items()}
+    return runs(model, {**feed, bound.value: np.zeros(bound.graph_shape, bound.stored)})
 
 
 def set_shape(model: ModelProto, bound: BoundInput) -> None:

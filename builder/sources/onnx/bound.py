@@ -9,13 +9,22 @@ TO_NHWC, TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
 
 @dataclass(frozen=True, kw_only=True)
 class BoundInput:
-    """`name` as builder.toml has it, `value` in the graph; `shape` is logical, `nhwc` that the graph wants channels last."""
+    """`name` as builder.toml has it, `value` in the graph; `shape` is logical, `nhwc` that the graph wants channels last.
+
+    `dtype` is builder.toml's, `stored` the file's own: float32 stands for fp16, fp64, and for whole numbers of 8 bits.
+    """
 
     name: str
     value: str
     shape: tuple[int, ...]
     dtype: str
     nhwc: bool
+    stored: str = "float32"
+
+    @property
+    def whole(self) -> bool:
+        """Whether the file takes whole numbers where builder.toml has floats."""
+        return self.dtype == "float32" and self.stored in ("uint8", "int8")
 
     @property
     def graph_shape(self) -> tuple[int, ...]:

@@ -46,14 +46,31 @@ class Reference:
 
     def raw(self, sample: Tensors) -> Tensors:
         """Outputs in the layout of the graph. Raises SourceError when the runtime rejects the shapes."""
-        feed = {b.value: sample[b.name].transpose(TO_NHWC) if b.nhwc else sample[b.name] for b in self._inputs}
+        feed = {b.value: _stored(sample[b.name], b) for b in self._inputs}
         try:
             found = self._session.run([b.value for b in self._outputs], feed)
         except Exception as error:  # the runtime's errors have no common base but this
             raise SourceError(
                 f"ONNX Runtime rejects inputs of the shapes in builder.toml: {reason_of(error)}; correct 'shape' of the inputs."
             ) from error
-        return {b.name: np.asarray(value) for b, value in zip(self._outputs, found, strict=True)}
+        values = {b.name: np.asarray(value) for b, value in zip(self._outputs, found, strict=True)}
+        return {name: value.astype(np.float32) if value.dtype.kind == "f" else value for name, value in values.items()}
+
+
+def _stored(value: Array, bound: BoundInput) -> Array:
+    """A logical value as the file takes it."""
+    turned = value.transpose(TO_NHWC) if bound.nhwc else value
+    return (_whole(turned, bound.stored) if bound.whole else turned).astype(bound.stored)
+
+
+def rounded(sample: Tensors, inputs: Sequence[BoundInput]) -> Tensors:
+    """The sample with whole numbers where the file takes them, which the import takes as floats."""
+    return sample | {b.name: _whole(sample[b.name], b.stored) for b in inputs if b.whole}
+
+
+def _whole(value: Array, kind: str) -> Array:
+    """The nearest numbers of a type, as floats still."""
+    return np.clip(np.rint(value), np.iinfo(kind).min, np.iinfo(kind).max)
 
 
 def _session(model: Path | bytes, *, optimized: bool = False) -> Any:

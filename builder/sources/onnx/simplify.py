@@ -67,15 +67,25 @@ def _turn_inputs(graph: GraphProto, inputs: Sequence[BoundInput]) -> None:
     taken = {name for node in graph.node for name in (*node.input, *node.output)} | {t.name for t in graph.initializer}
     kinds = {value.name: value.type.tensor_type.elem_type for value in graph.input}
     made, values = [], []
-    for bound in inputs:
-        if not bound.nhwc:
-            values.append(onnx.helper.make_tensor_value_info(bound.value, kinds[bound.value], bound.shape))
-            continue
-        name = f"{bound.value}_nchw"
+
+    def fresh(name: str) -> str:
         while name in taken:
             name += "_"
-        values.append(onnx.helper.make_tensor_value_info(name, kinds[bound.value], bound.shape))
-        made.append(onnx.helper.make_node("Transpose", [name], [bound.value], name=f"{name}_to_nhwc", perm=TO_NHWC))
+        return name
+
+    for bound in inputs:
+        kind, given = kinds[bound.value], bound.value
+        if bound.whole:
+            kind = onnx.TensorProto.FLOAT  # what reads it casts it to floats
+        elif bound.dtype == "float32" and kind != onnx.TensorProto.FLOAT:
+            given = fresh(f"{bound.value}_float")
+            made.append(onnx.helper.make_node("Cast", [given], [bound.value], name=f"{given}_cast", to=kind))
+            kind = onnx.TensorProto.FLOAT
+        if bound.nhwc:
+            name = fresh(f"{bound.value}_nchw")
+            made.insert(0, onnx.helper.make_node("Transpose", [name], [given], name=f"{name}_to_nhwc", perm=TO_NHWC))
+            given = name
+        values.append(onnx.helper.make_tensor_value_info(given, kind, bound.shape))
     stored = {tensor.name for tensor in graph.initializer}
     kept = [onnx.ValueInfoProto.FromString(v.SerializeToString()) for v in graph.input if v.name in stored]
     nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in graph.node]
@@ -93,14 +103,22 @@ def _turn_outputs(
     kinds = {value.name: value.type.tensor_type.elem_type for value in graph.output}
     del graph.output[:]
     for bound in outputs:
-        name, shape = bound.value, list(shapes[bound.name])
+        name, shape, kind = bound.value, list(shapes[bound.name]), kinds[bound.value]
+        if kind in (onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE):
+            graph.node.append(
+                onnx.helper.make_node(
+                    "Cast", [name], [f"{name}_float"], name=f"{name}_to_float", to=onnx.TensorProto.FLOAT
+                )
+            )
+            name, kind = f"{name}_float", onnx.TensorProto.FLOAT
         if bound.name in nhwc:
             shape = [shape[i] for i in TO_NCHW]
-            name = f"{bound.value}_nchw"
+            turned = f"{bound.value}_nchw"
             graph.node.append(
-                onnx.helper.make_node("Transpose", [bound.value], [name], name=f"{name}_from_nhwc", perm=TO_NCHW)
+                onnx.helper.make_node("Transpose", [name], [turned], name=f"{turned}_from_nhwc", perm=TO_NCHW)
             )
-        graph.output.append(onnx.helper.make_tensor_value_info(name, kinds[bound.value], shape))
+            name = turned
+        graph.output.append(onnx.helper.make_tensor_value_info(name, kind, shape))
 
 
 def merge_transposes(model: ModelProto) -> ModelProto:

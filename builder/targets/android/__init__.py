@@ -26,7 +26,7 @@ def section_kind() -> type[Section] | None:
     return AndroidSection
 
 
-def takes(runtime: Runtime | None) -> tuple[str, ...]:
+def takes(runtime: Runtime | None, section: AndroidSection | None) -> tuple[str, ...]:
     """The files of the runtime that is packed. Raises ConfigError for an unknown one."""
     from builder.targets.android.host.flavours import flavour_of
 

@@ -112,7 +112,7 @@ def _entries(request: PackageRequest, bundle: Bundle, host: HostApp, project: Pa
     yield Entry(name="META-INF/com/android/build/gradle/aar-metadata.properties", source=metadata.encode())
     model = bundle.manifest.model.name
     needed = [*host.flavour.published_for(bundle), "kotlin-stdlib", "kotlinx-coroutines"]
-    notices = library_licences(project, model, bundle.manifest.licences, needed)
+    notices = library_licences(project, model, (bundle.manifest.model.licence, *bundle.manifest.licences), needed)
     yield Entry(name=notices_name(model), source=notices.encode())
     yield from bundle_entries(bundle)
 

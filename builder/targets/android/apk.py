@@ -11,7 +11,7 @@ from builder.bundle import BUNDLE_FOLDER, Bundle, tree_files
 from builder.targets.android import apkzip
 from builder.targets.android.apkzip import LIBRARY_ALIGNMENT, MODEL_ALIGNMENT, OTHER_ALIGNMENT, Entry
 from builder.targets.android.host import HostApp, aapt2
-from builder.targets.android.licences import notices_name
+from builder.targets.android.licences import app_licences, notices_name
 from builder.targets.android.signing import keys, signature
 from builder.targets.base import PackageRequest
 
@@ -93,8 +93,11 @@ def needed_libraries(host: HostApp, bundle: Bundle) -> set[str]:
 
 
 def notices_entry(host: HostApp, bundle: Bundle) -> Entry:
-    """The licences of the libraries inside."""
-    return Entry(name=notices_name(bundle.manifest.model.name), source=host.notices)
+    """The licences of everything inside: the SDK, the model, the libraries."""
+    manifest = bundle.manifest
+    licences = (manifest.model.licence, *manifest.licences)
+    text = app_licences(host.notices.read_text(encoding="utf-8"), manifest.model.name, licences)
+    return Entry(name=notices_name(manifest.model.name), source=text.encode())
 
 
 def _alignment(name: str) -> int | None:

@@ -48,10 +48,20 @@ def runtime_licences(archives: Sequence[Path]) -> str:
 
 def library_licences(project: Path, model: str, licences: Sequence[str], needed: Sequence[str]) -> str:
     """The text of a library: its own licence and the model's, whose files are inside, and those of what its pom brings."""
-    lines = [f"edgebundle SDK: {OWN}", *(f"model {model}: {licence}" for licence in licences)]
+    lines = _own(model, licences)
     lines += [f"{name} (comes by the pom): {_named(name) or UNKNOWN}" for name in needed]
     text = (project / "LICENSE").read_text(encoding="utf-8").strip()
     return "\n".join(["Libraries in this app and their licences", "", *lines, ""]) + "\n\n\n" + text + "\n"
+
+
+def app_licences(libraries: str, model: str, licences: Sequence[str]) -> str:
+    """The text of an app: that of its libraries, with the SDK and the model on top."""
+    head, _, rest = libraries.partition("\n\n")
+    return f"{head}\n\n" + "".join(f"{line}\n" for line in _own(model, licences)) + rest
+
+
+def _own(model: str, licences: Sequence[str]) -> list[str]:
+    return [f"edgebundle SDK: {OWN}", *(f"model {model}: {licence}" for licence in dict.fromkeys(licences))]
 
 
 def notices_name(model: str) -> str:

@@ -26,9 +26,9 @@ def section_kind() -> type[Section] | None:
     return IosSection
 
 
-def takes(runtime: Runtime | None) -> tuple[str, ...]:
-    """What the system itself executes."""
-    return (ARTIFACT,)
+def takes(runtime: Runtime | None, section: IosSection | None) -> tuple[str, ...]:
+    """What the system itself executes, and what the app asks for beside it."""
+    return (ARTIFACT, OPTIONAL) if section is not None and section.executorch else (ARTIFACT,)
 
 
 def requested(bundle: Bundle, section: IosSection | None, folder: Path | None) -> PackageRequest:

@@ -11,7 +11,7 @@ from builder.targets.base import PackageRequest
 from builder.targets.ios import xcode
 from builder.targets.ios.objects import EXECUTORCH, NAME, SDK, SOURCES, project_objects
 from builder.targets.ios.scheme import WORKSPACE, scheme_text
-from builder.targets.ios.swift_package import OPT_IN, copy_bundle, copy_executorch, copy_sdk
+from builder.targets.ios.swift_package import OPT_IN, copy_bundle, copy_executorch, copy_sdk, write_notices
 
 BUILT = frozenset({".build", "build", "DerivedData", "xcuserdata", ".swiftpm"})  # what Swift and Xcode leave behind
 COMPILED_FOLDER = f"{BUNDLE_FOLDER}-compiled"  # as BundleLocation.swift names it
@@ -27,8 +27,7 @@ terminal, in this directory:
 | device | `xcodebuild -project Edgebundle.xcodeproj -scheme Edgebundle -destination 'generic/platform=iOS' -derivedDataPath build -allowProvisioningUpdates {team}build` |
 | archive | `xcodebuild -project Edgebundle.xcodeproj -scheme Edgebundle -destination 'generic/platform=iOS' -archivePath build/Edgebundle.xcarchive -allowProvisioningUpdates {team}archive` |
 
-The app is then in `build/Build/Products/Release-iphonesimulator` or `Release-iphoneos` (add `-configuration Release` where Debug is not
-wanted). Models lie in `edgebundle/` and are compiled on the device when they are used first{compiled}.
+The app is then in `build/Build/Products/Debug-iphonesimulator` or `Debug-iphoneos`; with `-configuration Release` in `Release-...`. Models lie in `edgebundle/` and are compiled on the device when they are used first{compiled}.
 """
 
 
@@ -39,6 +38,7 @@ def write_project(request: PackageRequest, bundle: Bundle, sources: Path, out: P
     if request.executorch:
         copy_executorch(sources / OPT_IN, out / EXECUTORCH)
     copy_bundle(bundle, out / BUNDLE_FOLDER)
+    write_notices(bundle, sources / "edgebundle" / "LICENSE", out)
     folders: tuple[str, ...] = (BUNDLE_FOLDER,)
     if xcode.compiles():
         compile_models(bundle, out / COMPILED_FOLDER)

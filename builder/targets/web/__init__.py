@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from builder.toml_file import Section
 
 TITLE = "web"
-FORMATS: tuple[str, ...] = ("site",)
-DEFAULT_FORMATS: tuple[str, ...] = FORMATS
+FORMATS: tuple[str, ...] = ("site", "npm")
+DEFAULT_FORMATS: tuple[str, ...] = ("site",)
 RUNTIMES: tuple[str, ...] = ()
 AUDITED: tuple[str, ...] = ()
 ARTIFACT = ".tflite"  # LiteRT.js runs the same files as the phone's apps
@@ -23,7 +23,7 @@ def section_kind() -> type[Section] | None:
     return None
 
 
-def takes(runtime: Runtime | None) -> tuple[str, ...]:
+def takes(runtime: Runtime | None, section: object) -> tuple[str, ...]:
     """What LiteRT.js executes."""
     return (ARTIFACT,)
 
@@ -54,7 +54,7 @@ def sources_sha256() -> str:
 
 
 def package(request: PackageRequest) -> PackageResult:
-    """Make the page in `request.out` and audit it.
+    """Make the page in `request.out` and audit it; with the format `npm` the package for other people's pages, which carries no bundle.
 
     Raises ConfigError for a bundle without a TFLite variant, MissingToolError, ConversionError when npm or esbuild fails, and
     VerificationError when the audit finds an error.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from builder.bundle import Bundle, tree_files
 from builder.targets.base import Finding
+from builder.targets.web.site import PAGES
 
 MOST_SCRIPT_BYTES = 40_000  # of app.js, compressed: a page that waits for its own script longer is not a quick try
 
@@ -47,7 +48,7 @@ def _variants(site: Path, bundle: Bundle) -> list[Finding]:
 def _hosts(site: Path) -> list[Finding]:
     """The page itself must load nothing from elsewhere; addresses inside the runtime's texts are not loaded."""
     found = []
-    for name in ("index.html", "app.js", "sw.js", "style.css"):
+    for name in (*PAGES, "app.js", "sw.js", "style.css"):
         text = (site / name).read_text(encoding="utf-8").replace("http://www.w3.org/", "")
         for host in sorted(set(re.findall(r"https?://[\w.-]+", text))):
             found.append(

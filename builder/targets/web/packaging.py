@@ -14,6 +14,7 @@ from builder.targets.mobile import mobile_root
 from builder.targets.subset import subset
 from builder.targets.web import ARTIFACT, FORMATS
 from builder.targets.web.audit import audit_site
+from builder.targets.web.module import pack_module
 from builder.targets.web.scripts import SOURCES, built_scripts
 from builder.targets.web.site import write_site
 
@@ -29,7 +30,7 @@ def sources_sha256() -> str:
 
 
 def package(request: PackageRequest) -> PackageResult:
-    """Make the page in `request.out` and audit it.
+    """Make the page in `request.out` and audit it; with the format `npm` the package for other people's pages, which carries no bundle.
 
     Raises ConfigError for a bundle without a TFLite variant, MissingToolError, ConversionError when npm or esbuild fails, and
     VerificationError when the audit finds an error.
@@ -37,13 +38,24 @@ def package(request: PackageRequest) -> PackageResult:
     for name in request.formats:
         if name not in FORMATS:
             raise ConfigError(f"unknown web format {name!r}{did_you_mean(name, FORMATS)}")
-    out = request.out / f"{request.bundle.manifest.model.name}-web"
+    sources = mobile_root() / "web"
+    built, made, findings = built_scripts(sources), list[Path](), list[Finding]()
     with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
         bundle = subset(request.bundle, (ARTIFACT,), Path(folder) / "bundle")
-        write_site(bundle, built_scripts(mobile_root() / "web"), mobile_root() / "web" / "static", out)
-        findings = audit_site(out, bundle)
+        if "site" in request.formats:
+            sources = mobile_root() / "web"
+    built, made, findings = built_scripts(sources), list[Path](), list[Finding]()
+    with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
+        bundle = subset(request.bundle, (ARTIFACT,), Path(folder) / "bundle")
+        if "site" in request.formats:
+            out = request.out / f"{request.bundle.manifest.model.name}-web"
+            write_site(bundle, built / "files", sources / "static", out)
+            findings += audit_site(out, bundle)
+            made.append(out)
+        if "npm" in request.formats:
+            made.append(pack_module(built, sources / "npm", request.out))
     left = sorted({v.id for v in request.bundle.manifest.variants} - {v.id for v in bundle.manifest.variants})
     if left:
         message = f"leaves out {', '.join(left)}: a browser runs TFLite files only."
-        findings.append(Finding(level="info", code="left-out", file=out.name, message=message))
-    return PackageResult(files=(out,), findings=judged(findings, request.options.allow))
+        findings.append(Finding(level="info", code="left-out", file=made[0].name, message=message))
+    return PackageResult(files=tuple(made), findings=judged(findings, request.options.allow))

@@ -11,18 +11,23 @@ from builder.storage import cache
 from builder.targets.web import node
 
 STEP = "web-scripts"
-SOURCES = ("package.json", "package-lock.json", "src", "static")
+SOURCES = ("package.json", "package-lock.json", "src", "static", "npm")
+COPIED = ("static", "npm")  # as they are, when a package is written: no script is built of them
 INSTALL_S = 600.0
 BUILD_S = 120.0
 BUILD_MARK = "@BUILD@"  # in sw.js, until the page is written
 # The runtime's own files: without relaxed SIMD, with it, and with threads. LiteRT.js takes the one that the browser can run.
 WASM = ("litert_wasm_compat_internal", "litert_wasm_internal", "litert_wasm_threaded_internal")
 _SCRIPTS = {"src/app.ts": "app.js", "src/sw.ts": "sw.js", "src/runtime.ts": "runtime/litert.js"}
+_MODULE = {"src/index.ts": "index.js", "src/network.ts": "worker.js"}  # of the npm package; the first is an ES module
 
 
 def built_scripts(sources: Path) -> Path:
-    """A directory with `app.js`, `sw.js`, `runtime/` and `NOTICES.txt`. Raises MissingToolError, ConversionError."""
-    names = [path for name in SOURCES if name != "static" for path in _files(sources / name)]
+    """A directory with `files/` (`app.js`, `sw.js`, `runtime/`, `NOTICES.txt`) and `module/`, what the npm package has beside them.
+
+    Raises MissingToolError, ConversionError.
+    """
+    names = [path for name in SOURCES if name not in COPIED for path in _files(sources / name)]
     key = cache.content_key(
         [
             [f"{file_sha256(path)} {path.relative_to(sources).as_posix()}" for path in names],
@@ -33,7 +38,7 @@ def built_scripts(sources: Path) -> Path:
         if not cache.entry(STEP, key).is_dir():
             with cache.publishing(STEP, key) as work:
                 _build(sources, work)
-    return cache.entry(STEP, key) / "files"
+    return cache.entry(STEP, key)
 
 
 def _files(path: Path) -> list[Path]:
@@ -44,7 +49,7 @@ def _build(sources: Path, work: Path) -> None:
     project = work / "project"
     project.mkdir()
     for name in SOURCES:
-        if name != "static":
+        if name not in COPIED:
             copy = shutil.copytree if (sources / name).is_dir() else shutil.copyfile
             copy(sources / name, project / name)
     # No script of a package runs: an install can only unpack what the lock's hashes name.
@@ -59,14 +64,19 @@ def _build(sources: Path, work: Path) -> None:
     ]
     node.run("npm", words, what="fetch the page's npm packages", cwd=project, timeout_s=INSTALL_S)
     out = work / "files"
-    for source, target in _SCRIPTS.items():
-        words = [
-            project / "node_modules" / "esbuild" / "bin" / "esbuild", source, "--bundle", "--format=iife", "--minify",
-            "--target=es2022", "--charset=utf8", "--legal-comments=none", f'--define:BUILD="{BUILD_MARK}"', f"--outfile={out / target}",
-            "--log-level=warning",
-        ]  # fmt: skip
-        node.run("node", words, what=f"build {target}", cwd=project, timeout_s=BUILD_S)
     runtime = project / "node_modules" / "@litertjs" / "core"
+    version = json.loads((runtime / "package.json").read_text(encoding="utf-8"))["version"]
+    for source, target in (
+        *((source, out / name) for source, name in _SCRIPTS.items()),
+        *((source, work / "module" / name) for source, name in _MODULE.items()),
+    ):
+        words = [
+            project / "node_modules" / "esbuild" / "bin" / "esbuild", source, "--bundle", "--minify",
+            f"--format={'esm' if target.name == 'index.js' else 'iife'}",
+            "--target=es2022", "--charset=utf8", "--legal-comments=none", f'--define:BUILD="{BUILD_MARK}"',
+            f'--define:RUNTIME_VERSION="{version}"', f"--outfile={target}", "--log-level=warning",
+        ]  # fmt: skip
+        node.run("node", words, what=f"build {target.name}", cwd=project, timeout_s=BUILD_S)
     for name in WASM:
         for suffix in (".js", ".wasm"):
             shutil.copyfile(runtime / "wasm" / f"{name}{suffix}", out / "runtime" / f"{name}{suffix}")

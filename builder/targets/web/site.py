@@ -12,6 +12,7 @@ from builder.bundle import Bundle, file_sha256, tree_files
 from builder.targets.web.scripts import BUILD_MARK
 
 STATIC = ("style.css", "icon.svg")
+PAGES = ("index.html", "bench.html")
 
 
 def write_site(bundle: Bundle, scripts: Path, static: Path, out: Path) -> None:
@@ -20,19 +21,28 @@ def write_site(bundle: Bundle, scripts: Path, static: Path, out: Path) -> None:
     for name in STATIC:
         shutil.copyfile(static / name, out / name)
     shutil.copytree(bundle.root, out / "bundle")
+    _write_notices(bundle, out / "NOTICES.txt")
+    shutil.copyfile(static.parent / "LICENSE", out / "LICENSE")
     model = bundle.manifest.model
     size = _first_size(out, bundle)
-    page = (static / "index.html").read_text(encoding="utf-8")
-    for mark, text in (
-        ("@NAME@", model.name),
-        ("@LICENCE@", f"{model.name} {model.version}, {model.licence}"),
-        ("@SIZE@", size),
-    ):
-        page = page.replace(mark, html.escape(text, quote=True))
-    (out / "index.html").write_text(page, encoding="utf-8")
+    marks = {"@NAME@": model.name, "@LICENCE@": f"{model.name} {model.version}, {model.licence}", "@SIZE@": size}
+    for name in PAGES:
+        page = (static / name).read_text(encoding="utf-8")
+        for mark, text in marks.items():
+            page = page.replace(mark, html.escape(text, quote=True))
+        (out / name).write_text(page, encoding="utf-8")
     (out / "app.webmanifest").write_text(_web_manifest(model.name), encoding="utf-8")
     worker = out / "sw.js"
     worker.write_text(worker.read_text(encoding="utf-8").replace(BUILD_MARK, _build_of(out)), encoding="utf-8")
+
+
+def _write_notices(bundle: Bundle, notices: Path) -> None:
+    """The page's own licence and the model's, after those of the libraries that its scripts carry."""
+    model = bundle.manifest.model
+    lines = ["edgebundle page: Apache-2.0 (see LICENSE)"]
+    lines += [f"model {model.name}: {name}" for name in dict.fromkeys((model.licence, *bundle.manifest.licences))]
+    with notices.open("a", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
 
 
 def _first_size(out: Path, bundle: Bundle) -> str:

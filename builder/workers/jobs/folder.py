@@ -11,6 +11,7 @@ from builder.bundle import GoldenTensor, TensorSpec, tree_files
 from builder.bundle.tensors import tensor_to_pixels, write_picture
 from builder.errors import VerificationError
 from builder.graph.model import Model
+from builder.precision.quantizers import know_operators
 from builder.workers.messages import PROGRAM, RESULT, STAGE, SourceResult
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def load_source(folder: Path, rewritten: Path | None = None) -> tuple[Model, Sou
     import torch
 
     source = read_source(folder)
+    know_operators()
     program = torch.export.load(rewritten or folder / PROGRAM)
     return Model(program=program, inputs=source.inputs, outputs=source.outputs, layers=source.layers), source
 

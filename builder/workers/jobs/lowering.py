@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from builder.backends import BACKENDS
 from builder.backends.base import Lowered, Reached
 from builder.bundle import Legalization
+from builder.errors import NotExecutedError
 from builder.graph.model import Model
 from builder.graph.samples import read_samples
 from builder.precision.biases import corrected
@@ -45,7 +46,9 @@ def make_artifact(job: VariantJob, folder: Path, artifact: Path) -> Made:
         stage(folder, text)
 
     backend = BACKENDS[job.backend]
-    if (route := backend.float_file()) is not None:
+    # A network that was trained for integers has them in its program already.
+    route = None if job.plan.plan.as_trained else backend.float_file()
+    if route is not None:
         return _realise(job, route, folder, artifact, tell)
     tell("legalize")
     model, rows = rewritten(job)
@@ -109,7 +112,10 @@ def _within_half(
         found = half.reached(artifact, model, lowered or made(plan), samples)
         (work / REACHED).write_bytes(rows.dump_json(found))
 
-    folder, _ = kept("reached", job.keys.floats, look)
+    try:
+        folder, _ = kept("reached", job.keys.floats, look)
+    except NotExecutedError:  # told when the file is to be judged
+        return lowered or made(plan)
     known = rows.validate_json((folder / REACHED).read_bytes())
     kept_plan, reasons = half.within_half(plan, known, [norm.name for norm in model.layers.norms])
     if lowered is None or reasons:

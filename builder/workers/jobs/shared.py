@@ -126,7 +126,9 @@ def culprit_named(job: VariantJob, model: Model, folder: Path) -> Iterator[None]
         if job.options.other_converter() is not None:
             raise  # the operator is looked for with the usual one
         stage(folder, "look for the operator that does not convert")
-        found = name_culprit(model.program, lambda alone: lower_alone(job, alone, folder))
+        from_floats = BACKENDS[job.backend].float_file() is not None
+        floats = from_floats or all(choice.scheme.name == "fp32" for choice in job.plan.plan.choices.values())
+        found = name_culprit(model.program, lambda alone: lower_alone(job, alone, folder), str(error), floats=floats)
         if found is None:
             raise
         raise ConversionError(f"{str(error).rstrip('.')}: {found}.") from error

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from builder.errors import VerificationError
 from builder.graph.culprit import name_overflow
 from builder.graph.refusals import refuse_what_no_file_holds
-from builder.graph.samples import read_sample
+from builder.graph.samples import read_sample, read_samples
 from builder.graph.tiling import tiling_facts
+from builder.precision.quantizers import without_quantizers
 from builder.project.config import source_kind
 from builder.quality.declared import OutputCheck
 from builder.sources.recorder import recording
@@ -20,11 +21,15 @@ from builder.workers.messages import PROGRAM, SourceJob, SourceResult
 if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
 
+NOISY = 2  # evaluation samples on which the network's answer to noise is measured
+
 
 def run_source(job: SourceJob, folder: Path) -> SourceResult:
     import numpy as np
     import torch
 
+    from builder.quality.parity import torch_run
+    from builder.quality.steadiness import noise_db
     from builder.sources import checkpoint, load_checked
     from builder.sources.frozen_norms import freeze_norms
 
@@ -67,9 +72,14 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
             golden_inputs.append(write_golden(folder, f"golden-{number}.input", sample, model.inputs))
             golden_references.append(write_golden(folder, f"golden-{number}.reference", outputs, model.outputs))
     warnings = (*told, *check.judge())
+    stage(folder, "noise at the inputs")
+    run = torch_run(module, model.inputs, model.outputs)
+    noisy = read_samples(job.evaluation[:NOISY], model.inputs)
+    noise = round(noise_db(run, noisy, model.inputs, model.outputs), 1) if job.evaluation else None
     stage(folder, "tiles against the whole")
     first = read_sample(job.evaluation[0], model.inputs) if job.evaluation else {}
-    tiling = tiling_facts(model.program, model.inputs, model.outputs, first.get(model.inputs[0].name))  # type: ignore[arg-type]
+    floats = without_quantizers(model.program)
+    tiling = tiling_facts(floats, model.inputs, model.outputs, first.get(model.inputs[0].name))  # type: ignore[arg-type]
     return SourceResult(
         inputs=model.inputs,
         outputs=model.outputs,
@@ -79,6 +89,7 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         imported=agreement,
         frozen_norms=frozen,
         tiling=tiling,
+        noise_db=noise,
         warnings=warnings,
         used=used,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from builder.backends import BACKENDS
 from builder.backends.borders import logical
 from builder.bundle.tensors import golden_tensor, worst_psnr_db
-from builder.errors import BundleError, InputError
+from builder.errors import BundleError, InputError, NotExecutedError
 from builder.graph.tiling import Tiler, enlarged
 from builder.workers.jobs.folder import stage
 from builder.workers.messages import VerifyJob, VerifyResult
@@ -29,9 +29,12 @@ def run_verify(job: VerifyJob, folder: Path) -> VerifyResult:
     }
     variant = job.variant
     execution = BACKENDS[variant.backend].execution(variant.delegate)
-    runner = execution.open(job.root / variant.file, variant.inputs, variant.outputs)
-    runner = logical(runner, variant.inputs, variant.outputs, (*job.inputs, *job.outputs))
-    outputs = runner(inputs)
+    try:
+        runner = execution.open(job.root / variant.file, variant.inputs, variant.outputs)
+        runner = logical(runner, variant.inputs, variant.outputs, (*job.inputs, *job.outputs))
+        outputs = runner(inputs)
+    except NotExecutedError as error:
+        return VerifyResult(runtime=execution.runtime, psnr_db=None, source_psnr_db=None, unproven=str(error))
     expected = next(e.tensors for e in job.golden.expected if e.variant == job.variant.id)
     own = worst_psnr_db(job.root, expected, job.outputs, outputs)
     if own is None:

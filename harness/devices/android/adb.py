@@ -152,6 +152,27 @@ class Adb:
         """Copy one file of `size` bytes from the device."""
         self._transfer(["pull", source, str(target)], doing="give a file", size=size)
 
+    def forward(self, remote: str) -> int:
+        """A port of this computer that leads to a socket of the device, such as `localabstract:chrome_devtools_remote`."""
+        return self._port(["forward", "tcp:0", remote], "forward a port")
+
+    def unforward(self, port: int) -> None:
+        self._run(["forward", "--remove", f"tcp:{port}"], doing="give a port back", timeout_s=SHELL_S)
+
+    def reverse(self, port: int) -> int:
+        """A port of the device that leads to one of this computer."""
+        return self._port(["reverse", "tcp:0", f"tcp:{port}"], "reverse a port")
+
+    def unreverse(self, port: int) -> None:
+        self._run(["reverse", "--remove", f"tcp:{port}"], doing="give a port back", timeout_s=SHELL_S)
+
+    def _port(self, words: list[str], doing: str) -> int:
+        done = self._run(words, doing=doing, timeout_s=SHELL_S)
+        said = done.stdout.strip()
+        if done.returncode or not (said.isascii() and said.isdecimal()):
+            raise DeviceLost(self._failure(done, doing))
+        return int(said)
+
     def _transfer(self, words: list[str], *, doing: str, size: int) -> None:
         done = self._run(words, doing=doing, timeout_s=SHELL_S + size / SLOWEST_BYTES_PER_S)
         if done.returncode:

@@ -24,7 +24,7 @@ from harness.devices.android.files import pull_verified, remove
 from harness.devices.android.install import install
 from harness.devices.android.shell import Android, chosen
 from harness.devices.android.wireless import reachable
-from harness.devices.base import Device, Found, Measured, Request
+from harness.devices.base import Device, Found, Measured, Profiled, Request
 from harness.errors import DeviceError, DeviceLost, StoreError, UsageError
 from harness.probes.counters import COUNTERS, TIMES, app_use
 from harness.records.run import DeviceInfo, Run, parse_run
@@ -113,6 +113,9 @@ class AndroidApp(Android):
 
     def measure(self, request: Request) -> Measured:
         return self._measured(request, 0)
+
+    def profile(self, request: Request) -> Profiled:
+        raise DeviceError("the app has no profiler; profile the phone in shell mode, with '-d android'.")
 
     def endure(self, request: Request, seconds: float) -> Measured:
         """As `measure`, for at least so long, with the probes on the way as samples."""

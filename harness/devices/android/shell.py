@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -28,8 +29,9 @@ from harness.devices.android.phone_lock import PhoneLock
 from harness.devices.android.pins import pinned, repair
 from harness.devices.android.state import conditions, device_info, emulator_label, started
 from harness.devices.android.wireless import reachable
-from harness.devices.base import Device, Found, Measured, Request
-from harness.devices.runner.binaries import LOADER, RUNNER, runner_bundle
+from harness.devices.base import Device, Found, Measured, Profiled, Request
+from harness.devices.runner.binaries import LOADER, RUNNER, RunnerBundle, runner_bundle
+from harness.devices.runner.operators import operators_of
 from harness.devices.runner.result import (
     RunnerResult,
     command,
@@ -160,15 +162,7 @@ class Android:
         variant = request.variant
         if (reason := self.unsupported(variant)) is not None:
             raise DeviceError(f"{self._adb.serial} cannot run variant {variant.id}: {reason}.")
-        self._ready()
-        runner = runner_bundle(variant.backend)
-        folder = f"{REMOTE}{runner.key}"
-        push_verified(self._adb, {path.name: path for path in runner.files}, folder)
-        self._adb.checked_shell(
-            f"cd {words(folder)} && chmod 755 {words(LOADER, RUNNER)}", doing="make the runner executable"
-        )
-        model = f"model-{file_sha256(request.artifact)[:16]}{Path(variant.file).suffix}"
-        push_verified(self._adb, {model: request.artifact}, folder)
+        runner, folder, model = self._pushed(request)
         with tempfile.TemporaryDirectory(prefix="edgebundle-android-") as name:
             local = Path(name)
             inputs = write_inputs(local, variant, request.inputs)
@@ -192,9 +186,41 @@ class Android:
             outputs=outputs,
         )
 
-    def _run(self, folder: str, model: str, inputs: list[str], request: Request) -> tuple[RunnerResult, ProcessorUse]:
+    def _pushed(self, request: Request) -> tuple[RunnerBundle, str, str]:
+        """The runner with its folder on the phone, and the model's name there."""
+        variant = request.variant
+        self._ready()
+        runner = runner_bundle(variant.backend)
+        folder = f"{REMOTE}{runner.key}"
+        push_verified(self._adb, {path.name: path for path in runner.files}, folder)
+        self._adb.checked_shell(
+            f"cd {words(folder)} && chmod 755 {words(LOADER, RUNNER)}", doing="make the runner executable"
+        )
+        model = f"model-{file_sha256(request.artifact)[:16]}{Path(variant.file).suffix}"
+        push_verified(self._adb, {model: request.artifact}, folder)
+        return runner, folder, model
+
+    def profile(self, request: Request) -> Profiled:
+        """By the runtime's own profiler, in the runner, after one inference that is not profiled."""
+        runner, folder, model = self._pushed(request)
+        with tempfile.TemporaryDirectory(prefix="edgebundle-android-") as name:
+            local = Path(name)
+            inputs = write_inputs(local, request.variant, request.inputs)
+            push_verified(self._adb, {file: local / file for file in inputs}, folder)
+            single = replace(request, warmup=1, runs=1)
+            result, _ = self._run(folder, model, inputs, single, profile=request.runs)
+        remove(self._adb, [f"{folder}/{file}" for file in (*inputs, *map(output_name, range(len(result.outputs))))])
+        return Profiled(
+            runtime=runner.runtime.name,
+            runtime_version=runner.runtime.version,
+            operators=operators_of(result.profile, where=self._adb.serial),
+        )
+
+    def _run(
+        self, folder: str, model: str, inputs: list[str], request: Request, profile: int = 0
+    ) -> tuple[RunnerResult, ProcessorUse]:
         # The model with the folder's name, by which it is found when it outlives its shell.
-        start = command(request, model=f"{folder}/{model}", inputs=inputs, output="output")
+        start = command(request, model=f"{folder}/{model}", inputs=inputs, output="output", profile=profile)
         cluster = cluster_of(self._adb, request.cores) if request.cores is not None else None
         if cluster is not None:
             start = ["taskset", cluster.mask, *start]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -15,8 +16,9 @@ from typing import Literal, Self
 from builder import process
 from builder.bundle import Variant
 from harness.devices.arm64 import qemu
-from harness.devices.base import Device, Found, Measured, Request
+from harness.devices.base import Device, Found, Measured, Profiled, Request
 from harness.devices.runner.binaries import COMPILER, runner_bundle
+from harness.devices.runner.operators import operators_of
 from harness.devices.runner.result import command, delegate_executed, parse_result, read_outputs, refusal, write_inputs
 from harness.errors import DeviceError, UsageError
 from harness.records.run import Conditions, DeviceInfo, Reading, TextReading
@@ -127,10 +129,31 @@ class Arm64:
             outputs=outputs,
         )
 
-    def _run(self, words: list[str], request: Request) -> process.Completed:
+    def profile(self, request: Request) -> Profiled:
+        """Times are the emulator's: what share an operator has of them is near to what it has on a processor, and is no latency."""
+        variant = request.variant
+        runner = runner_bundle(variant.backend)
+        with tempfile.TemporaryDirectory(prefix="edgebundle-arm64-") as name:
+            folder = Path(name)
+            words = command(
+                replace(request, warmup=1, runs=1),
+                folder=str(runner.folder),
+                model=str(request.artifact.resolve()),
+                inputs=[str(folder / file) for file in write_inputs(folder, variant, request.inputs)],
+                output=str(folder / "output"),
+                profile=request.runs,
+            )
+            result = parse_result(self._run(words, request, count=False).stdout, where=KIND)
+        return Profiled(
+            runtime=runner.runtime.name,
+            runtime_version=runner.runtime.version,
+            operators=operators_of(result.profile, where=KIND),
+        )
+
+    def _run(self, words: list[str], request: Request, *, count: bool = True) -> process.Completed:
         variant = request.variant.id
         try:
-            done = process.run([*self._qemu.words(count=True), *words], timeout_s=request.timeout_s, check=False)
+            done = process.run([*self._qemu.words(count=count), *words], timeout_s=request.timeout_s, check=False)
         except process.ToolError as error:
             raise DeviceError(f"{KIND} could not run variant {variant}: {error}.") from error
         if done.returncode < 0:

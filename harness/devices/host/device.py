@@ -18,8 +18,9 @@ import numpy as np
 from builder import process
 from builder.bundle import Binding, Variant
 from builder.bundle.tensors import from_artifact, to_artifact
-from harness.devices.base import Device, Found, Measured, Request
+from harness.devices.base import Device, Found, Measured, Profiled, Request
 from harness.devices.host.worker import WorkerRequest, WorkerResult
+from harness.devices.runner.operators import operators_of
 from harness.errors import DeviceError, UsageError
 from harness.records.run import Conditions, DeviceInfo, ProcessorUse, Reading, Sample, TextReading
 
@@ -105,24 +106,11 @@ class Host:
     def measure(self, request: Request) -> Measured:
         variant = request.variant
         load = os.getloadavg()[0]  # before the measurement: afterwards it would be our own
-        ordered = sorted(variant.inputs, key=lambda binding: binding.index)
         with tempfile.TemporaryDirectory(prefix="edgebundle-host-") as name:
             folder = Path(name)
-            for index, binding in enumerate(ordered):
-                np.save(
-                    folder / f"in{index}.npy", to_artifact(request.inputs[binding.name], binding), allow_pickle=False
-                )
-            work = WorkerRequest(
-                backend=variant.backend,
-                artifact=str(request.artifact.resolve()),
-                threads=request.threads,
-                inputs=len(ordered),
-                warmup=request.warmup,
-                runs=request.runs,
-            )
-            (folder / "request.json").write_text(json.dumps(asdict(work)), encoding="utf-8")
+            _write_request(folder, request)
             before = _processor_time()
-            self._run_worker(folder, request)
+            self._run_worker("worker", folder, request)
             use = _processor_use(before, _processor_time())
             result = WorkerResult(**json.loads((folder / "result.json").read_text(encoding="utf-8")))
             arrays = [np.load(folder / f"out{index}.npy", allow_pickle=False) for index in range(result.outputs)]
@@ -147,11 +135,20 @@ class Host:
             ),
         )
 
-    def _run_worker(self, folder: Path, request: Request) -> None:
+    def profile(self, request: Request) -> Profiled:
+        with tempfile.TemporaryDirectory(prefix="edgebundle-host-") as name:
+            folder = Path(name)
+            _write_request(folder, request)
+            self._run_worker("profiler", folder, request)
+            told = json.loads((folder / "profile.json").read_text(encoding="utf-8"))
+        operators = operators_of(told["texts"], where="the host")
+        return Profiled(runtime=told["runtime"], runtime_version=told["runtime_version"], operators=operators)
+
+    def _run_worker(self, module: str, folder: Path, request: Request) -> None:
         # the child must find this package even when it is used from a source tree that is not the working directory
         source = str(Path(__file__).resolve().parents[3])
         path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
-        argv: list[str | Path] = [sys.executable, "-m", "harness.devices.host.worker", folder]
+        argv: list[str | Path] = [sys.executable, "-m", f"harness.devices.host.{module}", folder]
         try:
             done = process.run(argv, timeout_s=request.timeout_s, env={"PYTHONPATH": path}, check=False)
         except process.ToolError as error:
@@ -170,6 +167,22 @@ class Host:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         return None  # nothing on this computer was changed
+
+
+def _write_request(folder: Path, request: Request) -> None:
+    variant = request.variant
+    ordered = sorted(variant.inputs, key=lambda binding: binding.index)
+    for index, binding in enumerate(ordered):
+        np.save(folder / f"in{index}.npy", to_artifact(request.inputs[binding.name], binding), allow_pickle=False)
+    work = WorkerRequest(
+        backend=variant.backend,
+        artifact=str(request.artifact.resolve()),
+        threads=request.threads,
+        inputs=len(ordered),
+        warmup=request.warmup,
+        runs=request.runs,
+    )
+    (folder / "request.json").write_text(json.dumps(asdict(work)), encoding="utf-8")
 
 
 def _processor_time() -> tuple[float, float, float]:

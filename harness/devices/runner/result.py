@@ -57,6 +57,7 @@ class RunnerResult(Line):
     inputs: tuple[RunnerTensor, ...]
     outputs: tuple[RunnerTensor, ...]
     latency_ns: tuple[Duration, ...]
+    profile: tuple[str, ...] = ()
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=lambda name: "schema" if name == "schema_" else name
@@ -81,12 +82,15 @@ def refusal(variant: Variant) -> str | None:
     return None
 
 
-def command(request: Request, *, model: str, inputs: list[str], output: str, folder: str = ".") -> list[str]:
-    """Words that start the runner of the bundle in `folder` through the bundle's own loader."""
+def command(
+    request: Request, *, model: str, inputs: list[str], output: str, folder: str = ".", profile: int = 0
+) -> list[str]:
+    """Words that start the runner of the bundle in `folder` through the bundle's own loader; `profile` inferences are profiled after the rest."""
     words = [f"{folder}/{LOADER}", "--library-path", folder, f"{folder}/{RUNNER}", "--model", model]
     for name in inputs:
         words += ["--input", name]
     counts = {"threads": request.threads, "warmup": request.warmup, "runs": request.runs}
+    counts |= {"profile": profile} if profile else {}
     return [*words, "--output", output, *(word for name, count in counts.items() for word in (f"--{name}", str(count)))]
 
 

@@ -6,16 +6,20 @@ const CACHE = "edgebundle-files";
 
 export interface Bundle {
   readonly manifest: Manifest;
+  /** Of the manifest, which holds the hash of every other file. */
+  readonly sha256: string;
   /** Bytes of a file. Throws BundleError when it cannot be had, is cut or was altered. */
   read(file: string): Promise<Uint8Array>;
 }
 
 /** Opens the bundle whose manifest.json lies in the folder `url`. */
 export async function openBundle(url: URL): Promise<Bundle> {
-  const manifest = parseManifest(new TextDecoder().decode(await fetched(new URL("manifest.json", url))));
+  const text = await fetched(new URL("manifest.json", url));
+  const manifest = parseManifest(new TextDecoder().decode(text));
   const hashes = new Map(manifest.files.map(({ file, sha256 }) => [file, sha256]));
   return {
     manifest,
+    sha256: await hashOf(text),
     async read(file) {
       const sha256 = hashes.get(insidePath(file));
       if (sha256 === undefined) throw new BundleError(`${file} is not in the bundle's list of files.`);

@@ -1,10 +1,9 @@
 /** Which variant this browser runs, and how: tried one after the other, each checked on the bundle's golden. */
 
 import type { Bundle } from "./bundle.js";
-import { pixelsToTensor, psnrDb, tensorToPixels } from "./codec.js";
-import { type Accelerator, Engine, hardwareGpu, type Values } from "./engine.js";
-import { BundleError, type Golden, type GoldenTensor, specsOf, type TensorSpec, type Variant } from "./manifest.js";
-import { pixelsOf } from "./pictures.js";
+import { type Accelerator, Engine, hardwareGpu } from "./engine.js";
+import { compareGolden, goldenInputs, goldenOf } from "./golden.js";
+import { BundleError, type Variant } from "./manifest.js";
 
 export interface Wish {
   /** Only this variant. */
@@ -71,71 +70,10 @@ function candidates(bundle: Bundle, wish: Wish, gpu: boolean): Candidate[] {
 
 /** Runs the golden of a variant. Throws BundleError when the picture is not what it must be. */
 async function checkGolden(bundle: Bundle, variant: Variant, engine: Engine): Promise<number | null> {
-  const golden = bundle.manifest.goldens.find((one) => one.expected.some((expected) => expected.variant === variant.id));
+  const golden = goldenOf(bundle, variant);
   if (!golden) return null;
-  const expected = golden.expected.find((one) => one.variant === variant.id)!;
   const outputs = await engine.run(await goldenInputs(bundle, variant, golden));
-  const specs = specsOf(bundle.manifest.outputs, variant.outputs);
-  let worst = Infinity;
-  for (const tensor of expected.tensors) {
-    const spec = specs.find((one) => one.name === tensor.name);
-    const got = outputs.get(tensor.name);
-    if (!spec || !got) throw new BundleError(`the golden names an output ${JSON.stringify(tensor.name)} that there is not.`);
-    worst = Math.min(worst, await agreement(bundle, variant, tensor, spec, got));
-  }
-  if (!(worst >= expected.min_psnr_db)) {
-    throw new BundleError(`its golden picture came out wrong (${worst.toFixed(1)} dB, at least ${expected.min_psnr_db} dB).`);
-  }
-  return worst;
-}
-
-async function goldenInputs(bundle: Bundle, variant: Variant, golden: Golden): Promise<Values> {
-  const inputs = new Map<string, Float32Array>();
-  for (const spec of specsOf(bundle.manifest.inputs, variant.inputs)) {
-    const tensor = golden.inputs.find((one) => one.name === spec.name);
-    if (!tensor) throw new BundleError(`the golden has no input ${JSON.stringify(spec.name)}.`);
-    const layout = variant.inputs.find((one) => one.name === spec.name)!.layout;
-    inputs.set(spec.name, await goldenValues(bundle, tensor, spec, layout));
-  }
-  return inputs;
-}
-
-/** Values of a golden's tensor in a layout. Throws BundleError when its file has another size than the tensor. */
-async function goldenValues(bundle: Bundle, tensor: GoldenTensor, spec: TensorSpec, layout: Variant["inputs"][0]["layout"]): Promise<Float32Array> {
-  const bytes = await bundle.read(tensor.file);
-  const count = spec.shape.reduce((product, size) => product * size, 1);
-  if (tensor.encoding === "f32") {
-    if (bytes.byteLength !== 4 * count) throw new BundleError(`${tensor.file} has another size than its tensor.`);
-    const values = new Float32Array(bytes.slice().buffer);
-    return layout === "NHWC" ? channelsLast(values, spec.shape) : values;
-  }
-  const picture = await pixelsOf(new Blob([bytes as BlobPart]));
-  if (picture.width !== spec.shape[3] || picture.height !== spec.shape[2]) {
-    throw new BundleError(`${tensor.file} has another size than its tensor.`);
-  }
-  return pixelsToTensor(picture.data, spec, layout);
-}
-
-async function agreement(bundle: Bundle, variant: Variant, tensor: GoldenTensor, spec: TensorSpec, got: Float32Array): Promise<number> {
-  const layout = variant.outputs.find((one) => one.name === spec.name)!.layout;
-  const expected = await goldenValues(bundle, tensor, spec, layout);
-  // An 8-bit golden is compared with what the same 8 bits make of our output.
-  const ours = tensor.encoding === "png" ? pixelsToTensor(tensorToPixels(got, spec, layout), spec, layout) : got;
-  const peak = spec.kind === "image" && spec.range ? spec.range[1] - spec.range[0] : spread(expected);
-  return psnrDb(ours, expected, peak);
-}
-
-function spread(values: Float32Array): number {
-  let [low, high] = [Infinity, -Infinity];
-  for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
-  return high - low;
-}
-
-/** NCHW to NHWC. */
-function channelsLast(values: Float32Array, shape: readonly number[]): Float32Array {
-  const [, channels, height, width] = shape as [number, number, number, number];
-  const moved = new Float32Array(values.length);
-  const plane = height * width;
-  for (let c = 0; c < channels; c++) for (let i = 0; i < plane; i++) moved[i * channels + c] = values[c * plane + i]!;
-  return moved;
+  const { passed, psnr_db, min_psnr_db } = await compareGolden(bundle, variant, golden, outputs);
+  if (!passed) throw new BundleError(`its golden picture came out wrong (${psnr_db.toFixed(1)} dB, at least ${min_psnr_db} dB).`);
+  return psnr_db;
 }

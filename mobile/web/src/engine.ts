@@ -10,7 +10,21 @@ export type Values = ReadonlyMap<string, Float32Array>;
 
 declare function importScripts(...urls: string[]): void;
 
+/** Of a timed run. Durations in milliseconds, as `performance.now()` gives them. */
+export interface Timed {
+  readonly first: number;
+  readonly latencies: readonly number[];
+  /** Of the last inference. */
+  readonly outputs: Values;
+}
+
 let loading: Promise<Runtime> | undefined;
+let loaded: LiteRt.LiteRt | undefined;
+
+/** Bytes of the runtime's memory, which only grows: what it needed at most. Null before it is loaded. */
+export function heapBytes(): number | null {
+  return loaded?.liteRtWasm.HEAPU8.buffer.byteLength ?? null;
+}
 
 /** Whether WebAssembly may use threads here: only a page that is isolated from others has shared memory. */
 export function threaded(): boolean {
@@ -18,7 +32,7 @@ export function threaded(): boolean {
 }
 
 /** LiteRT.js from the folder `url`, loaded once, at the first use. Throws BundleError where the browser is too old. */
-async function runtimeOf(url: URL): Promise<Runtime> {
+export async function runtimeOf(url: URL): Promise<Runtime> {
   loading ??= (async () => {
     if (typeof WebAssembly !== "object") throw new BundleError("this browser has no WebAssembly: update it.");
     importScripts(new URL("litert.js", url).href);
@@ -30,7 +44,7 @@ async function runtimeOf(url: URL): Promise<Runtime> {
       mainScriptUrlOrBlob: new URL("litert_wasm_threaded_internal.js", url).href,
     };
     try {
-      await runtime.loadLiteRt(new URL("./", url).href, { threads: threaded() });
+      loaded = await runtime.loadLiteRt(new URL("./", url).href, { threads: threaded() });
     } catch (error) {
       throw new BundleError(`the runtime does not start in this browser (${(error as Error).message}): update it.`);
     }
@@ -60,24 +74,72 @@ export class Engine {
     private readonly model: LiteRt.CompiledModel,
     private readonly variant: Variant,
     readonly accelerator: Accelerator,
+    /** Threads of WebAssembly; 1 where the page has no shared memory. */
+    readonly threads: number,
   ) {}
 
-  /** Compiles the artifact. Throws BundleError for WebGPU that would leave a part of the network to WebAssembly. */
-  static async load(url: URL, bytes: Uint8Array, variant: Variant, accelerator: Accelerator, gpu?: GPUDevice): Promise<Engine> {
+  /**
+   * Compiles the artifact, for at most `threads` threads where it is said. Throws BundleError for WebGPU that would leave a part of
+   * the network to WebAssembly.
+   */
+  static async load(
+    url: URL,
+    bytes: Uint8Array,
+    variant: Variant,
+    accelerator: Accelerator,
+    gpu?: GPUDevice,
+    threads?: number,
+  ): Promise<Engine> {
     const runtime = await runtimeOf(url);
     if (accelerator === "webgpu") {
       if (!gpu) throw new BundleError("this browser has no WebGPU here.");
       runtime.setWebGpuDevice(gpu);
     }
-    const model = await runtime.loadAndCompile(bytes, { accelerator });
+    const most = threaded() ? (loaded?.liteRtWasm.getThreadCount() ?? 1) : 1;
+    const numThreads = Math.min(threads ?? most, most);
+    const model = await runtime.loadAndCompile(bytes, threads === undefined ? { accelerator } : { accelerator, cpuOptions: { numThreads } });
     if (accelerator === "webgpu" && !model.isFullyAccelerated) {
       model.delete();
       throw new BundleError("WebGPU takes only a part of this network.");
     }
-    return new Engine(runtime, model, variant, accelerator);
+    return new Engine(runtime, model, variant, accelerator, numThreads);
   }
 
   async run(inputs: Values): Promise<Values> {
+    const given = this.given(inputs);
+    let results: LiteRt.Tensor[] = [];
+    try {
+      results = await this.model.run(given);
+      return await this.read(results);
+    } finally {
+      release([...given, ...results]);
+    }
+  }
+
+  /**
+   * One inference, `warmup` more, then `runs` that are timed. Only the inference is inside a sample; of WebGPU reading its outputs is,
+   * since nothing else tells that it has ended.
+   */
+  async timed(inputs: Values, warmup: number, runs: number): Promise<Timed> {
+    const latencies: number[] = [];
+    let first = 0;
+    let outputs: Values = new Map();
+    const last = warmup + runs;
+    for (let turn = 0; turn <= last; turn++) {
+      const given = this.given(inputs);
+      const start = performance.now();
+      const results = await this.model.run(given);
+      if (this.accelerator === "webgpu") outputs = await this.read(results);
+      const took = performance.now() - start;
+      if (turn === last && this.accelerator === "wasm") outputs = await this.read(results);
+      release([...given, ...results]);
+      if (turn === 0) first = took;
+      else if (turn > warmup) latencies.push(took);
+    }
+    return { first, latencies, outputs };
+  }
+
+  private given(inputs: Values): LiteRt.Tensor[] {
     const given: LiteRt.Tensor[] = new Array(this.variant.inputs.length);
     for (const binding of this.variant.inputs) {
       const values = inputs.get(binding.name);
@@ -85,20 +147,22 @@ export class Engine {
       const typed = binding.dtype === "float32" ? values : Int32Array.from(values);
       given[binding.index] = new this.runtime.Tensor(typed, [...binding.shape]);
     }
-    let results: LiteRt.Tensor[] = [];
-    try {
-      results = await this.model.run(given);
-      const read = new Map<string, Float32Array>();
-      for (const binding of this.variant.outputs) {
-        read.set(binding.name, Float32Array.from(await results[binding.index]!.data()));
-      }
-      return read;
-    } finally {
-      for (const tensor of [...given, ...results]) if (!tensor.deleted) tensor.delete();
+    return given;
+  }
+
+  private async read(results: readonly LiteRt.Tensor[]): Promise<Values> {
+    const read = new Map<string, Float32Array>();
+    for (const binding of this.variant.outputs) {
+      read.set(binding.name, Float32Array.from(await results[binding.index]!.data()));
     }
+    return read;
   }
 
   close(): void {
     if (!this.model.deleted) this.model.delete();
   }
+}
+
+function release(tensors: readonly LiteRt.Tensor[]): void {
+  for (const tensor of tensors) if (!tensor.deleted) tensor.delete();
 }

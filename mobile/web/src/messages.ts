@@ -2,6 +2,7 @@
 
 import type { Tried, Wish } from "./choice.js";
 import type { Accelerator } from "./engine.js";
+import type { Measured, Order } from "./measure.js";
 
 export interface VectorInput {
   readonly name: string;
@@ -41,11 +42,13 @@ export type Request =
       /** The network's own size even where tiles would keep the picture's. */
       readonly small: boolean;
     }
+  | { readonly do: "measure"; readonly id: number; readonly bundle: string; readonly runtime: string; readonly order: Order }
   | { readonly do: "cancel"; readonly id: number };
 
 export type Answer =
   | { readonly id: number; readonly is: "opened"; readonly facts: Facts }
   | { readonly id: number; readonly is: "progress"; readonly done: number; readonly all: number }
   | { readonly id: number; readonly is: "picture"; readonly picture: ImageBitmap; readonly original: ImageBitmap; readonly milliseconds: number }
+  | { readonly id: number; readonly is: "measured"; readonly measured: Measured }
   | { readonly id: number; readonly is: "cancelled" }
   | { readonly id: number; readonly is: "failed"; readonly reason: string };

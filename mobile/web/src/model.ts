@@ -22,6 +22,14 @@ export interface ProcessOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface OpenOptions {
+  /** The script of the worker. */
+  readonly worker: URL;
+  /** The folder of the runtime, if not `runtime/` beside the worker. */
+  readonly runtime?: URL;
+  readonly wish?: Wish;
+}
+
 interface Waiting {
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
@@ -33,7 +41,7 @@ type Asked = Request extends infer R ? (R extends { id: number } ? Omit<R, "id">
 /**
  * A network that turns a picture into a picture.
  *
- *     const model = await ImageModel.open(new URL("bundle/", location.href));
+ *     const model = await ImageModel.open(new URL("bundle/", location.href), { worker: new URL("app.js", location.href) });
  *     const { picture } = await model.process(await createImageBitmap(file));
  */
 export class ImageModel {
@@ -49,8 +57,7 @@ export class ImageModel {
   }
 
   /** Opens the bundle in the folder `bundle`. Throws BundleError with every variant that was tried, and why it did not work. */
-  static async open(bundle: URL, { worker, runtime, wish = {} }: { worker?: URL; runtime?: URL; wish?: Wish } = {}): Promise<ImageModel> {
-    const script = worker ?? new URL("app.js", bundle.href.replace(/bundle\/$/, ""));
+  static async open(bundle: URL, { worker: script, runtime, wish = {} }: OpenOptions): Promise<ImageModel> {
     const model = new ImageModel(new Worker(script), undefined);
     try {
       const answer = await model.ask({

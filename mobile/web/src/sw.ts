@@ -25,13 +25,14 @@ scope.addEventListener("fetch", (event) => {
 });
 
 async function answer(request: Request): Promise<Response> {
-  const cache = await caches.open(CACHE);
   // What the bundle keeps by its hash is not kept a second time; its manifest is.
   const own = !/\/bundle\/(variants|golden)\//.test(request.url);
-  const kept = own ? await cache.match(request, { ignoreSearch: true }) : undefined;
+  const cache = own ? await caches.open(CACHE).catch(() => undefined) : undefined;
+  const kept = await cache?.match(request, { ignoreSearch: true }).catch(() => undefined);
   if (kept) return isolated(kept);
   const fresh = await fetch(request);
-  if (own && fresh.ok) await cache.put(request, fresh.clone());
+  // No room for it: the page is fetched again next time.
+  if (fresh.ok) await cache?.put(request, fresh.clone()).catch(() => undefined);
   return isolated(fresh);
 }
 

@@ -5,6 +5,7 @@ import { chooseVariant, type Opened } from "./choice.js";
 import { pixelsToTensor, tensorToPixels } from "./codec.js";
 import { threaded } from "./engine.js";
 import { BundleError, specsOf, type TensorSpec } from "./manifest.js";
+import { measure, type Measured } from "./measure.js";
 import type { Answer, Facts, Request, VectorInput } from "./messages.js";
 import { boundedPixels, fittedPixels } from "./pictures.js";
 import { type Pixels, Tiler } from "./tiler.js";
@@ -44,6 +45,7 @@ async function answer(request: Exclude<Request, { do: "cancel" }>): Promise<void
   try {
     stopIfCancelled(id);
     if (request.do === "open") say({ id, is: "opened", facts: await open(request) });
+    else if (request.do === "measure") say({ id, is: "measured", measured: await measured(request) });
     else await process(request);
   } catch (error) {
     if (error instanceof Cancelled) say({ id, is: "cancelled" });
@@ -52,6 +54,10 @@ async function answer(request: Exclude<Request, { do: "cancel" }>): Promise<void
     cancelled.delete(id);
     if (request.do === "process") request.picture.close();
   }
+}
+
+function measured({ bundle, runtime, order }: Extract<Request, { do: "measure" }>): Promise<Measured> {
+  return measure(new URL(bundle), new URL(runtime), order);
 }
 
 function stopIfCancelled(id: number): void {

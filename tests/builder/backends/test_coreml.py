@@ -187,6 +187,29 @@ def test_variances_stay_in_fp32_in_an_fp16_plan(tmp_path: Path) -> None:
     assert made.psnr() > 45
 
 
+class Tiny(nn.Module):
+    """Weights of a small layer and a norm's shift that fp16 has only below its normal numbers, as trained networks have some."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head, self.norm, self.tail = nn.Conv2d(3, 4, 3, padding=1), nn.GroupNorm(2, 4), nn.Conv2d(4, 3, 1)
+        with torch.no_grad():
+            self.head.weight[0, 0, 0], self.tail.weight[1, :2] = 1e-6, -3e-8
+            self.norm.bias[:2] = torch.tensor([2e-6, -4e-5])
+
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.sigmoid(self.tail(torch.relu(self.norm(self.head(image)))))
+
+
+def test_weights_that_coremltools_takes_for_epsilons_are_still_the_layers(tmp_path: Path) -> None:
+    """It makes the smallest normal number of them in small tensors: another value, and the same layer and norm."""
+    model = picture_model(seeded(Tiny))
+    plan = plan_of({"head": "fp16", "tail": "fp16", "norm": "fp16"})
+    coreml.lower(model, plan, "all", dict, tmp_path / "tiny.mlpackage")
+    assert coreml.read_back(tmp_path / "tiny.mlpackage", model) == {"head": "fp16", "tail": "fp16"}
+    assert coreml.read_norms(tmp_path / "tiny.mlpackage", model) == {"norm": "fp16"}
+
+
 def test_compressed_weights_are_smaller_on_disk(tmp_path: Path) -> None:
     """Bytes follow bits: 4-bit less than 8-bit less than fp16 less than fp32, for weights that dominate."""
     model = picture_model(

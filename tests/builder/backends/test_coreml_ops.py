@@ -107,6 +107,7 @@ CASES: list[tuple[str, Function | nn.Module, tuple[int, ...]]] = [
     ("minimum", lambda x: torch.minimum(x, 1 - x), SHAPE),
     ("mul", lambda x: x * table(8) * x, SHAPE),
     ("pad", nn.ReflectionPad2d((1, 2, 3, 0)), SHAPE),
+    ("pad", nn.ReflectionPad1d((1, 2)), (1, 4, 9)),
     ("pad", nn.ReplicationPad2d((1, 2, 3, 0)), SHAPE),
     ("pad", lambda x: F.pad(x, (1, 2, 3, 0, 0, 1), value=0.25), SHAPE),
     ("pixel_shuffle", nn.PixelShuffle(2), SHAPE),

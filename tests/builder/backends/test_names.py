@@ -7,8 +7,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import builder
-from builder.backends import BACKENDS
+from builder.backends import BACKENDS, backend_of
+from builder.errors import BundleError
 
 ROOT = Path(builder.__file__).parent
 NAME = re.compile(rf"(?<![\w.-])({'|'.join(BACKENDS)})(?![\w-])")
@@ -62,3 +65,11 @@ def test_a_backend_is_registered_under_its_own_name() -> None:
     keys = [key for backend in BACKENDS.values() for key in backend.options_kind().model_fields]
     assert len(set(keys)) == len(keys)
     assert len({backend.SPEC.suffix for backend in BACKENDS.values()}) == len(BACKENDS)
+
+
+def test_a_bundle_for_a_backend_that_is_not_there_is_refused() -> None:
+    """A manifest may come from another edgebundle; its model takes any name, whoever runs a variant does not."""
+    with pytest.raises(
+        BundleError, match=r"variant 'v' is for the backend 'other', which .* \(it has tflite, .*rebuild the bundle"
+    ):
+        backend_of("other", variant="v")

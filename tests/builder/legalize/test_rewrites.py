@@ -176,8 +176,11 @@ CASES: dict[str, tuple[tuple[Callable[[Tensor], Tensor], ...], tuple[str, ...]]]
         (),
     ),
     "aliases": (
-        (lambda x: torch.subtract(torch.multiply(x, 2), torch.clip(x, 0.1, 0.9)),),
-        ("subtract", "multiply", "clip"),
+        (
+            lambda x: torch.subtract(torch.multiply(x, 2), torch.clip(x, 0.1, 0.9)),
+            lambda x: x.view(1, 3, 20, 8).repeat(1, 2, 1, 1).view(1, 6, 20, 8),
+        ),
+        ("subtract", "multiply", "clip", "aten.view"),
     ),
     "half_precision": ((lambda x: F.conv2d((x * 0).half(), KERNEL.half()).float() + x[:, :, 1:-1, 1:-1],), ()),
     "memory_layout": ((lambda x: x.contiguous(memory_format=torch.channels_last) * 2,), ()),
@@ -195,6 +198,7 @@ CASES: dict[str, tuple[tuple[Callable[[Tensor], Tensor], ...], tuple[str, ...]]]
     "pooling": (
         (
             lambda x: F.max_pool2d(x, 2),
+            lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
             lambda x: F.avg_pool2d(x, 3, 2, ceil_mode=True),
             lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False),
             lambda x: F.avg_pool2d(x, 4, 3, 2, ceil_mode=True, divisor_override=5),
@@ -274,6 +278,31 @@ CASES: dict[str, tuple[tuple[Callable[[Tensor], Tensor], ...], tuple[str, ...]]]
         (),
     ),
     "scalars": ((lambda x: (x + 2) / 3, lambda x: x / x.mean(1, keepdim=True).expand_as(x)), ("aten.expand",)),
+    "unfolding": (
+        (
+            lambda x: F.fold(F.unfold(x, 3, padding=1), (10, 8), 3, padding=1),
+            lambda x: F.fold(F.unfold(x, (4, 3), stride=(2, 1)), (10, 8), (4, 3), stride=(2, 1)),
+        ),
+        ("im2col", "col2im"),
+    ),
+    "matrix_resizing": (
+        (
+            lambda x: F.interpolate(F.interpolate(x, scale_factor=2, mode="bicubic"), scale_factor=0.5, mode="bicubic"),
+            lambda x: F.interpolate(x, (7, 19), mode="bicubic", align_corners=True),
+            lambda x: F.interpolate(x, (7, 5), mode="bicubic", antialias=True),
+            lambda x: F.interpolate(x, scale_factor=0.6, mode="bilinear", antialias=True),
+        ),
+        ("upsample",),
+    ),
+    "nearest_indices": (
+        (
+            lambda x: F.interpolate(F.interpolate(x, (19, 13)), (7, 9)),
+            lambda x: F.interpolate(x, (10, 13)),
+            lambda x: F.interpolate(x, scale_factor=(1.3, 0.7)),
+            lambda x: F.interpolate(x, (7, 19), mode="nearest-exact"),
+        ),
+        ("upsample",),
+    ),
     "constant_folding": ((lambda x: x * (SCALE.exp() + 1).view(1, 6, 1, 1),), ("aten.exp",)),
 }
 

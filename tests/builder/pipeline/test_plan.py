@@ -15,10 +15,12 @@ import pytest
 from builder.backends import BACKENDS
 from builder.backends.support import check_support
 from builder.errors import ConfigError
+from builder.pipeline.plan import plan_config
 from builder.precision.plan import load_plan, resolve
 from builder.precision.presets import plan_path, preset_names
 from builder.precision.ranges import CalibrationSettings
 from builder.project.config import VariantSection
+from builder.steps.listener import Silent
 from tests.builder.models import Mixed, picture_model, plan_of, seeded, variant_job
 from tests.builder.projects import edit, make_project
 
@@ -34,6 +36,15 @@ def plan(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
         capture_output=True, text=True, timeout=300, check=False,
         env={**os.environ, "EDGEBUNDLE_CACHE": str(project.parent / "cache")},
     )  # fmt: skip
+
+
+def test_a_typo_in_a_plan_is_told_before_the_network_is_loaded(tmp_path: Path) -> None:
+    """There is no network here at all."""
+    folder = make_project(tmp_path / "project")
+    (folder / "model.py").unlink()
+    edit(folder / "plan.toml", 'scheme = "fp16"', 'scheme = "fp61"')
+    with pytest.raises(ConfigError, match=r"plan.toml, rule 2: unknown scheme 'fp61'; did you mean 'fp16'"):
+        plan_config(folder, None, Silent())
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -85,6 +85,15 @@ def test_three_flat_channels_of_different_values_are_one_colour_too() -> None:
         judge([blue], range=(0.0, 1.0))
 
 
+def test_ringing_that_goes_far_is_no_other_range() -> None:
+    """-0.26 to 1.38 is not within -1 to 1 either: who wrote that range would ship pale pictures."""
+    values = pictures(0, 1)
+    values[0][0, :, :2] = -0.26
+    values[1][0, :, :2] = 1.383
+    [warning] = judge(values, range=(0.0, 1.0))
+    assert "which every app clamps" in warning
+
+
 def test_a_network_without_a_clamp_is_told_and_taken() -> None:
     """Ringing beyond black and white is clamped by every app; a flat sample among others is a flat photograph."""
     values = [*pictures(0, 1), np.zeros((1, 3, 16, 16), np.float32)]

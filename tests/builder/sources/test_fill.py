@@ -108,11 +108,19 @@ def test_norms_of_weights_by_old_and_new_names(tmp_path: Path, old: object, new:
 def test_tensors_that_the_network_does_not_know(tmp_path: Path) -> None:
     """An error that names them, or a sentence where the user has said that they may be left."""
     path = saved(WEIGHTS | {"extra.weight": torch.ones(1)}, tmp_path / "w.pth")
-    with pytest.raises(SourceError, match=r"has 'extra.weight', which the model does not know"):
+    with pytest.raises(SourceError, match=r"has 'extra.weight', which the model does not know; .* set strict = false"):
         filled(path, network())
     got, told = filled(path, network(), strict=False)
     assert torch.allclose(got, expected(trained()))
     assert any("extra.weight" in sentence for sentence in told)
+
+
+def test_a_pointer_of_git_lfs_is_told_as_what_it_is(tmp_path: Path) -> None:
+    """Whatever its suffix says: the weights are to be fetched, not written again."""
+    for name in ("w.safetensors", "w.pth"):
+        (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n")
+        with pytest.raises(SourceError, match="is a pointer of Git LFS, not the weights; run: git lfs pull"):
+            read_state_dict(tmp_path / name)
 
 
 def test_a_whole_pickled_network_gives_its_weights_and_runs_nothing(

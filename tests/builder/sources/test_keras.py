@@ -81,12 +81,22 @@ SINGLE: dict[str, Callable[[], Any]] = {
     "relu threshold (island)": lambda: L.ReLU(threshold=0.3),
     "prelu shared": lambda: L.PReLU(shared_axes=[1, 2], alpha_initializer="random_normal"),
     "prelu by element (island)": lambda: L.PReLU(alpha_initializer="random_normal"),
-    "layer norm (island)": lambda: L.LayerNormalization(),
+    "layer norm": lambda: L.LayerNormalization(),
+    "normalization": lambda: L.Normalization(
+        mean=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], variance=[0.04, 0.05, 0.06, 0.07, 0.08, 0.0]
+    ),
+    "normalization back": lambda: L.Normalization(mean=0.4, variance=0.09, invert=True),
+    "resizing": lambda: L.Resizing(7, 20),
+    "resizing nearest (island)": lambda: L.Resizing(24, 9, interpolation="nearest"),
+    "center crop": lambda: L.CenterCrop(7, 6),
+    "random flip": lambda: L.RandomFlip(),
+    "random rotation": lambda: L.RandomRotation(0.2),
     "upsampling nearest": lambda: L.UpSampling2D((2, 3)),
     "upsampling bicubic (island)": lambda: L.UpSampling2D(2, interpolation="bicubic"),
     "padding": lambda: L.ZeroPadding2D(((1, 2), (0, 3))),
     "cropping": lambda: L.Cropping2D(((1, 2), (0, 3))),
     "rescaling": lambda: L.Rescaling(1 / 127.5, offset=-1),
+    "rescaling by channel": lambda: L.Rescaling([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], offset=[0.5] * 6),
     "max pool": lambda: L.MaxPooling2D(3, strides=2),
     "max pool same odd (island)": lambda: L.MaxPooling2D(2, padding="same"),
     "average pool same odd (island)": lambda: L.AveragePooling2D(3, strides=2, padding="same"),
@@ -96,7 +106,7 @@ SINGLE: dict[str, Callable[[], Any]] = {
     "dropout": lambda: L.Dropout(0.5),
     "softmax (island)": lambda: L.Softmax(),
     "hard swish": lambda: L.Activation("hard_swish"),
-    "dense on pictures (island)": lambda: L.Dense(5, activation="tanh"),
+    "dense on pictures": lambda: L.Dense(5, activation="tanh"),
     "elu": lambda: L.ELU(),
 }
 
@@ -144,6 +154,31 @@ def test_nested_models_shared_layers_and_operations_with_constants(tmp_path: Pat
     assert agreement.psnr_db_worst >= 100
     uses = {layer.name: layer.uses for layer in model.layers.layers}
     assert uses == {"first": 1, "block.conv": 1, "shared": 2, "out": 1, "dense": 1}
+
+
+@pytest.mark.parametrize("names", [("zz_bright", "aa_dark"), ("aa_dark", "zz_bright")])
+@pytest.mark.parametrize("form", ["dict", "layers"])
+def test_outputs_are_bound_by_name(tmp_path: Path, names: tuple[str, str], form: str) -> None:
+    """By the keys of a dict, whose order Keras does not keep, or by the names of the last layers: never swapped."""
+    image = keras.Input((8, 8, 3), name="image")
+    bright = L.Rescaling(0.2, offset=0.8, name="zz_bright")(image)
+    dark = L.Rescaling(0.2, name="aa_dark")(image)
+    outputs = {"zz_bright": bright, "aa_dark": dark} if form == "dict" else [bright, dark]
+    keras.Model(image, outputs).save(tmp_path / "net.keras")
+    model, _ = load(tmp_path / "net.keras", (1, 3, 8, 8), names=names)
+    with torch.no_grad():
+        found = dict(zip(names, model.program.module()(torch.full((1, 3, 8, 8), 0.5)), strict=True))
+    assert [spec.name for spec in model.outputs] == list(names)
+    torch.testing.assert_close(found["zz_bright"], torch.full((1, 3, 8, 8), 0.9))
+    torch.testing.assert_close(found["aa_dark"], torch.full((1, 3, 8, 8), 0.1))
+
+
+def test_an_output_that_a_dict_has_not_is_named(tmp_path: Path) -> None:
+    image = keras.Input((8, 8, 3), name="image")
+    outputs = {"one": L.Rescaling(0.5)(image), "two": L.Rescaling(0.2)(image)}
+    keras.Model(image, outputs).save(tmp_path / "net.keras")
+    with pytest.raises(SourceError, match="gives no output 'three', its outputs are one, two"):
+        load(tmp_path / "net.keras", (1, 3, 8, 8), names=("one", "three"))
 
 
 def test_several_inputs_are_bound_by_name(tmp_path: Path) -> None:

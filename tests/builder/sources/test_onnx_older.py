@@ -1,4 +1,4 @@
-"""Files that nobody can export again: old opsets, branches on sizes, halves between two casts."""
+"""Files that nobody can export again: old opsets, branches on sizes, halves inside and at both ends, whole numbers as pictures."""
 
 from __future__ import annotations
 
@@ -84,10 +84,35 @@ def halved() -> ModelProto:
     )
 
 
+def given_in(kind: int, *, ends: bool) -> ModelProto:
+    """A picture of this type, channels last, that is cast at once; with `ends` everything up to the output is in it."""
+    inner = kind if ends else TensorProto.FLOAT
+    nodes = [
+        node("Cast", ["image"], ["x"], to=inner),
+        node("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2]),
+        node("Conv", ["t", "w"], ["y"], pads=[1] * 4),
+    ]
+    return graph_model(
+        nodes,
+        [helper.make_tensor_value_info("image", kind, (1, 16, 16, 3))],
+        [helper.make_tensor_value_info("y", inner, (1, 4, 16, 16))],
+        [stored("w", 4, 3, 3, 3, kind="f2" if ends else "f4")],
+        opset=17,
+    )
+
+
 @pytest.mark.parametrize(
     ("model", "count"),
-    [(upsampled(7), 2), (upsampled(9), 2), (branched(1), 1), (halved(), 1)],
-    ids=["opset 7", "opset 9", "branch", "halves"],
+    [
+        (upsampled(7), 2),
+        (upsampled(9), 2),
+        (branched(1), 1),
+        (halved(), 1),
+        (given_in(TensorProto.FLOAT16, ends=True), 1),
+        (given_in(TensorProto.UINT8, ends=False), 1),
+        (given_in(TensorProto.DOUBLE, ends=False), 1),
+    ],
+    ids=["opset 7", "opset 9", "branch", "halves", "halves at both ends", "bytes", "doubles"],
 )
 def test_it_agrees_with_onnx_runtime_and_its_convolutions_are_layers(
     tmp_path: Path, model: ModelProto, count: int

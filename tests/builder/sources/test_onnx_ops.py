@@ -273,7 +273,7 @@ def test_pad_of_any_axis_and_sign(pads: list[int]) -> None:
 
 UNARY = [
     "Abs", "Ceil", "Cos", "Erf", "Exp", "Floor", "HardSwish", "Identity", "Mish", "Neg", "Relu", "Round", "Sigmoid", "Sign", "Sin",
-    "Softplus", "Softsign", "Tan", "Tanh", "Atan",
+    "Softplus", "Softsign", "Tan", "Tanh", "Atan", "Asinh", "Cosh", "Sinh", "IsNaN",
 ]  # fmt: skip
 
 
@@ -282,6 +282,16 @@ def test_unary(op: str) -> None:
     """Elementwise functions of one tensor agree, ties of rounding included."""
     x = np.concatenate([noise(2, 3, 4).ravel(), np.array([-1.5, -0.5, 0.0, 0.5, 1.5, 2.5], np.float32)])
     compare(op, {"x": x})
+
+
+@pytest.mark.parametrize("op", ["Acos", "Asin", "Atanh"])
+def test_unary_of_sines(op: str) -> None:
+    """Functions of numbers between -1 and 1."""
+    compare(op, {"x": noise(2, 3, low=-0.9, high=0.9)})
+
+
+def test_unary_of_numbers_above_one() -> None:
+    compare("Acosh", {"x": noise(2, 3, low=1.1, high=3.0)})
 
 
 @pytest.mark.parametrize("op", ["Log", "Sqrt", "Reciprocal"])
@@ -585,6 +595,67 @@ def test_what_needs_no_input_is_folded(op: str) -> None:
     EXERCISED.add(op)
 
 
+@pytest.mark.parametrize("mode", ["linear", "nearest"])
+@pytest.mark.parametrize("outside", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("corners", [0, 1])
+def test_grid_sample(mode: str, outside: str, corners: int) -> None:
+    """Places inside, on the edge of, and outside the picture."""
+    inputs = {"x": noise(2, 3, 5, 7), "grid": noise(2, 4, 6, 2, seed=1, low=-1.3, high=1.3)}
+    settings = {"mode": mode, "padding_mode": outside, "align_corners": corners}
+    compare("GridSample", inputs, opset=20, tolerance=1e-4, **settings)
+
+
+@pytest.mark.parametrize("reduction", ["none", "add", "mul", "max", "min"])
+def test_scattering(reduction: str) -> None:
+    """By element along an axis, indices from the end too; and whole rows at tuples of indices."""
+    places = {"i": np.array([[0, -1, 2], [3, 0, 1]], np.int64)}
+    compare("ScatterElements", {"x": noise(4, 3), **places, "u": noise(2, 3, seed=1)}, axis=0, reduction=reduction)
+    rows = {"i": np.array([[0, 1], [-1, 2]], np.int64)}
+    compare("ScatterND", {"x": noise(3, 4, 5), **rows, "u": noise(2, 5, seed=1)}, reduction=reduction)
+
+
+def test_gathering_summing_and_sorting() -> None:
+    """Tuples of indices, running sums both ways, and the largest values with their places."""
+    compare("GatherND", {"x": noise(3, 4, 5), "i": np.array([[[0, 1]], [[-1, 2]]], np.int64)})
+    for exclusive in (0, 1):
+        for backwards in (0, 1):
+            compare(
+                "CumSum", {"x": noise(3, 4)}, {"axis": np.array(-1, np.int64)}, exclusive=exclusive, reverse=backwards
+            )
+    for largest in (0, 1):
+        compare("TopK", {"x": noise(3, 7)}, {"k": np.array([3], np.int64)}, outputs=2, largest=largest)
+
+
+def test_blocks_of_a_picture_go_back_to_their_places() -> None:
+    """Overlaps are added; padding is cut off."""
+    stored = {"size": np.array([6, 5], np.int64), "block": np.array([3, 3], np.int64)}
+    compare("Col2Im", {"x": noise(2, 2 * 9, 30)}, stored, pads=[1, 1, 1, 1])
+    compare("Col2Im", {"x": noise(1, 9, 6)}, stored, strides=[2, 1])
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_deformable_convolution(masked: bool) -> None:
+    """Against torch: every tap of the kernel reads beside its place, by parts of the channels."""
+    from onnx.reference import ReferenceEvaluator
+
+    inputs = {
+        "x": noise(1, 4, 6, 5),
+        "w": noise(2, 2, 3, 3, seed=1),
+        "o": noise(1, 36, 6, 5, seed=2),
+        "b": noise(2, seed=3),
+    }
+    inputs |= {"m": noise(1, 18, 6, 5, seed=4)} if masked else {}
+    stored = {name: inputs.pop(name) for name in ("w", "b")}
+    order = ["x", "w", "o", "b", *(["m"] if masked else [])]
+    how = {"pads": [1, 1, 1, 1], "group": 2, "offset_group": 2}
+    model = node_model("DeformConv", inputs, stored, order=order, opset=19, **how)
+    want = ReferenceEvaluator(model).run(None, dict(inputs))
+    imported = import_graph(model, {name: torch.from_numpy(value) for name, value in inputs.items()})
+    got = imported.module()(*(torch.from_numpy(value) for value in inputs.values()))
+    np.testing.assert_allclose(got.numpy(), want[0], rtol=1e-4, atol=1e-4)
+    EXERCISED.add("DeformConv")
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.int8])
 def test_quantize_and_dequantize(kind: type) -> None:
     """A pair rounds and clamps as ONNX Runtime does, ties to even, by tensor and by channel."""
@@ -620,7 +691,7 @@ REFUSED: list[tuple[str, Sequence[int], dict[str, Any], str]] = [
     ),
     ("AveragePool", (1, 2, 6, 6), {"kernel_shape": [2, 2], "dilations": [2, 2], "opset": 19}, "without dilations"),
     ("ArgMax", (3, 4), {"select_last_index": 1}, "select_last_index=0"),
-    ("TopK", (3, 4), {"outputs": 2}, "end the model before it"),
+    ("NonMaxSuppression", (1, 3, 4), {}, "end the model before it"),
     ("Softmx", (3, 4), {}, "nearest operation that is supported is Softmax"),
     ("LSTM", (3, 4, 5), {"hidden_size": 2}, "without recurrence"),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from builder.bundle import OWNER_FILE
 from builder.errors import OutputError
-from builder.storage.output import replacing
+from builder.storage.output import check_output, replacing
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +23,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def put(out: Path, **files: str) -> None:
-    with replacing(out) as work:
+    with replacing(out, "a bundle") as work:
         for name, text in files.items():
             (work / name).write_text(text)
 
@@ -65,7 +66,7 @@ def test_an_error_in_the_block_leaves_the_earlier_output(tmp_path: Path) -> None
     put(out, a="1")
 
     def break_off() -> None:
-        with replacing(out) as work:
+        with replacing(out, "a bundle") as work:
             (work / "a").write_text("half")
             raise ZeroDivisionError
 
@@ -86,7 +87,7 @@ def test_an_empty_directory_is_accepted(tmp_path: Path) -> None:
 def test_two_builds_at_once_into_one_directory_are_refused(tmp_path: Path) -> None:
     """The second build says so at once; the first one is not disturbed."""
     out = tmp_path / "out"
-    with replacing(out) as work:
+    with replacing(out, "a bundle") as work:
         (work / "a").write_text("first")
         with pytest.raises(OutputError, match="another build is writing"):
             put(out, a="second")
@@ -101,7 +102,7 @@ def test_a_killed_build_leaves_nothing_under_the_final_name_and_the_next_one_wor
         import sys
         from pathlib import Path
         from builder.storage.output import replacing
-        with replacing(Path({str(out)!r})) as work:
+        with replacing(Path({str(out)!r}), "a bundle") as work:
             (work / "a").write_text("half")
             print("ready", flush=True)
             sys.stdin.read()
@@ -132,10 +133,50 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     put(out, a="1")
 
     def write_to_a_full_disk() -> None:
-        with replacing(out) as work:
+        with replacing(out, "a bundle") as work:
             (work / "link").symlink_to("/dev/full")
             (work / "link").write_text("x" * 10_000)
 
     with pytest.raises(OutputError, match="No space left on device"):
         write_to_a_full_disk()
     assert (out / "a").read_text() == "1"
+
+
+def package(out: Path, **files: str) -> None:
+    with replacing(out, "packages") as work:
+        for name, text in files.items():
+            (work / name).mkdir()
+            (work / name / "x").write_text(text)
+
+
+def test_packages_of_another_target_stay_beside_the_new_ones(tmp_path: Path) -> None:
+    """Each is an entry of its own: the same one is replaced as a whole, the others are kept, and all stay ours."""
+    out = tmp_path / "dist"
+    package(out, apk="1", maven="1")
+    package(out, web="1")
+    package(out, apk="2")
+    assert {p.name: (p / "x").read_text() for p in out.iterdir() if p.is_dir()} == {
+        "apk": "2",
+        "maven": "1",
+        "web": "1",
+    }
+
+
+def test_no_output_takes_the_place_of_another_kind(tmp_path: Path) -> None:
+    """Packages over the bundle that they are made of would end it; a marker from before kinds were written is taken."""
+    out = tmp_path / "bundle"
+    put(out, a="1")
+    with pytest.raises(OutputError, match="holds a bundle of this tool, and packages would take its place"):
+        package(out, apk="1")
+    assert (out / "a").read_text() == "1"
+    listed = json.loads((out / OWNER_FILE).read_text())
+    del listed[""]
+    (out / OWNER_FILE).write_text(json.dumps(listed))
+    put(out, a="2")
+
+
+def test_nothing_is_put_inside_an_output(tmp_path: Path) -> None:
+    """A bundle with somebody else's folder inside is no bundle any more."""
+    put(tmp_path / "bundle", a="1")
+    with pytest.raises(OutputError, match=r"lies inside .*bundle, which this tool wrote as a whole"):
+        check_output(tmp_path / "bundle" / "deep" / "site", "packages")

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from builder.bundle import Bundle
 from harness.analysis.comparison import compare_builds
 from harness.analysis.one_sided import one_sided_builds, one_sided_runs
 from harness.cli import main
 from harness.records.run import Run
 from harness.records.store import open_store
+from harness.session.order import contenders
 from tests.harness.runs import counted_run, device, make_run
 
 
@@ -79,3 +81,13 @@ def test_a_build_that_lost_a_variant_in_one_session() -> None:
     runs = [before, *older, *newer]
     assert [entry.variant for entry in compare_builds(runs)] == ["kept"]
     assert [(one.variant, one.side) for one in one_sided_builds(runs)] == [("lost", "base"), ("added", "new")]
+
+
+def test_two_builds_in_turns_measure_what_the_new_one_lost(small_bundle: Path) -> None:
+    """So that the records show it; not where variants were asked for by name."""
+    old = Bundle.open(small_bundle)
+    new = Bundle(old.root, old.manifest.model_copy(update={"variants": old.manifest.variants[1:]}))
+    names = [entry.name for entry in contenders(new, old)]
+    assert "tflite-fp32 (baseline)" in names
+    assert "tflite-fp32" not in names
+    assert [entry.variant.id for entry in contenders(new, old, ["executorch-fp32"])] == ["executorch-fp32"] * 2

@@ -87,6 +87,10 @@ def test_thresholds_in_the_spelling_of_the_hal() -> None:
         ("battery_no_sensor.txt", 89, None, "charging (AC)"),
         ("battery_full_usb.txt", 100, 27.4, "full (USB)"),
         ("battery_li_poly_ac.txt", 15, 34.0, "charging (AC)"),
+        ("battery_oneplus_7.txt", 77, 29.4, "discharging"),
+        ("battery_pixel_c.txt", 19, 27.5, "charging (AC)"),
+        ("battery_xr_headset.txt", 16, 43.0, "charging (AC)"),
+        ("battery_honor_alt_nx1.txt", 54, 22.0, "discharging"),
     ],
 )
 def test_batteries(name: str, level: float, celsius: float | None, state: str) -> None:
@@ -146,6 +150,12 @@ def test_a_zone_that_is_no_temperature_is_none(zone: str) -> None:
     assert device_temperature([], NONE, sensors).reading.value is None
     assert die_temperature([], sensors).reading.value is None
     assert die_temperature([], zone_sensors("soc_thermal\t45000\n")).reading.value == 45
+
+
+@pytest.mark.parametrize("name", ["properties_nexus_5.txt", "properties_nexus_6p.txt"])
+def test_phones_are_no_emulators(name: str) -> None:
+    """A developers' build of Android, and an Android that somebody else built: both run on hardware."""
+    assert emulator_label(parse_properties(text(name))) is None
 
 
 @pytest.mark.parametrize("name", ["properties_redroid_12.txt", "properties_redroid_14.txt"])

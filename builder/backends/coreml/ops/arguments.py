@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from builder.errors import VerificationError
+from builder.errors import NotExecutedError
 
 if TYPE_CHECKING:
     import torch
@@ -19,10 +19,10 @@ class Arguments:
         self.op = op
         self._values = values
 
-    def refused(self, what: str) -> VerificationError:
+    def refused(self, what: str) -> NotExecutedError:
         """The error for a form of a known op that is not executed here."""
-        return VerificationError(
-            f"op {self.op.op_type!r} ({self.op.name}) of the Core ML file has {what}, which cannot be executed here; check this variant on a Mac."
+        return NotExecutedError(
+            f"the interpreter of Core ML files has no {self.op.op_type!r} with {what} ({self.op.name}); check this variant on a Mac."
         )
 
     @property

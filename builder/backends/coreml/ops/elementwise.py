@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from builder.backends.coreml.ops.arguments import Arguments
 
 if TYPE_CHECKING:
+    import torch
+
     from builder.backends.coreml.ops.arguments import Result
 
 
@@ -169,3 +171,31 @@ def select(a: Arguments) -> Result:
 def same(a: Arguments) -> Result:
     """identity, and cast: the interpreter gives every result its declared dtype (a cast to int cuts off, as torch's does)."""
     return a.tensor("x")
+
+
+def quantize(a: Arguments) -> Result:
+    """round(input / scale) + zero point, halves to even, cut to the integers of the result's type (MIL: iOS17.quantize)."""
+    unsigned = a.text("output_dtype") == "uint8"
+    low, high = (0, 255) if unsigned else (-128, 127)
+    steps = (a.tensor("input") / _along(a, "scale")).round() + _along(a, "zero_point")
+    return steps.clamp(low, high)
+
+
+def dequantize(a: Arguments) -> Result:
+    """(input - zero point) * scale (MIL: iOS17.dequantize)."""
+    return (a.tensor("input").float() - _along(a, "zero_point")) * _along(a, "scale")
+
+
+def _along(a: Arguments, name: str) -> torch.Tensor:
+    """A number for all, or one for each index along the op's axis; 0 where there is no zero point."""
+    import numpy as np
+    import torch
+
+    if not a.has(name):
+        return torch.zeros(())
+    values = torch.from_numpy(np.asarray(a.constant(name), np.float32))
+    if values.ndim == 0:
+        return values
+    shape = [1] * len(a.shape)
+    shape[a.integer("axis")] = -1
+    return values.reshape(shape)

@@ -96,12 +96,12 @@ def pad(a: Arguments) -> Result:
 
     x, amounts, mode = a.tensor("x"), a.ints("pad"), a.text("mode")
     pairs = [amounts[start : start + 2] for start in range(0, len(amounts), 2)]
-    while mode != "constant" and len(pairs) > 2 and pairs[0] == [0, 0]:
+    while mode != "constant" and len(pairs) > max(x.ndim - 2, 2) and pairs[0] == [0, 0]:
         pairs.pop(0)  # torch's other modes take the padded dimensions only
     flat = [side for pair in reversed(pairs) for side in pair]
     if mode == "constant":
         return F.pad(x, flat, value=a.number("constant_val"))
-    if mode not in ("reflect", "replicate") or len(pairs) > 2 or x.ndim != 4:
+    if mode not in ("reflect", "replicate") or len(pairs) > max(x.ndim - 2, 2) or x.ndim not in (3, 4, 5):
         raise a.refused(f"mode {mode!r} on {len(pairs)} of {x.ndim} dimensions")
     return F.pad(x, flat, mode=mode)
 

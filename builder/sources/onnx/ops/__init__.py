@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from builder.sources.network import Call
 from builder.sources.onnx.graph import Importer, Node
-from builder.sources.onnx.ops import conv, elementwise, matmul, norm, pooling, quantize, resize, shape
+from builder.sources.onnx.ops import conv, elementwise, matmul, norm, places, pooling, quantize, resize, shape
 from builder.suggest import nearest
 
 OPS: dict[str, Importer] = {
@@ -12,6 +12,7 @@ OPS: dict[str, Importer] = {
     **elementwise.OPS,
     **matmul.OPS,
     **norm.OPS,
+    **places.OPS,
     **pooling.OPS,
     **quantize.OPS,
     **resize.OPS,
@@ -24,9 +25,7 @@ _INSTEAD = {
     "ConvInteger": "quantize it statically in the QDQ format, or bring the float model",
     "MatMulInteger": "quantize it statically in the QDQ format, or bring the float model",
     "DynamicQuantizeLinear": "quantize it statically in the QDQ format, or bring the float model",
-    "GridSample": "resample with Resize",
     "NonMaxSuppression": "end the model before it and do it in the app",
-    "TopK": "end the model before it and do it in the app",
     "LSTM": "use a network without recurrence",
     "GRU": "use a network without recurrence",
 }

@@ -259,6 +259,7 @@ OPS: dict[str, Importer] = {
     **{op: _unary(name) for op, name in {
         "Abs": "abs", "Ceil": "ceil", "Cos": "cos", "Erf": "erf", "Exp": "exp", "Floor": "floor", "Log": "log", "Neg": "neg",
         "Not": "logical_not", "Reciprocal": "reciprocal", "Relu": "relu", "Round": "round", "Sigmoid": "sigmoid", "Sign": "sign",
+        "Acos": "acos", "Acosh": "acosh", "Asin": "asin", "Asinh": "asinh", "Atanh": "atanh", "Cosh": "cosh", "IsNaN": "isnan", "Sinh": "sinh",
         "Sin": "sin", "Sqrt": "sqrt", "Tan": "tan", "Tanh": "tanh", "Atan": "atan",
     }.items()},
     **{op: _binary(name) for op, name in {

@@ -59,8 +59,8 @@ def _all(package: Package, application_id: str | None, second_opinion: bool) -> 
 
 def _licences(package: Package, manifest: Manifest) -> Iterator[Finding]:
     """The model's licence, and those of the libraries inside."""
-    found = {f"model {manifest.model.name}": manifest.model.licence, **dict.fromkeys(manifest.licences, "")}
-    names = [f"{name}: {licence}" if licence else name for name, licence in found.items()]
+    licences = dict.fromkeys((manifest.model.licence, *manifest.licences))
+    own = {f"model {manifest.model.name}": " and ".join(licences)}
     notices = package.notices()
     if notices is None:
         yield package.finding(
@@ -69,7 +69,7 @@ def _licences(package: Package, manifest: Manifest) -> Iterator[Finding]:
             f"carries no assets/{NOTICES_FOLDER}, so the licences of its libraries are not told; package again.",
         )
         return
-    libraries = listed(notices)
+    libraries = {**own, **listed(notices), **own}
     for name, licence in libraries.items():
         if licence == UNKNOWN:
             yield package.finding(
@@ -78,7 +78,7 @@ def _licences(package: Package, manifest: Manifest) -> Iterator[Finding]:
                 f"carries {name}, whose licence is not told by its archive; ask who made it.",
             )
     yield package.finding(
-        "info", "licences", f"holds {'; '.join([*names, *(f'{n}: {licence}' for n, licence in libraries.items())])}."
+        "info", "licences", f"holds {'; '.join(f'{name}: {licence}' for name, licence in libraries.items())}."
     )
 
 

@@ -45,7 +45,7 @@ def _signers(package: Package, results: list[SchemeResult]) -> Iterator[Finding]
             yield package.finding(
                 "warning",
                 "debug-key",
-                "is signed with a debug key: fine for tests, no store takes it; set 'keystore' in [package.android].",
+                "is signed with a debug key: fine for tests, no store takes it; set 'keystore' in [package.android] and package the builder.toml.",
             )
 
 

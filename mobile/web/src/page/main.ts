@@ -4,6 +4,7 @@ import type { Facts } from "../messages.js";
 import { ImageModel, type ProcessOptions, type Result } from "../model.js";
 import { Camera } from "./camera.js";
 import { Compare } from "./compare.js";
+import { installWorker } from "./isolation.js";
 import { Queue } from "./queue.js";
 import { LANGUAGE, type Key, say } from "./strings.js";
 
@@ -43,6 +44,11 @@ class Studio {
     this.save.addEventListener("click", () => void this.download());
     this.variant.addEventListener("change", () => this.close());
     addEventListener("pagehide", () => this.camera.stop());
+  }
+
+  /** Whether anything was begun that a reload would end. */
+  get inUse(): boolean {
+    return this.opening !== undefined || this.queue.used || this.camera.on;
   }
 
   private take(files: FileList | null | undefined): void {
@@ -143,24 +149,10 @@ class Studio {
   }
 }
 
-/** Isolation headers come from the service worker where the host sets none: one reload, once a visit. */
-async function installWorker(): Promise<void> {
-  if (!("serviceWorker" in navigator) || !isSecureContext) return;
-  try {
-    await navigator.serviceWorker.register(new URL("sw.js", HERE), { scope: HERE.href });
-    await navigator.serviceWorker.ready;
-  } catch {
-    return; // a private window, or storage is off: the page works without
-  }
-  if (!crossOriginIsolated && sessionStorage.getItem("isolated") === null) {
-    sessionStorage.setItem("isolated", "tried");
-    location.reload();
-  }
-}
-
 export function startPage(): void {
   document.documentElement.lang = LANGUAGE;
   document.documentElement.dataset["isolated"] = String(crossOriginIsolated);
-  void installWorker();
-  new Studio().start();
+  const studio = new Studio();
+  studio.start();
+  void installWorker(() => studio.inUse);
 }

@@ -21,6 +21,11 @@ export class Queue {
     private readonly onResult: (result: Result, name: string) => void,
   ) {}
 
+  /** Whether any picture was ever added. */
+  get used(): boolean {
+    return this.list.childElementCount > 0;
+  }
+
   add(file: Blob, name: string): void {
     const row = document.createElement("li");
     const abort = new AbortController();

@@ -26,6 +26,16 @@ const ENGLISH = {
   fallback: "Passed over: {list}",
   queue: "Pictures",
   offline: "Works offline from now on",
+  benchmark: "Benchmark",
+  measure: "Measure this browser",
+  measuring: "{variant} is measured; leave the page in front",
+  measured: "Done. Save the records and give them to: harness farm --import FOLDER -o runs.sqlite",
+  records: "Save records",
+  hidden: "invalid: the page was not visible all the time",
+  wrong: "wrong",
+  variantName: "Variant",
+  time: "Warm median (first), ms",
+  golden: "Golden picture",
 };
 
 export type Key = keyof typeof ENGLISH;
@@ -56,6 +66,16 @@ const CHINESE: Record<Key, string> = {
   fallback: "已跳过：{list}",
   queue: "图片",
   offline: "现在可以离线使用",
+  benchmark: "性能测试",
+  measure: "测量此浏览器",
+  measuring: "正在测量 {variant}，请让页面保持在前台",
+  measured: "完成。保存记录，然后运行：harness farm --import 文件夹 -o runs.sqlite",
+  records: "保存记录",
+  hidden: "无效：页面曾经不可见",
+  wrong: "错误",
+  variantName: "变体",
+  time: "预热后中位数（首次），毫秒",
+  golden: "基准图片",
 };
 
 /** The browser's first language that the page knows. */

@@ -26,7 +26,7 @@ def section_kind() -> type[Section] | None:
     return FakeSection
 
 
-def takes(runtime: Runtime | None) -> tuple[str, ...]:
+def takes(runtime: Runtime | None, section: FakeSection | None) -> tuple[str, ...]:
     return (ARTIFACT,)
 
 

@@ -1,0 +1,135 @@
+"""compress.html: what every stage did, the curve of quality over size, channels by layer, pictures against the trained network's."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from builder.bundle.tensors import tensor_to_pixels
+from builder.compression.result import CompressReport, Point, StageReport
+from builder.quality.difference import differences, png
+from builder.steps.source import SourceStep
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+WIDTH, HEIGHT, MARGIN = 640, 300, 50
+STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1000px;padding:0 1em;color:#222;background:#fff}
+table{border-collapse:collapse;margin:1em 0}th,td{padding:.25em .7em;border-bottom:1px solid #ddd;text-align:left}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}svg{max-width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#444}
+figure{display:inline-block;margin:0 1em 1em 0}figure img{width:256px}figcaption{font-size:13px}
+@media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}svg text{fill:#bbb}th,td{border-color:#444}}
+"""
+
+
+def page(report: CompressReport, teacher: SourceStep, judged: Path) -> str:
+    """One file that shows everything; `judged` holds what the exported file gave for evaluation samples."""
+    verdict = "All budgets are met." if report.met else f"Not met: {report.unmet}."
+    parts = [
+        f"<h1>{escape(report.name)}, compressed</h1><p>{escape(verdict)}</p>",
+        _table(report),
+        _curve(report),
+        *(_losses(stage) for stage in report.stages if stage.losses),
+        _cuts(report.stages),
+        _pictures(teacher, judged),
+    ]
+    head = f"<meta charset=utf-8><title>{escape(report.name)}, compressed</title><style>{STYLE}</style>"
+    return f"<!doctype html><html lang=en><head>{head}</head><body>{''.join(parts)}</body></html>\n"
+
+
+def _row(name: str, point: Point, more: str) -> str:
+    figures = (f"{point.parameters:,}", f"{point.macs:,}", f"{point.psnr_db:.2f}", f"{point.psnr_db_mean:.2f}")
+    return f"<tr><td>{escape(name)}</td>{''.join(f'<td class=n>{figure}</td>' for figure in figures)}<td>{escape(more)}</td></tr>"
+
+
+def _table(report: CompressReport) -> str:
+    rows = [_row("the trained network", report.teacher, "")]
+    for stage in report.stages:
+        trained = f", {stage.steps} steps" if stage.steps else ""
+        rows.append(_row(stage.stage, stage.after, f"{stage.seconds:.0f} s{trained}"))
+    files = "".join(
+        f"<p>The {escape(file.backend)} file ({escape(file.scheme)}): {file.bytes:,} bytes, {file.quality.psnr_db_worst} dB to the trained "
+        f"network on the worst of {file.quality.images} samples, {file.quality.psnr_db_mean} dB on average.</p>"
+        for file in report.files
+    )
+    head = "<tr><th></th><th class=n>parameters</th><th class=n>MACs</th><th class=n>worst dB</th><th class=n>mean dB</th><th></th></tr>"
+    return f"<h2>Stages</h2><table>{head}{''.join(rows)}</table>{files}"
+
+
+def _curve(report: CompressReport) -> str:
+    points = [(stage.stage, stage.after.parameters, min(stage.after.psnr_db, 60.0)) for stage in report.stages]
+    most = report.teacher.parameters
+    xs = [MARGIN + (WIDTH - 2 * MARGIN) * parameters / most for _, parameters, _ in points]
+    ys = [HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * max(quality, 0.0) / 60.0 for _, _, quality in points]
+    dots = "".join(
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#2563eb"/><text x="{x + 6:.1f}" y="{y - 6:.1f}">{escape(name)} {quality:.1f} dB</text>'
+        for (name, _, quality), x, y in zip(points, xs, ys, strict=True)
+    )
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
+    return _plot(
+        "Quality over parameters",
+        f'<polyline points="{line}" fill="none" stroke="#2563eb"/>{dots}',
+        "parameters, of the trained network's",
+        "worst dB",
+    )
+
+
+def _losses(stage: StageReport) -> str:
+    top = max(stage.losses) or 1.0
+    step = (WIDTH - 2 * MARGIN) / max(len(stage.losses) - 1, 1)
+    line = " ".join(
+        f"{MARGIN + step * number:.1f},{HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * (loss / top) ** 0.5:.1f}"
+        for number, loss in enumerate(stage.losses)
+    )
+    drawn = f'<polyline points="{line}" fill="none" stroke="#1a7f37"/>'
+    return _plot(f"Loss of {stage.stage}", drawn, f"{stage.steps} steps", f"root of the loss, up to {top:.3g}")
+
+
+def _plot(title: str, inside: str, below: str, beside: str) -> str:
+    axes = f'<path d="M{MARGIN} {MARGIN / 2} V{HEIGHT - MARGIN} H{WIDTH - MARGIN / 2}" fill="none" stroke="#888"/>'
+    words = f'<text x="{MARGIN}" y="{HEIGHT - 20}">{escape(below)}</text><text x="4" y="14">{escape(beside)}</text>'
+    return f'<h2>{escape(title)}</h2><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{axes}{inside}{words}</svg>'
+
+
+def _cuts(stages: Sequence[StageReport]) -> str:
+    rows = [(cut, stage) for stage in stages for cut in stage.cut]
+    if not rows:
+        return ""
+    cut = "".join(
+        f"<tr><td>{escape(cut.layer)}</td><td class=n>{cut.before}</td><td class=n>{cut.after}</td></tr>"
+        for cut, _ in rows
+    )
+    stayed = "".join(
+        f"<li>{escape(layer)}: {escape(why)}</li>" for stage in stages for layer, why in stage.stayed.items()
+    )
+    head = "<tr><th>layer</th><th class=n>before</th><th class=n>after</th></tr>"
+    return f"<h2>Channels</h2><table>{head}{cut}</table><p>These keep theirs:</p><ul>{stayed}</ul>"
+
+
+def _pictures(teacher: SourceStep, judged: Path) -> str:
+    specs = [spec for spec in teacher.result.outputs if spec.kind == "image"]
+    if not specs:
+        return ""
+    figures = []
+    for file in sorted((judged / "pictures").glob("*.npz")):
+        with (
+            np.load(file, allow_pickle=False) as got,
+            np.load(teacher.folder / "reference" / file.name, allow_pickle=False) as want,
+        ):
+            small, whole = (tensor_to_pixels(values[specs[0].name], specs[0]) for values in (got, want))
+        (difference,), times = differences({"small": small}, whole)[0].values(), differences({"small": small}, whole)[1]
+        shown = (("trained", whole), ("compressed", small), (f"difference, {times} times", difference))
+        figures += [_figure(f"sample {int(file.stem) + 1}: {words}", pixels) for words, pixels in shown]
+        figures.append("<br>")
+    return f"<h2>Pictures</h2>{''.join(figures)}"
+
+
+def _figure(words: str, pixels: NDArray[np.uint8]) -> str:
+    data = base64.b64encode(png(pixels)).decode()
+    return f'<figure><img alt="{escape(words)}" src="data:image/png;base64,{data}"><figcaption>{escape(words)}</figcaption></figure>'

@@ -1,0 +1,35 @@
+"""Whether a file holds what a checkpoint was trained for, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from builder.precision.quantizers import Integers, difference
+from builder.precision.scheme import AS_TRAINED
+
+Held = Callable[[str], Sequence[Integers | None]]
+"""What the calls of a layer in a file compute with, in order of execution; None for a call that is not of 8-bit integers."""
+
+
+def as_trained(schemes: Mapping[str, str], wanted: Mapping[str, tuple[Integers, ...]], held: Held) -> dict[str, str]:
+    """The realised schemes, with `as_trained` for each layer whose integers are the checkpoint's, or that is fp32 as there.
+
+    `schemes` are what the file's operators do, `wanted` is empty for a network of floats. A layer that differs gets a
+    description that is no scheme's name.
+    """
+    if not wanted:
+        return dict(schemes)
+    return {layer: _one(scheme, wanted.get(layer), layer, held) for layer, scheme in schemes.items()}
+
+
+def _one(scheme: str, calls: tuple[Integers, ...] | None, layer: str, held: Held) -> str:
+    if calls is None:  # the checkpoint has floats there
+        return AS_TRAINED if scheme == "fp32" else scheme
+    found = held(layer)
+    if len(found) != len(calls):
+        return f"{len(found)} calls instead of {len(calls)}"
+    for call, mine in zip(calls, found, strict=True):
+        wrong = f"{scheme}, not the checkpoint's integers" if mine is None else difference(call, mine)
+        if wrong is not None:
+            return wrong
+    return AS_TRAINED

@@ -1,0 +1,52 @@
+"""What may be set from outside, by environment variables, with limits that hold without any."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+PREFIX = "SERVER_"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Each is `SERVER_` with its name in capitals: `SERVER_QUEUE=32`.
+
+    `workers` pictures are processed at once, each on `threads` threads; `queue` more may wait. `body_bytes` and `pixels` are the largest
+    picture, `body_s` and `request_s` the longest that sending it and all of a request may take. After SIGTERM new requests are
+    refused for `drain_s` while those that are here are finished.
+    """
+
+    bundle: Path = Path("bundle")
+    host: str = "0.0.0.0"
+    port: int = 8080
+    workers: int = max(1, (os.cpu_count() or 1) // 2)
+    threads: int = 2 if (os.cpu_count() or 1) > 1 else 1
+    queue: int = 32
+    body_bytes: int = 16 << 20
+    pixels: int = 32 << 20
+    body_s: float = 10.0
+    request_s: float = 30.0
+    drain_s: float = 5.0
+
+
+def settings_of_environment() -> Settings:
+    """Raises ValueError with the name of a variable that is no number, or too small."""
+    given: dict[str, object] = {}
+    defaults = Settings()
+    for field in fields(Settings):
+        name = PREFIX + field.name.upper()
+        if (text := os.environ.get(name)) is not None:
+            kind = Path if field.name == "bundle" else type(getattr(defaults, field.name))
+            try:
+                given[field.name] = kind(text)
+            except ValueError as error:
+                raise ValueError(f"${name} is {text!r}, which is no {kind.__name__}") from error
+    settings = replace(defaults, **given)  # type: ignore[arg-type]
+    for name in ("workers", "threads", "body_bytes", "pixels", "body_s", "request_s"):
+        if not getattr(settings, name) > 0:
+            raise ValueError(f"${PREFIX}{name.upper()} must be more than 0")
+    if not (settings.queue >= 0 and settings.drain_s >= 0):
+        raise ValueError(f"${PREFIX}QUEUE and ${PREFIX}DRAIN_S must not be less than 0")
+    return settings

@@ -1,0 +1,35 @@
+"""The compress job: the stages of a compression, in a process of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from builder.compression.project import WEIGHTS
+from builder.workers.jobs.folder import load_source, read_reference, stage
+from builder.workers.messages import CompressJob, CompressResult
+
+
+def run_compress(job: CompressJob, folder: Path) -> CompressResult:
+    import torch
+    from safetensors.torch import save_file
+
+    from builder.compression.run import Task, run, threads
+
+    stage(folder, "load")
+    model, _ = load_source(job.source)
+    task = Task(
+        model=model,
+        section=job.section,
+        files=job.files,
+        evaluation=job.evaluation,
+        references=[read_reference(job.source, number) for number in range(len(job.evaluation))],
+        state=job.state,
+        tell=lambda text: stage(folder, text),
+    )
+    found = run(task)
+    for number, (program, report) in enumerate(found):
+        torch.export.save(program, folder / f"{number}-{report.stage}.pt2")
+    # For whoever trains on with a network of these widths.
+    state = found[-1][0].state_dict
+    save_file({name: value.detach().clone().contiguous() for name, value in state.items()}, folder / WEIGHTS)
+    return CompressResult(threads=threads(), stages=tuple(report for _, report in found))

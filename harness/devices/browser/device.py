@@ -1,0 +1,89 @@
+"""The `browser` device: Chromium on this computer without a window, or any browser that opens a link."""
+
+from __future__ import annotations
+
+import platform
+from contextlib import ExitStack
+from dataclasses import replace
+from types import TracebackType
+from typing import Literal, Self
+
+from builder.bundle import Variant
+from harness.devices.base import Device, Found, Measured, Request
+from harness.devices.browser.chromium import chromium, find_chromium, missing
+from harness.devices.browser.link import LAN, LINK, LinkedBrowser
+from harness.devices.browser.page import OpenPage, measured, open_page, refusal
+from harness.devices.browser.server import PageServer
+from harness.devices.browser.use import processor_time, processor_use
+from harness.devices.host.device import Host
+from harness.errors import UsageError
+from harness.records.run import Conditions, DeviceInfo
+
+KIND = "browser"
+LOCAL = True
+OPEN_S = 60.0  # for Chromium to open a page
+
+
+def find() -> list[Found]:
+    program = find_chromium()
+    state = "ready" if program is not None else missing()
+    return [
+        Found(
+            kind=KIND,
+            id=platform.node() or KIND,
+            description=f"{program or 'Chromium'} on this computer, without a window; or any browser by -d {KIND}:{LINK}",
+            state=state,
+            alone=True,
+        )
+    ]
+
+
+def open_device(device_id: str | None) -> Device:
+    if device_id in (LINK, LAN):
+        return LinkedBrowser(lan=device_id == LAN)
+    if device_id in (None, platform.node(), KIND):
+        return LocalBrowser()
+    raise UsageError(f"there is no browser {device_id!r}; write -d {KIND}, -d {KIND}:{LINK}, or -d chrome:SERIAL.")
+
+
+class LocalBrowser:
+    """Runs pages in one Chromium; the computer's conditions are the host's."""
+
+    metric: Literal["latency", "instructions"] = "latency"
+    simulated: str | None = None
+
+    def __init__(self) -> None:
+        self._host = Host()
+        self._stack = ExitStack()
+        self._page: OpenPage | None = None
+        self._pid = 0
+
+    @property
+    def info(self) -> DeviceInfo:
+        return self._host.info.model_copy(update={"kind": KIND})
+
+    def unsupported(self, variant: Variant) -> str | None:
+        return refusal(variant, self._page)
+
+    def conditions(self) -> Conditions:
+        return self._host.conditions()
+
+    def measure(self, request: Request) -> Measured:
+        before = processor_time(self._pid)
+        result = measured(self._page, request)
+        return replace(result, processor_use=processor_use(before, processor_time(self._pid)))
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            server = stack.enter_context(PageServer())
+            started = stack.enter_context(chromium())
+            started.devtools.open_tab(server.url())
+            self._page = open_page(server, "Chromium", within_s=OPEN_S, cure="run again")
+            self._pid = started.pid
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()

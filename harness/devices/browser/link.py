@@ -1,0 +1,97 @@
+"""A browser that opens a link: any phone or computer, iPhones too. Loopback alone, unless this network is asked for by `--lan`."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Literal, Self
+
+from builder.bundle import Variant
+from harness.devices.base import Measured, Request
+from harness.devices.browser.certificate import certificate, qr_code, tls_context
+from harness.devices.browser.listener import network_address
+from harness.devices.browser.names import system_of
+from harness.devices.browser.page import OpenPage, measured, open_page, refusal
+from harness.devices.browser.server import PageServer
+from harness.errors import DeviceError
+from harness.records.run import Conditions, DeviceInfo, Reading, TextReading
+
+log = logging.getLogger(__name__)
+LINK, LAN = "link", "lan"
+OPEN_S = 300.0  # for a person to open the link
+UNTOLD = "a browser does not tell a page"
+
+
+class LinkedBrowser:
+    """Whatever opens the link first. Its conditions are unknown: a browser tells a page none."""
+
+    metric: Literal["latency", "instructions"] = "latency"
+    simulated: str | None = None
+
+    def __init__(self, *, lan: bool, open_s: float = OPEN_S) -> None:
+        self._lan, self._open_s = lan, open_s
+        self._stack = ExitStack()
+        self._page: OpenPage | None = None
+
+    @property
+    def info(self) -> DeviceInfo:
+        if self._page is None:
+            raise DeviceError("no browser has opened the link; use the device in a 'with' block.")
+        hello = self._page.hello
+        return DeviceInfo(
+            kind="browser",
+            id=f"{LINK}-{hello.name}",
+            model=_text(hello.model),
+            soc=_text(None),
+            os=_text(system_of(hello.agent)),
+            build=_text(hello.agent),
+            abi=_text(hello.architecture),
+        )
+
+    def unsupported(self, variant: Variant) -> str | None:
+        return refusal(variant, self._page)
+
+    def conditions(self) -> Conditions:
+        return Conditions(
+            temperature_c=Reading(unit="degC", reason=UNTOLD),
+            thermal_status=Reading(unit="status", reason=UNTOLD),
+            battery_percent=Reading(unit="%", reason=UNTOLD),
+            charging=_text(None),
+        )
+
+    def measure(self, request: Request) -> Measured:
+        return measured(self._page, request)
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            server = self._started(stack)
+            cure = "run again, and open the link at once"
+            self._page = open_page(server, "a browser", within_s=self._open_s, cure=cure)
+            self._stack = stack.pop_all()
+        return self
+
+    def _started(self, stack: ExitStack) -> PageServer:
+        """Raises MissingToolError without the extra, UsageError without a network."""
+        if not self._lan:
+            server = stack.enter_context(PageServer())
+            log.warning("open %s in a browser of this computer; '--lan' lets phones of this network in", server.url())
+            return server
+        host = network_address()
+        made = certificate(host)
+        server = stack.enter_context(PageServer(host, tls=tls_context(made)))
+        log.warning(
+            "open %s on the phone, in this network, within %g s. The browser warns of the certificate, which was made now: go on "
+            "where its SHA-256 begins with %s\n%s",
+            *(server.url(), self._open_s, made.fingerprint, qr_code(server.url())),
+        )
+        return server
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+
+def _text(value: str | None) -> TextReading:
+    return TextReading(reason=UNTOLD) if value is None else TextReading(value=value)

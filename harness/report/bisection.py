@@ -1,0 +1,64 @@
+"""Which build made a variant slower: for the terminal and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from harness.analysis.bisection import Bisection, Build
+from harness.report.text import DASH, moment
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+COLOURS = {"found": "red", "range": "yellow", "undecided": "yellow", "no change": "green"}
+
+
+def bisection_table(found: Sequence[Bisection]) -> Table:
+    """A row for each variant on a device."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("variant", "device", "builds", "last good build", "first slow build", "answer", "why"):
+        table.add_column(heading, justify="right" if heading == "builds" else "left", overflow="fold")
+    for entry in found:
+        answer = f"one of {entry.between + 1}" if entry.state == "range" else entry.state
+        table.add_row(
+            escape(entry.variant),
+            escape(entry.device),
+            str(entry.builds),
+            _build(entry.good),
+            _build(entry.bad),
+            f"[{COLOURS[entry.state]}]{answer}[/{COLOURS[entry.state]}]",
+            escape(entry.why),
+        )
+    return table
+
+
+def bisection_json(entry: Bisection) -> dict[str, object]:
+    """The same, with whole hashes."""
+    return {
+        "variant": entry.variant,
+        "device": entry.device,
+        "builds": entry.builds,
+        "answer": entry.state,
+        "good": None if entry.good is None else _identity(entry.good),
+        "bad": None if entry.bad is None else _identity(entry.bad),
+        "between": entry.between,
+        "why": entry.why,
+    }
+
+
+def _identity(build: Build) -> dict[str, str]:
+    run = build.run
+    return {
+        "bundle_sha256": run.bundle_sha256,
+        "variant_sha256": run.variant_sha256,
+        "started_at": run.started_at,
+        "run": run.id,
+    }
+
+
+def _build(build: Build | None) -> str:
+    return DASH if build is None else f"{build.name}\n[dim]{moment(build.run.started_at)}[/dim]"

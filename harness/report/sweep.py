@@ -1,0 +1,86 @@
+"""A sweep over threads: how much each variant gains by more of them, as a table and as a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from harness.analysis.grouping import device_label, groups
+from harness.analysis.session_verdict import session_verdict
+from harness.records.run import Run
+from harness.report import svg
+from harness.report.curves import COLOURS
+from harness.report.svg import Scale
+from harness.report.text import DASH, interval, milliseconds
+from harness.statistics import Level, level_of_rounds
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from harness.report.model import Entry
+
+LEFT, HEIGHT = 64.0, 250.0
+
+
+def sweep_table(runs: Iterable[Run]) -> Table:
+    """One row for each number of threads of a variant on a device: its level over the good rounds, and its speed-up over the fewest threads."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("variant", "device"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("threads", "median", "95 % interval", "speed-up", "of each thread"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("verdict", overflow="fold")
+    first: dict[object, tuple[int, float]] = {}
+    for group in groups(run for run in runs if run.metric == "latency"):
+        verdict = session_verdict(group)
+        level = _level([run.latency_ns for run in verdict.good])
+        cells = [DASH, DASH, DASH, DASH]
+        if level is not None:
+            fewest, slowest = first.setdefault(group.place[:-1], (group.threads, level.value))
+            gain = slowest / level.value
+            share = gain / (group.threads / fewest)
+            cells = [milliseconds(level.value), interval(level.low, level.high), f"{gain:.2f}", f"{share:.0%}"]
+        table.add_row(
+            escape(group.variant), escape(device_label(group.last)), str(group.threads), *cells, escape(verdict.text)
+        )
+    return table
+
+
+def sweep_plot(entries: Sequence[Entry]) -> str | None:
+    """Latency by threads, a line for each variant that one session measured with several; dashed what perfect sharing would give."""
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for entry in entries:
+        if entry.level is not None and entry.name != entry.run.variant:
+            curves.setdefault(entry.run.variant, []).append((entry.run.threads, entry.level.value / 1e6))
+    lines = {variant: sorted(points) for variant, points in curves.items() if len(points) > 1}
+    if not lines:
+        return None
+    right = svg.WIDTH - 230
+    threads = sorted({number for points in lines.values() for number, _ in points})
+    x = Scale(low=threads[0], high=threads[-1], first=LEFT, last=right)
+    highest = max(value for points in lines.values() for _, value in points)
+    y = Scale(low=0, high=1.08 * highest, first=HEIGHT - 42, last=24)
+    parts = [svg.left_axis(y, x, "ms"), svg.line(x.first, y.first, x.last, y.first, "axis")]
+    parts += [svg.text(x(number), y.first + 18, str(number), anchor="middle", kind="tick") for number in threads]
+    parts.append(svg.text(x.last, y.first + 34, "threads", anchor="end", kind="unit"))
+    names = sorted(lines, key=lambda variant: -lines[variant][-1][1])
+    places = svg.spread([y(lines[variant][-1][1]) for variant in names], 15, y.first)
+    for number, (variant, under) in enumerate(zip(names, places, strict=True)):
+        points, colour = lines[variant], f"c{number % COLOURS}"
+        least, slowest = points[0]
+        ideal = [(x(count), y(slowest * least / count)) for count in threads if count >= least]
+        parts += [
+            svg.polyline(ideal, "mark"),
+            svg.polyline([(x(count), y(value)) for count, value in points], f"line {colour}"),
+            svg.dots([(x(count), y(value)) for count, value in points], f"dots {colour}"),
+            svg.text(right + 10, under + 4, svg.short(variant, 32), kind=f"name {colour}"),
+        ]
+    return svg.picture(HEIGHT, parts, "Median latency by the number of threads")
+
+
+def _level(rounds: list[tuple[int, ...]]) -> Level | None:
+    usable = [latencies for latencies in rounds if latencies and all(latencies)]
+    return level_of_rounds(usable) if usable else None

@@ -1,0 +1,12 @@
+/** The npm package: `ImageModel` for any page, its worker and runtime beside this module. `npm/index.d.ts` is its public face. */
+
+import { ImageModel as Opened, type OpenOptions } from "./model.js";
+
+export { BundleError } from "./manifest.js";
+export type ImageModel = Opened;
+
+export const ImageModel = {
+  open(bundle: URL | string, options: Partial<OpenOptions> = {}): Promise<Opened> {
+    return Opened.open(new URL(bundle, document.baseURI), { worker: new URL("./worker.js", import.meta.url), ...options });
+  },
+};

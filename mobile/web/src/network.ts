@@ -1,0 +1,5 @@
+/** The worker of the npm package. */
+
+import { serve } from "./worker.js";
+
+serve();

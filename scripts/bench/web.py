@@ -1,0 +1,235 @@
+"""The page and the server: packaging, what a visit loads, the time to a picture, WebAssembly against Python, many pictures, many clients."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from bench.table import BIN, ROOT, Row, run
+
+sys.path.insert(0, str(ROOT))
+
+from harness.records.run import Run
+from harness.records.store import open_store
+from tests.server.test_server import Running, running
+from tests.web.site import Host, chromium, hosting, opened, processed, wait_for
+
+EXAMPLE = ROOT / "examples" / "tiny_style"
+PICTURES = int(os.environ.get("BENCH_PICTURES", "200"))
+CLIENTS, SERVED_S = 50, 10.0
+PROTOCOL = 'extends = "quick"\nthreads = 2\nrounds = 3\n'
+
+
+def measure() -> list[Row]:
+    with tempfile.TemporaryDirectory(prefix="edgebundle-bench-web-") as name:
+        work = Path(name)
+        bundle = work / "bundle"
+        run("builder", "convert", EXAMPLE, "--backend", "tflite", "-o", bundle)
+        rows, site = packaged(bundle, work)
+        picture = photograph(work / "photograph.jpg")
+        with chromium() as browser, hosting(site) as host:
+            rows += visits(browser, host, site, picture)
+            rows.append(many(browser, host, picture))
+        rows.append(against_python(site, work))
+        return rows + served(bundle, work, picture)
+
+
+def packaged(bundle: Path, work: Path) -> tuple[list[Row], Path]:
+    """The same page from npm's packages, and again with its scripts in the cache."""
+    cache = work / "cache"
+    cache.mkdir()
+    cold = run("builder", "package", bundle, "--target", "web", "-o", work / "cold", cache=cache)[0]
+    shutil.rmtree(cache / "package", ignore_errors=True)
+    warm = run("builder", "package", bundle, "--target", "web", "-o", work / "warm", cache=cache)[0]
+    site, other = work / "warm" / "tiny-style-web", work / "cold" / "tiny-style-web"
+    same = all(
+        (other / path.relative_to(site)).read_bytes() == path.read_bytes() for path in site.rglob("*") if path.is_file()
+    )
+    script = len(gzip.compress((site / "app.js").read_bytes(), 9, mtime=0))
+    return [
+        Row(what="package --target web, npm's packages in its cache", figure="<= 10 s", measured=f"{cold:.1f} s", reached=cold <= 10),
+        Row(what="package --target web, scripts built before", figure="<= 2 s", measured=f"{warm:.1f} s", reached=warm <= 2),
+        Row(what="the page twice", figure="the same bytes", measured="the same" if same else "different", reached=same),
+        Row(what="the page's script, gzip", figure="<= 40 KB", measured=f"{script / 1000:.1f} KB", reached=script <= 40_000),
+    ], site  # fmt: skip
+
+
+def photograph(path: Path) -> Path:
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    Image.fromarray(noise).save(path, quality=90)
+    return path
+
+
+def visits(browser: Browser, host: Host, site: Path, picture: Path) -> list[Row]:
+    """A new visitor up to the first picture, and the same one again."""
+    context = browser.new_context()
+    page = opened(context.new_page(), host.url)
+    first_s = to_picture(page, picture)
+    asked = {path.partition("?")[0].lstrip("/") or "index.html" for path in host.asked}
+    loaded = sum(len(gzip.compress((site / name).read_bytes(), 9)) for name in asked if (site / name).is_file())
+    host.asked.clear()
+    page.reload()
+    again_s = to_picture(page, picture)
+    again = [path for path in host.asked if not path.startswith("/sw.js")]
+    context.close()
+    return [
+        Row(what="first visit with a picture, gzip", figure="<= 3.3 MB", measured=f"{loaded / 1e6:.2f} MB", reached=loaded <= 3.3e6),
+        Row(what="second visit", figure="0 bytes", measured=f"{len(again)} files", reached=not again),
+        Row(what="from the tap to the picture, nothing kept", figure="<= 2.5 s", measured=f"{first_s:.2f} s", reached=first_s <= 2.5),
+        Row(what="from the tap to the picture, second visit", figure="<= 0.7 s", measured=f"{again_s:.2f} s", reached=again_s <= 0.7),
+    ]  # fmt: skip
+
+
+def to_picture(page: Page, picture: Path) -> float:
+    start = time.perf_counter()
+    (said,) = processed(page, picture)
+    assert said.endswith(" ms"), said
+    return time.perf_counter() - start
+
+
+def many(browser: Browser, host: Host, picture: Path) -> Row:
+    """All at once in the queue: memory after a tenth of them against memory after all."""
+    context = browser.new_context()
+    page = opened(context.new_page(), host.url)
+    page.set_input_files("#files", [str(picture)] * PICTURES)
+    done = page.locator("#queue li.finished")
+    wait_for(lambda: done.count() >= PICTURES // 10, "a tenth")
+    early = memory(page)
+    wait_for(lambda: page.locator("#queue li.finished, #queue li.failed").count() == PICTURES, "all pictures")
+    late, kept = memory(page), done.count()
+    context.close()
+    return Row(
+        what=f"{PICTURES} dropped pictures",
+        figure="all done, memory within 10 %",
+        measured=f"{kept} done, {late / early - 1:+.0%} ({late / 1e6:.0f} MB)",
+        reached=kept == PICTURES and late <= 1.1 * early,
+    )
+
+
+def memory(page: Page) -> float:
+    """Of the page with its worker, after a collection, by the browser's own account."""
+    found: float = page.evaluate("performance.measureUserAgentSpecificMemory().then((found) => found.bytes)")
+    return found
+
+
+def against_python(site: Path, work: Path) -> Row:
+    """The fp32 file in Chromium with two threads, and in LiteRT for Python, in one session."""
+    protocol, runs = work / "bench.toml", work / "runs.sqlite"
+    protocol.write_text(PROTOCOL)
+    run(
+        "harness",
+        "run",
+        site,
+        "-d",
+        "host",
+        "-d",
+        "browser",
+        "--variant",
+        "tflite-xnnpack-fp32",
+        "--protocol",
+        protocol,
+        "-o",
+        runs,
+    )
+    with closing(open_store(str(runs))) as store:
+        every = list(store.runs())
+    page, host = (median_ms([run for run in every if run.device.kind == kind]) for kind in ("browser", "host"))
+    return Row(
+        what="fp32, 2 threads: WebAssembly over LiteRT for Python",
+        figure="<= 1.5x",
+        measured=f"{page / host:.2f}x ({page:.1f} ms and {host:.1f} ms)",
+        reached=page <= 1.5 * host,
+    )
+
+
+def median_ms(runs: list[Run]) -> float:
+    return float(np.median(np.concatenate([run.latency_ns for run in runs]))) / 1e6
+
+
+def served(bundle: Path, work: Path, picture: Path) -> list[Row]:
+    """Fifty clients on this computer, which compete with the server for its processors; then SIGTERM in the middle."""
+    run("builder", "package", bundle, "--target", "server", "-o", work / "server")
+    folder, body = work / "server" / "tiny-style-server", picture.read_bytes()
+    bare = bare_rate(folder)
+    with running(folder, work / "log", queue=64, drain_s=2) as server:
+        counts, lost, seconds = load(server, body, SERVED_S)
+    rate = counts[200] / SERVED_S
+    with running(folder, work / "log", queue=4) as server:
+        refused, _, _ = load(server, body, 2.0)
+    p99 = float(np.percentile(seconds, 99))
+    return [
+        Row(what=f"server, {CLIENTS} clients: pictures/s over the bare runtime in a loop", figure=">= 0.8x",
+            measured=f"{rate / bare:.2f}x ({rate:.1f} and {bare:.1f}/s, p99 {p99:.2f} s)", reached=rate >= 0.8 * bare),
+        Row(what="server: lost at SIGTERM", figure="0", measured=f"{lost} of {sum(counts.values())}", reached=lost == 0),
+        Row(what="server: beyond a queue of 4", figure="429", measured=f"{refused[429]} refused", reached=refused[429] > 0),
+    ]  # fmt: skip
+
+
+def bare_rate(folder: Path) -> float:
+    """Inferences a second of the served variant, without HTTP, decoding or encoding."""
+    code = (
+        "import time, sys; sys.path.insert(0, '.')\n"
+        "from builder.bundle import opened\nfrom pathlib import Path\nfrom edgebundle_server.network import open_network\n"
+        "import numpy as np\n"
+        "with opened(Path('bundle')) as bundle:\n"
+        "    network, _, _ = open_network(bundle, workers=1, threads=2)\n"
+        "inputs = {name: np.zeros(spec.shape, np.float32) for name, spec in network.inputs.items()}\n"
+        "start, count = time.perf_counter(), 0\n"
+        f"while time.perf_counter() - start < {SERVED_S / 2}: network.run(inputs); count += 1\n"
+        "print(count / (time.perf_counter() - start))\n"
+    )
+    done = subprocess.run(
+        [str(BIN / "python"), "-c", code], cwd=folder, capture_output=True, text=True, check=True, timeout=120
+    )
+    return float(done.stdout)
+
+
+def load(server: Running, body: bytes, seconds: float) -> tuple[Counter[int], int, list[float]]:
+    """Answers by status, how many were lost, and how long each took; SIGTERM comes after `seconds`."""
+    counts: Counter[int] = Counter()
+    lost: list[str] = []
+    took: list[float] = []
+    lock, told = threading.Lock(), threading.Event()
+
+    def client(_: int) -> None:
+        while True:
+            start = time.perf_counter()
+            try:
+                status = server.process_picture(body)[0]
+            except ConnectionRefusedError:
+                return
+            except OSError as error:
+                lost.append(repr(error))
+                return
+            with lock:
+                if not told.is_set():
+                    counts[status] += 1
+                    took.append(time.perf_counter() - start)
+            if status == 503:
+                return
+            if status == 429:
+                time.sleep(0.05)
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        futures = [pool.submit(client, number) for number in range(CLIENTS)]
+        time.sleep(seconds)
+        told.set()
+        server.process.send_signal(signal.SIGTERM)
+        for future in futures:
+            future.result(60)
+    return counts, len(lost), took

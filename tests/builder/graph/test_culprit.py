@@ -1,0 +1,71 @@
+"""The search for the culprit on a real converter: planted at three places, named by operator and line, nobody else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from builder.backends import BACKENDS
+from builder.errors import ConversionError
+from builder.graph import culprit
+from builder.graph.culprit import name_culprit
+from builder.graph.model import Model
+from builder.precision.layers import layer_table
+from tests.builder.models import plan_of
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # the converter's own
+
+
+class Planted(nn.Module):
+    """Six convolutions and what stands between them; behind one of them a function that Core ML has not."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__()
+        self.place = place
+        self.layers = nn.ModuleList(nn.Conv2d(4, 4, 3, padding=1) for _ in range(6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for number, layer in enumerate(self.layers):
+            y = torch.sigmoid(layer(x)) * x
+            x = torch.special.bessel_j0(y) if number == self.place else torch.relu(y + x)
+        return x.mean((2, 3))
+
+
+@pytest.mark.parametrize("place", [0, 2, 5])
+@pytest.mark.parametrize("hinted", [True, False])
+def test_the_planted_operator_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int, hinted: bool
+) -> None:
+    """By the converter's own words where it names the operator, else by what it refuses alone."""
+    monkeypatch.setattr(culprit, "TIME_S", 3600.0)  # a busy machine is no fault
+    program = torch.export.export(Planted(place).eval(), (torch.rand(1, 4, 8, 8),))
+    tried = []
+
+    def lower(model: Model) -> None:
+        tried.append(model)
+        plan = plan_of(dict.fromkeys(layer_table(model.program).names(), "fp32"))
+        BACKENDS["coreml"].lower(model, plan, "all", dict, tmp_path / f"{len(tried)}.mlpackage")
+
+    told = ""
+    if hinted:
+        with pytest.raises(ConversionError) as refused:
+            lower(_whole(program))
+        told = str(refused.value)
+        tried.clear()
+    said = name_culprit(program, lower, told, floats=True)
+    assert said is not None
+    pattern = r"the operator 'special_bessel_j0' \(test_culprit.py line \d+\) is what it refuses: without it the rest converts"
+    assert re.fullmatch(pattern, said), said
+    assert len(tried) <= (3 if hinted else 7)
+
+
+def _whole(program: torch.export.ExportedProgram) -> Model:
+    from builder.graph.parts import part
+
+    model = part(program, 1000)
+    assert model is not None
+    return model

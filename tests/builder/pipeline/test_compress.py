@@ -1,0 +1,144 @@
+"""`builder compress` by its own processes: a project goes in, a smaller one that converts comes out, budgets decide, a kill loses nothing."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from builder.bundle import Bundle
+from builder.compression.result import CompressReport
+from builder.errors import ConfigError, DataError
+from builder.pipeline.compress import compress
+from builder.pipeline.story import convert
+from builder.project.config import load_config
+from builder.steps.listener import Silent
+from tests.builder.projects import edit, make_project, write_pictures
+
+SECTION = """
+[compress]
+stages = {stages}
+budget = {{ {budget} }}
+steps = {steps}
+batch = 2
+crop = 16
+save_every_s = 0.01
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
+    return make_project(tmp_path / "project")
+
+
+def ask(project: Path, stages: str, budget: str, steps: int = 2) -> Path:
+    text = (project / "builder.toml").read_text(encoding="utf-8").split("[compress]")[0].rstrip()
+    added = SECTION.format(stages=stages, budget=budget, steps=steps)
+    (project / "builder.toml").write_text(f"{text}\n{added}", encoding="utf-8")
+    return project / "builder.toml"
+
+
+def command(config: Path, out: Path, *flags: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "builder", "compress", str(config), "-o", str(out), *flags],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def test_a_smaller_network_is_an_ordinary_project_that_converts_as_trained(tmp_path: Path, project: Path) -> None:
+    """prune, distill and qat in order; the result has fewer parameters, and its TFLite file holds the learned integers."""
+    edit(project / "builder.toml", 'scheme = "fp32"', 'scheme = "fp16"')
+    config = ask(project, '["prune", "distill", "qat"]', "max_parameters = 0.7")
+    report = compress(config, out=tmp_path / "small", listener=Silent())
+    assert report.met
+    assert [stage.stage for stage in report.stages] == ["prune", "distill", "qat"]
+    assert report.stages[-1].after.parameters <= 0.7 * report.teacher.parameters
+    assert [stage.steps for stage in report.stages] == [0, 2, 2]
+    assert all(cut.after < cut.before for cut in report.stages[0].cut)
+    assert CompressReport.model_validate(json.loads((tmp_path / "small" / "compress.json").read_text())) == report
+    page = (tmp_path / "small" / "compress.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png") == 6
+    assert load_config(tmp_path / "small").compress is None
+    bundle = convert(tmp_path / "small", out=tmp_path / "bundle", listener=Silent())
+    assert isinstance(bundle, Bundle)
+    (variant,) = bundle.manifest.variants
+    assert {layer.realised for layer in variant.layers} == {"as_trained"}
+    assert variant.bytes == report.files[0].bytes
+
+
+def test_a_budget_that_is_not_met_is_exit_5_with_the_nearest_points(tmp_path: Path, project: Path) -> None:
+    """No project is written; what was reached stands in the message, in compress.json and on the page."""
+    config = ask(project, '["prune"]', "max_parameters = 0.5, min_psnr_db = 90")
+    run = command(config, tmp_path / "small")
+    _, errors = run.communicate(timeout=120)
+    assert run.returncode == 5, errors
+    assert "dB on the worst sample instead of 90; nearest: the tflite file fp16" in errors
+    assert "after prune:" in errors
+    assert sorted(path.name for path in (tmp_path / "small").iterdir() if not path.name.startswith(".")) == [
+        "compress.html",
+        "compress.json",
+    ]
+
+
+def test_a_run_that_was_interrupted_goes_on_to_the_same_weights(tmp_path: Path, project: Path) -> None:
+    """Ctrl-C in the middle of training is 130; --resume ends at the weights of the uninterrupted run."""
+    whole = compress(ask(project, '["qat"]', "", steps=60), out=tmp_path / "whole", listener=Silent(), fresh=True)
+    cache = tmp_path / "cache"
+    for entry in (cache / "compress").iterdir():  # as if it had never been made
+        entry.rename(tmp_path / f"kept-{entry.name}")
+    run = command(project / "builder.toml", tmp_path / "small")
+    states = cache / "compress-states"
+    limit = time.monotonic() + 100
+    while not list(states.glob("*/*.state")) and time.monotonic() < limit and run.poll() is None:
+        time.sleep(0.02)
+    run.send_signal(signal.SIGINT)
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode == 130, errors
+    assert "--resume" in errors
+    assert list(states.glob("*/*.state"))
+    resumed = compress(project / "builder.toml", out=tmp_path / "small", listener=Silent(), resume=True)
+    one, other = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "small"))
+    assert one == other
+    assert resumed.files == whole.files
+    assert not list(states.glob("*/*.state"))
+
+
+@pytest.mark.parametrize(
+    ("stages", "budget", "message"),
+    [
+        ('["distil"]', "", "distill"),
+        ('["qat", "prune"]', "max_parameters = 0.5", "in this order"),
+        ('["prune"]', "", "needs to know how far"),
+        ('["qat"]', "max_parameters = 0.5", "only 'prune' takes parameters away"),
+        ('["distill"]', "", "nothing makes one"),
+        ("[]", "", "at least 1"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_runs(
+    project: Path, stages: str, budget: str, message: str
+) -> None:
+    """Unknown stages, another order, budgets that no stage meets."""
+    with pytest.raises(ConfigError, match=message):
+        load_config(ask(project, stages, budget))
+
+
+def test_a_training_picture_of_the_evaluation_set_is_refused(tmp_path: Path, project: Path) -> None:
+    """The one file in both sets is named."""
+    config = ask(project, '["qat"]', "")
+    edit(config, "[compress]", '[compress]\ndata = "photos/*"')
+    write_pictures(project / "photos", 2, seed=5)
+    (project / "photos" / "twin.png").write_bytes((project / "evaluation" / "0.png").read_bytes())
+    with pytest.raises(DataError, match=r"twin\.png is also the evaluation file 0\.png"):
+        compress(config, out=tmp_path / "small", listener=Silent())
+
+
+def test_a_project_without_the_section_says_what_to_write(tmp_path: Path, project: Path) -> None:
+    """And a directory that is the project itself is never written over."""
+    with pytest.raises(ConfigError, match=r"has no \[compress\]"):
+        compress(project / "builder.toml", out=tmp_path / "small", listener=Silent())
