@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import shutil
 import signal
@@ -45,6 +46,9 @@ class ToolFailed(ToolError):
     """The program ended with a non-zero status."""
 
 
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Completed:
     """What a process left: exit status and output (bytes decoded as UTF-8, undecodable bytes replaced)."""
@@ -54,7 +58,9 @@ class Completed:
     stderr: str
 
     def last_lines(self, count: int = 8) -> str:
-        lines = [line for line in (self.stdout + "\n" + self.stderr).splitlines() if line.strip()]
+        """What it said last, without escape codes."""
+        text = _ESCAPE.sub("", self.stdout + "\n" + self.stderr)
+        lines = [line for line in text.splitlines() if line.strip()]
         return "\n".join(lines[-count:])
 
 

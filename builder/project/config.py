@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import tomllib
 from inspect import cleandoc
@@ -25,8 +26,13 @@ from builder.toml_file import Section, describe
 BackendName = Annotated[str, GetPydanticSchema(lambda _source, _handler: literal_schema(list(BACKENDS)))]
 
 
+_DEVICES = re.compile(r"(?i)con|prn|aux|nul|(com|lpt)[0-9]")
+
+
 def _file_name(value: str) -> str:
-    if not value or value.strip() != value or any(c in value for c in '/\\:*?"<>|\0') or value in (".", ".."):
+    # a leading '-' reads as an option; Windows drops a last '.' and keeps the names of its devices to itself
+    forbidden = any(c in '/\\:*?"<>|' or ord(c) < 32 for c in value) or value[:1] == "-" or value[-1:] == "."
+    if not value or value.strip() != value or forbidden or _DEVICES.fullmatch(value.partition(".")[0]):
         raise ValueError(f"{value!r} cannot be used as a file name on every system")
     return value
 
@@ -351,8 +357,9 @@ class Config(Section):
         tensors = [tensor.name for tensor in (*self.input, *self.output)]
         for name in sorted({name for name in tensors if tensors.count(name) > 1}):
             raise ValueError(f"two inputs or outputs are named {name!r}")
-        ids = [variant.name for variant in self.variant]
-        for name in sorted({name for name in ids if ids.count(name) > 1}):
+        ids = [variant.name.casefold() for variant in self.variant]
+        for name in sorted({variant.name for variant in self.variant if ids.count(variant.name.casefold()) > 1}):
+            # ids name files, and the disks of most phones' developers do not tell capitals apart
             raise ValueError(f"two variants are named {name!r}: give one of them another 'id'")
         return self
 

@@ -7,13 +7,14 @@ their paths are remembered.
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from builder.errors import ConversionError
+from builder.errors import ConversionError, MissingToolError
 from builder.storage import cache
 from builder.targets.android import tools
 from builder.targets.android.catalogue import Catalogue, Library
@@ -88,6 +89,10 @@ def native_libraries(archives: Iterable[Path], abis: tuple[str, ...]) -> dict[st
     return found
 
 
+# as Maven's resolver says it, of an artifact `group:name:type:version`
+_MISSING = re.compile(r"Could not (?:find|transfer) artifact ([\w.:-]+)")
+
+
 def _run(project: Path) -> None:
     argv: list[str | Path] = [
         "mvn",
@@ -98,7 +103,15 @@ def _run(project: Path) -> None:
         ":".join(PLUGIN) + ":build-classpath",
         f"-Dmdep.outputFile={LISTING}",
     ]
-    tools.run_tool(argv, what="resolve the Android libraries", timeout_s=RESOLVE_LIMIT_S)
+    try:
+        tools.run_tool(argv, what="resolve the Android libraries", timeout_s=RESOLVE_LIMIT_S)
+    except ConversionError as error:
+        if missing := _MISSING.search(str(error)):
+            raise MissingToolError(
+                f"could not resolve the Android libraries: Maven cannot get {missing[1]}; check the network, the repositories in Maven's "
+                "settings.xml, and that this version is there."
+            ) from error
+        raise
 
 
 def _read(listings: Path, names: Iterable[str]) -> dict[str, tuple[Path, ...]] | None:
