@@ -18,7 +18,7 @@ from builder.storage.cache import cache_root, content_key, kept, versions
 from builder.workers.messages import RESULT, CompressJob, CompressResult, JudgeJob, JudgeResult
 from builder.workers.supervisor import run_job
 
-PACKAGES = ("torch", "torchao", "executorch", "numpy", "pillow")
+PACKAGES = ("torch", "torchao", "numpy", "pillow")
 FEW = 4
 """Training pictures of which so few are warned of."""
 EXTRA_S = 900.0  # beyond the time of training: loading, measuring, saving

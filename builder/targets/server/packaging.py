@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+from builder.backends import backends_of
 from builder.bundle import file_sha256, tree_files
 from builder.errors import ConfigError
 from builder.storage import cache
@@ -39,8 +40,8 @@ def package(request: PackageRequest) -> PackageResult:
     runnable = [variant.id for variant in bundle.manifest.variants if variant.delegate == "xnnpack"]
     if not runnable:
         raise ConfigError(
-            'the bundle has no TFLite variant for processors, which is what a server runs; add a [[variant]] with backend = "tflite" and '
-            'delegate = "xnnpack" to builder.toml.'
+            "the bundle has no TFLite variant for processors, which is what a server runs; add a [[variant]] with "
+            f'backend = "{backends_of((ARTIFACT,))[0]}" and delegate = "xnnpack" to builder.toml.'
         )
     _copy(HERE / "app", out / MODULE)
     for name in NEEDED:

@@ -27,6 +27,7 @@ from builder.bundle.tensors import (
 )
 from builder.errors import BundleError
 
+ARTIFACT = ".tflite"  # what LiteRT executes
 Tensors = Mapping[str, NDArray[Any]]
 
 
@@ -109,7 +110,7 @@ def open_network(bundle: Bundle, *, workers: int, threads: int) -> tuple[Network
     """The first TFLite variant for processors that loads and passes, its agreement, and what was passed over. Raises Unfit."""
     passed: list[str] = []
     for variant in bundle.manifest.variants:
-        if (variant.backend, variant.delegate) != ("tflite", "xnnpack"):
+        if not variant.file.endswith(ARTIFACT) or variant.delegate != "xnnpack":
             continue
         try:
             network = Network(bundle, variant, workers=workers, threads=threads)
