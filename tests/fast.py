@@ -14,7 +14,8 @@ SLOW_IMPORTS = (
     "torch", "coremltools", "executorch", "litert_torch", "ai_edge_litert", "ai_edge_quantizer", "keras", "onnx", "onnxruntime", "skimage",
     "subprocess", "playwright", "psycopg", "distributed", "tests.emulated_phone", "tests.small_models", "tests.harness.small_bundle",
     "tests.harness.browser", "tests.builder.projects", "tests.builder.processes", "tests.ios.swift", "tests.android", "tests.bundles",
-    "builder.workers.supervisor", "builder.workers.servers", "builder.pipeline",
+    "builder.workers.supervisor", "builder.workers.servers", "builder.pipeline", "builder.targets.android.host.prebuilt",
+    "scripts.formatting",
 )  # fmt: skip
 SLOW_FIXTURES = {
     "adb_server", "adb_environment", "small_bundle", "measured_store", "measured_runs", "shared_cache", "site", "browser", "host", "page",
@@ -30,8 +31,14 @@ def mark_fast(items: list[pytest.Item]) -> None:
 
 
 def is_left_out(path: Path, mark: str) -> bool:
-    """Whether a run of the fast tests alone (`-m fast`) need not even import this file: a collection loads every converter otherwise."""
-    return mark == "fast" and path.name.startswith("test_") and path.suffix == ".py" and _reaches_slow(path)
+    """Whether a run of the fast tests alone (`-m fast`) need not even import this file, or enter this folder.
+
+    A collection would load every converter otherwise; a folder's conftest.py is imported when it is entered.
+    """
+    if mark != "fast":
+        return False
+    files = list(path.rglob("test_*.py")) if path.is_dir() else [path] if path.match("test_*.py") else []
+    return bool(files) and all(_reaches_slow(file) for file in files)
 
 
 @cache

@@ -11,6 +11,8 @@ SCHEMA = 1
 
 
 class Record(BaseModel):
+    """A part of the report; an unknown field is refused."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 

@@ -14,6 +14,7 @@ from builder.compression.result import Cut, Point, StageReport
 from builder.errors import ConfigError
 from builder.graph.model import Model
 from builder.graph.samples import read_sample
+from builder.graph.tensors import in_list
 from builder.precision.layers import layer_table
 from builder.precision.quantizers import know_operators, without_quantizers
 from builder.project.compression import CompressSection, StageName
@@ -214,7 +215,7 @@ def point_of(task: Task, program: ExportedProgram) -> Point:
         sample = read_sample(path, task.model.inputs)
         with torch.no_grad():
             raw = module(*(torch.from_numpy(sample[spec.name]) for spec in task.model.inputs))
-        values = list(raw) if isinstance(raw, tuple | list) else [raw]
+        values = in_list(raw)
         meter.add({s.name: v.numpy() for s, v in zip(task.model.outputs, values, strict=True)}, wanted)
     quality = meter.result("torch")
     worst, mean = quality.psnr_db_worst, quality.psnr_db_mean

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from builder.graph.tensors import in_list
+
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.export import ExportedProgram
@@ -37,7 +39,7 @@ def outputs_of(program: ExportedProgram, inputs: Inputs) -> list[Tensor]:
 
     with torch.no_grad():
         result = program.module(check_guards=False)(*(value.clone() for value in inputs))
-    return list(result) if isinstance(result, tuple | list) else [result]
+    return in_list(result)
 
 
 def outputs_in_double(program: ExportedProgram, inputs: Inputs) -> list[Tensor]:
@@ -47,7 +49,7 @@ def outputs_in_double(program: ExportedProgram, inputs: Inputs) -> list[Tensor]:
     module = in_double(program)
     with torch.no_grad():
         result = module(*(value.double() if value.is_floating_point() else value.clone() for value in inputs))
-    return list(result) if isinstance(result, tuple | list) else [result]
+    return in_list(result)
 
 
 def in_double(program: ExportedProgram) -> Any:

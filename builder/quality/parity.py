@@ -17,6 +17,7 @@ from builder.bundle import SourceAgreement, TensorSpec
 from builder.bundle.tensors import peak_of, psnr_db
 from builder.errors import SourceError
 from builder.graph.samples import read_samples
+from builder.graph.tensors import in_list
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -115,7 +116,7 @@ def torch_run(module: Module, inputs: Sequence[TensorSpec], outputs: Sequence[Te
     def run(sample: Tensors) -> Tensors:
         with torch.no_grad():
             raw = module(*(torch.from_numpy(sample[spec.name]) for spec in inputs))
-        values = list(raw) if isinstance(raw, tuple | list) else [raw]
+        values = in_list(raw)
         return {spec.name: value.numpy() for spec, value in zip(outputs, values, strict=True)}
 
     return run

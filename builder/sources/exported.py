@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError, reason_of
+from builder.graph.tensors import in_list
 from builder.precision.quantizers import know_operators
 from builder.project.config import Config
 from builder.sources.quantized import one_form
@@ -118,7 +119,7 @@ def check_outputs(outputs: object, config: Config) -> None:
     """The eager model must return as many tensors as builder.toml names, finite ones. Raises SourceError."""
     import torch
 
-    values: list[Any] = list(outputs) if isinstance(outputs, tuple | list) else [outputs]
+    values: list[Any] = in_list(outputs)
     for value in values:
         if not isinstance(value, torch.Tensor):
             raise SourceError(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from builder.graph.tensors import in_list
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -37,7 +39,7 @@ def without_checks(module: Any) -> None:
 def call(module: Any, inputs: Tensor) -> list[Tensor]:
     """All outputs."""
     result = module(inputs)
-    return list(result) if isinstance(result, tuple | list) else [result]
+    return in_list(result)
 
 
 def takes(module: Any, shape: Sequence[int], original: Sequence[int]) -> bool:

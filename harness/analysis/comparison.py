@@ -39,6 +39,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
+        """`faster`, `slower`, and so on; `fewer instructions` or `more` for counts; or why there is none."""
         if self.refused is not None:
             return f"not comparable: {self.refused}"
         if self.ratio is not None:
@@ -114,8 +115,11 @@ def corrected(found: Iterable[Comparison]) -> tuple[Comparison, ...]:
 
 
 def compare_groups(base: Group, new: Group, history: Nights | None = None) -> Comparison:
-    """One comparison, of sides whose newest sessions are ok. Rounds that their protocols tolerate and runs of earlier sessions that are not
-    ok are left out and named; rounds that both sides measured in one session are paired."""
+    """One comparison, of sides whose newest sessions are ok.
+
+    Rounds that their protocols tolerate and runs of earlier sessions that are not ok are left out and named. Rounds that both sides
+    measured in one session are paired.
+    """
     good = [[run for run in group.runs if run.verdict.grade == "ok"] for group in (base, new)]
     entry = Comparison(
         variant=new.variant,

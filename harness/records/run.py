@@ -56,6 +56,8 @@ Moment = Annotated[str, AfterValidator(_moment), WithJsonSchema({"type": "string
 
 
 class Frozen(BaseModel):
+    """A part of the record; an unknown field is refused."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
 
@@ -181,8 +183,11 @@ class OpDevice(Frozen):
 
 
 class BrowserInfo(Frozen):
-    """The browser that a page was measured in. `gpu` is what it tells of its WebGPU adapter, `isolated` whether its page had shared memory,
-    without which there are no threads, and `timer_ns` the smallest step of its clock: no latency is known better."""
+    """The browser that a page was measured in.
+
+    `gpu` is what it reports of its WebGPU adapter. `isolated` says whether its page had shared memory, without which there are no threads.
+    `timer_ns` is the smallest step of its clock: no latency is known better.
+    """
 
     name: str = Field(max_length=100)
     version: str = Field(max_length=100)
@@ -202,9 +207,11 @@ class GoldenResult(Frozen):
 
 
 class ProtocolInfo(Frozen):
-    """The protocol that was followed, in numbers. With `duration_s` inferences followed one another for that long. `sha256` is that of all
-    that it says: two protocols of one name may differ. `rounds` is how many runs of each variant the session wanted,
-    `seed` that of the order in which they took turns."""
+    """The protocol that was followed, in numbers.
+
+    With `duration_s` inferences followed one another for that long. `sha256` is that of all that it says: two protocols of one name may
+    differ. `rounds` is how many runs of each variant the session wanted, `seed` that of the order in which they took turns.
+    """
 
     name: str
     warmup: Count

@@ -64,13 +64,7 @@ def run_on_cluster(  # noqa: PLR0913  (all that `harness run` can be asked for)
     contenders(bundle, None, variants)  # a wrong id is bad usage here, and not a failure of every worker
     with connected(address) as client:
         check_versions(client)
-        offered = offers(client)
-        missing = [name for name in devices if name not in offered]
-        if missing:
-            known = ", ".join(sorted(offered)) or "none at all"
-            raise UsageError(
-                f"no worker of {address} offers {missing[0]} (offered: {known}); start one beside it: harness worker {address} -d {missing[0]}."
-            )
+        _require_offers(client, devices, address)
         if store is not None:
             send_leftovers(store)
         session_id, earlier = _resumed(client, bundle, protocol, store) if resume else (uuid.uuid4().hex, [])
@@ -86,21 +80,9 @@ def run_on_cluster(  # noqa: PLR0913  (all that `harness run` can be asked for)
                 address=address,
                 known={run.id for run in earlier},
             )
+            rest = (protocol, session_id, done(earlier), tuple(variants), tuple(threads))
             tasks = {
-                client.submit(
-                    *(
-                        beside.measure_on,
-                        archive,
-                        device,
-                        protocol,
-                        session_id,
-                        done(earlier),
-                        tuple(variants),
-                        tuple(threads),
-                    ),
-                    resources={device: 1},
-                    pure=False,
-                ): device
+                client.submit(beside.measure_on, archive, device, *rest, resources={device: 1}, pure=False): device
                 for device in dict.fromkeys(devices)
             }
             with client.as_current():
@@ -110,6 +92,17 @@ def run_on_cluster(  # noqa: PLR0913  (all that `harness run` can be asked for)
                     raise _gone(address) from error
         client.run(beside.forget, session_id, on_error="ignore")  # only now is all of it in the store
     return SessionResult(runs=tuple(collecting.runs), skipped=skipped, earlier=tuple(earlier))
+
+
+def _require_offers(client: Client, devices: Sequence[str], address: str) -> None:
+    """Raises UsageError for a device that no worker has."""
+    offered = offers(client)
+    missing = [name for name in devices if name not in offered]
+    if missing:
+        known = ", ".join(sorted(offered)) or "none at all"
+        raise UsageError(
+            f"no worker of {address} offers {missing[0]} (offered: {known}); start one beside it: harness worker {address} -d {missing[0]}."
+        )
 
 
 def _resumed(client: Client, bundle: Bundle, protocol: Protocol, store: Store | None) -> tuple[str, list[Run]]:

@@ -66,6 +66,20 @@ class Timed:
     samples: tuple[Sample, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """All that was seen of one variant: what was asked, the pass for memory (None where there was none), the timed pass, and the states around it."""
+
+    request: Request
+    before_pass: Measured | None
+    timed: Timed
+    started: datetime
+    before: Conditions
+    after: Conditions
+    golden: GoldenResult | None
+    golden_reason: str | None
+
+
 def measure_variant(
     entry: Contender, device: Device, protocol: Protocol, store: Keeps | None, turn: Turn, clock: Clock
 ) -> Run:
@@ -88,33 +102,60 @@ def measure_variant(
             f"{device.info.kind} cannot keep a benchmark on its {plan.cores} cores; leave 'cores' out of the protocol, or measure with '-d android'."
         )
     before_pass: Measured | None = None
-    paced = isinstance(device, SelfPaced) or device.metric == "instructions"
-    if plan.memory_pass and not paced:
+    if plan.memory_pass and not is_paced(device):
         before_pass = device.measure(replace(request, warmup=1, runs=1))
     before = wait_for(partial(awake, device, plan.conditions), plan.conditions, turn.start_c, clock)
     started = datetime.now(UTC)
-    if paced:
-        only = device.measure(request)
-        warm_up = plan.warmup if only.warm_up is None else only.warm_up
-        timed = Timed(last=only, warm_up=warm_up, latency_ns=only.latency_ns, samples=only.samples)
-    elif plan.duration_s is not None and isinstance(device, Enduring):
-        only = device.endure(request, plan.duration_s)
-        timed = Timed(last=only, warm_up=plan.warmup, latency_ns=only.latency_ns, samples=only.samples)
-    elif plan.duration_s is not None:
-        timed = lasting(device, request, plan.duration_s, clock)
-    else:
-        timed = settled(device.measure, request, plan)
+    timed = timed_pass(device, request, plan, clock)
     after = device.conditions()
-    measured = timed.last
     checks = [
         (m.golden, None) if m.golden is not None else check_golden(bundle, golden, variant.id, m.outputs)
-        for m in (before_pass, measured)
+        for m in (before_pass, timed.last)
         if m is not None
     ]
     result, reason = worst_check(checks)
-    run = Run(
+    seen = Seen(
+        request=request,
+        before_pass=before_pass,
+        timed=timed,
+        started=started,
+        before=before,
+        after=after,
+        golden=result,
+        golden_reason=reason,
+    )
+    run = judged(record_of(entry, device, protocol, turn, seen))
+    if store is not None:
+        store.append(run, pictures_of(bundle, golden, variant.id, timed.last.outputs))
+    return run
+
+
+def is_paced(device: Device) -> bool:
+    """Whether it makes its one pass by itself: an app, or a device that counts instructions."""
+    return isinstance(device, SelfPaced) or device.metric == "instructions"
+
+
+def timed_pass(device: Device, request: Request, plan: Protocol, clock: Clock) -> Timed:
+    """Warmed up, then timed: in one pass of the device's own, back to back for a duration, or until the interval is narrow."""
+    if is_paced(device):
+        only = device.measure(request)
+        warm_up = plan.warmup if only.warm_up is None else only.warm_up
+        return Timed(last=only, warm_up=warm_up, latency_ns=only.latency_ns, samples=only.samples)
+    if plan.duration_s is not None and isinstance(device, Enduring):
+        only = device.endure(request, plan.duration_s)
+        return Timed(last=only, warm_up=plan.warmup, latency_ns=only.latency_ns, samples=only.samples)
+    if plan.duration_s is not None:
+        return lasting(device, request, plan.duration_s, clock)
+    return settled(device.measure, request, plan)
+
+
+def record_of(entry: Contender, device: Device, protocol: Protocol, turn: Turn, seen: Seen) -> Run:
+    """The record of one measurement, not judged yet but for what the device itself saw."""
+    bundle, variant, request, timed = entry.bundle, entry.variant, seen.request, seen.timed
+    measured = timed.last
+    return Run(
         id=uuid.uuid4().hex,
-        started_at=started.isoformat(timespec="milliseconds"),
+        started_at=seen.started.isoformat(timespec="milliseconds"),
         session=turn.session,
         round=turn.round,
         baseline=turn.baseline,
@@ -132,19 +173,10 @@ def measure_variant(
         delegate_requested=variant.delegate,
         delegate_executed=measured.delegate_executed,
         threads=measured.threads or request.threads,
-        protocol=ProtocolInfo(
-            name=plan.name,
-            warmup=plan.warmup,
-            runs=plan.runs,
-            duration_s=plan.duration_s,
-            sha256=protocol.sha256,
-            rounds=protocol.rounds,
-            seed=turn.seed,
-            tolerated=protocol.tolerated,
-        ),
+        protocol=protocol_info(device, protocol, turn),
         input_sha256=tensors_sha256(request.inputs),
-        conditions_start=before,
-        conditions_end=after,
+        conditions_start=seen.before,
+        conditions_end=seen.after,
         metric=device.metric,
         simulated=device.simulated,
         compile_ns=measured.compile_ns,
@@ -153,18 +185,29 @@ def measure_variant(
         warm_up=timed.warm_up,
         latency_ns=timed.latency_ns,
         instructions=measured.instructions,
-        peak_memory_bytes=(before_pass or measured).peak_memory_bytes,
+        peak_memory_bytes=(seen.before_pass or measured).peak_memory_bytes,
         op_devices=measured.op_devices,
         samples=timed.samples,
         processor_use=measured.processor_use,
-        golden=result,
-        golden_reason=reason,
+        golden=seen.golden,
+        golden_reason=seen.golden_reason,
         verdict=HIDDEN if measured.hidden else Verdict.of("ok"),
     )
-    run = judged(run)
-    if store is not None:
-        store.append(run, pictures_of(bundle, golden, variant.id, measured.outputs))
-    return run
+
+
+def protocol_info(device: Device, protocol: Protocol, turn: Turn) -> ProtocolInfo:
+    """What was followed: a device that counts instructions follows a shorter one, under the hash of the whole."""
+    plan = protocol.counting() if device.metric == "instructions" else protocol
+    return ProtocolInfo(
+        name=plan.name,
+        warmup=plan.warmup,
+        runs=plan.runs,
+        duration_s=plan.duration_s,
+        sha256=protocol.sha256,
+        rounds=protocol.rounds,
+        seed=turn.seed,
+        tolerated=protocol.tolerated,
+    )
 
 
 def threads_of(device: Device, protocol: Protocol, entry: Contender) -> int:

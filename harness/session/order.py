@@ -9,9 +9,9 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 from builder.bundle import Bundle, Variant
+from builder.suggest import did_you_mean
 from harness.errors import UsageError
 
 
@@ -46,9 +46,7 @@ def contenders(
     known = [variant.id for variant in bundle.manifest.variants]
     for name in only:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}."
-            raise UsageError(f"the bundle has no variant {name!r}; {hint}")
+            raise UsageError(f"the bundle has no variant {name!r}{did_you_mean(name, known)}")
     found = []
     old = {variant.id: variant for variant in baseline.manifest.variants} if baseline is not None else {}
     for variant in bundle.manifest.variants:

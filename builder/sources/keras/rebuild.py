@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import UnsupportedOperation
+from builder.graph.tensors import in_list
 from builder.sources.keras.layers import LAYERS
 from builder.sources.network import Call, Imported, Step, Weight
 
@@ -93,7 +94,7 @@ class _Builder:
             call = _island(node, given, len(keras.tree.flatten(node.outputs)))
         operands = [self._operand(operand) for operand in call.operands]
         result = call.function(*(None if o is None else self._tensor(o) for o in operands))
-        results = list(result) if isinstance(result, tuple | list) else [result]
+        results = in_list(result)
         outputs = [f"{len(self.steps)}.{number} {name}" for number in range(len(results))]
         self.samples.update(zip(outputs, results, strict=True))
         self.steps.append(Step(node=name, op=kind, call=call, operands=tuple(operands), outputs=tuple(outputs)))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError, reason_of
+from builder.graph.tensors import in_list
 from builder.sources.network import Call, Imported, Operand, Step, Weight
 from builder.sources.onnx.graph import Node, Values
 from builder.sources.onnx.names import NAME_SCOPES, dotted, layer_name
@@ -71,7 +72,7 @@ class _Builder:
                 f"node {node.name!r} ({node.op}) rejects inputs of shapes {shapes}: {reason_of(error)}; "
                 "correct 'shape' of the inputs in builder.toml, or the exported graph."
             ) from error
-        results = list(result) if isinstance(result, tuple | list) else [result]
+        results = in_list(result)
         target = self.values.constants if folded else self.values.samples
         target.update({name: value for name, value in zip(node.outputs, results, strict=False) if name})
         self.values.producers.update(dict.fromkeys(node.outputs, node.op))

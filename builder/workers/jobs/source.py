@@ -19,6 +19,7 @@ from builder.workers.jobs.folder import stage, write_golden
 from builder.workers.messages import PROGRAM, SourceJob, SourceResult
 
 if TYPE_CHECKING:
+    from builder.graph.model import Model
     from builder.graph.tensors import Tensors
 
 NOISY = 2  # evaluation samples on which the network's answer to noise is measured
@@ -47,25 +48,15 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         stage(folder, "freeze the statistics of norms")
         model, frozen = freeze_norms(model, job.calibration, job.evaluation)
     torch.export.save(model.program, folder / PROGRAM)
-    module = model.program.module()
+    run = torch_run(model.program.module(), model.inputs, model.outputs)
     (folder / "reference").mkdir()
     golden_inputs, golden_references = [], []
     check = OutputCheck(outputs=model.outputs, whose="the source model")
     for number, path in enumerate(job.evaluation):
         stage(folder, f"source model on evaluation data {number + 1}/{len(job.evaluation)}")
         sample = read_sample(path, model.inputs)
-        with torch.no_grad():
-            raw = module(*(torch.from_numpy(sample[spec.name]) for spec in model.inputs))
-        values = list(raw) if isinstance(raw, tuple | list) else [raw]
-        outputs: Tensors = {spec.name: value.numpy() for spec, value in zip(model.outputs, values, strict=True)}
-        for name, value in outputs.items():
-            if not np.isfinite(value).all():
-                inputs = [sample[spec.name] for spec in model.inputs]
-                culprit = name_overflow(model.program, inputs, float(np.finfo("f4").max))
-                by = f", first by {culprit}" if culprit else ""
-                raise VerificationError(
-                    f"the source model gives NaN or infinite values in {name!r} for {path.name}{by}; no artifact of it can be right."
-                )
+        outputs = run(sample)
+        _refuse_not_finite(model, sample, outputs, path.name)
         check.add(outputs)
         np.savez(folder / "reference" / f"{number:04d}.npz", **outputs)  # type: ignore[arg-type]
         if number < job.goldens:
@@ -73,7 +64,6 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
             golden_references.append(write_golden(folder, f"golden-{number}.reference", outputs, model.outputs))
     warnings = (*told, *check.judge())
     stage(folder, "noise at the inputs")
-    run = torch_run(module, model.inputs, model.outputs)
     noisy = read_samples(job.evaluation[:NOISY], model.inputs)
     noise = round(noise_db(run, noisy, model.inputs, model.outputs), 1) if job.evaluation else None
     stage(folder, "tiles against the whole")
@@ -93,3 +83,17 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         warnings=warnings,
         used=used,
     )
+
+
+def _refuse_not_finite(model: Model, sample: Tensors, outputs: Tensors, where: str) -> None:
+    """Raises VerificationError naming the first operator that is at fault, as far as that is found."""
+    import numpy as np
+
+    for name, value in outputs.items():
+        if not np.isfinite(value).all():
+            inputs = [sample[spec.name] for spec in model.inputs]
+            culprit = name_overflow(model.program, inputs, float(np.finfo("f4").max))
+            by = f", first by {culprit}" if culprit else ""
+            raise VerificationError(
+                f"the source model gives NaN or infinite values in {name!r} for {where}{by}; no artifact of it can be right."
+            )
