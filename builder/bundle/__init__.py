@@ -8,27 +8,29 @@ from builder.bundle.archive import BUNDLE_FOLDER, MANIFEST, OWNER_FILE, Bundle, 
 from builder.bundle.files import file_sha256, tree_bytes, tree_files, tree_sha256
 from builder.bundle.manifest import (
     SCHEMA,
-    Binding,
-    Coverage,
     FailedVariant,
     FileHash,
     FrozenNorms,
     Golden,
     GoldenOutputs,
     GoldenTensor,
-    LayerPrecision,
-    Legalization,
     Manifest,
     ModelInfo,
     Phone,
-    Quality,
     Ranking,
     SourceAgreement,
+    Tool,
+    parse_manifest,
+)
+from builder.bundle.variant import (
+    Binding,
+    Coverage,
+    LayerPrecision,
+    Legalization,
+    Quality,
     TensorSpec,
     Tiling,
-    Tool,
     Variant,
-    parse_manifest,
 )
 from builder.errors import BundleError
 

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from builder.bundle.files import file_sha256, tree_files, tree_sha256
-from builder.bundle.manifest import Manifest, Variant, inside_path, parse_manifest
+from builder.bundle.manifest import Manifest, parse_manifest
+from builder.bundle.variant import Variant, inside_path
 from builder.errors import BundleError
 
 MANIFEST = "manifest.json"

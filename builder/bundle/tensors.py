@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from builder.bundle.manifest import Binding, GoldenTensor, TensorSpec
+from builder.bundle.manifest import GoldenTensor
+from builder.bundle.variant import Binding, TensorSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -74,7 +74,7 @@ def _module(request: ExportRequest) -> tuple[Any, tuple[Any, ...]]:
     """The exported program's module; for open sizes the eager network, as the program holds fixed ones."""
     import torch
 
-    from builder.project.config import source_kind
+    from builder.project.source_kinds import source_kind
     from builder.quality.parity import random_sample
     from builder.sources import checkpoint
 

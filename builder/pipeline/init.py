@@ -18,7 +18,8 @@ from typing import Any
 from builder.backends import BACKENDS
 from builder.errors import ConfigError, EdgebundleError, InputError, OutputError, SourceError
 from builder.pipeline.init_text import Found, text_of
-from builder.project.config import WHOLE_MODELS, Config, InputSection, load_config
+from builder.project.config import Config, InputSection, load_config
+from builder.project.source_kinds import WHOLE_MODELS
 from builder.steps.listener import Listener
 from builder.storage.cache import replace_text
 from builder.workers.messages import ProbeJob, ProbeResult

@@ -13,8 +13,8 @@ from builder.bundle import Bundle, Coverage, Manifest, opened, tree_bytes
 from builder.bundle.archive import is_bundle
 from builder.errors import InputError
 from builder.precision.layers import Layer
-from builder.project.config import MODEL_FILES
 from builder.project.project import open_project
+from builder.project.source_kinds import MODEL_FILES
 from builder.steps.listener import Listener
 from builder.steps.source import export_source
 from builder.targets import TARGETS

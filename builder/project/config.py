@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import tomllib
 from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, GetPydanticSchema, ValidationError, create_model, model_validator
+from pydantic import Field, GetPydanticSchema, ValidationError, create_model, model_validator
 from pydantic_core.core_schema import literal_schema
 
 from builder.backends import BACKENDS
@@ -18,50 +17,14 @@ from builder.errors import ConfigError
 from builder.precision.scheme import AS_TRAINED
 from builder.project.budgets import SearchSection
 from builder.project.compression import CompressSection
+from builder.project.file_name import FileName
+from builder.project.source_kinds import CARRY_INTEGERS, MODEL_FILES, WHOLE_MODELS, source_kind
 from builder.suggest import did_you_mean
 from builder.targets import TARGETS
 from builder.toml_file import Section, describe
 
 # As a Literal of their names would be.
 BackendName = Annotated[str, GetPydanticSchema(lambda _source, _handler: literal_schema(list(BACKENDS)))]
-
-
-_DEVICES = re.compile(r"(?i)con|prn|aux|nul|(com|lpt)[0-9]")
-
-
-def _file_name(value: str) -> str:
-    # a leading '-' reads as an option; Windows drops a last '.' and keeps the names of its devices to itself
-    forbidden = any(c in '/\\:*?"<>|' or ord(c) < 32 for c in value) or value[:1] == "-" or value[-1:] == "."
-    if not value or value.strip() != value or forbidden or _DEVICES.fullmatch(value.partition(".")[0]):
-        raise ValueError(f"{value!r} cannot be used as a file name on every system")
-    return value
-
-
-FileName = Annotated[str, AfterValidator(_file_name)]
-
-
-SourceKind = Literal["factory", "exported", "torchscript", "onnx", "keras", "tensorflow"]
-# Files that carry their weights themselves, by suffix; a directory is a TensorFlow SavedModel.
-WHOLE_MODELS: dict[str, SourceKind] = {
-    ".pt2": "exported", ".onnx": "onnx", ".keras": "keras", ".h5": "keras", ".ts": "torchscript", ".pt": "torchscript",
-}  # fmt: skip
-# Packages that decide what an import gives.
-IMPORT_PACKAGES: dict[SourceKind, tuple[str, ...]] = {
-    "onnx": ("onnx", "onnxruntime", "onnxsim"),
-    "keras": ("keras", "h5py", "onnx", "onnxruntime", "onnxsim"),
-    "tensorflow": ("onnx", "onnxruntime", "onnxsim"),
-}
-
-
-# Whole models that may have been trained for integers.
-CARRY_INTEGERS: tuple[SourceKind, ...] = ("exported",)
-
-
-def source_kind(source: str) -> SourceKind:
-    """By its suffix; `module:callable` is a factory, a name without a suffix a SavedModel's directory."""
-    if ":" in source:
-        return "factory"
-    return WHOLE_MODELS.get(Path(source).suffix, "tensorflow")
 
 
 class ModelSection(Section):
@@ -404,9 +367,6 @@ def known_keys() -> set[str]:
         else:
             todo.extend(get_args(section))
     return names
-
-
-MODEL_FILES = (*WHOLE_MODELS, ".safetensors", ".pth", ".ckpt", ".bin")
 
 
 def load_config(path: Path) -> Config:

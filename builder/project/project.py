@@ -12,10 +12,11 @@ from builder.errors import ConfigError, SourceError
 from builder.precision.plan import PlanFile, load_plan, uniform_plan
 from builder.precision.presets import PREFIX, plan_path
 from builder.precision.scheme import AS_TRAINED
-from builder.project.config import IMPORT_PACKAGES, Config, VariantSection, load_config, source_kind
+from builder.project.config import Config, VariantSection, load_config
 from builder.project.data import DataSets, find_data
 from builder.project.fresh import Fresh
 from builder.project.model_files import model_sha256
+from builder.project.source_kinds import IMPORT_PACKAGES, source_kind
 from builder.storage.cache import code_sha256, content_key, versions
 
 NOT_OWN = ("__pycache__", "node_modules", "site-packages", "dist-packages")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from builder.bundle import SourceAgreement, TensorSpec
 from builder.errors import SourceError
 from builder.graph.model import Model
-from builder.project.config import Config, source_kind
+from builder.project.config import Config
+from builder.project.source_kinds import source_kind
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from builder.project.config import IMPORT_PACKAGES
+from builder.project.source_kinds import IMPORT_PACKAGES
 from builder.project.used import Used, content_sha256, value_sha256
 
 _SYSTEM = ("/proc/", "/sys/", "/dev/")

@@ -28,8 +28,8 @@ from builder.bundle import (
 )
 from builder.precision.plan import PlanFile
 from builder.precision.scheme import SCHEMES
-from builder.project.config import IMPORT_PACKAGES, source_kind
 from builder.project.project import Project
+from builder.project.source_kinds import IMPORT_PACKAGES, source_kind
 from builder.quality.steadiness import floor_db
 from builder.sources import environment_of
 from builder.steps.source import SourceStep

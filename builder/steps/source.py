@@ -10,9 +10,10 @@ from pathlib import Path
 from builder.bundle import tree_sha256
 from builder.errors import DataError, MissingToolError
 from builder.project.condition_inputs import uncovered
-from builder.project.config import IMPORT_PACKAGES, VariantSection, source_kind
+from builder.project.config import VariantSection
 from builder.project.held_out import check_held_out
 from builder.project.project import Project
+from builder.project.source_kinds import IMPORT_PACKAGES, source_kind
 from builder.project.used import remember, remembered
 from builder.sources import environment_of
 from builder.steps.listener import Listener

@@ -11,7 +11,7 @@ from builder.graph.refusals import refuse_what_no_file_holds
 from builder.graph.samples import read_sample, read_samples
 from builder.graph.tiling import tiling_facts
 from builder.precision.quantizers import without_quantizers
-from builder.project.config import source_kind
+from builder.project.source_kinds import source_kind
 from builder.quality.declared import OutputCheck
 from builder.sources.recorder import recording
 from builder.sources.repeatable import require_repeatable

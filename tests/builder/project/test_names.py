@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from builder.project.config import FileName
+from builder.project.file_name import FileName
 
 NAME: TypeAdapter[str] = TypeAdapter(FileName)
 

@@ -7,7 +7,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator
 
-from builder.bundle.manifest import inside_path
+from builder.bundle.variant import inside_path
 from builder.targets.android.apkzip import LIBRARY_ALIGNMENT, OTHER_ALIGNMENT, data_offset
 from builder.targets.android.audit.layout import BOMB_FROM, MOST_BYTES, MOST_RATIO, Package
 from builder.targets.base import Finding

@@ -1,0 +1,32 @@
+"""Files and callables that a model can come from, by kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+SourceKind = Literal["factory", "exported", "torchscript", "onnx", "keras", "tensorflow"]
+# Files that carry their weights themselves, by suffix; a directory is a TensorFlow SavedModel.
+WHOLE_MODELS: dict[str, SourceKind] = {
+    ".pt2": "exported", ".onnx": "onnx", ".keras": "keras", ".h5": "keras", ".ts": "torchscript", ".pt": "torchscript",
+}  # fmt: skip
+# Packages that decide what an import gives.
+IMPORT_PACKAGES: dict[SourceKind, tuple[str, ...]] = {
+    "onnx": ("onnx", "onnxruntime", "onnxsim"),
+    "keras": ("keras", "h5py", "onnx", "onnxruntime", "onnxsim"),
+    "tensorflow": ("onnx", "onnxruntime", "onnxsim"),
+}
+
+
+# Whole models that may have been trained for integers.
+CARRY_INTEGERS: tuple[SourceKind, ...] = ("exported",)
+
+
+def source_kind(source: str) -> SourceKind:
+    """By its suffix; `module:callable` is a factory, a name without a suffix a SavedModel's directory."""
+    if ":" in source:
+        return "factory"
+    return WHOLE_MODELS.get(Path(source).suffix, "tensorflow")
+
+
+MODEL_FILES = (*WHOLE_MODELS, ".safetensors", ".pth", ".ckpt", ".bin")
