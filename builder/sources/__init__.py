@@ -34,10 +34,11 @@ def load_checked(config: Config, folder: Path, evaluation: tuple[Path, ...]) -> 
     from builder.quality.parity import gate_samples
     from builder.sources import exported
     from builder.sources.batch_norm import fold_batch_norms
+    from builder.sources.names import free_of_clashes
 
     loaded = load_source(config, folder)
     stored_as_leaves(loaded.program)
-    program = fold_batch_norms(plain(loaded.program))
+    program = fold_batch_norms(plain(free_of_clashes(loaded.program)))
     inputs, outputs = specs(config, folder, exported.output_shapes(program))
     check_pictures(outputs)
     agreement = loaded.gate(program, gate_samples(evaluation, inputs), outputs) if loaded.gate is not None else None
