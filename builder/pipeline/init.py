@@ -106,7 +106,7 @@ def _sources(model: str) -> tuple[Path, list[Source]]:
     if suffix in CHECKPOINTS:
         found = [Source(source=factory, checkpoint=path.name) for factory in _factories(folder)]
     if suffix in WHOLE_MODELS:
-        found.append(Source(source=path.name, inputs=_inputs_of(path)))
+        found.append(Source(source=path.name, inputs=inputs_of(path)))
     if suffix == ".py":
         found = [
             Source(source=factory, checkpoint=weight)
@@ -167,7 +167,7 @@ def _picture(name: str, height: int, width: int) -> InputSection:
     return InputSection(name=name, kind="image", shape=(1, 3, height, width), range=(0.0, 1.0))
 
 
-def _inputs_of(path: Path) -> tuple[InputSection, ...] | None:
+def inputs_of(path: Path) -> tuple[InputSection, ...] | None:
     """Inputs of a whole model, as its file has them; None where it does not say."""
     if path.suffix == ".onnx":
         return _onnx_inputs(path)
@@ -196,16 +196,28 @@ def _onnx_inputs(path: Path) -> tuple[InputSection, ...]:
     )
 
 
+_DTYPES = {"int32": "int32", "int64": "int64"}
+
+
 def _keras_inputs(path: Path) -> tuple[InputSection, ...] | None:
     try:
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise SourceError(f"{path} is damaged or not a .keras file; save it again with model.save.") from error
-    shape = config.get("build_config", {}).get("input_shape")
-    if not (isinstance(shape, list) and all(size is None or isinstance(size, int) for size in shape)):
+    layers = config.get("config", {}).get("layers", [])
+    found = [layer["config"] for layer in layers if layer.get("class_name") == "InputLayer"]  # in the network's order
+    if not found:  # a network of its own class
+        found = [{"name": "image", "batch_shape": (config.get("build_config") or {}).get("input_shape")}]
+    shapes = [entry.get("batch_shape") for entry in found]
+    if not all(
+        isinstance(shape, list) and all(size is None or isinstance(size, int) for size in shape) for shape in shapes
+    ):
         return None
-    return (_section("image", [size or 0 for size in shape], "float32"),)
+    return tuple(
+        _section(entry["name"], [size or 0 for size in shape], _DTYPES.get(entry.get("dtype"), "float32"))
+        for entry, shape in zip(found, shapes, strict=True)
+    )
 
 
 def _section(name: str, shape: list[int], dtype: str) -> InputSection:

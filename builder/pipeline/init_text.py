@@ -51,7 +51,11 @@ def text_of(found: Found) -> tuple[str, tuple[str, ...]]:
 
 
 def _input(section: InputSection, found: Found, questions: list[str]) -> list[str]:
-    size = "as its file says" if found.sized else "? it runs at this size; write the one it was trained for"
+    size = (
+        "as its file says; sizes that it leaves open are 1 and 256 here"
+        if found.sized
+        else "? it runs at this size; write the one it was trained for"
+    )
     lines = [
         "[[input]]",
         f"name = {_text(section.name)}",
@@ -65,11 +69,14 @@ def _input(section: InputSection, found: Found, questions: list[str]) -> list[st
     if not found.sized:
         questions.append("compare 'shape' of the input with what the network was trained for")
     scores = ", ".join(f"{name} {score:.2f}" for name, score in found.probed.scores.items())
+    tells = any(score >= 0.005 for score in found.probed.scores.values())  # as they are printed
     why = (
-        f"measured on photographs, higher makes more sense: {scores}"
+        f"{'' if tells else '? they do not decide it: '}measured on photographs, higher makes more sense: {scores}"
         if scores
         else "? not measured: no photographs were found"
     )
+    if scores and not tells:
+        questions.append("correct 'range' of the input: photographs did not decide it")
     if not scores:
         questions.append(
             "put photographs beside the model and run 'builder init' again, or correct 'range' of the input"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from builder.bundle import Bundle, TensorSpec
 from builder.cli import main
 from builder.errors import OutputError
 from builder.pipeline.gallery import Made, Sample, cells, page
+from builder.pipeline.init import inputs_of
 from builder.pipeline.pictures import page_beside
 from builder.project.config import load_config
 from tests.builder.projects import edit, make_project, write_pictures
@@ -199,3 +201,22 @@ def test_run_writes_pictures_of_every_variant_and_a_page(tmp_path: Path, capsys:
     (tmp_path / "other.html").write_text("my own page")
     assert main(["convert", str(folder), "-o", str(tmp_path / "other"), "-q"]) == 2
     assert (tmp_path / "other.html").read_text() == "my own page"
+
+
+def test_the_inputs_of_a_keras_file_are_those_of_its_input_layers(tmp_path: Path) -> None:
+    """Fixed sizes, several inputs, their names and kinds. The file is as Keras 3.12 writes a functional model: `build_config` has no shape."""
+
+    def layer(name: str, shape: list[int | None], dtype: str) -> dict[str, Any]:
+        config = {"batch_shape": shape, "dtype": dtype, "sparse": False, "ragged": False, "name": name}
+        return {"module": "keras.layers", "class_name": "InputLayer", "config": config, "name": name}
+
+    layers = [layer("photo", [None, 64, 80, 3], "float32"), layer("style", [None], "int32")]
+    whole = {"class_name": "Functional", "config": {"layers": layers}, "build_config": {"input_shape": None}}
+    with zipfile.ZipFile(tmp_path / "net.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps(whole))
+    found = inputs_of(tmp_path / "net.keras")
+    assert found is not None
+    assert [(spec.name, spec.kind, spec.shape, spec.dtype) for spec in found] == [
+        ("photo", "image", (1, 3, 64, 80), "float32"),
+        ("style", "tensor", (1,), "int32"),
+    ]
