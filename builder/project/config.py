@@ -97,6 +97,12 @@ class TensorSection(Section):
         mean, std = (_numbers(raw.get(key)) if isinstance(raw, dict) else None for key in ("mean", "std"))
         if mean is None or std is None:
             return raw
+        large_mean, large_std = max(map(abs, mean)), max(map(abs, std))
+        # Caffe's std of 1 is of pixels of 0..255; no channel varies by less there, or by more than 1 where pixels end at 1
+        if (large_mean > 1 and large_std < 1) or (0 < large_mean <= 1 and large_std > 2):
+            raise ValueError(
+                "'mean' and 'std' are of different pixels, one of 0..1 and one of 0..255: write both of 0..1"
+            )
         if raw.get("scale", 1) != 255:
             if max(map(abs, (*mean, *std))) > 1:
                 raise ValueError(

@@ -116,3 +116,14 @@ def test_mean_and_std_of_pixels_of_255_are_recognised_and_writable(tmp_path: Pat
     unit = CONFIG.replace("range = [0.0, 1.0]", "scale = 255\nmean = [0.485, 0.456, 0.406]\nstd = [0.2, 0.2, 0.2]", 1)
     with pytest.raises(ConfigError, match="remove 'scale'"):
         load_config(write(tmp_path, unit))
+
+
+@pytest.mark.parametrize("scale", ["", "scale = 255\n"])
+@pytest.mark.parametrize(
+    ("mean", "std"), [("123.675, 116.28, 103.53", "0.229, 0.224, 0.225"), ("0.485, 0.456, 0.406", "58.4, 57.1, 57.4")]
+)
+def test_a_mean_and_a_std_of_different_pixels_are_refused(tmp_path: Path, mean: str, std: str, scale: str) -> None:
+    """Neither unit fits both, so `scale` is no cure: adding and removing it went in a circle."""
+    text = CONFIG.replace("range = [0.0, 1.0]", f"{scale}mean = [{mean}]\nstd = [{std}]", 1)
+    with pytest.raises(ConfigError, match=r"of different pixels, one of 0\.\.1 and one of 0\.\.255"):
+        load_config(write(tmp_path, text))
