@@ -69,6 +69,8 @@ class BackendSpec:
     emulated: bool = False
     """Whether the harness' emulated arm64 processor runs its files, so that instructions can be counted."""
 
+    reserved: frozenset[str] = frozenset()
+    """Names that no input or output of its files can have."""
     checker: str = ""
     """A module that looks into its artifacts before they are packed: `python -m MODULE MANIFEST REPORT`."""
     first_variants: tuple[FirstVariant, ...] = ()

@@ -19,6 +19,7 @@ AT_SOURCE = (
     "pooling",
     "convolutions",
     "transposed_forms",
+    "recurrences",
     "products",
     "unfolding",
     "volume_sampling",

@@ -326,6 +326,11 @@ class Config(Section):
         tensors = [tensor.name for tensor in (*self.input, *self.output)]
         for name in sorted({name for name in tensors if tensors.count(name) > 1}):
             raise ValueError(f"two inputs or outputs are named {name!r}")
+        for spec in (BACKENDS[variant.backend].SPEC for variant in self.variant):
+            for name in sorted(spec.reserved.intersection(tensors)):
+                raise ValueError(
+                    f"{spec.title} keeps the name {name!r} to itself: give that input or output another 'name'"
+                )
         ids = [variant.name.casefold() for variant in self.variant]
         for name in sorted({variant.name for variant in self.variant if ids.count(variant.name.casefold()) > 1}):
             # ids name files, and the disks of most phones' developers do not tell capitals apart

@@ -43,6 +43,12 @@ KERNEL = torch.randn(6, 6, 3, 3, generator=torch.Generator().manual_seed(2))
 VOLUME = torch.randn(2, 1, 3, 3, 3, generator=torch.Generator().manual_seed(4))
 VOLUME_GRID = torch.rand(1, 3, 10, 8, 3, generator=torch.Generator().manual_seed(5)) * 2.4 - 1.2
 GRU = nn.GRUCell(6, 6)
+SEQUENCES = (
+    nn.GRU(6, 6),
+    nn.GRU(6, 3, num_layers=2, bidirectional=True, bias=False),
+    nn.LSTM(6, 6, num_layers=2, batch_first=True),
+    nn.LSTM(6, 3, bidirectional=True),
+)
 # Kernel and settings of transposed convolutions that backends do not have.
 TRANSPOSED = (
     ((4, 4), {"stride": 2, "padding": 1, "groups": 2}),
@@ -248,6 +254,17 @@ CASES: dict[str, tuple[tuple[Callable[[Tensor], Tensor], ...], tuple[str, ...]]]
             lambda x: x + GRU(x[:, :, 0, 0], x[:, :, 1, 1])[:, :, None, None],
         ),
         ("matmul", "einsum", "gru_cell"),
+    ),
+    "recurrences": (
+        tuple(
+            lambda x, layer=layer: (
+                x[..., 0].transpose(1, 2)[..., None]
+                + layer(x[..., 0].transpose(1, 2))[0].unsqueeze(3)
+                + sum(state.sum() for state in (layer(x[..., 1].transpose(1, 2))[1],) if not isinstance(state, tuple))
+            ).transpose(1, 2)
+            for layer in SEQUENCES
+        ),
+        ("gru", "lstm"),
     ),
     "linear_rows": (
         (Weighted(lambda x, w: F.linear(x.transpose(1, 3), w.T).transpose(1, 3)),),

@@ -127,3 +127,15 @@ def test_a_mean_and_a_std_of_different_pixels_are_refused(tmp_path: Path, mean: 
     text = CONFIG.replace("range = [0.0, 1.0]", f"{scale}mean = [{mean}]\nstd = [{std}]", 1)
     with pytest.raises(ConfigError, match=r"of different pixels, one of 0\.\.1 and one of 0\.\.255"):
         load_config(write(tmp_path, text))
+
+
+def test_a_name_that_a_backend_keeps_to_itself_is_refused(tmp_path: Path) -> None:
+    """Core ML's converter would call an output `state` something else, and no app would find it; the others take it."""
+    text = CONFIG.replace('name = "out"', 'name = "state"', 1)
+    assert text != CONFIG
+    assert load_config(write(tmp_path, text)).output[0].name == "state"
+    coreml = f'{text}\n[[variant]]\nbackend = "coreml"\ndelegate = "all"\nscheme = "fp16"\n'
+    with pytest.raises(
+        ConfigError, match="Core ML keeps the name 'state' to itself: give that input or output another 'name'"
+    ):
+        load_config(write(tmp_path, coreml))
