@@ -329,7 +329,7 @@ class Config(Section):
         for spec in (BACKENDS[variant.backend].SPEC for variant in self.variant):
             for name in sorted(spec.reserved.intersection(tensors)):
                 raise ValueError(
-                    f"{spec.title} keeps the name {name!r} to itself: give that input or output another 'name'"
+                    f"the name {name!r} is one that {spec.title} keeps to itself: give that input or output another 'name'"
                 )
         ids = [variant.name.casefold() for variant in self.variant]
         for name in sorted({variant.name for variant in self.variant if ids.count(variant.name.casefold()) > 1}):

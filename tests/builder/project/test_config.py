@@ -136,6 +136,7 @@ def test_a_name_that_a_backend_keeps_to_itself_is_refused(tmp_path: Path) -> Non
     assert load_config(write(tmp_path, text)).output[0].name == "state"
     coreml = f'{text}\n[[variant]]\nbackend = "coreml"\ndelegate = "all"\nscheme = "fp16"\n'
     with pytest.raises(
-        ConfigError, match="Core ML keeps the name 'state' to itself: give that input or output another 'name'"
+        ConfigError,
+        match="the name 'state' is one that Core ML keeps to itself: give that input or output another 'name'",
     ):
         load_config(write(tmp_path, coreml))
