@@ -36,6 +36,7 @@ def load(path: Path, config: Config) -> Loaded:
 
     facts = inspect(path)
     refuse_lambdas(facts.config, path)
+    refuse_custom(facts.config, path)
     if facts.version.startswith("2."):
         from builder.sources import tensorflow
 
@@ -128,6 +129,24 @@ def refuse_lambdas(config: Any, path: Path) -> None:
                 )
                 raise SourceError(
                     f"the model {path} has the Lambda layer {name!r}, which is stored code and never run; replace it by layers or keras.ops."
+                )
+            todo += part.values()
+        elif isinstance(part, list):
+            todo += part
+
+
+def refuse_custom(config: Any, path: Path) -> None:
+    """A class that is not Keras's own is code that the file does not hold. Raises SourceError naming it and the layer."""
+    todo = [config]
+    while todo:
+        part = todo.pop(0)
+        if isinstance(part, dict):
+            module, known = part.get("module"), part.get("registered_name")
+            if "module" in part and known is not None and not str(module).startswith("keras"):
+                where = f"the layer {part['name']!r}" if part.get("name") else "something"
+                raise SourceError(
+                    f"the model {path} has {where} of the class {known!r}, which is not Keras's own, and whose code is not in the file; "
+                    "replace it by Keras's layers or by keras.ops, and save it again."
                 )
             todo += part.values()
         elif isinstance(part, list):

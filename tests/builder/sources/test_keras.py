@@ -244,7 +244,7 @@ def test_a_damaged_file_is_one_sentence(tmp_path: Path, suffix: str, keep: float
 
 
 def test_weights_alone_and_unknown_classes_are_named(tmp_path: Path) -> None:
-    """A file of weights is no model; a class that is not registered is Keras's refusal in one sentence."""
+    """A file of weights is no model; a class that is not Keras's own is named with its layer."""
     style_net().save_weights(tmp_path / "net.weights.h5")
     with pytest.raises(SourceError, match="no whole Keras model"):
         load(tmp_path / "net.weights.h5")
@@ -259,5 +259,5 @@ def test_weights_alone_and_unknown_classes_are_named(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "net.keras", "w") as archive:
         for name, content in files.items():
             archive.writestr(name, content)
-    with pytest.raises(SourceError, match="custom layers have to be replaced"):
+    with pytest.raises(SourceError, match=r"has the layer '\w+' of the class 'mine>Exotic', which is not Keras's own"):
         load(tmp_path / "net.keras")
