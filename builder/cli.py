@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -209,7 +210,9 @@ def _runtimes() -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; the exit codes are those of `builder.command_line`."""
-    return run(make_parser(), argv, _call, interrupted="nothing was written")
+    words = sys.argv[1:] if argv is None else argv
+    kept = "what was trained is kept: go on with --resume" if "compress" in words else "nothing was written"
+    return run(make_parser(), argv, _call, interrupted=kept)
 
 
 def _call(arguments: argparse.Namespace) -> None:
