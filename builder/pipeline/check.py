@@ -46,7 +46,9 @@ def check_config(config: Path, listener: Listener) -> tuple[Checked, ...]:
         except Interrupted:
             raise
         except EdgebundleError as error:
-            found.append(Checked(what=what, fault=str(error), exit_code=error.exit_code))
+            # a fault of the data stops the network too, and is one fault
+            if not any(row.fault == str(error) for row in found):
+                found.append(Checked(what=what, fault=str(error), exit_code=error.exit_code))
 
     data = project.data
     with looked("data", f"{len(data.calibration)} calibration and {len(data.evaluation)} evaluation files"):

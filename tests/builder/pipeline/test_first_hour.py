@@ -66,6 +66,7 @@ def test_check_tells_all_faults_at_once(tmp_path: Path, capsys: pytest.CaptureFi
     captured = capsys.readouterr()
     faults = {row["what"]: row["fault"] for row in json.loads(captured.out) if row["fault"]}
     assert "held out" in faults["data"]
+    assert sum("held out" in fault for fault in faults.values()) == 1
     assert "is not an Android application id" in faults["[package.android]"]
     assert "bundle identifier" in faults["[package.ios]"]
     assert captured.err.startswith("builder: ")
