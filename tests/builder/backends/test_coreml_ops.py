@@ -213,11 +213,13 @@ def test_the_op_gives_what_torch_gives(ran: dict[int, Ran], number: int) -> None
     np.testing.assert_allclose(ran[number].actual, ran[number].wanted, rtol=2e-5, atol=2e-6)
 
 
-def built(make: Callable[..., object]) -> Interpreter:
+def built(make: Callable[..., object], system: str | None = None) -> Interpreter:
     """A small MIL program on a 1x1x5x6 tensor `x`, made ready without saving it."""
+    import coremltools
     from coremltools.converters.mil import Builder as mb
 
-    program = mb.program(input_specs=[mb.TensorSpec(shape=(1, 1, 5, 6))])(make)
+    opset = system and getattr(coremltools.target, system)
+    program = mb.program(input_specs=[mb.TensorSpec(shape=(1, 1, 5, 6))], opset_version=opset)(make)
     return Interpreter(program)
 
 
@@ -270,16 +272,34 @@ def test_the_rest_of_the_dict_on_programs_that_torch_does_not_export() -> None:
             F.interpolate(x, size=(7, 4), mode="bilinear"),
         ),
     }
-    assert set(cases) == set(OPS) - {case[0] for case in (*CASES, *MORE)} - UNREACHED, "an op of the dict has no test"
+    named = {*cases, "quantize", "dequantize"}  # the next test's
+    assert named == set(OPS) - {case[0] for case in (*CASES, *MORE)} - UNREACHED, "an op of the dict has no test"
     for make, wanted in cases.values():
         np.testing.assert_allclose(built(make)({"x": picture()})["y"], wanted.numpy(), rtol=1e-6)
 
 
-def test_an_op_that_is_not_known_is_named() -> None:
-    """Nothing is guessed: the error has the op's type and name."""
+@pytest.mark.parametrize(("kind", "zero", "low", "high"), [("int8", -3, -128, 127), ("uint8", 5, 0, 255)])
+def test_quantizers_round_halves_to_even_and_cut_to_their_integers(kind: str, zero: int, low: int, high: int) -> None:
+    """Steps of 0.25 up to 29 leave the integers of both types; 0.125 lies between two."""
     from coremltools.converters.mil import Builder as mb
 
-    with pytest.raises(VerificationError, match=r"'local_response_norm' \(running\)"):
+    scale, zero_point = np.float32(0.25), np.array(zero, kind)[()]
+
+    def make(x: object) -> object:
+        moved = mb.sub(x=mb.mul(x=x, y=2.0), y=0.125)
+        steps = mb.quantize(input=moved, scale=scale, zero_point=zero_point, output_dtype=kind)
+        return mb.dequantize(input=steps, scale=scale, zero_point=zero_point, name="y")
+
+    steps = torch.clamp(torch.round((torch.from_numpy(picture()) * 2 - 0.125) / 0.25) + zero, low, high)
+    actual = built(make, "iOS17")({"x": picture()})["y"]
+    np.testing.assert_array_equal(actual, ((steps - zero) * 0.25).numpy())
+
+
+def test_an_op_that_is_not_known_is_named() -> None:
+    """Nothing is guessed: the error has the op's type, which the manifest's `unproven` names."""
+    from coremltools.converters.mil import Builder as mb
+
+    with pytest.raises(VerificationError, match="has no 'local_response_norm'; check this variant on a Mac"):
         built(lambda x: mb.local_response_norm(x=x, size=3, name="running"))
 
 
