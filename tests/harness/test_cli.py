@@ -268,6 +268,8 @@ def test_interrupt_ends_with_130_and_keeps_what_was_measured(small_bundle: Path,
         store = tmp_path / f"{number}.sqlite"
         argv = [
             sys.executable,
+            "-X",
+            "faulthandler",
             "-m",
             "harness",
             "run",
@@ -286,7 +288,11 @@ def test_interrupt_ends_with_130_and_keeps_what_was_measured(small_bundle: Path,
             process.send_signal(number)
             if number == signal.SIGHUP:
                 process.send_signal(number)
-            _, stderr = process.communicate(timeout=60)
+            try:
+                _, stderr = process.communicate(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGABRT)  # it prints where each thread stands
+                _, stderr = process.communicate(timeout=60)
         assert process.returncode == 130, stderr
         assert stderr == "harness: interrupted; what was measured before is kept.\n"
         assert _count(store) >= 1
