@@ -18,6 +18,7 @@ from builder.precision.scheme import AS_TRAINED
 from builder.project.budgets import SearchSection
 from builder.project.compression import CompressSection
 from builder.project.file_name import FileName
+from builder.project.pixel_units import in_unit_pixels
 from builder.project.source_kinds import CARRY_INTEGERS, MODEL_FILES, WHOLE_MODELS, source_kind
 from builder.suggest import did_you_mean
 from builder.targets import TARGETS
@@ -60,13 +61,6 @@ class ModelSection(Section):
         return self
 
 
-def _numbers(value: Any) -> list[float] | None:
-    """What pydantic will take for three numbers; anything else is left to its own messages."""
-    if isinstance(value, list | tuple) and len(value) == 3 and all(type(v) in (int, float) for v in value):
-        return [float(v) for v in value]
-    return None
-
-
 class TensorSection(Section):
     """An input or output. Pictures are RGB or BGR with a `range`, or with `mean` and `std` of pixels scaled to 0..1.
 
@@ -93,25 +87,7 @@ class TensorSection(Section):
     @model_validator(mode="before")
     @classmethod
     def _units(cls, raw: Any) -> Any:
-        """Everything after this file knows `mean` and `std` of pixels of 0..1 alone."""
-        mean, std = (_numbers(raw.get(key)) if isinstance(raw, dict) else None for key in ("mean", "std"))
-        if mean is None or std is None:
-            return raw
-        large_mean, large_std = max(map(abs, mean)), max(map(abs, std))
-        # Caffe's std of 1 is of pixels of 0..255; no channel varies by less there, or by more than 1 where pixels end at 1
-        if (large_mean > 1 and large_std < 1) or (0 < large_mean <= 1 and large_std > 2):
-            raise ValueError(
-                "'mean' and 'std' are of different pixels, one of 0..1 and one of 0..255: write both of 0..1"
-            )
-        if raw.get("scale", 1) != 255:
-            if max(map(abs, (*mean, *std))) > 1:
-                raise ValueError(
-                    "'mean' and 'std' are of pixels scaled to 0..1, and these are not; if they are of pixels of 0..255, add scale = 255"
-                )
-            return raw
-        if 0 < max(map(abs, mean)) <= 1:
-            raise ValueError("'mean' is of pixels scaled to 0..1 already: remove 'scale'")
-        return {**raw, "mean": [m / 255 for m in mean], "std": [s / 255 for s in std], "scale": 1}
+        return in_unit_pixels(raw)
 
     @model_validator(mode="after")
     def _picture_scale(self) -> Self:
