@@ -140,3 +140,27 @@ def test_a_name_that_a_backend_keeps_to_itself_is_refused(tmp_path: Path) -> Non
         match="the name 'state' is one that Core ML keeps to itself: give that input or output another 'name'",
     ):
         load_config(write(tmp_path, coreml))
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("mean = [1, 1, 1]\nstd = [1, 1, 1]", None),
+        ("mean = [1, 1, 1]\nstd = [0.5, 0.5, 0.5]", None),
+        ("mean = [0, 0, 0]\nstd = [0.5, 0.5, 0.5]", None),
+        ("mean = [2, 2, 2]\nstd = [1, 1, 1]", "add scale = 255"),
+        ("mean = [0.5, 0.5, 0.5]\nstd = [2, 2, 2]", "add scale = 255"),
+        ("mean = [0.5, 0.5, 0.5]\nstd = [2.5, 2.5, 2.5]", "of different pixels"),
+        ("mean = [1.5, 1.5, 1.5]\nstd = [0.9, 0.9, 0.9]", "of different pixels"),
+        ("mean = [0.5, 0.5, 0.5]", "go together"),
+        ("std = [0.5, 0.5, 0.5]", "go together"),
+    ],
+)
+def test_where_pixels_of_0_to_1_end(tmp_path: Path, written: str, message: str | None) -> None:
+    """The edges of what is read as pixels of 0..1, of 0..255, and of neither."""
+    path = write(tmp_path, CONFIG.replace("range = [0.0, 1.0]", written, 1))
+    if message is None:
+        assert load_config(path).input[0].mean is not None
+        return
+    with pytest.raises(ConfigError, match=message):
+        load_config(path)
