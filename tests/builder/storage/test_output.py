@@ -180,3 +180,18 @@ def test_nothing_is_put_inside_an_output(tmp_path: Path) -> None:
     put(tmp_path / "bundle", a="1")
     with pytest.raises(OutputError, match=r"lies inside .*bundle, which this tool wrote as a whole"):
         check_output(tmp_path / "bundle" / "deep" / "site", "packages")
+
+
+def test_what_stays_beside_new_packages_is_whole(tmp_path: Path) -> None:
+    """A file, a folder in a folder, and a program that can still be started."""
+    out = tmp_path / "dist"
+    with replacing(out, "packages") as work:
+        (work / "app.apk").write_text("apk")
+        (work / "project" / "deep" / "er").mkdir(parents=True)
+        (work / "project" / "deep" / "er" / "run").write_text("#!/bin/sh\n")
+        (work / "project" / "deep" / "er" / "run").chmod(0o755)
+    package(out, web="1")
+    assert (out / "app.apk").read_text() == "apk"
+    assert os.access(out / "project" / "deep" / "er" / "run", os.X_OK)
+    assert not os.access(out / "app.apk", os.X_OK)
+    assert (out / "web" / "x").read_text() == "1"
