@@ -1,11 +1,14 @@
 """Watches what a network's factory imports, opens and reads from the environment, so that all of it decides the result.
 
-By Python's audit hooks and `sys.modules`. What the standard library, torch with its requirements, and the builder itself use
-is left out: their versions are known. Files that C code opens by itself are not seen, but for those of safetensors.
+By Python's own ways to open a file, and `sys.modules`. What the standard library, torch with its requirements, and the builder itself
+use is left out: their versions are known. Files that C code opens by itself are not seen, but for those of safetensors.
 """
 
 from __future__ import annotations
 
+import _io
+import builtins
+import io
 import os
 import re
 import sys
@@ -45,7 +48,7 @@ class Recorder:
     variables: set[str] = field(default_factory=set)
 
     def opened(self, path: object, mode: object, flags: object) -> None:
-        """From the audit hook: it may not raise."""
+        """Before it is opened: whether it is there is told to the network by the opening itself."""
         if not isinstance(path, str | bytes | os.PathLike):
             return
         name = os.path.abspath(os.fsdecode(path))
@@ -83,30 +86,45 @@ class Recorder:
 @contextmanager
 def recording(folder: Path) -> Iterator[Recorder]:
     """Record in the block, whose working directory is that of builder.toml: relative names mean the same from everywhere."""
-    global _recorder
-    _hook()
     _known_places()  # it opens files itself
     recorder = Recorder(folder=folder.resolve(), before=frozenset(sys.modules))
-    _recorder = recorder
+    with chdir(folder), _environment_watched(recorder), _opening_watched(recorder), _safetensors_watched(recorder):
+        yield recorder
+
+
+@contextmanager
+def _opening_watched(recorder: Recorder) -> Iterator[None]:
+    """By patches, not by an audit hook: that stays for the life of the process, and before Python 3.12 `sys.settrace` fails in threads
+    that start together while there is one, as under coverage or a debugger."""
+    opening, descriptor, code = io.open, os.open, io.open_code
+
+    def watched(file: Any, mode: Any = "r", *arguments: Any, **named: Any) -> Any:
+        recorder.opened(file, mode, None)
+        return opening(file, mode, *arguments, **named)
+
+    def watched_descriptor(path: Any, flags: int, *arguments: Any, **named: Any) -> int:
+        recorder.opened(path, None, flags)
+        return descriptor(path, flags, *arguments, **named)
+
+    def watched_code(path: str) -> Any:
+        recorder.opened(path, "r", None)
+        return code(path)
+
+    patched: tuple[tuple[Any, str, Any], ...] = (
+        (builtins, "open", watched),
+        (io, "open", watched),
+        (io, "open_code", watched_code),
+        (_io, "open_code", watched_code),  # as importlib and pkgutil call it
+        (os, "open", watched_descriptor),
+    )
+    before = [(home, name, getattr(home, name)) for home, name, _ in patched]
     try:
-        with chdir(folder), _environment_watched(recorder), _safetensors_watched(recorder):
-            yield recorder
+        for home, name, opened in patched:
+            setattr(home, name, opened)
+        yield
     finally:
-        _recorder = None
-
-
-_recorder: Recorder | None = None
-
-
-@cache
-def _hook() -> None:
-    """An audit hook stays for the life of its process: one is enough."""
-
-    def heard(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open" and _recorder is not None and len(arguments) == 3:
-            _recorder.opened(*arguments)
-
-    sys.addaudithook(heard)
+        for home, name, opened in before:
+            setattr(home, name, opened)
 
 
 @contextmanager
@@ -143,7 +161,7 @@ _MAPPING = ("os.py", "_collections_abc.py", "<frozen os>", "<frozen _collections
 
 @contextmanager
 def _safetensors_watched(recorder: Recorder) -> Iterator[None]:
-    """Its files are opened by Rust, of which no audit hook hears."""
+    """Its files are opened by Rust."""
     import safetensors
     import safetensors.torch
 

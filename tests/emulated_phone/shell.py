@@ -182,6 +182,10 @@ class Inside:
     android_id: str
 
 
+# Arguments end with NUL. QEMU stands for a phone's CPU.
+STARTED_BY_LOADER = re.compile(r"(\S*qemu-aarch64\0([^\0]*\0)*)?\./ld-linux-aarch64\.so\.1\b")
+
+
 class Shell:
     """Runs command lines of the host."""
 
@@ -252,8 +256,8 @@ class Shell:
 
     @property
     def benchmarks(self) -> dict[int, str]:
-        """Those of them that measure."""
-        return {pid: line for pid, line in self.processes().items() if "ld-linux" in line and "bash" not in line}
+        """Those of them that measure: started by the loader, which other programs (chmod, sha256sum) only have as an argument."""
+        return {pid: line for pid, line in self.processes().items() if STARTED_BY_LOADER.match(line)}
 
     def _show_processes(self) -> None:
         for place in (self._root / "proc").glob("[0-9]*/cmdline"):

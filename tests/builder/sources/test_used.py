@@ -95,6 +95,60 @@ def test_what_a_factory_opens_imports_and_reads_is_recorded(tmp_path: Path, monk
 
 
 @pytest.mark.parametrize(
+    "reads",
+    [
+        "open(file='a.json', mode='rb').read()",
+        "Path('a.json').read_text()",
+        "os.read(os.open('a.json', os.O_RDONLY), 1)",
+        "os.read(os.open(path='a.json', flags=os.O_RDONLY), 1)",
+        "io.open_code(os.path.abspath('a.json')).read()",
+        "numpy.fromfile('a.json', numpy.uint8)",
+        "pkgutil.get_data('factory', 'a.json')",
+        "importlib.resources.files('factory_package').joinpath('../a.json').read_text()",
+    ],
+)
+def test_a_file_is_seen_however_python_opens_it(tmp_path: Path, reads: str) -> None:
+    """By name, by descriptor, by a library; what it gives is what the file holds."""
+    (tmp_path / "a.json").write_text("1")
+    (tmp_path / "factory_package").mkdir()
+    (tmp_path / "factory_package/__init__.py").touch()
+    code = f"""
+        import importlib.resources, io, os, pkgutil, sys
+        from pathlib import Path
+        import numpy
+        sys.modules["factory"] = importlib.util.module_from_spec(__spec__)
+        found = {reads}
+        assert found.tobytes() == b"1" if hasattr(found, "tobytes") else found in ("1", b"1"), found
+    """
+    assert "a.json" in used_by(code, tmp_path).files
+
+
+def test_threads_under_a_debugger_start_after_a_recording(tmp_path: Path) -> None:
+    """No hook stays that makes `sys.settrace` fail in threads that start together: a thread that does not start is a lost answer."""
+    script = """
+        import sys, threading
+        from pathlib import Path
+        from builder.sources.recorder import recording
+        with recording(Path(sys.argv[1])):
+            pass
+        sys.setswitchinterval(1e-6)
+        failed, started = [], []
+        sys.unraisablehook = failed.append
+        threading.settrace(lambda *_: sys.settrace(None))
+        for _ in range(40):
+            threads = [threading.Thread(target=started.append, args=(1,)) for _ in range(20)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        print(len(failed), len(started))
+    """
+    argv = [sys.executable, "-c", textwrap.dedent(script), tmp_path]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.split() == ["0", "800"]
+
+
+@pytest.mark.parametrize(
     "change",
     [
         lambda folder, environment: (folder / "a.json").write_text("2"),
