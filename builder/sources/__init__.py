@@ -35,6 +35,7 @@ def load_checked(config: Config, folder: Path, evaluation: tuple[Path, ...]) -> 
     from builder.sources import exported
     from builder.sources.batch_norm import fold_batch_norms
     from builder.sources.names import free_of_clashes
+    from builder.sources.output_types import cast_outputs
 
     loaded = load_source(config, folder)
     stored_as_leaves(loaded.program)
@@ -42,7 +43,7 @@ def load_checked(config: Config, folder: Path, evaluation: tuple[Path, ...]) -> 
     inputs, outputs = specs(config, folder, exported.output_shapes(program))
     check_pictures(outputs)
     agreement = loaded.gate(program, gate_samples(evaluation, inputs), outputs) if loaded.gate is not None else None
-    program = in_float32(program)
+    program = cast_outputs(in_float32(program), outputs)
     table = layer_table(program)
     return Model(program=program, inputs=inputs, outputs=outputs, layers=table, told=loaded.told), agreement
 
