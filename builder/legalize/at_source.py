@@ -22,6 +22,7 @@ AT_SOURCE = (
     "recurrences",
     "products",
     "unfolding",
+    "padding_rank",
     "volume_sampling",
     "constant_folding",  # once more: weights that were turned round
 )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from builder.bundle import TensorSpec
 from builder.sources.output_types import cast_outputs
 
+
 class Ends(nn.Module):
     """A picture, and what `last` makes of a convolution of it."""
 
