@@ -9,6 +9,7 @@ from builder.legalize.rewrites import (
     activations,
     aliases,
     attention,
+    checks,
     constant_folding,
     convolutions,
     grid_sampling,
@@ -47,6 +48,7 @@ from builder.legalize.rewriting import Rewrite
 
 REWRITES: dict[str, Rewrite] = {
     "aliases": aliases,
+    "checks": checks,
     "memory_layout": memory_layout,
     "mutations": mutations,
     "convolutions": convolutions,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 AT_SOURCE = (
     "aliases",
+    "checks",
     "memory_layout",
     "mutations",
     "constant_folding",

@@ -49,9 +49,17 @@ def load_checked(config: Config, folder: Path, evaluation: tuple[Path, ...]) -> 
 
 
 def stored_as_leaves(program: ExportedProgram) -> None:
-    """Weights without the history of how they were made, which an archive's have, and which cannot be copied."""
-    import torch
+    """Weights without the history of how they were made, which an archive's have, and which cannot be copied.
 
+    Buffers that a state dict leaves out (`persistent=False`) are weights of the network like all others.
+    """
+    import torch
+    from torch.export.graph_signature import InputKind
+
+    for spec in program.graph_signature.input_specs:
+        if spec.kind == InputKind.BUFFER and not spec.persistent and spec.target in program.constants:
+            program.state_dict[spec.target] = program.constants.pop(spec.target)
+            spec.persistent = True
     for key, value in program.state_dict.items():
         if isinstance(value, torch.nn.Parameter):
             value.requires_grad_(False)
