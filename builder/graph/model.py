@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from builder.bundle import TensorSpec
 from builder.precision.layers import Layer, LayerTable
-from builder.precision.quantizers import Integers, before_quantizers, trained_integers
+from builder.precision.quantizers import Integers, before_quantizers, read_trained_integers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,4 +59,6 @@ class Model:
     def integers(self) -> dict[str, tuple[Integers, ...]]:
         """By layer: what the checkpoint was trained to compute with at each call; empty for a network of floats."""
         layers = {layer.weight: layer.name for layer in self.layers.layers if layer.trained}
-        return {layers[key]: calls for key, calls in trained_integers(self.program, layers).items()} if layers else {}
+        return (
+            {layers[key]: calls for key, calls in read_trained_integers(self.program, layers).items()} if layers else {}
+        )

@@ -37,7 +37,7 @@ def load_checked(config: Config, folder: Path, evaluation: tuple[Path, ...]) -> 
     from builder.sources.names import free_of_clashes
 
     loaded = load_source(config, folder)
-    stored_as_leaves(loaded.program)
+    store_as_leaves(loaded.program)
     program = fold_batch_norms(plain(free_of_clashes(loaded.program)))
     inputs, outputs = specs(config, folder, exported.output_shapes(program))
     check_pictures(outputs)
@@ -47,7 +47,7 @@ def load_checked(config: Config, folder: Path, evaluation: tuple[Path, ...]) -> 
     return Model(program=program, inputs=inputs, outputs=outputs, layers=table, told=loaded.told), agreement
 
 
-def stored_as_leaves(program: ExportedProgram) -> None:
+def store_as_leaves(program: ExportedProgram) -> None:
     """Weights without the history of how they were made, which an archive's have, and which cannot be copied."""
     import torch
 

@@ -88,8 +88,8 @@ def _network(imported: Imported, quantizers: bool) -> Module:
                 result = function(*operands)
                 results = result if isinstance(result, tuple | list) else (result,)
                 values.update(zip(step.outputs, results, strict=False))
-            found = tuple(values[name] for name in imported.outputs)
-            return found[0] if len(found) == 1 else found
+            outputs_in_order = tuple(values[name] for name in imported.outputs)
+            return outputs_in_order[0] if len(outputs_in_order) == 1 else outputs_in_order
 
     network = Network()
     paths = {key: _place(network, path, imported.tensors[path]) for key, path in imported.stored.items()}
@@ -121,5 +121,5 @@ def _place(root: Module, path: str, value: Tensor) -> str:
 
 def _get(root: Module, path: str) -> Tensor:
     owner, _, name = path.rpartition(".")
-    found: Tensor = getattr(root.get_submodule(owner), name)
-    return found
+    tensor: Tensor = getattr(root.get_submodule(owner), name)
+    return tensor

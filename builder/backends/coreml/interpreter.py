@@ -69,9 +69,9 @@ class Interpreter:
                 f"{declared} that it declares; check this variant on a Mac."
             )
         for var, value in zip(op.outputs, results, strict=True):
-            values[var.name] = self.rounded(var, value)
+            values[var.name] = self.round_result(var, value)
 
-    def rounded(self, var: Any, value: torch.Tensor) -> torch.Tensor:
+    def round_result(self, var: Any, value: torch.Tensor) -> torch.Tensor:
         """A result as the program stores it."""
         import torch
 
@@ -83,11 +83,11 @@ def _constants(ops: list[Any]) -> dict[str, torch.Tensor]:
     import numpy as np
     import torch
 
-    found: dict[str, torch.Tensor] = {}
+    constants: dict[str, torch.Tensor] = {}
     for op in ops:
         for var in variables(op):
-            if var.op is not None and is_stored(var.op) and var.name not in found:
+            if var.op is not None and is_stored(var.op) and var.name not in constants:
                 value = np.asarray(weight_values(var))
                 if value.dtype.kind in "fiub":
-                    found[var.name] = torch.from_numpy(np.array(value))
-    return found
+                    constants[var.name] = torch.from_numpy(np.array(value))
+    return constants

@@ -55,9 +55,9 @@ def load_program(path: Path) -> Any:
     try:
         return milproto.load(spec, spec.specificationVersion, str(path / WEIGHTS))
     except (ValueError, KeyError, RuntimeError, OSError, IndexError, AssertionError, NotImplementedError) as error:
-        if (found := NEEDS.search(str(error))) is not None:
+        if (match := NEEDS.search(str(error))) is not None:
             raise VerificationError(
-                f"{path} is made for {SYSTEMS[spec.specificationVersion]} but its op {found['op']!r} needs {found['system']}; convert it again."
+                f"{path} is made for {SYSTEMS[spec.specificationVersion]} but its op {match['op']!r} needs {match['system']}; convert it again."
             ) from error
         raise VerificationError(
             f"{path} cannot be rebuilt from its files ({error}); its weights or its program are damaged."

@@ -87,7 +87,7 @@ def _place(module: Any, wanted: str, value: Tensor, in_use: set[str], placed: di
         return name
     placed[name] = value
     owner, _, last = name.rpartition(".")
-    parent = _made(module, owner)
+    parent = _make_submodule(module, owner)
     if hasattr(parent, last):
         delattr(parent, last)
     if wanted and value.is_floating_point():
@@ -97,7 +97,7 @@ def _place(module: Any, wanted: str, value: Tensor, in_use: set[str], placed: di
     return name
 
 
-def _made(module: Any, path: str) -> Any:
+def _make_submodule(module: Any, path: str) -> Any:
     """The submodule of this name, made where it is not there."""
     import torch
 
