@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from builder.bundle import Coverage
 from builder.errors import VerificationError
 from builder.graph.origins import Origin, bare_name, user_line
+from builder.precision.program import keys_of_stored
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -83,8 +84,7 @@ def _explain(text: str, waiting: list[Origin], program: ExportedProgram, cures: 
 
 def _line_after(program: ExportedProgram, layer: str, op: str) -> str | None:
     """The source line of the first `op` that depends on the layer, or of the layer itself."""
-    signature = program.graph_signature
-    keys = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    keys = keys_of_stored(program)
     weight = f"{layer.split(':')[0]}.weight"
     start = next(
         (node for node in program.graph.nodes if node.op == "placeholder" and keys.get(node.name) == weight), None

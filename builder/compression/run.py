@@ -14,8 +14,8 @@ from builder.compression.result import Cut, Point, StageReport
 from builder.errors import ConfigError
 from builder.graph.model import Model
 from builder.graph.samples import read_sample
-from builder.graph.tensors import in_list
 from builder.precision.layers import layer_table
+from builder.precision.program import in_list
 from builder.precision.quantizers import know_operators, without_quantizers
 from builder.project.compression import CompressSection, StageName
 from builder.quality.metrics import QualityMeter

@@ -16,6 +16,7 @@ from builder.bundle import TensorSpec, Tiling
 from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels
 from builder.errors import InputError
 from builder.graph.receptive_field import Reach, reach_of
+from builder.precision.program import in_list
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -170,7 +171,7 @@ def _trial(
         spec = specs[0].model_copy(update={"shape": (1, 3, *part.shape[:2])})
         with torch.no_grad():
             result = module(torch.from_numpy(pixels_to_tensor(part, spec)))
-        values: Array = (result[0] if isinstance(result, tuple | list) else result).numpy()
+        values: Array = in_list(result)[0].numpy()
         return tensor_to_pixels(values, specs[1])
 
     try:

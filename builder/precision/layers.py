@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from builder.precision.norms import NormCall, norm_calls
 from builder.precision.products import ProductCall, product_calls
+from builder.precision.program import keys_of_stored
 from builder.precision.quantizers import before_quantizers, is_trained
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class LayerTable:
 
 def layer_table(program: ExportedProgram) -> LayerTable:
     """Layers and norms of an exported program (batch norms already folded)."""
-    parameters = {**program.graph_signature.inputs_to_parameters, **program.graph_signature.inputs_to_buffers}
+    parameters = keys_of_stored(program)
     calls = {node: layer for node in program.graph.nodes if (layer := _layer(node, parameters)) is not None}
     after, before_others = _downstream(program, calls), _upstream(program, calls)
     layers: dict[str, Layer] = {}

@@ -9,6 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from builder.precision.program import keys_of_stored
+
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import Node
@@ -35,7 +37,7 @@ class NormCall:
 
 def norm_calls(program: ExportedProgram, layers: Collection[str]) -> tuple[NormCall, ...]:
     """All of a program that was not rewritten, in order of execution. `layers` are names that are taken."""
-    parameters = {**program.graph_signature.inputs_to_parameters, **program.graph_signature.inputs_to_buffers}
+    parameters = keys_of_stored(program)
     calls = []
     for node in program.graph.nodes:
         places = _NORMS.get(str(node.target)) if node.op == "call_function" else None

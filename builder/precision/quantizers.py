@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from builder.precision.activations import CALLS, layer_output
+from builder.precision.program import keys_of_stored
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,8 +89,7 @@ def without_quantizers(program: ExportedProgram) -> ExportedProgram:
 
 def read_trained_integers(program: ExportedProgram, weights: Collection[str]) -> dict[str, tuple[Integers, ...]]:
     """By state-dict key of the weight: what the checkpoint says of every call, in order of execution. `weights` are the layers'."""
-    signature = program.graph_signature
-    keys = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    keys = keys_of_stored(program)
     integers: dict[str, tuple[Integers, ...]] = {}
     for node in program.graph.nodes:
         if node.op != "call_function" or str(node.target) not in CALLS:
@@ -107,7 +107,7 @@ def is_trained(call: Any) -> bool:
 
 def activation_grids(program: ExportedProgram) -> tuple[Grid, ...]:
     """Of all quantizers of activations, in order of execution."""
-    names = set(program.graph_signature.inputs_to_parameters) | set(program.graph_signature.inputs_to_buffers)
+    names = keys_of_stored(program)
     return tuple(
         _grid(node, program, {})
         for node in program.graph.nodes

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from builder.precision.activations import CALLS, layer_output
 from builder.precision.biases import round_weight
 from builder.precision.layers import Layer, LayerTable
+from builder.precision.program import in_list
 from builder.precision.scheme import Scheme
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class _Simulation:
             if node.op == "output":
                 self._interpreter.env = env
                 (result,), _ = self._interpreter.fetch_args_kwargs_from_env(node)
-                return list(result) if isinstance(result, tuple | list) else [result]
+                return in_list(result)
             if node not in env:
                 self._step(number, node, env, layer, kind)
         raise ValueError("a graph has an output")

@@ -17,7 +17,7 @@ from builder.bundle import SourceAgreement, TensorSpec
 from builder.bundle.tensors import peak_of, psnr_db
 from builder.errors import SourceError
 from builder.graph.samples import read_samples
-from builder.graph.tensors import in_list
+from builder.precision.program import in_list
 
 if TYPE_CHECKING:
     from torch.nn import Module

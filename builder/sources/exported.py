@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError, reason_of
-from builder.graph.tensors import in_list
+from builder.precision.program import in_list
 from builder.precision.quantizers import know_operators
 from builder.project.config import Config
 from builder.sources.quantized import one_form

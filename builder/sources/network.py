@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from builder.precision.program import in_list
+
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
@@ -85,9 +87,7 @@ def _network(imported: Imported, quantizers: bool) -> Module:
                 function = step.call.function
                 if not quantizers and step.call.float_function is not None:
                     function = step.call.float_function
-                result = function(*operands)
-                results = result if isinstance(result, tuple | list) else (result,)
-                values.update(zip(step.outputs, results, strict=False))
+                values.update(zip(step.outputs, in_list(function(*operands)), strict=False))
             outputs_in_order = tuple(values[name] for name in imported.outputs)
             return outputs_in_order[0] if len(outputs_in_order) == 1 else outputs_in_order
 

@@ -13,6 +13,7 @@ from builder.backends.coreml.match import weight_values
 from builder.backends.coreml.ops import OPS, Arguments
 from builder.backends.coreml.program import dtype_of, is_stored, last_uses, operations, variables
 from builder.errors import NotExecutedError, VerificationError
+from builder.precision.program import in_list
 
 if TYPE_CHECKING:
     import torch
@@ -60,8 +61,7 @@ class Interpreter:
         return {name: values[name].numpy() for name in self._outputs}
 
     def _execute(self, op: Any, values: dict[str, torch.Tensor]) -> None:
-        result = OPS[op.op_type](Arguments(op, values))
-        results = result if isinstance(result, list | tuple) else [result]
+        results = in_list(OPS[op.op_type](Arguments(op, values)))
         declared = [tuple(int(size) for size in var.shape) for var in op.outputs]
         if [tuple(value.shape) for value in results] != declared:
             raise VerificationError(

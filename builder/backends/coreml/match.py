@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.graph.model import Model
 from builder.precision.layers import Layer
+from builder.precision.program import keys_of_stored
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,8 +51,7 @@ def weight_values(var: Any) -> Array:
 
 def placeholders(model: Model) -> dict[str, str]:
     """Layer name -> name of its weight's placeholder in the exported program."""
-    signature = model.program.graph_signature
-    by_key = {key: name for name, key in {**signature.inputs_to_parameters, **signature.inputs_to_buffers}.items()}
+    by_key = {key: name for name, key in keys_of_stored(model.program).items()}
     return {layer.name: by_key[layer.weight] for layer in model.layers.layers}
 
 

@@ -15,6 +15,7 @@ from builder.errors import ConversionError
 from builder.graph.model import Model
 from builder.precision.activations import CALLS
 from builder.precision.norms import norm_of
+from builder.precision.program import in_list
 
 if TYPE_CHECKING:
     import torch
@@ -145,8 +146,8 @@ def _with_borders(module: GraphModule, model: Model) -> torch.nn.Module:
 
         def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
             results = self.inner(*(tensor.half() if tensor.is_floating_point() else tensor for tensor in tensors))
-            listed = results if isinstance(results, tuple | list) else (results,)
-            return tuple(result.to(getattr(torch, spec.dtype)) for result, spec in zip(listed, outputs, strict=True))
+            pairs = zip(in_list(results), outputs, strict=True)
+            return tuple(result.to(getattr(torch, spec.dtype)) for result, spec in pairs)
 
     return Bordered()
 

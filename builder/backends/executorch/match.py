@@ -12,7 +12,6 @@ from builder.backends.executorch.ops import Weight, WeightedOp
 from builder.errors import VerificationError
 from builder.graph.model import Model
 from builder.precision.layers import Layer
-from builder.precision.quantizers import before_quantizers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +29,6 @@ _SOURCES = {
     "conv_transpose2d": ("ConvTranspose2d", "aten::convolution.out"),
     "linear": ("FullyConnected", "aten::linear.out", "aten::addmm.out", "aten::mm.out"),
 }
-_CALLS = ("aten.conv2d.", "aten.conv_transpose2d.", "aten.linear.")
 
 
 def find_layers(ops: tuple[WeightedOp, ...], model: Model) -> dict[str, tuple[WeightedOp, ...]]:
@@ -39,7 +37,7 @@ def find_layers(ops: tuple[WeightedOp, ...], model: Model) -> dict[str, tuple[We
 
     free = dict(enumerate(ops))
     ops_of: dict[str, list[WeightedOp]] = {layer.name: [] for layer in model.layers.layers}
-    for layer in calls(model):
+    for layer in model.calls():
         weight = np.asarray(model.weight(layer), np.float32)
         bias = (
             None
@@ -65,20 +63,6 @@ def find_layers(ops: tuple[WeightedOp, ...], model: Model) -> dict[str, tuple[We
             )
         ops_of[layer.name].append(op)
     return {name: tuple(uses) for name, uses in ops_of.items()}
-
-
-def calls(model: Model) -> list[Layer]:
-    """The layer of every call in order of execution: tied weights appear once a call."""
-    signature = model.program.graph_signature
-    keys = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-    by_weight = {layer.weight: layer for layer in model.layers.layers}
-    layers = []
-    for node in model.program.graph.nodes:
-        if node.op == "call_function" and len(node.args) > 1 and str(node.target).startswith(_CALLS):
-            layer = by_weight.get(keys.get(getattr(before_quantizers(node.args[1]), "name", ""), ""))
-            if layer is not None:
-                layers.append(layer)
-    return layers
 
 
 def _is_layer(op: WeightedOp, layer: Layer, weight: Array) -> bool:

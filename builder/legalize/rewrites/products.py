@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder.legalize.rewriting import ARITHMETIC, functional, replace_calls
+from builder.precision.program import keys_of_stored
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,11 +40,9 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
 
 def _is_stored(program: ExportedProgram, node: Any) -> bool:
     """Whether a value is a parameter, or one that is only turned round."""
-    signature = program.graph_signature
     while getattr(node, "op", "") == "call_function" and len(node.all_input_nodes) == 1:
         node = node.all_input_nodes[0]
-    name = getattr(node, "name", "")
-    return name in signature.inputs_to_parameters or name in signature.inputs_to_buffers
+    return getattr(node, "name", "") in keys_of_stored(program)
 
 
 def _has_stored_operand(program: ExportedProgram, node: Node) -> bool:

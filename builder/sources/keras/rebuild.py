@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import UnsupportedOperation
-from builder.graph.tensors import in_list
+from builder.precision.program import in_list
 from builder.sources.keras.layers import LAYERS
 from builder.sources.network import Call, Imported, Step, Weight
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError, reason_of
-from builder.graph.tensors import in_list
+from builder.precision.program import in_list
 from builder.sources.network import Call, Imported, Operand, Step, Weight
 from builder.sources.onnx.graph import Node, Values
 from builder.sources.onnx.names import NAME_SCOPES, layer_name, make_dotted
