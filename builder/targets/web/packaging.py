@@ -43,11 +43,6 @@ def package(request: PackageRequest) -> PackageResult:
     with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
         bundle = subset(request.bundle, (ARTIFACT,), Path(folder) / "bundle")
         if "site" in request.formats:
-            sources = mobile_root() / "web"
-    built, made, findings = built_scripts(sources), list[Path](), list[Finding]()
-    with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
-        bundle = subset(request.bundle, (ARTIFACT,), Path(folder) / "bundle")
-        if "site" in request.formats:
             out = request.out / f"{request.bundle.manifest.model.name}-web"
             write_site(bundle, built / "files", sources / "static", out)
             findings += audit_site(out, bundle)

@@ -11,7 +11,8 @@ from pathlib import Path
 from builder.bundle import Bundle, file_sha256, tree_files
 from builder.targets.web.scripts import BUILD_MARK
 
-STATIC = ("style.css", "icon.svg")
+ICON_SIZES = (192, 512)  # pixels; browsers that draw no SVG icon install with these
+STATIC = ("style.css", "icon.svg", *(f"icon-{size}.png" for size in ICON_SIZES))
 PAGES = ("index.html", "bench.html")
 
 
@@ -61,7 +62,13 @@ def _web_manifest(name: str) -> str:
         "display": "standalone",
         "background_color": "#ffffff",
         "theme_color": "#3949ab",
-        "icons": [{"src": "icon.svg", "sizes": "any", "type": "image/svg+xml", "purpose": "any"}],
+        "icons": [
+            {"src": "icon.svg", "sizes": "any", "type": "image/svg+xml", "purpose": "any"},
+            *(
+                {"src": f"icon-{size}.png", "sizes": f"{size}x{size}", "type": "image/png", "purpose": "any maskable"}
+                for size in ICON_SIZES
+            ),
+        ],
     }
     return json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
 

@@ -21,7 +21,7 @@ class Studio {
   private readonly small = element<HTMLInputElement>("small");
   private readonly save = element<HTMLButtonElement>("save");
   private readonly styles = element<HTMLFieldSetElement>("styles");
-  private readonly compare = new Compare(element("frame"), element("before"), element("after"));
+  private readonly compare = new Compare(element("pair"), element("before"), element("after"));
   private readonly camera = new Camera();
   private readonly queue = new Queue(element("queue"), () => this.model(), () => this.options(), (result, name) => this.show(result, name));
   private opening: Promise<ImageModel> | undefined;
