@@ -48,6 +48,7 @@ class Host(ThreadingHTTPServer):
 
     def __init__(self, folder: Path, moved: Mapping[str, str], headers: Mapping[str, str]) -> None:
         super().__init__(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+        self.folder = folder
         self.asked: list[str] = []
         self.moved = moved
         self.headers = headers

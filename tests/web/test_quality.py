@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def test_everybody_can_use_the_page(visitor: Page, host: Host, picture: Path) ->
         levels = looks.headings(page)
         assert levels[0] == 1
         assert levels.count(1) == 1
-        assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+        assert all(after - before <= 1 for before, after in pairwise(levels))
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert page.evaluate("window.shifted") < looks.STEADY
         processed(page, picture)
@@ -73,7 +74,7 @@ def test_a_keyboard_alone_does_all(host: Host, page: Page, picture: Path, tmp_pa
     stops = looks.tab_stops(page)
     assert [stop.name for stop in stops if not stop.marked] == []
     tops = [stop.top for stop in stops]
-    assert all(after > before - 60 for before, after in zip(tops, tops[1:], strict=False)), stops
+    assert all(after > before - 60 for before, after in pairwise(tops)), stops
     for name, key in (("#pair input", "ArrowRight"), ("#strength", "ArrowLeft")):
         reach(page, name)
         before = page.input_value(name)

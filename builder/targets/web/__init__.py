@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from builder.bundle import Bundle
     from builder.targets.base import Finding, Need, PackageRequest, PackageResult, Runtime
+    from builder.targets.web.settings import WebSection
     from builder.toml_file import Section
 
 TITLE = "web"
@@ -19,8 +20,10 @@ ARTIFACT = ".tflite"  # LiteRT.js runs the same files as the phone's apps
 
 
 def section_kind() -> type[Section] | None:
-    """A page needs no settings."""
-    return None
+    """What a page may be told, beside the bundle."""
+    from builder.targets.web.settings import WebSection
+
+    return WebSection
 
 
 def takes(runtime: Runtime | None, section: object) -> tuple[str, ...]:
@@ -28,15 +31,25 @@ def takes(runtime: Runtime | None, section: object) -> tuple[str, ...]:
     return (ARTIFACT,)
 
 
-def requested(bundle: Bundle, section: object, folder: Path | None) -> PackageRequest:
+def requested(bundle: Bundle, section: WebSection | None, folder: Path | None) -> PackageRequest:
     """A page has no identifier of its own; one of the model's name stands for it."""
     from builder.targets.base import PackageRequest, sample_identifier
 
-    return PackageRequest(bundle=bundle, application_id=sample_identifier(bundle), version_name="1.0", version_code=1)
+    return PackageRequest(
+        bundle=bundle,
+        application_id=sample_identifier(bundle),
+        version_name="1.0",
+        version_code=1,
+        remote=(section.remote if section is not None else None) or "",
+    )
 
 
-def check_section(section: object, folder: Path) -> None:
-    """There is none."""
+def check_section(section: WebSection, folder: Path) -> None:
+    """Raises ConfigError for a server over whose address others could see the pictures."""
+    from builder.targets.web.settings import remote_origin
+
+    if section.remote:
+        remote_origin(section.remote)
 
 
 def doctor() -> list[Need]:

@@ -44,8 +44,8 @@ def package(request: PackageRequest) -> PackageResult:
         bundle = subset(request.bundle, (ARTIFACT,), Path(folder) / "bundle")
         if "site" in request.formats:
             out = request.out / f"{request.bundle.manifest.model.name}-web"
-            write_site(bundle, built / "files", sources / "static", out)
-            findings += audit_site(out, bundle)
+            write_site(bundle, built / "files", sources / "static", out, remote=request.remote)
+            findings += audit_site(out, bundle, request.remote)
             made.append(out)
         if "npm" in request.formats:
             made.append(pack_module(built, sources / "npm", request.out))
