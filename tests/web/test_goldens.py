@@ -1,4 +1,4 @@
-"""The three examples as they are converted for phones, in Chromium: every variant gives its golden, or says why it cannot."""
+"""The three examples as they are converted for phones, in Chromium: every variant gives its golden."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ VARIANTS = {
     "anime_style": ("tflite-xnnpack-fp32", "tflite-xnnpack-fp16"),
     "efficientnet_lite0": ("tflite-xnnpack-fp32", "tflite-xnnpack-fp16"),
 }
-# What WebGPU refuses as a whole, so that WebAssembly runs it: there it takes floats alone.
-PARTLY = {"tflite-xnnpack-plan"}
 RUN_ONCE = """([variant, accelerator]) => new Promise((resolve) => {
   const worker = new Worker("app.js");
   worker.onmessage = ({ data }) => (worker.terminate(), resolve(data));
@@ -43,15 +41,11 @@ def example(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.mark.parametrize("accelerator", ["wasm", "webgpu"])
 def test_every_variant_gives_its_golden(example: tuple[str, Host], page: Page, accelerator: str) -> None:
-    """In WebAssembly all do. By WebGPU, here in software, those that it takes whole; the others say so."""
+    """In WebAssembly and by WebGPU, here in software, which takes each of them whole."""
     name, host = example
     opened(page, f"{host.url}bench.html")
     for variant in VARIANTS[name]:
         answer: dict[str, Any] = page.evaluate(RUN_ONCE, [variant, accelerator])
-        if accelerator == "webgpu" and variant in PARTLY:
-            assert answer["is"] == "failed", variant
-            assert "WebGPU takes only a part of this network" in answer["reason"]
-            continue
         assert answer["is"] == "measured", f"{variant}: {answer}"
         golden = answer["measured"]["golden"]
         assert golden["passed"], f"{variant}: {golden}"

@@ -1,4 +1,5 @@
-// The last resort, asked by tests/ios/test_remote_model.py: `remote ADDRESS PICTURE MODE`; a line for each thing that happens.
+// The last resort, asked by tests/ios/test_remote_model.py: `remote ADDRESS PICTURE MODE`; a line for each thing that
+// happens.
 import Foundation
 
 let words = CommandLine.arguments

@@ -15,8 +15,8 @@
             public let sent: Sent?
         }
 
-        /// `ImageModel.open`; where it finds no variant that works, `consent` is asked, and then the server at `address`
-        /// is used. Throws `BundleError` with both reasons when neither can be used.
+        /// `ImageModel.open`; where it finds no variant that works, `consent` is asked, and then the server at
+        /// `address` is used. Throws `BundleError` with both reasons when neither can be used.
         public static func open(
             server address: String, variant: String? = nil, folder: URL? = nil,
             engines: [String: any EngineFactory] = ImageModel.engines,
@@ -52,7 +52,8 @@
                 var made = try RemotePictures.pixels(answer.png, output)
                 if weight < Blend.one {
                     Blend.mix(
-                        try PictureIO.fitted(image, output.fitting(as: input), orientation).argb, weight, into: &made.argb)
+                        try PictureIO.fitted(image, output.fitting(as: input), orientation).argb, weight,
+                        into: &made.argb)
                 }
                 return Processed(image: try PictureIO.image(made), sent: answer.sent)
             }

@@ -162,5 +162,6 @@ private func good(_ request: URLRequest, _ limits: RemoteLimits) async throws ->
     if answer.statusCode == 200 { return data }
     struct Problem: Decodable { let detail: String }
     let said = (try? JSONDecoder().decode(Problem.self, from: data))?.detail
-    throw BundleError("\(host) answered \(answer.statusCode): \(said.map { String($0.prefix(300)) } ?? "it does not say why.")")
+    throw BundleError(
+        "\(host) answered \(answer.statusCode): \(said.map { String($0.prefix(300)) } ?? "it does not say why.")")
 }

@@ -42,8 +42,7 @@ class RemoteLimits(
  *
  * Its functions block: call them off the main thread. They may be called from several threads.
  */
-class RemoteModel
-private constructor(private val address: URI, private val limits: RemoteLimits, facts: JSONObject) {
+class RemoteModel private constructor(private val address: URI, private val limits: RemoteLimits, facts: JSONObject) {
     /** Name of the network that is served. */
     val modelName: String = facts.getString("name")
 
@@ -174,13 +173,7 @@ private fun isLoopback(host: String) =
     host == "localhost" || host == "[::1]" || Regex("""127(\.\d{1,3}){3}""").matches(host)
 
 /** The body of a good answer; a busy server is asked a second time. */
-private fun ask(
-    base: URI,
-    path: String,
-    limits: RemoteLimits,
-    body: ByteArray? = null,
-    type: String = "",
-): ByteArray {
+private fun ask(base: URI, path: String, limits: RemoteLimits, body: ByteArray? = null, type: String = ""): ByteArray {
     val first = answered(base, path, limits, body, type)
     if (first.status != TOO_MANY_REQUESTS || first.retryAfter !in 0..limits.mostWaitSeconds) return first.good(base)
     TimeUnit.SECONDS.sleep(first.retryAfter)
