@@ -95,6 +95,7 @@ def package(asked: Packaging, listener: Listener) -> PackageResult:
     if target not in TARGETS:
         raise ConfigError(f"unknown target {target!r}{did_you_mean(target, TARGETS)}")
     if options.runtime is not None and not TARGETS[target].RUNTIMES:
+        TARGETS[target].takes(options.runtime, None)  # a target with a reason of its own says it
         raise ConfigError(
             f"packages for {target} have no choice of runtimes; leave out --runtime {options.runtime.name}."
         )

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -126,12 +127,9 @@ def test_a_busy_server_is_asked_once_more(ask: Ask) -> None:
     with answering(once) as (address, asked):
         assert ask(address)[-1] == "record: true"
         assert len(asked) == 2
+    full = json.dumps({"detail": "the queue is full."}).encode()
     for wait, times in (("0", 2), ("3600", 1)):
-        full = json.dumps({"detail": "the queue is full."}).encode()
-        with answering(lambda handler, wait=wait, full=full: handler.say(429, full, Retry_After=wait)) as (
-            address,
-            asked,
-        ):  # type: ignore[misc]
+        with answering(partial(Handler.say, status=429, body=full, Retry_After=wait)) as (address, asked):
             assert ask(address)[-1].endswith("answered 429: the queue is full.")
             assert len(asked) == times
 

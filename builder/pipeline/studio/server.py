@@ -10,13 +10,16 @@ import hmac
 import secrets
 import socket
 from importlib.resources import files
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from builder.errors import EdgebundleError, InputError, MissingToolError, OutputError
 from builder.pipeline.studio.pictures import Pictures
 from builder.pipeline.studio.view import Figures, StudioView
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 HOST = "127.0.0.1"
 TOKEN = "X-Studio-Token"
@@ -93,7 +96,7 @@ def require_server() -> None:
         )
 
 
-def make_application(desk: Desk, token: str) -> Any:
+def make_application(desk: Desk, token: str) -> FastAPI:
     """The addresses of a desk."""
     from fastapi import FastAPI, Request, Response
     from fastapi.responses import JSONResponse
@@ -126,7 +129,7 @@ def make_application(desk: Desk, token: str) -> Any:
     return app
 
 
-def _add_pages(app: Any) -> None:
+def _add_pages(app: FastAPI) -> None:
     from fastapi import Response
 
     page = files("builder.pipeline.studio") / "page"
@@ -142,7 +145,7 @@ def _add_pages(app: Any) -> None:
         return Response((page / name).read_text(encoding="utf-8"), media_type=FILES[name])
 
 
-def _add_questions(app: Any, desk: Desk) -> None:
+def _add_questions(app: FastAPI, desk: Desk) -> None:
     from fastapi import Response
 
     @app.get("/api/state")

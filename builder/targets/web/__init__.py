@@ -27,7 +27,14 @@ def section_kind() -> type[Section] | None:
 
 
 def takes(runtime: Runtime | None, section: object) -> tuple[str, ...]:
-    """What LiteRT.js executes."""
+    """What LiteRT.js executes. Raises ConfigError for ONNX Runtime, with what stands against it."""
+    from builder.errors import ConfigError
+
+    if runtime is not None and runtime.name.startswith("onnxruntime"):
+        raise ConfigError(
+            "a page cannot run ONNX Runtime: a bundle has no ONNX variant, since no backend lowers a plan to ONNX, reads it back and gives it a "
+            "golden; leave out --runtime, or write the source model alone by 'builder export --format onnx -o DIR' for a page of your own."
+        )
     return (ARTIFACT,)
 
 
