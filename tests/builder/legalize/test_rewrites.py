@@ -305,6 +305,14 @@ CASES: dict[str, tuple[tuple[Callable[[Tensor], Tensor], ...], tuple[str, ...]]]
         ),
         ("im2col", "col2im"),
     ),
+    "checks": ((lambda x: x * F.one_hot((x[:, :1] > 0.5).long(), 2)[..., 0],), ("_assert",)),
+    "padding_rank": (
+        (
+            lambda x: F.pad(x.view(-1, 10, 1, 8, 1, 1), [0, 0, 0, 1, 0, 0, 0, 1]).view(1, -1, 20, 16)[:, :, ::2, ::2],
+            lambda x: F.pad(x[None], (1, 2, 3, 0, 0, 0, 0, 0, 1, 0), value=0.5)[1, :, :, :10, :8],
+        ),
+        (),
+    ),
     "matrix_resizing": (
         (
             lambda x: F.interpolate(F.interpolate(x, scale_factor=2, mode="bicubic"), scale_factor=0.5, mode="bicubic"),
