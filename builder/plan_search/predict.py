@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from builder.plan_search.estimate import guessed_cost
+from builder.plan_search.estimate import guess_cost
 from builder.plan_search.goal import LEAST_NOISE, Measures
 from builder.plan_search.space import Choice
 from builder.precision.layers import LayerTable
@@ -58,7 +58,7 @@ def work(choice: Choice, table: LayerTable) -> float:
     """By the kernels that run each scheme, relative to fp32."""
     total = sum(layer.macs for layer in table.layers)
     pairs = zip(choice.schemes, table.layers, strict=True)
-    return sum(guessed_cost(scheme) * layer.macs for scheme, layer in pairs) / max(total, 1)
+    return sum(guess_cost(scheme) * layer.macs for scheme, layer in pairs) / max(total, 1)
 
 
 def _apart(one: Choice, other: Choice) -> int:

@@ -38,7 +38,7 @@ def load_checked(config: Config, folder: Path, evaluation: tuple[Path, ...]) -> 
     from builder.sources.output_types import cast_outputs
 
     loaded = load_source(config, folder)
-    stored_as_leaves(loaded.program)
+    store_as_leaves(loaded.program)
     program = fold_batch_norms(plain(free_of_clashes(loaded.program)))
     inputs, outputs = specs(config, folder, exported.output_shapes(program))
     check_pictures(outputs)
@@ -48,7 +48,7 @@ def load_checked(config: Config, folder: Path, evaluation: tuple[Path, ...]) -> 
     return Model(program=program, inputs=inputs, outputs=outputs, layers=table, told=loaded.told), agreement
 
 
-def stored_as_leaves(program: ExportedProgram) -> None:
+def store_as_leaves(program: ExportedProgram) -> None:
     """Weights without the history of how they were made, which an archive's have, and which cannot be copied.
 
     Buffers that a state dict leaves out (`persistent=False`) are weights of the network like all others.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, replaced
+from builder.legalize.rewriting import MOVES_DATA, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,7 @@ _MOST = 4  # axes that every backend and delegate pads as they are
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(
+    return replace_calls(
         program,
         {"aten.pad.default": _pad, "aten.constant_pad_nd.default": _pad_axes},
         only=lambda node: node.args[0].meta["val"].ndim > _MOST,

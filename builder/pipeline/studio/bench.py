@@ -63,15 +63,15 @@ class Bench:
         """An ordinary trial of a search: what was exported before is only read. Raises Interrupted."""
         trial, began = self._trials[place], time.monotonic()
         try:
-            (found,) = self.exporter.measure([trial.choice])
+            (outcome,) = self.exporter.measure([trial.choice])
         except ConfigError as error:
-            found = str(error)
+            outcome = str(error)
         with self._lock:
             trial.seconds = round(time.monotonic() - began, 1)
-            if isinstance(found, Measures):
-                trial.measures = found
+            if isinstance(outcome, Measures):
+                trial.measures = outcome
             else:
-                trial.failure = found
+                trial.failure = outcome
 
     def choice(self, schemes: tuple[str, ...]) -> Choice:
         """The plan with these schemes. Raises InputError for one that cannot be meant."""
@@ -88,13 +88,13 @@ class Bench:
                 )
         return self.start.with_schemes(schemes)
 
-    def known(self) -> dict[Choice, Measures]:
+    def measures(self) -> dict[Choice, Measures]:
         with self._lock:
             return {trial.choice: trial.measures for trial in self._trials if trial.measures is not None}
 
-    def predicted(self, choice: Choice) -> Prediction | None:
+    def predict(self, choice: Choice) -> Prediction | None:
         """None until something was measured."""
-        known = self.known()
+        known = self.measures()
         return predict(choice, known, self.table, self.simulated) if known else None
 
     def view(self, pictures: Pictures, source: SourceStep) -> VariantView:
@@ -134,7 +134,7 @@ class Bench:
             seconds=trial.seconds,
             failure=trial.failure,
             realised={row.layer: row.realised for row in step.result.layers} if step and done else {},
-            picture=pictures.shown(self.section.name, file, reference_of(source)) if file else None,
+            picture=pictures.add(self.section.name, file, reference_of(source)) if file else None,
             figures=None
             if done is None
             else Figures(

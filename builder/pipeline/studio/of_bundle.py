@@ -14,7 +14,7 @@ class BundleDesk:
 
     def __init__(self, bundle: Bundle) -> None:
         self.pictures = Pictures()
-        self._view = _viewed(bundle, self.pictures)
+        self._view = _make_view(bundle, self.pictures)
 
     def view(self) -> StudioView:
         return self._view
@@ -23,7 +23,7 @@ class BundleDesk:
         """Nothing runs."""
 
 
-def _viewed(bundle: Bundle, pictures: Pictures) -> StudioView:
+def _make_view(bundle: Bundle, pictures: Pictures) -> StudioView:
     manifest = bundle.manifest
     golden = manifest.goldens[0] if manifest.goldens else None
     first = next((t.file for t in golden.reference if t.encoding == "png"), None) if golden else None
@@ -33,12 +33,12 @@ def _viewed(bundle: Bundle, pictures: Pictures) -> StudioView:
         for tensor in expected.tensors:
             if tensor.encoding == "png":
                 file = bundle.path(tensor.file)
-                shown.setdefault(expected.variant, pictures.shown(expected.variant, file, reference))
+                shown.setdefault(expected.variant, pictures.add(expected.variant, file, reference))
     return StudioView(
         title=manifest.model.name,
         source=bundle.root.name,
         kind="bundle",
-        reference=pictures.shown("the source model", reference, None) if reference else None,
+        reference=pictures.add("the source model", reference, None) if reference else None,
         variants=tuple(_variant(variant, shown.get(variant.id)) for variant in manifest.variants),
     )
 

@@ -65,27 +65,27 @@ class ConfigDesk:
             title=self._project.config.model.name,
             source=f"{self._project.folder.name}/builder.toml",
             kind="config",
-            reference=self.pictures.shown("the source model", reference, None) if reference else None,
+            reference=self.pictures.add("the source model", reference, None) if reference else None,
             variants=tuple(bench.view(self.pictures, self._source) for bench in self._benches.values()),
             left_out=self._left,
         )
 
     def predict(self, variant: str, schemes: tuple[str, ...]) -> Figures:
         """What the plan would measure. Raises InputError, also while nothing was measured yet."""
-        bench = self._named(variant)
-        found = bench.predicted(bench.choice(schemes))
-        if found is None:
+        bench = self._bench_of(variant)
+        prediction = bench.predict(bench.choice(schemes))
+        if prediction is None:
             raise InputError(f"nothing of variant {variant!r} is measured yet; wait for its first export.")
         return Figures(
-            bytes=found.bytes,
-            psnr_db=None if found.psnr_db is None else round(found.psnr_db, 1),
-            work=round(found.work, 3),
-            measured=found.measured,
+            bytes=prediction.bytes,
+            psnr_db=None if prediction.psnr_db is None else round(prediction.psnr_db, 1),
+            work=round(prediction.work, 3),
+            measured=prediction.measured,
         )
 
     def try_plan(self, variant: str, schemes: tuple[str, ...]) -> None:
         """Export and measure it, if that was not done before. Raises InputError, also when too many wait."""
-        bench = self._named(variant)
+        bench = self._bench_of(variant)
         choice = bench.choice(schemes)
         waiting = sum(trial.state == "running" for view in self.view().variants for trial in view.trials)
         if waiting >= MOST_WAITING:
@@ -98,7 +98,7 @@ class ConfigDesk:
 
         Raises InputError for a file that somebody else changed since this session read it, OutputError when it cannot be written.
         """
-        bench = self._named(variant)
+        bench = self._bench_of(variant)
         choice = bench.choice(schemes)
         path = self._project.folder / bench.plan_name
         if self._hash(bench.plan_name) != self._read[variant]:
@@ -124,7 +124,7 @@ class ConfigDesk:
         self._stop.set()
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def _named(self, variant: str) -> Bench:
+    def _bench_of(self, variant: str) -> Bench:
         if variant not in self._benches:
             raise InputError(f"there is no variant {variant!r}; load the page again.")
         return self._benches[variant]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from builder.bundle import opened
+from builder.bundle import open_bundle
 from builder.bundle.archive import is_bundle
 from builder.errors import InputError
 from builder.pipeline.studio.of_bundle import BundleDesk
@@ -22,7 +22,7 @@ def desk_of(source: Path, backends: Sequence[str], listener: Listener) -> Iterat
     if is_bundle(source):
         if backends:
             raise InputError("--backend chooses variants of a builder.toml; a bundle is shown as it is.")
-        with opened(source) as bundle:
+        with open_bundle(source) as bundle:
             yield BundleDesk(bundle)
         return
     desk = ConfigDesk(source, backends, listener)

@@ -25,13 +25,13 @@ class Pictures:
     def get(self, key: str) -> bytes | None:
         return self._kept.get(key)
 
-    def shown(self, title: str, file: Path, reference: Path | None) -> Picture:
+    def add(self, title: str, file: Path, reference: Path | None) -> Picture:
         """A picture file, and its difference from another one of its size. Files of results do not change."""
         if (known := self._made.get((title, file, reference))) is None:
-            known = self._made[title, file, reference] = self._shown(title, file, reference)
+            known = self._made[title, file, reference] = self._make(title, file, reference)
         return known
 
-    def _shown(self, title: str, file: Path, reference: Path | None) -> Picture:
+    def _make(self, title: str, file: Path, reference: Path | None) -> Picture:
         content = file.read_bytes()
         if reference is None:
             return Picture(title=title, picture=self._keep(content))

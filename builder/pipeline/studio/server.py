@@ -106,7 +106,7 @@ def make_application(desk: Desk, token: str) -> FastAPI:
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
 
     @app.middleware("http")
-    async def guarded(request: Request, call: Any) -> Response:
+    async def guard(request: Request, call: Any) -> Response:
         if request.url.path.startswith("/api/"):
             if not hmac.compare_digest(request.headers.get(TOKEN, "").encode(), token.encode()):
                 return JSONResponse({"detail": "open the address that 'builder studio' printed."}, 403)
@@ -121,7 +121,7 @@ def make_application(desk: Desk, token: str) -> FastAPI:
         return answer
 
     @app.exception_handler(EdgebundleError)
-    async def told(request: Request, error: EdgebundleError) -> Response:
+    async def tell(request: Request, error: EdgebundleError) -> Response:
         return JSONResponse({"detail": str(error)}, 500 if isinstance(error, OutputError) else 400)
 
     _add_pages(app)

@@ -29,9 +29,9 @@ def _remote(site: Path, remote: str) -> list[Finding]:
 def _sizes(site: Path) -> list[Finding]:
     script = len(gzip.compress((site / "app.js").read_bytes(), 9, mtime=0))
     total = sum(path.stat().st_size for path in tree_files(site))
-    found = [_finding(site, "info", "size", f"has {total:,} bytes; its own script has {script:,} bytes compressed.")]
+    findings = [_finding(site, "info", "size", f"has {total:,} bytes; its own script has {script:,} bytes compressed.")]
     if script > MOST_SCRIPT_BYTES:
-        found.append(
+        findings.append(
             _finding(
                 site,
                 "error",
@@ -39,7 +39,7 @@ def _sizes(site: Path) -> list[Finding]:
                 f"has a script of {script:,} bytes compressed, over {MOST_SCRIPT_BYTES:,}.",
             )
         )
-    return found
+    return findings
 
 
 def _variants(site: Path, bundle: Bundle) -> list[Finding]:
@@ -55,7 +55,7 @@ def _variants(site: Path, bundle: Bundle) -> list[Finding]:
 
 def _hosts(site: Path, remote: str) -> list[Finding]:
     """The page itself must load nothing from elsewhere; addresses inside the runtime's texts are not loaded, nor is the server's."""
-    found = []
+    findings = []
     for name in (*PAGES, "app.js", "sw.js", "style.css"):
         text = (site / name).read_text(encoding="utf-8").replace("http://www.w3.org/", "")
         if remote and name == "index.html":
@@ -63,10 +63,10 @@ def _hosts(site: Path, remote: str) -> list[Finding]:
                 f"connect-src 'self' {remote_origin(remote)};", ""
             )
         for host in sorted(set(re.findall(r"https?://[\w.-]+", text))):
-            found.append(
+            findings.append(
                 _finding(site, "error", "foreign-host", f"names {host} in {name}; a page loads nothing from elsewhere.")
             )
-    return found
+    return findings
 
 
 def _finding(site: Path, level: str, code: str, message: str) -> Finding:

@@ -40,8 +40,8 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         model, agreement = load_checked(job.config, job.folder, job.evaluation)
         if source_kind(job.config.model.source) == "factory":
             stage(folder, "build the network again")
-            require_repeatable(lambda: checkpoint.filled_module(job.folder, job.config), recorder.modules())
-        used = recorder.used()
+            require_repeatable(lambda: checkpoint.load_module(job.folder, job.config), recorder.modules())
+        used = recorder.list_used()
     refuse_what_no_file_holds(model.program)
     told = (*model.told, *look_for_zeros(model))
     frozen = None

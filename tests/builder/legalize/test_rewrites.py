@@ -373,7 +373,7 @@ class Wrong:
     BOUND = 1e-4
 
     def apply(self, program, samples):  # type: ignore[no-untyped-def]
-        return rewriting.replaced(program, {"aten.relu.default": lambda x: x.clamp(min=0.01)})
+        return rewriting.replace_calls(program, {"aten.relu.default": lambda x: x.clamp(min=0.01)})
 
 
 def test_a_rewrite_that_moves_the_output_is_left_out() -> None:
@@ -415,7 +415,7 @@ def test_a_rewrite_is_not_refused_because_the_network_is_sensitive() -> None:
                     centred(x) * norm(centred(x).square().mean((2, 3), True) + 1.1e-5)
                 )
             }
-            return rewriting.replaced(program, other)
+            return rewriting.replace_calls(program, other)
 
     assert legalize(program, ["near"], {"near": Near()})[1][0].places == 0
 
