@@ -13,6 +13,9 @@ from builder.legalize.rewrites import half_range
 from tests.builder.legalize.cases import PICTURE, SCALE, check_rewrite, export
 from tests.builder.models import rewrites_for
 
+# torch's own, from within decomposition
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+
 
 @pytest.mark.parametrize(
     "function",
