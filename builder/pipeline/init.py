@@ -78,15 +78,9 @@ def _make_error(model: str, folder: Path, failures: list[str]) -> SourceError:
             f"nothing beside {model} builds a network for it: write a function that returns the torch.nn.Module into a .py file in {folder}."
         )
     reason = failures[0].rpartition("; correct 'shape'")[0] or failures[0].rstrip(".")
-<<<<<<< HEAD
-    if match := re.search(r"missing \d+ required (?:positional|keyword-only) arguments?: (.+?)(?:\)|;|$)", reason):
-        return SourceError(
-            f"the network of {model} takes more than a picture ({match[1]}), and no file says what: write {folder / 'builder.toml'} yourself, "
-=======
     if missing := re.search(r"missing \d+ required (?:positional|keyword-only) arguments?: (.+?)(?:\)|;|$)", reason):
         return SourceError(
             f"the network of {model} takes more than a picture ({missing[1]}), and no file says what: write {folder / 'builder.toml'} yourself, "
->>>>>>> main
             "with one [[input]] for each argument of forward, and samples of them as .npz files (docs/inputs.md)."
         )
     return SourceError(
