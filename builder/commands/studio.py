@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from builder.commands.console import listening, print_line
+from builder.command_line.console import print_line
+from builder.commands.progress import listening
 from builder.errors import InputError
 
 

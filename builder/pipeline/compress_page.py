@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from builder.bundle.page import document
 from builder.bundle.tensors import tensor_to_pixels
 from builder.compression.result import CompressReport, Point, StageReport
 from builder.quality.difference import differences, png
@@ -20,11 +21,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT, MARGIN = 640, 300, 50
 STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1000px;padding:0 1em;color:#222;background:#fff}
-table{border-collapse:collapse;margin:1em 0}th,td{padding:.25em .7em;border-bottom:1px solid #ddd;text-align:left}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}svg{max-width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#444}
-figure{display:inline-block;margin:0 1em 1em 0}figure img{width:256px}figcaption{font-size:13px}
-@media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}svg text{fill:#bbb}th,td{border-color:#444}}
+body{max-width:1000px}svg{max-width:100%;height:auto}figure{display:inline-block;margin:0 1em 1em 0}figure img{width:256px}
 """
 
 
@@ -39,8 +36,7 @@ def page(report: CompressReport, teacher: SourceStep, judged: Path) -> str:
         _cuts(report.stages),
         _pictures(teacher, judged),
     ]
-    head = f"<meta charset=utf-8><title>{escape(report.name)}, compressed</title><style>{STYLE}</style>"
-    return f"<!doctype html><html lang=en><head>{head}</head><body>{''.join(parts)}</body></html>\n"
+    return document(f"{report.name}, compressed", "".join(parts), style=STYLE)
 
 
 def _row(name: str, point: Point, more: str) -> str:
