@@ -1,0 +1,43 @@
+"""`builder evaluate`: pictures by every measure."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from builder.commands.console import add_row, listening, print_json, print_line, results, table
+
+
+def evaluate(arguments: Namespace) -> None:
+    from builder.pipeline.evaluate import Against, Evaluation
+    from builder.pipeline.evaluate import evaluate as measure
+    from builder.quality.measures import BY_NAME
+
+    against = Against(content=arguments.content, style=arguments.style, lpips=arguments.lpips, video=arguments.video)
+    with listening(quiet=arguments.quiet) as listener:
+        found = measure(
+            arguments.reference,
+            arguments.other,
+            against=against,
+            out=arguments.output,
+            config=arguments.source,
+            listener=listener,
+        )
+    if arguments.json:
+        print_json(found, Evaluation)
+        return
+    columns = [f"{each.name}>" for each in found.sets]
+    rows = table(
+        f"{len(found.pictures)} pictures against {found.reference}: mean (worst)", "measure", *columns, "better"
+    )
+    for name in dict.fromkeys(figure.measure for each in found.sets for figure in each.figures):
+        cells = []
+        for each in found.sets:
+            figure = next((f for f in each.figures if f.measure == name), None)
+            cells.append("-" if figure is None else f"{figure.mean:.4g} ({figure.worst:.4g})")
+        unit = BY_NAME[name].unit
+        add_row(rows, f"{name} {unit}".strip(), *cells, BY_NAME[name].better)
+    results.print(rows)
+    for name, why in found.left_out.items():
+        print_line(f"{name}: left out, {why}")
+    if arguments.output is not None:
+        print_line(f"page: {arguments.output / 'page.html'}")
