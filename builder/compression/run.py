@@ -19,9 +19,11 @@ from builder.precision.layers import layer_table
 from builder.precision.quantizers import know_operators, without_quantizers
 from builder.project.compression import CompressSection, StageName
 from builder.quality.metrics import QualityMeter
+from builder.sources.own_code import own_callable
+from builder.storage.cache import replace_text
 from builder.training.loop import Done, Lesson, train
 from builder.training.network import takes, trainable, without_checks
-from builder.training.objective import Objective, Weights
+from builder.training.objective import Objective, OwnLoss, Weights
 from builder.training.pictures import Batches
 from builder.training.settings import Settings
 
@@ -36,10 +38,12 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """`files` are training pictures, `evaluation` samples with what the trained network gave for them; `state` keeps what is done."""
+    """`files` are training pictures, `evaluation` samples with what the trained network gave for them; `state` keeps what is done,
+    `folder` is that of builder.toml."""
 
     model: Model
     section: CompressSection
+    folder: Path
     files: Sequence[Path]
     evaluation: Sequence[Path]
     references: Sequence[Tensors]
@@ -67,8 +71,11 @@ def run(task: Task) -> tuple[tuple[ExportedProgram, StageReport], ...]:
             task.tell(f"{stage}: begin")
             program, report = _stage(task, stage, program, point, kept.with_suffix(".state"), deadline)
             task.state.mkdir(parents=True, exist_ok=True)
-            torch.export.save(program, program_file)
-            report_file.write_text(report.model_dump_json(indent=1), encoding="utf-8")
+            # The report last, and both whole: a process may be killed between any two lines.
+            whole = program_file.with_name(f".{program_file.name}")
+            torch.export.save(program, whole)
+            os.replace(whole, program_file)
+            replace_text(report_file, report.model_dump_json(indent=1))
         point = report.after
         found.append((program, report))
     return tuple(found)
@@ -159,7 +166,7 @@ def _train(task: Task, stage: str, student: _Student, state: Path, deadline: flo
         student=student.module,
         teacher=teacher,
         groups=student.groups,
-        objective=Objective(task.model.outputs, Weights(**section.loss.model_dump())),
+        objective=_objective(task),
         batches=batches,
         tidy=student.tidy,
         together=together,
@@ -173,6 +180,14 @@ def _train(task: Task, stage: str, student: _Student, state: Path, deadline: flo
         save_every_s=section.save_every_s,
     )
     return train(lesson, settings, state, task.tell, deadline)
+
+
+def _objective(task: Task) -> Objective | OwnLoss:
+    loss = task.section.loss
+    if isinstance(loss, str):
+        found = own_callable(task.folder, loss, what="the loss", key="loss")
+        return OwnLoss(found, loss, task.folder)
+    return Objective(task.model.outputs, Weights(**loss.model_dump()))
 
 
 def _batches(task: Task, student: Any) -> tuple[Batches, bool]:

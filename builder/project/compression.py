@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+import re
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from builder.project.budgets import parse_size
 from builder.toml_file import Section
@@ -41,17 +42,29 @@ class LossSection(Section):
     output: float = Field(default=1.0, ge=0)
     """Squared error and a tenth of the absolute error, in units of the output's range."""
     kl: float = Field(default=0.0, ge=0)
-    """Divergence of the classes that a classifier gives."""
+    """Divergence of the classes that a classifier gives, or of the channels of each pixel of a picture."""
     temperature: float = Field(default=4.0, gt=0)
     """The temperature of `kl`."""
+    ce: float = Field(default=0.0, ge=0)
+    """Cross-entropy with the class that the trained network gives."""
+    content: float = Field(default=0.0, ge=0)
+    """Distance of features of pictures, by EfficientNet-Lite0."""
+    gram: float = Field(default=0.0, ge=0)
+    """Distance of Gram matrices of these features: the style."""
     variation: float = Field(default=0.0, ge=0)
     """Total variation of pictures."""
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if not (self.output or self.kl):
-            raise ValueError("a loss needs 'output' or 'kl'")
+        if not (self.output or self.kl or self.ce or self.content or self.gram):
+            raise ValueError("a loss needs 'output', 'kl', 'ce', 'content' or 'gram'")
         return self
+
+
+def _own_loss(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"[\w.]+:\w+", value):
+        raise ValueError(f"{value!r} is no loss; write weights, {{ output = 1.0 }}, or 'module:callable' of your own")
+    return value
 
 
 class CompressSection(Section):
@@ -63,8 +76,8 @@ class CompressSection(Section):
     """What the result must meet; without a budget the result is taken as it is."""
     data: str | None = None
     """Pictures to train on, as a glob relative to this file; without it the calibration pictures. Drawn pictures are added to few."""
-    loss: LossSection = LossSection()
-    """What the smaller network is taught by."""
+    loss: Annotated[LossSection | str, BeforeValidator(_own_loss)] = LossSection()
+    """What the smaller network is taught by: weights of terms, or `module:callable` of your own beside this file, called with the smaller network's output, the trained one's and the batch."""
     backend: str | None = None
     """The backend whose exported file is judged; without it the first variant's."""
     steps: int = Field(default=2000, ge=1, le=10_000_000)

@@ -244,11 +244,12 @@ class SensitivityResult(Message):
 class CompressJob(Message):
     """Make the source step's network in `source` smaller by the stages of `section`; `state` keeps what is done, to go on from.
 
-    `files` are training pictures.
+    `files` are training pictures; `folder` is that of builder.toml.
     """
 
     job: Literal["compress"] = "compress"
     section: CompressSection
+    folder: Path
     source: Path
     files: tuple[Path, ...]
     evaluation: tuple[Path, ...]

@@ -21,6 +21,7 @@ def run_compress(job: CompressJob, folder: Path) -> CompressResult:
     task = Task(
         model=model,
         section=job.section,
+        folder=job.folder,
         files=job.files,
         evaluation=job.evaluation,
         references=[read_reference(job.source, number) for number in range(len(job.evaluation))],

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import random
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -108,6 +111,40 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_weights(tmp_path: Path, 
     assert one == other
     assert resumed.files == whole.files
     assert not list(states.glob("*/*.state"))
+
+
+def test_a_run_that_was_killed_at_random_moments_goes_on_to_the_same_weights(tmp_path: Path, project: Path) -> None:
+    """kill -9 three times, wherever it is: --resume ends at the weights of the run that nobody touched."""
+    stages = '["prune", "distill", "qat"]'
+    config = ask(project, stages, "max_parameters = 0.7", steps=150)
+    compress(config, out=tmp_path / "whole", listener=Silent(), fresh=True)
+    cache = tmp_path / "cache"
+    for entry in (cache / "compress").iterdir():  # as if it had never been made
+        entry.rename(tmp_path / f"kept-{entry.name}")
+    moments, killed = random.Random(5), 0
+    for number in range(3):
+        run = command(config, tmp_path / "small", *(["--resume"] if number else []))
+        limit = time.monotonic() + 60
+        while not (cache / "compress-states").exists() and time.monotonic() < limit and run.poll() is None:
+            time.sleep(0.02)
+        try:
+            run.wait(moments.uniform(0, 3))
+        except subprocess.TimeoutExpired:
+            run.kill()
+            killed += 1
+        run.communicate(timeout=60)
+    assert killed
+    compress(config, out=tmp_path / "small", listener=Silent(), resume=True)
+    one, other = ((tmp_path / name / "model.pt2").read_bytes() for name in ("whole", "small"))
+    assert state_of(one) == state_of(other)
+    weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "small")]
+    assert weights[0] == weights[1]
+
+
+def state_of(program: bytes) -> dict[str, bytes]:
+    """The tensors of a .pt2 by name of their entries; what else its archive holds has the time in it."""
+    with zipfile.ZipFile(io.BytesIO(program)) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if "/weights/" in name}
 
 
 @pytest.mark.parametrize(

@@ -68,9 +68,7 @@ def test_a_vote_is_blind_and_its_result_is_data(folder: Path, tmp_path: Path) ->
         page = browser.new_page()
         page.goto((tmp_path / "out" / "vote.html").as_uri())
         assert "near" not in page.inner_text("body")
-        near = json.loads(page.text_content("#data") or "")["pictures"][
-            "near"
-        ]
+        near = json.loads(page.text_content("#data") or "")["pictures"]["near"]
         for _ in range(2):
             left = page.get_attribute("#a", "src")
             page.keyboard.press("ArrowLeft" if left in near.values() else "ArrowRight")
