@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.compression.prune import macs, parameters, pruned
 from builder.compression.result import Cut, Point, StageReport
+from builder.compression.separable import require, separated
 from builder.errors import ConfigError
 from builder.graph.model import Model
 from builder.graph.samples import read_sample
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
 
 Tell = Callable[[str], None]
+LOOKED_AT = 16  # batches that `separable` takes its inputs from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +96,13 @@ def _stage(
     before = before or point_of(task, program)
     done, share, stayed = Done(steps=0, seconds=0.0, losses=()), None, dict[str, str]()
     cut: tuple[Cut, ...] = ()
-    if stage == "prune":
+    replaced = dict[str, float]()
+    if stage == "separable":
+        made = separated(program, _looked_at(task, program), _fits(task) if task.section.limited else None)
+        program, replaced, stayed = made.program, made.replaced, made.stayed
+        if task.section.limited and "prune" not in task.section.stages:
+            require(program, _fits(task))
+    elif stage == "prune":
         result = pruned(program, _fits(task), multiple=task.section.multiple)
         program, share, stayed = result.program, round(result.share, 4), result.stayed
         cut = tuple(Cut(layer=name, before=old, after=new) for name, (old, new) in result.widths.items())
@@ -106,6 +114,7 @@ def _stage(
     seconds = round(time.monotonic() - started, 1)
     report = StageReport(
         stage=stage, before=before, after=after, seconds=seconds, steps=done.steps, losses=done.losses, cut=cut, share=share, stayed=stayed,
+        replaced=replaced,
     )  # fmt: skip
     return program, report
 
@@ -115,6 +124,16 @@ def _fits(task: Task) -> Callable[[int, int], bool]:
     most_parameters = (budget.max_parameters or 1.0) * parameters(program)
     most_macs = (budget.max_macs or 1.0) * macs(task.model.layers)
     return lambda count, work: count <= most_parameters and work <= most_macs
+
+
+def _looked_at(task: Task, program: ExportedProgram) -> Iterator[torch.Tensor]:
+    """Batches that the layers of a network are looked at with."""
+    module: Any = program.module(check_guards=False)
+    without_checks(module)
+    batches, together = _batches(task, module)
+    for number in range(LOOKED_AT):
+        batch = batches(number)
+        yield from [batch] if together else [batch[place : place + 1] for place in range(len(batch))]
 
 
 def _distilled(task: Task, program: ExportedProgram, state: Path, deadline: float) -> tuple[ExportedProgram, Done]:

@@ -59,7 +59,7 @@ def one_form(program: ExportedProgram, how: str = HOW) -> ExportedProgram:
         if is_quantizer(node):
             _as_signed(node, how)
     module.graph.eliminate_dead_code()
-    _drop_unused(module)
+    drop_unused(module)
     module.recompile()
     shapes = [node.meta["val"] for node in module.graph.nodes if node.op == "placeholder"]
     samples = tuple(torch.zeros(tuple(value.shape), dtype=value.dtype) for value in shapes)
@@ -71,7 +71,7 @@ def one_form(program: ExportedProgram, how: str = HOW) -> ExportedProgram:
     return made
 
 
-def _drop_unused(module: GraphModule) -> None:
+def drop_unused(module: GraphModule) -> None:
     """Tensors that nothing reads: the integers of before, and the floats before those."""
     used = {str(node.target) for node in module.graph.nodes if node.op == "get_attr"}
     for name, _ in (*list(module.named_parameters()), *list(module.named_buffers())):

@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
 from builder.bundle import Bundle
 from builder.compression.result import CompressReport
@@ -20,6 +21,8 @@ from builder.errors import ConfigError, DataError
 from builder.pipeline.compress import compress
 from builder.pipeline.story import convert
 from builder.project.config import load_config
+from builder.sources import load_model
+from builder.sources.own_code import own_callable
 from builder.steps.listener import Silent
 from tests.builder.projects import edit, make_project, write_pictures
 
@@ -74,6 +77,24 @@ def test_a_smaller_network_is_an_ordinary_project_that_converts_as_trained(tmp_p
     (variant,) = bundle.manifest.variants
     assert {layer.realised for layer in variant.layers} == {"as_trained"}
     assert variant.bytes == report.files[0].bytes
+
+
+def test_convolutions_become_pairs_and_are_taught_by_a_loss_of_ones_own(tmp_path: Path, project: Path) -> None:
+    """separable, then distill with `loss = "mine:loss"` beside builder.toml; the result is an ordinary project."""
+    edit(project / "model.py", "padding=1, groups=8)", "padding=1)")
+    network = own_callable(project, "model:create", what="the model", key="source")()
+    save_file(network.state_dict(), project / "small.safetensors")
+    (project / "mine.py").write_text(
+        "def loss(got, want, batch):\n    return ((got - want) ** 2).mean()\n", encoding="utf-8"
+    )
+    config = ask(project, '["separable", "distill"]', "max_parameters = 0.9")
+    config.write_text(config.read_text(encoding="utf-8") + 'loss = "mine:loss"\n', encoding="utf-8")
+    report = compress(config, out=tmp_path / "small", listener=Silent())
+    assert list(report.stages[0].replaced) == ["dw"]
+    assert report.stages[1].after.parameters <= 0.9 * report.teacher.parameters
+    assert "Depthwise and pointwise" in (tmp_path / "small" / "compress.html").read_text(encoding="utf-8")
+    layers = load_model(load_config(tmp_path / "small"), tmp_path / "small").layers
+    assert layers.names() == ["head", "dw.depthwise", "dw.pointwise", "pw", "tail"]
 
 
 def test_a_budget_that_is_not_met_is_exit_5_with_the_nearest_points(tmp_path: Path, project: Path) -> None:
