@@ -138,7 +138,18 @@ def _data(found: Found, questions: list[str]) -> list[str]:
 
 
 def _variants(found: Found) -> list[list[str]]:
-    """Those that every backend has for a beginning."""
+    """Those that every backend has for a beginning; of a file that was trained for integers, one for each that keeps them."""
+    if found.probed.integers:
+        return [
+            [
+                "# as_trained: the file's own integers, scales and zero points",
+                "[[variant]]",
+                f"backend = {_text(name)}",
+                f"delegate = {_text(backend.SPEC.delegate_names[0])}",
+            ]
+            for name, backend in BACKENDS.items()
+            if backend.SPEC.first_variants
+        ]
     int8 = (
         ['plan = "preset:int8-convs"  # convolutions in int8, measured: see its decibels, or write a plan of your own']
         if found.calibration is not None

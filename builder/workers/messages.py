@@ -196,9 +196,13 @@ class ProbedOutput(Message):
 
 
 class ProbeResult(Message):
-    """The `range`, or else `mean` and `std`, of the pictures under which the outputs made most sense; `scores` says how much, by name."""
+    """The `range`, or else `mean` and `std`, of the pictures under which the outputs made most sense; `scores` says how much, by name.
+
+    `integers`: the file was trained for integers, and can stay so.
+    """
 
     outputs: tuple[ProbedOutput, ...]
+    integers: bool = False
     range: tuple[float, float] | None = None
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None

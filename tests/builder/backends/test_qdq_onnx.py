@@ -14,6 +14,7 @@ from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from torch import Tensor, nn
 
+import builder
 from builder.backends import coreml, executorch, tflite
 from builder.errors import ConfigError, SourceError
 from builder.graph.model import Model
@@ -63,8 +64,12 @@ def project(folder: Path, **settings: Any) -> Path:
     torch.manual_seed(0)
     folder.mkdir(parents=True)
     write_pictures(folder / "evaluation", 2, seed=2)
+    network = Small().eval()
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight *= 3.0  # so that the pictures that come out have many values
     torch.onnx.export(
-        Small().eval(), (torch.rand(1, 3, SIZE, SIZE),), str(folder / "float.onnx"), dynamo=False, input_names=["image"],
+        network, (torch.rand(1, 3, SIZE, SIZE),), str(folder / "float.onnx"), dynamo=False, input_names=["image"],
         output_names=["out"], opset_version=17,
     )  # fmt: skip
     quantize_static(
@@ -116,6 +121,7 @@ def test_three_files_hold_what_onnx_runtime_wrote(tmp_path: Path, kind: QuantTyp
         realised, run = made(backend, model, tmp_path / f"file{backend.SPEC.suffix}")
         assert realised == dict.fromkeys(names, "as_trained"), backend.__name__
         outputs.append(run(sample)["out"])
+    assert len(np.unique(outputs[0])) > 50
     assert np.array_equal(outputs[0], outputs[1])
     assert np.abs(outputs[2] - outputs[0]).max() < 0.05
 
@@ -147,3 +153,15 @@ def test_what_the_variants_ask_for_decides_the_kept_source(tmp_path: Path) -> No
     for backend in ("tflite", "executorch", "coreml"):
         edit(folder / "builder.toml", f'backend = "{backend}"', f'backend = "{backend}"\nscheme = "fp16"')
     assert open_project(folder / "builder.toml").source_key() != kept
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_init_writes_variants_that_fit_a_quantized_file(tmp_path: Path, kept: bool) -> None:
+    """as_trained without a scheme where a runtime has its integers, else the usual ones, which quantize anew."""
+    kind = QuantType.QInt8 if kept else QuantType.QUInt8
+    folder = project(tmp_path / "p", activation_type=QuantType.QUInt8, weight_type=kind, per_channel=kept)
+    builder.init(folder / "net.onnx", out=folder / "new.toml")
+    config = load_config(folder / "new.toml")
+    assert all((v.plan or v.scheme) is None for v in config.variant) == kept
+    assert {v.backend for v in config.variant} == {"tflite", "coreml"}
+    assert load_checked(config, folder, ())[0].layers.trained == kept
