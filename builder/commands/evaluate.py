@@ -14,7 +14,7 @@ def evaluate(arguments: Namespace) -> None:
 
     against = Against(content=arguments.content, style=arguments.style, lpips=arguments.lpips, video=arguments.video)
     with listening(quiet=arguments.quiet) as listener:
-        found = measure(
+        evaluation = measure(
             arguments.reference,
             arguments.other,
             against=against,
@@ -23,21 +23,24 @@ def evaluate(arguments: Namespace) -> None:
             listener=listener,
         )
     if arguments.json:
-        print_json(found, Evaluation)
+        print_json(evaluation, Evaluation)
         return
-    columns = [f"{each.name}>" for each in found.sets]
+    columns = [f"{each.name}>" for each in evaluation.sets]
     rows = table(
-        f"{len(found.pictures)} pictures against {found.reference}: mean (worst)", "measure", *columns, "better"
+        f"{len(evaluation.pictures)} pictures against {evaluation.reference}: mean (worst)",
+        "measure",
+        *columns,
+        "better",
     )
-    for name in dict.fromkeys(figure.measure for each in found.sets for figure in each.figures):
+    for name in dict.fromkeys(figure.measure for each in evaluation.sets for figure in each.figures):
         cells = []
-        for each in found.sets:
+        for each in evaluation.sets:
             figure = next((f for f in each.figures if f.measure == name), None)
             cells.append("-" if figure is None else f"{figure.mean:.4g} ({figure.worst:.4g})")
         unit = BY_NAME[name].unit
         add_row(rows, f"{name} {unit}".strip(), *cells, BY_NAME[name].better)
     results.print(rows)
-    for name, why in found.left_out.items():
+    for name, why in evaluation.left_out.items():
         print_line(f"{name}: left out, {why}")
     if arguments.output is not None:
         print_line(f"page: {arguments.output / 'page.html'}")

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from builder.precision.layers import layer_table
-from builder.precision.quantizers import Grid, has_quantizers, trained_integers
+from builder.precision.quantizers import Grid, has_quantizers, read_trained_integers
 from builder.precision.stated import SCHEME, ends
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ HEAD = (
 )
 
 
-def learned_plan(program: ExportedProgram) -> str | None:
+def to_plan(program: ExportedProgram) -> str | None:
     """plan.toml, or None for a program without quantizers. A layer of several calls has the range of those that agree."""
     if not has_quantizers(program):
         return None
     table = layer_table(program)
     by_weight = {layer.weight: layer.name for layer in table.layers}
-    integers = {by_weight[key]: calls for key, calls in trained_integers(program, by_weight).items()}
+    integers = {by_weight[key]: calls for key, calls in read_trained_integers(program, by_weight).items()}
     lines = [HEAD, "[[rule]]", 'match = ".*"', f'scheme = "{SCHEME}"']
     for name in table.names():
         if name not in integers:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.compression.prune import macs, parameters, pruned
+from builder.compression.prune import macs, parameters, prune
 from builder.compression.result import Cut, Point, StageReport
-from builder.compression.separable import require, separated
+from builder.compression.separable import require, separate
 from builder.errors import ConfigError
 from builder.graph.model import Model
 from builder.graph.samples import read_sample
-from builder.graph.tensors import in_list
 from builder.precision.layers import layer_table
+from builder.precision.program import in_list
 from builder.precision.quantizers import know_operators, without_quantizers
 from builder.project.compression import CompressSection, StageName
 from builder.quality.metrics import QualityMeter
@@ -61,7 +61,7 @@ def run(task: Task) -> tuple[tuple[ExportedProgram, StageReport], ...]:
     torch.set_num_threads(threads())
     _require_trainable(task.model)
     deadline = time.monotonic() + task.section.time_s
-    found: list[tuple[ExportedProgram, StageReport]] = []
+    results: list[tuple[ExportedProgram, StageReport]] = []
     program, point = task.model.program, None
     for number, stage in enumerate(task.section.stages):
         kept = task.state / f"{number}-{stage}"
@@ -79,8 +79,8 @@ def run(task: Task) -> tuple[tuple[ExportedProgram, StageReport], ...]:
             os.replace(whole, program_file)
             replace_text(report_file, report.model_dump_json(indent=1))
         point = report.after
-        found.append((program, report))
-    return tuple(found)
+        results.append((program, report))
+    return tuple(results)
 
 
 def threads() -> int:
@@ -98,18 +98,18 @@ def _stage(
     cut: tuple[Cut, ...] = ()
     replaced = dict[str, float]()
     if stage == "separable":
-        made = separated(program, _looked_at(task, program), _fits(task) if task.section.limited else None)
+        made = separate(program, _batches_to_look_at(task, program), _fits(task) if task.section.limited else None)
         program, replaced, stayed = made.program, made.replaced, made.stayed
         if task.section.limited and "prune" not in task.section.stages:
             require(program, _fits(task))
     elif stage == "prune":
-        result = pruned(program, _fits(task), multiple=task.section.multiple)
+        result = prune(program, _fits(task), multiple=task.section.multiple)
         program, share, stayed = result.program, round(result.share, 4), result.stayed
         cut = tuple(Cut(layer=name, before=old, after=new) for name, (old, new) in result.widths.items())
     elif stage == "distill":
-        program, done = _distilled(task, program, state, deadline)
+        program, done = _distil(task, program, state, deadline)
     else:
-        program, done = _rounded(task, program, state, deadline)
+        program, done = _train_rounded(task, program, state, deadline)
     after = point_of(task, program)
     seconds = round(time.monotonic() - started, 1)
     report = StageReport(
@@ -126,7 +126,7 @@ def _fits(task: Task) -> Callable[[int, int], bool]:
     return lambda count, work: count <= most_parameters and work <= most_macs
 
 
-def _looked_at(task: Task, program: ExportedProgram) -> Iterator[torch.Tensor]:
+def _batches_to_look_at(task: Task, program: ExportedProgram) -> Iterator[torch.Tensor]:
     """Batches that the layers of a network are looked at with."""
     module: Any = program.module(check_guards=False)
     without_checks(module)
@@ -136,7 +136,7 @@ def _looked_at(task: Task, program: ExportedProgram) -> Iterator[torch.Tensor]:
         yield from [batch] if together else [batch[place : place + 1] for place in range(len(batch))]
 
 
-def _distilled(task: Task, program: ExportedProgram, state: Path, deadline: float) -> tuple[ExportedProgram, Done]:
+def _distil(task: Task, program: ExportedProgram, state: Path, deadline: float) -> tuple[ExportedProgram, Done]:
     import torch
 
     from builder.graph.equality import random_inputs
@@ -148,12 +148,12 @@ def _distilled(task: Task, program: ExportedProgram, state: Path, deadline: floa
         return torch.export.export(module, random_inputs(program)), done
 
 
-def _rounded(task: Task, program: ExportedProgram, state: Path, deadline: float) -> tuple[ExportedProgram, Done]:
+def _train_rounded(task: Task, program: ExportedProgram, state: Path, deadline: float) -> tuple[ExportedProgram, Done]:
     from builder.compression.qat import Rounded
-    from builder.precision.equalize import equalized
+    from builder.precision.equalize import equalize
 
     weights = [layer.weight for layer in layer_table(program).layers]
-    rounded = Rounded(equalized(program), weights, between=True)
+    rounded = Rounded(equalize(program), weights, between=True)
     batches, together = _batches(task, rounded.module)
 
     def parts(number: int) -> list[torch.Tensor]:
@@ -163,7 +163,7 @@ def _rounded(task: Task, program: ExportedProgram, state: Path, deadline: float)
     rounded.calibrate(parts)
     student = _Student(module=rounded.module, groups=rounded.groups, tidy=rounded.tidy)
     done = _train(task, "qat", student, state, deadline)
-    return rounded.finished(), done
+    return rounded.finish(), done
 
 
 @dataclass(frozen=True, kw_only=True)

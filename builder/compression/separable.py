@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from builder.compression.prune import exported_like, macs, parameters
+from builder.compression.prune import export_again, macs, parameters
 from builder.errors import ConversionError, VerificationError
 from builder.precision.layers import Layer, layer_table
 from builder.sources.quantized import drop_unused
@@ -79,9 +79,7 @@ class _Candidate:
     seen: Patches = field(default_factory=Patches)
 
 
-def separated(
-    program: ExportedProgram, batches: Iterable[Tensor], fits: Callable[[int, int], bool] | None
-) -> Separated:
+def separate(program: ExportedProgram, batches: Iterable[Tensor], fits: Callable[[int, int], bool] | None) -> Separated:
     """The program with pairs in place of convolutions, the least harmed for what it saves first, until `fits` (parameters,
     multiply-accumulates); all that pay where there is no limit. The first and the last layer stay.
 
@@ -101,7 +99,7 @@ def separated(
     with torch.no_grad():
         _look(module, candidates, batches)
         pairs = {c.layer.name: _pair(module, c) for c in candidates}
-    order = sorted(candidates, key=lambda c: (pairs[c.layer.name].missed / _saved(c.layer), c.layer.name))
+    order = sorted(candidates, key=lambda c: (pairs[c.layer.name].missed / _share_saved(c.layer), c.layer.name))
     replaced: dict[str, float] = {}
     size, work = parameters(program), macs(layer_table(program))
     for candidate in order:
@@ -113,13 +111,13 @@ def separated(
         before = layer.params
         _replace(module, candidate, pair)
         size += pair.depthwise.numel() + pair.pointwise.numel() + pair.bias.numel() - before
-        work -= round(layer.macs * _saved(layer))
+        work -= round(layer.macs * _share_saved(layer))
         replaced[layer.name] = round(pair.missed, 5)
     if not replaced:
         raise ConversionError("the budget holds already; remove 'separable' from 'stages' in [compress].")
     module.graph.eliminate_dead_code()
     drop_unused(module)
-    return Separated(program=exported_like(program, module, "separable"), replaced=replaced, stayed=stayed)
+    return Separated(program=export_again(program, module, "separable"), replaced=replaced, stayed=stayed)
 
 
 def require(program: ExportedProgram, fits: Callable[[int, int], bool]) -> None:
@@ -132,7 +130,7 @@ def require(program: ExportedProgram, fits: Callable[[int, int], bool]) -> None:
         )
 
 
-def _saved(layer: Layer) -> float:
+def _share_saved(layer: Layer) -> float:
     """The share of its multiply-accumulates that the pair does not need."""
     out, _, *kernel = layer.weight_shape
     area = kernel[0] * kernel[1]
@@ -144,7 +142,7 @@ def _candidates(program: ExportedProgram, module: Any) -> tuple[list[_Candidate]
     for node in module.graph.nodes:
         if node.op == "call_function" and len(node.args) > 1 and getattr(node.args[1], "op", "") == "get_attr":
             nodes.setdefault(str(node.args[1].target), []).append(node)
-    found, stayed = [], {}
+    candidates, stayed = [], {}
     for layer in layer_table(program).layers:
         calls = nodes.get(layer.weight, [])
         if layer.op != "conv2d" or any(str(call.target) != CONV for call in calls):
@@ -157,11 +155,11 @@ def _candidates(program: ExportedProgram, module: Any) -> tuple[list[_Candidate]
             stayed[layer.name] = "its weights are used several times"
         elif groups != 1:
             stayed[layer.name] = "it has groups"
-        elif kernel[0] * kernel[1] == 1 or _saved(layer) <= 0:
+        elif kernel[0] * kernel[1] == 1 or _share_saved(layer) <= 0:
             stayed[layer.name] = "a pair would have as many multiply-accumulates"
         else:
-            found.append(_Candidate(layer=layer, node=calls[0]))
-    return found, stayed
+            candidates.append(_Candidate(layer=layer, node=calls[0]))
+    return candidates, stayed
 
 
 def _look(module: Any, candidates: list[_Candidate], batches: Iterable[Tensor]) -> None:
@@ -202,10 +200,10 @@ def _pair(module: Any, candidate: _Candidate) -> Pair:
     weight = _value(module, candidate.node.args[1]).double()
     bias_node = candidate.node.args[2] if len(candidate.node.args) > 2 else None
     bias = _value(module, bias_node).double() if bias_node is not None else weight.new_zeros(len(weight))
-    return fitted(weight, bias, candidate.seen)
+    return fit_pair(weight, bias, candidate.seen)
 
 
-def fitted(weight: Tensor, bias: Tensor, seen: Patches) -> Pair:
+def fit_pair(weight: Tensor, bias: Tensor, seen: Patches) -> Pair:
     """The pair that gives on these patches what the convolution gives, as nearly as one can."""
     import torch
 

@@ -36,7 +36,7 @@ def page(report: CompressReport, teacher: SourceStep, judged: Path) -> str:
         _table(report),
         _curve(report),
         *(_losses(stage) for stage in report.stages if stage.losses),
-        *(_replaced(stage) for stage in report.stages if stage.replaced),
+        *(_pairs(stage) for stage in report.stages if stage.replaced),
         _cuts(report.stages),
         _pictures(teacher, judged),
     ]
@@ -98,7 +98,7 @@ def _plot(title: str, inside: str, below: str, beside: str) -> str:
     return f'<h2>{escape(title)}</h2><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{axes}{inside}{words}</svg>'
 
 
-def _replaced(stage: StageReport) -> str:
+def _pairs(stage: StageReport) -> str:
     rows = "".join(
         f"<tr><td>{escape(layer)}</td><td class=n>{missed:.2%}</td></tr>" for layer, missed in stage.replaced.items()
     )

@@ -105,14 +105,14 @@ def evaluate(
             sets = _of_pictures(source, others)
         if against.content is not None:
             sets = Sets(reference=sets.reference, wanted=sets.wanted, made=sets.made, content=_files(against.content))
-        found = _measured(sets, against, listener)
+        evaluation = _measure_all(sets, against, listener)
         if out is not None:
             with replacing(out, "pictures") as work:
-                text = TypeAdapter(Evaluation).dump_json(found, indent=1).decode()
+                text = TypeAdapter(Evaluation).dump_json(evaluation, indent=1).decode()
                 (work / RESULT).write_text(text + "\n", encoding="utf-8")
-                for name, page in pages(found, sets.wanted, sets.made).items():
+                for name, page in pages(evaluation, sets.wanted, sets.made).items():
                     (work / name).write_text(page, encoding="utf-8")
-    return found
+    return evaluation
 
 
 def _is_bundle(path: Path) -> bool:
@@ -156,17 +156,17 @@ def _files(path: Path) -> dict[str, Path]:
         return {path.stem: path}
     if not path.is_dir():
         raise InputError(f"{path} does not exist; name a picture, a directory of pictures, or a bundle.")
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for file in sorted(path.iterdir()):
         if file.suffix.lower() in PICTURES and file.is_file():
-            if file.stem in found:
+            if file.stem in files:
                 raise InputError(
-                    f"{path} has {found[file.stem].name} and {file.name}, which have one name; remove one."
+                    f"{path} has {files[file.stem].name} and {file.name}, which have one name; remove one."
                 )
-            found[file.stem] = file
-    if not found:
+            files[file.stem] = file
+    if not files:
         raise InputError(f"{path} holds no pictures ({', '.join(PICTURES)}); name a directory that does.")
-    return found
+    return files
 
 
 def read_picture(path: Path, size: tuple[int, int] | None = None) -> Picture:
@@ -179,7 +179,7 @@ def read_picture(path: Path, size: tuple[int, int] | None = None) -> Picture:
     return np.asarray(picture, np.float64) / 255
 
 
-def _measured(sets: Sets, against: Against, listener: Listener) -> Evaluation:
+def _measure_all(sets: Sets, against: Against, listener: Listener) -> Evaluation:
     names = tuple(sets.wanted)
     for maker, files in sets.made.items():
         lacking = next((name for name in names if name not in files), None)
@@ -191,9 +191,9 @@ def _measured(sets: Sets, against: Against, listener: Listener) -> Evaluation:
         raise DataError(
             f"the content has no picture {lacking!r}; name the photographs that the pictures were made of with --content."
         )
-    left_out = _left_out(sets, against, len(names))
+    left_out = _leave_out(sets, against, len(names))
     tools = _Tools(against)
-    found = []
+    sets_measured = []
     for maker, files in sets.made.items():
         listener.stage(maker, "measure")
         values: dict[str, dict[str, float]] = {}
@@ -207,13 +207,13 @@ def _measured(sets: Sets, against: Against, listener: Listener) -> Evaluation:
         figures += _of_set(names, files, sets, tools)
         if against.video and "warping_error" not in left_out:
             figures += _of_video(maker, names, files, sets, tools, listener)
-        listener.done(maker, cached=False)
-        found.append(Evaluated(name=maker, figures=tuple(figures)))
-    taken = {figure.measure for each in found for figure in each.figures}
+        listener.finish(maker, cached=False)
+        sets_measured.append(Evaluated(name=maker, figures=tuple(figures)))
+    taken = {figure.measure for each in sets_measured for figure in each.figures}
     return Evaluation(
         reference=sets.reference,
         pictures=names,
-        sets=tuple(found),
+        sets=tuple(sets_measured),
         left_out={measure: why for measure, why in left_out.items() if measure not in taken},
     )
 
@@ -251,25 +251,25 @@ def _of_picture(name: str, file: Path, sets: Sets, tools: _Tools) -> dict[str, f
             f"{file.name} is {got.shape[1]}x{got.shape[0]} and the reference {sets.wanted[name].name} is {want.shape[1]}x{want.shape[0]}; "
             "compare pictures of one size."
         )
-    found: dict[str, float | None] = {
+    values: dict[str, float | None] = {
         "psnr": fidelity.psnr(got, want),
         "ssim": fidelity.ssim(got, want),
         "ms_ssim": fidelity.ms_ssim(got, want),
     }
     if min(got.shape[:2]) < SMALLEST:
-        return found | {"perceptual": None}
-    found["perceptual"] = tools.perceptual(_tensor(got), _tensor(want), _spec(got))
+        return values | {"perceptual": None}
+    values["perceptual"] = tools.perceptual(_tensor(got), _tensor(want), _spec(got))
     if tools.lpips is not None:
-        found["lpips"] = tools.unlike(got, want)
+        values["lpips"] = tools.unlike(got, want)
     maps = style.feature_maps(tools.features, got)
     if tools.style is not None:
-        found["style_gram"] = style.gram_distance(maps, tools.style)
-        found["style_wasserstein"] = style.wasserstein(maps, tools.style)
+        values["style_gram"] = style.gram_distance(maps, tools.style)
+        values["style_wasserstein"] = style.wasserstein(maps, tools.style)
     if sets.content is not None:
         content = read_picture(sets.content[name], (got.shape[0], got.shape[1]))
-        found["content_distance"] = style.content_distance(maps, style.feature_maps(tools.features, content))
-        found["edges_kept"] = style.edges_kept(got, content)
-    return found
+        values["content_distance"] = style.content_distance(maps, style.feature_maps(tools.features, content))
+        values["edges_kept"] = style.edges_kept(got, content)
+    return values
 
 
 def _of_set(names: Sequence[str], files: Mapping[str, Path], sets: Sets, tools: _Tools) -> list[Figure]:
@@ -278,7 +278,7 @@ def _of_set(names: Sequence[str], files: Mapping[str, Path], sets: Sets, tools: 
     rows = []
     for source in (files, sets.wanted):
         with torch.no_grad():
-            pooled = [tools.features.pooled(torch.from_numpy(_tensor(read_picture(source[name])))) for name in names]
+            pooled = [tools.features.pool(torch.from_numpy(_tensor(read_picture(source[name])))) for name in names]
         rows.append(torch.cat(pooled).numpy().astype(np.float64))
     value = frechet(*rows)
     return [] if value is None else [_figure("frechet_lite0", {"all": value})]
@@ -293,10 +293,10 @@ def _of_video(
     clip = [read_picture(clip_files[name], (frames[0].shape[0], frames[0].shape[1])) for name in order]
     motion = video.motion_of(clip, lambda done: listener.stage(maker, f"motion {done}/{len(order) - 1}"))
     error, own = video.warping_error(frames, motion), video.warping_error(clip, motion)
-    found = {"warping_error": error, "tof": video.tof(frames, motion), "tlp": video.tlp(frames, clip, tools.unlike)}
+    values = {"warping_error": error, "tof": video.tof(frames, motion), "tlp": video.tlp(frames, clip, tools.unlike)}
     if own > 0:
-        found["warping_ratio"] = error / own
-    return [_figure(measure, {"all": value}) for measure, value in found.items()]
+        values["warping_ratio"] = error / own
+    return [_figure(measure, {"all": value}) for measure, value in values.items()]
 
 
 def _figure(measure: str, each: Mapping[str, float]) -> Figure:
@@ -305,19 +305,19 @@ def _figure(measure: str, each: Mapping[str, float]) -> Figure:
     return Figure(measure=measure, mean=float(f"{np.mean(list(each.values())):.6g}"), worst=worst, each=rounded)
 
 
-def _left_out(sets: Sets, against: Against, count: int) -> dict[str, str]:
-    found = {}
+def _leave_out(sets: Sets, against: Against, count: int) -> dict[str, str]:
+    reasons = {}
     if against.lpips is None:
-        found["lpips"] = "its weights are not given: --lpips FILE"
+        reasons["lpips"] = "its weights are not given: --lpips FILE"
     if count < LEAST_FRAMES:
-        found["frechet_lite0"] = "it needs two pictures"
+        reasons["frechet_lite0"] = "it needs two pictures"
     if against.style is None:
-        found |= dict.fromkeys(("style_gram", "style_wasserstein"), "no style picture is given: --style PICTURE")
+        reasons |= dict.fromkeys(("style_gram", "style_wasserstein"), "no style picture is given: --style PICTURE")
     if sets.content is None:
-        found |= dict.fromkeys(("content_distance", "edges_kept"), "no photographs are given: --content DIR")
+        reasons |= dict.fromkeys(("content_distance", "edges_kept"), "no photographs are given: --content DIR")
     videos = ("warping_error", "warping_ratio", "tof", "tlp")
     if not against.video:
-        found |= dict.fromkeys(videos, "the pictures are not said to be frames: --video")
+        reasons |= dict.fromkeys(videos, "the pictures are not said to be frames: --video")
     elif count < LEAST_FRAMES:
-        found |= dict.fromkeys(videos, "a video has two frames")
-    return found
+        reasons |= dict.fromkeys(videos, "a video has two frames")
+    return reasons

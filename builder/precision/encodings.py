@@ -29,18 +29,18 @@ def read_encodings(path: Path) -> tuple[RangeRule, ...]:
                 f"{path} has {path.stat().st_size} bytes, more than any file of encodings; correct 'encodings'."
             )
         content = json.loads(path.read_text(encoding="utf-8"))
-        found = tuple(_rules(content))
+        rules = tuple(_rules(content))
     except FileNotFoundError as error:
         raise ConfigError(f"{path} does not exist; correct 'encodings' in the plan.") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise ConfigError(
             f"{path} is no file of AIMET's encodings ({type(error).__name__}: {error}); correct 'encodings'."
         ) from error
-    if not found:
+    if not rules:
         raise ConfigError(
             f"{path} has no activation of 8 bits with one scale; state ranges as [[range]], or export it with such."
         )
-    return found
+    return rules
 
 
 def _rules(content: dict[str, Any]) -> Iterator[RangeRule]:

@@ -16,7 +16,7 @@ from builder.precision.encodings import read_encodings
 from builder.precision.layers import Layer, LayerOp, LayerTable, RowOp
 from builder.precision.ranges import PLAIN, CalibrationSettings
 from builder.precision.scheme import AS_TRAINED, Scheme, parse_scheme
-from builder.precision.stated import RangeRule, resolved
+from builder.precision.stated import RangeRule, resolve_ranges
 from builder.suggest import did_you_mean
 from builder.toml_file import describe
 
@@ -195,7 +195,7 @@ def resolve(plan: PlanFile, table: LayerTable, *, where: str) -> ResolvedPlan:
         scheme = parse_scheme(rule.scheme, where=label)
         for name in select(rule, table, where=label):
             choices[name] = Choice(scheme=scheme, rule=number)
-    _as_trained(choices, table, where)
+    _settle_as_trained(choices, table, where)
     named = [norm.name for norm in table.norms if norm.name in choices]
     if named and plan.between != "float":
         raise ConfigError(
@@ -209,11 +209,13 @@ def resolve(plan: PlanFile, table: LayerTable, *, where: str) -> ResolvedPlan:
         fallback=fallback or None,
         between=plan.between,
         calibration=plan.calibration,
-        ranges=resolved(plan.range, {name: choice.scheme for name, choice in choices.items()}, table, where=where),
+        ranges=resolve_ranges(
+            plan.range, {name: choice.scheme for name, choice in choices.items()}, table, where=where
+        ),
     )
 
 
-def _as_trained(choices: dict[str, Choice], table: LayerTable, where: str) -> None:
+def _settle_as_trained(choices: dict[str, Choice], table: LayerTable, where: str) -> None:
     """A network that was trained for integers stays what it is, as a whole: its layers without integers are fp32. Raises ConfigError."""
     asked = [name for name, choice in choices.items() if choice.scheme.mode == "trained"]
     if asked and not table.trained:
@@ -248,10 +250,10 @@ def select(rule: Rule, table: LayerTable, *, where: str) -> list[str]:
     norms_alone = by_name_alone and bool(table.layers) and all(row.op == "norm" for row in named)
     if not (rule.names_norms or norms_alone):
         named = [row for row in named if row.op != "norm"]
-    found = [row.name for row in named if rule.takes(row.op) and _stands(row, rule.position)]
+    names = [row.name for row in named if rule.takes(row.op) and _stands(row, rule.position)]
     all_norms = rule.position == "norm" and rule.match is None and rule.glob is None and rule.op is None
-    if found or (all_norms and not table.norms):
-        return found
+    if names or (all_norms and not table.norms):
+        return names
     if not named:
         if rule.match is not None and (
             part := next((row.name for row in table.rows if pattern.search(row.name)), None)

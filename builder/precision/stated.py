@@ -46,7 +46,7 @@ class RangeRule(BaseModel):
         return f"{self.low:g} to {self.high:g} for the {self.of} of {self.layer!r}"
 
 
-def resolved(
+def resolve_ranges(
     rules: Sequence[RangeRule], schemes: Mapping[str, Scheme], table: LayerTable, *, where: str
 ) -> tuple[RangeRule, ...]:
     """The rules that hold. Of a file of another tool, what is of no layer here is left out.
@@ -83,18 +83,18 @@ def with_stated(
 
     Raises ConversionError where one tensor gets two ranges.
     """
-    found = dict(observed)
+    ranges = dict(observed)
     by_place: dict[str, RangeRule] = {}
     for rule in rules:
         for place in places(rule.layer, rule.of):
             other = by_place.setdefault(place, rule)
             if (other.low, other.high) != (rule.low, rule.high):
                 raise ConversionError(f"the plan states {other} and {rule}, which are one tensor; state one of them.")
-            found[place] = replace(found.get(place, Observation()), stated=(rule.low, rule.high))
-    return found
+            ranges[place] = replace(ranges.get(place, Observation()), stated=(rule.low, rule.high))
+    return ranges
 
 
-def missed(rules: Sequence[RangeRule], held: Mapping[str, Sequence[Integers | None]]) -> str | None:
+def find_missed(rules: Sequence[RangeRule], held: Mapping[str, Sequence[Integers | None]]) -> str | None:
     """The first stated range that a file has not, in words; None where it has all. `held` is by layer, of those with integers.
 
     Zero is one of the steps, so the ends may stand off by one of them.

@@ -105,7 +105,7 @@ class CompressSection(Section):
         return self.budget.max_parameters is not None or self.budget.max_macs is not None
 
     @model_validator(mode="after")
-    def _stages_that_can_be_meant(self) -> Self:
+    def _check_stages(self) -> Self:
         if list(self.stages) != [stage for stage in STAGES if stage in self.stages]:
             raise ValueError(f"'stages' are done once each, in this order: {', '.join(STAGES)}")
         shrinks = self.limited

@@ -30,21 +30,21 @@ class Features:
     def maps(self, pictures: Tensor) -> list[Tensor]:
         """`[n, 3, h, w]`, RGB in 0..1 -> the tensors of LAYERS, each `[n, channels, rows, columns]`."""
         network = self._network
-        x = network._swish(network._bn0(network._conv_stem(_normed(pictures))))
-        found = [x]
+        x = network._swish(network._bn0(network._conv_stem(_normalise(pictures))))
+        tensors = [x]
         for number, block in enumerate(network._blocks[: BLOCKS[-1] + 1]):
             if number in BLOCKS:
-                found.append(block._swish(block._bn0(block._expand_conv(x))))
+                tensors.append(block._swish(block._bn0(block._expand_conv(x))))
             x = block(x)
-        return found
+        return tensors
 
-    def pooled(self, pictures: Tensor) -> Tensor:
+    def pool(self, pictures: Tensor) -> Tensor:
         """`[n, 1280]`: the last features before the classes, mean over positions."""
-        found: Tensor = self._network.extract_features(_normed(pictures)).mean(dim=(2, 3))
+        found: Tensor = self._network.extract_features(_normalise(pictures)).mean(dim=(2, 3))
         return found
 
 
-def _normed(pictures: Tensor) -> Tensor:
+def _normalise(pictures: Tensor) -> Tensor:
     import torch
 
     mean, std = (torch.tensor(values, dtype=pictures.dtype).reshape(1, 3, 1, 1) for values in (MEAN, STD))

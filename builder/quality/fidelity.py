@@ -40,13 +40,13 @@ def ms_ssim(got: Picture, want: Picture) -> float | None:
     """
     if min(got.shape[:2]) < SMALLEST_MS_SSIM:
         return None
-    found = 1.0
+    similarity = 1.0
     last = len(SCALE_WEIGHTS) - 1
     for number, weight in enumerate(SCALE_WEIGHTS):
         whole, structure = _similarities(got, want)
-        found *= max(float(whole if number == last else structure), 0.0) ** weight
+        similarity *= max(float(whole if number == last else structure), 0.0) ** weight
         got, want = _half(got), _half(want)
-    return found
+    return similarity
 
 
 def _similarities(got: Picture, want: Picture) -> tuple[float, float]:

@@ -22,11 +22,11 @@ def flow_of(one: Picture, other: Picture) -> Flow:
     from skimage.color import rgb2gray
     from skimage.registration import optical_flow_tvl1
 
-    found: Flow = optical_flow_tvl1(rgb2gray(one), rgb2gray(other))
-    return found
+    flow: Flow = optical_flow_tvl1(rgb2gray(one), rgb2gray(other))
+    return flow
 
 
-def carried(picture: NDArray[np.float64], flow: Flow) -> NDArray[np.float64]:
+def carry(picture: NDArray[np.float64], flow: Flow) -> NDArray[np.float64]:
     """What `picture` (`[h, w, k]`) shows where the flow ends, seen from where it begins; bilinear, the border continued."""
     from scipy.ndimage import map_coordinates
 
@@ -37,12 +37,12 @@ def carried(picture: NDArray[np.float64], flow: Flow) -> NDArray[np.float64]:
     )
 
 
-def seen_in_both(forward: Flow, backward: Flow) -> Mask:
+def find_seen(forward: Flow, backward: Flow) -> Mask:
     """Where the flow can be believed: neither hidden in the other picture nor at a border of motions.
 
     Ruder, Dosovitskiy and Brox, "Artistic Style Transfer for Videos", 2016, as Lai et al., 2018, use them.
     """
-    back = carried(backward.transpose(1, 2, 0), forward).transpose(2, 0, 1)
+    back = carry(backward.transpose(1, 2, 0), forward).transpose(2, 0, 1)
     lengths = (forward**2).sum(axis=0) + (back**2).sum(axis=0)
     hidden = ((forward + back) ** 2).sum(axis=0) > 0.01 * lengths + 0.5
     slopes = sum((slope**2 for part in forward for slope in np.gradient(part)), np.zeros(forward.shape[1:]))
@@ -50,5 +50,5 @@ def seen_in_both(forward: Flow, backward: Flow) -> Mask:
     rows, columns = np.mgrid[: forward.shape[1], : forward.shape[2]]
     down, right = rows + forward[0], columns + forward[1]
     inside = (down >= 0) & (down <= forward.shape[1] - 1) & (right >= 0) & (right <= forward.shape[2] - 1)
-    found: Mask = ~hidden & ~border & inside
-    return found
+    believed: Mask = ~hidden & ~border & inside
+    return believed

@@ -42,17 +42,17 @@ def gram_distance(got: list[Tensor], style: list[Tensor]) -> float:
 def wasserstein(got: list[Tensor], style: list[Tensor]) -> float:
     """Sliced Wasserstein distance of the features at all positions, mean over layers (Heitz et al., "A Sliced Wasserstein Loss for
     Neural Texture Synthesis", 2021), in units of the standard deviation of the style's layer."""
-    return float(np.mean([_sliced(one, other) for one, other in zip(got, style, strict=True)]))
+    return float(np.mean([_slice_distance(one, other) for one, other in zip(got, style, strict=True)]))
 
 
-def _sliced(got: Tensor, style: Tensor) -> float:
+def _slice_distance(got: Tensor, style: Tensor) -> float:
     from scipy.stats import wasserstein_distance
 
     one, other = (features[0].flatten(1).numpy().astype(np.float64) for features in (got, style))
     directions = np.random.default_rng(SEED).normal(size=(DIRECTIONS, one.shape[0]))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    found = [wasserstein_distance(a, b) for a, b in zip(directions @ one, directions @ other, strict=True)]
-    return float(np.mean(found)) / max(float(other.std()), 1e-12)
+    distances = [wasserstein_distance(a, b) for a, b in zip(directions @ one, directions @ other, strict=True)]
+    return float(np.mean(distances)) / max(float(other.std()), 1e-12)
 
 
 def content_distance(got: list[Tensor], content: list[Tensor]) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from builder.quality.flow import carried, flow_of, seen_in_both
+from builder.quality.flow import carry, find_seen, flow_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,7 @@ def motion_of(clip: Sequence[Picture], tell: Callable[[int], None] = lambda done
     for number, (one, other) in enumerate(pairwise(clip)):
         forward = flow_of(one, other)
         flows.append(forward)
-        masks.append(seen_in_both(forward, flow_of(other, one)))
+        masks.append(find_seen(forward, flow_of(other, one)))
         tell(number + 1)
     return Motion(flows=tuple(flows), masks=tuple(masks))
 
@@ -45,12 +45,12 @@ def warping_error(frames: Sequence[Picture], motion: Motion) -> float:
 
     Lai et al., "Learning Blind Video Temporal Consistency", 2018.
     """
-    found = []
+    errors = []
     for number, (flow, mask) in enumerate(zip(motion.flows, motion.masks, strict=True)):
         if mask.any():
-            apart = (frames[number] - carried(frames[number + 1], flow)) ** 2
-            found.append(float(apart[mask].mean()))
-    return float(np.mean(found)) if found else 0.0
+            apart = (frames[number] - carry(frames[number + 1], flow)) ** 2
+            errors.append(float(apart[mask].mean()))
+    return float(np.mean(errors)) if errors else 0.0
 
 
 def tof(frames: Sequence[Picture], motion: Motion) -> float:

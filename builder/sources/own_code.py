@@ -41,11 +41,11 @@ def own_callable(folder: Path, named: str, *, what: str, key: str) -> Callable[.
             raise SourceError(
                 f"{what} {named!r} raised {reason_of(error)}{user_line(error, folder)}; run it on its own to see why."
             ) from error
-    found = getattr(loaded, function_name, None)
-    if not callable(found):
+    function = getattr(loaded, function_name, None)
+    if not callable(function):
         names = [name for name, value in vars(loaded).items() if callable(value)]
         raise SourceError(f"{path} has no callable {function_name!r}{did_you_mean(function_name, names)}")
-    return found  # type: ignore[no-any-return]
+    return function  # type: ignore[no-any-return]
 
 
 def user_line(error: Exception, folder: Path) -> str:

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError, reason_of
-from builder.graph.tensors import in_list
+from builder.precision.program import in_list
 from builder.sources.network import Call, Imported, Operand, Rounding, Step, Weight
 from builder.sources.onnx.graph import Node, Values
-from builder.sources.onnx.names import NAME_SCOPES, dotted, layer_name
+from builder.sources.onnx.names import NAME_SCOPES, layer_name, make_dotted
 from builder.sources.onnx.ops import import_node
-from builder.sources.onnx.roundings import carried, of_operand
+from builder.sources.onnx.roundings import carry_rounding, of_operand
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
@@ -81,7 +81,7 @@ class _Builder:
         self.values.producers.update(dict.fromkeys(node.outputs, node.op))
         if not folded:
             self._step(node, call, _metadata(proto))
-        elif (rounding := carried(node, call)) is not None:
+        elif (rounding := carry_rounding(node, call)) is not None:
             self.values.roundings[node.outputs[0]] = rounding
         elif any(name in self.values.roundings for name in node.inputs):
             self.unrounded.append(node.name)
@@ -109,7 +109,7 @@ class _Builder:
         weights = [o.origin for o in call.operands if isinstance(o, Weight) and o.origin is not None]
         weights += [o for o in call.operands if isinstance(o, str) and o in self.values.constants]
         has_weight = any(isinstance(o, Weight) and o.role == "weight" for o in call.operands)
-        name = dotted(layer_name(node.op, node.name, scopes, weights))
+        name = make_dotted(layer_name(node.op, node.name, scopes, weights))
         if has_weight:
             name = self._layer(name, weights, node)
         self.steps.append(
@@ -117,7 +117,7 @@ class _Builder:
                 node=node.name,
                 op=node.op,
                 call=call,
-                operands=tuple(self._rounded(self._operand(o, name, has_weight), o, node) for o in call.operands),
+                operands=tuple(self._keep_rounding(self._operand(o, name, has_weight), o, node) for o in call.operands),
                 outputs=tuple(node.outputs),
             )
         )
@@ -137,7 +137,7 @@ class _Builder:
             return None
         if isinstance(operand, str):
             if operand in self.values.constants and operand not in self.stored:
-                self._store(operand, dotted(operand), self.values.constants[operand])
+                self._store(operand, make_dotted(operand), self.values.constants[operand])
             return operand
         if layer and operand.role in ("weight", "bias", "running_mean", "running_var"):
             key, path = f"{name}.{operand.role} of {operand.origin}", f"{name}.{operand.role}"
@@ -147,16 +147,16 @@ class _Builder:
             self._store(key, path, operand.value)
         return key
 
-    def _rounded(self, key: str | None, operand: Operand, node: Node) -> str | None:
+    def _keep_rounding(self, key: str | None, operand: Operand, node: Node) -> str | None:
         """Keeps what the file's integers of a stored operand are. Returns the key."""
         origin = operand.origin if isinstance(operand, Weight) else operand
         rounding = self.values.roundings.get(origin or "")
         if key is not None and operand is not None and rounding is not None and key in self.stored:
-            found = of_operand(rounding, operand, node)
-            if found == "lost":
+            held = of_operand(rounding, operand, node)
+            if held == "lost":
                 self.unrounded.append(node.name)
-            elif found is not None:
-                self.roundings[self.stored[key]] = found
+            elif held is not None:
+                self.roundings[self.stored[key]] = held
         return key
 
     def _store(self, key: str, path: str, value: Tensor) -> None:
@@ -195,13 +195,13 @@ def _bias_additions(model: ModelProto) -> dict[str, tuple[str, str]]:
     for node in model.graph.node:
         for name in node.input:
             uses.setdefault(name, []).append(node)
-    found = {}
+    additions = {}
     for name, users in uses.items():
         if name not in outputs and len(users) == 1 and users[0].op_type == "Add":
             other = next((other for other in users[0].input if other != name), None)
             if other is not None:
-                found[name] = (users[0].output[0], other)
-    return found
+                additions[name] = (users[0].output[0], other)
+    return additions
 
 
 def to_torch(tensor: object) -> Tensor:

@@ -14,7 +14,7 @@ _OF_VALUES = ("Add", "Concat", "MatMul", "Mul", "Sub")
 _MOVES = ("Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 
 
-def carried(node: Node, call: Call) -> Rounding | None:
+def carry_rounding(node: Node, call: Call) -> Rounding | None:
     """Of the result of a node that was folded: what its stored floats are on the grid of, or None."""
     if call.rounding is not None:
         return call.rounding if node.op == "DequantizeLinear" and call.rounding.high else None

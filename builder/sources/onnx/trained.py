@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError
 from builder.precision.quantizers import know_operators
-from builder.sources.network import Imported, Rounding, Step, place, stored
+from builder.sources.network import Imported, Rounding, Step, find_stored, place
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +29,7 @@ _MOVES = {
 Pair = Callable[["Module", "Tensor"], "Tensor"]
 
 
-def trained_module(imported: Imported) -> Module:
+def build_trained_module(imported: Imported) -> Module:
     """A torch module that runs the steps in floats between quantizers. Raises SourceError for what has no such form."""
     from torch import nn
 
@@ -53,11 +53,11 @@ def trained_module(imported: Imported) -> Module:
                 result = functions[number](*operands)
                 results = result if isinstance(result, tuple | list) else (result,)
                 values.update(zip(step.outputs, results, strict=False))
-            found = tuple(values[name] for name in imported.outputs)
-            return found[0] if len(found) == 1 else found
+            outputs = tuple(values[name] for name in imported.outputs)
+            return outputs[0] if len(outputs) == 1 else outputs
 
     def _read(network: Module, key: str) -> Tensor:
-        value, pair = stored(network, paths[key]), pairs.get(imported.stored[key])
+        value, pair = find_stored(network, paths[key]), pairs.get(imported.stored[key])
         return value if pair is None else pair(network, value)
 
     network = Network()
@@ -120,7 +120,7 @@ def _weight_pair(network: Module, path: str, rounding: Rounding) -> Pair:
     last = (rounding.axis, rounding.low, rounding.high, getattr(torch, rounding.kind))
 
     def pair(network: Module, value: Tensor) -> Tensor:
-        grid = (stored(network, scale), stored(network, zero), *last)
+        grid = (find_stored(network, scale), find_stored(network, zero), *last)
         result: Tensor = q.dequantize_per_channel(q.quantize_per_channel(value, *grid), *grid)
         return result
 

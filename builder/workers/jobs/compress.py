@@ -13,7 +13,7 @@ def run_compress(job: CompressJob, folder: Path) -> CompressResult:
     import torch
     from safetensors.torch import save_file
 
-    from builder.compression.learned_plan import PLAN, learned_plan
+    from builder.compression.learned_plan import PLAN, to_plan
     from builder.compression.run import Task, run, threads
 
     stage(folder, "load")
@@ -28,12 +28,12 @@ def run_compress(job: CompressJob, folder: Path) -> CompressResult:
         state=job.state,
         tell=lambda text: stage(folder, text),
     )
-    found = run(task)
-    for number, (program, report) in enumerate(found):
+    stages = run(task)
+    for number, (program, report) in enumerate(stages):
         torch.export.save(program, folder / f"{number}-{report.stage}.pt2")
     # For whoever trains on with a network of these widths.
-    state = found[-1][0].state_dict
+    state = stages[-1][0].state_dict
     save_file({name: value.detach().clone().contiguous() for name, value in state.items()}, folder / WEIGHTS)
-    if (plan := learned_plan(found[-1][0])) is not None:
+    if (plan := to_plan(stages[-1][0])) is not None:
         (folder / PLAN).write_text(plan, encoding="utf-8")
-    return CompressResult(threads=threads(), stages=tuple(report for _, report in found))
+    return CompressResult(threads=threads(), stages=tuple(report for _, report in stages))

@@ -19,7 +19,7 @@ from builder.backends import coreml, executorch, tflite
 from builder.errors import ConfigError, SourceError
 from builder.graph.model import Model
 from builder.graph.samples import read_sample
-from builder.legalize.for_variant import legalized, needed
+from builder.legalize.for_variant import find_needed, legalize_model
 from builder.precision.plan import resolve, uniform_plan
 from builder.project.config import load_config
 from builder.project.project import open_project
@@ -92,7 +92,7 @@ def loaded(folder: Path) -> Model:
 def made(backend: Any, model: Model, path: Path) -> Any:
     """The file of the rewritten network, its scheme by layer, and how to run it."""
     delegate = backend.SPEC.delegate_names[0]
-    model, _ = legalized(model, needed(backend.SPEC.delegate(delegate).traits), ())
+    model, _ = legalize_model(model, find_needed(backend.SPEC.delegate(delegate).traits), ())
     plan = resolve(uniform_plan("as_trained"), model.layers, where="test")
     lowered = backend.lower(model, plan, delegate, dict, path)
     return backend.read_back(path, model), backend.runner(path, lowered.inputs, lowered.outputs, 2)

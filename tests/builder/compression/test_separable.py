@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from builder.compression.prune import macs, parameters
-from builder.compression.separable import Patches, fitted, require, separated
+from builder.compression.separable import Patches, fit_pair, require, separate
 from builder.errors import ConversionError, VerificationError
 from builder.graph.equality import outputs_of
 from builder.precision.layers import layer_table
@@ -53,7 +53,7 @@ def test_a_convolution_that_is_a_pair_already_becomes_that_pair() -> None:
             kernels = torch.randn(1, layer.in_channels, *layer.kernel_size)
             layer.weight.copy_(torch.randn(layer.out_channels, layer.in_channels, 1, 1) * kernels * 0.3)
     before = program(network)
-    made = separated(before, batches(), None)
+    made = separate(before, batches(), None)
     assert set(made.replaced) == {"down", "wide"}
     assert max(made.replaced.values()) < 1e-4
     inputs = (torch.rand(1, 3, 32, 32),)
@@ -86,7 +86,7 @@ def test_least_squares_on_the_layers_inputs_beats_the_best_filters_alone() -> No
     rows = torch.randn(4000, 12).double() @ torch.randn(12, 72).double() + 1.0
     seen = Patches()
     seen.add(rows)
-    pair = fitted(weight, bias, seen)
+    pair = fit_pair(weight, bias, seen)
     want = rows @ weight.reshape(16, 72).T + bias
 
     def missed(flat: Tensor, offset: Tensor) -> float:
@@ -105,17 +105,17 @@ def test_a_budget_takes_the_least_harmed_first_and_no_more() -> None:
     """One of two is enough here; a budget that pairs cannot meet names what else there is."""
     before = program(Net())
     most = parameters(before)
-    made = separated(before, batches(), lambda size, work: size < most)
+    made = separate(before, batches(), lambda size, work: size < most)
     assert len(made.replaced) == 1
     assert "the budget holds without it" in made.stayed.values()
     with pytest.raises(VerificationError, match=r"cannot be met by 'separable' alone.*add 'prune'"):
         require(made.program, lambda size, work: size < 10)
     with pytest.raises(ConversionError, match="the budget holds already"):
-        separated(before, batches(), lambda size, work: True)
+        separate(before, batches(), lambda size, work: True)
 
 
 def test_a_network_where_nothing_pays_is_an_error_that_says_why() -> None:
     """Two layers, both at an end."""
     network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 3, padding=1))
     with pytest.raises(ConversionError, match=r"next to an input.*remove 'separable'"):
-        separated(program(network), batches(), None)
+        separate(program(network), batches(), None)

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from builder.backends import executorch, tflite
-from builder.compression.learned_plan import learned_plan
+from builder.compression.learned_plan import to_plan
 from builder.errors import ConfigError, ConversionError
 from builder.graph.samples import read_sample
 from builder.precision.encodings import read_encodings
 from builder.precision.plan import ResolvedPlan, load_plan, resolve
-from builder.precision.stated import missed
+from builder.precision.stated import find_missed
 from builder.project.config import load_config
 from builder.sources import load_model
 from tests.builder.projects import write_pictures
@@ -68,12 +68,14 @@ def test_files_have_the_ranges_that_a_plan_states(folder: Path, tmp_path: Path, 
     seen = lambda: backend.observe(model, iter(samples))  # noqa: E731
     backend.lower(model, plan, "xnnpack", seen, tmp_path / "file")
     held = backend.read_integers(tmp_path / "file", model)
-    assert missed(plan.ranges, held) is None
+    assert find_missed(plan.ranges, held) is None
     (tail,) = held["tail"]
     assert tail is not None
     assert np.isclose(tail.outputs.scale[0], 16 / 255, rtol=1e-3)  # type: ignore[union-attr]
     other = plan_of(folder, RULE + stated("tail", "output", -7, 9.2))
-    assert "the plan states -7 to 9.2 for the output of 'tail', and the file has -7" in str(missed(other.ranges, held))
+    assert "the plan states -7 to 9.2 for the output of 'tail', and the file has -7" in str(
+        find_missed(other.ranges, held)
+    )
     twice = plan_of(folder, RULE + stated("head", "output", 0, 3) + stated("tail", "input", 0, 4))
     with pytest.raises(ConversionError, match="which are one tensor"):
         backend.lower(model, twice, "xnnpack", seen, tmp_path / "other")
@@ -154,7 +156,7 @@ def test_what_was_learned_is_a_plan_for_the_floats(folder: Path, tmp_path: Path)
     )
     write_pictures(trained / "evaluation", 2, seed=2)
     wanted = load_model(load_config(trained / "builder.toml"), trained)
-    text = learned_plan(wanted.program)
+    text = to_plan(wanted.program)
     assert text is not None
     plan = plan_of(folder, text)
     model = load_model(load_config(folder / "builder.toml"), folder)

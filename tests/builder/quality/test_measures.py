@@ -13,7 +13,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from builder.bundle.pictures import read_rgb
 from builder.quality import fidelity, style, video
-from builder.quality.flow import carried, flow_of, seen_in_both
+from builder.quality.flow import carry, find_seen, flow_of
 from builder.quality.frechet import frechet
 from builder.quality.measures import MEASURES
 
@@ -137,9 +137,9 @@ def test_a_clip_that_moves_evenly_is_steady_and_one_that_flickers_is_not() -> No
 def test_what_leaves_the_picture_and_what_flows_disagree_on_is_not_believed() -> None:
     """A flow out of the picture, and two that do not undo each other."""
     nothing = np.zeros((2, 8, 8))
-    assert seen_in_both(nothing, nothing).all()
+    assert find_seen(nothing, nothing).all()
     out = nothing + np.array([0.0, 20.0]).reshape(2, 1, 1)
-    assert not seen_in_both(out, -out).any()
-    assert not seen_in_both(nothing + 3, nothing).any()
+    assert not find_seen(out, -out).any()
+    assert not find_seen(nothing + 3, nothing).any()
     ramp = np.tile(np.arange(8.0), (8, 1))[..., None]
-    assert np.allclose(carried(ramp, nothing + np.array([0.0, 1.0]).reshape(2, 1, 1))[:, :7, 0], ramp[:, 1:, 0])
+    assert np.allclose(carry(ramp, nothing + np.array([0.0, 1.0]).reshape(2, 1, 1))[:, :7, 0], ramp[:, 1:, 0])
