@@ -10,6 +10,7 @@ from builder.commands.check import check
 from builder.commands.compress import compress
 from builder.commands.convert import convert
 from builder.commands.doctor import doctor
+from builder.commands.evaluate import evaluate
 from builder.commands.export import export
 from builder.commands.init import init
 from builder.commands.inspect import inspect
@@ -28,6 +29,7 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "compress": compress,
     "convert": convert,
     "export": export,
+    "evaluate": evaluate,
     "verify": verify,
     "package": package,
     "cache": cache,

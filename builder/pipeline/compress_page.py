@@ -33,6 +33,7 @@ def page(report: CompressReport, teacher: SourceStep, judged: Path) -> str:
         _table(report),
         _curve(report),
         *(_losses(stage) for stage in report.stages if stage.losses),
+        *(_pairs(stage) for stage in report.stages if stage.replaced),
         _cuts(report.stages),
         _pictures(teacher, judged),
     ]
@@ -91,6 +92,15 @@ def _plot(title: str, inside: str, below: str, beside: str) -> str:
     axes = f'<path d="M{MARGIN} {MARGIN / 2} V{HEIGHT - MARGIN} H{WIDTH - MARGIN / 2}" fill="none" stroke="#888"/>'
     words = f'<text x="{MARGIN}" y="{HEIGHT - 20}">{escape(below)}</text><text x="4" y="14">{escape(beside)}</text>'
     return f'<h2>{escape(title)}</h2><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{axes}{inside}{words}</svg>'
+
+
+def _pairs(stage: StageReport) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(layer)}</td><td class=n>{missed:.2%}</td></tr>" for layer, missed in stage.replaced.items()
+    )
+    stayed = "".join(f"<li>{escape(layer)}: {escape(why)}</li>" for layer, why in stage.stayed.items())
+    head = "<tr><th>layer</th><th class=n>of its variance missed at first</th></tr>"
+    return f"<h2>Depthwise and pointwise instead</h2><table>{head}{rows}</table><p>These are as they were:</p><ul>{stayed}</ul>"
 
 
 def _cuts(stages: Sequence[StageReport]) -> str:

@@ -18,7 +18,7 @@ from builder.pipeline.init_data import Data, find_data, find_labels
 from builder.pipeline.init_inputs import SIDES, SMALLER, inputs_of, inputs_said_by, picture
 from builder.pipeline.init_text import Found, text_of
 from builder.project.config import Config, InputSection, load_config
-from builder.project.source_kinds import WHOLE_MODELS
+from builder.project.source_kinds import CARRY_INTEGERS, WHOLE_MODELS, source_kind
 from builder.steps.listener import Listener
 from builder.storage.cache import replace_text
 from builder.workers.messages import ProbeJob, ProbeResult
@@ -204,8 +204,14 @@ def _trial(source: str, checkpoint: str | None, inputs: tuple[InputSection, ...]
             "input": [section.model_dump() for section in inputs],
             "output": [{"name": "output", "kind": "tensor"}],
             "data": {"evaluation": "*"},
-            # A trial is not converted: any variant will do.
-            "variant": [{"backend": usual.name, "delegate": usual.delegates[0].name, "scheme": "fp32"}],
+            # A trial is not converted: any variant will do. Without a scheme a file keeps the integers that it may have.
+            "variant": [
+                {
+                    "backend": usual.name,
+                    "delegate": usual.delegates[0].name,
+                    "scheme": None if source_kind(source) in CARRY_INTEGERS else "fp32",
+                }
+            ],
         }
     )
 
