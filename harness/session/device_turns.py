@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from harness.clock import Clock, WallClock
+from builder.process import sparing
+from harness.clock import Clock, Ended, WallClock, ended_by, take_back
 from harness.devices import open_device
 from harness.devices.base import Device, Pinnable
 from harness.errors import DeviceAbsent, DeviceError, DeviceLost, HarnessError, MeasurementError, MissingToolError
@@ -75,6 +76,8 @@ class _Turns:
             before = len(self.left)
             try:
                 self._once_open()
+            except Ended:
+                break
             except DeviceLost as error:
                 # Lost while it was left, with all measured: what it could not take back the next start repairs.
                 if not self.left or not self._wait_for_it(error, got_on=len(self.left) < before):
@@ -87,7 +90,7 @@ class _Turns:
     def _once_open(self) -> None:
         """Turns until none is left. Raises DeviceLost and other errors of devices, MissingToolError."""
         course = self.course
-        with ExitStack() as stack:
+        with ended_by(course.stop), sparing() as spare, ExitStack() as stack:
             device = stack.enter_context(open_device(self.name))
             self.itself = self.itself or device.info
             if device.info.id != self.itself.id:
@@ -96,6 +99,9 @@ class _Turns:
             self.start_c = self.start_c or [device.conditions().temperature_c.value]
             if isinstance(device, Pinnable) and course.protocol.pins.any:
                 stack.enter_context(device.pin(course.protocol.pins))
+            # Called first at the end: an interrupt neither kills nor cuts short what takes back.
+            stack.callback(spare)
+            stack.callback(take_back)
             while self.left and not course.stop.is_set():
                 number, entry = self.left[0]
                 course.on_step(self._step())
@@ -123,7 +129,8 @@ class _Turns:
         if not self.course.stop.is_set():
             pause = pauses[self.tries]
             self.course.on_step(self._step(waiting=f"{error} It is tried again in {pause:g} s."))
-            self.course.clock.sleep(pause)
+            with ended_by(self.course.stop):
+                self.course.clock.sleep(pause)
             self.tries += 1
         return True
 

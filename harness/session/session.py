@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from builder.bundle import Bundle, BundleError, opened
-from builder.process import kill_running, results_of
+from builder.threads import side_by_side
 from harness.analysis.grouping import by_time
 from harness.clock import Clock, WallClock
 from harness.devices import device_kind
@@ -93,16 +93,8 @@ def measure_devices(course: Course, devices: Iterable[str]) -> SessionResult:
 
     On an error or Ctrl-C all stop in the middle of what they do, and what was changed on them is taken back.
     """
-    lanes = _lanes(devices)
-    with ThreadPoolExecutor(max(len(lanes), 1), thread_name_prefix="device") as pool:
-        futures = [pool.submit(_measure_lane, course, lane) for lane in lanes]
-        try:
-            parts = [part for lane in results_of(futures) for part in lane]
-        except BaseException:  # Ctrl-C, or a store that cannot be written: all stop in the middle of what they do
-            course.stop.set()
-            while wait(futures, timeout=0.2).not_done:
-                kill_running()
-            raise
+    lanes = [partial(_measure_lane, course, lane) for lane in _lanes(devices)]
+    parts = [part for lane in side_by_side(lanes, stop=course.stop.set) for part in lane]
     return SessionResult(
         runs=tuple(run for part in parts for run in part.runs), skipped=tuple(s for part in parts for s in part.skipped)
     )
