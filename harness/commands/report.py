@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.command_line import print_document, print_file
-from harness.commands.console import print_runs, record, say, write_file
+from harness.commands.console import print_runs, record, say, stdout_console, write_file
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,13 +15,18 @@ if TYPE_CHECKING:
 
 
 def show(args: argparse.Namespace) -> int:
+    from harness.analysis.trends import changes
     from harness.records.store import stored_runs
+    from harness.report.terminal import changes_table
 
     runs = stored_runs(args.runs)
+    found = changes(runs)
     if args.json:
-        print_document({"runs": [record(entry) for entry in runs]})
-    else:
-        print_runs(runs)
+        print_document({"runs": [record(entry) for entry in runs], "changes": [change.to_json() for change in found]})
+        return 0
+    print_runs(runs)
+    if found:
+        stdout_console().print(changes_table(found))
     return 0
 
 

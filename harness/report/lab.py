@@ -9,11 +9,13 @@ from html import escape
 from builder.bundle.page import document
 from harness.analysis.grouping import by_time, device_label, groups
 from harness.analysis.session_verdict import session_verdict
+from harness.analysis.trends import changes
 from harness.records.run import Run
 from harness.report import text
 from harness.report.findings import STYLE
 
 VERDICTS = ".ok{color:#1b6e33}.unstable{color:#8a6100}.invalid{color:#b3261e}"
+MOST_CHANGES = 50
 MOST_SESSIONS = 200  # the newest; the report has every measurement
 
 
@@ -69,10 +71,18 @@ def lab_page(name: str, runs: list[Run]) -> str:
     body = (
         f'<h1>Lab</h1><p>{escape(name)}: {len(runs)} runs. <a href="/report">Report with plots, pictures and trends</a></p>'
         f"<h2>Devices</h2>{_table(('device', 'what it is', 'last seen', 'state then', 'newest sessions'), [_device(s) for s in seen])}"
-        f"<h2>Sessions{more}</h2>"
+        f"{_changed(runs)}<h2>Sessions{more}</h2>"
         f"{_table(('session', 'device', 'protocol', 'started', 'runs', 'verdicts'), [_session(entry) for entry in shown])}"
     )
     return document(f"Lab: {name}", body, style=STYLE + VERDICTS)
+
+
+def _changed(runs: list[Run]) -> str:
+    found = changes(runs)[:MOST_CHANGES]
+    rows = [
+        (escape(change.variant), str(change.threads), escape(change.device), escape(change.words)) for change in found
+    ]
+    return f"<h2>Changed for good</h2>{_table(('variant', 'threads', 'device', 'change'), rows)}" if rows else ""
 
 
 def session_page(held: Held) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.analysis.grouping import Group, by_time, device_label, groups, variant_labels
 from harness.analysis.session_verdict import SessionVerdict, session_verdict
+from harness.analysis.trends import Change, changes
 from harness.records.profile import Profile
 from harness.records.run import Run
 from harness.records.store import Store
@@ -52,7 +53,7 @@ class Past:
 class Chapter:
     """One bundle: the last measurement of each variant on each device. `left_out` counts the earlier runs of the same.
 
-    `history` has all runs of the model, earlier builds included: device -> variant -> runs in order.
+    `history` has all runs of the model, earlier builds included: device -> variant -> runs in order; `changes` are where it changed for good.
     """
 
     model_name: str
@@ -61,6 +62,7 @@ class Chapter:
     entries: tuple[Entry, ...]
     left_out: int
     history: dict[str, dict[str, list[Past]]]
+    changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +119,7 @@ def _chapter(store: Store, name: str, runs: list[Run], every: list[Run]) -> Chap
         entries=entries,
         left_out=len(runs) - sum(entry.rounds for entry in entries),
         history=_history(by_time(every)),
+        changes=tuple(changes(every)),
     )
 
 
