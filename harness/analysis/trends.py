@@ -8,6 +8,7 @@ from math import exp
 
 from harness.analysis.grouping import by_time, device_label
 from harness.records.run import Run
+from harness.records.way import Way
 from harness.statistics import log_medians
 from harness.statistics.steps import steps_of
 
@@ -31,7 +32,7 @@ class Change:
     """
 
     variant: str
-    threads: int
+    way: Way
     device: str
     last: Run
     first: Run
@@ -52,7 +53,8 @@ class Change:
         """As `harness show --json` tells it."""
         return {
             "variant": self.variant,
-            "threads": self.threads,
+            "threads": self.way.threads,
+            "cores": self.way.cores,
             "device": self.device,
             "factor": round(self.factor, 4),
             "last": self.last.started_at,
@@ -79,7 +81,7 @@ def changes(runs: Iterable[Run]) -> list[Change]:
 
 
 def _histories(runs: Iterable[Run]) -> list[list[Night]]:
-    """One for each variant, device, mode, protocol and number of threads."""
+    """One for each variant, device, mode, protocol, number of threads and cluster of cores."""
     places: dict[tuple[object, ...], dict[tuple[str, str], list[Run]]] = {}
     for run in by_time(runs):
         good = run.metric == "latency" and run.verdict.grade == "ok" and run.latency_ns and min(run.latency_ns) > 0
@@ -91,7 +93,7 @@ def _histories(runs: Iterable[Run]) -> list[list[Night]]:
                 run.device.id,
                 run.mode,
                 run.protocol.name,
-                run.threads,
+                run.way,
             )
             places.setdefault(place, {}).setdefault((run.session or run.id, run.variant_sha256), []).append(run)
     return [[_night(rounds) for rounds in sessions.values()] for sessions in places.values()]
@@ -105,7 +107,7 @@ def _change(nights: list[Night], at: int, factor: float) -> Change:
     last, first = nights[at - 1].run, nights[at].run
     return Change(
         variant=first.variant,
-        threads=first.threads,
+        way=first.way,
         device=device_label(first),
         last=last,
         first=first,

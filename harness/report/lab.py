@@ -79,10 +79,8 @@ def lab_page(name: str, runs: list[Run]) -> str:
 
 def _changed(runs: list[Run]) -> str:
     found = changes(runs)[:MOST_CHANGES]
-    rows = [
-        (escape(change.variant), str(change.threads), escape(change.device), escape(change.words)) for change in found
-    ]
-    return f"<h2>Changed for good</h2>{_table(('variant', 'threads', 'device', 'change'), rows)}" if rows else ""
+    rows = [(escape(change.variant), change.way.words, escape(change.device), escape(change.words)) for change in found]
+    return f"<h2>Changed for good</h2>{_table(('variant', 'way', 'device', 'change'), rows)}" if rows else ""
 
 
 def session_page(held: Held) -> str:

@@ -94,7 +94,7 @@ def _lasting(chapter: Chapter) -> list[str]:
 
 def _changes(chapter: Chapter) -> list[str]:
     lines = [
-        f"- {_cell(change.variant)}, {change.threads} threads, on {_cell(change.device)}: {_cell(change.words)}."
+        f"- {_cell(change.variant)}, {change.way.words}, on {_cell(change.device)}: {_cell(change.words)}."
         for change in chapter.changes
     ]
     return ["", "Changed for good, in the history of the store:", "", *lines] if lines else []

@@ -15,6 +15,7 @@ from harness.analysis.trends import Change, changes
 from harness.records.profile import Profile
 from harness.records.run import Run
 from harness.records.store import Store
+from harness.records.way import Way
 from harness.statistics import Level, Summary, level_of_rounds, level_of_summary, summarize
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def _level(good: list[Run], summary: Summary | None, turns: int) -> Level | None
     return level_of_rounds(rounds, turns) if len(rounds) > 1 else level_of_summary(summary)
 
 
-def _detailed(chosen: list[Group]) -> set[tuple[str, tuple[str, str], str, bool, int]]:
+def _detailed(chosen: list[Group]) -> set[tuple[str, tuple[str, str], str, bool, Way]]:
     """As many as the page can hold, every variant in turn, so that none is left out for another's many devices."""
     by_variant: dict[str, list[Group]] = {}
     for group in chosen:

@@ -54,10 +54,10 @@ def changes_table(found: list[Change]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold", title="changed for good", title_justify="left")
-    for heading in ("variant", "threads", "device", "change"):
+    for heading in ("variant", "way", "device", "change"):
         table.add_column(heading, overflow="fold")
     for change in found:
-        table.add_row(escape(change.variant), str(change.threads), escape(change.device), escape(change.words))
+        table.add_row(escape(change.variant), change.way.words, escape(change.device), escape(change.words))
     return table
 
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from builder.process import sparing
 from harness.clock import Clock, Ended, WallClock, ended_by, take_back
 from harness.devices import open_device
-from harness.devices.base import Device, Pinnable
+from harness.devices.base import Device, Holding, Pinnable
 from harness.errors import DeviceAbsent, DeviceError, DeviceLost, HarnessError, MeasurementError, MissingToolError
 from harness.protocol import Protocol
 from harness.records.run import DeviceInfo, Run
+from harness.records.way import Way
 from harness.session.decided import undecided
-from harness.session.measurement import Keeps, Turn, measure_variant, threads_of
+from harness.session.measurement import Keeps, Turn, cores_of, measure_variant, threads_of
 from harness.session.order import Contender, turns
 from harness.session.outcome import Place, SessionResult, Skipped, Step
 
@@ -140,7 +141,11 @@ class _Turns:
         if protocol.decide is None or not self.runs or self.runs[-1].metric != "latency":
             return []
         open_ = undecided(self.runs, protocol.decide)
-        again = [e for e in self.course.entries if (e.variant.id, e.threads or protocol.threads) in open_]
+        again = [
+            e
+            for e in self.course.entries
+            if (e.variant.id, Way(e.threads or protocol.threads, e.cores or protocol.cores)) in open_
+        ]
         if not again:
             return []
         if last + 1 >= protocol.max_rounds:
@@ -154,8 +159,10 @@ class _Turns:
 
     def _turn(self, device: Device, entry: Contender, turn: Turn) -> None:
         """One measurement, unless the device cannot, has failed on this variant before, or the store has it. Raises DeviceLost."""
-        threads = threads_of(device, self.course.protocol, entry)
-        place = (device.info.kind, device.info.id, entry.variant.id, threads, turn.round, turn.baseline)
+        protocol = self.course.protocol
+        threads = threads_of(device, protocol, entry)
+        way = Way(threads, cores_of(device, protocol, entry))
+        place = (device.info.kind, device.info.id, entry.variant.id, way, turn.round, turn.baseline)
         if place in self.course.done:
             return
         if any(known.variant == entry.name for known in self.skipped):
@@ -163,6 +170,10 @@ class _Turns:
         reason = device.unsupported(entry.variant)
         if reason is None and entry.threads not in (None, threads):
             reason = "it counts instructions, and only those of one thread repeat"
+        if reason is None and entry.cores is not None and device.metric == "instructions":
+            reason = "it counts instructions, which are the same on all cores"
+        if reason is None and entry.cores is not None and not (isinstance(device, Holding) and device.holds_cores):
+            reason = "it cannot keep a benchmark on one cluster of its cores; '-d android' can"
         if reason is not None:
             self.skipped.append(Skipped(device=self.name, variant=entry.name, reason=reason))
             return

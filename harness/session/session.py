@@ -20,6 +20,7 @@ from harness.protocol import Protocol
 from harness.records.delivery import delivering, send_leftovers
 from harness.records.run import Run
 from harness.records.store import Store
+from harness.records.way import Cores
 from harness.session.device_turns import Course, measure_device
 from harness.session.order import contenders
 from harness.session.outcome import SessionResult, Step, done
@@ -49,12 +50,13 @@ def run_session(  # noqa: PLR0913  (all that `harness run` can be asked for)
     baseline: Bundle | None = None,
     variants: Sequence[str] = (),
     threads: Sequence[int] = (),
+    cores: Sequence[Cores] = (),
 ) -> SessionResult:
     """Measure all variants of a bundle on each device (`KIND` or `KIND:ID`), phones side by side.
 
     With `baseline` each is measured beside the same variant of that build, in turns, which is the comparison that nothing between two
     sessions can disturb. `variants`: the ids of those that are measured, all where it is empty. `threads`: each with so many, in turns, in
-    place of the protocol's.
+    place of the protocol's; `cores`: each held on these clusters.
 
     A device that fails is in the result with its reason and the others go on; only bad usage ends the session (UsageError). A record is on
     this computer's disk before the next measurement starts, and sent on to the store meanwhile; a store that does not take or give back all
@@ -65,7 +67,7 @@ def run_session(  # noqa: PLR0913  (all that `harness run` can be asked for)
             raise UsageError(
                 "the bundle has no golden to measure on and to check against; rebuild it with 'builder convert'."
             )
-    entries = contenders(bundle, baseline, variants, threads)
+    entries = contenders(bundle, baseline, variants, threads, cores)
     if store is not None and (sent := send_leftovers(store)):
         log.warning("%d records of earlier sessions that had not reached %s are in it now", sent, store.name)
     earlier = resumable(bundle, protocol, store) if resume else []
