@@ -41,7 +41,7 @@ def check() -> None:
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
+def hold_back() -> Iterator[None]:
     """Within the block, which must be short, an interrupt is noted and not raised; `check` raises it.
 
     For what takes locks that an exception would leave taken, as the start of a thread does.

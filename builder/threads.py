@@ -26,7 +26,7 @@ LOOK_S = 0.2
 def results_of(futures: Sequence[Future[Answer]]) -> list[Answer]:
     """What threads give back, in order; as soon as one fails, its error."""
     ended: SimpleQueue[Future[Answer]] = SimpleQueue()
-    with interrupt.held_back():
+    with interrupt.hold_back():
         for future in futures:
             future.add_done_callback(ended.put)
     for _ in futures:
@@ -44,7 +44,7 @@ def side_by_side(calls: Sequence[Callable[[], Answer]], *, stop: Callable[[], No
     threads: list[Thread] = []
     answers: dict[int, Answer] = {}
     try:
-        with interrupt.held_back():
+        with interrupt.hold_back():
             for number, call in enumerate(calls):
                 # Of a thread that is no daemon the interpreter itself waits for ever.
                 threads.append(Thread(target=_work, args=(number, call, ended), name=f"side-{number}", daemon=True))

@@ -35,7 +35,7 @@ class WallClock:
 
 
 @contextmanager
-def ended_by(stop: threading.Event) -> Iterator[None]:
+def end_by(stop: threading.Event) -> Iterator[None]:
     """Within the block each wait of this thread ends when `stop` is set."""
     _of_thread.stop = stop
     try:

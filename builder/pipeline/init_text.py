@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from builder.backends import BACKENDS
 from builder.project.config import InputSection
-from builder.quality.declared import SPREAD, USUAL
+from builder.quality.declared import MARGIN, SPREAD, USUAL
 from builder.workers.messages import ProbedOutput, ProbeResult
 
-OVER = 0.02  # of a range's width, by which a measured value may leave it
+OVER = 0.02  # of a range's width, by which a measured value may leave it without a word
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """`sized`: a file said the input's size, which was tried out otherwise."""
+    """`sized`: a file said the input's size, which was tried out otherwise. `labels`: of each output a file with its class names."""
 
     name: str
     source: str
@@ -25,9 +25,10 @@ class Found:
     calibration: str | None
     evaluation: str | None
     sized: bool
+    labels: tuple[str | None, ...]
 
 
-def text_of(found: Found) -> tuple[str, tuple[str, ...]]:
+def text_of(facts: Found) -> tuple[str, tuple[str, ...]]:
     """The file, and what the user has to look at, a sentence each."""
     questions: list[str] = ["write the licence of the weights into 'licence'"]
     lines = [
@@ -35,25 +36,25 @@ def text_of(found: Found) -> tuple[str, tuple[str, ...]]:
         "# Then: builder check, builder convert -o bundle.",
         "",
         "[model]",
-        f"name = {_text(found.name)}",
-        f"source = {_text(found.source)}",
-        *([f"checkpoint = {_text(found.checkpoint)}"] if found.checkpoint else []),
+        f"name = {_text(facts.name)}",
+        f"source = {_text(facts.source)}",
+        *([f"checkpoint = {_text(facts.checkpoint)}"] if facts.checkpoint else []),
         'licence = "unknown"  # ? of the weights',
     ]
-    for section in found.inputs:
-        lines += ["", *_input(section, found, questions)]
-    for number, output in enumerate(found.probed.outputs):
-        lines += ["", *_output(output, number, questions)]
-    lines += ["", *_data(found, questions)]
-    for variant in _variants(found):
+    for section in facts.inputs:
+        lines += ["", *_input(section, facts, questions)]
+    for number, output in enumerate(facts.probed.outputs):
+        lines += ["", *_output(output, number, facts.labels[number], questions)]
+    lines += ["", *_data(facts, questions)]
+    for variant in _variants(facts):
         lines += ["", *variant]
     return "\n".join(lines) + "\n", tuple(questions)
 
 
-def _input(section: InputSection, found: Found, questions: list[str]) -> list[str]:
+def _input(section: InputSection, facts: Found, questions: list[str]) -> list[str]:
     size = (
         "as its file says; sizes that it leaves open are 1 and 256 here"
-        if found.sized
+        if facts.sized
         else "? it runs at this size; write the one it was trained for"
     )
     lines = [
@@ -64,33 +65,39 @@ def _input(section: InputSection, found: Found, questions: list[str]) -> list[st
     ]
     if section.dtype != "float32":
         lines.append(f"dtype = {_text(section.dtype)}")
-    if section.kind != "image":
+    if section.kind != "image" and section.range is None:
         return lines
-    if not found.sized:
+    if not facts.sized:
         questions.append("compare 'shape' of the input with what the network was trained for")
-    scores = ", ".join(f"{name} {score:.2f}" for name, score in found.probed.scores.items())
-    tells = any(score >= 0.005 for score in found.probed.scores.values())  # as they are printed
-    why = (
-        f"{'' if tells else '? they do not decide it: '}measured on photographs, higher makes more sense: {scores}"
-        if scores
-        else "? not measured: no photographs were found"
-    )
-    if scores and not tells:
-        questions.append("correct 'range' of the input: photographs did not decide it")
-    if not scores:
-        questions.append(
-            "put photographs beside the model and run 'builder init' again, or correct 'range' of the input"
-        )
-    lines.append(f"# {why}")
-    if found.probed.range is not None:
-        lines.append(f"range = {list(found.probed.range)}")
+    lines.append(f"# {_why(facts, questions)}")
+    if facts.probed.range is not None:
+        lines.append(f"range = {list(facts.probed.range)}")
     else:
-        lines += [f"mean = {list(found.probed.mean or ())}", f"std = {list(found.probed.std or ())}"]
-    lines.append('# color_order = "BGR"  # where it was trained on OpenCV\'s order')
+        lines += [f"mean = {list(facts.probed.mean or ())}", f"std = {list(facts.probed.std or ())}"]
+    if section.kind == "image":
+        lines.append('# color_order = "BGR"  # where it was trained on OpenCV\'s order')
     return lines
 
 
-def _output(output: ProbedOutput, number: int, questions: list[str]) -> list[str]:
+def _why(facts: Found, questions: list[str]) -> str:
+    """Where the input's range comes from; what does not decide it is a question."""
+    scores = ", ".join(f"{name} {score:.2f}" for name, score in facts.probed.scores.items())
+    if facts.probed.evidence == "photographs":
+        return f"measured on photographs, higher makes more sense: {scores}"
+    if facts.probed.evidence:
+        return facts.probed.evidence
+    if facts.evaluation is None and not scores:
+        questions.append(
+            "put photographs beside the model and run 'builder init' again, or correct 'range' of the input"
+        )
+        return "? not measured: no photographs were found"
+    questions.append(
+        "write the 'range' (or 'mean' and 'std') that it was trained with under the input: nothing here decides it"
+    )
+    return f"? nothing decides it (on photographs: {scores}); write what it was trained with"
+
+
+def _output(output: ProbedOutput, number: int, labels: str | None, questions: list[str]) -> list[str]:
     picture = len(output.shape) == 4 and output.shape[:2] == (1, 3)
     kind = "image" if picture else "vector" if len(output.shape) == 2 else "tensor"
     name = "output" if output.name == "output" and number == 0 else output.name
@@ -98,23 +105,25 @@ def _output(output: ProbedOutput, number: int, questions: list[str]) -> list[str
     if picture:
         low, high = _range(output)
         lines.append(f"range = [{low}, {high}]  # it gives {output.low:.3g} to {output.high:.3g} on what was tried")
+        if (low, high) in USUAL and not _inside(output, low, high, OVER):
+            lines[-1] += ", which apps cut"
         if (low, high) not in USUAL:
             questions.append(
                 f"the output {name!r} gives {output.low:.3g} to {output.high:.3g}, no usual range: correct its 'range'"
             )
+    elif kind == "vector" and labels:
+        lines.append(f"labels = {_text(labels)}  # it has as many lines as there are classes")
     elif kind == "vector":
         lines.append('# labels = "labels.txt"  # one class name a line, for a classifier')
     return lines
 
 
 def _range(output: ProbedOutput) -> tuple[float, float]:
-    """The usual range that holds the measured values and is filled best, else the values' own."""
+    """The usual range that holds the measured values, but for what a network without a clamp gives beyond, and is filled best; else their own."""
     fitting = [
         ((output.high - output.low) / (high - low), (low, high))
         for low, high in USUAL
-        if output.low >= low - OVER * (high - low)
-        and output.high <= high + OVER * (high - low)
-        and output.high - output.low >= SPREAD * (high - low)
+        if _inside(output, low, high, MARGIN) and output.high - output.low >= SPREAD * (high - low)
     ]
     if fitting:
         # 0..1 before -0.5..0.5, which is as wide: the usual one comes first
@@ -123,25 +132,29 @@ def _range(output: ProbedOutput) -> tuple[float, float]:
     return output.low, output.high if output.high > output.low else output.low + 1
 
 
-def _data(found: Found, questions: list[str]) -> list[str]:
+def _inside(output: ProbedOutput, low: float, high: float, over: float) -> bool:
+    return output.low >= low - over * (high - low) and output.high <= high + over * (high - low)
+
+
+def _data(facts: Found, questions: list[str]) -> list[str]:
     lines = ["[data]"]
-    if found.calibration is not None:
-        lines.append(f"calibration = {_text(found.calibration)}  # for static int8")
+    if facts.calibration is not None:
+        lines.append(f"calibration = {_text(facts.calibration)}  # for static int8")
     else:
         lines.append(
             '# calibration = "calibration/*"  # a hundred photographs that are not in evaluation, for static int8'
         )
-    if found.evaluation is None:
+    if facts.evaluation is None:
         questions.append("put photographs that the network has not seen into evaluation/: quality is measured on them")
-    lines.append(f"evaluation = {_text(found.evaluation or 'evaluation/*')}  # held out: quality is measured on them")
+    lines.append(f"evaluation = {_text(facts.evaluation or 'evaluation/*')}  # held out: quality is measured on them")
     return lines
 
 
-def _variants(found: Found) -> list[list[str]]:
+def _variants(facts: Found) -> list[list[str]]:
     """Those that every backend has for a beginning."""
     int8 = (
         ['plan = "preset:int8-convs"  # convolutions in int8, measured: see its decibels, or write a plan of your own']
-        if found.calibration is not None
+        if facts.calibration is not None
         else ['plan = "preset:int8-weights"  # weights in int8, no calibration data needed']
     )
     return [

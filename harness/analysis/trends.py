@@ -70,14 +70,14 @@ class Change:
 def changes(runs: Iterable[Run]) -> list[Change]:
     """The newest first. Of good latency runs of the builds themselves, not of the baselines beside them."""
     histories = [nights[-MOST_NIGHTS:] for nights in _histories(runs)]
-    found = [
+    told = [
         _change(nights, step.at, step.factor)
         for nights, steps in zip(
             histories, steps_of([[night.level_ns for night in nights] for nights in histories]), strict=True
         )
         for step in steps
     ]
-    return sorted(found, key=lambda change: change.first.moment, reverse=True)
+    return sorted(told, key=lambda change: change.first.moment, reverse=True)
 
 
 def _histories(runs: Iterable[Run]) -> list[list[Night]]:

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 def show(args: argparse.Namespace) -> int:
     from harness.analysis.trends import changes
-    from harness.records.store import stored_runs
+    from harness.records.store import read_runs
     from harness.report.terminal import changes_table
 
-    runs = stored_runs(args.runs)
-    found = changes(runs)
+    runs = read_runs(args.runs)
+    changed = changes(runs)
     if args.json:
-        print_document({"runs": [record(entry) for entry in runs], "changes": [change.to_json() for change in found]})
+        print_document({"runs": [record(entry) for entry in runs], "changes": [change.to_json() for change in changed]})
         return 0
     print_runs(runs)
-    if found:
-        stdout_console().print(changes_table(found))
+    if changed:
+        stdout_console().print(changes_table(changed))
     return 0
 
 

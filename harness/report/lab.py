@@ -50,16 +50,18 @@ def devices(runs: Iterable[Run]) -> list[Seen]:
         verdict = session_verdict(group)
         count = counts[device_label(group.last)]
         count[verdict.grade] = count.get(verdict.grade, 0) + 1
-    found = [Seen(last=run, counts=counts[name], sessions=len(sessions[name])) for name, run in last.items()]
-    return sorted(found, key=lambda seen: seen.last.moment, reverse=True)
+    entries = [Seen(last=run, counts=counts[name], sessions=len(sessions[name])) for name, run in last.items()]
+    return sorted(entries, key=lambda seen: seen.last.moment, reverse=True)
 
 
 def sessions(runs: Iterable[Run]) -> list[Held]:
     """The newest first."""
-    found: dict[tuple[str, str], list[Run]] = {}
+    by_session: dict[tuple[str, str], list[Run]] = {}
     for run in by_time(runs):
-        found.setdefault((run.session or run.id, device_label(run)), []).append(run)
-    held = [Held(session=session, device=device, runs=tuple(entries)) for (session, device), entries in found.items()]
+        by_session.setdefault((run.session or run.id, device_label(run)), []).append(run)
+    held = [
+        Held(session=session, device=device, runs=tuple(entries)) for (session, device), entries in by_session.items()
+    ]
     return sorted(held, key=lambda entry: entry.runs[-1].moment, reverse=True)
 
 
@@ -71,15 +73,17 @@ def lab_page(name: str, runs: list[Run]) -> str:
     body = (
         f'<h1>Lab</h1><p>{escape(name)}: {len(runs)} runs. <a href="/report">Report with plots, pictures and trends</a></p>'
         f"<h2>Devices</h2>{_table(('device', 'what it is', 'last seen', 'state then', 'newest sessions'), [_device(s) for s in seen])}"
-        f"{_changed(runs)}<h2>Sessions{more}</h2>"
+        f"{_list_changes(runs)}<h2>Sessions{more}</h2>"
         f"{_table(('session', 'device', 'protocol', 'started', 'runs', 'verdicts'), [_session(entry) for entry in shown])}"
     )
     return document(f"Lab: {name}", body, style=STYLE + VERDICTS)
 
 
-def _changed(runs: list[Run]) -> str:
-    found = changes(runs)[:MOST_CHANGES]
-    rows = [(escape(change.variant), change.way.words, escape(change.device), escape(change.words)) for change in found]
+def _list_changes(runs: list[Run]) -> str:
+    newest = changes(runs)[:MOST_CHANGES]
+    rows = [
+        (escape(change.variant), change.way.words, escape(change.device), escape(change.words)) for change in newest
+    ]
     return f"<h2>Changed for good</h2>{_table(('variant', 'way', 'device', 'change'), rows)}" if rows else ""
 
 

@@ -39,23 +39,23 @@ def steps_of(histories: Sequence[Sequence[float]]) -> list[list[LevelStep]]:
     """
     logs = [np.log(np.asarray(history, np.float64)) for history in histories]
     first = [_p_of(values) for values in logs]
-    adjusted = _adjusted(first)
-    found: list[list[LevelStep]] = []
+    adjusted = _adjust(first)
+    steps: list[list[LevelStep]] = []
     for values, p, decides in zip(logs, first, adjusted, strict=True):
         cuts = _cuts(values, 0, p) if decides <= LEVEL else {}
         edges = [0, *sorted(cuts), values.size]
         levels = [float(values[start:end].mean()) for start, end in pairwise(edges)]
-        found.append(
+        steps.append(
             [
                 LevelStep(at=at, factor=float(np.exp(after - before)), p=cuts[at])
                 for at, before, after in zip(edges[1:], levels, levels[1:], strict=False)
                 if abs(after - before) >= np.log1p(LEAST)
             ]
         )
-    return found
+    return steps
 
 
-def _adjusted(p_values: list[float]) -> list[float]:
+def _adjust(p_values: list[float]) -> list[float]:
     if min(p_values, default=1.0) == 1.0:
         return p_values
     from scipy.stats import false_discovery_control
@@ -66,12 +66,12 @@ def _adjusted(p_values: list[float]) -> list[float]:
 def _cuts(values: NDArray[np.float64], start: int, p: float) -> dict[int, float]:
     """The cut of a stretch that has one, and those of both its sides, each at half the level: there are two of them."""
     at = SIDE + int(np.argmax(_apart(values)))
-    found = {start + at: p}
+    cuts = {start + at: p}
     for first, last in ((0, at), (at, values.size)):
         side = _p_of(values[first:last])
         if side <= LEVEL / 2:
-            found |= _cuts(values[first:last], start + first, side)
-    return found
+            cuts |= _cuts(values[first:last], start + first, side)
+    return cuts
 
 
 def _p_of(values: NDArray[np.float64]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from harness.analysis.trends import changes
 from harness.cli import main
@@ -90,7 +91,7 @@ def test_few_nights_and_one_bad_night_are_no_change() -> None:
 def test_steady_histories_are_steady(kind: str) -> None:
     """Of 100 histories under noise of this kind, as many false alarms as 5 % may give by chance; looked at together, hardly any."""
     draw = np.random.default_rng(3)
-    noise = {
+    noise: Callable[[int], NDArray[np.float64]] = {
         "normal": lambda count: draw.normal(0, 0.02, count),
         "t(2)": lambda count: 0.02 * draw.standard_t(2, count),
         "Pareto": lambda count: np.log1p(0.05 * draw.pareto(1.5, count)),

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from builder import interrupt
-from harness.clock import Ended, WallClock, ended_by, take_back
+from harness.clock import Ended, WallClock, end_by, take_back
 from harness.protocol import Pins, Wanted
 from harness.records.run import Conditions
 from harness.session.conditions import wait_for
 from harness.session.outcome import Step
-from harness.session.session import opened_bundle, run_session
+from harness.session.session import open_bundle_or_package, run_session
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.harness.devices.fault_kinds import PLAN
 from tests.harness.runs import conditions
@@ -39,7 +39,7 @@ def strike() -> None:
 
 def test_a_slow_phone_is_set_back(adb_environment: AdbServer, small_bundle: Path, tmp_path: Path) -> None:
     """Over a bad network each of the answers that set it back takes longer than the pause between two looks at what is to be killed."""
-    with EmulatedPhone(tmp_path / "phone", PIXEL) as phone, opened_bundle(small_bundle) as bundle:
+    with EmulatedPhone(tmp_path / "phone", PIXEL) as phone, open_bundle_or_package(small_bundle) as bundle:
         adb_environment.connect(phone.address)
 
         def told(step: Step) -> None:
@@ -66,7 +66,7 @@ def test_nobody_opens_the_link(small_bundle: Path, caplog: pytest.LogCaptureFixt
     handler = Strikes()
     logging.getLogger("harness").addHandler(handler)
     try:
-        with opened_bundle(small_bundle) as bundle, pytest.raises(KeyboardInterrupt):
+        with open_bundle_or_package(small_bundle) as bundle, pytest.raises(KeyboardInterrupt):
             run_session(bundle, ["browser:link"], PLAN, None)
     finally:
         logging.getLogger("harness").removeHandler(handler)
@@ -79,7 +79,7 @@ def test_a_phone_that_does_not_come_back(small_bundle: Path, adb_environment: Ad
         if step.waiting is not None:
             strike()
 
-    with opened_bundle(small_bundle) as bundle, pytest.raises(KeyboardInterrupt):
+    with open_bundle_or_package(small_bundle) as bundle, pytest.raises(KeyboardInterrupt):
         run_session(bundle, ["android:127.0.0.1:1"], PLAN, None, told)
 
 
@@ -91,7 +91,7 @@ def test_conditions_that_do_not_come() -> None:
         stop.set()
         return conditions(60.0)
 
-    with ended_by(stop):
+    with end_by(stop):
         with pytest.raises(Ended):
             wait_for(look, Wanted(max_temperature_c=30, wait_s=900), None, WallClock())
         take_back()
