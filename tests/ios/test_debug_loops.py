@@ -12,7 +12,11 @@ from tests.ios.swift import Swift, build_folder, ios_sources
 
 # file -> functions whose loops run for each pixel, value or byte
 HOT = {
-    "FrameMixer.swift": ("mixRows",),
+    "LumaPyramid.swift": ("fillRow", "halveRow"),
+    "PatchSearch.swift": ("measure", "look"),
+    "OpticalFlow.swift": ("spreadRow",),
+    "CarriedKey.swift": ("followRow", "believeRow"),
+    "FrameCarrier.swift": ("believed", "write"),
     "FrameFitter.swift": ("fitRow",),
     "Hash.swift": ("mix",),
     "PictureOrientation.swift": ("copyRow",),
@@ -49,7 +53,7 @@ def functions(sil: str, source: str, name: str) -> list[str]:
 def _belongs(title: str, source: str) -> bool:
     """Whether a title names the type of a file, or no type at all for files of free functions."""
     owner = Path(source).stem
-    types = {"PictureOrientation": "UprightPixels", "Hash": "", "Transparency": "", "Parity": ""}
+    types = {"FrameCarrier": "", "PictureOrientation": "UprightPixels", "Hash": "", "Transparency": "", "Parity": ""}
     wanted = types.get(owner, owner)
     return f"{wanted}." in title if wanted else not re.search(r"\b[A-Z]\w+\.(?:mix|errors|composeOnWhite)\(", title)
 
