@@ -16,7 +16,8 @@ HOT = {
     "PatchSearch.swift": ("measure", "look"),
     "OpticalFlow.swift": ("spreadRow",),
     "CarriedKey.swift": ("followRow", "believeRow"),
-    "FrameCarrier.swift": ("believed", "write"),
+    "CarriedRow.swift": ("write",),
+    "FrameCarrier.swift": ("believed",),
     "FrameFitter.swift": ("fitRow",),
     "Hash.swift": ("mix",),
     "PictureOrientation.swift": ("copyRow",),
@@ -53,7 +54,7 @@ def functions(sil: str, source: str, name: str) -> list[str]:
 def _belongs(title: str, source: str) -> bool:
     """Whether a title names the type of a file, or no type at all for files of free functions."""
     owner = Path(source).stem
-    types = {"FrameCarrier": "", "PictureOrientation": "UprightPixels", "Hash": "", "Transparency": "", "Parity": ""}
+    types = {"PictureOrientation": "UprightPixels", "Hash": "", "Transparency": "", "Parity": ""}
     wanted = types.get(owner, owner)
     return f"{wanted}." in title if wanted else not re.search(r"\b[A-Z]\w+\.(?:mix|errors|composeOnWhite)\(", title)
 
