@@ -75,8 +75,8 @@ final class FrameCarrier {
         return (0..<columns * rows).map { key.styled[$0 / columns * divisor * width + $0 % columns * divisor] }
     }
 
-    /// The present frame styled, at a divisor. With each of `fade` frames the newest key has a larger share, and the one
-    /// before a smaller. What no key knows has the change of the newest key's pixels.
+    /// The present frame styled, at a divisor. With each of `fade` frames the newest key has a larger share, and the
+    /// one before a smaller. What no key knows has the change of the newest key's pixels.
     func picture(_ frame: [UInt32], fade: Int, divisor: Int) -> [UInt32] {
         guard let key else { return [] }
         let share = min(CarriedKey.full, CarriedKey.full * since / max(1, fade))

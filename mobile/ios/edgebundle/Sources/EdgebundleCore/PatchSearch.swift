@@ -97,7 +97,9 @@ final class PatchSearch {
     private func look(_ x: Int, _ y: Int) -> Look {
         guard let before else { return Look() }
         let (fx, fy) = (x & 63, y & 63)
-        let (topLeft, topRight, bottomLeft, bottomRight) = ((64 - fx) * (64 - fy), fx * (64 - fy), (64 - fx) * fy, fx * fy)
+        let (topLeft, topRight, bottomLeft, bottomRight) = (
+            (64 - fx) * (64 - fy), fx * (64 - fy), (64 - fx) * fy, fx * fy
+        )
         let (own, slopesX, slopesY, width) = (own.at, slopesX.at, slopesY.at, width)
         var upperRow = before + (y >> 6) * width + (x >> 6)
         var (total, squares, sx, sy, i) = (0, 0, 0, 0, 0)

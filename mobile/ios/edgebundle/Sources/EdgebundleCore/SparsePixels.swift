@@ -1,7 +1,7 @@
 private let block = 4
 
-/// One pixel of each block of 4 x 4 pixels, as goldens of packages hold expected pictures: block (row, column) gives its
-/// pixel (column % 4, (column / 4 + row) % 4), so that each row and column has the same share. The rule is that of
+/// One pixel of each block of 4 x 4 pixels, as goldens of packages hold expected pictures: block (row, column) gives
+/// its pixel (column % 4, (column / 4 + row) % 4), so that each row and column has the same share. The rule is that of
 /// builder/bundle/sparse.py.
 func sparsePixels(_ argb: [UInt32], width: Int, height: Int) -> [UInt32] {
     var found: [UInt32] = []

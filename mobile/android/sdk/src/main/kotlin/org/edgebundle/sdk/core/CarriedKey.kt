@@ -56,8 +56,7 @@ internal class CarriedKey(width: Int, height: Int) {
         }
     }
 
-    private fun belief(difference: Int): Int =
-        within(STRANGE - if (difference < 0) -difference else difference, FULL)
+    private fun belief(difference: Int): Int = within(STRANGE - if (difference < 0) -difference else difference, FULL)
 
     private fun lumaAt(px: Int, py: Int): Int {
         val x = px shr 4

@@ -6,15 +6,17 @@ internal class Plane(val width: Int, val height: Int) {
 }
 
 /**
- * The luma of a frame at half its size, and halves of it. [depth] of its [levels] are large enough for optical flow, the
- * finest first; none for small pictures, of which there is the first level alone.
+ * The luma of a frame at half its size, and halves of it. [depth] of its [levels] are large enough for optical flow,
+ * the finest first; none for small pictures, of which there is the first level alone.
  */
 internal class LumaPyramid(private val fullWidth: Int, private val fullHeight: Int) {
-    val levels: List<Plane> = ArrayList<Plane>().apply {
-        add(Plane((fullWidth + 1) / 2, (fullHeight + 1) / 2))
-        while (size < LEVELS && minOf(last().width, last().height) / 2 >= LEAST)
-            add(Plane(last().width / 2, last().height / 2))
-    }
+    val levels: List<Plane> =
+        ArrayList<Plane>().apply {
+            add(Plane((fullWidth + 1) / 2, (fullHeight + 1) / 2))
+            while (size < LEVELS && minOf(last().width, last().height) / 2 >= LEAST) add(
+                Plane(last().width / 2, last().height / 2)
+            )
+        }
     val depth = if (minOf(levels[0].width, levels[0].height) < LEAST) 0 else levels.size
 
     /** Takes a frame of the full size. */
@@ -48,7 +50,8 @@ internal class LumaPyramid(private val fullWidth: Int, private val fullHeight: I
             repeat(to.width) {
                 val below = place + from.width
                 to.values[at++] =
-                    (from.values[place] + from.values[place + 1] + from.values[below] + from.values[below + 1] + 2) shr 2
+                    (from.values[place] + from.values[place + 1] + from.values[below] + from.values[below + 1] + 2) shr
+                        2
                 place += 2
             }
         }

@@ -1,8 +1,8 @@
 package org.edgebundle.sdk.core
 
 /**
- * Finds one patch of 8 x 8 pixels in the picture before: [take] it, [start] from one or more places, [walk], and read [u]
- * and [v], in 1/64 pixel. The step is Gauss and Newton's with the patch's own slopes; brightness may change.
+ * Finds one patch of 8 x 8 pixels in the picture before: [take] it, [start] from one or more places, [walk], and read
+ * [u] and [v], in 1/64 pixel. The step is Gauss and Newton's with the patch's own slopes; brightness may change.
  */
 internal class PatchSearch {
     private val own = IntArray(SIDE * SIDE)
