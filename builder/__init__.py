@@ -217,7 +217,7 @@ class _Told:
         if self._progress is not None:
             self._progress(step, text)
 
-    def done(self, step: str, *, cached: bool) -> None:
+    def finish(self, step: str, *, cached: bool) -> None:
         self.stage(step, "unchanged" if cached else "done")
 
     def warn(self, text: str) -> None:

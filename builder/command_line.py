@@ -111,9 +111,9 @@ def run(
     """Parse, call, and turn every error into one sentence on stderr and an exit code. `interrupted` says what was kept."""
     given = list(sys.argv[1:] if words is None else words)
     _ready_streams()
-    signal.signal(signal.SIGTERM, _asked_to_end)
+    signal.signal(signal.SIGTERM, _end_on_signal)
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup asks for going on
-        signal.signal(signal.SIGHUP, _asked_to_end)
+        signal.signal(signal.SIGHUP, _end_on_signal)
     name = parser.prog
     try:
         arguments = parser.parse(given)
@@ -178,7 +178,7 @@ def _ready_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _asked_to_end(number: int, frame: FrameType | None) -> None:
+def _end_on_signal(number: int, frame: FrameType | None) -> None:
     """As Ctrl-C. A terminal that closes says so twice, by its shell and by the kernel: the second must not stop what is set back."""
     for again in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(again, signal.SIG_IGN)

@@ -113,8 +113,8 @@ def reason_of(words: BaseException | str) -> str:
     lines = [line.strip() for line in text.splitlines()]
     useful = [line for line in lines if line and not _NOISE.search(line)]
     # A program ends with its reason, an exception begins with it.
-    found = (useful[0] if kind else useful[-1]) if useful else next((line for line in lines if line), "")
-    return ": ".join(part for part in (kind, found[:LONGEST_REASON]) if part) or "it gave no reason"
+    line_of_reason = (useful[0] if kind else useful[-1]) if useful else next((line for line in lines if line), "")
+    return ": ".join(part for part in (kind, line_of_reason[:LONGEST_REASON]) if part) or "it gave no reason"
 
 
 def without_noise(words: str, count: int) -> list[str]:

@@ -344,11 +344,11 @@ def kill_tree(pid: int, *, itself: bool = True) -> None:
     import psutil
 
     for _ in range(KILLS):  # what starts a process while it is listed leaves one more
-        found = children_of(pid, recursive=True)
-        for victim in (*([pid] if itself else []), *found):
+        children = children_of(pid, recursive=True)
+        for victim in (*([pid] if itself else []), *children):
             with contextlib.suppress(psutil.NoSuchProcess):
                 psutil.Process(victim).kill()
-        if not found:
+        if not children:
             return
 
 

@@ -25,9 +25,9 @@ __all__ = ["compare", "measure", "open_device", "version"]
 
 def open_device(name: str) -> Device:
     """Open `KIND` or `KIND:ID` (`host`, `android:R5CT10XYZ`); a context manager. Raises UsageError and DeviceError."""
-    from harness.devices import open_device as opened
+    from harness.devices import open_device as open_by_name
 
-    return opened(name)
+    return open_by_name(name)
 
 
 def measure(
@@ -37,12 +37,15 @@ def measure(
 
     A device or variant that fails is in the result with its reason. Raises UsageError and StoreError.
     """
-    from harness.protocol import protocol_named
-    from harness.records.store import filled_store
-    from harness.session.session import opened_bundle, run_session
+    from harness.protocol import find_protocol
+    from harness.records.store import fill_store
+    from harness.session.session import open_bundle_or_package, run_session
 
-    plan = protocol_named(protocol)
-    with opened_bundle(Path(bundle)) as opened, filled_store(store) if store is not None else nullcontext() as kept:
+    plan = find_protocol(protocol)
+    with (
+        open_bundle_or_package(Path(bundle)) as opened,
+        fill_store(store) if store is not None else nullcontext() as kept,
+    ):
         return run_session(opened, devices, plan, kept)
 
 
@@ -53,9 +56,9 @@ def compare(base: str, new: str | None = None) -> tuple[Comparison, ...]:
     UsageError and StoreError.
     """
     from harness.analysis.comparison import compare_builds, compare_runs, compare_variants
-    from harness.records.store import stored_runs
+    from harness.records.store import read_runs
 
     if new is None:
-        runs = stored_runs(base)
+        runs = read_runs(base)
         return compare_builds(runs) or compare_variants(runs)
-    return compare_runs(stored_runs(base), stored_runs(new))
+    return compare_runs(read_runs(base), read_runs(new))

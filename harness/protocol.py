@@ -189,7 +189,7 @@ PROTOCOLS: dict[str, Protocol] = {
 }
 
 
-def protocol_named(name: str) -> Protocol:
+def find_protocol(name: str) -> Protocol:
     """One of PROTOCOLS, or the one in a TOML file. Raises UsageError, with the nearest known name, the key or the line."""
     if name in PROTOCOLS:
         return PROTOCOLS[name]
@@ -221,7 +221,7 @@ def _protocol_in(path: Path) -> Protocol:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}: {_said(first['type'], first['msg'], where)}") from error
+        raise UsageError(f"{path}: {_say(first['type'], first['msg'], where)}") from error
 
 
 def _over(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
@@ -233,7 +233,7 @@ def _over(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _said(kind: str, message: str, where: str) -> str:
+def _say(kind: str, message: str, where: str) -> str:
     if kind == "extra_forbidden":
         known = [*Protocol.model_fields, *Wanted.model_fields, *Pins.model_fields, *Tolerated.model_fields]
         return f"unknown key {where!r}{did_you_mean(where.rpartition('.')[2], known)}"

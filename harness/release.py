@@ -6,9 +6,9 @@ from __future__ import annotations
 def version() -> str:
     """Version of the installed distribution."""
     from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
+    from importlib.metadata import version as find_version
 
     try:
-        return installed("edgebundle")
+        return find_version("edgebundle")
     except PackageNotFoundError:
         return "source tree, not installed"

@@ -30,14 +30,14 @@ from builder.backends.tflite.flatbuffer import load_model
 from builder.backends.tflite.gpu.drivers import Driver, find_drivers
 from builder.backends.tflite.gpu.predict import TABLE
 from builder.backends.tflite.gpu.run import Accelerated, GpuRunner
-from builder.backends.tflite.gpu.words import UNTOLD, coverage_from, unsupported_by
+from builder.backends.tflite.gpu.words import UNTOLD, coverage_from, read_unsupported
 from builder.backends.tflite.graph import read_graph
 from builder.backends.tflite.realise import realise
 from builder.bundle.tensors import peak_of, psnr_db
 from builder.errors import EdgebundleError
 from builder.graph.model import Model
 from builder.legalize import REWRITES
-from builder.legalize.for_variant import needed
+from builder.legalize.for_variant import find_needed
 from builder.legalize.legalizer import legalize
 from builder.precision.layers import layer_table
 from builder.precision.scheme import SCHEMES
@@ -59,14 +59,14 @@ def made(network: Network, folder: Path) -> Iterator[tuple[str, Path, Lowered]]:
     """The files of a network, one a scheme; layers that do not have it stay fp32."""
     samples = network.samples(SEED)
     source = fold_batch_norms(torch.export.export(network.create(), samples))
-    program, _ = legalize(source, needed(gpu.DELEGATE.traits), REWRITES, samples=[samples])
+    program, _ = legalize(source, find_needed(gpu.DELEGATE.traits), REWRITES, samples=[samples])
     model = Model(program=program, inputs=network.inputs, outputs=network.outputs, layers=layer_table(source))
     feed = feed_of(network)
     float_file, lowered = to_float_file(model)
     for scheme in FILE_SCHEMES:
         rows = {layer.name: layer for layer in model.layers.layers}
         schemes = {
-            name: "fp32" if tflite.unsupported(layer, SCHEMES[scheme], "gpu") else scheme
+            name: "fp32" if tflite.find_unsupported(layer, SCHEMES[scheme], "gpu") else scheme
             for name, layer in rows.items()
         }
         path = folder / f"{scheme}.tflite"
@@ -125,7 +125,7 @@ def look_into(path: Path, driver: Driver, taken: set[str], left: dict[str, str])
     """What the accelerator says of a file, added to what is known."""
     with Accelerated(path, driver, half=True) as file:
         log = file.log()
-    graph, why = read_graph(load_model(path)), unsupported_by(log)
+    graph, why = read_graph(load_model(path)), read_unsupported(log)
     coverage = coverage_from(log, graph)
     for op in graph.ops:
         reason = why(op)

@@ -48,5 +48,5 @@ def test_the_tables_name_every_preset_and_scheme_and_who_has_it() -> None:
         for cell, backend in zip(cells, ("tflite", "coreml", "executorch"), strict=True):
             asked = replace(layer("a"), trained=scheme.mode == "trained")
             delegate = BACKENDS[backend].SPEC.delegates[0].name
-            refused = BACKENDS[backend].unsupported(asked, scheme, delegate) is not None
+            refused = BACKENDS[backend].find_unsupported(asked, scheme, delegate) is not None
             assert refused == (cell.strip() in ("no", "linear layers", "wide layers (iOS 18)")), (name, backend)

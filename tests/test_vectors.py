@@ -20,7 +20,7 @@ from builder.bundle.tensors import read_picture
 from harness.devices.android.state import device_info
 from harness.records.phone import phone_of, same_phone
 from harness.records.run import Conditions, Reading, TextReading
-from harness.session.measurement import told
+from harness.session.measurement import make_samples
 from scripts.vectors.files import FOLDER, texts, unpacked
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -124,7 +124,7 @@ def test_the_harness_names_its_probes_as_the_vectors_do() -> None:
     listed = {case["probe"]: case["unit"] for case in cases("probes.json")}
     reading = {name: Reading(value=1.0, unit=unit) for name, unit in UNITS.items()}
     state = Conditions(**reading, charging=TextReading(value="no"), clocks_mhz=(Reading(value=2000.0, unit="MHz"),))
-    samples = told(state, 0.0)
+    samples = make_samples(state, 0.0)
     assert len(samples) == len(reading) + 1  # the clocks too
     assert [(s.probe, s.unit) for s in samples if listed.get(s.probe) != s.unit] == []
 

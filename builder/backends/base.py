@@ -106,7 +106,9 @@ class HalfLimits(Protocol):
     def in_fp16(self, scheme: Scheme) -> bool:
         """Whether a layer of this scheme is computed in fp16."""
 
-    def reached(self, path: Path, model: Model, lowered: Lowered, samples: Iterable[Tensors]) -> dict[str, Reached]:
+    def measure_reach(
+        self, path: Path, model: Model, lowered: Lowered, samples: Iterable[Tensors]
+    ) -> dict[str, Reached]:
         """By layer, as the artifact computes it on the samples. Raises VerificationError."""
 
     def within_half(
@@ -137,7 +139,7 @@ class Backend(Protocol):
     def elsewhere(self, plan: ResolvedPlan, layers: LayerTable) -> str:
         """What norms that no rule names and other operations between the layers compute in where these are floats: `fp32`, `fp16`."""
 
-    def unsupported(self, layer: Layer, scheme: Scheme, delegate: str) -> str | None:
+    def find_unsupported(self, layer: Layer, scheme: Scheme, delegate: str) -> str | None:
         """Why the scheme cannot be realised on the layer and what can be done instead, or None."""
 
     def observe(self, model: Model, samples: Iterable[Tensors]) -> dict[str, Observation]:
@@ -166,13 +168,13 @@ class Backend(Protocol):
     def structure_of(self, path: Path) -> str | None:
         """Equal for two files that execute the same instructions; None where only equal files do."""
 
-    def stored_layers(self, path: Path) -> tuple[StoredLayer, ...]:
+    def read_stored_layers(self, path: Path) -> tuple[StoredLayer, ...]:
         """Every op with weights, from the file alone, for a person who has nothing but the file."""
 
     def coverage(self, path: Path, delegate: str) -> Coverage:
         """How much the delegate takes, from the file or the runtime."""
 
-    def predicted(self, path: Path, delegate: str) -> tuple[Coverage, ...]:
+    def predict_coverage(self, path: Path, delegate: str) -> tuple[Coverage, ...]:
         """What delegates other than the variant's would probably take of the file, from their published operator support."""
 
     def runner(self, path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> Runner:

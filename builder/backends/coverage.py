@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from builder.bundle import Coverage
 from builder.errors import VerificationError
 from builder.graph.origins import Origin, bare_name, user_line
+from builder.precision.program import keys_of_stored
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -55,7 +56,7 @@ def require_coverage(coverage: Coverage, least: float | None) -> None:
     )
 
 
-def explained(coverage: Coverage, origins: Sequence[Origin], program: ExportedProgram, cures: Cures) -> Coverage:
+def explain_left(coverage: Coverage, origins: Sequence[Origin], program: ExportedProgram, cures: Cures) -> Coverage:
     """The coverage with every operator that is left named by layer, source line and cure, as far as they are known.
 
     `origins` are those that the converter left, in order; without them the layer in the file's own names is looked up. `cures` are
@@ -69,13 +70,13 @@ def explained(coverage: Coverage, origins: Sequence[Origin], program: ExportedPr
 
 def _explain(text: str, waiting: list[Origin], program: ExportedProgram, cures: Cures) -> str:
     op = re.split(r"[ .]", text.split("::")[-1])[0].lower()
-    origin = next((found for found in waiting if found.op == op), None)
+    origin = next((match for match in waiting if match.op == op), None)
     if origin is not None:
         waiting.remove(origin)
         layer, line = origin.layer, origin.line
     else:
-        found = re.search(r" after (.+)$", text)
-        layer = found[1] if found else None
+        match = re.search(r" after (.+)$", text)
+        layer = match[1] if match else None
         line = _line_after(program, layer, cures.get(op, (op, ""))[0]) if layer else _line_of_input(program, text)
     place = f" in {layer}" if origin is not None and layer else ""
     return text + place + (f" ({line})" if line else "") + (f": {cures[op][1]}" if op in cures else "")
@@ -83,8 +84,7 @@ def _explain(text: str, waiting: list[Origin], program: ExportedProgram, cures: 
 
 def _line_after(program: ExportedProgram, layer: str, op: str) -> str | None:
     """The source line of the first `op` that depends on the layer, or of the layer itself."""
-    signature = program.graph_signature
-    keys = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    keys = keys_of_stored(program)
     weight = f"{layer.split(':')[0]}.weight"
     start = next(
         (node for node in program.graph.nodes if node.op == "placeholder" and keys.get(node.name) == weight), None
@@ -98,9 +98,9 @@ def _line_after(program: ExportedProgram, layer: str, op: str) -> str | None:
 
 def _line_of_input(program: ExportedProgram, text: str) -> str | None:
     """The source line of what first reads the input that an operator without a layer before it depends on."""
-    found = re.search(r" of input (.+)$", text)
+    match = re.search(r" of input (.+)$", text)
     given = next(
-        (node for node in program.graph.nodes if found and node.op == "placeholder" and node.name == found[1]), None
+        (node for node in program.graph.nodes if match and node.op == "placeholder" and node.name == match[1]), None
     )
     user = None if given is None else next((node for node in given.users if node.op == "call_function"), None)
     return None if user is None else user_line(user)

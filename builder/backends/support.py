@@ -40,10 +40,10 @@ def outcomes(plan: ResolvedPlan, table: LayerTable, backend: Backend, delegate: 
     return {row.name: _outcome(row, plan, backend, delegate) for row in table.rows if row.name in plan.choices}
 
 
-def unsupported(layer: Layer, scheme: Scheme, backend: Backend, delegate: str) -> str | None:
+def find_unsupported(layer: Layer, scheme: Scheme, backend: Backend, delegate: str) -> str | None:
     """Why the scheme cannot be realised on a layer or norm and what can be done instead, or None."""
     if layer.op != "norm":
-        return backend.unsupported(layer, scheme, delegate)
+        return backend.find_unsupported(layer, scheme, delegate)
     if scheme.name in backend.SPEC.norms:
         return None
     if scheme.mode == "float":
@@ -53,13 +53,13 @@ def unsupported(layer: Layer, scheme: Scheme, backend: Backend, delegate: str) -
 
 def _outcome(layer: Layer, plan: ResolvedPlan, backend: Backend, delegate: str) -> Outcome:
     wanted = plan.scheme(layer.name)
-    reason = unsupported(layer, wanted, backend, delegate)
+    reason = find_unsupported(layer, wanted, backend, delegate)
     if reason is None:
         return Outcome(scheme=wanted)
     for fallback in plan.fallback or ():
         if layer.op == "norm" and fallback.mode != "float":
             continue  # meant for the layers
-        again = unsupported(layer, fallback, backend, delegate)
+        again = find_unsupported(layer, fallback, backend, delegate)
         if again is None:
             return Outcome(scheme=fallback, reason=reason)
         if fallback != wanted:

@@ -100,7 +100,7 @@ def refuse_edited(root: Path) -> None:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Bundle]:
+def open_bundle(path: Path) -> Iterator[Bundle]:
     """A bundle from a directory, a page's included, from a bundle `.zip`, or from an `.apk`/`.aab`/`.aar`/`.ipa` that carries one.
 
     Archives are unpacked into a temporary directory that is removed at the end; names that leave it are refused.

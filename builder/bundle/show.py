@@ -55,10 +55,10 @@ def _goldens(bundle: Bundle) -> str:
 
 
 def _pictures(bundle: Bundle, what: str, tensors: Sequence[GoldenTensor]) -> list[str]:
-    found = []
+    lines = []
     for tensor in tensors:
         if tensor.encoding == "png":
             content = base64.b64encode((bundle.root / tensor.file).read_bytes()).decode()
             image = f"<img width='{WIDTH}' alt='{escape(what, quote=True)}' src='data:image/png;base64,{content}'>"
-            found.append(f"<figure style='margin:0'>{image}<figcaption>{escape(what)}</figcaption></figure>")
-    return found
+            lines.append(f"<figure style='margin:0'>{image}<figcaption>{escape(what)}</figcaption></figure>")
+    return lines

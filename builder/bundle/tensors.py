@@ -68,10 +68,10 @@ def read_picture(path: Path, spec: TensorSpec) -> Pixels:
     """RGB pixels of a picture file (see `pictures`), fitted to the input's size by the manifest's resize policy. Raises BundleError."""
     from builder.bundle.pictures import read_rgb
 
-    return fitted_pixels(read_rgb(path), spec)
+    return fit_pixels(read_rgb(path), spec)
 
 
-def fitted_pixels(picture: Image.Image, spec: TensorSpec) -> Pixels:
+def fit_pixels(picture: Image.Image, spec: TensorSpec) -> Pixels:
     """Pixels of an RGB picture in the input's size, by the manifest's resize policy."""
     from PIL.Image import Resampling
     from PIL.ImageOps import fit
@@ -146,11 +146,11 @@ def worst_psnr_db(
     root: Path, stored: Sequence[GoldenTensor], specs: Sequence[TensorSpec], outputs: Mapping[str, Array]
 ) -> float | None:
     """The lowest PSNR of `outputs` against a golden's stored tensors, rounded; None where none are stored, as references in packages."""
-    found = []
+    figures = []
     for tensor, spec in zip(stored, specs, strict=bool(stored)):
         want = golden_tensor(root, tensor, spec)
-        found.append(psnr_db(as_golden(outputs[spec.name], spec, tensor.encoding), want, peak_of(spec, want)))
-    return round(min(found), 2) if found else None
+        figures.append(psnr_db(as_golden(outputs[spec.name], spec, tensor.encoding), want, peak_of(spec, want)))
+    return round(min(figures), 2) if figures else None
 
 
 def psnr_db(actual: Array, expected: Array, peak: float) -> float:

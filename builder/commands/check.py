@@ -12,18 +12,18 @@ def check(arguments: Namespace) -> None:
     from builder.pipeline.check import Checked, check_config
 
     with listening(quiet=arguments.quiet) as listener:
-        found = check_config(arguments.config, listener)
+        points = check_config(arguments.config, listener)
     if arguments.json:
-        print_json(found, tuple[Checked, ...])
+        print_json(points, tuple[Checked, ...])
     else:
         rows = table(str(arguments.config), "what", "", "found")
-        for one in found:
+        for one in points:
             add_row(rows, one.what, "fault" if one.fault else "good", one.fault or one.note)
         results.print(rows)
-    faults = [one for one in found if one.fault]
+    faults = [one for one in points if one.fault]
     if faults:
         error = ConfigError(
-            f"{len(faults)} of {len(found)} things cannot be as they are, first {faults[0].what}: {faults[0].fault}"
+            f"{len(faults)} of {len(points)} things cannot be as they are, first {faults[0].what}: {faults[0].fault}"
         )
         error.exit_code = faults[0].exit_code
         raise error

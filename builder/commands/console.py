@@ -42,7 +42,7 @@ class Terminal:
                     task = self.tasks[step] = self.progress.add_task(step, total=None, stage=text)
                 self.progress.update(task, stage=text)  # type: ignore[arg-type]
 
-    def done(self, step: str, *, cached: bool) -> None:
+    def finish(self, step: str, *, cached: bool) -> None:
         with self.guard:
             start = self.started.pop(step, None)
             how = "unchanged" if cached or start is None else f"{time.monotonic() - start:.1f} s"

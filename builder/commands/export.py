@@ -16,7 +16,7 @@ def export(arguments: Namespace) -> None:
     from builder.workers.messages import ExportResult
 
     with listening(quiet=arguments.quiet) as listener:
-        found = story.export(
+        exported = story.export(
             arguments.config,
             formats=arguments.format,
             dynamic=arguments.dynamic,
@@ -25,10 +25,10 @@ def export(arguments: Namespace) -> None:
             fresh=arguments.fresh,
         )
     if arguments.json:
-        print_json(found, tuple[ExportResult, ...], named="exports")
+        print_json(exported, tuple[ExportResult, ...], named="exports")
         return
     rows = table("exports", "format", "file", "worst dB>", "samples>", "run by")
-    for result in found:
+    for result in exported:
         for file in result.files:
             agreement = result.agreement
             add_row(

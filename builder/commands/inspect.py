@@ -16,18 +16,18 @@ def inspect(arguments: Namespace) -> None:
     from builder.pipeline.inspect import Inspection, inspect_path
 
     with listening(quiet=arguments.quiet) as listener:
-        found = inspect_path(arguments.path, listener)
+        inspection = inspect_path(arguments.path, listener)
     if arguments.json:
-        print_json(found, Inspection)
+        print_json(inspection, Inspection)
         return
-    title = f"{found.path}: {found.kind}, {size(found.bytes)}"
-    if found.manifest is not None:
+    title = f"{inspection.path}: {inspection.kind}, {size(inspection.bytes)}"
+    if inspection.manifest is not None:
         print_line(title)
-        show_variants(found.manifest)
-        show_findings(found.findings, verbose=True)
-    elif found.stored:
+        show_variants(inspection.manifest)
+        show_findings(inspection.findings, verbose=True)
+    elif inspection.stored:
         rows = table(title, "layer", "op", "scheme", "weights>", "bytes>")
-        for stored in found.stored:
+        for stored in inspection.stored:
             add_row(
                 rows,
                 stored.name,
@@ -39,7 +39,7 @@ def inspect(arguments: Namespace) -> None:
         results.print(rows)
     else:
         rows = table(title, "layer", "op", "weights>", "params>", "MACs>")
-        for layer in found.layers:
+        for layer in inspection.layers:
             add_row(
                 rows,
                 layer.name,
@@ -49,8 +49,13 @@ def inspect(arguments: Namespace) -> None:
                 f"{layer.macs:,}",
             )
         add_row(
-            rows, "all", "", "", f"{sum(x.params for x in found.layers):,}", f"{sum(x.macs for x in found.layers):,}"
+            rows,
+            "all",
+            "",
+            "",
+            f"{sum(x.params for x in inspection.layers):,}",
+            f"{sum(x.macs for x in inspection.layers):,}",
         )
         results.print(rows)
-    for coverage in (*([found.coverage] if found.coverage else []), *found.predicted):
+    for coverage in (*([inspection.coverage] if inspection.coverage else []), *inspection.predicted):
         print_line(coverage_text(coverage))

@@ -11,14 +11,14 @@ def run(arguments: Namespace) -> None:
     from builder.pipeline.pictures import RunResult, run_pictures
 
     with listening(quiet=arguments.quiet) as listener:
-        found = run_pictures(
+        result = run_pictures(
             arguments.bundle, arguments.picture, out=arguments.output, config=arguments.source, listener=listener
         )
     if arguments.json:
-        print_json(found, RunResult)
+        print_json(result, RunResult)
         return
-    rows = table(f"compared with {found.reference}", "picture", "variant", "dB>", "file")
-    for shot in found.shots:
+    rows = table(f"compared with {result.reference}", "picture", "variant", "dB>", "file")
+    for shot in result.shots:
         add_row(rows, shot.picture, shot.variant, "" if shot.psnr_db is None else f"{shot.psnr_db:.1f}", str(shot.file))
     results.print(rows)
-    print_line(f"page: {found.page}")
+    print_line(f"page: {result.page}")

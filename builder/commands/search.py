@@ -17,17 +17,17 @@ def search(arguments: Namespace) -> None:
     from builder.plan_search import SearchResult, unmet
 
     with listening(quiet=arguments.quiet) as listener:
-        found = story.search(
+        outcome = story.search(
             arguments.config, out=arguments.output, listener=listener, cluster=arguments.cluster, fresh=arguments.fresh
         )
     if arguments.json:
-        print_json(found, tuple[SearchResult, ...], named="searches")
+        print_json(outcome, tuple[SearchResult, ...], named="searches")
     else:
-        for result in found:
+        for result in outcome:
             show_search(result, verbose=arguments.verbose)
         if arguments.output is not None:
             print_line(f"written: {arguments.output}, with the trade-off as .json and .html beside it")
-    for result in found:
+    for result in outcome:
         if result.chosen is None:
             raise VerificationError(unmet(result))
 

@@ -23,13 +23,13 @@ def convert_and_watch(arguments: Namespace) -> None:
         print_line(f"bundle: {arguments.output}")
 
 
-def show(found: Round) -> None:
+def show(latest: Round) -> None:
     """One conversion as a table, or its error as a sentence."""
-    if found.error:
-        messages.print(f"builder: {found.error}", markup=False, soft_wrap=True)
+    if latest.error:
+        messages.print(f"builder: {latest.error}", markup=False, soft_wrap=True)
         return
     rows = table("converted", "variant", "bytes>", "", "worst dB>", "", "delegated>", "", "precision")
-    for change in found.changes:
+    for change in latest.changes:
         add_row(rows, change.variant, *_cells(change))
     results.print(rows)
 
@@ -43,13 +43,13 @@ def _cells(change: Change) -> tuple[str, ...]:
         _more(now.bytes - before.bytes, 0) if before else "",
         now.quality.worst_text,
         _better(now, before) if before else "",
-        _delegated(now),
-        f"was {_delegated(before)}" if before and _delegated(before) != _delegated(now) else "",
+        _format_delegated(now),
+        f"was {_format_delegated(before)}" if before and _format_delegated(before) != _format_delegated(now) else "",
         precision_summary([layer.realised for layer in now.layers]),
     )
 
 
-def _delegated(variant: Variant) -> str:
+def _format_delegated(variant: Variant) -> str:
     return f"{variant.coverage.delegated_ops}/{variant.coverage.total_ops}"
 
 

@@ -23,53 +23,53 @@ def argument(node: Node, place: int, otherwise: Any = None) -> Any:
     return node.args[place] if len(node.args) > place else otherwise
 
 
-def _convolution(found: Channels, node: Node) -> bool:
+def _convolution(channels: Channels, node: Node) -> bool:
     weight, bias, groups = node.args[1], argument(node, 2), int(argument(node, 6, 1))
-    return _layer(found, node, weight, bias, groups, transposed=False)
+    return _layer(channels, node, weight, bias, groups, transposed=False)
 
 
-def _transposed(found: Channels, node: Node) -> bool:
+def _visit_transposed(channels: Channels, node: Node) -> bool:
     weight, bias, groups = node.args[1], argument(node, 2), int(argument(node, 6, 1))
-    return _layer(found, node, weight, bias, groups, transposed=True)
+    return _layer(channels, node, weight, bias, groups, transposed=True)
 
 
-def _linear(found: Channels, node: Node) -> bool:
+def _linear(channels: Channels, node: Node) -> bool:
     if len(shape_of(node.args[0])) != 2:
         return False
-    return _layer(found, node, node.args[1], argument(node, 2), 1, transposed=False)
+    return _layer(channels, node, node.args[1], argument(node, 2), 1, transposed=False)
 
 
-def _layer(found: Channels, node: Node, weight: Any, bias: Any, groups: int, *, transposed: bool) -> bool:
+def _layer(channels: Channels, node: Node, weight: Any, bias: Any, groups: int, *, transposed: bool) -> bool:
     source: Any = node.args[0]
-    atoms = found.atoms.get(source)
+    atoms = channels.atoms.get(source)
     if atoms is None or getattr(weight, "op", "") != "get_attr":
         return False
     into, out = (0, 1) if transposed else (1, 0)
     name = str(weight.target).removesuffix(".weight")
     if groups == 1:
-        if str(weight.target) in found.by_weight:  # the same weights again
-            result = found.by_weight[str(weight.target)]
-            before = next(f for f in found.followers if f.target == str(weight.target) and f.axis == into)
-            found.join(before.atoms, atoms)
+        if str(weight.target) in channels.by_weight:  # the same weights again
+            result = channels.by_weight[str(weight.target)]
+            before = next(f for f in channels.followers if f.target == str(weight.target) and f.axis == into)
+            channels.join(before.atoms, atoms)
         else:
-            result = found.new(shape_of(node)[1], name)
-            found.by_weight[str(weight.target)] = result
-            found.follow(weight, into, atoms)
-            found.follow(weight, out, result)
+            result = channels.new(shape_of(node)[1], name)
+            channels.by_weight[str(weight.target)] = result
+            channels.follow(weight, into, atoms)
+            channels.follow(weight, out, result)
     elif groups == len(atoms) and not transposed:  # depthwise: a channel's filters go with it
         each = shape_of(node)[1] // groups
         result = tuple(atom for atom in atoms for _ in range(each))
-        found.follow(weight, 0, result)
-        found.edits.append(lambda kept: _set(node, 6, len(kept(atoms))))
-    elif groups == len(atoms) and tuple(found.value(weight).shape)[1] == 1:
+        channels.follow(weight, 0, result)
+        channels.edits.append(lambda kept: _set(node, 6, len(kept(atoms))))
+    elif groups == len(atoms) and tuple(channels.value(weight).shape)[1] == 1:
         result = atoms
-        found.follow(weight, 0, atoms)
-        found.edits.append(lambda kept: _set(node, 6, len(kept(atoms))))
+        channels.follow(weight, 0, atoms)
+        channels.edits.append(lambda kept: _set(node, 6, len(kept(atoms))))
     else:
         return False
     if bias is not None:
-        found.follow(bias, 0, result)
-    found.atoms[node] = result
+        channels.follow(bias, 0, result)
+    channels.atoms[node] = result
     return True
 
 
@@ -77,59 +77,59 @@ def _set(node: Node, place: int, value: Any) -> None:
     node.args = (*node.args[:place], value, *node.args[place + 1 :])
 
 
-def _same(found: Channels, node: Node) -> bool:
+def _same(channels: Channels, node: Node) -> bool:
     """Value by value, or over rows and columns alone."""
-    atoms = found.atoms.get(node.args[0])  # type: ignore[arg-type]
+    atoms = channels.atoms.get(node.args[0])  # type: ignore[arg-type]
     if atoms is None or shape_of(node)[1:2] != (len(atoms),):
         return False
-    found.atoms[node] = atoms
+    channels.atoms[node] = atoms
     return True
 
 
-def _two(found: Channels, node: Node) -> bool:
+def _two(channels: Channels, node: Node) -> bool:
     """A sum or product of two values, one of which may be one channel, stored or a number."""
     one, other = (argument(node, place) for place in (0, 1))
     rank = len(shape_of(node))
-    sides = [side for side in (one, other) if side in found.atoms and len(shape_of(side)) == rank]
+    sides = [side for side in (one, other) if side in channels.atoms and len(shape_of(side)) == rank]
     stored = [side for side in (one, other) if getattr(side, "op", "") == "get_attr"]
     numbers = [side for side in (one, other) if isinstance(side, int | float)]
     if len(sides) + len(stored) + len(numbers) != 2 or not sides:
         return False
-    atoms = max((found.atoms[side] for side in sides), key=len)
+    atoms = max((channels.atoms[side] for side in sides), key=len)
     if shape_of(node)[1:2] != (len(atoms),):
         return False
     for side in sides:
-        mine = found.atoms[side]
+        mine = channels.atoms[side]
         if len(mine) == len(atoms):
-            found.join(atoms, mine)
+            channels.join(atoms, mine)
         elif len(mine) == 1:
-            found.keep(mine, f"{node.name} spreads it over all channels")
+            channels.keep(mine, f"{node.name} spreads it over all channels")
         else:
             return False
     for side in stored:
-        shape = tuple(found.value(side).shape)
+        shape = tuple(channels.value(side).shape)
         axis = len(shape) - rank + 1
         if axis >= 0 and shape and shape[axis] == len(atoms) > 1:
-            found.follow(side, axis, atoms)
+            channels.follow(side, axis, atoms)
         elif axis >= 0 and shape and shape[axis] != 1:
             return False
-    found.atoms[node] = atoms
+    channels.atoms[node] = atoms
     return True
 
 
-def _joined(found: Channels, node: Node) -> bool:
+def _visit_joined(channels: Channels, node: Node) -> bool:
     parts: Any = node.args[0]
-    if argument(node, 1, 0) not in (1, 1 - len(shape_of(node))) or any(part not in found.atoms for part in parts):
+    if argument(node, 1, 0) not in (1, 1 - len(shape_of(node))) or any(part not in channels.atoms for part in parts):
         return False
-    found.atoms[node] = tuple(atom for part in parts for atom in found.atoms[part])
+    channels.atoms[node] = tuple(atom for part in parts for atom in channels.atoms[part])
     return True
 
 
-def _split(found: Channels, node: Node) -> bool:
+def _split(channels: Channels, node: Node) -> bool:
     """chunk, split and split_with_sizes along channels: afterwards by the sizes that are left."""
     import torch
 
-    atoms = found.atoms.get(node.args[0])  # type: ignore[arg-type]
+    atoms = channels.atoms.get(node.args[0])  # type: ignore[arg-type]
     if atoms is None or argument(node, 2, 0) != 1:
         return False
     values = node.meta["val"]
@@ -139,28 +139,28 @@ def _split(found: Channels, node: Node) -> bool:
     for user in node.users:
         if user.target is not operator.getitem:
             return False
-        found.atoms[user] = parts[user.args[1]]  # type: ignore[index]
+        channels.atoms[user] = parts[user.args[1]]  # type: ignore[index]
 
     def edit(kept: Callable[[tuple[int, ...]], list[int]]) -> None:
         node.target = torch.ops.aten.split_with_sizes.default
         node.args = (node.args[0], [len(kept(part)) for part in parts], 1)
 
-    found.edits.append(edit)
+    channels.edits.append(edit)
     return True
 
 
-def _item(found: Channels, node: Node) -> bool:
+def _item(channels: Channels, node: Node) -> bool:
     """One of a split's parts, which the split has told already."""
-    return node in found.atoms
+    return node in channels.atoms
 
 
-def _slice(found: Channels, node: Node) -> bool:
-    atoms = found.atoms.get(node.args[0])  # type: ignore[arg-type]
+def _slice(channels: Channels, node: Node) -> bool:
+    atoms = channels.atoms.get(node.args[0])  # type: ignore[arg-type]
     if atoms is None:
         return False
     axis, step = argument(node, 1, 0), argument(node, 4, 1)
     if axis != 1:
-        found.atoms[node] = atoms
+        channels.atoms[node] = atoms
         return shape_of(node)[1:2] == (len(atoms),)
     start, end = argument(node, 2) or 0, argument(node, 3)
     part = atoms[slice(start, end)]
@@ -174,86 +174,86 @@ def _slice(found: Channels, node: Node) -> bool:
         begin = len(kept(atoms[:first]))
         node.args = (node.args[0], 1, begin, begin + len(kept(part)))
 
-    found.edits.append(edit)
-    found.atoms[node] = part
+    channels.edits.append(edit)
+    channels.atoms[node] = part
     return True
 
 
-def _shuffle(found: Channels, node: Node) -> bool:
+def _shuffle(channels: Channels, node: Node) -> bool:
     factor: Any = node.args[1]
-    atoms, square = found.atoms.get(node.args[0]), int(factor) ** 2  # type: ignore[arg-type]
+    atoms, square = channels.atoms.get(node.args[0]), int(factor) ** 2  # type: ignore[arg-type]
     if atoms is None:
         return False
     groups = [atoms[start : start + square] for start in range(0, len(atoms), square)]
     for group in groups:
-        found.join(group[:1] * len(group), group)
-    found.atoms[node] = tuple(group[0] for group in groups)
+        channels.join(group[:1] * len(group), group)
+    channels.atoms[node] = tuple(group[0] for group in groups)
     return True
 
 
-def _unshuffle(found: Channels, node: Node) -> bool:
+def _unshuffle(channels: Channels, node: Node) -> bool:
     factor: Any = node.args[1]
-    atoms, square = found.atoms.get(node.args[0]), int(factor) ** 2  # type: ignore[arg-type]
+    atoms, square = channels.atoms.get(node.args[0]), int(factor) ** 2  # type: ignore[arg-type]
     if atoms is None:
         return False
-    found.atoms[node] = tuple(atom for atom in atoms for _ in range(square))
+    channels.atoms[node] = tuple(atom for atom in atoms for _ in range(square))
     return True
 
 
-def _stored_by_channel(*places: int) -> Rule:
+def _make_stored_by_channel(*places: int) -> Rule:
     """Norms and the like: stored tensors at these places have one value a channel."""
 
-    def rule(found: Channels, node: Node) -> bool:
-        if not _same(found, node):
+    def rule(channels: Channels, node: Node) -> bool:
+        if not _same(channels, node):
             return False
-        atoms = found.atoms[node]
+        atoms = channels.atoms[node]
         for place in places:
             stored = argument(node, place)
             if stored is None:
                 continue
-            if getattr(stored, "op", "") == "get_attr" and tuple(found.value(stored).shape) == (1,) != (len(atoms),):
+            if getattr(stored, "op", "") == "get_attr" and tuple(channels.value(stored).shape) == (1,) != (len(atoms),):
                 continue  # one for all
-            found.follow(stored, 0, atoms)
+            channels.follow(stored, 0, atoms)
         return True
 
     return rule
 
 
-def _group_norm(found: Channels, node: Node) -> bool:
+def _group_norm(channels: Channels, node: Node) -> bool:
     """One group, or a group for each channel; several of several channels must keep their sizes."""
-    atoms = found.atoms.get(node.args[0])  # type: ignore[arg-type]
+    atoms = channels.atoms.get(node.args[0])  # type: ignore[arg-type]
     asked: Any = node.args[1]
     groups = int(asked)
     if atoms is None or groups not in (1, len(atoms)):
         return False
     if groups == len(atoms) > 1:
-        found.edits.append(lambda kept: _set(node, 1, len(kept(atoms))))
-    return _stored_by_channel(2, 3)(found, node)
+        channels.edits.append(lambda kept: _set(node, 1, len(kept(atoms))))
+    return _make_stored_by_channel(2, 3)(channels, node)
 
 
-def _over_pixels(found: Channels, node: Node) -> bool:
+def _over_pixels(channels: Channels, node: Node) -> bool:
     """Means and the like over rows and columns."""
     axes: Any = argument(node, 1)
     rank = len(shape_of(node.args[0]))
     axes = [axes] if isinstance(axes, int) else axes
     if not axes or any(axis % rank < 2 for axis in axes):
         return False
-    return _same(found, node)
+    return _same(channels, node)
 
 
-def _flat(found: Channels, node: Node) -> bool:
+def _flat(channels: Channels, node: Node) -> bool:
     """From pictures to one row of numbers, channel by channel."""
-    atoms = found.atoms.get(node.args[0])  # type: ignore[arg-type]
+    atoms = channels.atoms.get(node.args[0])  # type: ignore[arg-type]
     before, after = shape_of(node.args[0]), shape_of(node)
     if atoms is None or len(after) != 2 or after[0] != before[0] or argument(node, 1, 0) != 1:
         return False
-    found.atoms[node] = tuple(atom for atom in atoms for _ in range(after[1] // len(atoms)))
+    channels.atoms[node] = tuple(atom for atom in atoms for _ in range(after[1] // len(atoms)))
     return True
 
 
-def _view(found: Channels, node: Node) -> bool:
+def _view(channels: Channels, node: Node) -> bool:
     """A new shape that leaves batch and channels where they are."""
-    atoms = found.atoms.get(node.args[0])  # type: ignore[arg-type]
+    atoms = channels.atoms.get(node.args[0])  # type: ignore[arg-type]
     before, after, sizes = shape_of(node.args[0]), shape_of(node), list(node.args[1])  # type: ignore[arg-type]
     if atoms is None or len(after) < 2 or after[0] != before[0]:
         return False
@@ -264,15 +264,15 @@ def _view(found: Channels, node: Node) -> bool:
     else:
         return False
     if sizes[1] != -1:
-        found.edits.append(lambda kept: _set(node, 1, [sizes[0], len(kept(result)), *sizes[2:]]))
-    found.atoms[node] = result
+        channels.edits.append(lambda kept: _set(node, 1, [sizes[0], len(kept(result)), *sizes[2:]]))
+    channels.atoms[node] = result
     return True
 
 
-def _padded(found: Channels, node: Node) -> bool:
+def _visit_padded(channels: Channels, node: Node) -> bool:
     """Rows and columns alone: two numbers a side, from the last axis on."""
     sizes: Any = node.args[1]
-    return len(sizes) <= 2 * (len(shape_of(node)) - 2) and _same(found, node)
+    return len(sizes) <= 2 * (len(shape_of(node)) - 2) and _same(channels, node)
 
 
 _VALUES = (
@@ -297,19 +297,19 @@ def _rules() -> dict[str, Rule]:
     )
     rules |= dict.fromkeys(("aten.view.default", "aten.reshape.default"), _view)
     rules |= dict.fromkeys(("aten.pad.default", "aten.reflection_pad2d.default", "aten.replication_pad2d.default",
-                            "aten.constant_pad_nd.default"), _padded)  # fmt: skip
+                            "aten.constant_pad_nd.default"), _visit_padded)  # fmt: skip
     return rules | {
-        "aten.conv_transpose2d.input": _transposed,
+        "aten.conv_transpose2d.input": _visit_transposed,
         "aten.linear.default": _linear,
-        "aten.cat.default": _joined,
+        "aten.cat.default": _visit_joined,
         "aten.slice.Tensor": _slice,
         "aten.unsqueeze.default": lambda found, node: argument(node, 1, 0) not in (0, 1) and _same(found, node),
         "aten.pow.Tensor_Scalar": _same,
         "aten.pixel_shuffle.default": _shuffle,
         "aten.pixel_unshuffle.default": _unshuffle,
-        "aten.batch_norm.default": _stored_by_channel(1, 2, 3, 4),
-        "aten.instance_norm.default": _stored_by_channel(1, 2, 3, 4),
-        "aten.prelu.default": _stored_by_channel(1),
+        "aten.batch_norm.default": _make_stored_by_channel(1, 2, 3, 4),
+        "aten.instance_norm.default": _make_stored_by_channel(1, 2, 3, 4),
+        "aten.prelu.default": _make_stored_by_channel(1),
         "aten.group_norm.default": _group_norm,
         "aten.flatten.using_ints": _flat,
         str(operator.getitem): _item,

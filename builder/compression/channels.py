@@ -67,9 +67,9 @@ class Channels:
         if getattr(node, "op", "") != "get_attr":
             self.keep(atoms, f"{node} is computed")
             return
-        found = Follower(target=str(node.target), axis=axis, atoms=atoms)
-        if found not in self.followers:
-            self.followers.append(found)
+        follower = Follower(target=str(node.target), axis=axis, atoms=atoms)
+        if follower not in self.followers:
+            self.followers.append(follower)
 
     def value(self, node: Any) -> Any:
         """A stored tensor."""
@@ -78,54 +78,54 @@ class Channels:
 
     def groups(self) -> dict[int, list[int]]:
         """Root -> all atoms that go together and may go."""
-        found: dict[int, list[int]] = {}
+        atoms_of: dict[int, list[int]] = {}
         for atom in range(len(self._parent)):
-            found.setdefault(self.root(atom), []).append(atom)
+            atoms_of.setdefault(self.root(atom), []).append(atom)
         stay = {self.root(atom) for atom in self.kept}
-        return {root: atoms for root, atoms in found.items() if root not in stay}
+        return {root: atoms for root, atoms in atoms_of.items() if root not in stay}
 
     def reasons(self) -> dict[str, str]:
         """Layer -> why its channels stay, for the layers that have such."""
         stay = {self.root(atom): why for atom, why in self.kept.items()}
-        found: dict[str, str] = {}
+        reason_of: dict[str, str] = {}
         for atom, maker in self.makers.items():
             if self.root(atom) in stay:
-                found.setdefault(maker, stay[self.root(atom)])
-        return found
+                reason_of.setdefault(maker, stay[self.root(atom)])
+        return reason_of
 
 
 def channels_of(module: GraphModule) -> Channels:
     """The atoms of a network's graph. It visits each operator once, so it ends."""
-    found = Channels(module=module)
+    channels = Channels(module=module)
     for node in module.graph.nodes:
         if node.op == "placeholder":
             shape = _shape(node)
             if len(shape) > 1:
-                atoms = found.new(shape[1], "")
-                found.atoms[node] = atoms
-                found.keep(atoms, "it is an input of the network")
+                atoms = channels.new(shape[1], "")
+                channels.atoms[node] = atoms
+                channels.keep(atoms, "it is an input of the network")
         elif node.op == "call_function":
-            _apply(found, node)
+            _apply(channels, node)
         elif node.op == "output":
             for source in node.all_input_nodes:
-                found.keep(found.atoms.get(source, ()), "it is an output of the network")
-    return found
+                channels.keep(channels.atoms.get(source, ()), "it is an output of the network")
+    return channels
 
 
-def _apply(found: Channels, node: Node) -> None:
+def _apply(channels: Channels, node: Node) -> None:
     rule = RULES.get(str(node.target))
-    if rule is not None and rule(found, node):
+    if rule is not None and rule(channels, node):
         return
     for source in node.all_input_nodes:
-        found.keep(
-            found.atoms.get(source, ()),
+        channels.keep(
+            channels.atoms.get(source, ()),
             f"the operator {node.target} ({node.name}) reads it, and channels are not followed through it",
         )
     shape = _shape(node)
-    if len(shape) > 1 and any(source in found.atoms for source in node.all_input_nodes):
-        atoms = found.new(shape[1], "")
-        found.atoms[node] = atoms
-        found.keep(atoms, f"the operator {node.target} ({node.name}) gives it")
+    if len(shape) > 1 and any(source in channels.atoms for source in node.all_input_nodes):
+        atoms = channels.new(shape[1], "")
+        channels.atoms[node] = atoms
+        channels.keep(atoms, f"the operator {node.target} ({node.name}) gives it")
 
 
 def _shape(node: Node) -> tuple[int, ...]:

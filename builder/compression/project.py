@@ -29,16 +29,16 @@ def write_project(project: Project, program: Path, folder: Path, final: Path, *,
 
 def _config(project: Project, folder: Path, final: Path, integers: bool) -> dict[str, Any]:
     config = project.config
-    found = config.model_dump(mode="json", exclude_none=True, exclude_defaults=True, exclude={"compress"})
-    found["model"] = {**found["model"], "source": MODEL}
-    found["model"].pop("checkpoint", None)
-    found["model"].pop("strict", None)
+    values = config.model_dump(mode="json", exclude_none=True, exclude_defaults=True, exclude={"compress"})
+    values["model"] = {**values["model"], "source": MODEL}
+    values["model"].pop("checkpoint", None)
+    values["model"].pop("strict", None)
     for key in ("calibration", "evaluation"):
-        if key in found["data"]:
-            found["data"][key] = Path(os.path.relpath(project.folder, final), found["data"][key]).as_posix()
-    found.pop("package", None)  # paths of keys and apps are the old project's
+        if key in values["data"]:
+            values["data"][key] = Path(os.path.relpath(project.folder, final), values["data"][key]).as_posix()
+    values.pop("package", None)  # paths of keys and apps are the old project's
     if integers:
-        found["variant"] = [
+        values["variant"] = [
             {"backend": backend, "delegate": BACKENDS[backend].SPEC.delegate_names[0]}
             for backend in dict.fromkeys(variant.backend for variant in config.variant)
         ]
@@ -46,7 +46,7 @@ def _config(project: Project, folder: Path, final: Path, integers: bool) -> dict
         for variant in config.variant:
             if variant.plan is not None and not variant.plan.startswith(PREFIX):
                 _copy(project.folder / variant.plan, folder, variant.plan)
-    return found
+    return values
 
 
 def _copy(source: Path, folder: Path, name: str) -> None:

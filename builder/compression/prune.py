@@ -43,22 +43,22 @@ def macs(table: LayerTable) -> int:
     return sum(layer.macs for layer in table.layers)
 
 
-def pruned(program: ExportedProgram, fits: Callable[[int, int], bool], *, multiple: int = 1) -> Pruned:
+def prune(program: ExportedProgram, fits: Callable[[int, int], bool], *, multiple: int = 1) -> Pruned:
     """The program with the smallest share of channels removed that `fits` (parameters, multiply-accumulates).
 
     `multiple`: widths that are left are multiples of it. Raises VerificationError with the smallest network that there is where
     none fits, ConversionError where nothing can go.
     """
     module: Any = program.module(check_guards=False)
-    found = channels_of(module)
-    order = _families(found)
+    channels = channels_of(module)
+    order = _families(channels)
     if not order:
-        why = "; ".join(f"{layer}: {reason}" for layer, reason in list(found.reasons().items())[:3] if layer)
+        why = "; ".join(f"{layer}: {reason}" for layer, reason in list(channels.reasons().items())[:3] if layer)
         raise ConversionError(
             f"no channel of this network can be pruned ({why or 'it has no layers'}); remove 'prune' from 'stages' in [compress]."
         )
     low, high = 0.0, 1.0
-    best = _cut(program, found, order, high, multiple)
+    best = _cut(program, channels, order, high, multiple)
     if not fits(parameters(best), macs(layer_table(best))):
         raise VerificationError(
             f"the budget cannot be met by pruning: with {LEAST} channels a group the network has {parameters(best)} parameters and "
@@ -69,41 +69,41 @@ def pruned(program: ExportedProgram, fits: Callable[[int, int], bool], *, multip
         middle = (low + high) / 2
         if high - low < 0.5 / max(sizes):
             break
-        tried = _cut(program, found, order, middle, multiple)
+        tried = _cut(program, channels, order, middle, multiple)
         if fits(parameters(tried), macs(layer_table(tried))):
             high, best = middle, tried
         else:
             low = middle
-    return Pruned(program=best, share=high, widths=_widths(program, best), stayed=_named(found))
+    return Pruned(program=best, share=high, widths=_widths(program, best), stayed=_name_reasons(channels))
 
 
-def _named(found: Channels) -> dict[str, str]:
-    return {layer: why for layer, why in found.reasons().items() if layer}
+def _name_reasons(channels: Channels) -> dict[str, str]:
+    return {layer: why for layer, why in channels.reasons().items() if layer}
 
 
-def _families(found: Channels) -> list[list[list[int]]]:
+def _families(channels: Channels) -> list[list[list[int]]]:
     """Groups of channels that the same layers make, the least important first; each channel is the atoms that go with it."""
     families: dict[frozenset[str], list[list[int]]] = {}
-    for atoms in found.groups().values():
-        makers = frozenset(found.makers[atom] for atom in atoms)
+    for atoms in channels.groups().values():
+        makers = frozenset(channels.makers[atom] for atom in atoms)
         families.setdefault(makers, []).append(atoms)
-    importance = _importance(found)
+    importance = _importance(channels)
     return [
         sorted(groups, key=lambda atoms: (sum(importance[atom] for atom in atoms), atoms))
         for _, groups in sorted(families.items(), key=lambda item: sorted(item[0]))
     ]
 
 
-def _importance(found: Channels) -> list[float]:
+def _importance(channels: Channels) -> list[float]:
     """Of each atom: the mean magnitude of the weights that make it, in units of their layer's."""
     import torch
 
-    values = [0.0] * (max(found.makers) + 1)
-    for follower in found.followers:
+    values = [0.0] * (max(channels.makers) + 1)
+    for follower in channels.followers:
         if not follower.target.endswith("weight"):
             continue
         owner, _, name = follower.target.rpartition(".")
-        weight = getattr(found.module.get_submodule(owner), name).detach()
+        weight = getattr(channels.module.get_submodule(owner), name).detach()
         others = [axis for axis in range(weight.ndim) if axis != follower.axis]
         if not others:
             continue
@@ -115,7 +115,7 @@ def _importance(found: Channels) -> list[float]:
 
 
 def _cut(
-    program: ExportedProgram, found: Channels, order: list[list[list[int]]], share: float, multiple: int
+    program: ExportedProgram, channels: Channels, order: list[list[list[int]]], share: float, multiple: int
 ) -> ExportedProgram:
     """The program without this share of each family's channels."""
     import torch
@@ -126,7 +126,7 @@ def _cut(
         kept = min(math.ceil(kept / multiple) * multiple, len(groups))
         gone.update(atom for atoms in groups[: len(groups) - kept] for atom in atoms)
     # Edits change the operators of the graph that was looked at: the copy has the same ones in the same order.
-    copied = channels_of(copy.deepcopy(found.module))
+    copied = channels_of(copy.deepcopy(channels.module))
     module: Any = copied.module
 
     def positions(atoms: Atoms) -> list[int]:
@@ -143,10 +143,10 @@ def _cut(
             setattr(parent, name, cut)
     for edit in copied.edits:
         edit(positions)
-    return _exported(program, module)
+    return _export_again(program, module)
 
 
-def _exported(program: ExportedProgram, module: Any) -> ExportedProgram:
+def _export_again(program: ExportedProgram, module: Any) -> ExportedProgram:
     """Exported again; the outputs must have the shapes that they had."""
     import torch
 

@@ -64,7 +64,7 @@ class Rounded:
         for part in self.ranges:
             part.tidy()
 
-    def finished(self) -> ExportedProgram:
+    def finish(self) -> ExportedProgram:
         """The program with quantize and dequantize operators, and the floats behind them by the names of their layers."""
         import copy
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.compression.prune import macs, parameters, pruned
+from builder.compression.prune import macs, parameters, prune
 from builder.compression.result import Cut, Point, StageReport
 from builder.errors import ConfigError
 from builder.graph.model import Model
 from builder.graph.samples import read_sample
-from builder.graph.tensors import in_list
 from builder.precision.layers import layer_table
+from builder.precision.program import in_list
 from builder.precision.quantizers import know_operators, without_quantizers
 from builder.project.compression import CompressSection, StageName
 from builder.quality.metrics import QualityMeter
@@ -55,7 +55,7 @@ def run(task: Task) -> tuple[tuple[ExportedProgram, StageReport], ...]:
     torch.set_num_threads(threads())
     _require_trainable(task.model)
     deadline = time.monotonic() + task.section.time_s
-    found: list[tuple[ExportedProgram, StageReport]] = []
+    results: list[tuple[ExportedProgram, StageReport]] = []
     program, point = task.model.program, None
     for number, stage in enumerate(task.section.stages):
         kept = task.state / f"{number}-{stage}"
@@ -70,8 +70,8 @@ def run(task: Task) -> tuple[tuple[ExportedProgram, StageReport], ...]:
             torch.export.save(program, program_file)
             report_file.write_text(report.model_dump_json(indent=1), encoding="utf-8")
         point = report.after
-        found.append((program, report))
-    return tuple(found)
+        results.append((program, report))
+    return tuple(results)
 
 
 def threads() -> int:
@@ -88,13 +88,13 @@ def _stage(
     done, share, stayed = Done(steps=0, seconds=0.0, losses=()), None, dict[str, str]()
     cut: tuple[Cut, ...] = ()
     if stage == "prune":
-        result = pruned(program, _fits(task), multiple=task.section.multiple)
+        result = prune(program, _fits(task), multiple=task.section.multiple)
         program, share, stayed = result.program, round(result.share, 4), result.stayed
         cut = tuple(Cut(layer=name, before=old, after=new) for name, (old, new) in result.widths.items())
     elif stage == "distill":
-        program, done = _distilled(task, program, state, deadline)
+        program, done = _distil(task, program, state, deadline)
     else:
-        program, done = _rounded(task, program, state, deadline)
+        program, done = _train_rounded(task, program, state, deadline)
     after = point_of(task, program)
     seconds = round(time.monotonic() - started, 1)
     report = StageReport(
@@ -110,7 +110,7 @@ def _fits(task: Task) -> Callable[[int, int], bool]:
     return lambda count, work: count <= most_parameters and work <= most_macs
 
 
-def _distilled(task: Task, program: ExportedProgram, state: Path, deadline: float) -> tuple[ExportedProgram, Done]:
+def _distil(task: Task, program: ExportedProgram, state: Path, deadline: float) -> tuple[ExportedProgram, Done]:
     import torch
 
     from builder.graph.equality import random_inputs
@@ -122,12 +122,12 @@ def _distilled(task: Task, program: ExportedProgram, state: Path, deadline: floa
         return torch.export.export(module, random_inputs(program)), done
 
 
-def _rounded(task: Task, program: ExportedProgram, state: Path, deadline: float) -> tuple[ExportedProgram, Done]:
+def _train_rounded(task: Task, program: ExportedProgram, state: Path, deadline: float) -> tuple[ExportedProgram, Done]:
     from builder.compression.qat import Rounded
-    from builder.precision.equalize import equalized
+    from builder.precision.equalize import equalize
 
     weights = [layer.weight for layer in layer_table(program).layers]
-    rounded = Rounded(equalized(program), weights, between=True)
+    rounded = Rounded(equalize(program), weights, between=True)
     batches, together = _batches(task, rounded.module)
 
     def parts(number: int) -> list[torch.Tensor]:
@@ -137,7 +137,7 @@ def _rounded(task: Task, program: ExportedProgram, state: Path, deadline: float)
     rounded.calibrate(parts)
     student = _Student(module=rounded.module, groups=rounded.groups, tidy=rounded.tidy)
     done = _train(task, "qat", student, state, deadline)
-    return rounded.finished(), done
+    return rounded.finish(), done
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,7 +93,7 @@ def _module(request: ExportRequest) -> tuple[Any, tuple[Any, ...]]:
         )
     if not request.pictures:
         raise ConfigError("no input of the model is a picture whose size could stay open; export it without --dynamic.")
-    return checkpoint.filled_module(request.folder, request.config), arguments
+    return checkpoint.load_module(request.folder, request.config), arguments
 
 
 def _strip(path: Path) -> None:

@@ -37,11 +37,11 @@ def name_culprit(
     try:
         if not floats and trials.passes(()):
             return "the network converts with all layers in fp32, so the scheme of a layer is to blame"
-        for suspects in (_told_of(trials.calls, told), _kinds(trials.calls)):
-            refused = _refused_alone(suspects, trials)
+        for suspects in (_find_told(trials.calls, told), _kinds(trials.calls)):
+            refused = _find_refused_alone(suspects, trials)
             few = len({bare_name(node) for node in refused}) <= MOST
             if refused and few and trials.passes(refused):
-                return _named(refused)
+                return _name_operators(refused)
         return _by_halves(trials)
     except _OutOfTimeError:
         return None
@@ -51,19 +51,19 @@ def _by_halves(trials: _Trials) -> str:
     """The first operator at which the network fails; where the rest fails too, the next beside it."""
     blamed: list[Node] = []
     while len(blamed) < MOST:
-        found = _first_failing(trials, blamed)
-        if found is None:
+        culprit = _first_failing(trials, blamed)
+        if culprit is None:
             break
-        blamed.append(found)
+        blamed.append(culprit)
         if trials.passes(blamed):
-            return _named(blamed)
+            return _name_operators(blamed)
     if not blamed:
         return "each part of it converts by itself: no single operator is to blame"
     names = ", ".join(f"{bare_name(node)!r}{place(node)}" for node in blamed)
     return f"tried without {names}: the rest is refused as well, so none of them is named as the cause"
 
 
-def _named(blamed: Sequence[Node]) -> str:
+def _name_operators(blamed: Sequence[Node]) -> str:
     shown = [f"{bare_name(node)!r}{place(node)}" for node in blamed[:MOST]]
     names = " and ".join(shown) + (f" and {len(blamed) - MOST} more" if blamed[MOST:] else "")
     if len(blamed) == 1:
@@ -71,14 +71,14 @@ def _named(blamed: Sequence[Node]) -> str:
     return f"the operators {names} are what it refuses: without them the rest converts"
 
 
-def _told_of(calls: Sequence[Node], told: str) -> list[list[Node]]:
+def _find_told(calls: Sequence[Node], told: str) -> list[list[Node]]:
     """The calls of each operator that the converter's words name, in the order of the words."""
     words = re.findall(r"\w+", told)
     by_name: dict[str, list[Node]] = {}
     for node in calls:
         by_name.setdefault(bare_name(node), []).append(node)
-    found = [word for word in dict.fromkeys(words) if word in by_name]
-    return [_alike(by_name[name]) for name in found[:HINTS]]
+    names = [word for word in dict.fromkeys(words) if word in by_name]
+    return [_alike(by_name[name]) for name in names[:HINTS]]
 
 
 def _kinds(calls: Sequence[Node]) -> list[list[Node]]:
@@ -93,14 +93,14 @@ def _alike(calls: Sequence[Node]) -> list[Node]:
 def _kind(node: Node) -> str:
     import torch
 
-    def shown(argument: Any) -> Any:
+    def show(argument: Any) -> Any:
         value = argument.meta.get("val")
         return f"<{getattr(value, 'dtype', None)} {tuple(getattr(value, 'shape', ()))} {argument.op == 'placeholder'}>"
 
-    return f"{node.target} {torch.fx.map_arg((node.args, node.kwargs), shown)}"
+    return f"{node.target} {torch.fx.map_arg((node.args, node.kwargs), show)}"
 
 
-def _refused_alone(suspects: Sequence[Sequence[Node]], trials: _Trials) -> list[Node]:
+def _find_refused_alone(suspects: Sequence[Sequence[Node]], trials: _Trials) -> list[Node]:
     """All calls of the kinds that do not convert by themselves, of the first list of kinds that has some."""
     for kinds in suspects:
         refused = _failing_among(list(kinds), trials)
@@ -112,15 +112,15 @@ def _refused_alone(suspects: Sequence[Sequence[Node]], trials: _Trials) -> list[
 
 def _failing_among(nodes: list[Node], trials: _Trials) -> list[Node]:
     """One after the other, each found by halves, until the rest converts; one too many where there are more than may be named."""
-    found: list[Node] = []
-    while nodes and len(found) <= MOST and not trials.alone_passes(nodes):
+    failing: list[Node] = []
+    while nodes and len(failing) <= MOST and not trials.alone_passes(nodes):
         part = nodes
         while len(part) > 1:
             half = part[: len(part) // 2]
             part = part[len(half) :] if trials.alone_passes(half) else half
-        found += part
+        failing += part
         nodes = [node for node in nodes if node is not part[0]]
-    return found
+    return failing
 
 
 def _first_failing(trials: _Trials, blamed: Sequence[Node]) -> Node | None:
@@ -132,8 +132,8 @@ def _first_failing(trials: _Trials, blamed: Sequence[Node]) -> Node | None:
             low = middle
         else:
             high = middle
-    found = trials.calls[high - 1]
-    return None if found in blamed else found
+    first = trials.calls[high - 1]
+    return None if first in blamed else first
 
 
 class _OutOfTimeError(Exception):
@@ -150,13 +150,13 @@ class _Trials:
     def passes(self, blamed: Sequence[Node], count: int | None = None) -> bool:
         """The first `count` operators, or all."""
         size = len(self.calls) if count is None else count
-        return self._taken(lambda: part(self._program, size, [node.name for node in blamed]))
+        return self._is_taken(lambda: part(self._program, size, [node.name for node in blamed]))
 
     def alone_passes(self, nodes: Sequence[Node]) -> bool:
         """Operators side by side, each on inputs of its own."""
-        return self._taken(lambda: side_by_side(self._program, [node.name for node in nodes]))
+        return self._is_taken(lambda: side_by_side(self._program, [node.name for node in nodes]))
 
-    def _taken(self, make: Callable[[], Model | None]) -> bool:
+    def _is_taken(self, make: Callable[[], Model | None]) -> bool:
         if time.monotonic() > self._end:
             raise _OutOfTimeError
         model = make()
@@ -177,18 +177,18 @@ def name_overflow(program: ExportedProgram, sample: Sequence[NDArray[np.generic]
     import torch
 
     class Watching(torch.fx.Interpreter):
-        found: Node | None = None
+        culprit: Node | None = None
 
         def run_node(self, node: Node) -> Any:
             value = super().run_node(node)
             floats = isinstance(value, torch.Tensor) and value.is_floating_point() and value.numel()
-            if node.op == "call_function" and self.found is None and floats and not float(value.abs().max()) <= limit:
-                self.found = node
+            if node.op == "call_function" and self.culprit is None and floats and not float(value.abs().max()) <= limit:
+                self.culprit = node
             return value
 
     watching = Watching(program.module(check_guards=False))
     with torch.no_grad():
         watching.run(*(torch.from_numpy(value) for value in sample))
-    if watching.found is None:
+    if watching.culprit is None:
         return None
-    return f"the operator {bare_name(watching.found)!r}{place(watching.found)}"
+    return f"the operator {bare_name(watching.culprit)!r}{place(watching.culprit)}"

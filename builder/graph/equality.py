@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.graph.tensors import in_list
+from builder.precision.program import in_list
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,13 +66,13 @@ def in_double(program: ExportedProgram) -> Any:
                 setattr(owner, name, value.double())
     floats = (torch.float32, torch.float16, torch.bfloat16)
 
-    def widened(argument: Any) -> Any:
+    def widen(argument: Any) -> Any:
         return torch.float64 if argument in floats else argument
 
     for node in module.graph.nodes:
         if node.op == "call_function":
-            node.args = torch.fx.node.map_aggregate(node.args, widened)
-            node.kwargs = torch.fx.node.map_aggregate(node.kwargs, widened)
+            node.args = torch.fx.node.map_aggregate(node.args, widen)
+            node.kwargs = torch.fx.node.map_aggregate(node.kwargs, widen)
             made = str(node.target).split(".")[1] if str(node.target).startswith("aten.") else ""
             if made in _MAKING and node.kwargs.get("dtype") is None and _gives_floats(node):
                 node.kwargs = {**node.kwargs, "dtype": torch.float64}  # otherwise torch's default

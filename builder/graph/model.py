@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from builder.bundle import TensorSpec
 from builder.precision.layers import Layer, LayerTable
-from builder.precision.quantizers import Integers, before_quantizers, trained_integers
+from builder.precision.program import keys_of_stored
+from builder.precision.quantizers import Integers, before_quantizers, read_trained_integers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,8 +46,7 @@ class Model:
 
     def calls(self) -> list[Layer]:
         """The layer of every call in order of execution: tied weights appear once a call."""
-        signature = self.program.graph_signature
-        keys = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+        keys = keys_of_stored(self.program)
         by_weight = {layer.weight: layer for layer in self.layers.layers}
         calls = []
         for node in self.program.graph.nodes:
@@ -59,4 +59,6 @@ class Model:
     def integers(self) -> dict[str, tuple[Integers, ...]]:
         """By layer: what the checkpoint was trained to compute with at each call; empty for a network of floats."""
         layers = {layer.weight: layer.name for layer in self.layers.layers if layer.trained}
-        return {layers[key]: calls for key, calls in trained_integers(self.program, layers).items()} if layers else {}
+        return (
+            {layers[key]: calls for key, calls in read_trained_integers(self.program, layers).items()} if layers else {}
+        )

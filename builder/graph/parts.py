@@ -49,7 +49,7 @@ def part(program: ExportedProgram, count: int, given: Collection[str] = ()) -> M
     ends = [node for node in ends if _depends(node)]
     if not ends:
         return None
-    return _exported(module, ends, values)
+    return _export(module, ends, values)
 
 
 def side_by_side(program: ExportedProgram, names: Collection[str]) -> Model | None:
@@ -72,10 +72,10 @@ def side_by_side(program: ExportedProgram, names: Collection[str]) -> Model | No
             node.replace_input_with(source, entry)
         several = [user for user in node.users if "getitem" in str(user.target)]
         ends += [end for end in several or [node] if _is_tensor(values.get(end.name)) and _depends(end)]
-    return _exported(module, ends, values) if ends else None
+    return _export(module, ends, values) if ends else None
 
 
-def _exported(module: Any, ends: list[Node], values: dict[str, Any]) -> Model:
+def _export(module: Any, ends: list[Node], values: dict[str, Any]) -> Model:
     """What gives these results, as a network of its own."""
     import torch
 

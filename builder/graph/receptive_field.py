@@ -98,37 +98,37 @@ def _through(node: Node, before: _Seen) -> _Seen | str:
         return f"it needs the whole picture ({name})"
     if name in _NORMS:
         return f"{name} takes its statistics from the whole picture; freeze them ([legalize] freeze_norms = true) to allow tiles"
-    looks = _resampled if name.startswith("upsample_") else _LOOKING.get(name)
+    looks = _resample if name.startswith("upsample_") else _LOOKING.get(name)
     if looks is None:
         return f"the operator {name!r} is not known to look at a neighbourhood only"
     return looks(node, before)
 
 
-def _convolved(node: Node, before: _Seen) -> _Seen:
+def _convolve(node: Node, before: _Seen) -> _Seen:
     arguments = list(node.args)
     kernel, stride, dilation = _weight(arguments)[2:], _pair(arguments, 3, 1), _pair(arguments, 5, 1)
     return _window(before, [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)], stride)
 
 
-def _transposed(node: Node, before: _Seen) -> _Seen:
+def _transpose(node: Node, before: _Seen) -> _Seen:
     arguments = list(node.args)
     kernel, stride = _weight(arguments)[2:], _pair(arguments, 3, 1)
     wide = before.reach + Fraction(math.ceil(max(kernel) / min(stride))) / before.scale
     return replace(before, scale=before.scale * stride[0], reach=wide)
 
 
-def _pooled(node: Node, before: _Seen) -> _Seen:
+def _pool(node: Node, before: _Seen) -> _Seen:
     arguments = list(node.args)
     kernel = _pair(arguments, 1, 1)
     return _window(before, kernel, _pair(arguments, 2, 0) if len(arguments) > 2 and arguments[2] else kernel)
 
 
-def _resampled(node: Node, before: _Seen) -> _Seen:
+def _resample(node: Node, before: _Seen) -> _Seen:
     taps = 2 if "bicubic" in bare_name(node) else 1
     return replace(before, scale=before.scale * _factor(node), reach=before.reach + taps / before.scale)
 
 
-def _shuffled(node: Node, before: _Seen) -> _Seen:
+def _shuffle(node: Node, before: _Seen) -> _Seen:
     factor = Fraction(int(cast(int, node.args[1])))
     scale = before.scale * factor if bare_name(node) == "pixel_shuffle" else before.scale / factor
     return replace(before, scale=scale, reach=before.reach + 1 / min(scale, before.scale))
@@ -136,12 +136,12 @@ def _shuffled(node: Node, before: _Seen) -> _Seen:
 
 # Operators that look at a neighbourhood, and what they make of what was seen before.
 _LOOKING: dict[str, Callable[[Node, _Seen], _Seen]] = {
-    "conv2d": _convolved,
-    "conv_transpose2d": _transposed,
-    "max_pool2d": _pooled,
-    "avg_pool2d": _pooled,
-    "pixel_shuffle": _shuffled,
-    "pixel_unshuffle": _shuffled,
+    "conv2d": _convolve,
+    "conv_transpose2d": _transpose,
+    "max_pool2d": _pool,
+    "avg_pool2d": _pool,
+    "pixel_shuffle": _shuffle,
+    "pixel_unshuffle": _shuffle,
 }
 
 

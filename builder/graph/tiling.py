@@ -16,6 +16,7 @@ from builder.bundle import TensorSpec, Tiling
 from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels
 from builder.errors import InputError
 from builder.graph.receptive_field import Reach, reach_of
+from builder.precision.program import in_list
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -127,18 +128,18 @@ def tiling_facts(
     """
     if len(inputs) != 1 or len(outputs) != 1 or not _pictures(*inputs, *outputs) or picture is None:
         return _not("only networks from one picture to one are made of tiles")
-    found = reach_of(program, program.graph_signature.user_inputs[:1])
-    if isinstance(found, str):
-        return _not(found)
-    if found.scale < 1 or found.scale.denominator != 1:
-        return _not(f"its output has {float(found.scale):g} times the size of its input, and tiles take whole numbers")
-    facts = Tiling(allowed=True, overlap=found.overlap, multiple=found.multiple, scale=float(found.scale))
+    reach = reach_of(program, program.graph_signature.user_inputs[:1])
+    if isinstance(reach, str):
+        return _not(reach)
+    if reach.scale < 1 or reach.scale.denominator != 1:
+        return _not(f"its output has {float(reach.scale):g} times the size of its input, and tiles take whole numbers")
+    facts = Tiling(allowed=True, overlap=reach.overlap, multiple=reach.multiple, scale=float(reach.scale))
     side = min(inputs[0].shape[2:])
     try:
-        Tiler.of(side, side, int(found.scale), facts)
+        Tiler.of(side, side, int(reach.scale), facts)
     except InputError:
-        return _not(f"an output pixel looks {found.overlap} pixels to each side, too far for tiles of {side}")
-    seen = _trial(program, tensor_to_pixels(picture, inputs[0]), found, facts, (inputs[0], outputs[0]))
+        return _not(f"an output pixel looks {reach.overlap} pixels to each side, too far for tiles of {side}")
+    seen = _trial(program, tensor_to_pixels(picture, inputs[0]), reach, facts, (inputs[0], outputs[0]))
     if seen is None:
         return _not("sizes are fixed in its graph, so that tiles cannot be compared with the whole")
     if seen > 1:
@@ -146,7 +147,7 @@ def tiling_facts(
     return facts
 
 
-def enlarged(pixels: Pixels, multiple: int) -> Pixels:
+def enlarge(pixels: Pixels, multiple: int) -> Pixels:
     """The picture continued by its mirror image to about one and a half times its sides, by whole multiples."""
     widths = [(0, side // 2 // multiple * multiple) for side in pixels.shape[:2]]
     return np.pad(pixels, (*widths, (0, 0)), mode="reflect")
@@ -164,13 +165,13 @@ def _trial(
 
     module = program.module(check_guards=False)
     module._forward_pre_hooks.clear()  # they insist on the size that was exported
-    large, scale = enlarged(pixels, reach.multiple), int(reach.scale)
+    large, scale = enlarge(pixels, reach.multiple), int(reach.scale)
 
     def render(part: Pixels) -> Pixels:
         spec = specs[0].model_copy(update={"shape": (1, 3, *part.shape[:2])})
         with torch.no_grad():
             result = module(torch.from_numpy(pixels_to_tensor(part, spec)))
-        values: Array = (result[0] if isinstance(result, tuple | list) else result).numpy()
+        values: Array = in_list(result)[0].numpy()
         return tensor_to_pixels(values, specs[1])
 
     try:

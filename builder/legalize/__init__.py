@@ -9,6 +9,7 @@ from builder.legalize.rewrites import (
     activations,
     aliases,
     attention,
+    checks,
     constant_folding,
     convolutions,
     grid_sampling,
@@ -25,6 +26,7 @@ from builder.legalize.rewrites import (
     nearest_rows,
     nearest_upsampling,
     padding_merge,
+    padding_rank,
     pixel_shuffle,
     pooling,
     products,
@@ -46,6 +48,7 @@ from builder.legalize.rewriting import Rewrite
 
 REWRITES: dict[str, Rewrite] = {
     "aliases": aliases,
+    "checks": checks,
     "memory_layout": memory_layout,
     "mutations": mutations,
     "convolutions": convolutions,
@@ -61,6 +64,7 @@ REWRITES: dict[str, Rewrite] = {
     "nearest_indices": nearest_indices,
     "scalars": scalars,
     "padding_merge": padding_merge,
+    "padding_rank": padding_rank,
     "reflection_padding": reflection_padding,
     "replication_padding": replication_padding,
     "instance_norm": instance_norm,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 AT_SOURCE = (
     "aliases",
+    "checks",
     "memory_layout",
     "mutations",
     "constant_folding",
@@ -22,6 +23,7 @@ AT_SOURCE = (
     "recurrences",
     "products",
     "unfolding",
+    "padding_rank",
     "volume_sampling",
     "constant_folding",  # once more: weights that were turned round
 )

@@ -29,15 +29,15 @@ def check_rewrites(key: str, names: Sequence[str]) -> None:
             raise ConfigError(f"[legalize] {key} names an unknown rewrite {name!r}{did_you_mean(name, REWRITES)}")
 
 
-def needed(traits: Collection[str]) -> tuple[str, ...]:
+def find_needed(traits: Collection[str]) -> tuple[str, ...]:
     """Names of the rewrites for a delegate with these traits, in the order in which they are made."""
     return tuple(name for name, rewrite in REWRITES.items() if not set(traits).isdisjoint(rewrite.NEEDED_BY))
 
 
-def chosen(traits: Collection[str], off: Sequence[str]) -> tuple[str, ...]:
+def choose(traits: Collection[str], off: Sequence[str]) -> tuple[str, ...]:
     """Those for a delegate without those switched off. Raises ConfigError for an unknown name."""
     check_rewrites("off", off)
-    return tuple(name for name in needed(traits) if name not in off)
+    return tuple(name for name in find_needed(traits) if name not in off)
 
 
 def cures() -> dict[str, tuple[str, str]]:
@@ -45,17 +45,17 @@ def cures() -> dict[str, tuple[str, str]]:
     return {op: cure for rewrite in REWRITES.values() for op, cure in getattr(rewrite, "CURES", {}).items()}
 
 
-def marked(model: Model) -> Model:
+def mark(model: Model) -> Model:
     """The model with every norm's name on its operators, as rewrites and backends look for it."""
     mark_norms(model.program, model.layers.names())
     return model
 
 
-def legalized(
+def legalize_model(
     model: Model, names: Sequence[str], evaluation: Sequence[Path], required: Sequence[str] = ()
 ) -> tuple[Model, tuple[Legalization, ...]]:
     """The model with these rewrites made, and what they did. Layers and norms keep their names. Raises VerificationError."""
-    model = marked(model)
+    model = mark(model)
     samples = [_as_tensors(path, model) for path in evaluation[:PROVEN_ON]]
     program, applied = legalize(model.program, names, REWRITES, samples=samples, required=required)
     rows = tuple(

@@ -72,7 +72,7 @@ def legalize(
         moved = max(largest_change(old, new) for old, new in zip(before, after, strict=True))
         bound = rewrite.BOUND
         if not moved <= bound:
-            bound = allowed_change(old_floats, floats, rewrite, samples, before)
+            bound = measure_allowed_change(old_floats, floats, rewrite, samples, before)
         if moved <= bound:
             applied.append(Applied(name=name, places=places, error=_short(moved), bound=_short(bound)))
             program, before = rewritten, after
@@ -86,7 +86,7 @@ def legalize(
     return program, tuple(applied)
 
 
-def allowed_change(
+def measure_allowed_change(
     program: ExportedProgram,
     rewritten: ExportedProgram,
     rewrite: Rewrite,

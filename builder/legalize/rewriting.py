@@ -39,7 +39,7 @@ class Rewrite(Protocol):
         """
 
 
-def joined(parts: Sequence[Tensor], axis: int) -> Tensor:
+def join(parts: Sequence[Tensor], axis: int) -> Tensor:
     """Concatenation by steps of at most five tensors: XNNPACK has no wider one."""
     import torch
 
@@ -49,7 +49,7 @@ def joined(parts: Sequence[Tensor], axis: int) -> Tensor:
     return torch.cat(list(parts), dim=axis)
 
 
-def replaced(
+def replace_calls(
     program: ExportedProgram, functions: Mapping[str, Callable[..., Any]], only: Callable[[Any], bool] | None = None
 ) -> tuple[ExportedProgram, int]:
     """Every call of the operators (`aten.group_norm.default`) replaced by what the function of that name does.
@@ -57,12 +57,12 @@ def replaced(
     A function takes the operator's arguments and may return NotImplemented to leave a call as it is. `only` chooses nodes
     beforehand: nothing is done where it takes none. The graph keeps the source lines of what it replaces.
     """
-    found = [node for node in program.graph.nodes if node.op == "call_function" and str(node.target) in functions]
-    if not any(only is None or only(node) for node in found):
+    nodes = [node for node in program.graph.nodes if node.op == "call_function" and str(node.target) in functions]
+    if not any(only is None or only(node) for node in nodes):
         return program, 0
     count = 0
 
-    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+    def replace_and_count(function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             nonlocal count
             result = function(*args, **kwargs)
@@ -72,12 +72,12 @@ def replaced(
         return call
 
     # All of them, found or not: torch itself makes `split_with_sizes` of `chunk` on the way.
-    table = {_operator(name): counted(function) for name, function in functions.items()}
+    table = {_operator(name): replace_and_count(function) for name, function in functions.items()}
     rewritten = functional(program, table)
     if not count:
         return program, 0
     left = sum(1 for node in rewritten.graph.nodes if node.op == "call_function" and node.target in table)
-    return rewritten, max(len(found) - left, 1)
+    return rewritten, max(len(nodes) - left, 1)
 
 
 def functional(program: ExportedProgram, table: dict[Any, Any] | None = None) -> ExportedProgram:
@@ -89,7 +89,7 @@ def functional(program: ExportedProgram, table: dict[Any, Any] | None = None) ->
 
     _ask_nothing_of_memory(program)
     with torch.no_grad():
-        return _tidied(program.run_decompositions(table or {}))
+        return _tidy(program.run_decompositions(table or {}))
 
 
 def _ask_nothing_of_memory(program: ExportedProgram) -> None:
@@ -103,7 +103,7 @@ def _ask_nothing_of_memory(program: ExportedProgram) -> None:
     program.graph_module.recompile()
 
 
-def _tidied(program: ExportedProgram) -> ExportedProgram:
+def _tidy(program: ExportedProgram) -> ExportedProgram:
     _restore_norms(program)
     _drop_mutated(program)
     return program
@@ -149,7 +149,7 @@ def _operator(name: str) -> Any:
     """`torch.ops.aten.pad.default` of "aten.pad.default"."""
     import torch
 
-    found: Any = torch.ops
+    operator: Any = torch.ops
     for part in name.split("."):
-        found = getattr(found, part)
-    return found
+        operator = getattr(operator, part)
+    return operator

@@ -10,7 +10,7 @@ from pathlib import Path
 from builder.errors import EdgebundleError, Interrupted
 from builder.project.config import VariantSection
 from builder.project.project import Project, open_project
-from builder.project.sizes import expanded, of_size
+from builder.project.sizes import expand, of_size
 from builder.steps.listener import Listener
 from builder.steps.source import SourceStep, export_source, hold_out, require_importer
 from builder.steps.variant import plan_variant, require_packages
@@ -36,37 +36,39 @@ def check_config(config: Path, listener: Listener) -> tuple[Checked, ...]:
     Raises the error of a builder.toml that cannot be read, and Interrupted; everything else is part of the result.
     """
     project = open_project(config)
-    found: list[Checked] = []
+    points: list[Checked] = []
 
     @contextmanager
-    def looked(what: str, note: str = "") -> Iterator[None]:
+    def look(what: str, note: str = "") -> Iterator[None]:
         try:
             yield
-            found.append(Checked(what=what, note=note))
+            points.append(Checked(what=what, note=note))
         except Interrupted:
             raise
         except EdgebundleError as error:
             # a fault of the data stops the network too, and is one fault
-            if not any(row.fault == str(error) for row in found):
-                found.append(Checked(what=what, fault=str(error), exit_code=error.exit_code))
+            if not any(row.fault == str(error) for row in points):
+                points.append(Checked(what=what, fault=str(error), exit_code=error.exit_code))
 
     data = project.data
-    with looked("data", f"{len(data.calibration)} calibration and {len(data.evaluation)} evaluation files"):
+    with look("data", f"{len(data.calibration)} calibration and {len(data.evaluation)} evaluation files"):
         hold_out(project, listener)
     for section in project.config.variant:
-        with looked(f"packages of variant {section.name!r}"):
+        with look(f"packages of variant {section.name!r}"):
             require_packages(project, (section,))
-    _names(project, looked)
+    _names(project, look)
     source: SourceStep | None = None
-    with looked("the network"):
+    with look("the network"):
         require_importer(project)
         source = export_source(project, listener)
     if source is not None:
         table = source.result.layers
-        found[-1] = Checked(what="the network", note=f"{len(table.layers)} layers, {table.macs:,} multiply-accumulates")
-        for section in expanded(project.config.variant):
-            _plan(project, source, section, listener, looked)
-    return tuple(found)
+        points[-1] = Checked(
+            what="the network", note=f"{len(table.layers)} layers, {table.macs:,} multiply-accumulates"
+        )
+        for section in expand(project.config.variant):
+            _plan(project, source, section, listener, look)
+    return tuple(points)
 
 
 def _plan(project: Project, source: SourceStep, section: VariantSection, listener: Listener, looked: Look) -> None:

@@ -55,8 +55,8 @@ def compress(
     files = training_files(project, section, Silent())
     folder, result = compress_network(project, source, section, listener, resume=resume)
     final = stage_files(folder, result)[-1]
-    judged, judged_at = _judged(project, source, final, variant, listener)
-    unmet = not_met(section.budget, judged)
+    judged, judged_at = _judge(project, source, final, variant, listener)
+    unmet = explain_unmet(section.budget, judged)
     report = CompressReport(
         name=project.config.model.name,
         settings=section,
@@ -77,7 +77,7 @@ def compress(
     return report
 
 
-def _judged(
+def _judge(
     project: Project, source: SourceStep, final: Path, section: VariantSection, listener: Listener
 ) -> tuple[FilePoint, Path]:
     """The exported file of the last network, against the trained one; and where its pictures are."""
@@ -99,7 +99,7 @@ def _judged(
         ), folder
 
 
-def not_met(budget: CompressBudget, file: FilePoint) -> str | None:
+def explain_unmet(budget: CompressBudget, file: FilePoint) -> str | None:
     """Which limits the exported file breaks, in words; None where all hold. Shares are met by pruning itself."""
     quality = file.quality
     wrong = []

@@ -70,15 +70,15 @@ class Cell:
 
 def cells(sample: Sample, outputs: Sequence[TensorSpec]) -> list[Cell]:
     """All pictures of one sample, the reference first; every difference of an output is enlarged by the same power of two."""
-    found = []
+    entries = []
     for spec in (spec for spec in outputs if spec.kind == "image"):
         wanted = tensor_to_pixels(sample.reference.outputs[spec.name], spec)
         shown = {made.name: tensor_to_pixels(made.outputs[spec.name], spec) for made in sample.made}
         apart, times = differences(shown, wanted)
-        found.append(_cell(sample, sample.reference, spec, wanted, None, 1))
+        entries.append(_cell(sample, sample.reference, spec, wanted, None, 1))
         for made in sample.made:
-            found.append(_cell(sample, made, spec, shown[made.name], apart[made.name], times))
-    return found
+            entries.append(_cell(sample, made, spec, shown[made.name], apart[made.name], times))
+    return entries
 
 
 def _cell(sample: Sample, made: Made, spec: TensorSpec, pixels: Pixels, difference: Pixels | None, times: int) -> Cell:
@@ -118,7 +118,7 @@ def _cell_figure(cell: Cell) -> str:
 
 def _numbers(made: Made, sample: Sample, outputs: Sequence[TensorSpec]) -> list[str]:
     """Outputs that are no pictures: the best classes, or how far the values are from the reference's."""
-    found = []
+    lines = []
     for spec in (spec for spec in outputs if spec.kind != "image"):
         values = np.asarray(made.outputs[spec.name], np.float64).reshape(-1)
         if spec.labels is not None:
@@ -127,8 +127,8 @@ def _numbers(made: Made, sample: Sample, outputs: Sequence[TensorSpec]) -> list[
         else:
             wanted = np.asarray(sample.reference.outputs[spec.name], np.float64).reshape(-1)
             said = f"{values.size} values, largest difference {np.abs(values - wanted).max():.3g}"
-        found.append(_figure(made.name, f"{escape(spec.name)}: {said}", []))
-    return found
+        lines.append(_figure(made.name, f"{escape(spec.name)}: {said}", []))
+    return lines
 
 
 def _figure(name: str, said: str, images: Sequence[str]) -> str:

@@ -64,11 +64,11 @@ def init(model: str, *, out: Path | None, listener: Listener) -> Initialised:
         except EdgebundleError as error:
             failures.append(f"{source}: {error}")
             continue
-        found = Found(
+        facts = Found(
             name=_name(model), source=source, checkpoint=checkpoint, inputs=inputs, probed=probed,
             calibration=data.calibration, evaluation=data.evaluation, sized=len(_sides(sources, folder)) == 1,
         )  # fmt: skip
-        text, questions = text_of(found)
+        text, questions = text_of(facts)
         _require_readable(text, config)
         replace_text(config, text)
         config.chmod(0o644)
@@ -102,13 +102,13 @@ def _sources(model: str) -> tuple[Path, list[Source]]:
     if not path.exists():
         raise InputError(f"{path} does not exist; name a model file, a checkpoint, or module:callable.")
     folder, suffix = path.parent, path.suffix
-    found: list[Source] = []
+    sources: list[Source] = []
     if suffix in CHECKPOINTS:
-        found = [Source(source=factory, checkpoint=path.name) for factory in _factories(folder)]
+        sources = [Source(source=factory, checkpoint=path.name) for factory in _factories(folder)]
     if suffix in WHOLE_MODELS:
-        found.append(Source(source=path.name, inputs=inputs_of(path)))
+        sources.append(Source(source=path.name, inputs=inputs_of(path)))
     if suffix == ".py":
-        found = [
+        sources = [
             Source(source=factory, checkpoint=weight)
             for factory in _factories(folder)
             if factory.startswith(f"{path.stem}:")
@@ -116,10 +116,10 @@ def _sources(model: str) -> tuple[Path, list[Source]]:
         ]
         if not _checkpoints(folder):
             raise InputError(f"no checkpoint lies beside {path}; put its .safetensors, .pt or .pth there.")
-    if not found and suffix not in (*CHECKPOINTS, ".py"):
+    if not sources and suffix not in (*CHECKPOINTS, ".py"):
         known = ", ".join(dict.fromkeys((*WHOLE_MODELS, *CHECKPOINTS, ".py")))
         raise InputError(f"{path} is of no kind that is known ({known}).")
-    return folder, found[:MOST_TRIED]
+    return folder, sources[:MOST_TRIED]
 
 
 def _checkpoints(folder: Path) -> list[str]:
@@ -206,17 +206,17 @@ def _keras_inputs(path: Path) -> tuple[InputSection, ...] | None:
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise SourceError(f"{path} is damaged or not a .keras file; save it again with model.save.") from error
     layers = config.get("config", {}).get("layers", [])
-    found = [layer["config"] for layer in layers if layer.get("class_name") == "InputLayer"]  # in the network's order
-    if not found:  # a network of its own class
-        found = [{"name": "image", "batch_shape": (config.get("build_config") or {}).get("input_shape")}]
-    shapes = [entry.get("batch_shape") for entry in found]
+    configs = [layer["config"] for layer in layers if layer.get("class_name") == "InputLayer"]  # in the network's order
+    if not configs:  # a network of its own class
+        configs = [{"name": "image", "batch_shape": (config.get("build_config") or {}).get("input_shape")}]
+    shapes = [entry.get("batch_shape") for entry in configs]
     if not all(
         isinstance(shape, list) and all(size is None or isinstance(size, int) for size in shape) for shape in shapes
     ):
         return None
     return tuple(
         _section(entry["name"], [size or 0 for size in shape], _DTYPES.get(entry.get("dtype"), "float32"))
-        for entry, shape in zip(found, shapes, strict=True)
+        for entry, shape in zip(configs, shapes, strict=True)
     )
 
 
@@ -260,8 +260,8 @@ def _data(folder: Path) -> Data:
         ):
             homes.setdefault(path.parent, []).append(path)
     sets = {home: found for home, found in homes.items() if len(found) >= LEAST}
-    calibration = _named(sets, r"calib|train")
-    evaluation = _named(sets, r"eval|val|test|held")
+    calibration = _find_named(sets, r"calib|train")
+    evaluation = _find_named(sets, r"eval|val|test|held")
     if evaluation is None:
         left = {home: found for home, found in sets.items() if home != calibration}
         evaluation = max(left, key=lambda home: len(left[home]), default=None)
@@ -271,7 +271,7 @@ def _data(folder: Path) -> Data:
     return Data(calibration=_glob(calibration, folder), evaluation=_glob(evaluation, folder), pictures=pictures)
 
 
-def _named(sets: dict[Path, list[Path]], pattern: str) -> Path | None:
+def _find_named(sets: dict[Path, list[Path]], pattern: str) -> Path | None:
     return next((home for home in sets if re.search(pattern, home.name, re.IGNORECASE)), None)
 
 
@@ -299,7 +299,7 @@ def _probe(trial: Config, folder: Path, pictures: tuple[Path, ...], listener: Li
         text = run_job(
             job, Path(work), what=WHAT, limits=trial.limits, on_stage=lambda stage: listener.stage(WHAT, stage)
         )
-    listener.done(WHAT, cached=False)
+    listener.finish(WHAT, cached=False)
     return ProbeResult.model_validate_json(text)
 
 

@@ -27,7 +27,7 @@ class Found:
     sized: bool
 
 
-def text_of(found: Found) -> tuple[str, tuple[str, ...]]:
+def text_of(facts: Found) -> tuple[str, tuple[str, ...]]:
     """The file, and what the user has to look at, a sentence each."""
     questions: list[str] = ["write the licence of the weights into 'licence'"]
     lines = [
@@ -35,25 +35,25 @@ def text_of(found: Found) -> tuple[str, tuple[str, ...]]:
         "# Then: builder check, builder convert -o bundle.",
         "",
         "[model]",
-        f"name = {_text(found.name)}",
-        f"source = {_text(found.source)}",
-        *([f"checkpoint = {_text(found.checkpoint)}"] if found.checkpoint else []),
+        f"name = {_text(facts.name)}",
+        f"source = {_text(facts.source)}",
+        *([f"checkpoint = {_text(facts.checkpoint)}"] if facts.checkpoint else []),
         'licence = "unknown"  # ? of the weights',
     ]
-    for section in found.inputs:
-        lines += ["", *_input(section, found, questions)]
-    for number, output in enumerate(found.probed.outputs):
+    for section in facts.inputs:
+        lines += ["", *_input(section, facts, questions)]
+    for number, output in enumerate(facts.probed.outputs):
         lines += ["", *_output(output, number, questions)]
-    lines += ["", *_data(found, questions)]
-    for variant in _variants(found):
+    lines += ["", *_data(facts, questions)]
+    for variant in _variants(facts):
         lines += ["", *variant]
     return "\n".join(lines) + "\n", tuple(questions)
 
 
-def _input(section: InputSection, found: Found, questions: list[str]) -> list[str]:
+def _input(section: InputSection, facts: Found, questions: list[str]) -> list[str]:
     size = (
         "as its file says; sizes that it leaves open are 1 and 256 here"
-        if found.sized
+        if facts.sized
         else "? it runs at this size; write the one it was trained for"
     )
     lines = [
@@ -66,10 +66,10 @@ def _input(section: InputSection, found: Found, questions: list[str]) -> list[st
         lines.append(f"dtype = {_text(section.dtype)}")
     if section.kind != "image":
         return lines
-    if not found.sized:
+    if not facts.sized:
         questions.append("compare 'shape' of the input with what the network was trained for")
-    scores = ", ".join(f"{name} {score:.2f}" for name, score in found.probed.scores.items())
-    tells = any(score >= 0.005 for score in found.probed.scores.values())  # as they are printed
+    scores = ", ".join(f"{name} {score:.2f}" for name, score in facts.probed.scores.items())
+    tells = any(score >= 0.005 for score in facts.probed.scores.values())  # as they are printed
     why = (
         f"{'' if tells else '? they do not decide it: '}measured on photographs, higher makes more sense: {scores}"
         if scores
@@ -82,10 +82,10 @@ def _input(section: InputSection, found: Found, questions: list[str]) -> list[st
             "put photographs beside the model and run 'builder init' again, or correct 'range' of the input"
         )
     lines.append(f"# {why}")
-    if found.probed.range is not None:
-        lines.append(f"range = {list(found.probed.range)}")
+    if facts.probed.range is not None:
+        lines.append(f"range = {list(facts.probed.range)}")
     else:
-        lines += [f"mean = {list(found.probed.mean or ())}", f"std = {list(found.probed.std or ())}"]
+        lines += [f"mean = {list(facts.probed.mean or ())}", f"std = {list(facts.probed.std or ())}"]
     lines.append('# color_order = "BGR"  # where it was trained on OpenCV\'s order')
     return lines
 
@@ -123,25 +123,25 @@ def _range(output: ProbedOutput) -> tuple[float, float]:
     return output.low, output.high if output.high > output.low else output.low + 1
 
 
-def _data(found: Found, questions: list[str]) -> list[str]:
+def _data(facts: Found, questions: list[str]) -> list[str]:
     lines = ["[data]"]
-    if found.calibration is not None:
-        lines.append(f"calibration = {_text(found.calibration)}  # for static int8")
+    if facts.calibration is not None:
+        lines.append(f"calibration = {_text(facts.calibration)}  # for static int8")
     else:
         lines.append(
             '# calibration = "calibration/*"  # a hundred photographs that are not in evaluation, for static int8'
         )
-    if found.evaluation is None:
+    if facts.evaluation is None:
         questions.append("put photographs that the network has not seen into evaluation/: quality is measured on them")
-    lines.append(f"evaluation = {_text(found.evaluation or 'evaluation/*')}  # held out: quality is measured on them")
+    lines.append(f"evaluation = {_text(facts.evaluation or 'evaluation/*')}  # held out: quality is measured on them")
     return lines
 
 
-def _variants(found: Found) -> list[list[str]]:
+def _variants(facts: Found) -> list[list[str]]:
     """Those that every backend has for a beginning."""
     int8 = (
         ['plan = "preset:int8-convs"  # convolutions in int8, measured: see its decibels, or write a plan of your own']
-        if found.calibration is not None
+        if facts.calibration is not None
         else ['plan = "preset:int8-weights"  # weights in int8, no calibration data needed']
     )
     return [

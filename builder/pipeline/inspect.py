@@ -9,7 +9,7 @@ from typing import Literal
 
 from builder.backends import BACKENDS
 from builder.backends.base import StoredLayer
-from builder.bundle import Bundle, Coverage, Manifest, opened, tree_bytes
+from builder.bundle import Bundle, Coverage, Manifest, open_bundle, tree_bytes
 from builder.bundle.archive import is_bundle
 from builder.errors import InputError
 from builder.precision.layers import Layer
@@ -56,7 +56,7 @@ def inspect_path(path: Path, listener: Listener) -> Inspection:
             "then inspect that file."
         )
     if is_bundle(path):
-        with opened(path) as bundle:
+        with open_bundle(path) as bundle:
             return _bundle(path, bundle)
     project = open_project(path)
     source = export_source(project, listener)
@@ -73,9 +73,9 @@ def _artifact(path: Path, name: str) -> Inspection:
         path=str(path),
         bytes=tree_bytes(path),
         backend=name,
-        stored=backend.stored_layers(path),
+        stored=backend.read_stored_layers(path),
         coverage=coverage,
-        predicted=backend.predicted(path, usual),
+        predicted=backend.predict_coverage(path, usual),
     )
 
 
@@ -83,9 +83,9 @@ def _bundle(path: Path, bundle: Bundle) -> Inspection:
     target = next((target for target in TARGETS.values() if path.suffix in target.AUDITED), None)
     if target is None:
         return Inspection(kind="bundle", path=str(path), bytes=tree_bytes(path), manifest=bundle.manifest)
-    found = target.audited(path)
+    findings = target.audit_package(path)
     return Inspection(
-        kind="package", path=str(path), bytes=path.stat().st_size, manifest=bundle.manifest, findings=found
+        kind="package", path=str(path), bytes=path.stat().st_size, manifest=bundle.manifest, findings=findings
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from builder.backends import backend_of
-from builder.bundle import Bundle, TensorSpec, Variant, opened
+from builder.bundle import Bundle, TensorSpec, Variant, open_bundle
 from builder.bundle.tensors import read_picture, specs_of
 from builder.errors import InputError, OutputError, VerificationError
 from builder.pipeline.gallery import MARK, Made, Sample, cells, page
@@ -67,7 +67,7 @@ def run_pictures(
     if missing is not None or not pictures:
         raise InputError(f"{missing} does not exist; name photographs, or .npz files with one array an input.")
     check_output(out, "pictures")
-    with opened(source) as bundle, tempfile.TemporaryDirectory(prefix="edgebundle-run-") as scratch:
+    with open_bundle(source) as bundle, tempfile.TemporaryDirectory(prefix="edgebundle-run-") as scratch:
         project = None if config is None else open_project(config)
         groups: dict[tuple[tuple[int, ...], ...], list[Variant]] = {}
         for variant in (variant for variant in bundle.manifest.variants if variant.quality.images):
@@ -78,16 +78,16 @@ def run_pictures(
         if not groups:
             why = "; ".join(f"{variant.id!r}: {variant.unproven}" for variant in bundle.manifest.variants)
             raise VerificationError(f"nothing here can execute a variant of this bundle ({why}).")
-        found: list[tuple[Sample, tuple[TensorSpec, ...]]] = []
+        work_list: list[tuple[Sample, tuple[TensorSpec, ...]]] = []
         name = ""
         for number, variants in enumerate(groups.values()):
             place = Path(scratch) / str(number)
             name, samples, outputs = _group(bundle, variants, project, tuple(pictures), place, listener)
-            found += [(sample, outputs) for sample in samples]
+            work_list += [(sample, outputs) for sample in samples]
         about = f"Every variant of {bundle.manifest.model.name}, compared with {name}. A click shows a picture at its full size."
         with replacing(out, "pictures") as work:
-            shots = [shot for sample, outputs in found for shot in _written(sample, outputs, work, out)]
-            text = page(bundle.manifest.model.name, about, [sample for sample, _ in found], found[0][1])
+            shots = [shot for sample, outputs in work_list for shot in _write_shots(sample, outputs, work, out)]
+            text = page(bundle.manifest.model.name, about, [sample for sample, _ in work_list], work_list[0][1])
             (work / PAGE).write_text(text, encoding="utf-8")
     return RunResult(reference=name, page=out / PAGE, shots=tuple(shots))
 
@@ -123,7 +123,7 @@ def _group(
         text = run_job(
             job, folder, what=what, limits=LimitsSection(), on_stage=lambda stage: listener.stage(what, stage)
         )
-        listener.done(what, cached=False)
+        listener.finish(what, cached=False)
         return PicturesResult.model_validate_json(text).runtime, [
             _outputs(folder / f"{n:04d}.npz") for n in range(len(pictures))
         ]
@@ -153,7 +153,7 @@ def _group(
     return name, samples, outputs
 
 
-def _written(sample: Sample, outputs: Sequence[TensorSpec], work: Path, out: Path) -> list[Shot]:
+def _write_shots(sample: Sample, outputs: Sequence[TensorSpec], work: Path, out: Path) -> list[Shot]:
     several = sum(spec.kind == "image" for spec in outputs) > 1
     shots = []
     for cell in cells(sample, outputs):

@@ -77,9 +77,9 @@ def plan_config(
             names += [name for name in BACKENDS if name != section.backend]
         for name in names:
             delegate = section.delegate if name == section.backend else BACKENDS[name].SPEC.delegates[0].name
-            found = outcomes(resolved, layers, BACKENDS[name], delegate)
-            between = _between(resolved, found, layers, BACKENDS[name])
-            rows = tuple(_planned(row, resolved, found.get(row.name, between)) for row in layers.all_rows)
+            outcome_of = outcomes(resolved, layers, BACKENDS[name], delegate)
+            between = _between(resolved, outcome_of, layers, BACKENDS[name])
+            rows = tuple(_plan_layer(row, resolved, outcome_of.get(row.name, between)) for row in layers.all_rows)
             same = name == section.backend
             title = section.name if same else f"{section.name} on {name} ({delegate})"
             words = tuple(f"{rule}: {rule.scheme}" for rule in resolved.rules)
@@ -87,29 +87,29 @@ def plan_config(
     return tuple(planned)
 
 
-def _between(plan: ResolvedPlan, found: dict[str, Outcome], layers: LayerTable, backend: Backend) -> Outcome:
+def _between(plan: ResolvedPlan, outcome_of: dict[str, Outcome], layers: LayerTable, backend: Backend) -> Outcome:
     """What becomes of the norms that no rule names, and of products."""
     if plan.between != "float" and plan.between in backend.SPEC.between:
         why = "no rule names it; integers where a kernel has them (between)"
         return Outcome(scheme=SCHEMES[plan.between], reason=why)
     choices = {
-        name: replace(choice, scheme=found[name].scheme or choice.scheme) for name, choice in plan.choices.items()
+        name: replace(choice, scheme=outcome_of[name].scheme or choice.scheme) for name, choice in plan.choices.items()
     }
     scheme = SCHEMES[backend.elsewhere(replace(plan, choices=choices), layers)]
     return Outcome(scheme=scheme, reason="no rule names it: computes as what is between the layers")
 
 
-def _planned(layer: Layer, plan: ResolvedPlan, found: Outcome) -> PlannedLayer:
+def _plan_layer(layer: Layer, plan: ResolvedPlan, outcome: Outcome) -> PlannedLayer:
     choice = plan.choices.get(layer.name)
-    shown = found.scheme or plan.scheme(layer.name)
+    shown = outcome.scheme or plan.scheme(layer.name)
     return PlannedLayer(
         layer=layer.name,
         op=layer.op,
         rule=choice.rule + 1 if choice else 0,
         requested=choice.scheme.name if choice else "",
-        scheme=found.scheme.name if found.scheme else None,
+        scheme=outcome.scheme.name if outcome.scheme else None,
         weight_bytes=shown.weight_bytes(layer.weight_shape),
         params=layer.params,
         macs=layer.macs,
-        reason=found.reason,
+        reason=outcome.reason,
     )

@@ -15,16 +15,16 @@ from pydantic import TypeAdapter
 
 from builder.backends import backends_of
 from builder.backends.support import SupportedPlan
-from builder.bundle import Bundle, FailedVariant, opened, refuse_edited
+from builder.bundle import Bundle, FailedVariant, open_bundle, refuse_edited
 from builder.bundle.archive import is_bundle
 from builder.errors import ConfigError, ConversionError, EdgebundleError, VerificationError
 from builder.exports import DYNAMIC, FORMATS
 from builder.pipeline.pictures import evaluation_page, page_beside, write_page
-from builder.plan_search import SearchResult, find_plans, found_files, search_variant, write_found
+from builder.plan_search import SearchResult, choose_places, find_plans, search_variant, write_found
 from builder.process import results_of
 from builder.project.config import VariantSection
 from builder.project.project import Project, open_project
-from builder.project.sizes import expanded, of_size
+from builder.project.sizes import expand, of_size
 from builder.project.variants import choose_variants
 from builder.steps.bundle import assemble_bundle
 from builder.steps.export import export_file
@@ -70,7 +70,7 @@ def convert(
     project = open_project(config, fresh=fresh)
     check_output(out, "a bundle")
     beside = page_beside(out)
-    bundle, pictures = _made(project, choose_variants(project.config, backends), listener, keep_going=keep_going)
+    bundle, pictures = _make_bundle(project, choose_variants(project.config, backends), listener, keep_going=keep_going)
     with replacing(out, "a bundle") as work:
         copy_into(bundle.root, work)
     write_page(beside, pictures)
@@ -101,7 +101,7 @@ def package(asked: Packaging, listener: Listener) -> PackageResult:
     check_output(out, "packages")
     with ExitStack() as stack:
         if is_bundle(source):
-            bundle, project = stack.enter_context(opened(source)), None
+            bundle, project = stack.enter_context(open_bundle(source)), None
             refuse_edited(bundle.root)
             if TARGETS[target].section_kind() is not None:
                 listener.warn(
@@ -166,7 +166,7 @@ def search(
         raise ConfigError("builder.toml has no variant with [variant.search]; add its budgets there.")
     if out is not None:
         check_output(out.parent / f".{out.name}.folder", "a bundle")  # its directory can be written
-    targets = {s.name: found_files(out, s.name if len(sections) > 1 else "") for s in sections} if out else {}
+    targets = {s.name: choose_places(out, s.name if len(sections) > 1 else "") for s in sections} if out else {}
     require_packages(project, sections)
     require_proofs(sections)
     warm_up(project, sections)
@@ -184,10 +184,10 @@ def make_bundle(
     project: Project, sections: Sequence[VariantSection], listener: Listener, *, keep_going: bool = False
 ) -> Bundle:
     """The bundle of these variants, in the cache: every plan is checked before the first converter starts."""
-    return _made(project, sections, listener, keep_going=keep_going)[0]
+    return _make_bundle(project, sections, listener, keep_going=keep_going)[0]
 
 
-def _made(
+def _make_bundle(
     project: Project, sections: Sequence[VariantSection], listener: Listener, *, keep_going: bool
 ) -> tuple[Bundle, str | None]:
     """The bundle, and the page of what its variants make of evaluation samples."""
@@ -195,7 +195,7 @@ def _made(
     require_proofs(sections)
     require_plans(project, sections)
     warm_up(project, sections)
-    sections = expanded(sections)
+    sections = expand(sections)
     source = export_source(project, listener)
     project = find_plans(project, source, sections, listener)
     by_size = {None: source} | {
@@ -222,7 +222,7 @@ def _made(
             stop.set()
             pool.shutdown(cancel_futures=True)
             if isinstance(error, ConversionError | VerificationError):
-                raise _with_what_is_kept(error, sections, futures) from error
+                raise _add_kept(error, sections, futures) from error
             raise
     made = [(step, mine) for step, mine in zip(results, sources, strict=True) if isinstance(step, VariantStep)]
     failed = [found for found in results if isinstance(found, _Failure)]
@@ -254,7 +254,7 @@ def _or_failure(
         )
 
 
-def _with_what_is_kept(
+def _add_kept(
     error: EdgebundleError, sections: Sequence[VariantSection], futures: Sequence[Future[VariantStep | _Failure]]
 ) -> EdgebundleError:
     """The same error, saying what need not be made again."""

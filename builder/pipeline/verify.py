@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.backends import backend_of
-from builder.bundle import Bundle, Golden, Variant, opened, refuse_edited
+from builder.bundle import Bundle, Golden, Variant, open_bundle, refuse_edited
 from builder.bundle.show import table_html
 from builder.bundle.tensors import logical_shape, specs_of
 from builder.errors import InputError, VerificationError
@@ -79,7 +79,7 @@ def _decibels(value: float | None) -> str:
 
 def verify_bundle(path: Path, listener: Listener) -> Verification:
     """Raises BundleError for a damaged bundle, VerificationError when a variant does not give its golden output."""
-    with opened(path) as bundle:
+    with open_bundle(path) as bundle:
         refuse_edited(bundle.root)
         warm([backend_of(v.backend, variant=v.id).SPEC.running_server for v in bundle.manifest.variants])
         packaged = _by_package(path, bundle, listener)
@@ -106,10 +106,10 @@ def verify_bundle(path: Path, listener: Listener) -> Verification:
 
 def _goldens(bundle: Bundle, variant: Variant) -> list[Golden]:
     """The goldens of the variant's picture size. Raises VerificationError where there is none."""
-    found = [golden for golden in bundle.manifest.goldens if any(e.variant == variant.id for e in golden.expected)]
-    if not found:
+    goldens = [golden for golden in bundle.manifest.goldens if any(e.variant == variant.id for e in golden.expected)]
+    if not goldens:
         raise VerificationError(f"no golden has an output for variant {variant.id!r}; rebuild the bundle.")
-    return found
+    return goldens
 
 
 PACKAGES = (".apk", ".aab", ".aar")  # of Android
@@ -125,7 +125,7 @@ def _by_package(path: Path, bundle: Bundle, listener: Listener) -> dict[tuple[st
     for found in executions:
         if not found.passed:
             raise VerificationError(f"{path.name} {what_failed(found, bundle)}")
-    listener.done(what, cached=False)
+    listener.finish(what, cached=False)
     return {(found.variant, found.golden): found for found in executions}
 
 
@@ -155,7 +155,7 @@ def _check(bundle: Bundle, variant: Variant, golden: Golden, packaged: Execution
         text = run_job(
             job, Path(folder), what=what, limits=LimitsSection(), on_stage=lambda stage: listener.stage(what, stage)
         )
-    listener.done(what, cached=False)
+    listener.finish(what, cached=False)
     result = VerifyResult.model_validate_json(text)
     unproven = packaged.unproven if packaged is not None else result.unproven
     return Check(

@@ -81,14 +81,14 @@ def stamp(config: Path) -> Stamp:
         files.update(Path(name) for p in patterns if p for name in glob.glob(str(folder / p), recursive=True))
     except (EdgebundleError, OSError):
         pass  # the conversion says what is wrong, and a change of the file is seen
-    found = {}
+    times = {}
     for path in files:
         try:
             status = path.stat()
         except OSError:
             continue  # an editor replaces it at this moment
-        found[path] = (status.st_mtime_ns, status.st_size)
-    return found
+        times[path] = (status.st_mtime_ns, status.st_size)
+    return times
 
 
 def compare(now: Manifest, before: Manifest | None) -> tuple[Change, ...]:

@@ -3,8 +3,8 @@
 Every decision is made on exported files, run in their own runtime on held-out data.
 """
 
-from builder.plan_search.output import found_files, write_found
+from builder.plan_search.output import choose_places, write_found
 from builder.plan_search.result import SearchResult, unmet
 from builder.plan_search.run import find_plans, search_variant
 
-__all__ = ["SearchResult", "find_plans", "found_files", "search_variant", "unmet", "write_found"]
+__all__ = ["SearchResult", "find_plans", "choose_places", "search_variant", "unmet", "write_found"]

@@ -87,15 +87,17 @@ def _why_not(device: str) -> str | None:
     """Why the harness cannot measure on `KIND[:ID]`, or None."""
     try:
         done = process.run([sys.executable, "-m", "harness", "devices", "--json"], timeout_s=DEVICES_S)
-        found = _Devices.model_validate_json(done.stdout).devices
+        devices = _Devices.model_validate_json(done.stdout).devices
     except (process.ToolError, ValidationError) as error:
         return f"'harness devices' failed: {error}"
     kind, _, name = device.partition(":")
-    states = [d.state for d in found if d.kind == kind and name in ("", d.id)]
+    states = [d.state for d in devices if d.kind == kind and name in ("", d.id)]
     if "ready" in states:
         return None
-    return states[0].rstrip(".") if states else f"'harness devices' does not list it (it lists {_listed(found)})"
+    return (
+        states[0].rstrip(".") if states else f"'harness devices' does not list it (it lists {_list_devices(devices)})"
+    )
 
 
-def _listed(found: tuple[_Device, ...]) -> str:
-    return ", ".join(d.kind if d.state != "ready" else f"{d.kind}:{d.id}" for d in found)
+def _list_devices(devices: tuple[_Device, ...]) -> str:
+    return ", ".join(d.kind if d.state != "ready" else f"{d.kind}:{d.id}" for d in devices)

@@ -76,15 +76,15 @@ class Estimate:
 
     def fit(self, measured: Mapping[Choice, Measures]) -> None:
         """Least squares with a prior: each uniform plan's value, shared among its layers."""
-        found = {schemes: measures.quantities() for schemes, measures in measured.items()}
-        names = {name for values in found.values() for name in values}
+        quantities = {schemes: measures.quantities() for schemes, measures in measured.items()}
+        names = {name for values in quantities.values() for name in values}
         for name in sorted(names):
-            rows = [(self.features(s), values[name]) for s, values in found.items() if name in values]
+            rows = [(self.features(s), values[name]) for s, values in quantities.items() if name in values]
             plain = {s: Choice(schemes=self._space.uniform(s)) for s in self._space.schemes}
-            uniform = {s: found[choice].get(name) for s, choice in plain.items() if choice in found}
+            uniform = {s: quantities[choice].get(name) for s, choice in plain.items() if choice in quantities}
             known = {s: v for s, v in uniform.items() if v is not None}
             if name == "cost":
-                known = {**{s: guessed_cost(s) for s in self._space.schemes}, **known}
+                known = {**{s: guess_cost(s) for s in self._space.schemes}, **known}
             self.coefficients[name] = self._solve(name, rows, known)
 
     def _solve(self, name: Quantity, rows: list[tuple[Vector, float]], uniform: Mapping[str, float]) -> Vector:
@@ -121,7 +121,7 @@ def _arithmetic(scheme_name: str) -> str:
     return f"int{scheme.activation_bits}" if scheme.mode == "static" else "float"
 
 
-def guessed_cost(scheme_name: str) -> float:
+def guess_cost(scheme_name: str) -> float:
     """Cost of a network in this scheme, relative to fp32, before anything was counted."""
     return GUESSED_COST[cost_kind(scheme_name)]
 

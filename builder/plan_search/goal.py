@@ -48,7 +48,7 @@ class Measures(BaseModel):
     delegated: float | None = None
 
     def quantities(self) -> dict[Quantity, float]:
-        found: dict[Quantity, float | None] = {
+        values: dict[Quantity, float | None] = {
             "noise": 10 ** (-self.psnr_db / 10),
             "dissimilarity": None if self.ssim is None else 1 - self.ssim,
             "distance": None if self.perceptual is None else 1 - self.perceptual,
@@ -57,7 +57,7 @@ class Measures(BaseModel):
             "cost": self.cost,
             "left": None if self.delegated is None else 1 - self.delegated,
         }
-        return {name: value for name, value in found.items() if value is not None}
+        return {name: value for name, value in values.items() if value is not None}
 
     def describe(self) -> str:
         """`41.20 dB (mean 43.01), SSIM 0.9801 (mean 0.9850), 9,804 B, cost 0.81`: the worst sample, means in brackets."""
@@ -108,13 +108,13 @@ class Goal:
             return self
         return Goal(objective=self.objective, limits={**self.limits, "left": 1 - delegated + COVERAGE_SLACK})
 
-    def excess(self, found: Mapping[Quantity, Values]) -> NDArray[np.float64]:
+    def excess(self, quantities: Mapping[Quantity, Values]) -> NDArray[np.float64]:
         """By how much the limits are exceeded, summed: ratios for bytes and cost, tenths of a dB-decade for noise, 0 when met."""
         import numpy as np
 
         total = np.asarray(0.0)
         for name, limit in self.limits.items():
-            value = found[name]
+            value = quantities[name]
             if name == "noise":
                 over = np.log10(np.maximum(value, LEAST_NOISE)) - math.log10(limit)
             elif name in QUALITIES or name == "left":
@@ -126,8 +126,8 @@ class Goal:
 
     def rank(self, measures: Measures) -> tuple[float, float, float, float]:
         """The smaller, the better: first what exceeds the limits, then the objective, then noise and bytes."""
-        found = measures.quantities()
-        return float(self.excess(found)), found[self.objective], found["noise"], found["bytes"]
+        quantities = measures.quantities()
+        return float(self.excess(quantities)), quantities[self.objective], quantities["noise"], quantities["bytes"]
 
-    def met(self, measures: Measures) -> bool:
+    def is_met(self, measures: Measures) -> bool:
         return float(self.excess(measures.quantities())) == 0.0

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from builder.plan_search.estimate import Estimate, cost_kind, guessed_cost
+from builder.plan_search.estimate import Estimate, cost_kind, guess_cost
 from builder.plan_search.goal import QUALITIES, Goal, Measures, Quantity
 from builder.plan_search.space import Choice, Schemes, Space
 from builder.plan_search.trials import Trial
@@ -43,14 +43,14 @@ class Ledger:
 
     def best(self) -> Trial | None:
         """The trial that ranks first, whether it meets the limits or not; ties go to the earlier one."""
-        return min(self.judged(), key=lambda t: (self.goal.rank(measures_of(t)), t.number), default=None)
+        return min(self.list_judged(), key=lambda t: (self.goal.rank(measures_of(t)), t.number), default=None)
 
-    def judged(self) -> list[Trial]:
+    def list_judged(self) -> list[Trial]:
         """Trials of which all is known that the budgets speak of."""
         needed = {*self.goal.limits, self.goal.objective}
         return [t for t in self.trials if t.measures is not None and needed <= set(t.measures.quantities())]
 
-    def known(self) -> dict[Choice, Measures]:
+    def collect_known(self) -> dict[Choice, Measures]:
         """What an estimate learns from."""
         return {t.choice: t.measures for t in self.trials if t.measures is not None}
 
@@ -60,20 +60,20 @@ class Ledger:
         if self.goal.objective not in QUALITIES or not whole:
             return False
         top = min(m.quantities()["noise"] for m in whole)
-        met = [measures_of(t) for t in self.judged() if self.goal.met(measures_of(t))]
+        met = [measures_of(t) for t in self.list_judged() if self.goal.is_met(measures_of(t))]
         return any(m.quantities()["noise"] <= top * EQUAL for m in met)
 
     def rough_cost(self, choice: Choice) -> float:
         """By layers and schemes alone, before anything was counted."""
         macs = [max(layer.macs, 1) for layer in self.table.layers]
-        return sum(guessed_cost(s) * m for s, m in zip(choice.schemes, macs, strict=True)) / sum(macs)
+        return sum(guess_cost(s) * m for s, m in zip(choice.schemes, macs, strict=True)) / sum(macs)
 
     def likely_cost(self, choice: Choice) -> float:
         """By what was counted so far."""
         alike = self._alike(choice)
         if alike is not None:
             return alike
-        known = {c: m for c, m in self.known().items() if m.cost is not None}
+        known = {c: m for c, m in self.collect_known().items() if m.cost is not None}
         if len(known) < 2:
             return self.rough_cost(choice)
         estimate = Estimate(self.space, self.table, {})
@@ -86,9 +86,9 @@ class Ledger:
             return True
         floats = ("fp32",) * len(self.space.names)
         counted = {t.schemes for t in self.trials if t.measures and t.measures.cost is not None} | {floats}
-        return sum(map(self._emulated, counted)) + self._emulated(choice.schemes) <= self.most_macs
+        return sum(map(self._estimate_emulated, counted)) + self._estimate_emulated(choice.schemes) <= self.most_macs
 
-    def _emulated(self, schemes: Schemes) -> float:
+    def _estimate_emulated(self, schemes: Schemes) -> float:
         return sum(EMULATED[cost_kind(s)] * layer.macs for s, layer in zip(schemes, self.table.layers, strict=True))
 
     def _alike(self, choice: Choice) -> float | None:
@@ -100,27 +100,27 @@ class Ledger:
         """The cost of stock recipes, so far as it can matter: first of the one that is surely within the limits and best."""
         if self.count is None:
             return
-        self._count([t for t in self._uncounted() if set(t.schemes) == {"fp32"}])  # the unit, which costs nothing
+        self._count([t for t in self._list_uncounted() if set(t.schemes) == {"fp32"}])  # the unit, which costs nothing
         free = self._free()
-        fitting = [t for t in self._uncounted() if free.met(measures_of(t))]
+        fitting = [t for t in self._list_uncounted() if free.is_met(measures_of(t))]
         if "cost" in self.goal.limits and self.goal.objective in QUALITIES:
             sure = [t for t in fitting if self.rough_cost(t.choice) <= self.goal.limits["cost"]]
             self._count(sorted(sure, key=self._by_quality)[:1])
         if self.nothing_is_better():
             return
-        while waiting := self._telling() or self._contending(self._uncounted()):
+        while waiting := self._telling() or self._contending(self._list_uncounted()):
             self._count(sorted(waiting, key=self._by_quality)[: self.parallel])
 
     def count_new(self, first: int, *, learn: bool) -> None:
         """The cost of trials from number `first` on that may rank before the best, and of the first of them to `learn`."""
         if self.count is None:
             return
-        new = [t for t in self._uncounted() if t.number > first and t.origin != "one layer lowered"]
+        new = [t for t in self._list_uncounted() if t.number > first and t.origin != "one layer lowered"]
         chosen = [t for t in new if learn and t.number == first + 1 and self.affordable(t.choice)]
         chosen += [t for t in self._contending(new) if t not in chosen]
         self._count(chosen)
 
-    def _uncounted(self) -> list[Trial]:
+    def _list_uncounted(self) -> list[Trial]:
         return [t for t in self.trials if t.measures is not None and t.measures.cost is None]
 
     def _free(self) -> Goal:
@@ -129,20 +129,20 @@ class Ledger:
         return Goal(objective=self.goal.objective, limits=limits)
 
     def _by_quality(self, trial: Trial) -> tuple[float, float, int]:
-        found = {**measures_of(trial).quantities(), "cost": 0.0}
-        return float(self._free().excess(found)), found["noise"], trial.number
+        quantities = {**measures_of(trial).quantities(), "cost": 0.0}
+        return float(self._free().excess(quantities)), quantities["noise"], trial.number
 
     def _telling(self) -> list[Trial]:
         """One recipe of each kind of integer arithmetic that was not counted yet, where cost keeps better ones out."""
         best = self.best()
-        if best is not None and self.goal.objective in QUALITIES and self.goal.met(measures_of(best)):
+        if best is not None and self.goal.objective in QUALITIES and self.goal.is_met(measures_of(best)):
             noise = measures_of(best).quantities()["noise"]
             better = [t for t in self.trials if t.measures is not None and t.measures.quantities()["noise"] < noise]
             if all(self.likely_cost(t.choice) <= self.goal.limits.get("cost", float("inf")) for t in better):
                 return []
         counted = {_kind(t.schemes) for t in self.trials if t.measures is not None and t.measures.cost is not None}
         fresh: dict[str, Trial] = {}
-        for trial in self._uncounted():
+        for trial in self._list_uncounted():
             kind = _kind(trial.schemes)
             if trial.origin == "uniform" and trial.between == "float" and kind not in (*counted, "int16", "float"):
                 fresh.setdefault(kind, trial)
@@ -150,14 +150,14 @@ class Ledger:
 
     def _contending(self, trials: Sequence[Trial]) -> list[Trial]:
         best = self.best()
-        found = []
+        contenders = []
         for trial in trials:
             if trial.origin == "one layer lowered" or not self.affordable(trial.choice):
                 continue
             likely = measures_of(trial).model_copy(update={"cost": DOUBT * self.likely_cost(trial.choice)})
             if best is None or self.goal.rank(likely) < self.goal.rank(measures_of(best)):
-                found.append(trial)
-        return found
+                contenders.append(trial)
+        return contenders
 
     def _count(self, trials: Sequence[Trial]) -> None:
         if self.count is None or not trials:

@@ -26,7 +26,7 @@ from builder.project.project import Project
 from builder.steps.bundle import write_bundle
 from builder.steps.source import SourceStep
 from builder.steps.variant import VariantStep
-from builder.storage.cache import code_sha256, content_key, kept
+from builder.storage.cache import code_sha256, content_key, keep_entry
 
 ARM64 = "arm64"
 MEASURE_S = 3600.0
@@ -124,10 +124,10 @@ class Harness:
                 records = tuple(Record.model_validate_json(line) for line in lines if line.strip())
             except (process.ToolError, OSError, ValidationError) as error:
                 raise ConversionError(
-                    f"'harness run -d {self.device}' gave no record ({_told(log) or error})."
+                    f"'harness run -d {self.device}' gave no record ({_read_tail(log) or error})."
                 ) from error
             if not records:
-                raise ConversionError(f"'harness run -d {self.device}' measured nothing: {_told(log)}")
+                raise ConversionError(f"'harness run -d {self.device}' measured nothing: {_read_tail(log)}")
         for record in records:
             if record.golden is not None and not record.golden.passed:
                 raise VerificationError(
@@ -150,7 +150,7 @@ class Harness:
         )
 
 
-def _told(log: Path) -> str:
+def _read_tail(log: Path) -> str:
     return "; ".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-3:]) if log.is_file() else ""
 
 
@@ -159,14 +159,14 @@ def _hashes(step: VariantStep) -> dict[str, str]:
     return {file.relative_to(artifact).as_posix(): file_sha256(file) for file in tree_files(artifact)}
 
 
-def _executed(step: VariantStep) -> dict[str, str]:
+def _hash_executed(step: VariantStep) -> dict[str, str]:
     structure = BACKENDS[step.section.backend].structure_of(step.folder / step.result.artifact)
     return _hashes(step) if structure is None else {"structure": structure}
 
 
-def _kept(key: str, measure: Callable[[], float]) -> float:
+def _keep(key: str, measure: Callable[[], float]) -> float:
     """The figure of an earlier search where there is one."""
-    folder, _ = kept("cost", key, lambda work: (work / KEPT).write_text(json.dumps(measure()), encoding="utf-8"))
+    folder, _ = keep_entry("cost", key, lambda work: (work / KEPT).write_text(json.dumps(measure()), encoding="utf-8"))
     return _FLOAT.validate_json((folder / KEPT).read_bytes())
 
 
@@ -203,7 +203,7 @@ class InstructionCost:
             return self._base
 
     def instructions(self, step: VariantStep) -> float:
-        return _kept(self.harness.key([_executed(step)]), lambda: self._count(step))
+        return _keep(self.harness.key([_hash_executed(step)]), lambda: self._count(step))
 
     def _count(self, step: VariantStep) -> float:
         (record,) = self.harness.run([step], COUNTING)
@@ -234,9 +234,9 @@ class LatencyCost:
             unit = self._unit
             if _hashes(step) == _hashes(unit):
                 return 1.0
-            return _kept(self.harness.key([_hashes(unit), _hashes(step)]), lambda: self._measured(unit, step))
+            return _keep(self.harness.key([_hashes(unit), _hashes(step)]), lambda: self._measure(unit, step))
 
-    def _measured(self, unit: VariantStep, step: VariantStep) -> float:
+    def _measure(self, unit: VariantStep, step: VariantStep) -> float:
         records = self.harness.run([unit, step], TIMING)
         rounds: dict[int | None, dict[str, float]] = {}
         for record in records:

@@ -44,16 +44,16 @@ class Moves:
         They keep the settings of the plan that they come from.
         """
         best = sorted(measured, key=lambda c: (self.goal.rank(measured[c]), c.order()))[:BASES]
-        found: dict[Choice, Candidate] = {}
+        candidates: dict[Choice, Candidate] = {}
         for number, base in enumerate(best):
             start = measured[base].quantities()
             for candidate in self.neighbours(base, start, keep=KEPT + len(tried)):
                 if candidate.choice not in tried:
-                    known = found.get(candidate.choice)
-                    found[candidate.choice] = min(candidate, known, key=lambda c: c.rank) if known else candidate
+                    known = candidates.get(candidate.choice)
+                    candidates[candidate.choice] = min(candidate, known, key=lambda c: c.rank) if known else candidate
             if number == 0 and (last := self.descend(base, start)) not in tried:
-                found.setdefault(last, _candidate(self.goal, self._after(base, last, start), last))
-        ordered = sorted(found.values(), key=lambda c: (c.rank, c.choice.order()))
+                candidates.setdefault(last, _candidate(self.goal, self._after(base, last, start), last))
+        ordered = sorted(candidates.values(), key=lambda c: (c.rank, c.choice.order()))
         return list(islice((c.choice for c in ordered if self.allowed(c.choice.schemes)), count))
 
     def neighbours(self, base: Choice, start: Mapping[Quantity, float], keep: int) -> list[Candidate]:
@@ -68,21 +68,21 @@ class Moves:
             return []
         changes = {name: rows @ estimate.coefficients[name] for name in names}
         first, second = np.triu_indices(len(singles), k=1)
-        layers = np.array([_changed(base.schemes, plan) for plan in singles])
+        layers = np.array([_find_changed(base.schemes, plan) for plan in singles])
         apart = layers[first] != layers[second]
         first, second = first[apart], second[apart]
         values = {name: start[name] + np.concatenate([c, c[first] + c[second]]) for name, c in changes.items()}
         order = _order(self.goal, values)[:keep]
-        found = []
+        candidates = []
         for index in order:
             if index < len(rows):
                 plan = (*singles, *runs)[index]
             else:
                 pair = index - len(rows)
-                plan = _joined(base.schemes, singles[first[pair]], singles[second[pair]])
+                plan = _join(base.schemes, singles[first[pair]], singles[second[pair]])
             quantities = {name: float(v[index]) for name, v in values.items()}
-            found.append(_candidate(self.goal, quantities, base.with_schemes(plan)))
-        return found
+            candidates.append(_candidate(self.goal, quantities, base.with_schemes(plan)))
+        return candidates
 
     def descend(self, base: Choice, start: Mapping[Quantity, float]) -> Choice:
         """Where the best change, made again and again, leads on the estimate."""
@@ -124,18 +124,18 @@ def _singles(space: Space, base: Schemes) -> list[Schemes]:
 
 def _runs(space: Space, base: Schemes) -> list[Schemes]:
     """Neighbouring layers together: two schemes side by side cost a conversion between them."""
-    found = []
+    plans = []
     for scheme in space.schemes:
         for start in range(len(base)):
             for end in range(start + 2, len(base) + 1):
                 if all(scheme in options for options in space.options[start:end]):
-                    found.append((*base[:start], *[scheme] * (end - start), *base[end:]))
-    return [plan for plan in dict.fromkeys(found) if plan != base]
+                    plans.append((*base[:start], *[scheme] * (end - start), *base[end:]))
+    return [plan for plan in dict.fromkeys(plans) if plan != base]
 
 
-def _changed(base: Schemes, plan: Sequence[str]) -> int:
+def _find_changed(base: Schemes, plan: Sequence[str]) -> int:
     return next(number for number, (a, b) in enumerate(zip(base, plan, strict=True)) if a != b)
 
 
-def _joined(base: Schemes, one: Schemes, other: Schemes) -> Schemes:
+def _join(base: Schemes, one: Schemes, other: Schemes) -> Schemes:
     return tuple(b if b != a else c for a, b, c in zip(base, one, other, strict=True))

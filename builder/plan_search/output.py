@@ -14,7 +14,7 @@ SUFFIXES = {RESULT: ".json", PAGE: ".html"}
 MARK_BYTES = 1000  # a mark stands at the head of its file
 
 
-def found_files(out: Path, variant: str) -> dict[str, Path]:
+def choose_places(out: Path, variant: str) -> dict[str, Path]:
     """Where each file of a result goes. Raises OutputError when one exists that a search did not write."""
     if out.suffix != ".toml":
         raise OutputError(f"a plan is a .toml file; write -o {out.with_suffix('.toml')}.")

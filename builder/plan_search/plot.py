@@ -150,8 +150,8 @@ def _ticks(low: float, high: float) -> list[float]:
 
 def _best_so_far(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """From left to right, every point that is higher than all before it."""
-    found: list[tuple[float, float]] = []
+    best: list[tuple[float, float]] = []
     for x, y in sorted(points, key=lambda point: (point[0], -point[1])):
-        if not found or y > found[-1][1]:
-            found.append((x, y))
-    return found
+        if not best or y > best[-1][1]:
+            best.append((x, y))
+    return best

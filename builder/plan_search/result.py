@@ -66,10 +66,10 @@ class SearchResult(BaseModel):
 
     def measures(self, number: int) -> Measures:
         """What a trial measured. Raises ValueError for one that failed."""
-        found = self.trial(number).measures
-        if found is None:
+        measures = self.trial(number).measures
+        if measures is None:
             raise ValueError(f"trial {number} failed")
-        return found
+        return measures
 
 
 def curve(trials: Sequence[Trial], goal: Goal) -> tuple[int, ...]:
@@ -78,9 +78,9 @@ def curve(trials: Sequence[Trial], goal: Goal) -> tuple[int, ...]:
     points: list[tuple[Trial, tuple[float, ...]]] = []
     for trial in trials:
         if trial.measures is not None:
-            found = trial.measures.quantities()
-            if all(name in found for name in names):
-                points.append((trial, tuple(found[name] for name in names)))  # type: ignore[index]
+            quantities = trial.measures.quantities()
+            if all(name in quantities for name in names):
+                points.append((trial, tuple(quantities[name] for name in names)))  # type: ignore[index]
     kept: dict[tuple[float, ...], int] = {}
     for trial, point in points:
         beaten = any(all(a <= b for a, b in zip(o, point, strict=True)) and o != point for _, o in points)
@@ -96,8 +96,8 @@ def nearest(trials: Sequence[Trial], goal: Goal) -> tuple[int | None, int | None
     for trial in trials:
         if trial.measures is not None and {*goal.limits, goal.objective} <= set(trial.measures.quantities()):
             whole.append((trial.number, trial.measures))
-    within = [(good.rank(m), number) for number, m in whole if small.met(m)]
-    enough = [(small.rank(m), number) for number, m in whole if good.met(m)]
+    within = [(good.rank(m), number) for number, m in whole if small.is_met(m)]
+    enough = [(small.rank(m), number) for number, m in whole if good.is_met(m)]
     return (min(within)[1] if within else None), (min(enough)[1] if enough else None)
 
 

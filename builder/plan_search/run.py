@@ -32,7 +32,7 @@ from builder.steps.listener import Listener, Silent
 from builder.steps.source import SourceStep
 from builder.steps.step import Working
 from builder.steps.variant import VariantStep, lower_variant, plan_variant
-from builder.storage.cache import content_key, kept, versions
+from builder.storage.cache import content_key, keep_entry, versions
 from builder.workers.cluster import Cluster
 from builder.workers.supervisor import run_job
 
@@ -41,14 +41,14 @@ RESULT, PLAN, PAGE = "result.json", "plan.toml", "page.html"
 
 def find_plans(project: Project, source: SourceStep, sections: Sequence[VariantSection], listener: Listener) -> Project:
     """The project with the plan of every searched variant. Raises VerificationError where budgets are not met."""
-    found: dict[str, PlanFile] = {}
+    plans: dict[str, PlanFile] = {}
     for section in sections:
         if section.search is not None:
             folder, result = search_variant(project, source, section, listener)
             if result.chosen is None:
                 raise VerificationError(unmet(result))
-            found[section.name] = load_plan(folder / PLAN)
-    return replace(project, found=found)
+            plans[section.name] = load_plan(folder / PLAN)
+    return replace(project, found=plans)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,25 +108,25 @@ def search_variant(
     key = task.key
 
     def make(work: Path) -> None:
-        finished, exporter = _searched(task, listener, cluster)
+        finished, exporter = _search(task, listener, cluster)
         _write(task, finished, exporter, work)
 
-    folder, cached = kept("search", key, make, forget=project.fresh.first("search", key))
-    listener.done(task.what, cached=cached)
+    folder, cached = keep_entry("search", key, make, forget=project.fresh.first("search", key))
+    listener.finish(task.what, cached=cached)
     return folder, SearchResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
 
 
-def _searched(task: _Task, listener: Listener, cluster: str | None) -> tuple[Search, Exporter]:
+def _search(task: _Task, listener: Listener, cluster: str | None) -> tuple[Search, Exporter]:
     """The search, run to its end, and what has exported its trials."""
     goal = Goal.of(task.budgets)
 
-    def told(count: int, best: Trial | None) -> None:
+    def tell(count: int, best: Trial | None) -> None:
         so_far = f"best {best.measures.describe()}" if best and best.measures else "none measured"
-        short = "" if best and best.measures and goal.met(best.measures) else " (budgets not met yet)"
+        short = "" if best and best.measures and goal.is_met(best.measures) else " (budgets not met yet)"
         listener.stage(task.what, f"trial {count} of at most {task.budgets.max_trials}; {so_far}{short}")
 
     stop = Event()
-    told(0, None)
+    tell(0, None)
     with Cluster(cluster) if cluster else nullcontext() as remote:
         run, parallel = (remote.run, remote.size) if remote else (run_job, PARALLEL)
         working = Working(listener=Silent(), stop=stop, run=run)
@@ -152,7 +152,7 @@ def _searched(task: _Task, listener: Listener, cluster: str | None) -> tuple[Sea
             table=task.source.result.layers,
             goal=goal,
             measure=exporter.measure,
-            allowed=exporter.allowed,
+            allowed=exporter.is_allowed,
             count=None if cost is None or isinstance(cost, MacCost) else exporter.count,
             most_macs=COUNTED_MACS,
             tune=calibrated,
@@ -160,7 +160,7 @@ def _searched(task: _Task, listener: Listener, cluster: str | None) -> tuple[Sea
             simulated=simulated.result,
             parallel=parallel,
             max_trials=task.budgets.max_trials,
-            told=told,
+            told=tell,
         )
         try:
             search.run()
@@ -173,7 +173,7 @@ def _write(task: _Task, search: Search, exporter: Exporter, work: Path) -> None:
     """The result, its page, and the plan where budgets are met. Raises ConfigError and ConversionError where nothing was measured."""
     best = search.best()
     if best is None:
-        raise _nothing_measured(task, search)
+        raise _make_nothing_error(task, search)
     result = _result(task, search, best)
     pictures = {t.number: p for t in search.trials if (p := exporter.picture(t.choice)) is not None}
     references = task.source.result.golden_references
@@ -187,7 +187,7 @@ def _write(task: _Task, search: Search, exporter: Exporter, work: Path) -> None:
         _same(task.source, work / PLAN, best)
 
 
-def _nothing_measured(task: _Task, search: Search) -> ConfigError | ConversionError:
+def _make_nothing_error(task: _Task, search: Search) -> ConfigError | ConversionError:
     failed = next((trial.failure for trial in search.trials if trial.failure), None)
     if failed is None:
         return ConfigError(
@@ -199,7 +199,7 @@ def _nothing_measured(task: _Task, search: Search) -> ConfigError | ConversionEr
 
 def _result(task: _Task, search: Search, best: Trial) -> SearchResult:
     goal = search.goal  # with the coverage that it holds
-    met = best.measures is not None and goal.met(best.measures)
+    met = best.measures is not None and goal.is_met(best.measures)
     small, good = (None, None) if met else nearest(search.trials, goal)
     return SearchResult(
         variant=task.section.name,
@@ -230,12 +230,12 @@ def _cost_meter(task: _Task, working: Working, stop: Event) -> CostMeter | None:
     device = task.budgets.device if name != INSTRUCTIONS else None
     harness = Harness(project=project, source=source, device=device or ARM64, stop=stop)
 
-    def exported() -> VariantStep:
+    def export() -> VariantStep:
         return lower_variant(project, source, floats, plan, working)
 
     if device is None:
-        return InstructionCost(harness=harness, floats=exported)
-    return LatencyCost(harness=harness, floats=exported)
+        return InstructionCost(harness=harness, floats=export)
+    return LatencyCost(harness=harness, floats=export)
 
 
 def _plan(section: VariantSection, search: Search, best: Trial) -> str:

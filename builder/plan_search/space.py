@@ -72,12 +72,12 @@ class Space:
 
     def uniforms(self) -> dict[str, Schemes]:
         """The stock recipes by name, without those that only repeat another."""
-        found: dict[str, Schemes] = {}
+        by_scheme: dict[str, Schemes] = {}
         for scheme in self.schemes:
             plan = self.uniform(scheme)
-            if plan not in found.values():
-                found[scheme] = plan
-        return found
+            if plan not in by_scheme.values():
+                by_scheme[scheme] = plan
+        return by_scheme
 
 
 def make_space(table: LayerTable, section: VariantSection, *, calibrated: bool) -> Space:
@@ -100,7 +100,7 @@ def make_space(table: LayerTable, section: VariantSection, *, calibrated: bool) 
     usable = tuple(name for name in named if name not in refused)
     options = []
     for layer in table.layers:
-        mine = tuple(name for name in usable if backend.unsupported(layer, known[name], section.delegate) is None)
+        mine = tuple(name for name in usable if backend.find_unsupported(layer, known[name], section.delegate) is None)
         if not mine:
             raise ConfigError(
                 f"layer {layer.name!r} can have none of the schemes {', '.join(usable)}; add fp32 to 'schemes' in [variant.search]."

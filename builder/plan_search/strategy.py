@@ -113,7 +113,7 @@ class Search:
         if self._ledger.nothing_is_better():
             return
         shares = self._shares()
-        if not self._ledger.judged():
+        if not self._ledger.list_judged():
             return
         self._settle()
         self._refine(Estimate(self.space, self.table, shares))
@@ -130,8 +130,8 @@ class Search:
         """The changes that promise most, until nothing clearly better is found for a while."""
         idle = 0
         while idle < PATIENCE and len(self.trials) < self.max_trials:
-            estimate.fit(self._ledger.known())
-            measured = {t.choice: measures_of(t) for t in self._ledger.judged()}
+            estimate.fit(self._ledger.collect_known())
+            measured = {t.choice: measures_of(t) for t in self._ledger.list_judged()}
             before = self._best_rank()
             room = min(self.parallel, self.max_trials - len(self.trials))
             tried = {t.choice for t in self.trials}
@@ -173,7 +173,7 @@ class Search:
         best = self.best()
         if best is None or best.choice.has_integers:
             return best
-        whole = [t for t in self._ledger.judged() if t.choice.has_integers]
+        whole = [t for t in self._ledger.list_judged() if t.choice.has_integers]
         return min(whole, key=lambda t: (self.goal.rank(measures_of(t)), t.number), default=best)
 
     def _best_rank(self) -> tuple[float, ...]:
@@ -222,14 +222,14 @@ class Search:
         simulated = self.simulated()
         if simulated is None or len(self.space.names) <= self._groups():
             damage = self._damage_shares()
-            return simulated_shares(simulated) if simulated is not None else dict.fromkeys(self.space.schemes, damage)
-        self._simulated_damages(simulated)
-        return simulated_shares(simulated)
+            return share_simulated(simulated) if simulated is not None else dict.fromkeys(self.space.schemes, damage)
+        self._rank_by_simulation(simulated)
+        return share_simulated(simulated)
 
     def _groups(self) -> int:
         return max(2, int(self.max_trials * DAMAGE_PART))
 
-    def _simulated_damages(self, simulated: Shares) -> None:
+    def _rank_by_simulation(self, simulated: Shares) -> None:
         """The list of layers by damage, each in the smallest scheme that was measured."""
         whole = [t for t in self.trials if t.measures is not None and t.between == "float"]
         lower = [t for t in whole if any(scheme in simulated for scheme in t.schemes)]
@@ -317,7 +317,7 @@ def _clearly(rank: tuple[float, ...], before: tuple[float, ...]) -> bool:
     return rank[0] < before[0] or (rank[0] == before[0] and rank[1] < before[1] * (1 - CLEARLY))
 
 
-def simulated_shares(simulated: Shares) -> dict[str, list[float]]:
+def share_simulated(simulated: Shares) -> dict[str, list[float]]:
     """Parts that sum to 1."""
     totals = {scheme: sum(noise) or 1.0 for scheme, noise in simulated.items()}
     return {scheme: [max(part / totals[scheme], 1e-9) for part in noise] for scheme, noise in simulated.items()}

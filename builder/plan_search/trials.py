@@ -104,7 +104,7 @@ class Exporter:
             return str(error)
 
     def _one(self, choice: Choice) -> Measures | str:
-        supported = self._supported(choice)
+        supported = self._find_supported(choice)
         try:
             working = Working(listener=Silent(), stop=self.stop, run=self.run)
             step = lower_variant(self.project, self.source, self.section, supported, working, self._perceptual)
@@ -126,21 +126,21 @@ class Exporter:
             delegated=step.result.coverage.mac_share,
         )
 
-    def allowed(self, schemes: Schemes) -> bool:
+    def is_allowed(self, schemes: Schemes) -> bool:
         """Whether the backend has each layer's scheme beside the others'."""
         try:
-            self._supported(Choice(schemes=schemes))
+            self._find_supported(Choice(schemes=schemes))
         except ConfigError:
             return False
         return True
 
-    def _supported(self, choice: Choice) -> SupportedPlan:
+    def _find_supported(self, choice: Choice) -> SupportedPlan:
         table, section = self.source.result.layers, self.section
         where = f"a trial of variant {section.name!r}"
         resolved = resolve(plan_of(table.names(), choice), table, where=where)
-        found = check_support(resolved, table, BACKENDS[section.backend], section.delegate, where=where)
-        section.options.check(found.plan)
-        return found
+        support = check_support(resolved, table, BACKENDS[section.backend], section.delegate, where=where)
+        section.options.check(support.plan)
+        return support
 
     def picture(self, choice: Choice) -> Path | None:
         """The first picture that the plan's artifact gave for the first evaluation sample."""

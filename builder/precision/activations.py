@@ -38,7 +38,7 @@ def observe_program(
     import torch
 
     module: Any = program.module(check_guards=False)
-    wanted = observed_nodes(module)
+    wanted = find_observed_nodes(module)
     seen = {node.name: Observation() for node in wanted}
 
     class Observer(torch.fx.Interpreter):
@@ -58,13 +58,13 @@ def observe_program(
     return seen
 
 
-def observed_nodes(module: GraphModule) -> set[Node]:
+def find_observed_nodes(module: GraphModule) -> set[Node]:
     """The activations that a static scheme of any layer would quantize."""
-    found: set[Node] = set()
+    nodes: set[Node] = set()
     for node in module.graph.nodes:
         if node.op == "call_function" and str(node.target) in CALLS:
-            found |= {node.args[0], layer_output(node)}
-    return found
+            nodes |= {node.args[0], layer_output(node)}
+    return nodes
 
 
 def layer_output(call: Node) -> Node:

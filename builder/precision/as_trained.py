@@ -12,7 +12,9 @@ Held = Callable[[str], Sequence[Integers | None]]
 """What the calls of a layer in a file compute with, in order of execution; None for a call that is not of 8-bit integers."""
 
 
-def as_trained(schemes: Mapping[str, str], wanted: Mapping[str, tuple[Integers, ...]], held: Held) -> dict[str, str]:
+def mark_as_trained(
+    schemes: Mapping[str, str], wanted: Mapping[str, tuple[Integers, ...]], held: Held
+) -> dict[str, str]:
     """The realised schemes, with `as_trained` for each layer whose integers are the checkpoint's.
 
     `schemes` are what the file's operators do, `wanted` is empty for a network of floats. A layer that differs gets a
@@ -26,10 +28,10 @@ def as_trained(schemes: Mapping[str, str], wanted: Mapping[str, tuple[Integers, 
 def _one(scheme: str, calls: tuple[Integers, ...] | None, layer: str, held: Held) -> str:
     if calls is None:  # the checkpoint has floats there
         return scheme
-    found = held(layer)
-    if len(found) != len(calls):
-        return f"{len(found)} calls instead of {len(calls)}"
-    for call, mine in zip(calls, found, strict=True):
+    stored = held(layer)
+    if len(stored) != len(calls):
+        return f"{len(stored)} calls instead of {len(calls)}"
+    for call, mine in zip(calls, stored, strict=True):
         wrong = f"{scheme}, not the checkpoint's integers" if mine is None else difference(call, mine)
         if wrong is not None:
             return wrong

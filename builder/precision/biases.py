@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 
-def rounded(weight: NDArray[np.generic], layer: Layer, scheme: Scheme) -> Array:
+def round_weight(weight: NDArray[np.generic], layer: Layer, scheme: Scheme) -> Array:
     """The weight on its integers' grid: symmetric, one step an output channel. Torch's layout."""
     import numpy as np
 
@@ -44,7 +44,7 @@ def bias_change(weight: NDArray[np.generic], layer: Layer, scheme: Scheme, means
 
     if not scheme.has_integers or layer.op == "conv_transpose2d":
         return None
-    error = rounded(weight, layer, scheme) - np.asarray(weight, np.float64)
+    error = round_weight(weight, layer, scheme) - np.asarray(weight, np.float64)
     by_input = error.reshape(*error.shape[:2], -1).sum(axis=2)  # (out, in / groups)
     outputs, each = by_input.shape
     if each == 0 or means.size % each:
@@ -56,7 +56,9 @@ def bias_change(weight: NDArray[np.generic], layer: Layer, scheme: Scheme, means
     return np.asarray(-np.einsum("goe,ge->go", parts, means.reshape(groups, each)).reshape(outputs), np.float64)
 
 
-def corrected(program: ExportedProgram, table: LayerTable, plan: ResolvedPlan, observed: Observed) -> ExportedProgram:
+def correct_biases(
+    program: ExportedProgram, table: LayerTable, plan: ResolvedPlan, observed: Observed
+) -> ExportedProgram:
     """The program with `bias_change` added to the biases of the layers whose weights the plan rounds to integers.
 
     `observed` is by node name. A layer without a bias, or one that is called twice, stays as it is.

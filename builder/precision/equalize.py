@@ -32,7 +32,7 @@ def pairs(program: ExportedProgram) -> list[tuple[Node, Node]]:
             for source in node.all_input_nodes:
                 if source.name in parameters:
                     uses[source.name] = uses.get(source.name, 0) + 1
-    found = []
+    couples = []
     for node in program.graph.nodes:
         if not _is_layer(node, parameters, uses):
             continue
@@ -43,14 +43,14 @@ def pairs(program: ExportedProgram) -> list[tuple[Node, Node]]:
         if following is None or following.args[:1] != (after,) or not _is_layer(following, parameters, uses):
             continue
         if (str(node.target) in _LINEAR) == (str(following.target) in _LINEAR):
-            found.append((node, following))
-    return found
+            couples.append((node, following))
+    return couples
 
 
-def equalized(program: ExportedProgram) -> ExportedProgram:
+def equalize(program: ExportedProgram) -> ExportedProgram:
     """The program with other weights and the same function; itself where it has no such pair."""
-    found = pairs(program)
-    if not found:
+    couples = pairs(program)
+    if not couples:
         return program
     changed = copy.deepcopy(program)
     parameters = changed.graph_signature.inputs_to_parameters
@@ -58,7 +58,7 @@ def equalized(program: ExportedProgram) -> ExportedProgram:
         name: tensor.detach().double().clone() for name, tensor in changed.state_dict.items()
     }
     for _ in range(ROUNDS):
-        for first, second in found:
+        for first, second in couples:
             _equalize(weights, parameters, first, second)
     import torch
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from builder.precision.norms import NormCall, norm_calls
 from builder.precision.products import ProductCall, product_calls
+from builder.precision.program import keys_of_stored
 from builder.precision.quantizers import before_quantizers, is_trained
 
 if TYPE_CHECKING:
@@ -89,26 +90,26 @@ class LayerTable:
 
 def layer_table(program: ExportedProgram) -> LayerTable:
     """Layers and norms of an exported program (batch norms already folded)."""
-    parameters = {**program.graph_signature.inputs_to_parameters, **program.graph_signature.inputs_to_buffers}
+    parameters = keys_of_stored(program)
     calls = {node: layer for node in program.graph.nodes if (layer := _layer(node, parameters)) is not None}
     after, before_others = _downstream(program, calls), _upstream(program, calls)
-    found: dict[str, Layer] = {}
+    layers: dict[str, Layer] = {}
     for node, call in calls.items():
         layer = replace(call, first=node not in after, last=node not in before_others)
-        before = found.get(layer.name)
+        before = layers.get(layer.name)
         if before is None:
-            found[layer.name] = layer
+            layers[layer.name] = layer
         else:  # the same weights used again: one layer, all its work
-            found[layer.name] = _merged(before, layer)
+            layers[layer.name] = _merge(before, layer)
     norms: dict[str, Layer] = {}
-    for norm in norm_calls(program, found):
+    for norm in norm_calls(program, layers):
         row = _norm(norm, program)
-        norms[row.name] = _merged(norms[row.name], row) if row.name in norms else row
+        norms[row.name] = _merge(norms[row.name], row) if row.name in norms else row
     products: dict[str, Layer] = {}
     for product in product_calls(program, calls):
         row = _product(product)
-        products[row.name] = _merged(products[row.name], row) if row.name in products else row
-    return LayerTable(layers=tuple(found.values()), norms=tuple(norms.values()), products=tuple(products.values()))
+        products[row.name] = _merge(products[row.name], row) if row.name in products else row
+    return LayerTable(layers=tuple(layers.values()), norms=tuple(norms.values()), products=tuple(products.values()))
 
 
 def _product(call: ProductCall) -> Layer:
@@ -132,7 +133,7 @@ def _norm(call: NormCall, program: ExportedProgram) -> Layer:
     )
 
 
-def _merged(first: Layer, again: Layer) -> Layer:
+def _merge(first: Layer, again: Layer) -> Layer:
     return replace(
         first,
         bias=first.bias or again.bias,

@@ -9,6 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from builder.precision.program import keys_of_stored
+
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import Node
@@ -35,16 +37,16 @@ class NormCall:
 
 def norm_calls(program: ExportedProgram, layers: Collection[str]) -> tuple[NormCall, ...]:
     """All of a program that was not rewritten, in order of execution. `layers` are names that are taken."""
-    parameters = {**program.graph_signature.inputs_to_parameters, **program.graph_signature.inputs_to_buffers}
-    found = []
+    parameters = keys_of_stored(program)
+    calls = []
     for node in program.graph.nodes:
         places = _NORMS.get(str(node.target)) if node.op == "call_function" else None
         if places is None or ("instance_norm" in str(node.target) and not _argument(node, _OWN_STATISTICS)):
             continue
         weight, bias = (parameters.get(getattr(_argument(node, place), "name", "")) for place in places)
         name = weight.removesuffix(".weight") if weight is not None else _by_module(node, layers)
-        found.append(NormCall(name=name, node=node, weight=weight, bias=bias))
-    return tuple(found)
+        calls.append(NormCall(name=name, node=node, weight=weight, bias=bias))
+    return tuple(calls)
 
 
 def mark_norms(program: ExportedProgram, layers: Collection[str]) -> None:
@@ -55,8 +57,8 @@ def mark_norms(program: ExportedProgram, layers: Collection[str]) -> None:
 
 def norm_of(node: Node) -> str | None:
     """Name of the norm that an operator of a marked program belongs to, before rewrites and after."""
-    found: str | None = node.meta.get("custom", {}).get(_MARK)
-    return found
+    name: str | None = node.meta.get("custom", {}).get(_MARK)
+    return name
 
 
 def _by_module(node: Node, layers: Collection[str]) -> str:

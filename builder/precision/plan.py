@@ -173,7 +173,7 @@ def resolve(plan: PlanFile, table: LayerTable, *, where: str) -> ResolvedPlan:
         scheme = parse_scheme(rule.scheme, where=label)
         for name in select(rule, table, where=label):
             choices[name] = Choice(scheme=scheme, rule=number)
-    _as_trained(choices, table, where)
+    _settle_as_trained(choices, table, where)
     named = [norm.name for norm in table.norms if norm.name in choices]
     if named and plan.between != "float":
         raise ConfigError(
@@ -190,7 +190,7 @@ def resolve(plan: PlanFile, table: LayerTable, *, where: str) -> ResolvedPlan:
     )
 
 
-def _as_trained(choices: dict[str, Choice], table: LayerTable, where: str) -> None:
+def _settle_as_trained(choices: dict[str, Choice], table: LayerTable, where: str) -> None:
     """A network that was trained for integers stays what it is, as a whole: its layers without integers are fp32. Raises ConfigError."""
     asked = [name for name, choice in choices.items() if choice.scheme.mode == "trained"]
     if asked and not table.trained:
@@ -225,10 +225,10 @@ def select(rule: Rule, table: LayerTable, *, where: str) -> list[str]:
     norms_alone = by_name_alone and bool(table.layers) and all(row.op == "norm" for row in named)
     if not (rule.names_norms or norms_alone):
         named = [row for row in named if row.op != "norm"]
-    found = [row.name for row in named if rule.takes(row.op) and _stands(row, rule.position)]
+    names = [row.name for row in named if rule.takes(row.op) and _stands(row, rule.position)]
     all_norms = rule.position == "norm" and rule.match is None and rule.glob is None and rule.op is None
-    if found or (all_norms and not table.norms):
-        return found
+    if names or (all_norms and not table.norms):
+        return names
     if not named:
         if rule.match is not None and (
             part := next((row.name for row in table.rows if pattern.search(row.name)), None)

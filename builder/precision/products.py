@@ -25,15 +25,15 @@ class ProductCall:
 
 def product_calls(program: ExportedProgram, layers: Collection[Node]) -> tuple[ProductCall, ...]:
     """All of a program in order of execution, but for the calls of layers."""
-    found = []
+    calls = []
     for node in program.graph.nodes:
         count = _MACS.get(str(node.target)) if node.op == "call_function" else None
         if count is None or node in layers:
             continue
         operator = str(node.target).split(".")[1]
         owner = _module(node)
-        found.append(ProductCall(name=f"{owner}.{operator}" if owner else operator, macs=count(node)))
-    return tuple(found)
+        calls.append(ProductCall(name=f"{owner}.{operator}" if owner else operator, macs=count(node)))
+    return tuple(calls)
 
 
 def _module(node: Node) -> str:
@@ -58,7 +58,7 @@ def _convolution(node: Node) -> int:
     return math.prod(_shape(node)) * math.prod(_shape(node.args[1])[1:])
 
 
-def _transposed(node: Node) -> int:
+def _count_transposed(node: Node) -> int:
     return math.prod(_shape(node.args[0])) * math.prod(_shape(node.args[1])[1:])
 
 
@@ -91,7 +91,7 @@ _MACS: dict[str, Callable[[Node], int]] = {
     "aten.linear.default": _linear,
     "aten.conv2d.default": _convolution,
     "aten.conv2d.padding": _convolution,
-    "aten.conv_transpose2d.input": _transposed,
+    "aten.conv_transpose2d.input": _count_transposed,
     "aten.scaled_dot_product_attention.default": _attention,
     "aten.einsum.default": _einsum,
 }

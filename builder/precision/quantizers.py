@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from builder.precision.activations import CALLS, layer_output
+from builder.precision.program import keys_of_stored
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,18 +87,17 @@ def without_quantizers(program: ExportedProgram) -> ExportedProgram:
     return floats
 
 
-def trained_integers(program: ExportedProgram, weights: Collection[str]) -> dict[str, tuple[Integers, ...]]:
+def read_trained_integers(program: ExportedProgram, weights: Collection[str]) -> dict[str, tuple[Integers, ...]]:
     """By state-dict key of the weight: what the checkpoint says of every call, in order of execution. `weights` are the layers'."""
-    signature = program.graph_signature
-    keys = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-    found: dict[str, tuple[Integers, ...]] = {}
+    keys = keys_of_stored(program)
+    integers: dict[str, tuple[Integers, ...]] = {}
     for node in program.graph.nodes:
         if node.op != "call_function" or str(node.target) not in CALLS:
             continue
         key = keys.get(getattr(before_quantizers(node.args[1]), "name", ""), "")
         if key in weights and is_trained(node):
-            found[key] = (*found.get(key, ()), _of_call(program, node, keys))
-    return found
+            integers[key] = (*integers.get(key, ()), _of_call(program, node, keys))
+    return integers
 
 
 def is_trained(call: Any) -> bool:
@@ -107,7 +107,7 @@ def is_trained(call: Any) -> bool:
 
 def activation_grids(program: ExportedProgram) -> tuple[Grid, ...]:
     """Of all quantizers of activations, in order of execution."""
-    names = set(program.graph_signature.inputs_to_parameters) | set(program.graph_signature.inputs_to_buffers)
+    names = keys_of_stored(program)
     return tuple(
         _grid(node, program, {})
         for node in program.graph.nodes
@@ -121,7 +121,7 @@ def _of_call(program: ExportedProgram, call: Node, keys: dict[str, str]) -> Inte
     weight: Any = call.args[1]
     quantize = weight.args[0]
     values = program.state_dict[keys[before_quantizers(weight).name]].detach()
-    arguments = [_stored(program, argument, keys) for argument in quantize.args[1:]]
+    arguments = [_read_stored(program, argument, keys) for argument in quantize.args[1:]]
     integers = quantize.target(values, *arguments)
     source: Any = call.args[0]
     after = list(layer_output(call).users)
@@ -137,7 +137,7 @@ def _of_call(program: ExportedProgram, call: Node, keys: dict[str, str]) -> Inte
 def _grid(quantize: Any, program: ExportedProgram, keys: dict[str, str]) -> Grid:
     import numpy as np
 
-    scale, zero = (_stored(program, argument, keys) for argument in quantize.args[1:3])
+    scale, zero = (_read_stored(program, argument, keys) for argument in quantize.args[1:3])
     if isinstance(scale, float):
         return Grid(scale=(float(np.float32(scale)),), zero_point=(int(zero),))
     return Grid(
@@ -146,7 +146,7 @@ def _grid(quantize: Any, program: ExportedProgram, keys: dict[str, str]) -> Grid
     )
 
 
-def _stored(program: ExportedProgram, argument: Any, keys: dict[str, str]) -> Any:
+def _read_stored(program: ExportedProgram, argument: Any, keys: dict[str, str]) -> Any:
     """An argument of an operator; a stored tensor by its value."""
     name = getattr(argument, "name", None)
     if name is None:

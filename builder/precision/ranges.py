@@ -136,14 +136,14 @@ def check_observed(seen: Observation | None, layer: str, what: str) -> Observati
     """The observation. Raises ConversionError naming the layer whose input or output gives no range."""
     if seen is not None and seen.usable:
         return seen
-    found = "nothing but zero" if seen is not None and seen.finite else "values that are not finite"
+    values = "nothing but zero" if seen is not None and seen.finite else "values that are not finite"
     raise ConversionError(
-        f"calibration saw {found} at the {what} of layer {layer!r}; use samples that exercise it, or ask for "
+        f"calibration saw {values} at the {what} of layer {layer!r}; use samples that exercise it, or ask for "
         "weight_only_wi8_afp32 or fp32 there."
     )
 
 
-def chosen_range(
+def choose_range(
     seen: Observation, settings: CalibrationSettings, *, bits: int, symmetric: bool
 ) -> tuple[float, float]:
     """The range that integers of so many bits stand for; it holds 0, which they must have exactly.

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from builder.precision.activations import CALLS, layer_output
-from builder.precision.biases import rounded
+from builder.precision.biases import round_weight
 from builder.precision.layers import Layer, LayerTable
+from builder.precision.program import in_list
 from builder.precision.scheme import Scheme
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def roundings(scheme: Scheme) -> tuple[Rounding, ...]:
     return (weights,)
 
 
-def simulated_macs(table: LayerTable, schemes: Sequence[Scheme]) -> float:
+def count_simulated_macs(table: LayerTable, schemes: Sequence[Scheme]) -> float:
     """Multiply-accumulates of `sensitivities`: each simulation runs what follows the layer, half of the network on average."""
     kinds = {rounding for scheme in schemes for rounding in roundings(scheme)}
     return sum(layer.macs for layer in table.layers) / 2 * len(table.layers) * len(kinds)
@@ -67,15 +68,15 @@ def sensitivities(
     module: Any = program.module(check_guards=False)
     simulation = _Simulation(module, table)
     kinds = sorted({r for scheme in schemes for r in roundings(scheme)}, key=lambda r: (r.what, r.bits))
-    found: dict[str, dict[Rounding, float]] = {layer.name: dict.fromkeys(kinds, 0.0) for layer in table.layers}
+    damage: dict[str, dict[Rounding, float]] = {layer.name: dict.fromkeys(kinds, 0.0) for layer in table.layers}
     with torch.no_grad():
         values = [torch.from_numpy(sample[name]) for name in inputs]
         wanted = simulation.outputs(values)
         for number, (layer, kind, outputs) in enumerate(simulation.each(values, kinds)):
             tell(f"simulate {number + 1}/{len(table.layers) * len(kinds)}")
-            found[layer][kind] = _noise(outputs, wanted)
+            damage[layer][kind] = _noise(outputs, wanted)
     return {
-        scheme.name: tuple(sum(found[layer.name][r] for r in roundings(scheme)) for layer in table.layers)
+        scheme.name: tuple(sum(damage[layer.name][r] for r in roundings(scheme)) for layer in table.layers)
         for scheme in schemes
     }
 
@@ -124,7 +125,7 @@ class _Simulation:
             if node.op == "output":
                 self._interpreter.env = env
                 (result,), _ = self._interpreter.fetch_args_kwargs_from_env(node)
-                return list(result) if isinstance(result, tuple | list) else [result]
+                return in_list(result)
             if node not in env:
                 self._step(number, node, env, layer, kind)
         raise ValueError("a graph has an output")
@@ -135,32 +136,32 @@ class _Simulation:
         args, kwargs = self._interpreter.fetch_args_kwargs_from_env(node)
         if layer is not None and kind is not None and self._layer.get(node) is layer:
             if kind.what == "weights":
-                args = (args[0], _rounded_weight(args[1], layer, kind.bits), *args[2:])
+                args = (args[0], _round_weight(args[1], layer, kind.bits), *args[2:])
             elif kind.what == "read":
-                args = (_rounded(args[0], kind.bits), *args[1:])
+                args = (_round_value(args[0], kind.bits), *args[1:])
         if getattr(getattr(node.target, "_schema", None), "is_mutable", False):
             args = (args[0].clone(), *args[1:])  # other simulations read the same value
         value = getattr(self._interpreter, node.op)(node.target, args, kwargs)
         if layer is not None and kind is not None and kind.what == "written" and self._written.get(node) is layer:
-            value = _rounded(value, kind.bits)
+            value = _round_value(value, kind.bits)
         env[node] = value
         for source in node.all_input_nodes:
             if self._last[source] <= number and source.op == "call_function":
                 env.pop(source, None)
 
 
-def _rounded(value: torch.Tensor, bits: int) -> torch.Tensor:
+def _round_value(value: torch.Tensor, bits: int) -> torch.Tensor:
     """On the grid of so many bits between the extremes of this tensor, 0 included."""
     low, high = min(float(value.min()), 0.0), max(float(value.max()), 0.0)
     step = (high - low) / (2**bits - 1)
     return value if step == 0 else (value / step).round() * step
 
 
-def _rounded_weight(weight: torch.Tensor, layer: Layer, bits: int) -> torch.Tensor:
+def _round_weight(weight: torch.Tensor, layer: Layer, bits: int) -> torch.Tensor:
     import torch
 
     scheme = Scheme(name="simulated", mode="weight_only", weight_bits=bits, activation_bits=32)
-    return torch.from_numpy(rounded(weight.numpy(), layer, scheme)).to(weight.dtype)
+    return torch.from_numpy(round_weight(weight.numpy(), layer, scheme)).to(weight.dtype)
 
 
 def _noise(outputs: Sequence[torch.Tensor], wanted: Sequence[torch.Tensor]) -> float:

@@ -14,11 +14,11 @@ SIZE_UNITS = {"B": 1, "KB": 1000, "MB": 1000_000, "GB": 1000_000_000, "KIB": 1 <
 
 def parse_size(value: int | str) -> int:
     """Bytes from a number or from text such as '270 KB' (1000 bytes) or '1.5 MiB' (1024 * 1024). Raises ValueError."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", str(value).strip())
-    unit = found[2].upper() or "B" if found else ""
-    if found is None or unit not in SIZE_UNITS or float(found[1]) <= 0:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", str(value).strip())
+    unit = match[2].upper() or "B" if match else ""
+    if match is None or unit not in SIZE_UNITS or float(match[1]) <= 0:
         raise ValueError(f"{value!r} is not a size; write bytes as a number, or a text such as '270 KB' or '1.5 MiB'")
-    return int(float(found[1]) * SIZE_UNITS[unit])
+    return int(float(match[1]) * SIZE_UNITS[unit])
 
 
 def _size(value: int | str) -> int | str:

@@ -85,7 +85,7 @@ class CompressSection(Section):
     """Seconds that training may take."""
 
     @model_validator(mode="after")
-    def _stages_that_can_be_meant(self) -> Self:
+    def _check_stages(self) -> Self:
         if list(self.stages) != [stage for stage in STAGES if stage in self.stages]:
             raise ValueError(f"'stages' are done once each, in this order: {', '.join(STAGES)}")
         shrinks = self.budget.max_parameters is not None or self.budget.max_macs is not None

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 NAMED = 8  # values that a warning names; of more it says how many
 
 
-def uncovered(data: DataSets, inputs: Sequence[InputSection]) -> tuple[str, ...]:
+def find_uncovered(data: DataSets, inputs: Sequence[InputSection]) -> tuple[str, ...]:
     """One sentence for every input whose calibration samples leave values out; files are read one at a time.
 
     One-hot vectors are to cover every position, indices and other vectors every value of the evaluation set. Vectors that
     never come twice in the calibration set are taken for continuous, and not spoken of.
     """
-    found = []
+    sentences = []
     for section in inputs:
         if section.kind == "image" or not data.calibration:
             continue
@@ -33,17 +33,19 @@ def uncovered(data: DataSets, inputs: Sequence[InputSection]) -> tuple[str, ...]
         wanted = [
             (value, file.path) for file in data.evaluation if (value := _value(file.path, section.name)) is not None
         ]
-        left = _left_out(seen, wanted)
+        left = _list_left_out(seen, wanted)
         if left:
             more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
-            found.append(
+            sentences.append(
                 f"calibration leaves out {', '.join(left[:NAMED])}{more} of the condition input {section.name!r}: static int8 will be "
                 "wrong there; add samples of them to 'calibration' in [data]."
             )
-    return tuple(found)
+    return tuple(sentences)
 
 
-def _left_out(seen: Sequence[NDArray[np.generic]], wanted: Sequence[tuple[NDArray[np.generic], Path]]) -> list[str]:
+def _list_left_out(
+    seen: Sequence[NDArray[np.generic]], wanted: Sequence[tuple[NDArray[np.generic], Path]]
+) -> list[str]:
     every = [*seen, *(value for value, _ in wanted)]
     if every and all(_hot(value) is not None for value in every):
         covered = {_hot(value) for value in seen}

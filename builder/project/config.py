@@ -181,7 +181,7 @@ class _Variant(Section):
     """The side of the square pictures that this variant takes, in pixels, instead of the input's `shape`."""
 
     @model_validator(mode="after")
-    def _known_delegate_and_one_plan(self) -> Self:
+    def _require_known_delegate_and_one_plan(self) -> Self:
         known = BACKENDS[self.backend].SPEC.delegate_names
         if self.delegate not in known:
             raise ValueError(
@@ -246,8 +246,8 @@ else:
 class _Package(Section):
     def of(self, target: str) -> Section | None:
         """The section of a target, if the file has one."""
-        found: Section | None = getattr(self, target, None)
-        return found
+        section: Section | None = getattr(self, target, None)
+        return section
 
 
 def _with_targets() -> type[_Package]:
@@ -322,7 +322,7 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
-    def _compression_is_judged_by_a_backend(self) -> Self:
+    def _require_judging_backend(self) -> Self:
         judged = self.compress.backend if self.compress is not None else None
         if judged is not None and judged not in BACKENDS:
             raise ValueError(f"[compress] names an unknown backend {judged!r}{did_you_mean(judged, BACKENDS)}")
@@ -342,7 +342,7 @@ class Config(Section):
         return self
 
 
-def known_keys() -> set[str]:
+def list_known_keys() -> set[str]:
     """Every key that builder.toml may hold, for suggestions."""
     names: set[str] = set()
     todo: list[Any] = [Config]
@@ -375,4 +375,4 @@ def load_config(path: Path) -> Config:
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {describe(error, known_keys())}") from error
+        raise ConfigError(f"{path}: {describe(error, list_known_keys())}") from error

@@ -19,7 +19,7 @@ def model_files(source: Path) -> tuple[Path, ...]:
     if source.suffix != ".onnx":
         return (source,)
     content = source.read_bytes()
-    found = {source}
+    files = {source}
     for match in _LOCATION.finditer(content):
         size = match[1][0] if len(match[1]) == 1 else (match[1][0] & 0x7F) | match[1][1] << 7
         name = content[match.end() : match.end() + size].decode(errors="replace")
@@ -27,8 +27,8 @@ def model_files(source: Path) -> tuple[Path, ...]:
             continue  # refused when the model is read
         path = source.parent / name
         if path.is_file():
-            found.add(path)
-    return tuple(sorted(found))
+            files.add(path)
+    return tuple(sorted(files))
 
 
 def model_sha256(source: Path) -> str:

@@ -80,14 +80,14 @@ class Project:
 
 def own_modules(folder: Path) -> list[Path]:
     """The Python files of a project, sorted: those of environments, caches and hidden directories inside it are not its own."""
-    found: list[Path] = []
+    files_of_project: list[Path] = []
     for root, folders, files in os.walk(folder):
         place = Path(root)
         folders[:] = [
             n for n in folders if not n.startswith(".") and n not in NOT_OWN and not (place / n / "pyvenv.cfg").exists()
         ]
-        found += [place / name for name in files if name.endswith(".py")]
-    return sorted(found)
+        files_of_project += [place / name for name in files if name.endswith(".py")]
+    return sorted(files_of_project)
 
 
 def open_project(path: Path, *, fresh: bool = False) -> Project:

@@ -9,17 +9,17 @@ from builder.project.config import VariantSection
 from builder.project.project import Project
 
 
-def expanded(sections: Sequence[VariantSection]) -> tuple[VariantSection, ...]:
+def expand(sections: Sequence[VariantSection]) -> tuple[VariantSection, ...]:
     """Every section with `sizes` replaced by one of each size, named after it, smallest first."""
-    found: list[VariantSection] = []
+    expansion: list[VariantSection] = []
     for section in sections:
         if section.sizes is None:
-            found.append(section)
+            expansion.append(section)
             continue
         for size in sorted(section.sizes):
             update = {"sizes": None, "size": size, "id": f"{section.name}-{size}"}
-            found.append(section.model_copy(update=update))
-    return tuple(found)
+            expansion.append(section.model_copy(update=update))
+    return tuple(expansion)
 
 
 def of_size(project: Project, size: int | None) -> Project:

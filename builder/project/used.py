@@ -59,7 +59,7 @@ class Remembered(BaseModel):
     used: Used
 
 
-def remembered(base: str, folder: Path) -> str | None:
+def recall(base: str, folder: Path) -> str | None:
     """The key of the result that was made when all was as it is now; None where there is none."""
     for path in _newest(base):
         try:
@@ -84,5 +84,5 @@ def _home(base: str) -> Path:
 
 
 def _newest(base: str) -> Iterator[Path]:
-    found = list(_home(base).glob("*.json")) if _home(base).is_dir() else []
-    yield from sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    files = list(_home(base).glob("*.json")) if _home(base).is_dir() else []
+    yield from sorted(files, key=lambda path: path.stat().st_mtime_ns, reverse=True)

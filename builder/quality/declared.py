@@ -71,7 +71,7 @@ class OutputCheck:
             values = f"{min(one.low for one in seen):.6g} to {max(one.high for one in seen):.6g}"
             raise VerificationError(
                 f"output {spec.name!r} of {self.whose} is a picture of one colour for every evaluation sample (its values are {values}{hint}): "
-                f"it is constant, or saturates {_declared(spec)}; correct the network, its checkpoint or the range of the output."
+                f"it is constant, or saturates {_describe_declared(spec)}; correct the network, its checkpoint or the range of the output."
             )
 
 
@@ -120,17 +120,17 @@ def _judge_range(spec: TensorSpec, seen: Sequence[_Seen], whose: str) -> list[st
             else "scale it in the network"
         )
         raise VerificationError(
-            f"{name} gives values from {low:.4g} to {high:.4g}, which are not those of {_declared(spec)} ({outside:.0%} would be clamped); {cure}."
+            f"{name} gives values from {low:.4g} to {high:.4g}, which are not those of {_describe_declared(spec)} ({outside:.0%} would be clamped); {cure}."
         )
     if outside > 0:
         return [
-            f"{name} leaves {_declared(spec)} ({low:.4g} to {high:.4g}, {outside:.2%} of the values), which every app clamps"
+            f"{name} leaves {_describe_declared(spec)} ({low:.4g} to {high:.4g}, {outside:.2%} of the values), which every app clamps"
         ]
     if spec.range is not None and low >= (middle := sum(spec.range) / 2):
         upper = (middle, spec.range[1])
         if upper in USUAL and usual[1] - usual[0] >= SPREAD * (upper[1] - upper[0]):
             return [
-                f"{name} never goes below {middle:g}, the middle of {_declared(spec)}: if it gives {upper[0]:g} to {upper[1]:g}, correct the range"
+                f"{name} never goes below {middle:g}, the middle of {_describe_declared(spec)}: if it gives {upper[0]:g} to {upper[1]:g}, correct the range"
             ]
     return []
 
@@ -162,12 +162,12 @@ def _inside(usual: tuple[float, float], ends: tuple[float, float]) -> bool:
 def _fitting(usual: tuple[float, float], spec: TensorSpec, spread: float) -> tuple[float, float] | None:
     """The usual range that these values fill best, and to `spread` of its width at least; None where they fill none but the declared one."""
     width = usual[1] - usual[0]
-    found = [
+    widths = [
         (width / (ends[1] - ends[0]), ends)
         for ends in USUAL
         if ends != spec.range and _inside(usual, ends) and width >= spread * (ends[1] - ends[0])
     ]
-    return max(found)[1] if found else None
+    return max(widths)[1] if widths else None
 
 
 def _ends(spec: TensorSpec) -> tuple[float, float]:
@@ -181,7 +181,7 @@ def _ends(spec: TensorSpec) -> tuple[float, float]:
     )
 
 
-def _declared(spec: TensorSpec) -> str:
+def _describe_declared(spec: TensorSpec) -> str:
     if spec.range is not None:
         return f"the declared range [{spec.range[0]:g}, {spec.range[1]:g}]"
     low, high = _ends(spec)

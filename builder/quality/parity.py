@@ -17,7 +17,7 @@ from builder.bundle import SourceAgreement, TensorSpec
 from builder.bundle.tensors import peak_of, psnr_db
 from builder.errors import SourceError
 from builder.graph.samples import read_samples
-from builder.graph.tensors import in_list
+from builder.precision.program import in_list
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -59,7 +59,7 @@ def gate(
             continue  # out of the network's range: random samples may be
         agreement = agree(imported(sample), want, outputs)
         if agreement < ENOUGH_DB:
-            noisy = [reference(_moved(sample, seed)) for seed in range(3)] + [other(sample) for other in original.again]
+            noisy = [reference(_move(sample, seed)) for seed in range(3)] + [other(sample) for other in original.again]
             floor = min(agree(result, want, outputs) for result in noisy)
             if agreement < max(floor - SLACK_DB, LEAST_DB):
                 raise SourceError(
@@ -76,7 +76,7 @@ def gate(
 
 def agree(got: Tensors, want: Tensors, outputs: Sequence[TensorSpec]) -> float:
     """PSNR in dB of the worst output. Raises SourceError for another shape."""
-    found = []
+    figures = []
     for spec in outputs:
         if got[spec.name].shape != want[spec.name].shape:
             raise SourceError(
@@ -84,8 +84,8 @@ def agree(got: Tensors, want: Tensors, outputs: Sequence[TensorSpec]) -> float:
                 "it is not used: please report the model."
             )
         value = psnr_db(got[spec.name], want[spec.name], peak_of(spec, want[spec.name]))
-        found.append(value if np.isfinite(value) else float("-inf"))
-    return min(found)
+        figures.append(value if np.isfinite(value) else float("-inf"))
+    return min(figures)
 
 
 def gate_samples(files: tuple[Path, ...], inputs: tuple[TensorSpec, ...]) -> Iterable[Tensors]:
@@ -122,7 +122,7 @@ def torch_run(module: Module, inputs: Sequence[TensorSpec], outputs: Sequence[Te
     return run
 
 
-def _moved(sample: Tensors, seed: int) -> Tensors:
+def _move(sample: Tensors, seed: int) -> Tensors:
     generator = np.random.default_rng(1000 + seed)
     moved = {}
     for name, value in sample.items():

@@ -67,8 +67,8 @@ class Perceptual:
             if self._weights is not None:
                 return 1 - self._lpips(one, other)
             pairs = zip(self._features(one), self._features(other), strict=True)
-            found = [float(torch.nn.functional.cosine_similarity(a, b, dim=1, eps=_SMALL).mean()) for a, b in pairs]
-            return sum(found) / len(found)
+            likeness = [float(torch.nn.functional.cosine_similarity(a, b, dim=1, eps=_SMALL).mean()) for a, b in pairs]
+            return sum(likeness) / len(likeness)
 
     def _features(self, picture: torch.Tensor) -> list[torch.Tensor]:
         import torch
@@ -76,12 +76,12 @@ class Perceptual:
         network: Any = self._network
         mean, std = (torch.tensor(values).reshape(1, 3, 1, 1) for values in (MEAN, STD))
         x = network._swish(network._bn0(network._conv_stem((picture - mean) / std)))
-        found = [x]
+        features = [x]
         for number, block in enumerate(network._blocks[: BLOCKS[-1] + 1]):
             if number in BLOCKS:
-                found.append(block._swish(block._bn0(block._expand_conv(x))))
+                features.append(block._swish(block._bn0(block._expand_conv(x))))
             x = block(x)
-        return found
+        return features
 
     def _lpips(self, one: torch.Tensor, other: torch.Tensor) -> float:
         import torch
@@ -141,7 +141,7 @@ def _lpips_weights(path: Path) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
     try:
-        found: Any = (
+        state: Any = (
             load_file(path)
             if path.suffix == ".safetensors"
             else torch.load(path, map_location="cpu", weights_only=True)
@@ -150,9 +150,9 @@ def _lpips_weights(path: Path) -> dict[str, torch.Tensor]:
         raise SourceError(f"{path} is not a file of weights ({error}); save LPIPS' state_dict.") from error
     needed = [f"{key}.{part}" for key, *_ in _ALEXNET for part in ("weight", "bias")]
     needed += [f"lin{number}.model.1.weight" for number in range(len(_ALEXNET))]
-    missing = [key for key in needed if not isinstance(found, dict) or key not in found]
+    missing = [key for key in needed if not isinstance(state, dict) or key not in state]
     if missing:
         raise SourceError(
             f"{path} has no {missing[0]!r}; save the state_dict of lpips.LPIPS(net='alex'), AlexNet's own weights included."
         )
-    return {key: found[key].float() for key in needed}
+    return {key: state[key].float() for key in needed}

@@ -31,8 +31,8 @@ def noise_db(
     """PSNR in dB of the worst output over the samples, the network with noise at its inputs against itself without."""
     worst = float("inf")
     for number, sample in enumerate(samples):
-        found = agree(run(_with_noise(sample, inputs, number)), run(sample), outputs)
-        worst = min(worst, found if np.isfinite(found) else worst)
+        figure = agree(run(_with_noise(sample, inputs, number)), run(sample), outputs)
+        worst = min(worst, figure if np.isfinite(figure) else worst)
     return worst
 
 

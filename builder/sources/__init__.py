@@ -35,22 +35,31 @@ def load_checked(config: Config, folder: Path, evaluation: tuple[Path, ...]) -> 
     from builder.sources import exported
     from builder.sources.batch_norm import fold_batch_norms
     from builder.sources.names import free_of_clashes
+    from builder.sources.output_types import cast_outputs
 
     loaded = load_source(config, folder)
-    stored_as_leaves(loaded.program)
+    store_as_leaves(loaded.program)
     program = fold_batch_norms(plain(free_of_clashes(loaded.program)))
     inputs, outputs = specs(config, folder, exported.output_shapes(program))
     check_pictures(outputs)
     agreement = loaded.gate(program, gate_samples(evaluation, inputs), outputs) if loaded.gate is not None else None
-    program = in_float32(program)
+    program = cast_outputs(in_float32(program), outputs)
     table = layer_table(program)
     return Model(program=program, inputs=inputs, outputs=outputs, layers=table, told=loaded.told), agreement
 
 
-def stored_as_leaves(program: ExportedProgram) -> None:
-    """Weights without the history of how they were made, which an archive's have, and which cannot be copied."""
-    import torch
+def store_as_leaves(program: ExportedProgram) -> None:
+    """Weights without the history of how they were made, which an archive's have, and which cannot be copied.
 
+    Buffers that a state dict leaves out (`persistent=False`) are weights of the network like all others.
+    """
+    import torch
+    from torch.export.graph_signature import InputKind
+
+    for spec in program.graph_signature.input_specs:
+        if spec.kind == InputKind.BUFFER and not spec.persistent and spec.target in program.constants:
+            program.state_dict[spec.target] = program.constants.pop(spec.target)
+            spec.persistent = True
     for key, value in program.state_dict.items():
         if isinstance(value, torch.nn.Parameter):
             value.requires_grad_(False)

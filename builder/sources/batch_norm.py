@@ -62,7 +62,7 @@ def _prove_equal(before: ExportedProgram, after: ExportedProgram, inputs: tuple[
     if error <= BOUND:
         return
     exact = outputs_in_double(before, inputs)
-    noise = max(largest_change(exact, old), largest_change(outputs_of(before, _moved(inputs)), old))
+    noise = max(largest_change(exact, old), largest_change(outputs_of(before, _move(inputs)), old))
     moved = largest_change(exact, outputs_in_double(after, inputs))
     if not all(bool(value.isfinite().all()) for value in old):
         raise SourceError("the model gives NaN or infinite values on noise; take an earlier checkpoint.")
@@ -73,7 +73,7 @@ def _prove_equal(before: ExportedProgram, after: ExportedProgram, inputs: tuple[
         )
 
 
-def _moved(inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+def _move(inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
     """Inputs changed by about the last bit of a float32."""
     return tuple(value * (1 + LAST_BIT) if value.is_floating_point() else value for value in inputs)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 
-def bound(module: Module, config: Config) -> Module:
+def bind(module: Module, config: Config) -> Module:
     """The network taking its inputs in the order of builder.toml and giving tensors in the order of its outputs.
 
     Parameters keep their names. Raises SourceError for names that fit in part only.
@@ -27,7 +27,7 @@ def bound(module: Module, config: Config) -> Module:
     from torch import nn
 
     keywords = _keywords(module, config)
-    gathered = _gathered(module, config) if keywords is None else None
+    gathered = _choose_gathering(module, config) if keywords is None else None
     names = [tensor.name for tensor in config.output]
 
     class Bound(nn.Module):
@@ -53,19 +53,19 @@ def _keywords(module: Module, config: Config) -> list[str] | None:
     parameters = inspect.signature(module.forward).parameters.values()
     known = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     names = [tensor.name for tensor in config.input]
-    found = [name for name in names if name in known]
+    matching = [name for name in names if name in known]
     only = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
-    if len(found) == len(names):
+    if len(matching) == len(names):
         return names
-    if only or any(known[place : place + 1] != [name] for place, name in enumerate(names) if name in found):
-        wrong = next(name for name in names if name not in found)
+    if only or any(known[place : place + 1] != [name] for place, name in enumerate(names) if name in matching):
+        wrong = next(name for name in names if name not in matching)
         raise SourceError(
             f"forward has no parameter {wrong!r}, its parameters are {', '.join(known)}; name all [[input]] of builder.toml as forward does."
         )
     return None
 
 
-def _gathered(module: Module, config: Config) -> Callable[[Sequence[Any]], Any] | None:
+def _choose_gathering(module: Module, config: Config) -> Callable[[Sequence[Any]], Any] | None:
     """How several inputs become the one parameter of a forward that takes a list or a dict of them; None where it does not."""
     parameters = list(inspect.signature(module.forward).parameters.values())
     required = [p for p in parameters if p.default is p.empty]
@@ -89,8 +89,8 @@ def in_order(outputs: Any, names: list[str]) -> Any:
                     f"the model returns no output {name!r}, its outputs are {', '.join(map(str, named))}; name [[output]] of builder.toml as the model does."
                 )
         outputs = tuple(named[name] for name in names)
-    found = tuple(tensors_in(outputs))
-    return found[0] if len(found) == 1 else found
+    tensors = tuple(tensors_in(outputs))
+    return tensors[0] if len(tensors) == 1 else tensors
 
 
 def by_name(outputs: Any) -> dict[str, Any] | None:

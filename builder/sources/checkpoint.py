@@ -27,7 +27,7 @@ def load(folder: Path, config: Config) -> Loaded:
     """Build, fill and export the network. Raises SourceError naming the key, the input or the user's own source line."""
     import torch
 
-    module, told = filled(folder, config)
+    module, told = fill_module(folder, config)
     try:
         inputs = example_inputs(config)
         with torch.no_grad():
@@ -41,14 +41,14 @@ def load(folder: Path, config: Config) -> Loaded:
         ) from error
     check_outputs(outputs, config)
     try:
-        return Loaded(program=exported(module, inputs), told=told)
+        return Loaded(program=export(module, inputs), told=told)
     except Exception as error:
         raise SourceError(
             f"torch.export cannot capture the model: {reason_of(error)}{_user_line(error, folder)}; make its forward free of data-dependent control flow."
         ) from error
 
 
-def exported(module: Module, inputs: tuple[Any, ...]) -> ExportedProgram:
+def export(module: Module, inputs: tuple[Any, ...]) -> ExportedProgram:
     """The program as inference runs it: writes into views that training forbids, and attention in plain operators, not in the fused
     ones that torch takes where no weight is trained."""
     import torch
@@ -62,21 +62,21 @@ def exported(module: Module, inputs: tuple[Any, ...]) -> ExportedProgram:
         torch.backends.mha.set_fastpath_enabled(fused)
 
 
-def filled_module(folder: Path, config: Config) -> Module:
+def load_module(folder: Path, config: Config) -> Module:
     """The eager network with its weights, in evaluation mode, called as builder.toml has its inputs and outputs."""
-    return filled(folder, config)[0]
+    return fill_module(folder, config)[0]
 
 
-def filled(folder: Path, config: Config) -> tuple[Module, tuple[str, ...]]:
+def fill_module(folder: Path, config: Config) -> tuple[Module, tuple[str, ...]]:
     """As `filled_module`, with sentences on what was done to the weights."""
-    from builder.sources.binding import bound
+    from builder.sources.binding import bind
 
     checkpoint = folder / (config.model.checkpoint or "")
     state = read_state_dict(checkpoint)
     with chdir(folder):  # what the factory names relatively lies beside builder.toml, whoever calls from wherever
         module = make_module(folder.resolve(), config.model.source)
     told = load_into(module, state, checkpoint, strict=config.model.strict)
-    return bound(module.eval(), config), told
+    return bind(module.eval(), config), told
 
 
 def make_module(folder: Path, source: str) -> Module:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError, reason_of
-from builder.graph.tensors import in_list
+from builder.precision.program import in_list
 from builder.precision.quantizers import know_operators
 from builder.project.config import Config
 from builder.sources.quantized import one_form
@@ -105,14 +105,14 @@ def input_shapes(program: ExportedProgram) -> tuple[tuple[int, ...], ...]:
 
 def output_shapes(program: ExportedProgram) -> tuple[tuple[int, ...], ...]:
     """Shapes of the outputs in order. Raises SourceError for an output that is not a tensor."""
-    found = []
+    shapes = []
     nodes = {node.name: node for node in program.graph.nodes}
     for name in program.graph_signature.user_outputs:
         node = nodes.get(str(name))
         if node is None or not hasattr(node.meta.get("val"), "shape"):
             raise SourceError(f"the model returns {name!r}, which is not a tensor; return tensors only.")
-        found.append(tuple(int(s) for s in node.meta["val"].shape))
-    return tuple(found)
+        shapes.append(tuple(int(s) for s in node.meta["val"].shape))
+    return tuple(shapes)
 
 
 def check_outputs(outputs: object, config: Config) -> None:

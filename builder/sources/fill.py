@@ -26,7 +26,7 @@ def load_into(module: Module, state: State, path: Path, *, strict: bool = True) 
     import torch
 
     wanted = module.state_dict()
-    state, told = fitted(state, wanted)
+    state, told = fit(state, wanted)
     missing = [key for key in wanted if key not in state]
     if missing:
         raise SourceError(
@@ -67,16 +67,16 @@ def load_into(module: Module, state: State, path: Path, *, strict: bool = True) 
     return tuple(told)
 
 
-def fitted(state: State, wanted: Mapping[str, Tensor]) -> tuple[State, list[str]]:
+def fit(state: State, wanted: Mapping[str, Tensor]) -> tuple[State, list[str]]:
     """The state by the model's names, and what was done for that. Names that fit already stay as they are."""
     import torch
 
     told = []
-    state = _parametrized(state, wanted)
+    state = _rename_parametrized(state, wanted)
     if not _covers(state, wanted):
         for prefix in _prefixes(state, wanted):
             inner = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-            inner = _parametrized(inner, wanted)
+            inner = _rename_parametrized(inner, wanted)
             if _covers(inner, wanted):
                 left = len(state) - len(inner)
                 told.append(
@@ -96,8 +96,8 @@ def _covers(state: State, wanted: Mapping[str, Tensor]) -> bool:
 def _prefixes(state: State, wanted: Mapping[str, Tensor]) -> list[str]:
     """What the checkpoint may have put before the model's names: averaged weights first, then the shortest."""
     endings = _endings(next(iter(wanted), ""))
-    found = {key[: -len(end)] for key in state for end in endings if key.endswith(f".{end}")}
-    return sorted(found, key=lambda prefix: ("ema" not in prefix.lower(), len(prefix), prefix))
+    prefixes = {key[: -len(end)] for key in state for end in endings if key.endswith(f".{end}")}
+    return sorted(prefixes, key=lambda prefix: ("ema" not in prefix.lower(), len(prefix), prefix))
 
 
 def _endings(key: str) -> list[str]:
@@ -109,7 +109,7 @@ def _endings(key: str) -> list[str]:
     ]
 
 
-def _parametrized(state: State, wanted: Mapping[str, Tensor]) -> State:
+def _rename_parametrized(state: State, wanted: Mapping[str, Tensor]) -> State:
     """Weights under weight or spectral norm by the names that torch gives them now, as the model has them, or computed."""
     renamed = {}
     spectral = {key.removesuffix("_orig") for key in state if key.endswith(".weight_orig")}
@@ -118,7 +118,7 @@ def _parametrized(state: State, wanted: Mapping[str, Tensor]) -> State:
         new = _NEW_SPECTRAL.get(role) if f"{base}.weight" in spectral else _NEW_WEIGHT.get(role)
         name = f"{base}.{new}" if new else key
         renamed[name if name in wanted and key not in wanted else key] = value
-    return _computed(renamed, wanted)
+    return _compute_normed(renamed, wanted)
 
 
 _NEW_WEIGHT = {"weight_g": "parametrizations.weight.original0", "weight_v": "parametrizations.weight.original1"}
@@ -129,24 +129,24 @@ _NEW_SPECTRAL = {
 }
 
 
-def _computed(state: State, wanted: Mapping[str, Tensor]) -> State:
+def _compute_normed(state: State, wanted: Mapping[str, Tensor]) -> State:
     """`weight` of weight norm's two parts where the model has none, and the parts of a weight where the model has it."""
     import torch
 
-    found = dict(state)
+    result = dict(state)
     for key in wanted:
         base = key.removesuffix(".weight")
         for length, direction in (("weight_g", "weight_v"), tuple(_NEW_WEIGHT.values())):
             g, v = f"{base}.{length}", f"{base}.{direction}"
-            if key.endswith(".weight") and key not in found and g in found and v in found:
-                found[key] = torch._weight_norm(found.pop(v), found.pop(g), 0)
-    for key in [key for key in wanted if key.endswith(".parametrizations.weight.original1") and key not in found]:
+            if key.endswith(".weight") and key not in result and g in result and v in result:
+                result[key] = torch._weight_norm(result.pop(v), result.pop(g), 0)
+    for key in [key for key in wanted if key.endswith(".parametrizations.weight.original1") and key not in result]:
         base = key.removesuffix(".parametrizations.weight.original1")
-        weight = found.pop(f"{base}.weight", None)
+        weight = result.pop(f"{base}.weight", None)
         if weight is not None:
-            found[key] = weight
-            found[f"{base}.parametrizations.weight.original0"] = torch.norm_except_dim(weight, 2, 0)
-    return found
+            result[key] = weight
+            result[f"{base}.parametrizations.weight.original0"] = torch.norm_except_dim(weight, 2, 0)
+    return result
 
 
 def _more(keys: list[str]) -> str:

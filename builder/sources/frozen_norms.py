@@ -46,14 +46,14 @@ def freeze_norms(model: Model, calibration: Sequence[Path], evaluation: Sequence
     from builder.quality.parity import agree, torch_run
     from builder.sources.batch_norm import fold_batch_norms
 
-    found = _collected(model, calibration)
-    if not found:
+    by_norm = _collect(model, calibration)
+    if not by_norm:
         raise SourceError(
             "'freeze_norms' of [legalize] in builder.toml finds no instance norm and no group norm in this model; remove it."
         )
     module: Any = model.program.module(check_guards=False)
     nodes = {node.name: node for node in module.graph.nodes}
-    for number, (name, statistics) in enumerate(found.items()):
+    for number, (name, statistics) in enumerate(by_norm.items()):
         _replace(module, nodes[name], statistics, f"frozen_norm_{number}")
     module.graph.eliminate_dead_code()
     module.recompile()
@@ -64,21 +64,21 @@ def freeze_norms(model: Model, calibration: Sequence[Path], evaluation: Sequence
     worst = min(
         agree(after(sample), before(sample), model.outputs) for sample in read_samples(tuple(evaluation), model.inputs)
     )
-    return frozen, FrozenNorms(norms=len(found), samples=len(calibration), psnr_db_worst=round(worst, 2))
+    return frozen, FrozenNorms(norms=len(by_norm), samples=len(calibration), psnr_db_worst=round(worst, 2))
 
 
-def _collected(model: Model, calibration: Sequence[Path]) -> dict[str, _Statistics]:
+def _collect(model: Model, calibration: Sequence[Path]) -> dict[str, _Statistics]:
     """By the norm's name in the graph."""
     import torch
 
-    found: dict[str, _Statistics] = {}
+    statistics: dict[str, _Statistics] = {}
 
     class Watching(torch.fx.Interpreter):
         def run_node(self, node: Node) -> Any:
             if str(node.target) in _NORMS:
                 x = self.env[node.args[0]]  # type: ignore[index]
                 mean, variance = _of(x, _groups(node, x.shape[1]))
-                seen = found.setdefault(node.name, _Statistics())
+                seen = statistics.setdefault(node.name, _Statistics())
                 seen.mean, seen.variance, seen.count = seen.mean + mean, seen.variance + variance, seen.count + 1
             return super().run_node(node)
 
@@ -86,7 +86,7 @@ def _collected(model: Model, calibration: Sequence[Path]) -> dict[str, _Statisti
     with torch.no_grad():
         for sample in read_samples(tuple(calibration), model.inputs):
             watching.run(*(torch.from_numpy(sample[spec.name]) for spec in model.inputs))
-    return found
+    return statistics
 
 
 def _groups(norm: Node, channels: int) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from builder.precision.program import in_list
+
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
@@ -85,11 +87,9 @@ def _network(imported: Imported, quantizers: bool) -> Module:
                 function = step.call.function
                 if not quantizers and step.call.float_function is not None:
                     function = step.call.float_function
-                result = function(*operands)
-                results = result if isinstance(result, tuple | list) else (result,)
-                values.update(zip(step.outputs, results, strict=False))
-            found = tuple(values[name] for name in imported.outputs)
-            return found[0] if len(found) == 1 else found
+                values.update(zip(step.outputs, in_list(function(*operands)), strict=False))
+            outputs_in_order = tuple(values[name] for name in imported.outputs)
+            return outputs_in_order[0] if len(outputs_in_order) == 1 else outputs_in_order
 
     network = Network()
     paths = {key: _place(network, path, imported.tensors[path]) for key, path in imported.stored.items()}
@@ -121,5 +121,5 @@ def _place(root: Module, path: str, value: Tensor) -> str:
 
 def _get(root: Module, path: str) -> Tensor:
     owner, _, name = path.rpartition(".")
-    found: Tensor = getattr(root.get_submodule(owner), name)
-    return found
+    tensor: Tensor = getattr(root.get_submodule(owner), name)
+    return tensor

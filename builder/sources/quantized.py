@@ -173,8 +173,8 @@ def _layer_name(module: GraphModule, call: Node) -> str:
         if getattr(argument, "op", "") == "get_attr" and name.endswith((".weight", ".bias")):
             return name.rpartition(".")[0]
     stack = [entry[0] for entry in (call.meta.get("nn_module_stack") or {}).values()]
-    found = re.sub(r"^L\['self'\]\.?|^L__self___?", "", str(stack[-1])) if stack else ""
-    return found or call.name
+    layer = re.sub(r"^L\['self'\]\.?|^L__self___?", "", str(stack[-1])) if stack else ""
+    return layer or call.name
 
 
 def _require_both(call: Node) -> None:
@@ -221,5 +221,5 @@ def _register(module: GraphModule, layer: str, role: str, value: torch.Tensor, *
 
 def _by_name(module: GraphModule, target: str) -> torch.Tensor:
     owner, _, name = target.rpartition(".")
-    found: torch.Tensor = getattr(module.get_submodule(owner), name).detach()
-    return found
+    tensor: torch.Tensor = getattr(module.get_submodule(owner), name).detach()
+    return tensor

@@ -47,7 +47,7 @@ class Recorder:
     written: set[str] = field(default_factory=set)
     variables: set[str] = field(default_factory=set)
 
-    def opened(self, path: object, mode: object, flags: object) -> None:
+    def note_opening(self, path: object, mode: object, flags: object) -> None:
         """Before it is opened: whether it is there is told to the network by the opening itself."""
         if not isinstance(path, str | bytes | os.PathLike):
             return
@@ -62,14 +62,14 @@ class Recorder:
 
     def modules(self) -> dict[str, str]:
         """The user's modules that were imported meanwhile, with their files."""
-        found = {name: getattr(module, "__file__", None) for name, module in tuple(sys.modules.items())}
+        files = {name: getattr(module, "__file__", None) for name, module in tuple(sys.modules.items())}
         return {
             name: os.path.abspath(file)
-            for name, file in found.items()
+            for name, file in files.items()
             if name not in self.before and isinstance(file, str) and _is_users(os.path.abspath(file))
         }
 
-    def used(self) -> Used:
+    def list_used(self) -> Used:
         """What was used, as it is now; what came and went in between was the network's own scratch."""
         paths = dict.fromkeys(self.modules().values(), True) | self.read
         files: dict[str, str | None] = {}
@@ -86,36 +86,36 @@ class Recorder:
 @contextmanager
 def recording(folder: Path) -> Iterator[Recorder]:
     """Record in the block, whose working directory is that of builder.toml: relative names mean the same from everywhere."""
-    _known_places()  # it opens files itself
+    _list_known_places()  # it opens files itself
     recorder = Recorder(folder=folder.resolve(), before=frozenset(sys.modules))
-    with chdir(folder), _environment_watched(recorder), _opening_watched(recorder), _safetensors_watched(recorder):
+    with chdir(folder), _watch_environment(recorder), _watch_opening(recorder), _watch_safetensors(recorder):
         yield recorder
 
 
 @contextmanager
-def _opening_watched(recorder: Recorder) -> Iterator[None]:
+def _watch_opening(recorder: Recorder) -> Iterator[None]:
     """By patches, not by an audit hook: that stays for the life of the process, and before Python 3.12 `sys.settrace` fails in threads
     that start together while there is one, as under coverage or a debugger."""
     opening, descriptor, code = io.open, os.open, io.open_code
 
-    def watched(file: Any, mode: Any = "r", *arguments: Any, **named: Any) -> Any:
-        recorder.opened(file, mode, None)
+    def open_watched(file: Any, mode: Any = "r", *arguments: Any, **named: Any) -> Any:
+        recorder.note_opening(file, mode, None)
         return opening(file, mode, *arguments, **named)
 
-    def watched_descriptor(path: Any, flags: int, *arguments: Any, **named: Any) -> int:
-        recorder.opened(path, None, flags)
+    def open_descriptor_watched(path: Any, flags: int, *arguments: Any, **named: Any) -> int:
+        recorder.note_opening(path, None, flags)
         return descriptor(path, flags, *arguments, **named)
 
-    def watched_code(path: str) -> Any:
-        recorder.opened(path, "r", None)
+    def open_code_watched(path: str) -> Any:
+        recorder.note_opening(path, "r", None)
         return code(path)
 
     patched: tuple[tuple[Any, str, Any], ...] = (
-        (builtins, "open", watched),
-        (io, "open", watched),
-        (io, "open_code", watched_code),
-        (_io, "open_code", watched_code),  # as importlib and pkgutil call it
-        (os, "open", watched_descriptor),
+        (builtins, "open", open_watched),
+        (io, "open", open_watched),
+        (io, "open_code", open_code_watched),
+        (_io, "open_code", open_code_watched),  # as importlib and pkgutil call it
+        (os, "open", open_descriptor_watched),
     )
     before = [(home, name, getattr(home, name)) for home, name, _ in patched]
     try:
@@ -128,7 +128,7 @@ def _opening_watched(recorder: Recorder) -> Iterator[None]:
 
 
 @contextmanager
-def _environment_watched(recorder: Recorder) -> Iterator[None]:
+def _watch_environment(recorder: Recorder) -> Iterator[None]:
     known: Any = os.environ
 
     class Watched(type(known)):  # type: ignore[misc]
@@ -160,20 +160,20 @@ _MAPPING = ("os.py", "_collections_abc.py", "<frozen os>", "<frozen _collections
 
 
 @contextmanager
-def _safetensors_watched(recorder: Recorder) -> Iterator[None]:
+def _watch_safetensors(recorder: Recorder) -> Iterator[None]:
     """Its files are opened by Rust."""
     import safetensors
     import safetensors.torch
 
     opening: Any = safetensors.safe_open
 
-    def watched(filename: Any, *arguments: Any, **named: Any) -> Any:
-        recorder.opened(filename, "r", os.O_RDONLY)
+    def open_watched(filename: Any, *arguments: Any, **named: Any) -> Any:
+        recorder.note_opening(filename, "r", os.O_RDONLY)
         return opening(filename, *arguments, **named)
 
     homes: tuple[Any, ...] = (safetensors, safetensors.torch)
     for home in homes:
-        home.safe_open = watched
+        home.safe_open = open_watched
     try:
         yield
     finally:
@@ -185,11 +185,11 @@ def _is_users(name: str) -> bool:
     """Whether a file is none of the system's, the standard library's, the builder's or of the packages whose versions are known."""
     if name.startswith("<") or name.startswith(_SYSTEM) or ".dist-info" in name or ".egg-info" in name:
         return False
-    return not name.startswith(_known_places())
+    return not name.startswith(_list_known_places())
 
 
 @cache
-def _known_places() -> tuple[str, ...]:
+def _list_known_places() -> tuple[str, ...]:
     """Directories (and single modules) whose content is known by versions."""
     sites = {sysconfig.get_path(key) for key in ("purelib", "platlib")}
     packages = tuple(os.path.join(site, part) for site in sites for part in _parts())
@@ -205,7 +205,7 @@ def _known_places() -> tuple[str, ...]:
 
 def _parts() -> set[str]:
     """What the known distributions have put into site-packages, by first part."""
-    found: set[str] = set()
+    parts: set[str] = set()
     todo, done = list(_VERSIONED), set()
     while todo:
         name = todo.pop()
@@ -219,8 +219,8 @@ def _parts() -> set[str]:
         for file in distribution.files or ():
             first = file.parts[0]
             if first != ".." and first != "__pycache__":
-                found.add(first + os.sep if len(file.parts) > 1 else first)
+                parts.add(first + os.sep if len(file.parts) > 1 else first)
         for line in distribution.requires or ():
             if "extra ==" not in line:
                 todo.append(re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0])
-    return found
+    return parts

@@ -18,7 +18,7 @@ def require_repeatable(build: Callable[[], Module], modules: Iterable[str]) -> N
 
     Raises SourceError with the name of the first tensor or number that differs, weights of the checkpoint put in.
     """
-    first, second = (_facts(_built(build, modules)) for _ in range(2))
+    first, second = (_facts(_build_once(build, modules)) for _ in range(2))
     for name in sorted(first.keys() | second.keys()):
         if name not in first or name not in second or not _same(first[name], second[name]):
             raise SourceError(
@@ -27,7 +27,7 @@ def require_repeatable(build: Callable[[], Module], modules: Iterable[str]) -> N
             )
 
 
-def _built(build: Callable[[], Module], modules: Iterable[str]) -> Module:
+def _build_once(build: Callable[[], Module], modules: Iterable[str]) -> Module:
     for name in modules:
         sys.modules.pop(name, None)
     return build()
@@ -38,7 +38,7 @@ def _facts(network: Module) -> dict[str, Tensor | float]:
     import numpy as np
     import torch
 
-    found: dict[str, Tensor | float] = {}
+    facts: dict[str, Tensor | float] = {}
     for path, module in network.named_modules():
         own = {
             **dict(module.named_parameters(recurse=False)),
@@ -48,10 +48,10 @@ def _facts(network: Module) -> dict[str, Tensor | float]:
         for name, value in own.items():
             place = f"{path}.{name}" if path else name
             if isinstance(value, torch.Tensor | float):
-                found[place] = value
+                facts[place] = value
             elif isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
-                found[place] = torch.from_numpy(np.ascontiguousarray(value))
-    return found
+                facts[place] = torch.from_numpy(np.ascontiguousarray(value))
+    return facts
 
 
 def _same(one: Tensor | float, other: Tensor | float) -> bool:

@@ -95,12 +95,12 @@ def _shells(path: Path) -> list[Any]:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except (RuntimeError, ValueError, OSError, EOFError, AttributeError):
         return _numbers()  # a file in the old format, or none at all: reading it says what is wrong
-    found: list[Any] = _numbers()
+    allowed: list[Any] = _numbers()
     for name in names:
         package = name.split(".")[0]
         if name in _HARMLESS or package not in {*sys.stdlib_module_names, "builtins", "numpy"}:
-            found.append((type("Shell", (Shell,), {}), name))
-    return found
+            allowed.append((type("Shell", (Shell,), {}), name))
+    return allowed
 
 
 def _numbers() -> list[Any]:
@@ -129,8 +129,8 @@ def _weights_in(loaded: Any) -> dict[str, Tensor] | None:
     tensors = {key: value for key, value in loaded.items() if isinstance(key, str) and isinstance(value, torch.Tensor)}
     for key in (*AVERAGED, *_PLAIN):
         inner = loaded.get(key)
-        if isinstance(inner, dict | Shell) and (found := _weights_in(inner)):
-            return found
+        if isinstance(inner, dict | Shell) and (weights := _weights_in(inner)):
+            return weights
     # A step count or a name beside the weights is not one of them.
     others = [value for key, value in loaded.items() if key not in tensors and isinstance(value, dict | list | Shell)]
     return tensors if tensors and not others else None
@@ -142,8 +142,8 @@ def _of_module(shell: Any, prefix: str) -> dict[str, Tensor] | None:
     if "_modules" not in stored or "_parameters" not in stored:
         return None
     kept = {**stored["_parameters"], **stored.get("_buffers", {})}
-    found = {f"{prefix}{name}": getattr(value, "data", value) for name, value in kept.items() if value is not None}
+    tensors = {f"{prefix}{name}": getattr(value, "data", value) for name, value in kept.items() if value is not None}
     for name, child in stored["_modules"].items():
         if isinstance(child, Shell):
-            found |= _of_module(child, f"{prefix}{name}.") or {}
-    return found
+            tensors |= _of_module(child, f"{prefix}{name}.") or {}
+    return tensors

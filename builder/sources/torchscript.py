@@ -60,7 +60,7 @@ def load(path: Path, config: Config) -> Loaded:
         with torch.no_grad():
             outputs = script(*arguments)
     check_outputs(outputs, config)
-    program = _converted(script, arguments) or _by_onnx(script, arguments, path, config)
+    program = _convert(script, arguments) or _by_onnx(script, arguments, path, config)
 
     def gate(program: ExportedProgram, samples: Iterable[Tensors], outputs: tuple[TensorSpec, ...]) -> SourceAgreement:
         original = Original(run=torch_run(script, specs, outputs), runtime=f"TorchScript {torch.__version__}")
@@ -87,7 +87,7 @@ def _in_order(script: Any, names: list[str], arguments: tuple[Any, ...]) -> Any:
         return cast(Any, torch.jit).trace(Bound().eval(), arguments, check_trace=False)
 
 
-def _converted(script: Any, arguments: tuple[Any, ...]) -> ExportedProgram | None:
+def _convert(script: Any, arguments: tuple[Any, ...]) -> ExportedProgram | None:
     """By torch's own converter; None where it fails or leaves sizes open, as it does where sizes were computed."""
     import torch
     from torch._export.converter import TS2EPConverter

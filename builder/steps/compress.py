@@ -14,7 +14,7 @@ from builder.steps.listener import Listener
 from builder.steps.source import SourceStep
 from builder.steps.step import Step, Working, run_step
 from builder.steps.variant import VariantStep
-from builder.storage.cache import cache_root, content_key, kept, versions
+from builder.storage.cache import cache_root, content_key, keep_entry, versions
 from builder.workers.messages import RESULT, CompressJob, CompressResult, JudgeJob, JudgeResult
 from builder.workers.supervisor import run_job
 
@@ -77,9 +77,9 @@ def compress_network(
         except KeyboardInterrupt as error:
             raise Interrupted(f"{what} was interrupted; what was trained is kept: go on with --resume.") from error
 
-    folder, cached = kept("compress", key, make, forget=project.fresh.first("compress", key))
+    folder, cached = keep_entry("compress", key, make, forget=project.fresh.first("compress", key))
     shutil.rmtree(state, ignore_errors=True)
-    listener.done(what, cached=cached)
+    listener.finish(what, cached=cached)
     return folder, CompressResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
 
 

@@ -10,7 +10,7 @@ class Listener(Protocol):
 
     def stage(self, step: str, text: str) -> None: ...
 
-    def done(self, step: str, *, cached: bool) -> None: ...
+    def finish(self, step: str, *, cached: bool) -> None: ...
 
     def warn(self, text: str) -> None: ...
 
@@ -21,7 +21,7 @@ class Silent:
     def stage(self, step: str, text: str) -> None:
         pass
 
-    def done(self, step: str, *, cached: bool) -> None:
+    def finish(self, step: str, *, cached: bool) -> None:
         pass
 
     def warn(self, text: str) -> None:

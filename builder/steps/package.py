@@ -11,7 +11,7 @@ from builder.bundle import Bundle, file_sha256, tree_sha256
 from builder.errors import ConfigError
 from builder.project.project import Project
 from builder.steps.listener import Listener
-from builder.storage.cache import content_key, kept
+from builder.storage.cache import content_key, keep_entry
 from builder.targets import TARGETS
 from builder.targets.base import PackageOptions, PackageRequest, PackageResult
 from builder.workers.messages import RESULT
@@ -30,7 +30,7 @@ def build_package(
     """The packages of a bundle, kept in the cache: their directory, and their files relative to it."""
     target = TARGETS[target_name]
     section = project.config.package.of(target_name) if project is not None else None
-    asked = target.requested(bundle, section, project.folder if project is not None else None)
+    asked = target.make_request(bundle, section, project.folder if project is not None else None)
     key = content_key(
         {
             "bundle": bundle.sha256,
@@ -59,8 +59,8 @@ def build_package(
         (work / RESULT).write_bytes(_PACKAGE_RESULT.dump_json(relative, indent=1))
 
     forget = project is not None and project.fresh.first("package", key)
-    folder, cached = kept("package", key, make, forget=forget)
-    listener.done(what, cached=cached)
+    folder, cached = keep_entry("package", key, make, forget=forget)
+    listener.finish(what, cached=cached)
     return folder / "files", _PACKAGE_RESULT.validate_json((folder / RESULT).read_bytes())
 
 

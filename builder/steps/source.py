@@ -9,15 +9,15 @@ from pathlib import Path
 
 from builder.bundle import tree_sha256
 from builder.errors import DataError, MissingToolError
-from builder.project.condition_inputs import uncovered
+from builder.project.condition_inputs import find_uncovered
 from builder.project.config import VariantSection
 from builder.project.held_out import check_held_out
 from builder.project.project import Project
 from builder.project.source_kinds import IMPORT_PACKAGES, source_kind
-from builder.project.used import remember, remembered
+from builder.project.used import recall, remember
 from builder.sources import environment_of
 from builder.steps.listener import Listener
-from builder.storage.cache import content_key, entry, kept, locked, making, publish, versions, whole
+from builder.storage.cache import content_key, entry, hold_lock, keep_entry, making, publish, versions, whole
 from builder.storage.environments import python_of
 from builder.workers.messages import RESULT, SourceJob, SourceResult
 from builder.workers.orders import TORCH
@@ -58,7 +58,7 @@ def export_source(project: Project, listener: Listener) -> SourceStep:
         goldens=min(GOLDENS, len(project.data.evaluation)),
     )
     key, cached = _source(project, job, listener)
-    listener.done(WHAT, cached=cached)
+    listener.finish(WHAT, cached=cached)
     folder = entry("source", key)
     result = SourceResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
     for text in result.warnings:
@@ -73,7 +73,7 @@ def export_source(project: Project, listener: Listener) -> SourceStep:
 
 def warm_up(project: Project, sections: Iterable[VariantSection]) -> None:
     """Begin to import what these variants' converters need, while data and source are read, where the source is not kept yet."""
-    known = remembered(project.source_key(), project.folder)
+    known = recall(project.source_key(), project.folder)
     if known is None or whole("source", known) is None:
         warm((TORCH, *dict.fromkeys(section.backend for section in sections)))
 
@@ -81,8 +81,8 @@ def warm_up(project: Project, sections: Iterable[VariantSection]) -> None:
 def _source(project: Project, job: SourceJob, listener: Listener) -> tuple[str, bool]:
     """The key of the loaded source, and whether an earlier run had made it from all that its factory would use today."""
     base = project.source_key()
-    with locked(f"source {base}"):
-        known = None if project.fresh.first("source", base) else remembered(base, project.folder)
+    with hold_lock(f"source {base}"):
+        known = None if project.fresh.first("source", base) else recall(base, project.folder)
         if known is not None and whole("source", known) is not None:
             return known, True
         if (needed := environment_of(project.config, project.folder)) is not None:
@@ -125,9 +125,9 @@ def hold_out(project: Project, listener: Listener) -> None:
 
     def make(work: Path) -> None:
         check_held_out(project.data, lambda read, of: listener.stage("the data", f"compare {read}/{of}"))
-        (work / WARNINGS).write_text(json.dumps(uncovered(project.data, inputs)), encoding="utf-8")
+        (work / WARNINGS).write_text(json.dumps(find_uncovered(project.data, inputs)), encoding="utf-8")
 
-    folder, cached = kept("heldout", key, make)
+    folder, cached = keep_entry("heldout", key, make)
     for text in json.loads((folder / WARNINGS).read_text(encoding="utf-8")):
         listener.warn(text)
-    listener.done("the data", cached=cached)
+    listener.finish("the data", cached=cached)

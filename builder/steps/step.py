@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from builder.project.project import Project
 from builder.steps.listener import Listener
-from builder.storage.cache import content_key, entry, kept, whole
+from builder.storage.cache import content_key, entry, keep_entry, whole
 from builder.workers.messages import RESULT, AnyJob
 from builder.workers.supervisor import RunJob, run_job
 
@@ -66,6 +66,6 @@ def run_step(step: Step[Result], project: Project, working: Working) -> Result:
             stop=working.stop,
         )
 
-    folder, was_there = kept(step.kind, step.key, make, forget=project.fresh.first(step.kind, step.key))
-    working.listener.done(step.what, cached=was_there)
+    folder, was_there = keep_entry(step.kind, step.key, make, forget=project.fresh.first(step.kind, step.key))
+    working.listener.finish(step.what, cached=was_there)
     return step.result.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))

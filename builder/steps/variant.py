@@ -10,7 +10,7 @@ from builder.backends import BACKENDS
 from builder.backends.support import SupportedPlan, check_support
 from builder.bundle import LayerPrecision, file_sha256
 from builder.errors import DataError, MissingToolError, VerificationError
-from builder.legalize.for_variant import check_rewrites, chosen
+from builder.legalize.for_variant import check_rewrites, choose
 from builder.precision.plan import resolve
 from builder.precision.ranges import CalibrationSettings
 from builder.precision.scheme import SCHEMES, parse_scheme
@@ -180,7 +180,7 @@ def _job(
     traits = backend.SPEC.delegate(section.delegate).traits_with(halves=halves)
     # the rewrites are made for what the usual converter makes of them
     usual = section.options.other_converter() is None
-    rewrites = chosen(traits, project.config.legalize.off) if usual else ()
+    rewrites = choose(traits, project.config.legalize.off) if usual else ()
     required = project.config.legalize.require
     check_rewrites("require", required)
     legalized = {"source": source.key, "rewrites": rewrites, "required": required}
@@ -190,7 +190,7 @@ def _job(
         runtime=BACKENDS[section.backend].execution(section.delegate).runtime,
         source=source.folder,
         plan=plan,
-        keys=_shared_keys(legalized, section, plan, calibration),
+        keys=_make_shared_keys(legalized, section, plan, calibration),
         perceptual=perceptual,
         calibration=tuple(file.path for file in calibration),
         evaluation=tuple(file.path for file in project.data.evaluation),
@@ -201,7 +201,7 @@ def _job(
     )
 
 
-def _shared_keys(
+def _make_shared_keys(
     legalized: Mapping[str, object], section: VariantSection, plan: SupportedPlan, calibration: Sequence[DataFile]
 ) -> SharedKeys:
     """Of what plans share: the rewritten program, the fp32 file, what calibration saw."""

@@ -37,13 +37,13 @@ def content_key(parts: object) -> str:
 
 def versions(packages: tuple[str, ...]) -> dict[str, str]:
     """Installed versions of distributions, `missing` where one is not there."""
-    found = {}
+    version_of = {}
     for name in packages:
         try:
-            found[name] = metadata.version(name)
+            version_of[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "missing"
-    return found
+            version_of[name] = "missing"
+    return version_of
 
 
 def code_sha256(folder: Path) -> str:
@@ -55,7 +55,7 @@ def code_sha256(folder: Path) -> str:
 
 
 @contextmanager
-def locked(name: str, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
+def hold_lock(name: str, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
     """Hold the lock of this name; locks of killed processes free themselves. Raises filelock.Timeout."""
     folder = cache_root() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
@@ -92,12 +92,12 @@ def drop(step: str, key: str) -> None:
     _listing(entry(step, key)).unlink(missing_ok=True)
 
 
-def kept(step: str, key: str, make: Callable[[Path], object], *, forget: bool = False) -> tuple[Path, bool]:
+def keep_entry(step: str, key: str, make: Callable[[Path], object], *, forget: bool = False) -> tuple[Path, bool]:
     """The entry of this key and whether it was there; if not, `make` fills its directory. Two builds never make the same entry twice.
 
     `forget`: one that is there is made again.
     """
-    with locked(f"{step} {key}"):
+    with hold_lock(f"{step} {key}"):
         if forget:
             drop(step, key)
         there = whole(step, key) is not None

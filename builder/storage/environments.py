@@ -14,7 +14,7 @@ from pathlib import Path
 
 from builder.errors import MissingToolError, reason_of
 from builder.process import ToolError, run
-from builder.storage.cache import cache_root, content_key, locked
+from builder.storage.cache import cache_root, content_key, hold_lock
 
 INSTALL_LIMIT_S = 1800.0
 COMPLETE = "complete"
@@ -68,7 +68,7 @@ def python_of(environment: Environment, announce: Callable[[str], None]) -> Path
     python = folder / "bin" / "python"
     if (folder / COMPLETE).is_file():
         return python
-    with locked(f"environment {folder.name}"):
+    with hold_lock(f"environment {folder.name}"):
         if (folder / COMPLETE).is_file():  # made while we waited
             return python
         announce(

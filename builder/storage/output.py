@@ -15,7 +15,7 @@ from filelock import Timeout
 
 from builder.bundle import OWNER_FILE, file_sha256, tree_files
 from builder.errors import OutputError
-from builder.storage.cache import locked
+from builder.storage.cache import hold_lock
 
 Kind = Literal["a bundle", "packages", "exports", "pictures", "a project"]
 KIND = ""  # its key in OWNER_FILE, which no file has for a name
@@ -31,7 +31,7 @@ def replacing(out: Path, kind: Kind) -> Iterator[Path]:
     out = out.absolute()
     refuse_foreign(out, kind)
     try:
-        with locked(f"output {out}", wait_s=0):
+        with hold_lock(f"output {out}", wait_s=0):
             out.parent.mkdir(parents=True, exist_ok=True)
             remove_leftovers(out)
             work = Path(tempfile.mkdtemp(prefix=f".{out.name}.new-", dir=out.parent))

@@ -79,21 +79,21 @@ class Finding:
     message: str
 
 
-def judged(findings: Iterable[Finding], allow: Sequence[str]) -> tuple[Finding, ...]:
+def judge(findings: Iterable[Finding], allow: Sequence[str]) -> tuple[Finding, ...]:
     """The findings, those of allowed codes as recorded exceptions that fail nothing: one rule for every target.
 
     Raises VerificationError for the first error that is not allowed.
     """
-    found = tuple(
+    marked = tuple(
         replace(finding, level="info", message=f"(allowed by --allow {finding.code}) {finding.message}")
         if finding.code in allow and finding.level != "info"
         else finding
         for finding in findings
     )
-    for finding in found:
+    for finding in marked:
         if finding.level == "error":
             raise VerificationError(f"{finding.file} {finding.message}")
-    return found
+    return marked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +144,7 @@ class Target(Protocol):
     def takes(self, runtime: Runtime | None, section: Any) -> tuple[str, ...]:
         """Suffixes of the artifacts that its packages execute; other variants are left out. Raises ConfigError for an unknown runtime."""
 
-    def requested(self, bundle: Bundle, section: Any, folder: Path | None) -> PackageRequest:
+    def make_request(self, bundle: Bundle, section: Any, folder: Path | None) -> PackageRequest:
         """What its section asks for, without formats and places; without a section what suits the bundle. Raises ConfigError."""
 
     def check_section(self, section: Any, folder: Path) -> None:
@@ -159,7 +159,7 @@ class Target(Protocol):
     def package(self, request: PackageRequest) -> PackageResult:
         """Make the packages. Raises ConfigError, MissingToolError, ConversionError, VerificationError."""
 
-    def audited(self, path: Path) -> tuple[Finding, ...]:
+    def audit_package(self, path: Path) -> tuple[Finding, ...]:
         """What is found in a package that was made before."""
 
 

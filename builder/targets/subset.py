@@ -69,8 +69,8 @@ def _sharing(bundle: Bundle, golden: Golden) -> Golden:
         specs = {spec.name: spec for spec in specs_of(bundle.manifest.outputs, variant.outputs)}
         tensors = []
         for own in outputs.tensors:
-            found = (p for p in pictures if _alike(bundle, p, own, specs[own.name], outputs.min_psnr_db + SHARE_DB))
-            tensors.append(next(found, own))
+            alike = (p for p in pictures if _alike(bundle, p, own, specs[own.name], outputs.min_psnr_db + SHARE_DB))
+            tensors.append(next(alike, own))
             pictures.append(tensors[-1])
         expected.append(outputs.model_copy(update={"tensors": tuple(tensors)}))
     return golden.model_copy(update={"expected": tuple(expected)})

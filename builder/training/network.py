@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.graph.tensors import in_list
+from builder.precision.program import in_list
 
 if TYPE_CHECKING:
     import torch

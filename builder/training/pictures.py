@@ -53,7 +53,7 @@ class Batches:
     def _picture(self, random: np.random.Generator, number: int) -> Pixels:
         draws = not self._files or (len(self._files) < MANY and number % 2 == 1)
         pixels = dead_leaves(random, self._size) if draws else self._crop(random)
-        return varied(pixels, random)
+        return vary(pixels, random)
 
     def _crop(self, random: np.random.Generator) -> Pixels:
         from PIL import Image
@@ -99,7 +99,7 @@ def dead_leaves(random: np.random.Generator, size: tuple[int, int]) -> Pixels:
     return np.asarray(np.clip(picture, 0, 255), np.uint8)
 
 
-def varied(pixels: Pixels, random: np.random.Generator) -> Pixels:
+def vary(pixels: Pixels, random: np.random.Generator) -> Pixels:
     """Turned over, in other light and with other colours now and then."""
     if random.random() < 0.5:
         pixels = pixels[:, ::-1]

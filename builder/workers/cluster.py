@@ -20,7 +20,7 @@ from typing import Any, Self
 from builder import errors
 from builder.errors import ConfigError, ConversionError, Interrupted, MissingToolError
 from builder.project.config import LimitsSection
-from builder.storage.cache import code_sha256, kept
+from builder.storage.cache import code_sha256, keep_entry
 from builder.workers.messages import JOB, RESULT, AnyJob, Job, VariantJob
 from builder.workers.supervisor import run_job
 
@@ -118,8 +118,8 @@ class Cluster:
                 future.cancel()
                 raise Interrupted(f"{what} was stopped.")
             try:
-                found: Answer = future.result(timeout=POLL_S)
-                return found
+                answer: Answer = future.result(timeout=POLL_S)
+                return answer
             except TimeoutError:
                 continue
             except KilledWorker as error:
@@ -141,8 +141,8 @@ class Cluster:
                 for place, data in content.items():
                     digest.update(f"{place}\0{len(data)}\0".encode() + data)
                 self._sent[name] = (digest.hexdigest()[:32], self._client.scatter(content, broadcast=True, hash=False))
-            found: tuple[str, Any] = self._sent[name]
-            return found
+            files: tuple[str, Any] = self._sent[name]
+            return files
 
     def _forget(self, places: Mapping[str, Path]) -> None:
         """The next job sends the files again."""
@@ -189,7 +189,7 @@ def work(sent: Sent, files: Mapping[str, bytes]) -> Answer:
             raise ConversionError(
                 "a worker of the cluster has another edgebundle than this machine; install the same version."
             )
-        root = _unpacked(sent.files, files)
+        root = _unpack(sent.files, files)
         job = Job.model_validate_json(sent.job).job
         if not isinstance(job, VariantJob):
             raise ConversionError("the cluster was sent something that is no trial; report this.")
@@ -206,21 +206,21 @@ def work(sent: Sent, files: Mapping[str, bytes]) -> Answer:
                 job.model_copy(update=moved), folder, what=sent.what, limits=sent.limits, on_stage=lambda text: None
             )
             (folder / RESULT).write_text(text, encoding="utf-8")
-            return Answer(content=_zipped(folder))
+            return Answer(content=_zip_folder(folder))
     except errors.EdgebundleError as error:
         return Answer(content=None, kind=type(error).__name__, message=str(error))
 
 
-def _unpacked(key: str, files: Mapping[str, bytes]) -> Path:
+def _unpack(key: str, files: Mapping[str, bytes]) -> Path:
     def write(work: Path) -> None:
         for place, data in files.items():
             (work / place).parent.mkdir(parents=True, exist_ok=True)
             (work / place).write_bytes(data)
 
-    return kept("cluster", key, write)[0]
+    return keep_entry("cluster", key, write)[0]
 
 
-def _zipped(folder: Path) -> bytes:
+def _zip_folder(folder: Path) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*")):

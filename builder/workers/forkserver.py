@@ -176,14 +176,14 @@ class Server:
 
     def _reap(self) -> None:
         """Tell how workers ended, and end what they left behind."""
-        ended = [self._buried(pid, status) for pid, status in _ended_children()]
+        ended = [self._bury(pid, status) for pid, status in _reap_ended()]
         if any(ended):
             ours = {*self.workers, *(pid for pid, _ in self.servers.values())}
             for left in children_of(os.getpid()):
                 if left not in ours:
                     kill_tree(left)
 
-    def _buried(self, pid: int, status: int) -> bool:
+    def _bury(self, pid: int, status: int) -> bool:
         """Whether what ended was a worker or a server of ours; it is forgotten, and whoever waits for it hears how it ended."""
         worker = self.workers.pop(pid, None)
         if worker is not None:
@@ -205,7 +205,7 @@ class Server:
         os._exit(0)
 
 
-def _ended_children() -> Iterator[tuple[int, int]]:
+def _reap_ended() -> Iterator[tuple[int, int]]:
     """Children that have ended, with their status; each is reaped when it is given."""
     while True:
         try:

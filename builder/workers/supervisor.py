@@ -88,8 +88,8 @@ def kind_of(job: AnyJob) -> str:
 
 def _attempt(kind: str, folder: Path, limits: LimitsSection, watch: Watch) -> int:
     """One worker's exit status. Raises ServerLost, ConversionError, Interrupted."""
-    attempt = _in_new_process if plain() else partial(_forked, kind)
-    with watch.limits_told():
+    attempt = _in_new_process if plain() else partial(_supervise_forked, kind)
+    with watch.explain_limits():
         return attempt(folder, limits.time_s, int(limits.memory_gb * 1e9), watch)
 
 
@@ -106,7 +106,7 @@ def _in_new_process(folder: Path, timeout_s: float, memory_bytes: int, watch: Wa
         )
 
 
-def _forked(kind: str, folder: Path, timeout_s: float, memory_bytes: int, watch: Watch) -> int:
+def _supervise_forked(kind: str, folder: Path, timeout_s: float, memory_bytes: int, watch: Watch) -> int:
     watch.on_stage("start")
     try:
         # With the servers' own files: it goes with the job, and where everybody is killed with the last server.
@@ -172,7 +172,7 @@ class Watch:
             self.on_stage(text)
 
     @contextmanager
-    def limits_told(self) -> Iterator[None]:
+    def explain_limits(self) -> Iterator[None]:
         """An exceeded limit is a ConversionError that says which line to change."""
         try:
             yield

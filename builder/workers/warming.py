@@ -25,7 +25,7 @@ def warm(kind: str) -> None:
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     warnings.simplefilter("ignore")  # the converters' own; they would bury the lines that matter
     for name in IMPORTS.get(kind, ()):
-        if _installed(name.partition(".")[0]):
+        if _is_installed(name.partition(".")[0]):
             importlib.import_module(name)
     if kind == FILES:
         _warm_files()
@@ -37,7 +37,7 @@ def warm(kind: str) -> None:
         BACKENDS[kind].warm()
 
 
-def _installed(package: str) -> bool:
+def _is_installed(package: str) -> bool:
     """An extra that is not installed is not needed either."""
     return find_spec(package) is not None
 
@@ -49,7 +49,7 @@ def _warm_files() -> None:
     from builder.workers import worker  # noqa: F401
 
     Image.init()
-    if _installed("skimage"):
+    if _is_installed("skimage"):
         from skimage.metrics import structural_similarity  # noqa: F401
 
 
@@ -58,7 +58,7 @@ def _warm_torch() -> None:
     import torch
 
     torch.set_num_threads(1)
-    if _installed("tqdm"):
+    if _is_installed("tqdm"):
         import tqdm
 
         tqdm.tqdm.monitor_interval = 0  # a progress bar that slows down would be looked after by a thread

@@ -65,10 +65,10 @@ def bisect_builds(runs: Iterable[Run], limit: float) -> tuple[Bisection, ...]:
     for run in every:
         place = (run.model_name, run.variant, run.device.kind, run.device.id, run.mode, run.threads)
         places.setdefault(place, {}).setdefault(run.variant_sha256, []).append(run)
-    found = tuple(_bisected(_builds(files), history, limit) for files in places.values() if len(files) > 1)
-    if not found:
+    bisections = tuple(_bisect(_builds(files), history, limit) for files in places.values() if len(files) > 1)
+    if not bisections:
         raise UsageError("no variant has runs of two builds on one device; measure each build into the same store.")
-    return found
+    return bisections
 
 
 def _builds(files: dict[str, list[Run]]) -> list[Build]:
@@ -77,31 +77,31 @@ def _builds(files: dict[str, list[Run]]) -> list[Build]:
     return [Build(group=groups(runs)[0]) for runs in plain]
 
 
-def _bisected(builds: list[Build], history: Nights, limit: float) -> Bisection:
+def _bisect(builds: list[Build], history: Nights, limit: float) -> Bisection:
     good, bad = 0, len(builds) - 1
-    ends = _asked(builds[good], builds[bad], history, limit)
+    ends = _ask(builds[good], builds[bad], history, limit)
     if ends.outcome != "regression":
         state: State = "no change" if ends.outcome == "within" else "undecided"
-        return _told(builds, None, None, state, ends.why)
+        return _tell(builds, None, None, state, ends.why)
     why, unknown = ends.why, ""
     while bad - good > 1 and not unknown:
         middle = (good + bad) // 2
-        answer = _asked(builds[0], builds[middle], history, limit)
+        answer = _ask(builds[0], builds[middle], history, limit)
         if answer.outcome == "regression":
             bad, why = middle, answer.why
         elif answer.outcome == "within":
             good = middle
         else:
             unknown = f"; build {builds[middle].name} could not be decided ({answer.why})"
-    return _told(builds, good, bad, "range" if unknown else "found", why + unknown)
+    return _tell(builds, good, bad, "range" if unknown else "found", why + unknown)
 
 
-def _asked(base: Build, new: Build, history: Nights, limit: float) -> Decision:
+def _ask(base: Build, new: Build, history: Nights, limit: float) -> Decision:
     (decision,) = decide([compare_groups(base.group, new.group, history)], limit)
     return decision
 
 
-def _told(builds: list[Build], good: int | None, bad: int | None, state: State, why: str) -> Bisection:
+def _tell(builds: list[Build], good: int | None, bad: int | None, state: State, why: str) -> Bisection:
     last = builds[-1].run
     return Bisection(
         variant=last.variant,

@@ -12,7 +12,7 @@ from harness.analysis.session_verdict import session_verdict
 from harness.analysis.verdict import clock_ceiling
 from harness.errors import UsageError
 from harness.records.run import Run
-from harness.statistics import Ratio, holm, paired_ratio, ratio_of_rounds, ratio_of_runs
+from harness.statistics import Ratio, holm, pair_ratio, ratio_of_rounds, ratio_of_runs
 from harness.statistics.ratio import FEWEST_PAIRS
 
 TEMPERATURE_BAND_C = 5.0  # at the start of a run: the width of a band that cool-down by temperature keeps easily
@@ -68,45 +68,45 @@ def compare_runs(base: Iterable[Run], new: Iterable[Run]) -> tuple[Comparison, .
         raise UsageError(
             f"there is nothing to compare: {'BASE' if not before else 'NEW'} holds no runs; measure with 'harness run'."
         )
-    found = []
+    comparisons = []
     for group in after:
         held = counterpart(group, before)
         if held is not None:
-            found.append(compare_groups(held, group, history))
-    if not found:
+            comparisons.append(compare_groups(held, group, history))
+    if not comparisons:
         raise UsageError(f"BASE and NEW share no variant: {_variants(before)} there, {_variants(after)} here.")
-    return corrected(found)
+    return correct_for_number(comparisons)
 
 
 def compare_builds(runs: Iterable[Run]) -> tuple[Comparison, ...]:
     """The two builds that the newest session of each device measured in turns. Empty where none did."""
     every = list(runs)
     before = groups(every, baseline=True)
-    found = []
+    comparisons = []
     for group in groups(every):
         base = next((candidate for candidate in before if candidate.place == group.place), None)
         if base is not None and base.last.session == group.last.session:
-            found.append(compare_groups(base, group))
-    return corrected(found)
+            comparisons.append(compare_groups(base, group))
+    return correct_for_number(comparisons)
 
 
 def compare_variants(runs: Iterable[Run]) -> tuple[Comparison, ...]:
     """On each device, every variant of one store against the first. Raises UsageError where no device has two."""
-    found = []
+    comparisons = []
     first: dict[tuple[object, ...], Group] = {}
     for group in groups(runs):
         # a device whose runs are counts and one whose runs are times are never the same row
         base = first.setdefault((*group.place[1:], group.last.model_name), group)
         if base is not group:
-            found.append(compare_groups(base, group))
-    if not found:
+            comparisons.append(compare_groups(base, group))
+    if not comparisons:
         raise UsageError("there is nothing to compare: no device has runs of two variants; give a second store.")
-    return corrected(found)
+    return correct_for_number(comparisons)
 
 
-def corrected(found: Iterable[Comparison]) -> tuple[Comparison, ...]:
+def correct_for_number(comparisons: Iterable[Comparison]) -> tuple[Comparison, ...]:
     """The same comparisons with p-values adjusted for how many they are."""
-    entries = list(found)
+    entries = list(comparisons)
     places = [index for index, entry in enumerate(entries) if entry.ratio is not None]
     ratios = [ratio for entry in entries if (ratio := entry.ratio) is not None]
     for index, ratio, adjusted in zip(places, ratios, holm([ratio.p for ratio in ratios]), strict=True):
@@ -162,7 +162,7 @@ def _ratio(base: list[Run], new: list[Run]) -> Ratio:
     ]
     both = [key for key in rounds[0] if key in rounds[1] and key[0] is not None]
     if len(both) >= FEWEST_PAIRS:
-        return paired_ratio([rounds[0][key] for key in both], [rounds[1][key] for key in both])
+        return pair_ratio([rounds[0][key] for key in both], [rounds[1][key] for key in both])
     if len(base) == len(new) == 1:
         return ratio_of_runs(base[0].latency_ns, new[0].latency_ns)
     return ratio_of_rounds([run.latency_ns for run in base], [run.latency_ns for run in new])
@@ -227,5 +227,5 @@ def _protocol(run: Run) -> str:
     return f"{run.protocol.name} (warm-up of {run.protocol.warmup})"
 
 
-def _variants(found: list[Group]) -> str:
-    return ", ".join(dict.fromkeys(group.variant for group in found))
+def _variants(groups: list[Group]) -> str:
+    return ", ".join(dict.fromkeys(group.variant for group in groups))

@@ -25,16 +25,16 @@ class Decision:
 
 def fraction(text: str) -> float:
     """`3%` as 0.03. Raises UsageError for anything but a percentage above 0 and up to 1000."""
-    found = PERCENT.fullmatch(text.strip())
-    value = float(found.group(1)) / 100 if found else 0.0
+    match = PERCENT.fullmatch(text.strip())
+    value = float(match.group(1)) / 100 if match else 0.0
     if not 0 < value <= 10:
         raise UsageError(f"{text!r} is not a limit for a slow-down; write a percentage, e.g. --max-regression 3%.")
     return value
 
 
-def decide(found: Sequence[Comparison], limit: float) -> tuple[Decision, ...]:
+def decide(comparisons: Sequence[Comparison], limit: float) -> tuple[Decision, ...]:
     """A decision for each comparison; `limit` is the greatest slow-down that passes, as a fraction."""
-    return tuple(_decision(entry, limit) for entry in found)
+    return tuple(_decision(entry, limit) for entry in comparisons)
 
 
 def _decision(entry: Comparison, limit: float) -> Decision:

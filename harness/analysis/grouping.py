@@ -88,10 +88,10 @@ def _last_rounds(runs: list[Run]) -> tuple[Run, ...]:
 
 def _sessions(runs: list[Run]) -> tuple[tuple[Run, ...], ...]:
     """By session; a record without one is a session of its own."""
-    found: dict[object, list[Run]] = {}
+    by_session: dict[object, list[Run]] = {}
     for run in runs:
-        found.setdefault(run.session or ("", run.id), []).append(run)
-    return tuple(tuple(entries) for entries in list(found.values())[-MOST_ROUNDS:])
+        by_session.setdefault(run.session or ("", run.id), []).append(run)
+    return tuple(tuple(entries) for entries in list(by_session.values())[-MOST_ROUNDS:])
 
 
 Place = tuple[str, tuple[str, str], str, bool]

@@ -49,24 +49,24 @@ def parity(runs: Iterable[Run]) -> tuple[Parity, ...]:
     for group in groups(runs):
         if group.last.mode in ("app", "shell") and not group.sustained:
             sides.setdefault((group.variant, group.device[1]), {}).setdefault(group.last.mode, []).append(group)
-    found = tuple(
+    parities = tuple(
         _parity(next((shell for shell in side["shell"] if shell.threads == app.threads), side["shell"][0]), app)
         for side in sides.values()
         if len(side) == 2
         for app in side["app"]
     )
-    if not found:
+    if not parities:
         raise UsageError(
             "no phone measured a variant in both modes; measure with 'harness run BUNDLE -d android:SERIAL -d android-app:SERIAL'."
         )
-    return found
+    return parities
 
 
 def _parity(shell: Group, app: Group) -> Parity:
     good = [[run for run in group.runs if run.verdict.grade == "ok"] for group in (shell, app)]
     last = [kept[-1] if kept else group.last for kept, group in zip(good, (shell, app), strict=True)]
 
-    def told(outcome: Outcome, why: str, ratio: Ratio | None = None, causes: tuple[str, ...] = ()) -> Parity:
+    def tell(outcome: Outcome, why: str, ratio: Ratio | None = None, causes: tuple[str, ...] = ()) -> Parity:
         return Parity(
             variant=app.variant,
             phone=app.last.device.id,
@@ -79,24 +79,24 @@ def _parity(shell: Group, app: Group) -> Parity:
         )
 
     if last[0].variant_sha256 != last[1].variant_sha256:
-        return told("not comparable", "the two modes measured different files of it; measure both again")
+        return tell("not comparable", "the two modes measured different files of it; measure both again")
     wrong = [run for group in (shell, app) for run in group.runs if run.golden is not None and not run.golden.passed]
     if wrong:
-        return told("outputs differ", _outputs(wrong[-1], shell if wrong[-1].mode == "app" else app))
+        return tell("outputs differ", _outputs(wrong[-1], shell if wrong[-1].mode == "app" else app))
     for group in (shell, app):
         verdict = session_verdict(group)
         if verdict.exit_code:
             what = "run" if len(verdict.runs) == 1 else "session"
-            return told("not comparable", f"the {what} in {group.last.mode} mode is {verdict.text}")
+            return tell("not comparable", f"the {what} in {group.last.mode} mode is {verdict.text}")
     for run in [*good[0][:-1], *good[1]]:
         if (reason := incomparable(last[0], run, apart_from=BY_MODE)) is not None:
-            return told("not comparable", reason)
+            return tell("not comparable", reason)
     before, after = (
         [run.latency_ns for run in kept] for kept in good
     )  # a session measures one mode after the other: no pairs
     ratio = ratio_of_runs(before[0], after[0]) if len(before) == len(after) == 1 else ratio_of_rounds(before, after)
     outcome, why = _latency(ratio)
-    return told(outcome, why, ratio, _causes(last[0], last[1], ratio) if outcome == "latency differs" else ())
+    return tell(outcome, why, ratio, _causes(last[0], last[1], ratio) if outcome == "latency differs" else ())
 
 
 def _outputs(wrong: Run, other: Group) -> str:

@@ -15,12 +15,12 @@ Nights = dict[Place, dict[str, dict[str, Rounds]]]  # of each place: artifact ->
 
 def nights(runs: Iterable[Run]) -> Nights:
     """Good rounds of latencies by device, protocol, variant, artifact and session."""
-    found: Nights = {}
+    by_night: Nights = {}
     for run in runs:
         if run.metric == "latency" and not run.protocol.sustained and run.latency_ns and run.verdict.grade == "ok":
-            sessions = found.setdefault(_place(run), {}).setdefault(run.variant_sha256, {})
+            sessions = by_night.setdefault(_place(run), {}).setdefault(run.variant_sha256, {})
             sessions.setdefault(run.session or run.id, []).append(run.latency_ns)
-    return found
+    return by_night
 
 
 def ratio_of_groups(base: Group, new: Group, history: Nights) -> Ratio:

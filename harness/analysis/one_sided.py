@@ -40,7 +40,7 @@ def counterpart(group: Group, before: Sequence[Group]) -> Group | None:
     return same[0] if same else None
 
 
-def one_sided_runs(base: Iterable[Run], new: Iterable[Run]) -> tuple[OneSided, ...]:
+def find_one_sided_runs(base: Iterable[Run], new: Iterable[Run]) -> tuple[OneSided, ...]:
     """Of two stores. Asked of BASE is the newest bundle of each model that NEW measured: what was given up long ago is no news."""
     new = list(new)
     before, after = groups(base), groups(new)
@@ -55,7 +55,7 @@ def one_sided_runs(base: Iterable[Run], new: Iterable[Run]) -> tuple[OneSided, .
     )
 
 
-def one_sided_builds(runs: Iterable[Run]) -> tuple[OneSided, ...]:
+def find_one_sided_builds(runs: Iterable[Run]) -> tuple[OneSided, ...]:
     """Of the two builds that the newest session of each device measured in turns."""
     every = list(runs)
     before, after = groups(every, baseline=True), groups(every)

@@ -24,7 +24,7 @@ MODES = ("app", "shell")
 Place = tuple[str | None, str | None]  # SoC, else model
 
 
-def measured_rankings(runs: Iterable[Run], bundle: Bundle) -> tuple[Ranking, ...]:
+def rank_measured(runs: Iterable[Run], bundle: Bundle) -> tuple[Ranking, ...]:
     """One order, fastest first, for each SoC (each model where a phone does not name its SoC) that measured two variants or more.
 
     Counted are the bundle's very artifacts on phones whose newest session is `ok`, runs over minutes apart; phones of one SoC are averaged

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.analysis.grouping import Group, groups
-from harness.analysis.verdict import exit_code, judged, throttling_status
+from harness.analysis.verdict import exit_code, judge, throttling_status
 from harness.errors import MeasurementError, VerificationError
 from harness.protocol import PROTOCOLS
 from harness.records.run import Run
@@ -49,20 +49,20 @@ def session_verdicts(runs: Iterable[Run]) -> list[SessionVerdict]:
 
 def session_verdict(group: Group) -> SessionVerdict:
     """The verdict of the newest session of a group. A record that says it is ok is judged anew: others can write files too. The first fault with more runs than its protocol tolerates decides."""
-    runs = tuple(judged(run) if run.verdict.grade == "ok" else run for run in newest_session(group))
+    runs = tuple(judge(run) if run.verdict.grade == "ok" else run for run in newest_session(group))
     faults = [(run, fault_of(run)) for run in runs]
     bad: dict[Fault, list[Run]] = {fault: [run for run, found in faults if found == fault] for fault in FAULTS}
     good = tuple(run for run, found in faults if found is None)
     counts = {fault: len(found) for fault, found in bad.items() if found}
     for fault in FAULTS:
-        share: float = min(getattr(_tolerated(run), fault) for run in runs)
+        share: float = min(getattr(_find_tolerated(run), fault) for run in runs)
         if len(bad[fault]) > share * len(runs) + ROUNDING:
-            return _decided(group, runs, good, bad[fault], counts)
+            return _decide(group, runs, good, bad[fault], counts)
     left_out = [run for found in bad.values() for run in found]
     wanted = runs[-1].protocol.rounds
     measured = len({run.id if run.round is None else run.round for run in runs})
     missing = 0 if wanted is None or runs[-1].session is None else wanted - measured
-    mixed = _mixed(runs)
+    mixed = _explain_mixed(runs)
     if mixed is not None or missing > 0 or not good:
         why = mixed or f"{measured} of {wanted} rounds were measured; go on with 'harness run --resume'"
         if mixed is None and missing <= 0:
@@ -91,13 +91,13 @@ def newest_session(group: Group) -> tuple[Run, ...]:
     return tuple(run for run in group.runs if run.session == session) if session is not None else (group.last,)
 
 
-def _tolerated(run: Run) -> Tolerated:
+def _find_tolerated(run: Run) -> Tolerated:
     """What a run's protocol tolerates: of one that the harness brings, what it says here, whatever the record says of it."""
     own = PROTOCOLS.get(run.protocol.name)
     return own.tolerated if own is not None else run.protocol.tolerated or Tolerated()
 
 
-def _mixed(runs: tuple[Run, ...]) -> str | None:
+def _explain_mixed(runs: tuple[Run, ...]) -> str | None:
     """Why runs of one session are not one measurement, or None."""
     facts: tuple[tuple[str, Callable[[Run], object]], ...] = (
         ("protocols", lambda run: run.protocol.name),
@@ -125,7 +125,7 @@ def fault_of(run: Run) -> Fault | None:
     return "throttled" if throttling_status(run) and not run.protocol.sustained else "poor"
 
 
-def _decided(
+def _decide(
     group: Group, runs: tuple[Run, ...], good: tuple[Run, ...], bad: list[Run], counts: dict[Fault, int]
 ) -> SessionVerdict:
     """By this fault: its last run is the one to look at, the worst of its grades is the session's."""

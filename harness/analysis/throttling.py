@@ -83,13 +83,13 @@ def throttling(run: Run) -> Throttling | None:
 
 def curves(run: Run, unit: str) -> tuple[Curve, ...]:
     """What the probes told in one unit (`degC`, `MHz`, `status`), a curve for each probe in the order of its first sample."""
-    found: dict[str, list[tuple[float, float]]] = {}
+    points_of: dict[str, list[tuple[float, float]]] = {}
     for sample in run.samples:
         if sample.unit == unit:
-            found.setdefault(sample.probe, []).append((sample.t_s, sample.value))
+            points_of.setdefault(sample.probe, []).append((sample.t_s, sample.value))
     return tuple(
         Curve(name=name, unit=unit, t_s=tuple(t for t, _ in points), values=tuple(value for _, value in points))
-        for name, points in found.items()
+        for name, points in points_of.items()
         if len(points) > 1
     )
 
@@ -118,8 +118,8 @@ def energy_per_inference(run: Run) -> Reading:
 
 def ranking(runs: Iterable[Run]) -> list[tuple[Run, Throttling]]:
     """Runs over minutes, fastest in the first minute first; invalid ones last: how fast a wrong output was made is no rank."""
-    found = [(run, shown) for run in runs if (shown := throttling(run)) is not None]
-    return sorted(found, key=lambda entry: (entry[0].verdict.grade == "invalid", -entry[1].first_minute))
+    lasting = [(run, shown) for run in runs if (shown := throttling(run)) is not None]
+    return sorted(lasting, key=lambda entry: (entry[0].verdict.grade == "invalid", -entry[1].first_minute))
 
 
 def _moments(run: Run, seconds: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -63,15 +63,15 @@ def _not_finite(golden: Golden, min_psnr_db: float) -> GoldenResult:
     return GoldenResult(id=golden.id, passed=False, psnr_db=-EQUAL_DB, max_abs_error=largest, min_psnr_db=min_psnr_db)
 
 
-def judged(run: Run) -> Run:
+def judge(run: Run) -> Run:
     """The run with the verdict that its own fields give; of what it said before only `hidden` counts, which only an app sees."""
     return run.model_copy(update={"verdict": verdict_of(run)})
 
 
 def verdict_of(run: Run) -> Verdict:
     """The first thing that speaks against a run, worst first: a wrong output, a measurement that is none, one that is poor."""
-    rules = (_wrong_output, _hidden, _disturbed, _unchecked, _went_dark, _loaded, _noise)
-    return next((found for rule in rules if (found := rule(run)) is not None), Verdict.of("ok"))
+    rules = (_wrong_output, _judge_hidden, _judge_disturbed, _judge_unchecked, _judge_dark, _judge_load, _noise)
+    return next((verdict for rule in rules if (verdict := rule(run)) is not None), Verdict.of("ok"))
 
 
 def _wrong_output(run: Run) -> Verdict | None:
@@ -85,11 +85,11 @@ def _wrong_output(run: Run) -> Verdict | None:
     return None
 
 
-def _hidden(run: Run) -> Verdict | None:
+def _judge_hidden(run: Run) -> Verdict | None:
     return run.verdict if run.verdict.code == "hidden" else None
 
 
-def _disturbed(run: Run) -> Verdict | None:
+def _judge_disturbed(run: Run) -> Verdict | None:
     """One of DISTURBED, of a run that is judged by its latency."""
     if run.metric != "latency":
         return None
@@ -103,22 +103,22 @@ def _disturbed(run: Run) -> Verdict | None:
     before, after = clock_ceiling(run.conditions_start), clock_ceiling(run.conditions_end)
     if before is not None and after is not None and abs(after / before - 1) > SAME_CLOCK:
         return Verdict.of("clocks_changed", before_mhz=before, after_mhz=after)
-    return _moved(stationarity(run.latency_ns))
+    return _judge_moved(stationarity(run.latency_ns))
 
 
-def _moved(found: Stationarity) -> Verdict | None:
+def _judge_moved(series: Stationarity) -> Verdict | None:
     """How a series is not stationary, None when it is."""
-    if found.stationary:
+    if series.stationary:
         return None
-    if found.drifts:
-        return Verdict.of("drifted", drift=found.drift)
-    first = found.shifts[0]
-    if len(found.shifts) == 1:
+    if series.drifts:
+        return Verdict.of("drifted", drift=series.drift)
+    first = series.shifts[0]
+    if len(series.shifts) == 1:
         return Verdict.of("changed_level", change=first.after / first.before - 1, sample=first.at + 1)
-    return Verdict.of("changed_levels", times=len(found.shifts), change=found.change, sample=first.at + 1)
+    return Verdict.of("changed_levels", times=len(series.shifts), change=series.change, sample=first.at + 1)
 
 
-def _unchecked(run: Run) -> Verdict | None:
+def _judge_unchecked(run: Run) -> Verdict | None:
     if run.golden is None:
         return Verdict.of("unchecked", reason=str(run.golden_reason))
     if run.delegate_executed.value is None:
@@ -126,13 +126,13 @@ def _unchecked(run: Run) -> Verdict | None:
     return None
 
 
-def _went_dark(run: Run) -> Verdict | None:
+def _judge_dark(run: Run) -> Verdict | None:
     before, after = run.conditions_start.screen, run.conditions_end.screen
     dark = before is not None and after is not None and (before.value, after.value) == ("on", "off")
     return Verdict.of("screen_off") if dark else None
 
 
-def _loaded(run: Run) -> Verdict | None:
+def _judge_load(run: Run) -> Verdict | None:
     beside = load_beside(run).value
     loaded = beside is not None and beside > MAX_LOAD
     return Verdict.of("others_load", percent=beside or 0.0, limit=MAX_LOAD) if loaded else None

@@ -22,19 +22,19 @@ def check(args: argparse.Namespace) -> int:
     """The newest session of each variant on each device; a wrong output (5) is worse than a poor measurement (7). Then the baseline, if given."""
     from harness.analysis.gate import fraction
     from harness.analysis.session_verdict import session_verdicts
-    from harness.records.store import stored_runs
+    from harness.records.store import read_runs
 
     if args.baseline is not None and args.max_regression is None:
         raise UsageError("a check against a baseline needs a limit: add --max-regression PERCENT, e.g. 3%.")
     check_output(args)
     limit = None if args.max_regression is None else fraction(args.max_regression)
-    every = stored_runs(args.runs)
+    every = read_runs(args.runs)
     verdicts = session_verdicts(every)
     if not verdicts:
         raise UsageError(
             f"{args.runs} holds no runs to check; measure with 'harness run BUNDLE -d host -o {args.runs}'."
         )
-    decisions, alone = ((), ()) if limit is None else _compared(args, every, limit)
+    decisions, alone = ((), ()) if limit is None else _compare(args, every, limit)
     _show(args, verdicts, decisions, alone)
     codes = [verdict.exit_code for verdict in verdicts]
     if VerificationError.exit_code in codes:
@@ -53,25 +53,25 @@ def check(args: argparse.Namespace) -> int:
     return 0
 
 
-def _compared(
+def _compare(
     args: argparse.Namespace, every: Sequence[Run], limit: float
 ) -> tuple[tuple[Decision, ...], tuple[OneSided, ...]]:
     """The runs beside the baseline's, or the two builds of one session; and what stands on one side only."""
     from harness.analysis.comparison import compare_builds, compare_runs
     from harness.analysis.gate import decide
-    from harness.analysis.one_sided import one_sided_builds, one_sided_runs
-    from harness.records.store import stored_runs
+    from harness.analysis.one_sided import find_one_sided_builds, find_one_sided_runs
+    from harness.records.store import read_runs
 
     if args.baseline is not None:
-        base = stored_runs(args.baseline)
-        found, alone = compare_runs(base, every), one_sided_runs(base, every)
+        base = read_runs(args.baseline)
+        comparisons, alone = compare_runs(base, every), find_one_sided_runs(base, every)
     else:
-        found, alone = compare_builds(every), one_sided_builds(every)
-    if not found:
+        comparisons, alone = compare_builds(every), find_one_sided_builds(every)
+    if not comparisons:
         raise UsageError(
             f"{args.runs} holds no two builds that were measured in turns: add --baseline RUNS, or measure with 'harness run BASE NEW'."
         )
-    return decide(found, limit), alone
+    return decide(comparisons, limit), alone
 
 
 def _show(

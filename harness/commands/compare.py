@@ -15,32 +15,32 @@ if TYPE_CHECKING:
 
 def compare(args: argparse.Namespace) -> int:
     import harness
-    from harness.analysis.one_sided import one_sided_builds, one_sided_runs
-    from harness.records.store import stored_runs
+    from harness.analysis.one_sided import find_one_sided_builds, find_one_sided_runs
+    from harness.records.store import read_runs
     from harness.report.comparison import comparison_json, comparison_table, one_sided_json
 
     check_output(args)
     if args.parity:
         return _parity(args)
-    found = harness.compare(args.base, args.new)
-    base = stored_runs(args.base)
-    alone = one_sided_runs(base, stored_runs(args.new)) if args.new is not None else one_sided_builds(base)
+    comparisons = harness.compare(args.base, args.new)
+    base = read_runs(args.base)
+    alone = find_one_sided_runs(base, read_runs(args.new)) if args.new is not None else find_one_sided_builds(base)
     if args.json:
-        print_document(comparison_json(found) | {"one_sided": one_sided_json(alone)})
+        print_document(comparison_json(comparisons) | {"one_sided": one_sided_json(alone)})
     elif args.format != "table":
         from harness.report.findings import of_comparisons, of_one_sided
 
         title = f"harness compare {args.base} {args.new or ''}".strip()
-        write_findings(args, title, [*of_comparisons(found), *of_one_sided(alone)], stores=(args.base, args.new))
+        write_findings(args, title, [*of_comparisons(comparisons), *of_one_sided(alone)], stores=(args.base, args.new))
     else:
-        stdout_console().print(comparison_table(found, alone))
-    refused = [entry for entry in found if entry.refused is not None]
+        stdout_console().print(comparison_table(comparisons, alone))
+    refused = [entry for entry in comparisons if entry.refused is not None]
     stores = f"no runs of {args.base} and {args.new}" if args.new else f"no two variants of {args.base}"
-    if len(refused) == len(found) and any(
+    if len(refused) == len(comparisons) and any(
         run.verdict.grade != "ok" for entry in refused for run in (entry.base, entry.new)
     ):
         raise MeasurementError(f"{stores} may be compared; the first, {refused[0].variant}: {refused[0].refused}.")
-    if len(refused) == len(found):
+    if len(refused) == len(comparisons):
         raise UsageError(f"{stores} may be compared; measure both with the same device and protocol.")
     return 0
 
@@ -48,24 +48,24 @@ def compare(args: argparse.Namespace) -> int:
 def _parity(args: argparse.Namespace) -> int:
     """5 where outputs differ; 7 where latencies do, or where the runs cannot tell."""
     from harness.analysis.mode_parity import EXIT_CODES, parity
-    from harness.records.store import stored_runs
+    from harness.records.store import read_runs
     from harness.report.parity import parity_json, parity_table
 
     if args.new is not None:
         raise UsageError(f"parity is between the two modes of one store; leave {args.new} out.")
-    found = parity(stored_runs(args.base))
+    parities = parity(read_runs(args.base))
     if args.json:
-        print_document(parity_json(found))
+        print_document(parity_json(parities))
     else:
-        stdout_console().print(parity_table(found))
-        for entry in found:
+        stdout_console().print(parity_table(parities))
+        for entry in parities:
             for cause in entry.causes:
                 say(args, f"{entry.variant} on {entry.phone}, a usual cause: {cause}")
-    failed = [entry for entry in found if EXIT_CODES[entry.outcome]]
+    failed = [entry for entry in parities if EXIT_CODES[entry.outcome]]
     if failed:
         first = min(failed, key=lambda entry: EXIT_CODES[entry.outcome])
         kind = VerificationError if EXIT_CODES[first.outcome] == VerificationError.exit_code else MeasurementError
         raise kind(
-            f"{len(failed)} of {len(found)} variants have no parity; the first, {first.variant} on {first.phone}, {first.outcome}: {first.why}."
+            f"{len(failed)} of {len(parities)} variants have no parity; the first, {first.variant} on {first.phone}, {first.outcome}: {first.why}."
         )
     return 0

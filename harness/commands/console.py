@@ -45,9 +45,9 @@ class Progress:
 
     def __enter__(self) -> Callable[[Step], None]:
         self._bars.start()
-        return self._told
+        return self._show_step
 
-    def _told(self, step: Step) -> None:
+    def _show_step(self, step: Step) -> None:
         if step.waiting is not None and not self._quiet:
             print(f"{step.device}: {step.waiting}", file=sys.stderr)  # above the bar, where there is one
         self._bars.update(

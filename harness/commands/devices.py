@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 def devices(args: argparse.Namespace) -> int:
     from harness.devices import find_devices
 
-    found = find_devices()
+    devices_found = find_devices()
     if args.json:
-        print_document({"devices": [asdict(line) for line in found]})
+        print_document({"devices": [asdict(line) for line in devices_found]})
         return 0
     from rich.markup import escape
     from rich.table import Table
@@ -27,7 +27,7 @@ def devices(args: argparse.Namespace) -> int:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("device", "what it is", "state"):
         table.add_column(heading, overflow="fold")
-    for line in found:
+    for line in devices_found:
         colour = "green" if line.state == "ready" else "yellow"
         table.add_row(
             escape(f"{line.kind}:{line.id}"), escape(line.description), f"[{colour}]{escape(line.state)}[/{colour}]"
@@ -41,11 +41,11 @@ def pair(args: argparse.Namespace) -> int:
     from getpass import getpass
 
     from harness.devices.android.wireless import check_address
-    from harness.devices.android.wireless import pair as paired
+    from harness.devices.android.wireless import pair as pair_with
 
     check_address(args.address)
     code = getpass("code that the phone shows: ") if sys.stdin.isatty() else sys.stdin.readline()
-    paired(args.address, code.strip())
+    pair_with(args.address, code.strip())
     print(f"paired with {args.address}")
     say(
         args,

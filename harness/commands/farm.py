@@ -28,18 +28,18 @@ def farm(args: argparse.Namespace) -> int:
 
 def _farm_import(args: argparse.Namespace) -> int:
     from harness.farm.imported import import_results
-    from harness.records.store import filled_store
+    from harness.records.store import fill_store
 
     where = args.output or "runs.sqlite"
     if not Path(args.results).is_dir():
         raise UsageError(f"{args.results} is not a folder; give the one into which the farm's results were fetched.")
-    with filled_store(where) as store:
-        found = import_results(Path(args.results), store)
-    print_runs(list(found.runs))
-    known = f", {found.known} were there already" if found.known else ""
-    say(args, f"kept {len(found.runs)} runs in {where}{known}; see them with: harness report {where}")
-    if found.damaged:
+    with fill_store(where) as store:
+        imported = import_results(Path(args.results), store)
+    print_runs(list(imported.runs))
+    known = f", {imported.known} were there already" if imported.known else ""
+    say(args, f"kept {len(imported.runs)} runs in {where}{known}; see them with: harness report {where}")
+    if imported.damaged:
         raise UsageError(
-            f"{len(found.damaged)} records or files could not be read, all others are in {where}; the first: {found.damaged[0]}."
+            f"{len(imported.damaged)} records or files could not be read, all others are in {where}; the first: {imported.damaged[0]}."
         )
     return 0

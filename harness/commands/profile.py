@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def profile(args: argparse.Namespace) -> int:
     """Shown, and kept with `-o`; 6 or 3 where a device failed."""
     from harness.session.profiling import Asked, profile_variants, read_damage
-    from harness.session.session import opened_bundle
+    from harness.session.session import open_bundle_or_package
 
     _check_words(args)
     asked = Asked(
@@ -27,14 +27,14 @@ def profile(args: argparse.Namespace) -> int:
         variants=tuple(args.variant),
         damage=read_damage(Path(args.damage)) if args.damage is not None else {},
     )
-    with opened_bundle(Path(args.bundle)) as bundle, Progress(args) as on_step:
-        found = profile_variants(bundle, args.device, asked, on_step)
-    _show(args, found)
-    failed = [entry for entry in found.skipped if entry.failed]
+    with open_bundle_or_package(Path(args.bundle)) as bundle, Progress(args) as on_step:
+        result = profile_variants(bundle, args.device, asked, on_step)
+    _show(args, result)
+    failed = [entry for entry in result.skipped if entry.failed]
     if failed:
         kind = MissingToolError if failed[0].exit_code == MissingToolError.exit_code else DeviceError
         raise kind(f"{len(failed)} devices failed; the first, {failed[0].device}: {failed[0].reason}")
-    if not found.profiles:
+    if not result.profiles:
         raise UsageError(
             "no variant of this bundle can be profiled on the devices that were named; see the reasons above."
         )
@@ -51,27 +51,27 @@ def _check_words(args: argparse.Namespace) -> None:
         device_kind(name.partition(":")[0])
 
 
-def _show(args: argparse.Namespace, found: ProfileResult) -> None:
+def _show(args: argparse.Namespace, result: ProfileResult) -> None:
     from harness.records.profile import Profiles
     from harness.report.profile import profile_table, title
 
-    document = Profiles(profiles=found.profiles)
-    if args.output is not None and found.profiles:
+    document = Profiles(profiles=result.profiles)
+    if args.output is not None and result.profiles:
         write_file(Path(args.output), document.model_dump_json(by_alias=True, indent=1) + "\n", stores=())
         say(args, f"wrote {args.output}; see it beside the runs with: harness report RUNS --profile {args.output}")
     if args.json:
         shown = document.model_dump(mode="json", by_alias=True)
-        print_document({**shown, "skipped": [asdict(entry) for entry in found.skipped]})
+        print_document({**shown, "skipped": [asdict(entry) for entry in result.skipped]})
         return
     from rich.markup import escape
 
     out = stdout_console()
-    for entry in found.profiles:
+    for entry in result.profiles:
         out.print(f"[bold]{escape(title(entry))}[/bold]", soft_wrap=True)
         out.print(profile_table(entry))
         if entry.unnamed is not None:
             out.print(f"[yellow]layers have no names[/yellow]: {escape(entry.unnamed)}")
         out.print()
-    for skipped in found.skipped:
+    for skipped in result.skipped:
         what = "failed" if skipped.failed else "not profiled"
         out.print(f"[yellow]{what}[/yellow]: {escape(f'{skipped.variant} on {skipped.device}: {skipped.reason}')}")

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def rank(args: argparse.Namespace) -> int:
-    from harness.analysis.ranking import measured_rankings, write_ranked
-    from harness.records.store import stored_runs
-    from harness.session.session import opened_bundle
+    from harness.analysis.ranking import rank_measured, write_ranked
+    from harness.records.store import read_runs
+    from harness.session.session import open_bundle_or_package
 
-    with opened_bundle(Path(args.bundle)) as bundle:
-        rankings = measured_rankings(stored_runs(args.runs), bundle)
+    with open_bundle_or_package(Path(args.bundle)) as bundle:
+        rankings = rank_measured(read_runs(args.runs), bundle)
         write_ranked(bundle, rankings, Path(args.output))
     if args.json:
         print_document({"bundle": args.output, "rankings": [ranking.model_dump(mode="json") for ranking in rankings]})

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def show(args: argparse.Namespace) -> int:
-    from harness.records.store import stored_runs
+    from harness.records.store import read_runs
 
-    runs = stored_runs(args.runs)
+    runs = read_runs(args.runs)
     if args.json:
         print_document({"runs": [record(entry) for entry in runs]})
     else:

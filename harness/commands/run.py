@@ -22,11 +22,11 @@ NUMBER, MOST_THREADS = re.compile("[0-9]{1,3}", re.ASCII), 64
 
 def run(args: argparse.Namespace) -> int:
     from harness.devices import device_kind
-    from harness.protocol import protocol_named
-    from harness.records.store import filled_store
-    from harness.session.session import opened_bundle, run_session
+    from harness.protocol import find_protocol
+    from harness.records.store import fill_store
+    from harness.session.session import open_bundle_or_package, run_session
 
-    protocol = protocol_named(args.protocol)
+    protocol = find_protocol(args.protocol)
     for name in args.device:
         device_kind(name.partition(":")[0])  # a wrong word must not leave an empty store behind
     names = _on_the_network(args.device) if args.lan else args.device
@@ -34,10 +34,10 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("two builds are measured in turns on this machine's devices only; leave --cluster or NEW out.")
     threads = _threads(args.threads)
     with ExitStack() as stack:
-        bundle = stack.enter_context(opened_bundle(Path(args.new or args.bundle)))
-        baseline = stack.enter_context(opened_bundle(Path(args.bundle))) if args.new is not None else None
+        bundle = stack.enter_context(open_bundle_or_package(Path(args.new or args.bundle)))
+        baseline = stack.enter_context(open_bundle_or_package(Path(args.bundle))) if args.new is not None else None
         create = not args.resume or args.cluster is not None
-        with filled_store(args.output, create=create) as store, Progress(args) as on_step:
+        with fill_store(args.output, create=create) as store, Progress(args) as on_step:
             if args.cluster is not None:
                 from harness.session.cluster import run_on_cluster
 

@@ -13,9 +13,9 @@ from harness.errors import HarnessError, UsageError
 
 
 def serve(args: argparse.Namespace) -> int:
-    from harness.records.store import stored_runs
+    from harness.records.store import read_runs
 
-    stored_runs(args.runs)  # what cannot be read is said now, and not to the first visitor
+    read_runs(args.runs)  # what cannot be read is said now, and not to the first visitor
     server = make_server(args.runs, args.host, args.port)
     host, port = server.server_address[:2]
     say(args, f"http://{host!s}:{port}/ shows {args.runs}; Ctrl-C ends it")
@@ -36,14 +36,14 @@ def make_server(where: str, host: str, port: int) -> ThreadingHTTPServer:
             address = urlsplit(self.path)
             page = PAGES.get(address.path)
             try:
-                found = page(where, parse_qs(address.query)) if page is not None else None
+                text = page(where, parse_qs(address.query)) if page is not None else None
             except HarnessError as error:
                 self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, f"{error}\n", "text/plain")
                 return
-            if found is None:
+            if text is None:
                 self._answer(HTTPStatus.NOT_FOUND, "there is nothing here; the lab is at /\n", "text/plain")
                 return
-            self._answer(HTTPStatus.OK, found, "text/html")
+            self._answer(HTTPStatus.OK, text, "text/html")
 
         def _answer(self, status: HTTPStatus, body: str, kind: str) -> None:
             data = body.encode()
@@ -68,21 +68,21 @@ Query = dict[str, list[str]]
 
 
 def _lab(where: str, query: Query) -> str:
-    from harness.records.store import open_store, stored_runs
+    from harness.records.store import open_store, read_runs
     from harness.report.lab import lab_page
 
     store = open_store(where)
     name = store.name.rsplit("/", 1)[-1]
     store.close()
-    return lab_page(name, stored_runs(where))
+    return lab_page(name, read_runs(where))
 
 
 def _session(where: str, query: Query) -> str | None:
-    from harness.records.store import stored_runs
+    from harness.records.store import read_runs
     from harness.report.lab import session_page, sessions
 
     wanted = query.get("id", [""])[0]
-    held = next((entry for entry in sessions(stored_runs(where)) if entry.session == wanted), None)
+    held = next((entry for entry in sessions(read_runs(where)) if entry.session == wanted), None)
     return None if held is None else session_page(held)
 
 

@@ -40,7 +40,7 @@ def find_devices() -> list[Found]:
     none = {
         kind: [Found(kind=kind, id="-", description=f"{kind} devices", state="none is connected")] for kind in DEVICES
     }
-    return [found for kind in DEVICES for found in device_kind(kind).find() or none[kind]]
+    return [device for kind in DEVICES for device in device_kind(kind).find() or none[kind]]
 
 
 def open_device(name: str) -> Device:

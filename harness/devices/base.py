@@ -89,7 +89,7 @@ class Device(Protocol):
         """What it is, as each of its records says."""
         ...
 
-    def unsupported(self, variant: Variant) -> str | None:
+    def find_unsupported(self, variant: Variant) -> str | None:
         """Why this device cannot run a variant (half a sentence: `Core ML needs macOS or iOS`), or None when it can."""
         ...
 

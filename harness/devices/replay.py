@@ -46,7 +46,7 @@ class Replay:
     def info(self) -> DeviceInfo:
         return self._last.device.model_copy(update={"kind": KIND, "id": self._path.name})
 
-    def unsupported(self, variant: Variant) -> str | None:
+    def find_unsupported(self, variant: Variant) -> str | None:
         known = any(record.variant == variant.id and record.metric == self.metric for record in self._left)
         return None if known else f"{self._path.name} holds no further {self.metric} record of it"
 
@@ -54,27 +54,27 @@ class Replay:
         return self._last.conditions_start
 
     def measure(self, request: Request) -> Measured:
-        found = next(
+        next_record = next(
             (record for record in self._left if record.variant == request.variant.id and record.metric == self.metric),
             None,
         )
-        if found is None:
+        if next_record is None:
             raise DeviceError(f"{self._path.name} holds no further record of variant {request.variant.id}.")
-        self._left.remove(found)
-        self._last = found
+        self._left.remove(next_record)
+        self._last = next_record
         return Measured(
-            mode=found.mode,
-            runtime=found.runtime,
-            runtime_version=found.runtime_version,
-            delegate_executed=found.delegate_executed,
-            load_ns=found.load_ns,
-            first_ns=found.first_ns,
-            latency_ns=found.latency_ns,
-            instructions=found.instructions,
-            peak_memory_bytes=found.peak_memory_bytes,
+            mode=next_record.mode,
+            runtime=next_record.runtime,
+            runtime_version=next_record.runtime_version,
+            delegate_executed=next_record.delegate_executed,
+            load_ns=next_record.load_ns,
+            first_ns=next_record.first_ns,
+            latency_ns=next_record.latency_ns,
+            instructions=next_record.instructions,
+            peak_memory_bytes=next_record.peak_memory_bytes,
             outputs={},
-            samples=found.samples,
-            warm_up=found.protocol.warmup if found.warm_up is None else found.warm_up,
+            samples=next_record.samples,
+            warm_up=next_record.protocol.warmup if next_record.warm_up is None else next_record.warm_up,
         )
 
     def __enter__(self) -> Self:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from builder.bundle import BundleError, opened
+from builder.bundle import BundleError, open_bundle
 from harness.devices.android.apk import application_id
 from harness.errors import UsageError
 
@@ -47,7 +47,7 @@ def write_job(apk: Path, farm: str, protocol: str, minutes: int, target: Path) -
     if not 1 <= minutes <= 150:
         raise UsageError(f"--minutes {minutes} is not possible: the farms measure 1 to 150 minutes on a device.")
     try:
-        with opened(apk) as bundle:
+        with open_bundle(apk) as bundle:
             variants = len(bundle.manifest.variants)
     except BundleError as error:
         raise UsageError(str(error)) from error

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.analysis.verdict import judged
+from harness.analysis.verdict import judge
 from harness.errors import StoreError, UsageError
-from harness.records.run import Run, parse_run, refuse_utf_16, torn
+from harness.records.run import Run, is_torn, parse_run, refuse_utf_16
 from harness.records.store import Store
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def import_results(folder: Path, store: Store) -> Imported:
                 continue
             known.add(run.id)
             # what the app saw against its run stays; what only the harness looks for (drift, clocks) is added
-            runs.append(judged(run) if run.verdict.grade == "ok" else run)
+            runs.append(judge(run) if run.verdict.grade == "ok" else run)
     if not runs and not before:
         why = f"; {damaged[0]}" if damaged else " (*.jsonl, loose or in a .zip)"
         raise UsageError(f"{folder} holds no run records{why}; look at the farm's log of the run.")
@@ -61,7 +61,7 @@ def _records(where: str, text: str, damaged: list[str]) -> Iterator[Run]:
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
-        if torn(line):
+        if is_torn(line):
             cut = f"{where} line {number} ends in the middle of a record"
             if number == len(text.rstrip().split("\n")):
                 log.warning("%s, which is left out: the app was ended while it wrote", cut)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.probes.numbers import INTEGER, bounded
+from harness.probes.numbers import INTEGER, parse_bounded
 from harness.probes.probe import Probe
 from harness.records.run import Reading, TextReading
 
@@ -47,7 +47,7 @@ def battery_percent(text: str) -> Reading:
         return Reading(unit="%", reason="dumpsys battery tells no level")
     if not INTEGER.fullmatch(scale) or int(scale) <= 0:
         return Reading(unit="%", reason=f"dumpsys battery tells the scale {scale[:40]!r}")
-    return bounded(level, unit="%", what="battery level", low=0, high=100, scale=100 / int(scale))
+    return parse_bounded(level, unit="%", what="battery level", low=0, high=100, scale=100 / int(scale))
 
 
 def battery_temperature(text: str) -> Reading:
@@ -58,7 +58,7 @@ def battery_temperature(text: str) -> Reading:
     told = fields.get("temperature")
     if told is None:
         return Reading(unit="degC", reason="dumpsys battery tells no temperature")
-    reading = bounded(told, unit="degC", what="battery temperature", low=-40, high=100, scale=0.1)
+    reading = parse_bounded(told, unit="degC", what="battery temperature", low=-40, high=100, scale=0.1)
     if reading.value == 0.0:
         return Reading(unit="degC", reason="battery temperature says 0, which is what an absent sensor gives")
     return reading

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.probes.numbers import bounded
+from harness.probes.numbers import parse_bounded
 from harness.probes.probe import Probe
 from harness.records.run import Reading
 
@@ -17,9 +17,9 @@ def clocks_mhz(text: str) -> tuple[Reading, ...]:
     clocks: dict[int, Reading] = {}
     for line in text.splitlines():
         name, _, value = line.partition("\t")
-        found = CPU.fullmatch(name.strip())
-        if found is not None:
-            clocks[int(found.group(1))] = _clock(value.strip(), found.group(0))
+        match = CPU.fullmatch(name.strip())
+        if match is not None:
+            clocks[int(match.group(1))] = _clock(value.strip(), match.group(0))
     if not clocks:
         return (Reading(unit="MHz", reason="the device shows no CPU clocks"),)
     return tuple(clocks[number] for number in sorted(clocks))
@@ -28,7 +28,7 @@ def clocks_mhz(text: str) -> tuple[Reading, ...]:
 def _clock(text: str, cpu: str) -> Reading:
     if "denied" in text.lower():
         return Reading(unit="MHz", reason=f"the clock of {cpu} is not readable from the shell (permission denied)")
-    return bounded(text, unit="MHz", what=f"the clock of {cpu}", low=LOWEST_MHZ, high=HIGHEST_MHZ, scale=1e-3)
+    return parse_bounded(text, unit="MHz", what=f"the clock of {cpu}", low=LOWEST_MHZ, high=HIGHEST_MHZ, scale=1e-3)
 
 
 PROBES = (

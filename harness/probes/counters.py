@@ -16,12 +16,12 @@ COUNTERS = (
 )
 
 
-def counted(command: str) -> str:
+def count(command: str) -> str:
     """A command line of the device's shell that prints the counters around `command`, and ends with its status."""
     return f"{COUNTERS}; {command}; edgebundle_own=$?; {COUNTERS}; echo {TIMES}; times; exit $edgebundle_own"
 
 
-def printed_use(text: str) -> ProcessorUse:
+def parse_use(text: str) -> ProcessorUse:
     """From all that the command line of `counted` printed."""
     parts = text.split(f"\n{MARK}\n")
     if len(parts) != 3:

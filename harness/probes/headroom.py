@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from harness.probes.numbers import bounded
+from harness.probes.numbers import parse_bounded
 from harness.probes.probe import Probe
 from harness.probes.temperature import SKIN, service_sensors
 from harness.records.run import Reading
@@ -27,13 +27,13 @@ HAL_THRESHOLD = re.compile(r"\{\.type = ([A-Z_]{1,20}), \.name = ([^,}]*), \.hot
 
 def thermal_headroom(said: str, service: str) -> Reading:
     """`said` is the answer of `cmd thermalservice headroom 0`, `service` that of `dumpsys thermalservice`."""
-    found = SAID.search(said)
-    if found is not None:
-        return bounded(found.group(1), unit=UNIT, what="thermal headroom", low=0, high=HIGHEST)
-    return _computed(service)
+    match = SAID.search(said)
+    if match is not None:
+        return parse_bounded(match.group(1), unit=UNIT, what="thermal headroom", low=0, high=HIGHEST)
+    return _compute(service)
 
 
-def _computed(service: str) -> Reading:
+def _compute(service: str) -> Reading:
     severe = {
         name.strip(): text
         for kind, name, values in (*THRESHOLD.findall(service), *HAL_THRESHOLD.findall(service))
@@ -49,7 +49,7 @@ def _computed(service: str) -> Reading:
         if sensor.kind != SKIN or sensor.name not in severe:
             continue
         what = f"the threshold of {sensor.name}"
-        limit = bounded(severe[sensor.name], unit="degC", what=what, low=0, high=150)
+        limit = parse_bounded(severe[sensor.name], unit="degC", what=what, low=0, high=150)
         if sensor.reading.value is None or limit.value is None:
             reasons.append(str(sensor.reading.reason or limit.reason))
             continue

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from harness.probes.numbers import bounded
+from harness.probes.numbers import parse_bounded
 from harness.probes.probe import Probe
 from harness.records.run import Reading
 
@@ -33,22 +33,22 @@ CLOCK = re.compile(r"([0-9]{1,9})m([0-9]{1,2})[.,]([0-9]{1,6})s")
 
 def load_average(text: str) -> Reading:
     """Programs that ran or wanted to, on average over the last minute. Kernel threads that wait for a device count too."""
-    found = LOAD.search(text)
-    if found is None:
+    match = LOAD.search(text)
+    if match is None:
         reason = (
             "/proc/loadavg is not readable from the shell (permission denied)"
-            if _denied(text)
+            if _is_denied(text)
             else "/proc/loadavg tells no load"
         )
         return Reading(unit=LOAD_UNIT, reason=reason)
-    return bounded(found.group(1), unit=LOAD_UNIT, what="the load average", low=0, high=HIGHEST_LOAD)
+    return parse_bounded(match.group(1), unit=LOAD_UNIT, what="the load average", low=0, high=HIGHEST_LOAD)
 
 
 def processor_time(before: str, after: str) -> tuple[Reading, Reading]:
     """Processor seconds that passed between two texts of /proc/stat (duration times CPUs), and those in which a program ran."""
     first, second = _counters(before), _counters(after)
     if first is None or second is None:
-        denied = _denied(before) or _denied(after)
+        denied = _is_denied(before) or _is_denied(after)
         return _unknown(
             "/proc/stat is not readable from the shell (permission denied)" if denied else "/proc/stat tells no times"
         )
@@ -60,18 +60,18 @@ def processor_time(before: str, after: str) -> tuple[Reading, Reading]:
 
 def own_time(text: str) -> Reading:
     """Processor seconds of the programs that a shell started, from what `times` prints: its own, then theirs, each user and system."""
-    found = CLOCK.findall(text)
-    if len(found) != 4:
+    times = CLOCK.findall(text)
+    if len(times) != 4:
         return Reading(unit=TIME_UNIT, reason="the shell does not tell the processor time of what it started")
-    return Reading(value=round(sum(int(m) * 60 + float(f"{s}.{part}") for m, s, part in found[2:]), 6), unit=TIME_UNIT)
+    return Reading(value=round(sum(int(m) * 60 + float(f"{s}.{part}") for m, s, part in times[2:]), 6), unit=TIME_UNIT)
 
 
 def app_time(text: str) -> Reading:
     """Processor seconds of a process, from its /proc/PID/stat: fields 14 and 15, counted behind the name, which may hold anything."""
-    found = PROCESS.search(text)
-    if found is None:
+    match = PROCESS.search(text)
+    if match is None:
         return Reading(unit=TIME_UNIT, reason="the app's processor time is not readable from the shell")
-    return Reading(value=(int(found.group(1)) + int(found.group(2))) / TICKS_PER_S, unit=TIME_UNIT)
+    return Reading(value=(int(match.group(1)) + int(match.group(2))) / TICKS_PER_S, unit=TIME_UNIT)
 
 
 def background_load(passed: Reading, busy: Reading, own: Reading) -> Reading:
@@ -86,10 +86,10 @@ def background_load(passed: Reading, busy: Reading, own: Reading) -> Reading:
 
 def _counters(text: str) -> tuple[int, int] | None:
     """Hundredths of a second that all CPUs were busy and idle since the start of the system."""
-    found = ALL_CPUS.search(text)
-    if found is None:
+    match = ALL_CPUS.search(text)
+    if match is None:
         return None
-    told = [int(field) for field in found.group(1).split()] + [0] * 8
+    told = [int(field) for field in match.group(1).split()] + [0] * 8
     return sum(told[place] for place in (USER, NICE, SYSTEM, IRQ, SOFTIRQ, STEAL)), told[IDLE] + told[IOWAIT]
 
 
@@ -97,7 +97,7 @@ def _unknown(reason: str) -> tuple[Reading, Reading]:
     return Reading(unit=TIME_UNIT, reason=reason), Reading(unit=TIME_UNIT, reason=reason)
 
 
-def _denied(text: str) -> bool:
+def _is_denied(text: str) -> bool:
     return "denied" in text.lower()
 
 

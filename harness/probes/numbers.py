@@ -11,7 +11,7 @@ DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?")
 SHOWN = 40  # characters of a wrong text that a reason repeats
 
 
-def bounded(text: str, *, unit: str, what: str, low: float, high: float, scale: float = 1.0) -> Reading:
+def parse_bounded(text: str, *, unit: str, what: str, low: float, high: float, scale: float = 1.0) -> Reading:
     """`text` times `scale`, when it is a decimal number and the result lies within low..high; else null with the reason.
 
     The limits are what rejects sentinels (-273000, 2147483647, ...): they are far outside of what can be.

@@ -6,7 +6,7 @@ give thousandths instead, and the sign of a current that leaves the battery diff
 
 from __future__ import annotations
 
-from harness.probes.numbers import bounded
+from harness.probes.numbers import parse_bounded
 from harness.probes.probe import Probe
 from harness.records.run import Reading
 
@@ -27,13 +27,13 @@ GAUGES = (
 
 def power_fields(text: str) -> dict[str, dict[str, str]]:
     """Supply -> file -> content, from lines `supply TAB file TAB content`; of a file that comes twice the first one counts."""
-    found: dict[str, dict[str, str]] = {}
+    fields: dict[str, dict[str, str]] = {}
     for line in text.splitlines():
         supply, _, rest = line.partition("\t")
         name, tab, value = rest.partition("\t")
         if tab:
-            found.setdefault(supply.strip(), {}).setdefault(name.strip(), value.strip())
-    return found
+            fields.setdefault(supply.strip(), {}).setdefault(name.strip(), value.strip())
+    return fields
 
 
 def battery_voltage(text: str) -> Reading:
@@ -63,12 +63,12 @@ def _first(text: str, name: str, unit: str, thousandths_below: float, low: float
 def _reading(told: str, what: str, unit: str, thousandths_below: float, low: float, high: float) -> Reading:
     if "denied" in told.lower():
         return Reading(unit=unit, reason=f"{what} is not readable from the shell (permission denied)")
-    raw = bounded(told, unit=unit, what=what, low=-1e9, high=1e9)
+    raw = parse_bounded(told, unit=unit, what=what, low=-1e9, high=1e9)
     if raw.value is None:
         return raw
     if raw.value == 0:
         return Reading(unit=unit, reason=f"{what} says 0, which is what an absent sensor gives")
-    return bounded(
+    return parse_bounded(
         told, unit=unit, what=what, low=low, high=high, scale=1e-3 if abs(raw.value) < thousandths_below else 1e-6
     )
 

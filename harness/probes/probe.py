@@ -32,15 +32,15 @@ class Probe:
         """What a state says of it; None where its device does not read it."""
         if self.field is None:
             return state.probes.get(self.name)
-        found: Reading | TextReading | tuple[Reading, ...] | None = getattr(state, self.field)
-        return found or None
+        value: Reading | TextReading | tuple[Reading, ...] | None = getattr(state, self.field)
+        return value or None
 
     def sample(self, state: Conditions, t_s: float) -> Sample | None:
         """A state as a sample over time: a number, of several their mean; None where it is unknown, or a text."""
-        found = self.of(state)
-        if self.unit is None or found is None or isinstance(found, TextReading):
+        value = self.of(state)
+        if self.unit is None or value is None or isinstance(value, TextReading):
             return None
-        readings = found if isinstance(found, tuple) else (found,)
+        readings = value if isinstance(value, tuple) else (value,)
         values = [reading.value for reading in readings if reading.value is not None]
         return Sample(t_s=t_s, probe=self.name, value=sum(values) / len(values), unit=self.unit) if values else None
 

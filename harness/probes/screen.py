@@ -15,14 +15,14 @@ MODES = {"0": "off", "1": "on"}
 
 def screen(text: str) -> TextReading:
     """`on` or `off`."""
-    found = SAID.search(text)
-    if found is None:
+    match = SAID.search(text)
+    if match is None:
         return TextReading(reason="dumpsys power tells no wakefulness")
-    state = WAKEFULNESS.get(found.group(1))
+    state = WAKEFULNESS.get(match.group(1))
     return (
         TextReading(value=state)
         if state
-        else TextReading(reason=f"dumpsys power tells the wakefulness {found.group(1)!r}")
+        else TextReading(reason=f"dumpsys power tells the wakefulness {match.group(1)!r}")
     )
 
 

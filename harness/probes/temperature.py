@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from harness.probes.numbers import bounded
+from harness.probes.numbers import parse_bounded
 from harness.probes.probe import Probe
 from harness.records.run import Reading, TextReading
 
@@ -52,12 +52,12 @@ def thermal_status(text: str) -> Reading:
     """0 NONE, 1 LIGHT, 2 MODERATE, 3 SEVERE, 4 CRITICAL, 5 EMERGENCY, 6 SHUTDOWN."""
     if OVERRIDE.search(text):
         return Reading(unit=STATUS_UNIT, reason=OVERRIDDEN)
-    found = STATUS.search(text)
-    if found is None:
+    match = STATUS.search(text)
+    if match is None:
         return Reading(unit=STATUS_UNIT, reason="dumpsys thermalservice tells no thermal status")
-    reading = bounded(found.group(1), unit=STATUS_UNIT, what="Thermal Status", low=0, high=6)
+    reading = parse_bounded(match.group(1), unit=STATUS_UNIT, what="Thermal Status", low=0, high=6)
     if reading.value is not None and not reading.value.is_integer():
-        return Reading(unit=STATUS_UNIT, reason=f"Thermal Status says {found.group(1)[:40]!r}, which is no status")
+        return Reading(unit=STATUS_UNIT, reason=f"Thermal Status says {match.group(1)[:40]!r}, which is no status")
     return reading
 
 
@@ -71,7 +71,7 @@ def service_sensors(text: str) -> list[Sensor]:
 
 
 def _celsius(text: str, what: str) -> Reading:
-    reading = bounded(text, unit=UNIT, what=what, low=LOWEST_C, high=HIGHEST_C)
+    reading = parse_bounded(text, unit=UNIT, what=what, low=LOWEST_C, high=HIGHEST_C)
     if reading.value == 0.0:  # some HALs list sensors that a phone does not have, with exactly 0.0
         return Reading(unit=UNIT, reason=f"{what} says 0.0, which is what an absent sensor gives")
     return reading
@@ -90,14 +90,14 @@ def zone_sensors(text: str) -> list[Sensor]:
 def _zone(text: str, what: str) -> Reading:
     if "denied" in text.lower():
         return Reading(unit=UNIT, reason=f"{what} is not readable from the shell (permission denied)")
-    milli = bounded(text, unit=UNIT, what=what, low=LOWEST_C * 1000, high=HIGHEST_C * 1000)
+    milli = parse_bounded(text, unit=UNIT, what=what, low=LOWEST_C * 1000, high=HIGHEST_C * 1000)
     if milli.value is None:
         return Reading(unit=UNIT, reason=f"{what} says {text[:40]!r}, which is no temperature")
     if milli.value == 0:
         return Reading(unit=UNIT, reason=f"{what} says 0, which is what an absent sensor gives")
     # below 1 degree in thousandths would be a frozen phone; such numbers are whole degrees
     value = milli.value / 1000 if abs(milli.value) >= 1000 else milli.value
-    return bounded(str(value), unit=UNIT, what=what, low=LOWEST_C, high=HIGHEST_C)
+    return parse_bounded(str(value), unit=UNIT, what=what, low=LOWEST_C, high=HIGHEST_C)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +132,9 @@ def device_temperature(service: list[Sensor], battery: Reading, zones: list[Sens
 def die_temperature(service: list[Sensor], zones: list[Sensor]) -> Named:
     """The hottest part of the chip."""
     named = [zone for zone in zones if DIE_ZONE.search(zone.name) and not NO_ZONE.search(zone.name)]
-    found = _warmest("die", [sensor for sensor in service if sensor.kind in DIE]) or _warmest("die", named)
+    warmest = _warmest("die", [sensor for sensor in service if sensor.kind in DIE]) or _warmest("die", named)
     why = "no sensor of the processors tells a temperature"
-    return found or Named(reading=Reading(unit=UNIT, reason=why), of=TextReading(reason=why))
+    return warmest or Named(reading=Reading(unit=UNIT, reason=why), of=TextReading(reason=why))
 
 
 def _warmest(what: str, sensors: list[Sensor]) -> Named | None:

@@ -35,17 +35,17 @@ def time_in_state(before: str, after: str) -> tuple[TimeInState, ...]:
 
 
 def _policies(text: str) -> dict[str, Policy]:
-    found: dict[str, Policy] = {}
+    policies: dict[str, Policy] = {}
     now: Policy | None = None
     for line in text.splitlines():
         if head := HEAD.fullmatch(line):
             cpus = head.group(2).strip()
-            now = found[head.group(1)] = Policy(cpus=cpus if CPUS.fullmatch(cpus) else "")
+            now = policies[head.group(1)] = Policy(cpus=cpus if CPUS.fullmatch(cpus) else "")
         elif now is not None and (state := STATE.fullmatch(line.strip())):
             now.ticks[int(state.group(1))] = int(state.group(2))
         elif now is not None and "denied" in line.lower():
             now.denied = True
-    return found
+    return policies
 
 
 def _between(name: str, first: Policy | None, second: Policy | None) -> TimeInState:

@@ -98,7 +98,7 @@ def delivering(store: Store, session: str, patience_s: float = PATIENCE_S) -> It
     ended by an error): the records stay on this computer, the sentence says where, and the next session into the store sends them.
     """
     outbox = outbox_of(store.name, session)
-    with outbox.held() as alone:
+    with outbox.hold() as alone:
         if not alone:
             raise StoreError(
                 f"another harness is measuring session {session} into {store.name}; wait for it or end it."
@@ -144,7 +144,7 @@ def send_leftovers(store: Store) -> int:
     """
     sent = 0
     for outbox in outboxes_of(store.name):
-        with outbox.held() as alone:
+        with outbox.hold() as alone:
             if alone and outbox.folder.is_dir():
                 sent += len(outbox.runs())
                 empty(outbox, store, 0.0)

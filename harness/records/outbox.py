@@ -79,7 +79,7 @@ class Outbox:
             ) from error
 
     @contextmanager
-    def held(self) -> Iterator[bool]:
+    def hold(self) -> Iterator[bool]:
         """Whether nobody else uses it; the lock frees itself with its process."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.folder.parent / f"{self.folder.name}.lock", timeout=0)
@@ -106,11 +106,11 @@ def outbox_of(store: str, session: str) -> Outbox:
 def outboxes_of(store: str) -> list[Outbox]:
     """All that is on its way into a store from this computer, the oldest first."""
     folder = _folder_of(store)
-    found = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
-    return [Outbox(path) for path in sorted(found, key=_begun)]
+    folders = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+    return [Outbox(path) for path in sorted(folders, key=_read_begin)]
 
 
-def _begun(folder: Path) -> float:
+def _read_begin(folder: Path) -> float:
     """Another harness may have sent and removed it meanwhile."""
     try:
         return folder.stat().st_mtime

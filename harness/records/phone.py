@@ -28,16 +28,16 @@ def phone_of(info: DeviceInfo) -> Phone:
 
 def soc_name(manufacturer: str | None, model: str | None) -> str | None:
     """`ro.soc.manufacturer` and `ro.soc.model` as one name, such as 'Google Tensor G3'; None where the model says nothing."""
-    if _known(model) is None:
+    if _read_known(model) is None:
         return None
-    return " ".join(filter(None, (_known(manufacturer), _known(model))))
+    return " ".join(filter(None, (_read_known(manufacturer), _read_known(model))))
 
 
 def model_name(manufacturer: str | None, model: str | None) -> str | None:
     """The maker's and the phone's name, such as 'Google Pixel 8'."""
-    if _known(model) is None:
+    if _read_known(model) is None:
         return None
-    return " ".join(filter(None, (_known(manufacturer), _known(model))))
+    return " ".join(filter(None, (_read_known(manufacturer), _read_known(model))))
 
 
 def same_phone(first: Phone, second: Phone) -> bool:
@@ -54,19 +54,19 @@ def same_phone(first: Phone, second: Phone) -> bool:
 
 
 def _chip(name: str | None) -> str | None:
-    known = _known(name)
+    known = _read_known(name)
     if known is None:
         return None
-    found = CHIP.search(known)
-    return (found.group(1) if found else known).lower()
+    match = CHIP.search(known)
+    return (match.group(1) if match else known).lower()
 
 
 def _telling(name: str | None) -> str | None:
-    known = (_known(name) or "").lower()
+    known = (_read_known(name) or "").lower()
     return None if not known or known in SHARED else known
 
 
-def _known(name: str | None) -> str | None:
+def _read_known(name: str | None) -> str | None:
     text = (name or "").strip()
     return None if text.lower() in NOTHING else text
 

@@ -41,19 +41,19 @@ def pictures_of(bundle: Bundle, golden: Golden, variant_id: str, outputs: Tensor
     inputs = {spec.name: spec for spec in specs_of(bundle.manifest.inputs, variant.inputs)}
     results = {spec.name: spec for spec in specs_of(bundle.manifest.outputs, variant.outputs)}
     by_variant = {expected.variant: expected.tensors for expected in golden.expected}
-    found = [_golden_picture(bundle, "input", tensor, inputs[tensor.name]) for tensor in golden.inputs]
-    found += [
+    pictures = [_golden_picture(bundle, "input", tensor, inputs[tensor.name]) for tensor in golden.inputs]
+    pictures += [
         _golden_picture(bundle, "expected", tensor, results[tensor.name]) for tensor in by_variant.get(variant_id, ())
     ]
     source = source_variant(bundle.manifest)
-    found += [
+    pictures += [
         _golden_picture(bundle, "source", tensor, results[tensor.name]) for tensor in by_variant.get(source or "", ())
     ]
     for name, spec in results.items():
         if is_picture(spec) and name in outputs:
             finite = np.nan_to_num(np.asarray(outputs[name], np.float32), posinf=0.0, neginf=0.0)
-            found.append(Picture(role="output", name=name, png=png_bytes(tensor_to_pixels(finite, spec))))
-    return tuple(picture for picture in found if picture is not None)
+            pictures.append(Picture(role="output", name=name, png=png_bytes(tensor_to_pixels(finite, spec))))
+    return tuple(picture for picture in pictures if picture is not None)
 
 
 def source_variant(manifest: Manifest) -> str | None:

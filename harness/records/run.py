@@ -322,10 +322,10 @@ def parse_run(line: str, *, where: str) -> Run:
     try:
         return Run.model_validate_json(line)
     except ValidationError:
-        return _explained(line, where)
+        return _explain(line, where)
 
 
-def _explained(line: str, where: str) -> Run:
+def _explain(line: str, where: str) -> Run:
     """What is wrong with a line, told as far as it can be; JSON that only Python reads is read here too."""
     try:
         raw = json.loads(line)
@@ -357,7 +357,7 @@ def read_jsonl(path: Path) -> Iterator[Run]:
         refuse_utf_16(path)
         with path.open(encoding="utf-8-sig", errors="surrogateescape") as stream:
             for number, line in enumerate(stream, 1):
-                if torn(line):
+                if is_torn(line):
                     log.warning(
                         "%s line %d ends in the middle of a record, which is left out: its writer was killed",
                         path,
@@ -376,7 +376,7 @@ def refuse_utf_16(path: Path) -> None:
             raise StoreError(f"{path} is written in UTF-16, and records are UTF-8; save it as UTF-8.")
 
 
-def torn(line: str) -> bool:
+def is_torn(line: str) -> bool:
     """The beginning of a record whose append never returned: it opens as ours do, and the JSON ends in the middle."""
     if not line.startswith('{"schema":') or line.rstrip().endswith("}"):
         return False

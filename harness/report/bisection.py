@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 COLOURS = {"found": "red", "range": "yellow", "undecided": "yellow", "no change": "green"}
 
 
-def bisection_table(found: Sequence[Bisection]) -> Table:
+def bisection_table(bisections: Sequence[Bisection]) -> Table:
     """A row for each variant on a device."""
     from rich.markup import escape
     from rich.table import Table
@@ -22,7 +22,7 @@ def bisection_table(found: Sequence[Bisection]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("variant", "device", "builds", "last good build", "first slow build", "answer", "why"):
         table.add_column(heading, justify="right" if heading == "builds" else "left", overflow="fold")
-    for entry in found:
+    for entry in bisections:
         answer = f"one of {entry.between + 1}" if entry.state == "range" else entry.state
         table.add_row(
             escape(entry.variant),

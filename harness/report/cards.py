@@ -12,7 +12,7 @@ from harness.records.run import BrowserInfo, Reading, Run, TextReading
 from harness.records.verdict import NOT_STATIONARY
 from harness.report import text
 from harness.report.curves import throttling_plot
-from harness.report.endurance import hottest, throttled
+from harness.report.endurance import describe_throttling, hottest
 from harness.report.model import Entry
 from harness.report.plots import Series, run_plot
 from harness.report.view import Card, Comparison, ConditionRow, Fact, Gallery
@@ -68,7 +68,7 @@ def _lasting_statistics(run: Run, shown: Throttling, summary: Summary) -> tuple[
         Fact(name="minute 1", value=text.rate(shown.first_minute)),
         Fact(name="last minute", value=text.rate(shown.last_minute)),
         Fact(name="sustained / peak", value=f"{shown.sustained_ratio:.0%}"),
-        Fact(name="throttled after", value=throttled(shown)),
+        Fact(name="throttled after", value=describe_throttling(shown)),
         Fact(name="hottest", value=hottest(run)),
         Fact(name="inferences", value=f"{summary.count:,}"),
     )
@@ -163,13 +163,13 @@ def _conditions(run: Run) -> tuple[ConditionRow, ...]:
     start, end = run.conditions_start, run.conditions_end
     told = ((probe.title, probe.of(start), probe.of(end)) for probe in all_probes())
     return tuple(
-        ConditionRow(name=title, start=_told(first), end=_told(last))
+        ConditionRow(name=title, start=_tell(first), end=_tell(last))
         for title, first, last in told
         if first is not None or last is not None
     )
 
 
-def _told(entry: Reading | TextReading | tuple[Reading, ...] | None) -> Fact:
+def _tell(entry: Reading | TextReading | tuple[Reading, ...] | None) -> Fact:
     if entry is None:
         return Fact(name="", value=text.DASH, reason="the device did not tell it then")
     if isinstance(entry, tuple):
@@ -200,14 +200,14 @@ def _comparisons(entry: Entry, gallery: Gallery) -> tuple[Comparison, ...]:
 
     inputs, source, expected, outputs = of("input"), of("source"), of("expected"), of("output")
     before = next(iter(inputs.values()), None)
-    found = []
+    comparisons = []
     for name in outputs.keys() & (source.keys() | expected.keys()):
         wanted, title = (source[name], "source model") if name in source else (expected[name], "expected")
         apart, gain = difference(png_pixels(wanted.png), png_pixels(outputs[name].png))
         caption = f"difference of the two, amplified {gain}{text.TIMES}"
         if not apart.any():
             caption = "difference of the two: none, every pixel is equal"
-        found.append(
+        comparisons.append(
             Comparison(
                 name=name,
                 before=gallery.show(before.png, "before") if before else None,
@@ -216,4 +216,4 @@ def _comparisons(entry: Entry, gallery: Gallery) -> tuple[Comparison, ...]:
                 difference=gallery.show(png_bytes(apart), caption),
             )
         )
-    return tuple(sorted(found, key=lambda comparison: comparison.name))
+    return tuple(sorted(comparisons, key=lambda comparison: comparison.name))

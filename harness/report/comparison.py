@@ -19,7 +19,7 @@ OUTCOMES = {"within": "green", "regression": "red", "not precise enough": "yello
 COLOURS = {"faster": "green", "fewer instructions": "green", "slower": "red", "more instructions": "red"}
 
 
-def comparison_table(found: tuple[Comparison, ...], alone: tuple[OneSided, ...] = ()) -> Table:
+def comparison_table(comparisons: tuple[Comparison, ...], alone: tuple[OneSided, ...] = ()) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
@@ -29,7 +29,7 @@ def comparison_table(found: tuple[Comparison, ...], alone: tuple[OneSided, ...] 
     for heading in ("base", "new", "new / base", "95 % interval", "p (Holm)"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", overflow="fold")
-    for entry in found:
+    for entry in comparisons:
         label = escape(entry.device) + (f"\n[dim]{escape(entry.new.simulated)}[/dim]" if entry.new.simulated else "")
         colour = COLOURS.get(entry.verdict.partition(" (")[0], "yellow" if entry.refused else "default")
         name = entry.variant if entry.variant == entry.against else f"{entry.variant} against {entry.against}"
@@ -56,7 +56,7 @@ def comparison_table(found: tuple[Comparison, ...], alone: tuple[OneSided, ...] 
     return table
 
 
-def comparison_json(found: tuple[Comparison, ...]) -> dict[str, list[dict[str, object]]]:
+def comparison_json(comparisons: tuple[Comparison, ...]) -> dict[str, list[dict[str, object]]]:
     return {
         "comparisons": [
             {
@@ -72,7 +72,7 @@ def comparison_json(found: tuple[Comparison, ...]) -> dict[str, list[dict[str, o
                 "instructions": entry.instructions,
                 "verdict": entry.verdict,
             }
-            for entry in found
+            for entry in comparisons
         ]
     }
 
@@ -84,7 +84,7 @@ def verdict_text(entry: Comparison) -> str:
     return entry.verdict + basis + ("" if entry.refused else left)
 
 
-def decision_table(found: tuple[Decision, ...], alone: tuple[OneSided, ...] = ()) -> Table:
+def decision_table(decisions: tuple[Decision, ...], alone: tuple[OneSided, ...] = ()) -> Table:
     """What the gate made of each comparison."""
     from rich.markup import escape
     from rich.table import Table
@@ -92,7 +92,7 @@ def decision_table(found: tuple[Decision, ...], alone: tuple[OneSided, ...] = ()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("variant", "device", "against the baseline", "why"):
         table.add_column(heading, overflow="fold")
-    for entry in found:
+    for entry in decisions:
         colour = OUTCOMES[entry.outcome]
         label = escape(entry.comparison.device)
         if entry.comparison.new.simulated:
@@ -106,9 +106,11 @@ def decision_table(found: tuple[Decision, ...], alone: tuple[OneSided, ...] = ()
     return table
 
 
-def decision_json(found: tuple[Decision, ...]) -> list[dict[str, object]]:
-    entries = comparison_json(tuple(entry.comparison for entry in found))["comparisons"]
-    return [{**shown, "outcome": entry.outcome, "why": entry.why} for shown, entry in zip(entries, found, strict=True)]
+def decision_json(decisions: tuple[Decision, ...]) -> list[dict[str, object]]:
+    entries = comparison_json(tuple(entry.comparison for entry in decisions))["comparisons"]
+    return [
+        {**shown, "outcome": entry.outcome, "why": entry.why} for shown, entry in zip(entries, decisions, strict=True)
+    ]
 
 
 def one_sided_json(alone: tuple[OneSided, ...]) -> list[dict[str, object]]:

@@ -30,9 +30,9 @@ def throttling_plot(run: Run, shown: Throttling) -> str:
     """Throughput, temperatures, headroom and clocks on one time axis; the thermal status as shades behind the throughput."""
     panels: list[tuple[str, tuple[Curve, ...], bool]] = [("inferences / s", (shown.throughput,), True)]
     for unit, title in (("degC", "°C"), ("headroom", "thermal headroom"), ("MHz", "MHz")):
-        found = _distinct(curves(run, unit))
-        if found:
-            panels.append((title, found, unit == "MHz"))
+        drawn = _distinct(curves(run, unit))
+        if drawn:
+            panels.append((title, drawn, unit == "MHz"))
     end = max(max(curve.t_s) for _, group, _ in panels for curve in group) / 60
     x = Scale(low=0, high=end, first=LEFT, last=RIGHT)
     height = len(panels) * (PANEL + GAP) + 36
@@ -43,7 +43,7 @@ def throttling_plot(run: Run, shown: Throttling) -> str:
         low, high = (0.0 if from_zero else min(values)), max(values)
         margin = 0.08 * (high - low) or 1.0
         y = Scale(low=low if from_zero else low - margin, high=high + margin, first=top + PANEL, last=top)
-        parts.append(svg.left_axis(y, x, title))
+        parts.append(svg.draw_left_axis(y, x, title))
         if index == 0:
             parts += _states(run, x, y)
             parts.append(svg.line(x.first, y(0.9 * shown.peak), x.last, y(0.9 * shown.peak), "mark"))
@@ -55,7 +55,7 @@ def throttling_plot(run: Run, shown: Throttling) -> str:
         names = svg.spread([y(curve.values[-1]) for curve in ordered], 14, y.first)
         for number, curve in enumerate(ordered):
             parts.append(
-                svg.polyline([(x(t / 60), y(value)) for t, value in _thinned(curve)], f"line c{number % COLOURS}")
+                svg.polyline([(x(t / 60), y(value)) for t, value in _thin(curve)], f"line c{number % COLOURS}")
             )
             if index:
                 parts.append(svg.text(RIGHT + 8, names[number] + 4, curve.name, kind=f"name c{number % COLOURS}"))
@@ -72,7 +72,7 @@ def history_plot(traces: Sequence[Trace]) -> str:
     first, last = min(moments), max(moments)
     x = Scale(low=first, high=last if last > first else first + 1, first=LEFT, last=right)
     y = Scale(low=0, high=1.08 * highest, first=height - 40, last=24)
-    parts = [svg.left_axis(y, x, "ms"), svg.line(x.first, y.first, x.last, y.first, "axis")]
+    parts = [svg.draw_left_axis(y, x, "ms"), svg.line(x.first, y.first, x.last, y.first, "axis")]
     count = 5
     for number in range(count + 1):
         moment = first + (last - first) * number / count
@@ -107,11 +107,11 @@ def _states(run: Run, x: Scale, y: Scale) -> list[str]:
     return parts
 
 
-def _distinct(found: tuple[Curve, ...]) -> tuple[Curve, ...]:
+def _distinct(every: tuple[Curve, ...]) -> tuple[Curve, ...]:
     """Curves that differ; of cores that share a clock one stands for all. If there are too many, the first, which is the one that
     sessions wait for, and those that move most."""
     kept: dict[tuple[float, ...], list[Curve]] = {}
-    for curve in found:
+    for curve in every:
         kept.setdefault(curve.values, []).append(curve)
     merged = [
         Curve(name=_common([curve.name for curve in same]), unit=same[0].unit, t_s=same[0].t_s, values=same[0].values)
@@ -125,7 +125,7 @@ def _common(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} \u2013 {names[-1]}"
 
 
-def _thinned(curve: Curve) -> list[tuple[float, float]]:
+def _thin(curve: Curve) -> list[tuple[float, float]]:
     points = list(zip(curve.t_s, curve.values, strict=True))
     step = -(-len(points) // MOST_POINTS)
     return points[::step] + ([points[-1]] if (len(points) - 1) % step else [])

@@ -22,7 +22,7 @@ def device_table(
     device: str, entries: list[Entry], history: dict[str, list[Past]], anchor: str, cards: dict[str, str]
 ) -> DeviceTable:
     """`cards` says where a run (by its id) is shown in detail."""
-    entries = sorted(entries, key=lambda entry: (entry.verdict.grade == "invalid", _shown_latency(entry)))
+    entries = sorted(entries, key=lambda entry: (entry.verdict.grade == "invalid", _choose_shown_latency(entry)))
     run = entries[0].run
     info = run.device
     good = [entry for entry in entries if entry.verdict.grade == "ok" and entry.level is not None]
@@ -57,7 +57,7 @@ def device_table(
     )
 
 
-def _shown_latency(entry: Entry) -> float:
+def _choose_shown_latency(entry: Entry) -> float:
     """What plot and table are both ordered by, so that a row is found again: the level told, ns; what has none comes last. Invalid runs
     come after all others: how fast a wrong output was made is no rank."""
     if entry.level is not None:

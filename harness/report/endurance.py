@@ -43,14 +43,14 @@ def _rank(run: Run, shown: Throttling, first: int, last: int, anchor: str | None
         last=text.rate(shown.last_minute),
         last_place=last,
         ratio=f"{shown.sustained_ratio:.0%}",
-        throttled=throttled(shown),
+        throttled=describe_throttling(shown),
         hottest=hottest(run),
         energy=Fact(name="energy", value=text.reading(energy), reason=energy.reason),
         grade=grade,
     )
 
 
-def throttled(shown: Throttling) -> str:
+def describe_throttling(shown: Throttling) -> str:
     """When throughput fell for good, after the start."""
     return "never" if shown.throttled_after_s is None else f"{shown.throttled_after_s / 60:.1f} min"
 

@@ -81,7 +81,7 @@ def of_one_sided(alone: Sequence[OneSided]) -> list[Finding]:
     ]
 
 
-def of_comparisons(found: Sequence[Comparison]) -> list[Finding]:
+def of_comparisons(comparisons: Sequence[Comparison]) -> list[Finding]:
     """A slower variant is no failure here: `harness check` has the limit."""
     return [
         Finding(
@@ -91,7 +91,7 @@ def of_comparisons(found: Sequence[Comparison]) -> list[Finding]:
             state="undecided" if entry.refused is not None or entry.verdict.startswith("undecided") else "passed",
             why=_ratio(entry) + verdict_text(entry),
         )
-        for entry in found
+        for entry in comparisons
     ]
 
 

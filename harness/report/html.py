@@ -68,7 +68,7 @@ def _page(report: Report, chapter: Chapter, index: int, gallery: Gallery) -> Pag
             if (entries := [entry for entry in every if not entry.run.protocol.sustained])
         ),
         endurance=tuple(
-            found for device, entries in by_device.items() if (found := endurance(device, entries, shown)) is not None
+            curve for device, entries in by_device.items() if (curve := endurance(device, entries, shown)) is not None
         ),
         sections=tuple(section for section in sections if section.cards or section.layers),
         unmeasured=tuple(section for section in sections if not section.measured and not section.layers),
@@ -76,8 +76,8 @@ def _page(report: Report, chapter: Chapter, index: int, gallery: Gallery) -> Pag
 
 
 def grades(entries: tuple[Entry, ...] | list[Entry]) -> dict[str, int]:
-    found: list[str] = [entry.verdict.grade for entry in entries]
-    return {word: found.count(word) for word in ("ok", "unstable", "invalid")}
+    words: list[str] = [entry.verdict.grade for entry in entries]
+    return {word: words.count(word) for word in ("ok", "unstable", "invalid")}
 
 
 def _anchor(name: str) -> str:

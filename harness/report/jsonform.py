@@ -60,13 +60,13 @@ def _processors(run: Run) -> dict[str, object] | None:
 
 def _lasting(entry: Entry) -> dict[str, object] | None:
     """Throughput of a run over minutes, in inferences per second."""
-    found = throttling(entry.run) if entry.run.protocol.sustained else None
-    if found is None:
+    lasting = throttling(entry.run) if entry.run.protocol.sustained else None
+    if lasting is None:
         return None
     return {
-        "first_minute": found.first_minute,
-        "last_minute": found.last_minute,
-        "peak": found.peak,
-        "throttled_after_s": found.throttled_after_s,
+        "first_minute": lasting.first_minute,
+        "last_minute": lasting.last_minute,
+        "peak": lasting.peak,
+        "throttled_after_s": lasting.throttled_after_s,
         "energy_per_inference": energy_per_inference(entry.run).model_dump(mode="json"),
     }

@@ -18,7 +18,7 @@ NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def render(report: Report) -> str:
     by_device: dict[str, list[Entry]] = {}
     for entry in report.entries:
-        by_device.setdefault(_named(device_label(entry.run), entry.run.simulated), []).append(entry)
+        by_device.setdefault(_name_device(device_label(entry.run), entry.run.simulated), []).append(entry)
     suites = ElementTree.Element("testsuites")
     for device, entries in by_device.items():
         grades = [entry.verdict.grade for entry in entries]
@@ -58,7 +58,7 @@ def _case(entry: Entry, word: str, device: str) -> ElementTree.Element:
     return case
 
 
-def _named(device: str, simulated: str | None) -> str:
+def _name_device(device: str, simulated: str | None) -> str:
     return f"{device} ({simulated})" if simulated else device
 
 

@@ -48,16 +48,18 @@ def devices(runs: Iterable[Run]) -> list[Seen]:
         verdict = session_verdict(group)
         count = counts[device_label(group.last)]
         count[verdict.grade] = count.get(verdict.grade, 0) + 1
-    found = [Seen(last=run, counts=counts[name], sessions=len(sessions[name])) for name, run in last.items()]
-    return sorted(found, key=lambda seen: seen.last.moment, reverse=True)
+    entries = [Seen(last=run, counts=counts[name], sessions=len(sessions[name])) for name, run in last.items()]
+    return sorted(entries, key=lambda seen: seen.last.moment, reverse=True)
 
 
 def sessions(runs: Iterable[Run]) -> list[Held]:
     """The newest first."""
-    found: dict[tuple[str, str], list[Run]] = {}
+    by_session: dict[tuple[str, str], list[Run]] = {}
     for run in by_time(runs):
-        found.setdefault((run.session or run.id, device_label(run)), []).append(run)
-    held = [Held(session=session, device=device, runs=tuple(entries)) for (session, device), entries in found.items()]
+        by_session.setdefault((run.session or run.id, device_label(run)), []).append(run)
+    held = [
+        Held(session=session, device=device, runs=tuple(entries)) for (session, device), entries in by_session.items()
+    ]
     return sorted(held, key=lambda entry: entry.runs[-1].moment, reverse=True)
 
 

@@ -31,19 +31,19 @@ def _chapter(chapter: Chapter) -> str:
 
 def _matrix(chapter: Chapter) -> list[str]:
     """Devices by variants, where there are several of both."""
-    found = matrix_of(chapter.entries, {})
-    if found is None:
+    matrix = matrix_of(chapter.entries, {})
+    if matrix is None:
         return []
     lines = [
         "",
-        "| " + " | ".join(_cell(name) for name in ("device", *found.variants)) + " |",
-        "|---|" + "--:|" * len(found.variants),
+        "| " + " | ".join(_cell(name) for name in ("device", *matrix.variants)) + " |",
+        "|---|" + "--:|" * len(matrix.variants),
     ]
-    for row in found.rows:
+    for row in matrix.rows:
         label = row.device + (f" ({row.simulated})" if row.simulated else "")
         cells = [" ".join(filter(None, (cell.time, cell.factor))) for cell in row.cells]
         lines.append("| " + " | ".join(_cell(cell) for cell in (label, *cells)) + " |")
-    return [*lines, "", f"Factors are against {_cell(found.reference)} on the same device."]
+    return [*lines, "", f"Factors are against {_cell(matrix.reference)} on the same device."]
 
 
 def _row(entry: Entry) -> str:

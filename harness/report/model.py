@@ -105,8 +105,8 @@ def _chapter(store: Store, name: str, runs: list[Run], every: list[Run]) -> Chap
     if manifest:  # the bundle's order of preference is the order people think in
         order = {variant.id: index for index, variant in enumerate(manifest.variants)}
         chosen.sort(key=lambda group: order.get(group.variant, len(order)))
-    detailed = _detailed(chosen)
-    shared = _shared(runs)
+    detailed = _choose_detailed(chosen)
+    shared = _find_shared(runs)
     entries = tuple(_entry(store, group, shared, facts.get(group.variant), group.place in detailed) for group in chosen)
     labels = variant_labels(entry.run for entry in entries)
     entries = tuple(replace(entry, name=labels[entry.run.id]) for entry in entries)
@@ -124,11 +124,11 @@ Shared = dict[tuple[tuple[str, str], str | None], set[str]]
 """The variants that took turns, by device and session."""
 
 
-def _shared(runs: list[Run]) -> Shared:
-    found: Shared = {}
+def _find_shared(runs: list[Run]) -> Shared:
+    shared: Shared = {}
     for run in runs:
-        found.setdefault(((run.device.kind, run.device.id), run.session), set()).add(run.variant)
-    return found
+        shared.setdefault(((run.device.kind, run.device.id), run.session), set()).add(run.variant)
+    return shared
 
 
 def _entry(store: Store, group: Group, shared: Shared, variant: Variant | None, detailed: bool) -> Entry:
@@ -157,7 +157,7 @@ def _level(good: list[Run], summary: Summary | None, turns: int) -> Level | None
     return level_of_rounds(rounds, turns) if len(rounds) > 1 else level_of_summary(summary)
 
 
-def _detailed(chosen: list[Group]) -> set[tuple[str, tuple[str, str], str, bool, int]]:
+def _choose_detailed(chosen: list[Group]) -> set[tuple[str, tuple[str, str], str, bool, int]]:
     """As many as the page can hold, every variant in turn, so that none is left out for another's many devices."""
     by_variant: dict[str, list[Group]] = {}
     for group in chosen:
@@ -168,15 +168,15 @@ def _detailed(chosen: list[Group]) -> set[tuple[str, tuple[str, str], str, bool,
 
 def _history(runs: Iterable[Run]) -> dict[str, dict[str, list[Past]]]:
     """Devices and variants that were measured at two moments or more."""
-    found: dict[str, dict[str, list[Past]]] = {}
+    entries_of: dict[str, dict[str, list[Past]]] = {}
     every = list(runs)
     labels = variant_labels(every)
     for run in every:
         if run.metric == "latency" and run.latency_ns and not run.protocol.sustained:
             past = Past(started_at=run.started_at, median_ns=float(np.median(run.latency_ns)), grade=run.verdict.grade)
-            found.setdefault(device_label(run), {}).setdefault(labels[run.id], []).append(past)
+            entries_of.setdefault(device_label(run), {}).setdefault(labels[run.id], []).append(past)
     several = {
         device: {variant: past for variant, past in variants.items() if len({entry.started_at for entry in past}) > 1}
-        for device, variants in found.items()
+        for device, variants in entries_of.items()
     }
     return {device: variants for device, variants in several.items() if variants}

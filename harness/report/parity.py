@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 COLOURS = {"parity": "green", "outputs differ": "red", "latency differs": "yellow"}
 
 
-def parity_table(found: tuple[Parity, ...]) -> Table:
+def parity_table(parities: tuple[Parity, ...]) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
@@ -26,7 +26,7 @@ def parity_table(found: tuple[Parity, ...]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("golden, shell / app")
     table.add_column("verdict", overflow="fold")
-    for entry in found:
+    for entry in parities:
         colour = COLOURS.get(entry.outcome, "yellow")
         table.add_row(
             escape(entry.variant),
@@ -41,7 +41,7 @@ def parity_table(found: tuple[Parity, ...]) -> Table:
     return table
 
 
-def parity_json(found: tuple[Parity, ...]) -> dict[str, object]:
+def parity_json(parities: tuple[Parity, ...]) -> dict[str, object]:
     return {
         "bound": BOUND,
         "parity": [
@@ -56,6 +56,6 @@ def parity_json(found: tuple[Parity, ...]) -> dict[str, object]:
                 "ratio": asdict(entry.ratio) if entry.ratio else None,
                 "causes": list(entry.causes),
             }
-            for entry in found
+            for entry in parities
         ],
     }

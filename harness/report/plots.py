@@ -40,19 +40,19 @@ def run_plot(series: Series) -> str:
     y = _close_scale(values[values <= limit], height - 42, 22)
     x = Scale(low=0.5, high=values.size + 0.5, first=LEFT, last=690)
     far = set(outliers(values).tolist())
-    shown = _thinned(values)
+    shown = _thin(values)
     summary = series.summary
     parts = [
-        svg.left_axis(y, Scale(low=0, high=1, first=LEFT, last=RIGHT), "ms"),
+        svg.draw_left_axis(y, Scale(low=0, high=1, first=LEFT, last=RIGHT), "ms"),
         svg.box(x.first, y(summary.high / 1e6), x.last - x.first, y(summary.low / 1e6) - y(summary.high / 1e6), "band"),
         svg.line(x.first, y(summary.median / 1e6), x.last, y(summary.median / 1e6), "median"),
         svg.dots([(x(i + 1), y(values[i])) for i in shown if i not in far], "dots"),
         svg.dots([(x(i + 1), max(y(values[i]), y.last)) for i in shown if i in far], "dots far"),
         svg.bottom_axis(x, y.first, "sample, in order of measurement"),
     ]
-    found = stationarity(values)
-    if not found.stationary:
-        for shift in found.shifts:
+    stationary = stationarity(values)
+    if not stationary.stationary:
+        for shift in stationary.shifts:
             parts.append(svg.line(x(shift.at + 0.5), y.last, x(shift.at + 0.5), y.first, "shift"))
     if (above := int((values > limit).sum())) > 0:
         words = f"{above} above, up to {significant(float(values.max()))} ms"
@@ -151,7 +151,7 @@ def _marks(summary: Summary, y: Scale, left: float, right: float) -> list[str]:
     return parts
 
 
-def _thinned(values: NDArray[np.float64]) -> list[int]:
+def _thin(values: NDArray[np.float64]) -> list[int]:
     if values.size <= MOST_POINTS:
         return list(range(values.size))
     chosen: set[int] = set()

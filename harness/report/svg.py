@@ -84,7 +84,7 @@ def box(x: float, y: float, width: float, height: float, kind: str) -> str:
     return f'<rect class="{kind}" x="{place(x)}" y="{place(y)}" width="{place(max(width, 0.5))}" height="{place(height)}"/>'
 
 
-def left_axis(y: Scale, x: Scale, unit: str, about: int = 4, show: Callable[[float], str] = number) -> str:
+def draw_left_axis(y: Scale, x: Scale, unit: str, about: int = 4, show: Callable[[float], str] = number) -> str:
     """Grid lines across, values at the left, and the unit above them."""
     parts = [line(x.first, y(tick), x.last, y(tick), "grid") for tick in y.ticks(about)]
     parts += [text(x.first - 8, y(tick) + 4, show(tick), anchor="end", kind="tick") for tick in y.ticks(about)]

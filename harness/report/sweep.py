@@ -63,7 +63,7 @@ def sweep_plot(entries: Sequence[Entry]) -> str | None:
     x = Scale(low=threads[0], high=threads[-1], first=LEFT, last=right)
     highest = max(value for points in lines.values() for _, value in points)
     y = Scale(low=0, high=1.08 * highest, first=HEIGHT - 42, last=24)
-    parts = [svg.left_axis(y, x, "ms"), svg.line(x.first, y.first, x.last, y.first, "axis")]
+    parts = [svg.draw_left_axis(y, x, "ms"), svg.line(x.first, y.first, x.last, y.first, "axis")]
     parts += [svg.text(x(number), y.first + 18, str(number), anchor="middle", kind="tick") for number in threads]
     parts.append(svg.text(x.last, y.first + 34, "threads", anchor="end", kind="unit"))
     names = sorted(lines, key=lambda variant: -lines[variant][-1][1])

@@ -26,8 +26,8 @@ from harness.session import cluster_worker as beside
 from harness.session.cluster_worker import Answer
 from harness.session.measurement import Keeps
 from harness.session.order import contenders
-from harness.session.outcome import SessionResult, Skipped, Step, done
-from harness.session.scheduler import check_versions, connected, offers
+from harness.session.outcome import SessionResult, Skipped, Step, list_done
+from harness.session.scheduler import check_versions, connect, offers
 from harness.session.session import resumable
 
 if TYPE_CHECKING:
@@ -62,16 +62,16 @@ def run_on_cluster(  # noqa: PLR0913  (all that `harness run` can be asked for)
     when the scheduler does not answer or a device is offered by nobody, DeviceError when the scheduler goes away.
     """
     contenders(bundle, None, variants)  # a wrong id is bad usage here, and not a failure of every worker
-    with connected(address) as client:
+    with connect(address) as client:
         check_versions(client)
         _require_offers(client, devices, address)
         if store is not None:
             send_leftovers(store)
-        session_id, earlier = _resumed(client, bundle, protocol, store) if resume else (uuid.uuid4().hex, [])
+        session_id, earlier = _resume(client, bundle, protocol, store) if resume else (uuid.uuid4().hex, [])
         with delivering(store, session_id) if store is not None else nullcontext() as delivery:
             if delivery is not None:
                 delivery.put_manifest(bundle.sha256, bundle.manifest)
-            archive = _sent(client, _zipped(bundle))
+            archive = _send(client, _zip_bundle(bundle))
             collecting = Collecting(
                 client=client,
                 session=session_id,
@@ -80,16 +80,16 @@ def run_on_cluster(  # noqa: PLR0913  (all that `harness run` can be asked for)
                 address=address,
                 known={run.id for run in earlier},
             )
-            rest = (protocol, session_id, done(earlier), tuple(variants), tuple(threads))
+            rest = (protocol, session_id, list_done(earlier), tuple(variants), tuple(threads))
             tasks = {
                 client.submit(beside.measure_on, archive, device, *rest, resources={device: 1}, pure=False): device
                 for device in dict.fromkeys(devices)
             }
             with client.as_current():
                 try:
-                    skipped = collecting.until_all_answered(tasks, on_step)
+                    skipped = collecting.collect_all(tasks, on_step)
                 except (OSError, RuntimeError) as error:  # of the connection, which Dask tells in many ways
-                    raise _gone(address) from error
+                    raise _make_gone_error(address) from error
         client.run(beside.forget, session_id, on_error="ignore")  # only now is all of it in the store
     return SessionResult(runs=tuple(collecting.runs), skipped=skipped, earlier=tuple(earlier))
 
@@ -105,10 +105,10 @@ def _require_offers(client: Client, devices: Sequence[str], address: str) -> Non
         )
 
 
-def _resumed(client: Client, bundle: Bundle, protocol: Protocol, store: Store | None) -> tuple[str, list[Run]]:
+def _resume(client: Client, bundle: Bundle, protocol: Protocol, store: Store | None) -> tuple[str, list[Run]]:
     """The newest session of this bundle and protocol, by the store or by what workers hold, and what the store has of it."""
     asked = client.run(beside.newest, bundle.sha256, protocol.sha256, on_error="ignore").values()
-    there = max((found for found in asked if found is not None), key=lambda found: found.started_at, default=None)
+    there = max((newest for newest in asked if newest is not None), key=lambda newest: newest.started_at, default=None)
     try:
         earlier = resumable(bundle, protocol, store)
     except UsageError:
@@ -134,7 +134,7 @@ class Collecting:
     runs: list[Run] = field(default_factory=list)
     _scheduler_seen: float = field(default_factory=time.monotonic)
 
-    def until_all_answered(self, tasks: dict[Future, str], on_step: Callable[[Step], None]) -> tuple[Skipped, ...]:
+    def collect_all(self, tasks: dict[Future, str], on_step: Callable[[Step], None]) -> tuple[Skipped, ...]:
         """Every answer as it comes, until all have come or been given up. Raises DeviceError when the scheduler is gone."""
         skipped: list[Skipped] = []
         total, last_seen = len(tasks), dict.fromkeys(tasks.values(), time.monotonic())
@@ -157,14 +157,14 @@ class Collecting:
                 if now - last_seen[device] > self.patience_s:
                     tasks.pop(future)
                     future.cancel()
-                    skipped.append(_lost(device, f"no worker has offered {device} for {self.patience_s:g} s"))
+                    skipped.append(_make_lost(device, f"no worker has offered {device} for {self.patience_s:g} s"))
             _wait_for_any(tasks)
         return tuple(skipped)
 
     def _fetch(self) -> bool:
         """Whether there was anything new. A worker that is dying tells nothing: what it has, its successor on the machine will tell."""
         told = self.client.run(beside.collect, self.session, frozenset(self.known), on_error="ignore")
-        found = False
+        any_new = False
         for address, records in (told or {}).items():
             for record, pictures in records:
                 run = parse_run(record, where=f"a record from the worker {address}")
@@ -174,8 +174,8 @@ class Collecting:
                     self.store.append(run, pictures)
                 self.known.add(run.id)
                 self.runs.append(run)
-                found = True
-        return found
+                any_new = True
+        return any_new
 
     def _has_all(self, answer: Answer) -> bool:
         while not answer.run_ids <= self.known:
@@ -187,17 +187,17 @@ class Collecting:
         if self.client.status == "running":
             self._scheduler_seen = time.monotonic()
         elif self.client.status == "closed" or time.monotonic() - self._scheduler_seen > self.patience_s:
-            raise _gone(self.address)
+            raise _make_gone_error(self.address)
 
 
-def _gone(address: str) -> DeviceError:
+def _make_gone_error(address: str) -> DeviceError:
     return DeviceError(
         f"the scheduler at {address} went away; what was measured is on its workers' disks: start it and the workers again, "
         "and go on with 'harness run --cluster ... --resume'."
     )
 
 
-def _sent(client: Client, archive: bytes) -> Future:
+def _send(client: Client, archive: bytes) -> Future:
     """The bundle as a task that gives back its argument: the scheduler keeps it, so that it outlives every worker."""
     import warnings
 
@@ -215,20 +215,20 @@ def _answer(future: Future, device: str) -> Answer | None:
     failure: Any = future.exception() if future.status != "cancelled" else FutureCancelledError(future.key, None)
     if failure is None:
         try:
-            found: Answer = future.result(timeout=FETCH_S)
+            answer: Answer = future.result(timeout=FETCH_S)
         except NotYet:
             return None
-        return found
+        return answer
     if isinstance(failure, KilledWorker):
-        why = _lost(device, f"every worker that tried died ({failure.last_worker.address} was the last)")
+        why = _make_lost(device, f"every worker that tried died ({failure.last_worker.address} was the last)")
     elif isinstance(failure, HarnessError):
         why = Skipped(device=device, variant=ALL, reason=str(failure), exit_code=failure.exit_code)
     else:
-        why = _lost(device, f"the worker failed with {type(failure).__name__}: {failure}")
+        why = _make_lost(device, f"the worker failed with {type(failure).__name__}: {failure}")
     return Answer(run_ids=frozenset(), skipped=(why,))
 
 
-def _lost(device: str, reason: str) -> Skipped:
+def _make_lost(device: str, reason: str) -> Skipped:
     return Skipped(device=device, variant=ALL, reason=f"{reason}; go on with --resume", exit_code=DeviceError.exit_code)
 
 
@@ -244,7 +244,7 @@ def _wait_for_any(tasks: Iterable[Future]) -> None:
         return  # the loop looks at every task itself
 
 
-def _zipped(bundle: Bundle) -> bytes:
+def _zip_bundle(bundle: Bundle) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path in tree_files(bundle.root):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.bundle import opened
+from builder.bundle import open_bundle
 from harness.cache import state_root
 from harness.errors import DeviceError, MissingToolError, UsageError
 from harness.protocol import Protocol
@@ -18,7 +18,7 @@ from harness.records.pictures import Picture
 from harness.records.run import Run
 from harness.session.device_turns import Course
 from harness.session.order import contenders
-from harness.session.outcome import Place, Skipped, done
+from harness.session.outcome import Place, Skipped, list_done
 from harness.session.scheduler import CONNECT_S, check_listens
 from harness.session.session import measure_devices
 
@@ -52,20 +52,20 @@ def measure_on(  # noqa: PLR0913  (all that a worker is told)
 ) -> Answer:
     """A session with a zipped bundle on one device of this machine; what an earlier worker measured for it here is not made again."""
     outbox = Outbox(_folder(session) / hashlib.sha256(device.encode()).hexdigest()[:20])
-    with outbox.held() as alone:
+    with outbox.hold() as alone:
         if not alone:
             raise DeviceError(f"{device} is measured by another worker of this machine; end one of the two.")
         before = outbox.runs()
         with tempfile.TemporaryDirectory(prefix="edgebundle-cluster-") as folder:
             path = Path(folder) / "bundle.zip"
             path.write_bytes(archive)
-            with opened(path) as bundle:
+            with open_bundle(path) as bundle:
                 course = Course(
                     entries=contenders(bundle, None, variants, threads),
                     protocol=protocol,
                     store=_Appending(outbox),
                     session=session,
-                    done=measured | done(before),
+                    done=measured | list_done(before),
                 )
                 result = measure_devices(course, [device])
         return Answer(run_ids=frozenset(run.id for run in (*before, *result.runs)), skipped=result.skipped)
@@ -81,34 +81,34 @@ class _Appending:
 
 def collect(session: str, known: frozenset[str]) -> list[tuple[str, tuple[Picture, ...]]]:
     """Records of a session that this machine holds and the client does not know yet, in the form that is exchanged."""
-    found: list[tuple[str, tuple[Picture, ...]]] = []
+    collected: list[tuple[str, tuple[Picture, ...]]] = []
     for outbox in _outboxes(session):
         for run, pictures in outbox.entries():
             if run.id not in known:
-                found.append((run.to_json(), pictures))
-            if len(found) == MOST_AT_ONCE:
-                return found
-    return found
+                collected.append((run.to_json(), pictures))
+            if len(collected) == MOST_AT_ONCE:
+                return collected
+    return collected
 
 
 def newest(bundle_sha256: str, protocol_sha256: str) -> Found | None:
     """The last session of this bundle and protocol of which this machine holds records."""
     root = _folder("")
     sessions = [path.name for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
-    found = [
+    candidates = [
         Found(session=name, started_at=run.started_at)
         for name in sessions
         for outbox in _outboxes(name)
         for run in outbox.runs()
         if (run.bundle_sha256, run.protocol.sha256) == (bundle_sha256, protocol_sha256)
     ]
-    return max(found, key=lambda entry: entry.started_at, default=None)
+    return max(candidates, key=lambda entry: entry.started_at, default=None)
 
 
 def forget(session: str) -> None:
     """The client has all records of this session in its store."""
     for outbox in _outboxes(session):
-        with outbox.held() as alone:
+        with outbox.hold() as alone:
             if alone:
                 outbox.remove()
 

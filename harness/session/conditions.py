@@ -16,10 +16,10 @@ LOOK_EVERY_S = 10.0  # reading a phone's state costs it about a tenth of a secon
 
 def unmet(state: Conditions, wanted: Wanted, start_c: float | None) -> str | None:
     """The first condition that does not hold, with both figures, or None. `start_c` is the temperature at the session's start."""
-    if (frozen := _frozen(state, wanted)) is not None:
+    if (frozen := _explain_frozen(state, wanted)) is not None:
         return frozen
     temperature, status = state.temperature_c.value, state.thermal_status.value
-    ceilings = [limit for limit in (wanted.max_temperature_c, _cooled(wanted, start_c)) if limit is not None]
+    ceilings = [limit for limit in (wanted.max_temperature_c, _find_cool_limit(wanted, start_c)) if limit is not None]
     if temperature is not None and ceilings and temperature > min(ceilings):
         return f"it has {temperature:.1f} °C, the limit is {min(ceilings):.1f} °C"
     if status is not None and wanted.max_thermal_status is not None and status > wanted.max_thermal_status:
@@ -32,7 +32,7 @@ def unmet(state: Conditions, wanted: Wanted, start_c: float | None) -> str | Non
     return _unmet_use(state, wanted)
 
 
-def _frozen(state: Conditions, wanted: Wanted) -> str | None:
+def _explain_frozen(state: Conditions, wanted: Wanted) -> str | None:
     """What somebody has set by hand and not set back says nothing of the device; what is wanted of it cannot be seen."""
     told = (
         (wanted.max_thermal_status is not None, state.thermal_status.reason, OVERRIDDEN),
@@ -59,7 +59,7 @@ def _value(reading: TextReading | None) -> str | None:
     return reading.value if reading is not None else None
 
 
-def _cooled(wanted: Wanted, start_c: float | None) -> float | None:
+def _find_cool_limit(wanted: Wanted, start_c: float | None) -> float | None:
     return None if wanted.cool_down_c is None or start_c is None else start_c + wanted.cool_down_c
 
 

@@ -14,7 +14,7 @@ from harness.statistics.levels import two_levels
 Kind = tuple[str, int]  # a variant and its threads
 
 
-def undecided(runs: Sequence[Run], limit: float) -> dict[Kind, str]:
+def find_undecided(runs: Sequence[Run], limit: float) -> dict[Kind, str]:
     """Variants of one device of which a change by `limit` could not be told yet, each with what is known.
 
     With a baseline measured in turns that is what the gate says of the two; else the interval of the variant's level over its rounds.
@@ -25,20 +25,20 @@ def undecided(runs: Sequence[Run], limit: float) -> dict[Kind, str]:
     if any(run.baseline for run in good):
         decisions = decide(compare_builds(good), limit)
         return {
-            (kind := (entry.comparison.variant, entry.comparison.new.threads)): entry.why + mixed(good, kind)
+            (kind := (entry.comparison.variant, entry.comparison.new.threads)): entry.why + explain_mixed(good, kind)
             for entry in decisions
             if entry.outcome == "not precise enough"
         }
-    found = {}
+    kinds = {}
     for kind in dict.fromkeys((run.variant, run.threads) for run in good):
         level = level_of_rounds([run.latency_ns for run in good if (run.variant, run.threads) == kind])
         reach = level.high / level.value - 1
         if reach > limit:
-            found[kind] = f"its interval reaches {reach:.1%} from its level{mixed(good, kind)}"
-    return found
+            kinds[kind] = f"its interval reaches {reach:.1%} from its level{explain_mixed(good, kind)}"
+    return kinds
 
 
-def mixed(runs: Sequence[Run], kind: Kind) -> str:
+def explain_mixed(runs: Sequence[Run], kind: Kind) -> str:
     """Half a sentence where rounds lie on two levels: more of them do not help, holding them on one does."""
     levels = two_levels(
         [median(run.latency_ns) for run in runs if (run.variant, run.threads) == kind and not run.baseline]

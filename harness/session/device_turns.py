@@ -14,7 +14,7 @@ from harness.devices.base import Device, Pinnable
 from harness.errors import DeviceAbsent, DeviceError, DeviceLost, HarnessError, MeasurementError, MissingToolError
 from harness.protocol import Protocol
 from harness.records.run import DeviceInfo, Run
-from harness.session.decided import undecided
+from harness.session.decided import find_undecided
 from harness.session.measurement import Keeps, Turn, measure_variant, threads_of
 from harness.session.order import Contender, turns
 from harness.session.outcome import Place, SessionResult, Skipped, Step
@@ -51,7 +51,7 @@ class Course:
 def measure_device(course: Course, name: str) -> SessionResult:
     """All turns of one device; one that is lost is opened again where it stopped, after a pause, and in the end quarantined."""
     left = turns(course.entries, course.protocol.rounds, course.seed)
-    return _Turns(course=course, name=name, left=left, total=len(left)).measured()
+    return _Turns(course=course, name=name, left=left, total=len(left)).make_result()
 
 
 @dataclass(kw_only=True)
@@ -70,7 +70,7 @@ class _Turns:
     seen: bool = False
     tries: int = 0
 
-    def measured(self) -> SessionResult:
+    def make_result(self) -> SessionResult:
         while self.left and not self.course.stop.is_set():
             before = len(self.left)
             try:
@@ -80,7 +80,7 @@ class _Turns:
                 if not self.left or not self._wait_for_it(error, got_on=len(self.left) < before):
                     break
             except (DeviceError, MissingToolError) as error:  # it cannot be opened or left
-                self.skipped.append(self._given_up(str(error), error))
+                self.skipped.append(self._give_up(str(error), error))
                 break
         return SessionResult(runs=tuple(self.runs), skipped=tuple(self.skipped))
 
@@ -118,7 +118,7 @@ class _Turns:
         self.seen = self.seen or not isinstance(error, DeviceAbsent)
         pauses = (*BACKOFF_S, *STARTING_S) if self.known else BACKOFF_S if self.seen else BACKOFF_S[:1]
         if self.tries == len(pauses):
-            self.skipped.append(self._given_up(f"quarantined after {self.tries + 1} tries: {error}", error))
+            self.skipped.append(self._give_up(f"quarantined after {self.tries + 1} tries: {error}", error))
             return False
         if not self.course.stop.is_set():
             pause = pauses[self.tries]
@@ -132,7 +132,7 @@ class _Turns:
         protocol = self.course.protocol
         if protocol.decide is None or not self.runs or self.runs[-1].metric != "latency":
             return []
-        open_ = undecided(self.runs, protocol.decide)
+        open_ = find_undecided(self.runs, protocol.decide)
         again = [e for e in self.course.entries if (e.variant.id, e.threads or protocol.threads) in open_]
         if not again:
             return []
@@ -153,7 +153,7 @@ class _Turns:
             return
         if any(known.variant == entry.name for known in self.skipped):
             return
-        reason = device.unsupported(entry.variant)
+        reason = device.find_unsupported(entry.variant)
         if reason is None and entry.threads not in (None, threads):
             reason = "it counts instructions, and only those of one thread repeat"
         if reason is not None:
@@ -175,5 +175,5 @@ class _Turns:
         index = self.total - len(self.left)
         return Step(device=self.name, variant=entry.name, index=index, total=self.total, waiting=waiting)
 
-    def _given_up(self, reason: str, error: HarnessError) -> Skipped:
+    def _give_up(self, reason: str, error: HarnessError) -> Skipped:
         return Skipped(device=self.name, variant="all variants", reason=reason, exit_code=error.exit_code)

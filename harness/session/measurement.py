@@ -16,7 +16,7 @@ from builder.bundle import Bundle, Golden, Variant
 from builder.bundle.tensors import golden_tensor, specs_of
 from harness.analysis.processor_use import together
 from harness.analysis.throttling import COUNTER
-from harness.analysis.verdict import check_golden, judged
+from harness.analysis.verdict import check_golden, judge
 from harness.clock import Clock
 from harness.devices.base import Device, Enduring, Holding, Measured, Request, SelfPaced, Wakeable
 from harness.errors import DeviceError, UsageError
@@ -106,7 +106,7 @@ def measure_variant(
         before_pass = device.measure(replace(request, warmup=1, runs=1))
     before = wait_for(partial(awake, device, plan.conditions), plan.conditions, turn.start_c, clock)
     started = datetime.now(UTC)
-    timed = timed_pass(device, request, plan, clock)
+    timed = time_pass(device, request, plan, clock)
     after = device.conditions()
     checks = [
         (m.golden, None) if m.golden is not None else check_golden(bundle, golden, variant.id, m.outputs)
@@ -124,7 +124,7 @@ def measure_variant(
         golden=result,
         golden_reason=reason,
     )
-    run = judged(record_of(entry, device, protocol, turn, seen))
+    run = judge(record_of(entry, device, protocol, turn, seen))
     if store is not None:
         store.append(run, pictures_of(bundle, golden, variant.id, timed.last.outputs))
     return run
@@ -135,7 +135,7 @@ def is_paced(device: Device) -> bool:
     return isinstance(device, SelfPaced) or device.metric == "instructions"
 
 
-def timed_pass(device: Device, request: Request, plan: Protocol, clock: Clock) -> Timed:
+def time_pass(device: Device, request: Request, plan: Protocol, clock: Clock) -> Timed:
     """Warmed up, then timed: in one pass of the device's own, back to back for a duration, or until the interval is narrow."""
     if is_paced(device):
         only = device.measure(request)
@@ -146,7 +146,7 @@ def timed_pass(device: Device, request: Request, plan: Protocol, clock: Clock) -
         return Timed(last=only, warm_up=plan.warmup, latency_ns=only.latency_ns, samples=only.samples)
     if plan.duration_s is not None:
         return lasting(device, request, plan.duration_s, clock)
-    return settled(device.measure, request, plan)
+    return settle(device.measure, request, plan)
 
 
 def record_of(entry: Contender, device: Device, protocol: Protocol, turn: Turn, seen: Seen) -> Run:
@@ -232,7 +232,7 @@ def golden_of(bundle: Bundle, variant: Variant) -> Golden:
     return next(own, bundle.manifest.goldens[0])
 
 
-def settled(measure: Callable[[Request], Measured], request: Request, plan: Protocol) -> Timed:
+def settle(measure: Callable[[Request], Measured], request: Request, plan: Protocol) -> Timed:
     """A pass whose counted samples are warm and enough: until the interval of the median is narrow, or `max_runs` is reached.
 
     Half as many again are made, so that the warm-up may end where the series says. A pass that was too short is made again,
@@ -268,7 +268,7 @@ def lasting(device: Device, request: Request, duration_s: float, clock: Clock) -
         latencies += measured.latency_ns
         t = clock.now() - start
         samples.append(Sample(t_s=round(t, 3), probe=COUNTER, value=len(latencies), unit="inferences"))
-        samples += told(device.conditions(), round(t, 3))
+        samples += make_samples(device.conditions(), round(t, 3))
         left = duration_s - t
         if left <= 0 or not measured.latency_ns:
             break
@@ -282,7 +282,7 @@ def lasting(device: Device, request: Request, duration_s: float, clock: Clock) -
     return Timed(last=last, warm_up=request.warmup, latency_ns=tuple(latencies), samples=tuple(samples))
 
 
-def told(state: Conditions, t_s: float) -> list[Sample]:
+def make_samples(state: Conditions, t_s: float) -> list[Sample]:
     """A state as samples over time; what is unknown has none."""
     return [sample for probe in all_probes() if (sample := probe.sample(state, t_s)) is not None]
 

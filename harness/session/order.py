@@ -47,22 +47,22 @@ def contenders(
     for name in only:
         if name not in known:
             raise UsageError(f"the bundle has no variant {name!r}{did_you_mean(name, known)}")
-    found = []
+    entries = []
     old = {variant.id: variant for variant in baseline.manifest.variants} if baseline is not None else {}
     for variant in bundle.manifest.variants:
         if only and variant.id not in only:
             continue
         if baseline is not None and variant.id in old:
-            found.append(Contender(bundle=baseline, variant=old[variant.id], baseline=True))
-        found.append(Contender(bundle=bundle, variant=variant))
+            entries.append(Contender(bundle=baseline, variant=old[variant.id], baseline=True))
+        entries.append(Contender(bundle=bundle, variant=variant))
     if baseline is not None and not only:
         # what the new build lost is measured too, so that the records show it and a gate can tell
-        found += [
+        entries += [
             Contender(bundle=baseline, variant=gone, baseline=True) for name, gone in old.items() if name not in known
         ]
     if not threads:
-        return found
-    return [replace(entry, threads=number) for entry in found for number in dict.fromkeys(threads)]
+        return entries
+    return [replace(entry, threads=number) for entry in entries for number in dict.fromkeys(threads)]
 
 
 def turns(entries: Sequence[Contender], rounds: int, seed: int) -> list[tuple[int, Contender]]:

@@ -49,7 +49,7 @@ class SessionResult:
     earlier: tuple[Run, ...] = ()
 
 
-def done(runs: Iterable[Run]) -> frozenset[Place]:
+def list_done(runs: Iterable[Run]) -> frozenset[Place]:
     """What a session that is gone on with has measured."""
     return frozenset(
         (run.device.kind, run.device.id, run.variant, run.threads, run.round or 0, run.baseline) for run in runs

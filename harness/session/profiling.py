@@ -70,7 +70,7 @@ def profile_variants(
 def _refusal(device: Device, variant: Variant) -> str | None:
     if not isinstance(device, Profiling):
         return "this kind of device tells no time by operator; profile on '-d host', '-d arm64' or '-d android'"
-    return device.unsupported(variant)
+    return device.find_unsupported(variant)
 
 
 def _profile(bundle: Bundle, variant: Variant, device: Device, name: str, asked: Asked) -> Profile:
@@ -85,15 +85,15 @@ def _profile(bundle: Bundle, variant: Variant, device: Device, name: str, asked:
         runs=asked.inferences,
         timeout_s=TIMEOUT_S,
     )
-    found = device.profile(request)
-    rows, unnamed = by_layer(found.operators, variant, asked.damage)
+    profile = device.profile(request)
+    rows, unnamed = by_layer(profile.operators, variant, asked.damage)
     return Profile(
         variant=variant.id,
         variant_sha256=variant.sha256,
         device=name,
         simulated=device.simulated if device.metric == "latency" else EMULATED,
-        runtime=found.runtime,
-        runtime_version=found.runtime_version,
+        runtime=profile.runtime,
+        runtime_version=profile.runtime_version,
         threads=threads,
         inferences=asked.inferences,
         total_ns=sum(row.ns for row in rows),
@@ -121,7 +121,7 @@ class _Search(BaseModel):
 def read_damage(path: Path) -> dict[str, Damage]:
     """Layer -> damage, from the .json that `builder search -o plan.toml` writes beside the plan. Raises UsageError."""
     try:
-        found = _Search.model_validate_json(file_text(path, "give the .json that 'builder search -o' wrote"))
+        search = _Search.model_validate_json(file_text(path, "give the .json that 'builder search -o' wrote"))
     except (ValidationError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} holds no damage of layers; give the .json that 'builder search -o' wrote.") from error
-    return {layer: Damage(psnr_db=entry.psnr_db, scheme=entry.low) for entry in found.damage for layer in entry.layers}
+    return {layer: Damage(psnr_db=entry.psnr_db, scheme=entry.low) for entry in search.damage for layer in entry.layers}

@@ -20,7 +20,7 @@ ADDRESS = re.compile(r"(?:(?:tcp|tls)://)?(\[[0-9A-Fa-f:.%\w]+\]|[\w.-]+):([0-9]
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Client]:
+def connect(address: str) -> Iterator[Client]:
     """A client of the scheduler. Raises UsageError when none answers, MissingToolError without Dask."""
     try:
         from distributed import Client
@@ -45,13 +45,13 @@ def connected(address: str) -> Iterator[Client]:
 
 def check_listens(address: str) -> None:
     """Ask with a plain connection first: Dask's own client keeps trying, and breaks on an address that is none. Raises UsageError."""
-    found = ADDRESS.fullmatch(address)
-    if found is None or not 0 < int(found.group(2)) < 65536:
+    match = ADDRESS.fullmatch(address)
+    if match is None or not 0 < int(match.group(2)) < 65536:
         raise UsageError(
             f"no Dask scheduler answers at {address!r}, which is no address; write HOST:PORT as 'dask scheduler' prints it, e.g. tcp://lab:8786."
         )
     try:
-        socket.create_connection((found.group(1).strip("[]"), int(found.group(2))), timeout=CONNECT_S).close()
+        socket.create_connection((match.group(1).strip("[]"), int(match.group(2))), timeout=CONNECT_S).close()
     except OSError as error:
         raise UsageError(
             f"no Dask scheduler answers at {address!r} ({error.strerror or error}); start one with 'dask scheduler' and give its address."
@@ -60,8 +60,8 @@ def check_listens(address: str) -> None:
 
 def workers(client: Client) -> dict[str, dict[str, Any]]:
     """By their addresses. Empty while the scheduler is away."""
-    found: dict[str, dict[str, Any]] = client.scheduler_info(n_workers=-1).get("workers", {})
-    return found
+    by_address: dict[str, dict[str, Any]] = client.scheduler_info(n_workers=-1).get("workers", {})
+    return by_address
 
 
 def offers(client: Client) -> set[str]:

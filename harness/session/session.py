@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from builder.bundle import Bundle, BundleError, opened
+from builder.bundle import Bundle, BundleError, open_bundle
 from builder.process import kill_running, results_of
 from harness.analysis.grouping import by_time
 from harness.clock import Clock, WallClock
@@ -22,16 +22,16 @@ from harness.records.run import Run
 from harness.records.store import Store
 from harness.session.device_turns import Course, measure_device
 from harness.session.order import contenders
-from harness.session.outcome import SessionResult, Step, done
+from harness.session.outcome import SessionResult, Step, list_done
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def opened_bundle(path: Path) -> Iterator[Bundle]:
+def open_bundle_or_package(path: Path) -> Iterator[Bundle]:
     """A bundle from a directory, `.zip` or package. Raises UsageError when it is not one, or is damaged."""
     try:
-        with opened(path) as bundle:
+        with open_bundle(path) as bundle:
             yield bundle
     except BundleError as error:
         raise UsageError(str(error)) from error
@@ -80,7 +80,7 @@ def run_session(  # noqa: PLR0913  (all that `harness run` can be asked for)
             protocol=protocol,
             store=delivery,
             session=session_id,
-            done=done(earlier),
+            done=list_done(earlier),
             on_step=on_step,
             clock=clock or WallClock(),
         )

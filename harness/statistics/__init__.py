@@ -10,7 +10,7 @@ from harness.statistics.interval import Interval, block_length, median_interval
 from harness.statistics.ratio import (
     Ratio,
     holm,
-    paired_ratio,
+    pair_ratio,
     ratio_of_rounds,
     ratio_of_runs,
     ratio_of_sessions,
@@ -32,7 +32,7 @@ __all__ = [
     "level_of_summary",
     "median_interval",
     "outliers",
-    "paired_ratio",
+    "pair_ratio",
     "ratio_of_rounds",
     "ratio_of_runs",
     "ratio_of_sessions",

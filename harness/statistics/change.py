@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.statistics.interval import block_length, checked, long_run_variance
+from harness.statistics.interval import block_length, check, long_run_variance
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -54,15 +54,15 @@ class Stationarity:
 
 def stationarity(samples: ArrayLike) -> Stationarity:
     """Changes of level by binary segmentation, and drift. Samples in the order of measurement. Raises ValueError as `summarize`."""
-    values = checked(samples)
+    values = check(samples)
     shifts: list[Shift] = []
     stretches = [(0, values.size)]
     while stretches and len(shifts) < MOST_CHANGES:
         start, end = stretches.pop(0)
-        found = _shift(values[start:end])
-        if found is not None:
-            at = start + found.at
-            shifts.append(Shift(at=at, before=found.before, after=found.after, p=found.p))
+        candidate = _shift(values[start:end])
+        if candidate is not None:
+            at = start + candidate.at
+            shifts.append(Shift(at=at, before=candidate.before, after=candidate.after, p=candidate.p))
             stretches += [(start, at), (at, end)]
     shifts.sort(key=lambda shift: shift.at)
     edges = [0, *(shift.at for shift in shifts), values.size]
@@ -77,7 +77,7 @@ def stationarity(samples: ArrayLike) -> Stationarity:
 
 def outliers(samples: ArrayLike) -> NDArray[np.intp]:
     """Indices of samples whose modified z-score exceeds 3.5. They are to be shown, and stay in every figure."""
-    values = checked(samples)
+    values = check(samples)
     apart = np.abs(values - np.median(values))
     spread = 1.4826 * float(np.median(apart))
     if spread == 0:  # more than half are equal, as with coarse timers: the authors' substitute

@@ -43,7 +43,7 @@ def quantile_interval(samples: ArrayLike, probability: float) -> Interval:
     """The same for any quantile, e.g. 0.9. Too few samples for it give the smallest or the largest sample as a limit."""
     from scipy.special import stdtrit
 
-    values = checked(samples)
+    values = check(samples)
     ordered = np.sort(values)
     n = values.size
     value = quantile_of(ordered, probability)
@@ -133,7 +133,7 @@ def autocovariance(series: NDArray[np.float64], most: int) -> NDArray[np.float64
     return np.asarray(irfft(np.abs(spectrum) ** 2, length)[: most + 1] / n)
 
 
-def checked(samples: ArrayLike) -> NDArray[np.float64]:
+def check(samples: ArrayLike) -> NDArray[np.float64]:
     """Samples as float64, in their order. Raises ValueError for none, negative or not finite ones."""
     values = np.asarray(samples, dtype=np.float64).ravel()
     if values.size == 0:

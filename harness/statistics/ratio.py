@@ -88,7 +88,7 @@ def ratio_of_rounds(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> Rati
     return _ratio(_Apart(apart, error, error, freedom), "rounds", min(before.size, after.size), blur)
 
 
-def paired_ratio(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> Ratio:
+def pair_ratio(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> Ratio:
     """Rounds of one session that measured both, in the same order: what slows a whole round cancels.
 
     Student's t of the logarithms' differences. Raises ValueError for fewer than two pairs or a median of zero.
@@ -126,8 +126,8 @@ def ratio_of_sessions(
         every = [[rounds for session in side for rounds in session] for side in (base, new)]
         within = [level_of_rounds(side) for side in every]
         down, up = (sqrt(sum(getattr(level, side) ** 2 for level in within)) for side in ("below", "above"))
-        found = _Apart(apart, down, up, min(level.freedom for level in within))
-        told = _ratio(found, "too few sessions", count, blur)
+        between = _Apart(apart, down, up, min(level.freedom for level in within))
+        told = _ratio(between, "too few sessions", count, blur)
         return replace(told, p=1.0, p_adjusted=1.0, missing=FEWEST_FREEDOM - freedom)
     variance = sum(float(np.sum((file - file.mean()) ** 2)) for file in files) / freedom
     error = sqrt(variance * sum(1 / level.size for level in levels))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.statistics.change import outliers
-from harness.statistics.interval import LEVEL, checked, median_interval, quantile_of
+from harness.statistics.interval import LEVEL, check, median_interval, quantile_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -74,7 +74,7 @@ class Level:
 
 def summarize(samples: ArrayLike) -> Summary:
     """Summary of at least one finite, non-negative sample, in the order of measurement. Raises ValueError otherwise."""
-    values = checked(samples)
+    values = check(samples)
     interval = median_interval(values)
     mad = float(np.median(np.abs(values - interval.value)))
     ordered = np.sort(values)
@@ -99,8 +99,8 @@ def summarize(samples: ArrayLike) -> Summary:
 
 def level_of_samples(samples: ArrayLike) -> Level:
     """Level of one run by its median. Raises ValueError when the median's interval reaches zero."""
-    found = median_interval(samples)
-    return _level(found.value, found.low, found.high, found.freedom)
+    interval = median_interval(samples)
+    return _level(interval.value, interval.low, interval.high, interval.freedom)
 
 
 def level_of_summary(summary: Summary) -> Level:
@@ -153,7 +153,7 @@ def design(rounds: int, turns: int = 1) -> float:
 
 def log_medians(rounds: Sequence[ArrayLike]) -> NDArray[np.float64]:
     """Logarithms of the medians of rounds. Raises ValueError for no rounds and for a median of zero."""
-    medians = np.array([float(np.median(checked(samples))) for samples in rounds])
+    medians = np.array([float(np.median(check(samples))) for samples in rounds])
     if medians.size == 0:
         raise ValueError("there are no rounds")
     if medians.min() <= 0:

@@ -77,7 +77,7 @@ def look(network: str, backend_name: str, operator: str, draw: random.Random) ->
     from builder.graph.origins import place
     from builder.legalize import REWRITES
     from builder.legalize.at_source import plain
-    from builder.legalize.for_variant import needed
+    from builder.legalize.for_variant import find_needed
     from builder.legalize.legalizer import legalize
     from builder.precision.layers import layer_table
     from builder.sources.batch_norm import fold_batch_norms
@@ -88,7 +88,7 @@ def look(network: str, backend_name: str, operator: str, draw: random.Random) ->
     program = fold_batch_norms(plain(torch.export.export(entry.create(), entry.samples())))
     delegate = "all" if backend_name == "coreml" else "xnnpack"
     traits = BACKENDS[backend_name].SPEC.delegate(delegate).traits
-    program, _ = legalize(program, needed(traits), REWRITES)
+    program, _ = legalize(program, find_needed(traits), REWRITES)
     program, after = planted(program, operator, draw)
     model = Model(program=program, inputs=entry.inputs, outputs=entry.outputs, layers=layer_table(program))
     with tempfile.TemporaryDirectory() as name:

@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from builder.bundle import FileHash, Manifest, Variant, file_sha256, parse_manifest
 from harness.protocol import PROTOCOLS
-from harness.session.session import opened_bundle, run_session
+from harness.session.session import open_bundle_or_package, run_session
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.emulated_phone.physics import PhysicalPhone
 from tests.harness.small_bundle import make_small_bundle
@@ -79,7 +79,7 @@ def record(folder: Path, bundle: Path, levels_s: Mapping[str, float]) -> Path:
     out, physics = folder / "recorded", PhysicalPhone(seed=0)
     with served(folder / "recording") as server, phone_of(folder / "one", bundle, server, physics, levels_s) as phone:
         phone.faults.garble = keep_results(phone, out)
-        with opened_bundle(bundle) as opened:
+        with open_bundle_or_package(bundle) as opened:
             result = run_session(opened, [f"android:{phone.address}"], PROTOCOLS["quick"], None, clock=physics)
     if result.skipped or any(run.golden is None or not run.golden.passed for run in result.runs):
         sys.exit(f"the recording failed: {result.skipped or [run.verdict.words for run in result.runs]}")

@@ -117,7 +117,7 @@ def gaps(seed: int) -> list[float]:
         search.run()
         best = search.best()
         optimum = min(measured.values(), key=goal.rank)
-        if best is None or best.measures is None or not goal.met(best.measures):
+        if best is None or best.measures is None or not goal.is_met(best.measures):
             sys.exit(f"seed {seed}: the search met no budget.")
         found.append(round(optimum.psnr_db - best.measures.psnr_db, 2))
     return found

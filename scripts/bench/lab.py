@@ -20,7 +20,7 @@ from bench.table import LIMIT_S, ROOT, Row
 sys.path.insert(0, str(ROOT))
 
 from harness.protocol import Protocol, Wanted
-from harness.session.session import opened_bundle, run_session
+from harness.session.session import open_bundle_or_package, run_session
 from tests.emulated_phone.physics import PhysicalPhone
 
 PHONES, REPEATS, WORKERS = 6, 12, 2
@@ -67,7 +67,7 @@ def night(bench: Bench, seed: int, pause_s: float | None, work: tuple[int, int])
                 physics.infer(float(draw.uniform(*LOADS_S)))
             if pause_s is not None:
                 physics.sleep(pause_s)
-            with opened_bundle(bench.bundle) as opened:
+            with open_bundle_or_package(bench.bundle) as opened:
                 plan = GATED if pause_s is None else SLEPT
                 result = run_session(opened, [f"android:{phone.address}"], plan, None, clock=physics)
             if result.skipped:

@@ -20,7 +20,7 @@ from bench.table import ROOT, Row, run
 sys.path.insert(0, str(ROOT))
 
 from harness.analysis.comparison import Comparison, compare_variants
-from harness.analysis.verdict import judged
+from harness.analysis.verdict import judge
 from harness.statistics import level_of_rounds, median_interval, stationarity, summarize
 from tests.harness.phone_model import PhoneModel, session, true_median
 from tests.harness.runs import device, make_run
@@ -34,7 +34,7 @@ CI_NOISE = {"noise": 0.03, "phi": 0.6, "offset": 0.015, "offset_phi": 0.5, "spik
 def paired(factor: float, seed: int) -> Comparison:
     """Two variants of one interleaved session; runs that are judged invalid are left out, as `harness compare` does it."""
     levels = {"a": LEVEL_NS, "b": LEVEL_NS * factor}
-    runs = [judged(entry) for entry in session(PhoneModel(seed=seed, **CI_NOISE), levels, ROUNDS, SAMPLES)]
+    runs = [judge(entry) for entry in session(PhoneModel(seed=seed, **CI_NOISE), levels, ROUNDS, SAMPLES)]
     return compare_variants(sorted(runs, key=lambda entry: entry.variant))[0]
 
 

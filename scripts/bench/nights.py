@@ -14,7 +14,7 @@ from bench.table import ROOT, Row
 sys.path.insert(0, str(ROOT))
 
 from harness.session.order import halves
-from harness.statistics import Ratio, paired_ratio, ratio_of_sessions
+from harness.statistics import Ratio, pair_ratio, ratio_of_sessions
 
 Values = NDArray[np.float64]
 PAIRS, ROUNDS, SAMPLES, LEVEL_NS = 400, 5, 200, 8e6
@@ -75,14 +75,14 @@ NOISES: dict[str, Callable[[np.random.Generator, int], Values]] = {
 
 def interleaved(kind: str, slower: float, seed: int) -> Ratio:
     """Two builds that take turns in one session, as `harness run BASE NEW` orders them."""
-    return paired_ratio(*taking_turns(kind, slower, seed, ROUNDS))
+    return pair_ratio(*taking_turns(kind, slower, seed, ROUNDS))
 
 
 def until_decided(kind: str, seed: int) -> tuple[Ratio, int]:
     """Two identical builds under a protocol that looks after each round whether it can stop; the result, and the rounds it took."""
     base, new = taking_turns(kind, 0.0, seed, MOST_ROUNDS)
     for rounds in range(ROUNDS, MOST_ROUNDS + 1):
-        ratio = paired_ratio(base[:rounds], new[:rounds])
+        ratio = pair_ratio(base[:rounds], new[:rounds])
         slower = ratio.verdict == "slower" and ratio.value > 1 + DECIDE
         if slower or within(ratio, DECIDE):
             break

@@ -27,8 +27,8 @@ sys.path.insert(0, str(ROOT))
 from harness.analysis.comparison import compare_variants
 from harness.protocol import PROTOCOLS
 from harness.records.run import Run
-from harness.records.store import open_store, stored_runs
-from harness.session.session import opened_bundle, run_session
+from harness.records.store import open_store, read_runs
+from harness.session.session import open_bundle_or_package, run_session
 from harness.statistics import level_of_rounds
 from tests.emulated_phone.physics import AMBIENT_C, LEAKAGE, PhysicalPhone
 from tests.harness.phone_model import PhoneModel, true_median
@@ -76,9 +76,9 @@ def sessions(folder: Path, bundle: Path, recorded: Path, seeds: list[int]) -> li
             with phone_of(folder / f"phone-{seed}", bundle, server, physics, LEVELS_S) as phone:
                 phone.replay(recorded)
                 store = str(folder / f"{seed}.jsonl")
-                with opened_bundle(bundle) as opened, closing(open_store(store, create=True)) as opened_store:
+                with open_bundle_or_package(bundle) as opened, closing(open_store(store, create=True)) as opened_store:
                     result = run_session(opened, [f"android:{phone.address}"], PROTOCOL, opened_store, clock=physics)
-            outcomes.append(outcome(tuple(stored_runs(store)), tuple(entry.reason for entry in result.skipped)))
+            outcomes.append(outcome(tuple(read_runs(store)), tuple(entry.reason for entry in result.skipped)))
             shutil.rmtree(folder / f"phone-{seed}")
     return outcomes
 

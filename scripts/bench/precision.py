@@ -76,14 +76,14 @@ def random_row(example: str, count: int, name: str) -> Row:
     from builder.backends.support import check_support
     from builder.errors import ConfigError, ConversionError, VerificationError
     from builder.graph.samples import read_samples
-    from builder.legalize.for_variant import legalized, needed
+    from builder.legalize.for_variant import find_needed, legalize_model
     from builder.precision.plan import resolve
     from builder.precision.scheme import SCHEMES
 
     backend, ends, start = BACKENDS[name], Counter[str](), time.perf_counter()
     usual = backend.SPEC.delegates[0]
     source, pictures = _model(example)
-    model = legalized(source, needed(usual.traits_with(halves=True)), ())[0]
+    model = legalize_model(source, find_needed(usual.traits_with(halves=True)), ())[0]
     observed = backend.observe(model, read_samples(pictures, model.inputs))
     realise = _realiser(model, name, observed)
     with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as work:

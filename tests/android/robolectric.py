@@ -96,7 +96,7 @@ def compiled_app() -> CompiledApp:
     sources = [p for part in ("main", "hostTest") for p in tree_files(PROJECT / "app" / "src" / part)]
     lines = [f"{p.relative_to(PROJECT)} {file_sha256(p)}" for p in sources]
     key = cache.content_key([lines, catalogue.versions, sdk.native.parent.name, file_sha256(Path(__file__))])
-    with cache.locked(f"{STEP}-{key}"):
+    with cache.hold_lock(f"{STEP}-{key}"):
         if not cache.entry(STEP, key).is_dir():
             with cache.publishing(STEP, key) as work:
                 _compile(catalogue, found, sdk.native.parent / "sdk", sdk.libraries, work)

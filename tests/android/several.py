@@ -106,7 +106,7 @@ def _run(model: Path, tensor: Any) -> tuple[dict[tuple[int, ...], Any], dict[tup
 def _converted() -> Path:
     """Both models, made once in a process of their own: the converter warns a lot."""
     key = cache.content_key([file_sha256(Path(__file__))])
-    with cache.locked(f"{STEP}-{key}"):
+    with cache.hold_lock(f"{STEP}-{key}"):
         if not cache.entry(STEP, key).is_dir():
             with cache.publishing(STEP, key) as work:
                 argv: list[str | Path] = [sys.executable, "-m", "tests.android.several", work]

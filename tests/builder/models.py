@@ -14,7 +14,7 @@ from builder.backends import BACKENDS
 from builder.backends.support import SupportedPlan
 from builder.bundle import TensorSpec
 from builder.graph.model import Model
-from builder.legalize.for_variant import needed
+from builder.legalize.for_variant import find_needed
 from builder.precision.layers import layer_table
 from builder.precision.plan import Choice, ResolvedPlan
 from builder.precision.scheme import SCHEMES
@@ -165,7 +165,7 @@ def usual_delegate(backend: str) -> str:
 def rewrites_for(backend: str, delegate: str = "", *, halves: bool = False) -> tuple[str, ...]:
     """Those that the delegate (the usual one, where none is named) needs; `halves`: a layer of the plan is fp16."""
     found = BACKENDS[backend].SPEC.delegate(delegate or usual_delegate(backend))
-    return needed(found.traits_with(halves=halves))
+    return find_needed(found.traits_with(halves=halves))
 
 
 def variant_job(

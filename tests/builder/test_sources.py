@@ -236,3 +236,12 @@ def test_inputs_are_keywords_of_forward_and_outputs_are_named(project: Path, ret
         SourceError, match=r"forward has no parameter 'stile', its parameters are content, style, strength"
     ):
         load(project)
+
+
+def test_a_filter_that_no_state_dict_has_is_a_weight_like_all_others(project: Path) -> None:
+    """A buffer with persistent=False, as blurs are written: it is in the layer table and in the saved program's weights."""
+    edit(project / "model.py", "self.tail = ", 'self.register_buffer("blur", torch.ones(8, 1, 3, 3) / 9, persistent=False)\n        self.tail = ')  # fmt: skip
+    edit(project / "model.py", "return torch.sigmoid(self.tail(x))", "return torch.sigmoid(self.tail(torch.nn.functional.conv2d(x, self.blur, groups=8)))")  # fmt: skip
+    model = load_model(load_config(project), project)
+    assert "blur" in {layer.weight for layer in model.layers.layers}
+    assert all(model.weight(layer).any() for layer in model.layers.layers)

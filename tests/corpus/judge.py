@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from builder.backends import BACKENDS
-from builder.backends.coverage import explained
+from builder.backends.coverage import explain_left
 from builder.backends.tflite.flatbuffer import load_model
 from builder.backends.tflite.graph import read_graph
 from builder.bundle import Coverage
@@ -30,7 +30,7 @@ from builder.bundle.tensors import peak_of, psnr_db
 from builder.errors import EdgebundleError
 from builder.graph.model import Model
 from builder.legalize import REWRITES
-from builder.legalize.for_variant import cures, needed
+from builder.legalize.for_variant import cures, find_needed
 from builder.legalize.legalizer import legalize
 from builder.precision.layers import layer_table
 from builder.sources.batch_norm import fold_batch_norms
@@ -125,7 +125,7 @@ def _made(network: Network, module: nn.Module, backend_name: str, plain: bool, s
     backend = BACKENDS[backend_name]
     delegate = backend.SPEC.delegates[0].name
     source = fold_batch_norms(torch.export.export(module, network.samples(SAMPLES[0])))
-    names = () if plain else needed(backend.SPEC.delegates[0].traits_with(halves=False))
+    names = () if plain else find_needed(backend.SPEC.delegates[0].traits_with(halves=False))
     program, applied = legalize(source, names, REWRITES, samples=[network.samples(SAMPLES[0])])
     model = Model(program=program, inputs=network.inputs, outputs=network.outputs, layers=layer_table(source))
     path = stem.with_suffix(backend.SPEC.suffix)
@@ -133,7 +133,7 @@ def _made(network: Network, module: nn.Module, backend_name: str, plain: bool, s
     lowered = backend.lower(model, plan, delegate, dict, path)
     assert set(backend.read_back(path, model).values()) <= {"fp32"}
     return Made(
-        coverage=explained(backend.coverage(path, delegate), lowered.origins, source, cures()),
+        coverage=explain_left(backend.coverage(path, delegate), lowered.origins, source, cures()),
         rewrites=tuple(done.name for done in applied),
         run=backend.runner(path, lowered.inputs, lowered.outputs, 1),
         border_transposes=_border_transposes(path) if backend_name == "tflite" else None,

@@ -28,6 +28,6 @@ def measured_store(small_bundle: Path, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def measured_runs(measured_store: str) -> list[Run]:
-    from harness.records.store import stored_runs
+    from harness.records.store import read_runs
 
-    return stored_runs(measured_store)
+    return read_runs(measured_store)

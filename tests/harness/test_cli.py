@@ -300,10 +300,10 @@ def test_interrupt_ends_with_130_and_keeps_what_was_measured(small_bundle: Path,
 
 def _count(path: Path) -> int:
     from harness.errors import StoreError
-    from harness.records.store import stored_runs
+    from harness.records.store import read_runs
 
     try:
-        return len(stored_runs(str(path)))
+        return len(read_runs(str(path)))
     except StoreError:
         return 0  # not made yet
 

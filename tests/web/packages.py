@@ -17,7 +17,7 @@ def node_modules() -> Path:
     """Of exactly what the lock names; no script of a package runs."""
     sources = mobile_root() / "web"
     key = cache.content_key([file_sha256(sources / name) for name in LISTS])
-    with cache.locked(f"test-web-packages {key}"):
+    with cache.hold_lock(f"test-web-packages {key}"):
         if not cache.entry("test-web-packages", key).is_dir():
             with cache.publishing("test-web-packages", key) as work:
                 for name in LISTS:

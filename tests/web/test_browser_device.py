@@ -27,7 +27,7 @@ from harness.farm.imported import import_results
 from harness.protocol import Protocol
 from harness.records.run import Run
 from harness.records.store import open_store
-from harness.session.session import SessionResult, opened_bundle, run_session
+from harness.session.session import SessionResult, open_bundle_or_package, run_session
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.harness.runs import device, make_run
 from tests.web.site import LIMIT_S, hosting, opened, wait_for
@@ -37,10 +37,10 @@ TURNS = Protocol(name="turns", warmup=1, runs=3, rounds=2, threads=1, timeout_s=
 
 
 def session(site: Path, *names: str, protocol: Protocol = FEW, baseline: Path | None = None) -> SessionResult:
-    with opened_bundle(site) as bundle:
+    with open_bundle_or_package(site) as bundle:
         if baseline is None:
             return run_session(bundle, names, protocol, None)
-        with opened_bundle(baseline) as base:
+        with open_bundle_or_package(baseline) as base:
             return run_session(bundle, names, protocol, None, baseline=base)
 
 
@@ -220,7 +220,7 @@ def test_the_benchmark_page_gives_records_that_the_harness_takes(site: Path, bro
     assert (run.mode, run.device.kind, run.protocol.name) == ("web", "browser", "quick")
     assert run.golden is not None
     assert run.golden.passed
-    with opened_bundle(site) as bundle:
+    with open_bundle_or_package(site) as bundle:
         assert (run.bundle_sha256, run.variant_sha256) == (bundle.sha256, bundle.manifest.variants[0].sha256)
 
 

@@ -15,7 +15,7 @@ from builder.bundle import file_sha256
 from builder.targets.mobile import mobile_root
 from builder.targets.web import node
 from builder.targets.web.module import pack_module
-from builder.targets.web.scripts import built_scripts
+from builder.targets.web.scripts import build_scripts
 from tests.web.packages import node_modules
 from tests.web.site import hosting, wait_for
 
@@ -94,7 +94,7 @@ def test_the_package_is_typed_and_repeatable(packed: Path, tmp_path: Path) -> No
     assert packed.name == "edgebundle-web-0.1.0.tgz"
     again = tmp_path / "again"
     again.mkdir()
-    pack_module(built_scripts(mobile_root() / "web"), mobile_root() / "web" / "npm", again)
+    pack_module(build_scripts(mobile_root() / "web"), mobile_root() / "web" / "npm", again)
     assert file_sha256(again / packed.name) == file_sha256(packed)
     unpacked(packed, tmp_path)
     shutil.copytree(mobile_root() / "web" / "src", tmp_path / "src")

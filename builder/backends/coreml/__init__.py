@@ -59,14 +59,14 @@ def warm() -> None:
     import_coremltools()
 
 
-def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
+def find_unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
     """Why the scheme cannot be realised on the layer and what can be done instead, or None.
 
     Quantized activations need Core ML's own prediction to calibrate, which only macOS has.
     """
     from builder.precision.as_trained import without_integers
 
-    _known(delegate)
+    _require_known(delegate)
     if (reason := without_integers(layer, scheme)) is not None:
         return reason
     if scheme.mode in ("float", "trained"):
@@ -120,7 +120,7 @@ def lower(
     from builder.backends.coreml.convert import to_mlpackage
     from builder.backends.coreml.options import CoreMLOptions
 
-    _known(delegate)
+    _require_known(delegate)
     asked = options or CoreMLOptions()
     to_mlpackage(model, plan, out, io=asked.io, deployment_target=asked.deployment_target)
     lowered = Lowered(inputs=_bindings(model.inputs, asked.io), outputs=_bindings(model.outputs, asked.io))
@@ -146,16 +146,16 @@ def _bindings(specs: tuple[TensorSpec, ...], io: Io) -> tuple[Binding, ...]:
 
 def read_back(path: Path, model: Model) -> dict[str, str]:
     """Realised scheme of every layer, from the saved program. Raises VerificationError for a layer that is not found."""
-    from builder.backends.coreml.realise import realised
+    from builder.backends.coreml.realise import read_realised
 
-    return realised(path, model)
+    return read_realised(path, model)
 
 
 def read_norms(path: Path, model: Model) -> dict[str, str]:
     """What the ops of every norm compute in, those of its variance left out, which stay in fp32 in any file."""
-    from builder.backends.coreml.realise import realised_norms
+    from builder.backends.coreml.realise import read_realised_norms
 
-    return realised_norms(path, model)
+    return read_realised_norms(path, model)
 
 
 def read_between(path: Path) -> str:
@@ -168,11 +168,11 @@ def structure_of(path: Path) -> str | None:
     return None
 
 
-def stored_layers(path: Path) -> tuple[StoredLayer, ...]:
+def read_stored_layers(path: Path) -> tuple[StoredLayer, ...]:
     """Every op with weights, as the saved program holds it."""
-    from builder.backends.coreml.realise import stored
+    from builder.backends.coreml.realise import list_stored_layers
 
-    return stored(path)
+    return list_stored_layers(path)
 
 
 def coverage(path: Path, delegate: str) -> Coverage:
@@ -180,22 +180,22 @@ def coverage(path: Path, delegate: str) -> Coverage:
 
     For `cpu_and_ne` what the neural engine takes, from what is published of it.
     """
-    from builder.backends.coreml.neural_engine import predicted_coverage
+    from builder.backends.coreml.neural_engine import predict_engine_coverage
     from builder.backends.coreml.program import computing_ops, load_program
     from builder.bundle import Coverage
 
-    _known(delegate)
+    _require_known(delegate)
     if delegate == "cpu_and_ne":
-        return predicted_coverage(path, delegate)
+        return predict_engine_coverage(path, delegate)
     ops = len(computing_ops(load_program(path)))
     return Coverage(delegate=delegate, source="predicted", delegated_ops=ops, total_ops=ops, subgraphs=1)
 
 
-def predicted(path: Path, delegate: str) -> tuple[Coverage, ...]:
+def predict_coverage(path: Path, delegate: str) -> tuple[Coverage, ...]:
     """The neural engine's, for a file that may run anywhere or is kept from it."""
-    from builder.backends.coreml.neural_engine import predicted_coverage
+    from builder.backends.coreml.neural_engine import predict_engine_coverage
 
-    return () if delegate == "cpu_and_ne" else (predicted_coverage(path, "cpu_and_ne"),)
+    return () if delegate == "cpu_and_ne" else (predict_engine_coverage(path, "cpu_and_ne"),)
 
 
 def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> Runner:
@@ -211,7 +211,7 @@ def execution(delegate: str) -> Execution:
     """Core ML itself on macOS; the interpreter proves the numbers of the saved program, not what Core ML makes of it."""
     from builder.backends.base import Execution
 
-    _known(delegate)
+    _require_known(delegate)
     why = (
         None if sys.platform == "darwin" else "Core ML runs on Apple's systems alone: the saved program was interpreted"
     )
@@ -247,6 +247,6 @@ def peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding,
     return tree_bytes(path) + largest_live_set(load_program(path))
 
 
-def _known(delegate: str) -> None:
+def _require_known(delegate: str) -> None:
     if delegate not in SPEC.delegate_names:
         raise InputError(f"Core ML has no delegate {delegate!r} here; use one of: {', '.join(SPEC.delegate_names)}.")

@@ -30,7 +30,7 @@ def check_package(
     spec = load_spec(path)
     _check_system(path, spec)
     load_program(path)  # rebuilt from weights and program, with the ops of that system only
-    found = colours(path)
+    stored = colours(path)
     by_name = {entry.name: entry for entry in specs}
     for what, declared, bindings in (
         ("inputs", spec.description.input, inputs),
@@ -41,7 +41,7 @@ def check_package(
             raise _wrong(path, f"has the {what} {', '.join(names)}, not {', '.join(b.name for b in bindings)}")
         types = {entry.name: entry.type for entry in declared}
         for binding in bindings:
-            _check_border(path, binding, types[binding.name], found.get(binding.name), by_name.get(binding.name))
+            _check_border(path, binding, types[binding.name], stored.get(binding.name), by_name.get(binding.name))
 
 
 def _check_files(path: Path) -> None:
@@ -77,7 +77,7 @@ def _check_system(path: Path, spec: Any) -> None:
             raise _wrong(path, f"is for {SYSTEMS[version]}, but its function {name!r} has the ops of {function.opset}")
 
 
-def _check_border(path: Path, binding: Binding, kind: Any, found: str | None, spec: TensorSpec | None) -> None:
+def _check_border(path: Path, binding: Binding, kind: Any, stored: str | None, spec: TensorSpec | None) -> None:
     form = kind.WhichOneof("Type")
     if binding.layout == "image":
         if form != "imageType":
@@ -87,8 +87,8 @@ def _check_border(path: Path, binding: Binding, kind: Any, found: str | None, sp
             raise _wrong(
                 path, f"has the picture {binding.name!r} of {size[1]} x {size[0]}, not {wanted[1]} x {wanted[0]}"
             )
-        if spec is not None and found != (spec.color_order or "RGB"):
-            raise _wrong(path, f"has the colours of {binding.name!r} in the order {found}, not {spec.color_order}")
+        if spec is not None and stored != (spec.color_order or "RGB"):
+            raise _wrong(path, f"has the colours of {binding.name!r} in the order {stored}, not {spec.color_order}")
         return
     if form != "multiArrayType":
         raise _wrong(path, f"has {binding.name!r} as {form}, not as a tensor")

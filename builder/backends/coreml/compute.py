@@ -28,11 +28,11 @@ def precision(coreml_tools: Any, model: Model, schemes: dict[str, Scheme], norms
     variances: set[str] = set()  # outputs of the ops kept in fp32
     named: dict[str, bool] | None = None  # ops of the norms that the plan names -> in fp16
 
-    def selected(op: Any) -> bool:
+    def select(op: Any) -> bool:
         nonlocal named
         if named is None:  # before the first op is changed
-            found = match_norms(list(op.enclosing_block.operations), model) if norms else {}
-            named = {op.name: in_fp16(scheme) for norm, scheme in norms.items() for op in found[norm]}
+            norms_of_block = match_norms(list(op.enclosing_block.operations), model) if norms else {}
+            named = {op.name: in_fp16(scheme) for norm, scheme in norms.items() for op in norms_of_block[norm]}
         var = weight_of(op)
         layer = layer_of.get(var.name) if var is not None else None
         if layer is not None:
@@ -43,18 +43,18 @@ def precision(coreml_tools: Any, model: Model, schemes: dict[str, Scheme], norms
             return False
         return half
 
-    return coreml_tools.transform.FP16ComputePrecision(op_selector=selected)
+    return coreml_tools.transform.FP16ComputePrecision(op_selector=select)
 
 
 def variance_ops(program: Any) -> set[str]:
     """Names of the ops of a saved program that stay in fp32 in any file."""
     variances: set[str] = set()
-    found: set[str] = set()
+    names: set[str] = set()
     for op in program.functions["main"].operations:
         if is_averaged_square(op) or _continues(op, variances):
             variances.update(out.name for out in op.outputs)
-            found.add(op.name)
-    return found
+            names.add(op.name)
+    return names
 
 
 def in_fp16(scheme: Scheme) -> bool:
@@ -63,8 +63,8 @@ def in_fp16(scheme: Scheme) -> bool:
 
 def all_in_fp16(schemes: Iterable[Scheme]) -> bool:
     """Whether there are layers and all compute in fp16."""
-    found = [in_fp16(scheme) for scheme in schemes]
-    return bool(found) and all(found)
+    answers = [in_fp16(scheme) for scheme in schemes]
+    return bool(answers) and all(answers)
 
 
 def _continues(op: Any, variances: set[str]) -> bool:

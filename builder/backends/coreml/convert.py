@@ -125,7 +125,7 @@ def _pipeline(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any
             )
         elif scheme.mode == "sparse":
             pruned[f"{placeholder}_to_fp16"] = optimize.OpThresholdPrunerConfig(
-                threshold=_largest_pruned(model.weight(by_name[layer]), scheme.sparsity),
+                threshold=_find_largest_pruned(model.weight(by_name[layer]), scheme.sparsity),
                 minimum_sparsity_percentile=0.0,
                 weight_threshold=0,
             )
@@ -144,7 +144,7 @@ def _pipeline(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any
     return pipeline
 
 
-def _largest_pruned(weight: Any, percent: int) -> float:
+def _find_largest_pruned(weight: Any, percent: int) -> float:
     """The magnitude up to which weights become zero, so that this share of them does.
 
     coremltools' own pruner looks for it in float16, where a place among more than 65504 weights is infinite: it then prunes none.

@@ -41,15 +41,15 @@ class _Watching(Interpreter):
         super().__init__(program)
         self.peaks: dict[str, float] = {}
 
-    def rounded(self, var: Any, value: torch.Tensor) -> torch.Tensor:
+    def round_result(self, var: Any, value: torch.Tensor) -> torch.Tensor:
         if not value.is_floating_point():
-            return super().rounded(var, value)
+            return super().round_result(var, value)
         peak = float(value.abs().amax()) if value.numel() else 0.0
         self.peaks[var.name] = max(self.peaks.get(var.name, 0.0), peak)
         return value
 
 
-def reached(path: Path, model: Model, lowered: Lowered, samples: Iterable[Tensors]) -> dict[str, Reached]:
+def measure_reach(path: Path, model: Model, lowered: Lowered, samples: Iterable[Tensors]) -> dict[str, Reached]:
     """By layer, over the samples. Raises VerificationError for an op that cannot be executed here."""
     from builder.backends.coreml.runtime import InterpreterRunner
 
@@ -77,17 +77,17 @@ def reached(path: Path, model: Model, lowered: Lowered, samples: Iterable[Tensor
                 after[layer] = max(after[layer], peak)
         if layer is not None:
             owner.update((var.name, layer) for var in op.outputs)
-    found = {layer: Reached(layer=around[layer], after=after[layer]) for layer in around}
+    by_layer = {layer: Reached(layer=around[layer], after=after[layer]) for layer in around}
     for norm, ops in match_norms(operations(program), model).items():
         names = {var.name for op in ops if op.name not in kept_in_fp32 for var in (*variables(op), *op.outputs)}
-        found[norm] = Reached(layer=max((watching.peaks.get(name, 0.0) for name in names), default=0.0), after=0.0)
-    return found
+        by_layer[norm] = Reached(layer=max((watching.peaks.get(name, 0.0) for name in names), default=0.0), after=0.0)
+    return by_layer
 
 
 def too_large(plan: ResolvedPlan, known: dict[str, Reached], norms: Collection[str] = ()) -> dict[str, float]:
     """Layers and norms that the plan computes in fp16 and that must not, with the value that says so."""
     half = {layer for layer, choice in plan.choices.items() if in_fp16(choice.scheme) and layer in known}
-    found: dict[str, float] = {}
+    largest: dict[str, float] = {}
     while True:
         # only where all layers do, the ops between them compute in fp16
         everything = all(layer in half for layer in plan.choices if layer not in norms)
@@ -98,8 +98,8 @@ def too_large(plan: ResolvedPlan, known: dict[str, Reached], norms: Collection[s
         }
         large = {layer: peak for layer, peak in peaks.items() if peak > LIMIT}
         if not large:
-            return found
-        found.update(large)
+            return largest
+        largest.update(large)
         half -= set(large)
 
 

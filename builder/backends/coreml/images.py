@@ -72,17 +72,17 @@ def _pixels(program: ExportedProgram, node: Node, spec: TensorSpec) -> Node:
     scales, bias = scale_and_bias(spec)
     pairs = list(zip(scales, bias, strict=True))
 
-    def unscaled(source: Node, scale: float, offset: float) -> Node:
+    def undo_scale(source: Node, scale: float, offset: float) -> Node:
         return call(aten.add.Tensor, source, call(aten.mul.Tensor, source, source, 1 / scale), -offset / scale + 0.5)
 
     if len(set(pairs)) == 1:
-        scaled = unscaled(node, *pairs[0])
+        scaled = undo_scale(node, *pairs[0])
     else:
         channels = []
         for channel, (scale, offset) in enumerate(pairs):
             part = call(aten.slice.Tensor, node, node, 1, channel, channel + 1)
             part.meta["val"] = node.meta["val"][:, channel : channel + 1]
-            channels.append(unscaled(part, scale, offset))
+            channels.append(undo_scale(part, scale, offset))
         scaled = call(aten.cat.default, node, channels, 1)
     # half a level is added already: the largest whole number below is the nearest level
     return call(aten.floor.default, node, call(aten.clamp.default, node, scaled, 0.0, 255.0))

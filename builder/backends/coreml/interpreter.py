@@ -13,6 +13,7 @@ from builder.backends.coreml.match import weight_values
 from builder.backends.coreml.ops import OPS, Arguments
 from builder.backends.coreml.program import dtype_of, is_stored, last_uses, operations, variables
 from builder.errors import NotExecutedError, VerificationError
+from builder.precision.program import in_list
 
 if TYPE_CHECKING:
     import torch
@@ -60,8 +61,7 @@ class Interpreter:
         return {name: values[name].numpy() for name in self._outputs}
 
     def _execute(self, op: Any, values: dict[str, torch.Tensor]) -> None:
-        result = OPS[op.op_type](Arguments(op, values))
-        results = result if isinstance(result, list | tuple) else [result]
+        results = in_list(OPS[op.op_type](Arguments(op, values)))
         declared = [tuple(int(size) for size in var.shape) for var in op.outputs]
         if [tuple(value.shape) for value in results] != declared:
             raise VerificationError(
@@ -69,9 +69,9 @@ class Interpreter:
                 f"{declared} that it declares; check this variant on a Mac."
             )
         for var, value in zip(op.outputs, results, strict=True):
-            values[var.name] = self.rounded(var, value)
+            values[var.name] = self.round_result(var, value)
 
-    def rounded(self, var: Any, value: torch.Tensor) -> torch.Tensor:
+    def round_result(self, var: Any, value: torch.Tensor) -> torch.Tensor:
         """A result as the program stores it."""
         import torch
 
@@ -83,11 +83,11 @@ def _constants(ops: list[Any]) -> dict[str, torch.Tensor]:
     import numpy as np
     import torch
 
-    found: dict[str, torch.Tensor] = {}
+    constants: dict[str, torch.Tensor] = {}
     for op in ops:
         for var in variables(op):
-            if var.op is not None and is_stored(var.op) and var.name not in found:
+            if var.op is not None and is_stored(var.op) and var.name not in constants:
                 value = np.asarray(weight_values(var))
                 if value.dtype.kind in "fiub":
-                    found[var.name] = torch.from_numpy(np.array(value))
-    return found
+                    constants[var.name] = torch.from_numpy(np.array(value))
+    return constants

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.graph.model import Model
 from builder.precision.layers import Layer
+from builder.precision.program import keys_of_stored
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,26 +51,25 @@ def weight_values(var: Any) -> Array:
 
 def placeholders(model: Model) -> dict[str, str]:
     """Layer name -> name of its weight's placeholder in the exported program."""
-    signature = model.program.graph_signature
-    by_key = {key: name for name, key in {**signature.inputs_to_parameters, **signature.inputs_to_buffers}.items()}
+    by_key = {key: name for name, key in keys_of_stored(model.program).items()}
     return {layer.name: by_key[layer.weight] for layer in model.layers.layers}
 
 
 def match_layers(ops: list[Any], model: Model) -> dict[str, list[Any]]:
     """The ops of every layer, in order of execution; a layer that was not found has an empty list."""
     names = placeholders(model)
-    found: dict[str, list[Any]] = {layer.name: [] for layer in model.layers.layers}
+    ops_of: dict[str, list[Any]] = {layer.name: [] for layer in model.layers.layers}
     for op in ops:
         var = weight_of(op)
         if var is None:
             continue
-        open_layers = [layer for layer in model.layers.layers if len(found[layer.name]) < layer.uses]
+        open_layers = [layer for layer in model.layers.layers if len(ops_of[layer.name]) < layer.uses]
         stored = _source_name(var.name)
         open_layers.sort(key=lambda layer: names[layer.name] != stored)  # stable: execution order within each half
         best = next((layer for layer in open_layers if _is_layer(op, var, layer, model)), None)
         if best is not None:
-            found[best.name].append(op)
-    return found
+            ops_of[best.name].append(op)
+    return ops_of
 
 
 def _source_name(constant: str) -> str:
@@ -87,7 +87,7 @@ def _is_layer(op: Any, var: Any, layer: Layer, model: Model) -> bool:
     actual: Floats = np.asarray(weight_values(var), np.float32)
     expected: Floats = np.asarray(model.weight(layer), np.float32)
     if var.op.op_type == "constexpr_sparse_to_dense":
-        expected = _pruned(actual, expected)
+        expected = _prune_as_stored(actual, expected)
     return bool(np.all(np.abs(actual - expected) <= _rounding(var.op, expected)))
 
 
@@ -128,7 +128,7 @@ def _from_palette(op: Any, expected: Floats) -> Floats:
     return np.asarray(nearest * 1.001 + 2 * half_rounding(expected), np.float32)
 
 
-def _pruned(actual: Floats, expected: Floats) -> Floats:
+def _prune_as_stored(actual: Floats, expected: Floats) -> Floats:
     """The expected weights with zeros where the file has them, if those are the smallest; else as they were."""
     import numpy as np
 

@@ -15,10 +15,10 @@ from builder.bundle import Coverage
 _PRODUCTS = ("conv", "conv_transpose", "linear", "matmul")
 
 
-def predicted_coverage(path: Path, delegate: str) -> Coverage:
+def predict_engine_coverage(path: Path, delegate: str) -> Coverage:
     """By operator, dilation and type: what computes in float32 stays on the GPU or CPU."""
     ops = computing_ops(load_program(path))
-    reasons = [_left_because(op) for op in ops]
+    reasons = [_explain_left(op) for op in ops]
     macs = [_macs(op) for op in ops]
     taken = [reason is None for reason in reasons]
     return Coverage(
@@ -33,7 +33,7 @@ def predicted_coverage(path: Path, delegate: str) -> Coverage:
     )
 
 
-def _left_because(op: Any) -> str | None:
+def _explain_left(op: Any) -> str | None:
     known = _table()
     if op.op_type in known["ops"]:
         return "not an operator of the neural engine"

@@ -43,7 +43,7 @@ class Norm:
 def match_norms(ops: list[Any], model: Model) -> dict[str, list[Any]]:
     """The ops of every norm over all its calls; a norm of which a call was not found has an empty list."""
     calls = norm_calls(model.program, model.layers.names())
-    found: dict[str, list[Any]] = {call.name: [] for call in calls}
+    ops_of: dict[str, list[Any]] = {call.name: [] for call in calls}
     open_calls = list(calls)
     for norm in _norms(ops):
         fitting = [call for call in open_calls if _fits(norm, call, model)]
@@ -51,9 +51,9 @@ def match_norms(ops: list[Any], model: Model) -> dict[str, list[Any]]:
         if best is not None:
             open_calls.remove(best)
             weight, bias = _values(best.weight, 1.0, model), _values(best.bias, 0.0, model)
-            found[best.name] += norm.ops if weight is None and bias is None else (*norm.ops, *norm.scales)
+            ops_of[best.name] += norm.ops if weight is None and bias is None else (*norm.ops, *norm.scales)
     missing = {call.name for call in open_calls}
-    return {name: [] if name in missing else parts for name, parts in found.items()}
+    return {name: [] if name in missing else parts for name, parts in ops_of.items()}
 
 
 def is_averaged_square(op: Any) -> bool:
@@ -84,23 +84,21 @@ def _group_norm(square: Any) -> Norm | None:
     split, mean = _producer(centre.inputs["x"], "reshape"), _producer(centre.inputs["y"], "reduce_mean")
     if split is None or mean is None:
         return None
-    variance, found = square, [split, mean, centre, square]
+    variance, ops = square, [split, mean, centre, square]
     while variance.op_type not in ("sqrt", "rsqrt"):  # mean, epsilon
         after = _readers(variance)
         if len(after) != 1 or after[0].op_type not in ("reduce_mean", "add", "sqrt", "rsqrt"):
             return None
         variance = after[0]
-        found.append(variance)
+        ops.append(variance)
     after = [reader for reader in _readers(variance) if reader in _readers(centre)]
     joined = _readers(after[0]) if len(after) == 1 else []
     if len(joined) != 1 or joined[0].op_type != "reshape":
         return None
-    found += [after[0], joined[0]]
+    ops += [after[0], joined[0]]
     gamma, beta, scales = _affine(joined[0])
     groups = int(split.outputs[0].shape[1])
-    return Norm(
-        kind="group_norm", name="", groups=groups, gamma=gamma, beta=beta, ops=tuple(found), scales=tuple(scales)
-    )
+    return Norm(kind="group_norm", name="", groups=groups, gamma=gamma, beta=beta, ops=tuple(ops), scales=tuple(scales))
 
 
 def _affine(op: Any) -> tuple[Any, Any, list[Any]]:
@@ -133,10 +131,10 @@ def _producer(var: Any, kind: str) -> Any | None:
 
 def _readers(op: Any) -> list[Any]:
     """The ops that read an op's result, each once, casts left out."""
-    found: list[Any] = []
+    readers: list[Any] = []
     for reader in op.outputs[0].child_ops:
-        found += _readers(reader) if reader.op_type == "cast" else [reader]
-    return [reader for number, reader in enumerate(found) if reader not in found[:number]]
+        readers += _readers(reader) if reader.op_type == "cast" else [reader]
+    return [reader for number, reader in enumerate(readers) if reader not in readers[:number]]
 
 
 def _fits(norm: Norm, call: NormCall, model: Model) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from builder.backends.coreml.package import MODEL, WEIGHTS
 from builder.errors import InputError, VerificationError
+from builder.precision.program import in_list
 
 # Specification version -> oldest system: coremltools/__init__.py, `_SPECIFICATION_VERSION_IOS_*`.
 SYSTEMS = {6: "iOS 15", 7: "iOS 16", 8: "iOS 17", 9: "iOS 18", 10: "iOS 26"}
@@ -55,9 +56,9 @@ def load_program(path: Path) -> Any:
     try:
         return milproto.load(spec, spec.specificationVersion, str(path / WEIGHTS))
     except (ValueError, KeyError, RuntimeError, OSError, IndexError, AssertionError, NotImplementedError) as error:
-        if (found := NEEDS.search(str(error))) is not None:
+        if (match := NEEDS.search(str(error))) is not None:
             raise VerificationError(
-                f"{path} is made for {SYSTEMS[spec.specificationVersion]} but its op {found['op']!r} needs {found['system']}; convert it again."
+                f"{path} is made for {SYSTEMS[spec.specificationVersion]} but its op {match['op']!r} needs {match['system']}; convert it again."
             ) from error
         raise VerificationError(
             f"{path} cannot be rebuilt from its files ({error}); its weights or its program are damaged."
@@ -92,7 +93,7 @@ def computing_ops(program: Any) -> list[Any]:
 def variables(op: Any) -> Iterator[Any]:
     """Every variable that an op reads."""
     for value in op.inputs.values():
-        for var in value if isinstance(value, list | tuple) else (value,):
+        for var in in_list(value):
             if var is not None:
                 yield var
 

@@ -14,11 +14,11 @@ from builder.backends.coreml.program import dtype_of, load_program, operations
 from builder.backends.coreml.trained import integers_of
 from builder.errors import VerificationError
 from builder.graph.model import Model
-from builder.precision.as_trained import as_trained
+from builder.precision.as_trained import mark_as_trained
 from builder.precision.scheme import SCHEMES
 
 
-def realised(path: Path, model: Model) -> dict[str, str]:
+def read_realised(path: Path, model: Model) -> dict[str, str]:
     """Raises VerificationError for a layer that is not in the file."""
     schemes = {}
     matched = match_layers(operations(load_program(path)), model)
@@ -28,20 +28,20 @@ def realised(path: Path, model: Model) -> dict[str, str]:
                 f"layer {layer!r} is not in the Core ML file: no op has its weights; the converter folded or dropped it, "
                 "so remove it from the model or merge it into its neighbour."
             )
-        found = sorted({scheme_of(op) for op in ops})
-        schemes[layer] = found[0] if len(found) == 1 else "mixed: " + " and ".join(found)
-    return as_trained(schemes, model.integers(), lambda layer: [integers_of(op) for op in matched[layer]])
+        names = sorted({scheme_of(op) for op in ops})
+        schemes[layer] = names[0] if len(names) == 1 else "mixed: " + " and ".join(names)
+    return mark_as_trained(schemes, model.integers(), lambda layer: [integers_of(op) for op in matched[layer]])
 
 
-def realised_norms(path: Path, model: Model) -> dict[str, str]:
+def read_realised_norms(path: Path, model: Model) -> dict[str, str]:
     """A description that is no scheme's name for a norm that is not in the file as such, or whose ops differ."""
     program = load_program(path)
     wide = variance_ops(program)
     schemes = {}
     for norm, ops in match_norms(operations(program), model).items():
-        found = sorted({dtype_of(op.inputs["x"]) for op in ops if op.name not in wide})
+        dtypes = sorted({dtype_of(op.inputs["x"]) for op in ops if op.name not in wide})
         schemes[norm] = (
-            found[0] if len(found) == 1 else "mixed: " + " and ".join(found) if found else "no op that is found"
+            dtypes[0] if len(dtypes) == 1 else "mixed: " + " and ".join(dtypes) if dtypes else "no op that is found"
         )
     return schemes
 
@@ -110,7 +110,7 @@ def sparsity(constexpr: Any) -> int:
     return round(100 * zeros / weights)
 
 
-def _stored_bytes(var: Any) -> int:
+def _count_stored_bytes(var: Any) -> int:
     if var.op.op_type == "constexpr_sparse_to_dense":
         kept = math.prod(int(size) for size in var.op.inputs["nonzero_data"].shape)
         return math.ceil(kept * packing(var.op)[1] / 8) + math.ceil(math.prod(int(size) for size in var.shape) / 8)
@@ -118,7 +118,7 @@ def _stored_bytes(var: Any) -> int:
     return math.ceil(math.prod(int(size) for size in var.shape) * bits / 8)
 
 
-def stored(path: Path) -> tuple[StoredLayer, ...]:
+def list_stored_layers(path: Path) -> tuple[StoredLayer, ...]:
     """Every op with stored weights, named as in the file."""
     rows = []
     for op in operations(load_program(path)):
@@ -131,7 +131,7 @@ def stored(path: Path) -> tuple[StoredLayer, ...]:
                     op=op.op_type,
                     scheme=scheme_of(op),
                     weight_shape=shape,
-                    weight_bytes=_stored_bytes(var),
+                    weight_bytes=_count_stored_bytes(var),
                 )
             )
     return tuple(rows)

@@ -21,7 +21,7 @@ _ALIASES = (
 
 def for_coremltools(program: ExportedProgram) -> ExportedProgram:
     """A functional copy that computes the same and that coremltools 9.0 converts faithfully."""
-    functional: ExportedProgram = program.run_decompositions(_decomposed(program))
+    functional: ExportedProgram = program.run_decompositions(_choose_decompositions(program))
     for node in list(functional.graph.nodes):
         target = str(node.target) if node.op == "call_function" else ""
         if target in _ALIASES:
@@ -32,7 +32,7 @@ def for_coremltools(program: ExportedProgram) -> ExportedProgram:
     return functional
 
 
-def _decomposed(program: ExportedProgram) -> dict[Any, Callable[..., Any]]:
+def _choose_decompositions(program: ExportedProgram) -> dict[Any, Callable[..., Any]]:
     """GELU with approximate="tanh": the front end overlooks the keyword and would make the exact form of it."""
     import torch
 

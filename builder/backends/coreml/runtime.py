@@ -42,10 +42,10 @@ class InterpreterRunner:
         self._colours = colours(path)
 
     def __call__(self, inputs: Tensors) -> Tensors:
-        values = self._interpret({b.name: self._given(inputs[b.name], b) for b in self._inputs})
-        return {b.name: self._taken(values[b.name], b) for b in self._outputs}
+        values = self._interpret({b.name: self._as_given(inputs[b.name], b) for b in self._inputs})
+        return {b.name: self._as_taken(values[b.name], b) for b in self._outputs}
 
-    def _given(self, value: NDArray[np.generic], binding: Binding) -> NDArray[np.generic]:
+    def _as_given(self, value: NDArray[np.generic], binding: Binding) -> NDArray[np.generic]:
         """Pixels in the order of colours that the file asks for, as floats of 0..255."""
         import numpy as np
 
@@ -54,7 +54,7 @@ class InterpreterRunner:
         ordered = value[:, :, ::-1] if self._colours.get(binding.name) == "BGR" else value
         return np.ascontiguousarray(ordered.transpose(2, 0, 1)[None], np.float32)
 
-    def _taken(self, value: NDArray[np.generic], binding: Binding) -> NDArray[np.generic]:
+    def _as_taken(self, value: NDArray[np.generic], binding: Binding) -> NDArray[np.generic]:
         import numpy as np
 
         if binding.layout != "image":
@@ -82,10 +82,10 @@ class CoreMLRunner:
         import numpy as np
         from PIL import Image
 
-        def given(value: NDArray[np.generic], binding: Binding) -> Any:
+        def as_given(value: NDArray[np.generic], binding: Binding) -> Any:
             return Image.fromarray(value, "RGB") if binding.layout == "image" else to_artifact(value, binding)
 
-        values = self._model.predict({b.name: given(inputs[b.name], b) for b in self._inputs})
+        values = self._model.predict({b.name: as_given(inputs[b.name], b) for b in self._inputs})
         return {
             b.name: np.asarray(values[b.name].convert("RGB"), np.uint8)
             if b.layout == "image"

@@ -31,7 +31,7 @@ def integers_of(op: Any) -> Integers | None:
     scale = np.asarray(var.op.inputs["scale"].val, np.float32).reshape(-1)
     zero = _zeros(var.op.inputs.get("zero_point") or var.op.inputs.get("offset"), integers.dtype == np.uint8)
     return Integers(
-        weight=_signed(integers),
+        weight=_make_signed(integers),
         weights=Grid(scale=tuple(map(float, scale)), zero_point=zero * (scale.size if len(zero) == 1 else 1)),
         inputs=_grid(source, dtype_of(source.inputs["input"])),
         outputs=_after(op),
@@ -61,7 +61,7 @@ def _zeros(var: Any, unsigned: bool) -> tuple[int, ...]:
     return tuple(int(value) - (128 if unsigned else 0) for value in values)
 
 
-def _signed(integers: Any) -> Any:
+def _make_signed(integers: Any) -> Any:
     import numpy as np
 
     return integers if integers.dtype == np.int8 else (integers.astype(np.int16) - 128).astype(np.int8)

@@ -54,15 +54,15 @@ def warm() -> None:
         sdpa.get_graphs()
 
 
-def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
+def find_unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
     """Why the scheme cannot be realised on the layer and what can be done instead, or None."""
     from builder.backends.executorch import schemes
     from builder.precision.as_trained import without_integers
 
-    _known(delegate)
+    _require_known(delegate)
     if (reason := without_integers(layer, scheme)) is not None:
         return reason
-    return schemes.unsupported(layer, scheme)
+    return schemes.find_unsupported(layer, scheme)
 
 
 def elsewhere(plan: ResolvedPlan, layers: LayerTable) -> str:
@@ -85,7 +85,7 @@ def lower(
     """Write the artifact to `out`. Equal inputs give equal bytes. Raises ConversionError."""
     from builder.backends.executorch.convert import convert
 
-    _known(delegate)
+    _require_known(delegate)
     content, lowered = convert(model, plan, seen)
     out.write_bytes(content)
     return lowered
@@ -94,23 +94,23 @@ def lower(
 def read_back(path: Path, model: Model) -> dict[str, str]:
     """Realised scheme of every layer, from the file alone. Raises VerificationError for a layer that is not found."""
     from builder.backends.executorch.match import find_layers
-    from builder.backends.executorch.schemes import agreed
+    from builder.backends.executorch.schemes import agree_on_scheme
     from builder.backends.executorch.trained import integers_of
-    from builder.precision.as_trained import as_trained
+    from builder.precision.as_trained import mark_as_trained
 
-    found = find_layers(_ops(path), model)
-    schemes = {layer: agreed(op.scheme for op in ops) for layer, ops in found.items()}
-    return as_trained(schemes, model.integers(), lambda layer: [integers_of(op) for op in found[layer]])
+    ops_of = find_layers(_ops(path), model)
+    schemes = {layer: agree_on_scheme(op.scheme for op in ops) for layer, ops in ops_of.items()}
+    return mark_as_trained(schemes, model.integers(), lambda layer: [integers_of(op) for op in ops_of[layer]])
 
 
 def read_norms(path: Path, model: Model) -> dict[str, str]:
     """What the nodes of every norm compute in, from XNNPACK's payload."""
-    from builder.backends.executorch.norms import realised_norms
+    from builder.backends.executorch.norms import read_realised_norms
     from builder.backends.executorch.pte import load
     from builder.backends.executorch.xnnpack import read_graphs
 
     program = load(path)
-    return realised_norms(program, read_graphs(program), model)
+    return read_realised_norms(program, read_graphs(program), model)
 
 
 def read_between(path: Path) -> str:
@@ -123,7 +123,7 @@ def structure_of(path: Path) -> str | None:
     return None
 
 
-def stored_layers(path: Path) -> tuple[StoredLayer, ...]:
+def read_stored_layers(path: Path) -> tuple[StoredLayer, ...]:
     """Every op with weights in order of execution, from the file alone."""
     from builder.backends.base import StoredLayer
 
@@ -141,20 +141,20 @@ def coverage(path: Path, delegate: str) -> Coverage:
     from builder.backends.executorch.pte import load
     from builder.backends.executorch.xnnpack import read_graphs
 
-    _known(delegate)
+    _require_known(delegate)
     program = load(path)
     return xnnpack_coverage(program, read_graphs(program))
 
 
-def predicted(path: Path, delegate: str) -> tuple[Coverage, ...]:
+def predict_coverage(path: Path, delegate: str) -> tuple[Coverage, ...]:
     """The Vulkan delegate's."""
     from builder.backends.executorch.pte import load
-    from builder.backends.executorch.vulkan import predicted_coverage
+    from builder.backends.executorch.vulkan import predict_vulkan_coverage
     from builder.backends.executorch.xnnpack import read_graphs
 
-    _known(delegate)
+    _require_known(delegate)
     program = load(path)
-    return (predicted_coverage(program, read_graphs(program)),)
+    return (predict_vulkan_coverage(program, read_graphs(program)),)
 
 
 def runner(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...], threads: int) -> Runner:
@@ -168,7 +168,7 @@ def execution(delegate: str) -> Execution:
     """The ExecuTorch runtime of this machine."""
     from builder.backends.base import Execution
 
-    _known(delegate)
+    _require_known(delegate)
     return Execution(runtime=runtime_name(), open=partial(runner, threads=os.cpu_count() or 1))
 
 
@@ -198,23 +198,23 @@ def minimum_runtime(path: Path) -> str:
 
 def peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding, ...]) -> int:
     """See `memory.py` for the formula."""
-    from builder.backends.executorch.memory import predicted_peak
+    from builder.backends.executorch.memory import predict_peak
     from builder.backends.executorch.pte import load
     from builder.backends.executorch.xnnpack import read_graphs
 
     program = load(path)
-    return predicted_peak(path.stat().st_size, program, read_graphs(program))
+    return predict_peak(path.stat().st_size, program, read_graphs(program))
 
 
 def _ops(path: Path) -> tuple[WeightedOp, ...]:
-    from builder.backends.executorch.ops import weighted_ops
+    from builder.backends.executorch.ops import find_weighted_ops
     from builder.backends.executorch.pte import load
     from builder.backends.executorch.xnnpack import read_graphs
 
     program = load(path)
-    return weighted_ops(program, read_graphs(program))
+    return find_weighted_ops(program, read_graphs(program))
 
 
-def _known(delegate: str) -> None:
+def _require_known(delegate: str) -> None:
     if delegate not in SPEC.delegate_names:
         raise InputError(f"ExecuTorch has no delegate {delegate!r} here; use one of: {', '.join(SPEC.delegate_names)}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from builder.backends.base import Lowered, Seen
-from builder.backends.executorch.loading import least_kept, refusal
+from builder.backends.executorch.loading import keep_least, refusal
 from builder.backends.executorch.schemes import all_in_half
 from builder.bundle import Binding, TensorSpec
 from builder.errors import ConversionError, EdgebundleError, reason_of
@@ -30,7 +30,7 @@ def convert(model: Model, plan: ResolvedPlan, seen: Seen) -> tuple[bytes, Lowere
 
     def attempt(asked: ResolvedPlan) -> str | None:
         try:
-            content, left = _made(model, asked, observed)
+            content, left = _make_program(model, asked, observed)
         except ConversionError as error:
             if error.__cause__ is None:
                 raise  # of ours, and true of every plan
@@ -43,18 +43,18 @@ def convert(model: Model, plan: ResolvedPlan, seen: Seen) -> tuple[bytes, Lowere
     if integers:
         reason = attempt(plan)
         if reason is not None:
-            _, kept = least_kept(plan, reason, attempt)
+            _, kept = keep_least(plan, reason, attempt)
     else:
-        made["last"] = _made(model, plan, observed)
+        made["last"] = _make_program(model, plan, observed)
         if (reason := refusal(made["last"][0], model)) is not None:
             raise ConversionError(f"the ExecuTorch file {reason}.")
     content, left = made["last"]
     return content, Lowered(inputs=_bindings(model.inputs), outputs=_bindings(model.outputs), origins=left, kept=kept)
 
 
-def _made(model: Model, plan: ResolvedPlan, observed: Observed) -> tuple[bytes, tuple[Origin, ...]]:
+def _make_program(model: Model, plan: ResolvedPlan, observed: Observed) -> tuple[bytes, tuple[Origin, ...]]:
     from builder.backends.executorch.half import in_half
-    from builder.backends.executorch.quantize import as_it_is, quantized
+    from builder.backends.executorch.quantize import as_it_is, quantize
 
     try:
         if plan.as_trained:
@@ -62,7 +62,7 @@ def _made(model: Model, plan: ResolvedPlan, observed: Observed) -> tuple[bytes, 
         elif all_in_half(plan):
             program = in_half(model)
         elif any(choice.scheme.name != "fp32" for choice in plan.choices.values()):
-            program = quantized(model, plan, observed)
+            program = quantize(model, plan, observed)
         else:
             program = model.program
         return _lower(program)

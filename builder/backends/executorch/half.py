@@ -15,6 +15,7 @@ from builder.errors import ConversionError
 from builder.graph.model import Model
 from builder.precision.activations import CALLS
 from builder.precision.norms import norm_of
+from builder.precision.program import in_list
 
 if TYPE_CHECKING:
     import torch
@@ -54,7 +55,7 @@ def halve_layers(module: GraphModule, model: Model, names: Collection[str]) -> N
     half = {node for node in calls if norm_of(node) in names or _is_call(node, weights)}
     cast: dict[Node, Node] = {}  # what float16 parts read from outside
 
-    def taken(argument: Any) -> Any:
+    def look_up(argument: Any) -> Any:
         if not isinstance(argument, torch.fx.Node):
             return torch.float16 if argument is torch.float32 else argument
         if argument not in half and argument not in cast:
@@ -65,8 +66,8 @@ def halve_layers(module: GraphModule, model: Model, names: Collection[str]) -> N
         if node not in half:
             continue
         with graph.inserting_before(node):
-            node.args = torch.fx.node.map_aggregate(node.args, taken)
-            node.kwargs = torch.fx.node.map_aggregate(node.kwargs, taken)
+            node.args = torch.fx.node.map_aggregate(node.args, look_up)
+            node.kwargs = torch.fx.node.map_aggregate(node.kwargs, look_up)
         if any(user not in half for user in node.users):
             with graph.inserting_after(node):
                 back = graph.call_function(torch.ops.aten.to.dtype, (node, torch.float32))
@@ -111,7 +112,7 @@ def _change_types(module: GraphModule) -> None:
     """float32 written into the graph itself becomes float16: constants outside the parameters, and arguments of ops."""
     import torch
 
-    def halved(argument: Any) -> Any:
+    def halve_type(argument: Any) -> Any:
         return torch.float16 if argument is torch.float32 else argument
 
     for node in list(module.graph.nodes):
@@ -126,8 +127,8 @@ def _change_types(module: GraphModule) -> None:
         elif "_assert_tensor_metadata" in str(node.target):
             module.graph.erase_node(node)  # it asserts the types of before
         else:
-            node.args = torch.fx.node.map_aggregate(node.args, halved)
-            node.kwargs = torch.fx.node.map_aggregate(node.kwargs, halved)
+            node.args = torch.fx.node.map_aggregate(node.args, halve_type)
+            node.kwargs = torch.fx.node.map_aggregate(node.kwargs, halve_type)
     module.recompile()
 
 
@@ -145,8 +146,8 @@ def _with_borders(module: GraphModule, model: Model) -> torch.nn.Module:
 
         def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
             results = self.inner(*(tensor.half() if tensor.is_floating_point() else tensor for tensor in tensors))
-            listed = results if isinstance(results, tuple | list) else (results,)
-            return tuple(result.to(getattr(torch, spec.dtype)) for result, spec in zip(listed, outputs, strict=True))
+            pairs = zip(in_list(results), outputs, strict=True)
+            return tuple(result.to(getattr(torch, spec.dtype)) for result, spec in pairs)
 
     return Bordered()
 

@@ -43,7 +43,7 @@ def refusal(content: bytes, model: Model) -> str | None:
     return None
 
 
-def least_kept(plan: ResolvedPlan, reason: str, attempt: Attempt) -> tuple[ResolvedPlan, dict[str, str]]:
+def keep_least(plan: ResolvedPlan, reason: str, attempt: Attempt) -> tuple[ResolvedPlan, dict[str, str]]:
     """The plan with as few layers in fp32 as it takes, and those with the reason: the first that fails, by halves, and again.
 
     `reason` is what the whole plan gave. Raises ConversionError where the layers are not to blame, or too many are.
@@ -59,10 +59,10 @@ def least_kept(plan: ResolvedPlan, reason: str, attempt: Attempt) -> tuple[Resol
             failed = attempt(_in_fp32(plan, [*asked[middle:], *kept]))
             low, high = (middle, high) if failed is None else (low, middle)
         kept[asked[high - 1]] = f"with it in {plan.scheme(asked[high - 1]).name} the file {reason}"
-        found = _in_fp32(plan, kept)
-        again = attempt(found)
+        trial = _in_fp32(plan, kept)
+        again = attempt(trial)
         if again is None:
-            return found, kept
+            return trial, kept
         reason = again
     names = ", ".join(repr(name) for name in kept)
     raise ConversionError(f"the file {reason}, with {names} in fp32 as well; use fp16 or fp32 for all layers.")

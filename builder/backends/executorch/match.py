@@ -12,7 +12,6 @@ from builder.backends.executorch.ops import Weight, WeightedOp
 from builder.errors import VerificationError
 from builder.graph.model import Model
 from builder.precision.layers import Layer
-from builder.precision.quantizers import before_quantizers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +29,6 @@ _SOURCES = {
     "conv_transpose2d": ("ConvTranspose2d", "aten::convolution.out"),
     "linear": ("FullyConnected", "aten::linear.out", "aten::addmm.out", "aten::mm.out"),
 }
-_CALLS = ("aten.conv2d.", "aten.conv_transpose2d.", "aten.linear.")
 
 
 def find_layers(ops: tuple[WeightedOp, ...], model: Model) -> dict[str, tuple[WeightedOp, ...]]:
@@ -38,8 +36,8 @@ def find_layers(ops: tuple[WeightedOp, ...], model: Model) -> dict[str, tuple[We
     import numpy as np
 
     free = dict(enumerate(ops))
-    found: dict[str, list[WeightedOp]] = {layer.name: [] for layer in model.layers.layers}
-    for layer in calls(model):
+    ops_of: dict[str, list[WeightedOp]] = {layer.name: [] for layer in model.layers.layers}
+    for layer in model.calls():
         weight = np.asarray(model.weight(layer), np.float32)
         bias = (
             None
@@ -52,7 +50,7 @@ def find_layers(ops: tuple[WeightedOp, ...], model: Model) -> dict[str, tuple[We
             if _is_layer(op, layer, weight)
         ]
         if not ranked:
-            again = f" for its call number {len(found[layer.name]) + 1}" if found[layer.name] else ""
+            again = f" for its call number {len(ops_of[layer.name]) + 1}" if ops_of[layer.name] else ""
             raise VerificationError(
                 f"layer {layer.name!r} is not in the ExecuTorch file{again}: no op has its weights; the converter folded or dropped it, "
                 "so remove it from the model or merge it into its neighbour."
@@ -63,22 +61,8 @@ def find_layers(ops: tuple[WeightedOp, ...], model: Model) -> dict[str, tuple[We
                 f"layer {layer.name!r} was quantized wrongly: its bias does not fit 32 bits because calibration saw only values near zero at its "
                 "input, or one of its channels has weights near zero; add samples that use it, or keep it in fp32."
             )
-        found[layer.name].append(op)
-    return {name: tuple(uses) for name, uses in found.items()}
-
-
-def calls(model: Model) -> list[Layer]:
-    """The layer of every call in order of execution: tied weights appear once a call."""
-    signature = model.program.graph_signature
-    keys = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-    by_weight = {layer.weight: layer for layer in model.layers.layers}
-    found = []
-    for node in model.program.graph.nodes:
-        if node.op == "call_function" and len(node.args) > 1 and str(node.target).startswith(_CALLS):
-            layer = by_weight.get(keys.get(getattr(before_quantizers(node.args[1]), "name", ""), ""))
-            if layer is not None:
-                found.append(layer)
-    return found
+        ops_of[layer.name].append(op)
+    return {name: tuple(uses) for name, uses in ops_of.items()}
 
 
 def _is_layer(op: WeightedOp, layer: Layer, weight: Array) -> bool:

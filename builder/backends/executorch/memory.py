@@ -28,7 +28,7 @@ _BITS = {
 }  # others: 8
 
 
-def predicted_peak(file_bytes: int, program: Program, graphs: tuple[Graph, ...]) -> int:
+def predict_peak(file_bytes: int, program: Program, graphs: tuple[Graph, ...]) -> int:
     """Bytes, by the formula of this module."""
     packed = sum(
         value.constant.nbytes for graph in graphs for value in graph.values.values() if value.constant is not None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from builder.backends.executorch.ops import NUMPY
 from builder.backends.executorch.pte import Instruction, Program
-from builder.backends.executorch.schemes import agreed
+from builder.backends.executorch.schemes import agree_on_scheme
 from builder.backends.executorch.xnnpack import Graph, Node
 from builder.graph.model import Model
 from builder.precision.norms import norm_of
@@ -35,11 +35,11 @@ class StoredNorm:
     scales: tuple[Array, ...]
 
 
-def realised_norms(program: Program, graphs: tuple[Graph, ...], model: Model) -> dict[str, str]:
+def read_realised_norms(program: Program, graphs: tuple[Graph, ...], model: Model) -> dict[str, str]:
     """Scheme of every norm; a description that is no scheme's name for one that is not wholly in one of XNNPACK's graphs."""
-    free = list(stored_norms(program, graphs))
+    free = list(find_stored_norms(program, graphs))
     rows = {norm.name: norm for norm in model.layers.norms}
-    found: dict[str, list[str]] = {name: [] for name in rows}
+    schemes_of: dict[str, list[str]] = {name: [] for name in rows}
     wanted = _roots(model)
     for by_weight in (True, False):
         left = []
@@ -52,9 +52,12 @@ def realised_norms(program: Program, graphs: tuple[Graph, ...], model: Model) ->
                 continue
             free.remove(best)
             if name is not None:
-                found[name].append(" and ".join(sorted(best.datatypes)))
+                schemes_of[name].append(" and ".join(sorted(best.datatypes)))
         wanted = left
-    return {name: agreed(kinds) if len(kinds) == rows[name].uses else _NOT_FOUND for name, kinds in found.items()}
+    return {
+        name: agree_on_scheme(kinds) if len(kinds) == rows[name].uses else _NOT_FOUND
+        for name, kinds in schemes_of.items()
+    }
 
 
 def _roots(model: Model) -> list[tuple[str | None, tuple[int, ...]]]:
@@ -66,7 +69,7 @@ def _roots(model: Model) -> list[tuple[str | None, tuple[int, ...]]]:
     ]
 
 
-def stored_norms(program: Program, graphs: tuple[Graph, ...]) -> Iterator[StoredNorm]:
+def find_stored_norms(program: Program, graphs: tuple[Graph, ...]) -> Iterator[StoredNorm]:
     """Around every reciprocal root of a file, in order of execution."""
     by_delegate = {graph.delegate: graph for graph in graphs}
     for step in program.instructions:
@@ -80,12 +83,12 @@ def stored_norms(program: Program, graphs: tuple[Graph, ...]) -> Iterator[Stored
 def _around(root: Node, graph: Graph, program: Program, step: Instruction) -> StoredNorm:
     """The nodes that the root is computed by, back to the differences from the mean, and the products with it."""
     made_by = {node.output: node for node in graph.nodes}
-    found, open_nodes = [root], [root]
+    nodes, open_nodes = [root], [root]
     while open_nodes:
         for value in open_nodes.pop().inputs:
             source = made_by.get(value)
-            if source is not None and source not in found:
-                found.append(source)
+            if source is not None and source not in nodes:
+                nodes.append(source)
                 open_nodes += [source] if source.kind != "Subtract" else []
     products = _readers([root], graph)
     # The weight comes after the product, or before it on the other factor.
@@ -96,8 +99,8 @@ def _around(root: Node, graph: Graph, program: Program, step: Instruction) -> St
     constants = (
         _constant(value, graph, program, step) for node in scaling if node.kind == "Multiply" for value in node.inputs
     )
-    whole = bool(products) and any(node.kind == "Subtract" for node in found)
-    kinds = {graph.values[node.output].datatype for node in (*found, *products)} if whole else {_NOT_FOUND}
+    whole = bool(products) and any(node.kind == "Subtract" for node in nodes)
+    kinds = {graph.values[node.output].datatype for node in (*nodes, *products)} if whole else {_NOT_FOUND}
     return StoredNorm(
         shape=_sizes(graph.values[root.output].shape),
         datatypes=frozenset(kinds),
@@ -108,14 +111,14 @@ def _around(root: Node, graph: Graph, program: Program, step: Instruction) -> St
 def _readers(nodes: Iterable[Node], graph: Graph) -> list[Node]:
     """What reads the results of these nodes, through changes of layout."""
     results = {node.output for node in nodes}
-    found = []
+    readers = []
     for node in graph.nodes:  # in order of execution
         if results & set(node.inputs):
             if node.kind == "StaticTranspose":
                 results.add(node.output)
             else:
-                found.append(node)
-    return found
+                readers.append(node)
+    return readers
 
 
 def _constant(value: int, graph: Graph, program: Program, step: Instruction) -> Array | None:

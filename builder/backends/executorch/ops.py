@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from builder.backends.executorch.pte import Constant, Instruction, Program
-from builder.backends.executorch.schemes import realised
+from builder.backends.executorch.schemes import name_scheme
 from builder.backends.executorch.xnnpack import Graph, Value
 from builder.precision.quantizers import Grid
 
@@ -100,24 +100,24 @@ class WeightedOp:
     result: Grid | None = None
 
 
-def weighted_ops(program: Program, graphs: tuple[Graph, ...]) -> tuple[WeightedOp, ...]:
+def find_weighted_ops(program: Program, graphs: tuple[Graph, ...]) -> tuple[WeightedOp, ...]:
     """All ops with constant weights. Ops whose weights are computed belong to no layer and are left out."""
     by_delegate = {graph.delegate: graph for graph in graphs}
-    found: list[WeightedOp] = []
+    ops: list[WeightedOp] = []
     made_by: dict[int, Instruction] = {}
     for number, step in enumerate(program.instructions):
         if step.delegate is not None:
             if step.delegate in by_delegate:
-                found += _delegated(by_delegate[step.delegate], number)
+                ops += _find_delegated(by_delegate[step.delegate], number)
         elif step.kernel in _PORTABLE:
             op = _portable(program, step, number, made_by)
-            found += [op] if op else []
+            ops += [op] if op else []
         if step.args:
             made_by[step.args[-1]] = step
-    return tuple(found)
+    return tuple(ops)
 
 
-def _delegated(graph: Graph, step: int) -> Iterator[WeightedOp]:
+def _find_delegated(graph: Graph, step: int) -> Iterator[WeightedOp]:
     for number, node in enumerate(graph.nodes):
         if node.kind not in _WEIGHTED or node.filter is None or graph.values[node.filter].constant is None:
             continue
@@ -126,7 +126,7 @@ def _delegated(graph: Graph, step: int) -> Iterator[WeightedOp]:
         yield WeightedOp(
             name=f"{step}.{number}",
             kind=node.kind,
-            scheme=realised(node.kind, source.datatype, weight.datatype, result.datatype),
+            scheme=name_scheme(node.kind, source.datatype, weight.datatype, result.datatype),
             groups=node.groups,
             weight=_of_value(weight, for_half=for_half),
             bias=None if node.bias is None else _of_value(graph.values[node.bias], for_half=for_half),
@@ -172,7 +172,7 @@ def _portable(program: Program, step: Instruction, number: int, made_by: dict[in
     return WeightedOp(
         name=f"{number}",
         kind=step.kernel,
-        scheme=realised(step.kernel, source_type, source.dtype, program.dtypes.get(step.args[-1], "other")),
+        scheme=name_scheme(step.kernel, source_type, source.dtype, program.dtypes.get(step.args[-1], "other")),
         groups=1,
         weight=_of_constant(source),
         bias=None if offset is None else _of_constant(offset),

@@ -155,7 +155,7 @@ def _constants(tensors: dict[int, Any], raw: Any, segments: list[Bytes]) -> dict
     import numpy as np
 
     offsets = raw.constant_segment.offsets if raw.constant_segment else []
-    found = {}
+    constants = {}
     for number, tensor in tensors.items():
         if tensor.data_buffer_idx == 0 or tensor.allocation_info is not None or _dtype(tensor) not in _BYTES:
             continue
@@ -168,10 +168,10 @@ def _constants(tensors: dict[int, Any], raw: Any, segments: list[Bytes]) -> dict
             data = np.frombuffer(bytes(raw.constant_buffer[tensor.data_buffer_idx].storage), np.uint8)[:size]
         back = np.argsort(tensor.dim_order)
         ordered = data.reshape((*stored, _BYTES[_dtype(tensor)])).transpose((*back, len(stored)))
-        found[number] = Constant(
+        constants[number] = Constant(
             dtype=_dtype(tensor), shape=tuple(int(axis) for axis in tensor.sizes), data=ordered.reshape(-1)
         )
-    return found
+    return constants
 
 
 def _dtype(tensor: Any) -> str:

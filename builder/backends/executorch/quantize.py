@@ -13,7 +13,7 @@ from builder.graph.integer_weights import integer_module
 from builder.graph.model import Model
 from builder.precision.activations import CALLS, layer_output
 from builder.precision.plan import ResolvedPlan
-from builder.precision.ranges import CalibrationSettings, Observation, Observed, check_observed, chosen_range
+from builder.precision.ranges import CalibrationSettings, Observation, Observed, check_observed, choose_range
 from builder.precision.scheme import Scheme
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ _PADS = {"aten.pad.default": ("constant",), "aten.constant_pad_nd.default": ()}
 _SCALE_SPREAD = 2.0**12
 
 
-def quantized(model: Model, plan: ResolvedPlan, observed: Observed) -> ExportedProgram:
+def quantize(model: Model, plan: ResolvedPlan, observed: Observed) -> ExportedProgram:
     """The program with quantize and dequantize, or casts to float16, around the layers and norms as the plan says.
 
     Raises ConversionError.
@@ -155,7 +155,7 @@ def _annotate(
         return
     last = layer_output(call)
     before, after = (
-        _static_spec(_seen_with(node, observed), layer, what, settings)
+        _static_spec(_collect_observed(node, observed), layer, what, settings)
         for node, what in ((_before_casts(source), "input"), (last, "output"))
     )
     call.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(
@@ -172,7 +172,7 @@ def _before_casts(node: Any) -> Any:
     return node
 
 
-def _seen_with(node: Node, observed: Observed) -> list[Observation | None]:
+def _collect_observed(node: Node, observed: Observed) -> list[Observation | None]:
     """What was observed of a value, first, and of all others that XNNPACK moves without changing their integers."""
     others = (
         observed.get(other.name) for other in sorted(sharing(node), key=lambda other: other.name) if other is not node
@@ -185,16 +185,16 @@ def sharing(node: Node) -> set[Node]:
 
     XNNPACK joins, pools and reshapes integers as they are; a file where the scales on the two sides differ does not load.
     """
-    found, todo = {node}, [node]
+    nodes, todo = {node}, [node]
     while todo:
         current = todo.pop()
         near = [user for user in current.users if str(user.target) in MOVING]
         near += current.all_input_nodes if str(current.target) in MOVING else []
         for other in near:
-            if other not in found and other.op in ("call_function", "placeholder"):
-                found.add(other)
+            if other not in nodes and other.op in ("call_function", "placeholder"):
+                nodes.add(other)
                 todo.append(other)
-    return found
+    return nodes
 
 
 def _static_spec(seen: list[Observation | None], layer: str, what: str, settings: CalibrationSettings) -> Any:
@@ -204,7 +204,7 @@ def _static_spec(seen: list[Observation | None], layer: str, what: str, settings
 
     own = check_observed(seen[0], layer, what)
     ranges = [
-        chosen_range(each, settings, bits=8, symmetric=False)
+        choose_range(each, settings, bits=8, symmetric=False)
         for each in (own, *seen[1:])
         if each is not None and each.usable
     ]
@@ -256,7 +256,7 @@ def _weight_spec(model: GraphModule, call: Node, weight: Node) -> Any:
 
 
 def _attribute(model: GraphModule, path: str) -> Any:
-    found: Any = model
+    value: Any = model
     for part in path.split("."):
-        found = getattr(found, part)
-    return found
+        value = getattr(value, part)
+    return value

@@ -37,7 +37,7 @@ class ExecuTorchRunner:
             self._program = Runtime.get().load_program(path)
             self._method: Any = self._program.load_method("forward")
         except RuntimeError as error:
-            raise VerificationError(self._refused("load", error)) from error
+            raise VerificationError(self._explain_refusal("load", error)) from error
 
     def __call__(self, inputs: Tensors) -> Tensors:
         """Logical tensors in, logical tensors out. Raises VerificationError when the runtime refuses."""
@@ -49,11 +49,11 @@ class ExecuTorchRunner:
         try:
             results = self._method.execute(arguments)
         except RuntimeError as error:
-            raise VerificationError(self._refused("run", error)) from error
+            raise VerificationError(self._explain_refusal("run", error)) from error
         # A copy: the runtime writes the next result into the same memory.
         return {
             binding.name: from_artifact(results[binding.index].numpy().copy(), binding) for binding in self._outputs
         }
 
-    def _refused(self, what: str, error: RuntimeError) -> str:
+    def _explain_refusal(self, what: str, error: RuntimeError) -> str:
         return f"{self._path.name} does not {what} in {runtime_name()} ({reason_of(error)}); it was made by another version, or for another machine: convert it again."

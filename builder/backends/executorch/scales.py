@@ -27,7 +27,7 @@ def tensor_scales(flatbuffer: bytes) -> list[float | None]:
     if not place:
         return []
     first = graph.Vector(place)  # both take an offset in the table
-    found: list[float | None] = []
+    scales: list[float | None] = []
     for number in range(graph.VectorLen(place)):
         value = flatbuffers.table.Table(flatbuffer, graph.Indirect(first + 4 * number))
         quantized = _table(value, _UNION) if _byte(value, _UNION_TYPE) == _QUANTIZED else None
@@ -37,8 +37,8 @@ def tensor_scales(flatbuffer: bytes) -> list[float | None]:
             else None
         )
         scale = _field(params, _SCALE) if params is not None else 0
-        found.append(float(params.Get(number_types.Float32Flags, params.Pos + scale)) if params and scale else None)
-    return found
+        scales.append(float(params.Get(number_types.Float32Flags, params.Pos + scale)) if params and scale else None)
+    return scales
 
 
 def _field(table: Any, number: int) -> int:
@@ -59,6 +59,6 @@ def _table(table: Any, number: int) -> Any:
     offset = _field(table, number)
     if not offset:
         return None
-    found = flatbuffers.table.Table(table.Bytes, 0)
-    table.Union(found, offset)
-    return found
+    table_of = flatbuffers.table.Table(table.Bytes, 0)
+    table.Union(table_of, offset)
+    return table_of

@@ -17,7 +17,7 @@ _REALISED = {
 }
 
 
-def unsupported(layer: Layer, scheme: Scheme) -> str | None:
+def find_unsupported(layer: Layer, scheme: Scheme) -> str | None:
     """Why ExecuTorch with XNNPACK cannot do the scheme on the layer and what to ask for instead, or None."""
     if scheme.name in ("fp32", "fp16", "static_wi8_ai8", AS_TRAINED):
         return None
@@ -43,7 +43,7 @@ def all_in_half(plan: ResolvedPlan) -> bool:
     return bool(plan.choices) and all(choice.scheme.name == "fp16" for choice in plan.choices.values())
 
 
-def realised(kind: str, source: str, weights: str, result: str) -> str:
+def name_scheme(kind: str, source: str, weights: str, result: str) -> str:
     """Scheme of an op by its kind and datatypes; a description that is no scheme's name when there is none.
 
     XNNPACK's transposed convolution in float16 takes its weights, rounded to float16, as float32 only: fp16 in all but the bytes.
@@ -53,7 +53,7 @@ def realised(kind: str, source: str, weights: str, result: str) -> str:
     return _REALISED.get((source, weights, result), f"weights {weights}, activations {source} to {result}")
 
 
-def agreed(schemes: Iterable[str]) -> str:
+def agree_on_scheme(schemes: Iterable[str]) -> str:
     """The scheme of all uses of a layer; a description that is no scheme's name when they disagree."""
-    found = sorted(set(schemes))
-    return found[0] if len(found) == 1 else "mixed: " + " and ".join(found)
+    names = sorted(set(schemes))
+    return names[0] if len(names) == 1 else "mixed: " + " and ".join(names)

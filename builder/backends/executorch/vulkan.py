@@ -19,16 +19,16 @@ from builder.bundle import Coverage
 _FLOATS = ("fp32", "fp16")
 
 
-def predicted_coverage(program: Program, graphs: tuple[Graph, ...]) -> Coverage:
+def predict_vulkan_coverage(program: Program, graphs: tuple[Graph, ...]) -> Coverage:
     """By operator, type and batch; a subgraph ends where an operator is left."""
     by_delegate = {graph.delegate: graph for graph in graphs}
     steps: list[tuple[str, int, str | None]] = []  # name, multiply-accumulates, why it is left
     for step in program.instructions:
         if step.kernel is not None:
-            steps.append((step.kernel, kernel_macs(program, step), _kernel_left(program, step)))
+            steps.append((step.kernel, kernel_macs(program, step), _explain_kernel_left(program, step)))
         elif step.delegate in by_delegate:
             graph = by_delegate[step.delegate]
-            steps += [(node.kind, node_macs(node, graph), _node_left(node, graph)) for node in graph.nodes]
+            steps += [(node.kind, node_macs(node, graph), _explain_node_left(node, graph)) for node in graph.nodes]
     taken = [why is None for _, _, why in steps]
     return Coverage(
         delegate="vulkan",
@@ -42,21 +42,21 @@ def predicted_coverage(program: Program, graphs: tuple[Graph, ...]) -> Coverage:
     )
 
 
-def _kernel_left(program: Program, step: Instruction) -> str | None:
+def _explain_kernel_left(program: Program, step: Instruction) -> str | None:
     assert step.kernel is not None
     name = step.kernel.split("::")[-1].split(".")[0]
-    return _left(name, program.shapes.get(step.args[0], ()))
+    return _explain_left(name, program.shapes.get(step.args[0], ()))
 
 
-def _node_left(node: Node, graph: Graph) -> str | None:
+def _explain_node_left(node: Node, graph: Graph) -> str | None:
     source, result = graph.values[node.inputs[0]], graph.values[node.output]
     if result.datatype not in _FLOATS or source.datatype not in _FLOATS:
         return "computes in integers; it takes the float file"
-    return _left(_table()["xnnpack"].get(node.kind, node.kind), source.shape)
+    return _explain_left(_table()["xnnpack"].get(node.kind, node.kind), source.shape)
 
 
-def _left(name: str, source: tuple[int, ...]) -> str | None:
-    if name not in supported():
+def _explain_left(name: str, source: tuple[int, ...]) -> str | None:
+    if name not in load_supported():
         return "not an operator of the delegate"
     if name == "convolution" and len(source) == 4 and source[0] != 1:
         return "convolutions of one picture at a time only"
@@ -64,7 +64,7 @@ def _left(name: str, source: tuple[int, ...]) -> str | None:
 
 
 @cache
-def supported() -> frozenset[str]:
+def load_supported() -> frozenset[str]:
     """Names of operators, from all published lists."""
     return frozenset(name for entry in _table()["origin"] for name in entry["ops"])
 

@@ -69,7 +69,7 @@ class Graph:
 
 def read_graphs(program: Program) -> tuple[Graph, ...]:
     """The graph of each XNNPACK delegate of a program, in the order of its delegates. Raises VerificationError, MissingToolError."""
-    payloads = {number: found.payload for number, found in enumerate(program.delegates) if found.id == NAME}
+    payloads = {number: delegate.payload for number, delegate in enumerate(program.delegates) if delegate.id == NAME}
     if not payloads:
         return ()
     graphs = []
@@ -78,18 +78,18 @@ def read_graphs(program: Program) -> tuple[Graph, ...]:
         constants = [_constant(entry, payloads[number], program) for entry in raw["constant_data"]]
         values = {}
         for entry, scale in zip(raw["xvalues"], tensor_scales(flatbuffers[number]), strict=True):
-            found, identifier = _value(entry, constants)
-            values[identifier] = found if scale is None else replace(found, scale=(scale,))
+            value, identifier = _value(entry, constants)
+            values[identifier] = value if scale is None else replace(value, scale=(scale,))
         graphs.append(Graph(delegate=number, values=values, nodes=tuple(_node(entry) for entry in raw["xnodes"])))
     return tuple(graphs)
 
 
 def payload_formats(program: Program) -> tuple[str, ...]:
     """The identifiers that the XNNPACK payloads of a program carry (`XN01` and so on), each once."""
-    found = {
+    formats = {
         _flatbuffer(delegate.payload)[4:8].decode("latin-1") for delegate in program.delegates if delegate.id == NAME
     }
-    return tuple(sorted(found))
+    return tuple(sorted(formats))
 
 
 def _flatbuffer(payload: Bytes) -> bytes:
@@ -172,7 +172,7 @@ def _value(entry: Any, constants: list[Bytes]) -> tuple[Value, int]:
             stored = quantization.get("scale") or constants[quantization["scale_buffer_idx"]].view("<f4")
             scale = np.asarray(stored, np.float32)[: quantization["num_scales"] or None]
     index = tensor["constant_buffer_idx"]
-    found = Value(
+    value = Value(
         datatype=tensor["datatype"].removeprefix("xnn_datatype_"),
         shape=tuple(tensor.get("dims", ())),
         constant=constants[index] if index else None,
@@ -181,7 +181,7 @@ def _value(entry: Any, constants: list[Bytes]) -> tuple[Value, int]:
         axis=int(quantization.get("channel_dim", 0)),
         external=None if tensor["external_id"] == _NO_VALUE else int(tensor["external_id"]),
     )
-    return found, int(tensor["id_out"])
+    return value, int(tensor["id_out"])
 
 
 def _node(entry: Any) -> Node:

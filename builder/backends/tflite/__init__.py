@@ -53,17 +53,17 @@ def warm() -> None:
     import litert_torch  # noqa: F401
 
 
-def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
+def find_unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
     """Why the scheme cannot be realised on the layer and what can be done instead, or None."""
     from builder.backends.tflite import schemes
     from builder.precision.as_trained import without_integers
 
-    _known(delegate)
+    _find_delegate(delegate)
     if (reason := without_integers(layer, scheme)) is not None:
         return reason
     if scheme.mode == "trained" and delegate != "xnnpack":
         return f'only XNNPACK computes with the integers of a checkpoint; make {layer.name!r} a variant with delegate = "xnnpack".'
-    return schemes.unsupported(layer, scheme)
+    return schemes.find_unsupported(layer, scheme)
 
 
 def elsewhere(plan: ResolvedPlan, layers: LayerTable) -> str:
@@ -92,21 +92,21 @@ def lower(
     from builder.backends.tflite.convert import to_float_file
     from builder.backends.tflite.trained import to_trained_file
 
-    _known(delegate)
+    _find_delegate(delegate)
     if plan.as_trained:
         content, lowered = to_trained_file(model)
         out.write_bytes(content)
         return lowered
     float_file, lowered = to_float_file(model) if options is None else to_float_file(model, options.route)
-    out.write_bytes(realised_for(delegate, float_file, model, plan, seen))
+    out.write_bytes(realise_for(delegate, float_file, model, plan, seen))
     return lowered
 
 
-def realised_for(delegate: str, float_file: bytes, model: Model, plan: ResolvedPlan, seen: Seen) -> bytes:
+def realise_for(delegate: str, float_file: bytes, model: Model, plan: ResolvedPlan, seen: Seen) -> bytes:
     """The fp32 file with the plan, in the form that the delegate takes. Raises ConversionError."""
     from builder.backends.tflite.realise import realise
 
-    return _known(delegate).formed(realise(float_file, model, plan, seen))
+    return _find_delegate(delegate).form(realise(float_file, model, plan, seen))
 
 
 def read_back(path: Path, model: Model) -> dict[str, str]:
@@ -114,14 +114,14 @@ def read_back(path: Path, model: Model) -> dict[str, str]:
     from builder.backends.tflite.flatbuffer import load_model
     from builder.backends.tflite.graph import read_graph
     from builder.backends.tflite.match import find_layers
-    from builder.backends.tflite.schemes import realised
+    from builder.backends.tflite.schemes import name_scheme
     from builder.backends.tflite.trained import integers_of
-    from builder.precision.as_trained import as_trained
+    from builder.precision.as_trained import mark_as_trained
 
     graph = read_graph(load_model(path))
-    found = find_layers(graph, model)
-    schemes = {layer: realised(graph, uses) for layer, uses in found.items()}
-    return as_trained(schemes, model.integers(), lambda layer: [integers_of(graph, use) for use in found[layer]])
+    uses_of = find_layers(graph, model)
+    schemes = {layer: name_scheme(graph, uses) for layer, uses in uses_of.items()}
+    return mark_as_trained(schemes, model.integers(), lambda layer: [integers_of(graph, use) for use in uses_of[layer]])
 
 
 def read_norms(path: Path, model: Model) -> dict[str, str]:
@@ -149,7 +149,7 @@ def structure_of(path: Path) -> str | None:
     return structure_sha256(path)
 
 
-def stored_layers(path: Path) -> tuple[StoredLayer, ...]:
+def read_stored_layers(path: Path) -> tuple[StoredLayer, ...]:
     """Every op with weights as it stands in the file, without its source model."""
     from builder.backends.tflite import schemes
     from builder.backends.tflite.flatbuffer import load_model
@@ -157,17 +157,17 @@ def stored_layers(path: Path) -> tuple[StoredLayer, ...]:
     from builder.backends.tflite.match import all_uses
 
     graph = read_graph(load_model(path))
-    return schemes.stored_layers(graph, all_uses(graph))
+    return schemes.list_stored_layers(graph, all_uses(graph))
 
 
 def coverage(path: Path, delegate: str) -> Coverage:
     """What the delegate takes, as the runtime on this machine decides it. Raises VerificationError for a file that would end the app."""
-    return _known(delegate).coverage(path)
+    return _find_delegate(delegate).coverage(path)
 
 
-def predicted(path: Path, delegate: str) -> tuple[Coverage, ...]:
+def predict_coverage(path: Path, delegate: str) -> tuple[Coverage, ...]:
     """That of the other delegates whose operator support is published."""
-    others = (other.predicted(path) for name, other in DELEGATES.items() if name != delegate)
+    others = (other.predict_coverage(path) for name, other in DELEGATES.items() if name != delegate)
     return tuple(found for found in others if found is not None)
 
 
@@ -183,7 +183,7 @@ def execution(delegate: str) -> Execution:
     from builder.backends.base import Execution
 
     on_cpu = Execution(runtime=runtime_name(), open=partial(runner, threads=os.cpu_count() or 1))
-    return _known(delegate).execution(on_cpu)
+    return _find_delegate(delegate).execution(on_cpu)
 
 
 def needs() -> tuple[Need, ...]:
@@ -214,7 +214,7 @@ def peak_memory(path: Path, inputs: tuple[Binding, ...], outputs: tuple[Binding,
     return path.stat().st_size + largest_live_set(read_graph(load_model(path)))
 
 
-def _known(delegate: str) -> FileDelegate:
+def _find_delegate(delegate: str) -> FileDelegate:
     if delegate not in DELEGATES:
         raise InputError(f"TFLite has no delegate {delegate!r} here; use one of: {', '.join(DELEGATES)}.")
     return DELEGATES[delegate]

@@ -36,7 +36,7 @@ def weights_of(graph: Graph, op: Op, producers: dict[int, Op]) -> Weights | None
     return Weights(tensor=source, unpacked=True) if source.data is not None else None
 
 
-def stored(tensor: Tensor) -> NDArray[np.generic]:
+def read_stored(tensor: Tensor) -> NDArray[np.generic]:
     """The stored numbers themselves in the tensor's shape; 4-bit values unpacked to int8, low half of each byte first."""
     import numpy as np
 
@@ -54,7 +54,7 @@ def real(tensor: Tensor) -> NDArray[np.float32]:
     """The real numbers a constant stands for: (q - zero_point) * scale for integers."""
     import numpy as np
 
-    values = stored(tensor)
+    values = read_stored(tensor)
     if not tensor.scale.size:
         return values.astype(np.float32)
     return (

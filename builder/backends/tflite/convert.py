@@ -26,20 +26,20 @@ def to_float_file(model: Model, route: str = LITERT_TORCH) -> tuple[bytes, Lower
     It does not depend on a plan: all plans of a model can start from one conversion. `route` is the converter.
     """
     if route == LITERT_TORCH:
-        converted = read_model(converted_by_litert(model))
+        converted = read_model(convert_by_litert(model))
     else:
         from builder.backends.tflite import onnx2tf
 
         converted = read_model(onnx2tf.convert(model))
         _sign(converted)
-    lowered = named(converted, model, route)
+    lowered = name_layers(converted, model, route)
     slim(converted)
     content = write_model(converted)
     require_running(content, route)
     return content, lowered
 
 
-def named(converted: Any, model: Model, route: str = LITERT_TORCH) -> Lowered:
+def name_layers(converted: Any, model: Model, route: str = LITERT_TORCH) -> Lowered:
     """How inputs and outputs map to the model's; its layers and borders get their names. Raises ConversionError."""
     main = converted.subgraphs[0]
     if len(converted.signatureDefs or []) != 1:
@@ -91,7 +91,7 @@ def _sign(converted: Any) -> None:
     ]
 
 
-def converted_by_litert(model: Model, quant_config: Any = None) -> bytes:
+def convert_by_litert(model: Model, quant_config: Any = None) -> bytes:
     """litert-torch's file, as it makes it. Raises ConversionError."""
     import litert_torch
     import torch
@@ -133,34 +133,34 @@ def _sample(spec: TensorSpec) -> Any:
 
 def _in_order(entries: Any, prefix: str, specs: tuple[TensorSpec, ...], route: str) -> list[int]:
     """Tensor indices in the order of `forward`. Raises ConversionError when the converter dropped or added one."""
-    found: dict[int, int] = {}
+    places: dict[int, int] = {}
     for entry in entries or []:
         name = entry.name.decode() if isinstance(entry.name, bytes) else entry.name
         match = re.fullmatch(re.escape(prefix) + r"(\d+)", name)
         if match:
-            found[int(match.group(1))] = int(entry.tensorIndex)
-    if sorted(found) != list(range(len(specs))):
+            places[int(match.group(1))] = int(entry.tensorIndex)
+    if sorted(places) != list(range(len(specs))):
         names = (
-            ", ".join(repr(spec.name) for number, spec in enumerate(specs) if number not in found)
-            or f"{len(found)} instead of {len(specs)}"
+            ", ".join(repr(spec.name) for number, spec in enumerate(specs) if number not in places)
+            or f"{len(places)} instead of {len(specs)}"
         )
         raise ConversionError(
             f"{route} dropped or added an input or output ({names}); remove what the model does not use."
         )
-    return [found[number] for number in range(len(specs))]
+    return [places[number] for number in range(len(specs))]
 
 
 def _binding(spec: TensorSpec, tensor: int, index: int, graph: Graph, route: str) -> Binding:
-    found = graph.tensors[tensor]
+    entry = graph.tensors[tensor]
     turned = (spec.shape[0], *spec.shape[2:], spec.shape[1]) if len(spec.shape) == 4 else spec.shape
     # onnx2tf turns outputs of four axes that are no pictures too.
-    turns = spec.kind == "image" or (route != LITERT_TORCH and found.shape == turned != spec.shape)
+    turns = spec.kind == "image" or (route != LITERT_TORCH and entry.shape == turned != spec.shape)
     layout, expected = ("NHWC", turned) if turns else ("plain", spec.shape)
-    if found.shape != tuple(expected) or found.dtype not in _TYPES:
+    if entry.shape != tuple(expected) or entry.dtype not in _TYPES:
         raise ConversionError(
-            f"{route} made {spec.name!r} a {found.dtype} tensor of shape {list(found.shape)} where {list(expected)} was expected; "
+            f"{route} made {spec.name!r} a {entry.dtype} tensor of shape {list(entry.shape)} where {list(expected)} was expected; "
             "return and take float32 or int32 tensors of fixed shape."
         )
     return Binding.model_validate(
-        {"name": spec.name, "index": index, "layout": layout, "shape": found.shape, "dtype": _TYPES[found.dtype]}
+        {"name": spec.name, "index": index, "layout": layout, "shape": entry.shape, "dtype": _TYPES[entry.dtype]}
     )

@@ -23,9 +23,9 @@ def convert(model: Model, options: TfliteOptions) -> tuple[bytes, Lowered]:
 
 def realise(delegate: str, content: bytes, model: Model, plan: ResolvedPlan, seen: Seen) -> bytes:
     """The file with the plan, in the form that the delegate takes. Raises ConversionError."""
-    from builder.backends.tflite import realised_for
+    from builder.backends.tflite import realise_for
 
-    return realised_for(delegate, content, model, plan, seen)
+    return realise_for(delegate, content, model, plan, seen)
 
 
 def observe(content: bytes, lowered: Lowered, samples: Iterable[Tensors]) -> dict[str, Observation]:

@@ -59,24 +59,24 @@ def use_name(layer: str, number: int) -> str:
 def all_uses(graph: Graph) -> list[Use]:
     """Every op with constant weights, in order of execution."""
     producers = graph.producers()
-    found = []
+    uses = []
     for op in graph.ops:
         weights = weights_of(graph, op, producers) if op.name in ACTIVATION else None
         if weights is not None:
-            found.append(Use(op=op, weights=weights))
-    return found
+            uses.append(Use(op=op, weights=weights))
+    return uses
 
 
 def find_layers(graph: Graph, model: Model) -> dict[str, tuple[Use, ...]]:
     """The ops of every layer, in order of execution. Raises VerificationError for a layer that is not in the file."""
     free = {use.op.index: use for use in all_uses(graph)}
     calls = model.calls()
-    found: dict[str, list[Use]] = {layer.name: [] for layer in model.layers.layers}
+    uses_of: dict[str, list[Use]] = {layer.name: [] for layer in model.layers.layers}
     for scaled in (False, True):  # scaled: the converter multiplied a later constant into the weights
-        wanting = [layer for layer in calls if not (scaled and found[layer.name])]
+        wanting = [layer for layer in calls if not (scaled and uses_of[layer.name])]
         for layer in wanting:
             bias = _bias(model, layer)
-            name = use_name(layer.name, len(found[layer.name]))
+            name = use_name(layer.name, len(uses_of[layer.name]))
             ranked = [
                 ((graph.tensors[use.op.outputs[0]].name != name, _bias_differs(graph, use.op, bias), index), use)
                 for index, use in free.items()
@@ -84,22 +84,22 @@ def find_layers(graph: Graph, model: Model) -> dict[str, tuple[Use, ...]]:
             ]
             if ranked:
                 best = min(ranked, key=lambda item: item[0])[1]
-                found[layer.name].append(best)
+                uses_of[layer.name].append(best)
                 del free[best.op.index]
-    for layer_name, uses in found.items():
+    for layer_name, uses in uses_of.items():
         if not uses:
             raise VerificationError(
                 f"layer {layer_name!r} is not in the TFLite file: no op has its weights; the converter folded or dropped it, "
                 "so remove it from the model or merge it into its neighbour."
             )
-    return {name: tuple(uses) for name, uses in found.items()}
+    return {name: tuple(uses) for name, uses in uses_of.items()}
 
 
 def _bias(model: Model, layer: Layer) -> Array | None:
     import numpy as np
 
-    found = model.bias(layer)
-    return None if found is None else np.asarray(found, np.float32)
+    bias = model.bias(layer)
+    return None if bias is None else np.asarray(bias, np.float32)
 
 
 def _bias_differs(graph: Graph, op: Op, expected: Array | None) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from builder.backends.tflite.graph import ACTIVATION, Graph
 from builder.errors import ConversionError
 from builder.precision.plan import ResolvedPlan
-from builder.precision.ranges import CalibrationSettings, Observed, check_observed, chosen_range
+from builder.precision.ranges import CalibrationSettings, Observed, check_observed, choose_range
 from builder.precision.scheme import SCHEMES, Scheme
 
 if TYPE_CHECKING:
@@ -115,15 +115,15 @@ def _between(graph: Graph) -> list[tuple[Any, Any, Any]]:
     """Settings of every operation of the graph that is no layer and that the tool computes in 8 bits."""
     from ai_edge_quantizer import algorithm_manager, qtyping
 
-    found = []
+    steps = []
     for name in sorted({op.name for op in graph.ops} - set(ACTIVATION)):
         if name not in qtyping.TFLOperationName.__members__.values() or name in _CONVERSIONS:
             continue
         operation = qtyping.TFLOperationName(name)
         config, algorithm = _settings(SCHEMES["static_wi8_ai8"], name)
         if algorithm_manager.is_op_registered(algorithm, operation):
-            found.append((operation, config, algorithm))
-    return found
+            steps.append((operation, config, algorithm))
+    return steps
 
 
 def _ranges(
@@ -141,16 +141,16 @@ def _ranges(
         if scheme.mode == "static" and scheme.activation_bits == 16
         for tensor in _activations(graph, index)
     }
-    found: Ranges = {}
+    ranges: Ranges = {}
     for tensor in graph.tensors:
         seen = observed.get(tensor.name)
         if seen is None or not seen.usable:
             continue
         bits = 16 if tensor.name in sixteen else 8
-        edges = chosen_range(seen, settings, bits=bits, symmetric=bits == 16)
+        edges = choose_range(seen, settings, bits=bits, symmetric=bits == 16)
         low, high = (np.full([1] * len(tensor.shape), edge, np.float32) for edge in edges)
-        found[tensor.name] = {"min": low, "max": high}
-    return found or None
+        ranges[tensor.name] = {"min": low, "max": high}
+    return ranges or None
 
 
 def _activations(graph: Graph, index: int) -> tuple[int, int]:

@@ -95,7 +95,7 @@ def describe(graph: Graph, op: Op) -> str:
 def _inside(graph: Graph, inputs: list[int], outputs: list[int]) -> set[int]:
     """The ops that a delegate's node stands for: all between its outputs and its inputs."""
     producers = graph.producers()
-    found: set[int] = set()
+    tensors: set[int] = set()
     reached = set(inputs)
     todo = list(outputs)
     while todo:
@@ -105,9 +105,9 @@ def _inside(graph: Graph, inputs: list[int], outputs: list[int]) -> set[int]:
         reached.add(tensor)
         op = producers.get(tensor)
         if op is not None:
-            found.add(op.index)
+            tensors.add(op.index)
             todo.extend(op.inputs)
-    return found
+    return tensors
 
 
 def _interpreter(path: Path, threads: int) -> Any:

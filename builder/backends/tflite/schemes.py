@@ -19,7 +19,7 @@ _WEIGHTS = {"FLOAT16": "fp16", "INT8": "weight_only_wi8_afp32", "INT4": "weight_
 _BITS = {"INT4": 4, "INT8": 8, "INT16": 16}
 
 
-def unsupported(layer: Layer, scheme: Scheme) -> str | None:
+def find_unsupported(layer: Layer, scheme: Scheme) -> str | None:
     """Why TFLite cannot do the scheme on the layer and what to ask for instead, or None."""
     if scheme.name not in _KNOWN:
         other = "weight_only_wi4_afp32" if scheme.weight_bits <= 4 and not _no_int4(layer) else "weight_only_wi8_afp32"
@@ -46,13 +46,13 @@ def _no_int4(layer: Layer) -> str | None:
     return None
 
 
-def realised(graph: Graph, uses: Iterable[Use]) -> str:
+def name_scheme(graph: Graph, uses: Iterable[Use]) -> str:
     """Scheme of a layer as its ops do it; a description that is no scheme's name when the ops match none or disagree."""
-    found = sorted({_realised(graph, use) for use in uses})
-    return found[0] if len(found) == 1 else "mixed: " + " and ".join(found)
+    names = sorted({_name_scheme_of_use(graph, use) for use in uses})
+    return names[0] if len(names) == 1 else "mixed: " + " and ".join(names)
 
 
-def _realised(graph: Graph, use: Use) -> str:
+def _name_scheme_of_use(graph: Graph, use: Use) -> str:
     weights = use.weights.tensor.dtype
     source = graph.tensors[use.op.inputs[ACTIVATION[use.op.name]]].dtype
     result = graph.tensors[use.op.outputs[0]].dtype
@@ -87,21 +87,21 @@ def elsewhere(graph: Graph) -> str:
 
     Indices and conditions are no arithmetic.
     """
-    found = set()
+    names = set()
     for op in graph.ops:
         if op.name not in (*ACTIVATION, "QUANTIZE", "DEQUANTIZE"):
             kinds = {graph.tensors[index].dtype for index in (*op.inputs[:1], *op.outputs[:1]) if index >= 0}
-            found |= kinds & {"FLOAT32", "FLOAT16", "INT8", "INT16"}
-    return "fp32" if found <= {"FLOAT32"} else f"computed in {' and '.join(sorted(found))}"
+            names |= kinds & {"FLOAT32", "FLOAT16", "INT8", "INT16"}
+    return "fp32" if names <= {"FLOAT32"} else f"computed in {' and '.join(sorted(names))}"
 
 
-def stored_layers(graph: Graph, uses: Iterable[Use]) -> tuple[StoredLayer, ...]:
+def list_stored_layers(graph: Graph, uses: Iterable[Use]) -> tuple[StoredLayer, ...]:
     """Every op with weights in order of execution, as the file has it. Weights that two ops share are counted at both."""
     return tuple(
         StoredLayer(
             name=graph.tensors[use.op.outputs[0]].name,
             op=use.op.name,
-            scheme=_realised(graph, use),
+            scheme=_name_scheme_of_use(graph, use),
             weight_shape=use.weights.tensor.shape,
             weight_bytes=use.weights.tensor.bytes,
         )

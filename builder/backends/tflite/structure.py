@@ -27,14 +27,14 @@ def structure_sha256(file: Path) -> str:
             [op.name, op.version, op.inputs, op.outputs, _options(raw)]
             for op, raw in zip(graph.ops, operators, strict=True)
         ],
-        "tensors": [_described(tensor) for tensor in graph.tensors],
+        "tensors": [_describe(tensor) for tensor in graph.tensors],
         "ends": [graph.inputs, graph.outputs],
         "subgraphs": len(model.subgraphs),
     }
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _described(tensor: Tensor) -> list[object]:
+def _describe(tensor: Tensor) -> list[object]:
     data = tensor.data
     steers = data is not None and tensor.dtype in _INDICES and not tensor.scale.size
     return [
@@ -46,9 +46,9 @@ def _described(tensor: Tensor) -> list[object]:
 
 
 def _options(operator: Any) -> dict[str, str]:
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for kind in ("builtinOptions", "builtinOptions2"):
         options = getattr(operator, kind, None)
-        found |= {f"{kind}.{name}": str(value) for name, value in sorted(vars(options).items())} if options else {}
+        values |= {f"{kind}.{name}": str(value) for name, value in sorted(vars(options).items())} if options else {}
     custom = operator.customOptions
-    return found | ({"custom": bytes(bytearray(custom)).hex()} if custom is not None and len(custom) else {})
+    return values | ({"custom": bytes(bytearray(custom)).hex()} if custom is not None and len(custom) else {})

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from builder.backends.base import Lowered
-from builder.backends.tflite.constants import stored
-from builder.backends.tflite.convert import converted_by_litert, named
+from builder.backends.tflite.constants import read_stored
+from builder.backends.tflite.convert import convert_by_litert, name_layers
 from builder.backends.tflite.flatbuffer import read_model, slim, write_model
 from builder.backends.tflite.graph import ACTIVATION, Graph, Tensor
 from builder.backends.tflite.match import TORCH_LAYOUT, Use
@@ -27,9 +27,9 @@ def to_trained_file(model: Model) -> tuple[bytes, Lowered]:
 
     settings = pt2e_quantizer.get_symmetric_quantization_config(is_per_channel=True, is_dynamic=False)
     static = quant_config.QuantConfig(pt2e_quantizer=pt2e_quantizer.PT2EQuantizer().set_global(settings))
-    converted = read_model(converted_by_litert(model, static))
+    converted = read_model(convert_by_litert(model, static))
     float_borders(converted)
-    lowered = named(converted, model)
+    lowered = name_layers(converted, model)
     slim(converted)
     state_versions(converted)
     return write_model(converted), lowered
@@ -75,11 +75,11 @@ def _conversion(converted: Any, kind: int, source: int, result: int) -> Operator
     from ai_edge_litert import schema_py_generated as schema
 
     codes = converted.operatorCodes
-    found = next((number for number, code in enumerate(codes) if code.builtinCode == kind), None)
-    if found is None:
+    place = next((number for number, code in enumerate(codes) if code.builtinCode == kind), None)
+    if place is None:
         codes.append(schema.OperatorCodeT(builtinCode=kind, deprecatedBuiltinCode=kind, version=1))
-        found = len(codes) - 1
-    return schema.OperatorT(opcodeIndex=found, inputs=[source], outputs=[result])
+        place = len(codes) - 1
+    return schema.OperatorT(opcodeIndex=place, inputs=[source], outputs=[result])
 
 
 def integers_of(graph: Graph, use: Use) -> Integers | None:
@@ -88,7 +88,7 @@ def integers_of(graph: Graph, use: Use) -> Integers | None:
     weight = use.weights.tensor
     if use.weights.unpacked or weight.dtype != "INT8" or source.dtype != "INT8":
         return None
-    values = stored(weight).transpose(TORCH_LAYOUT[use.op.name])
+    values = read_stored(weight).transpose(TORCH_LAYOUT[use.op.name])
     return Integers(
         weight=values,  # type: ignore[arg-type]
         weights=_grid(weight),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import ARITHMETIC, replaced
+from builder.legalize.rewriting import ARITHMETIC, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,7 +16,7 @@ NEEDED_BY = ("xnnpack", "gpu")
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(
+    return replace_calls(
         program,
         {
             "aten.hardsigmoid.default": _hardsigmoid,

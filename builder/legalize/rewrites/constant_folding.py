@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder.legalize.rewriting import MOVES_DATA, functional
+from builder.precision.program import in_list
 from builder.precision.quantizers import is_quantizer
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _place(module: Any, wanted: str, value: Tensor, in_use: set[str], placed: di
         return name
     placed[name] = value
     owner, _, last = name.rpartition(".")
-    parent = _made(module, owner)
+    parent = _make_submodule(module, owner)
     if hasattr(parent, last):
         delattr(parent, last)
     if wanted and value.is_floating_point():
@@ -97,7 +98,7 @@ def _place(module: Any, wanted: str, value: Tensor, in_use: set[str], placed: di
     return name
 
 
-def _made(module: Any, path: str) -> Any:
+def _make_submodule(module: Any, path: str) -> Any:
     """The submodule of this name, made where it is not there."""
     import torch
 
@@ -150,7 +151,7 @@ def _constant_nodes(program: ExportedProgram) -> set[str]:
 
 def _bytes(value: Any) -> int | None:
     """Of a tensor, or of all that an operator gives; None where something else is among it."""
-    sizes = [getattr(part, "nbytes", None) for part in (value if isinstance(value, list | tuple) else [value])]
+    sizes = [getattr(part, "nbytes", None) for part in in_list(value)]
     known = [int(size) for size in sizes if size is not None]
     return sum(known) if known and len(known) == len(sizes) else None
 

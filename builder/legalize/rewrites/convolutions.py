@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import ARITHMETIC, replaced
+from builder.legalize.rewriting import ARITHMETIC, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,12 +16,12 @@ NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(
+    return replace_calls(
         program,
         {
             "aten.conv1d.default": _one,
             "aten.conv1d.padding": _one_by_name,
-            "aten.conv_transpose1d.default": _one_transposed,
+            "aten.conv_transpose1d.default": _convolve_one_transposed,
             "aten.conv3d.default": _three,
             "aten.conv3d.padding": _three_by_name,
         },
@@ -62,7 +62,7 @@ def _one_by_name(
     return _one(pad(x, (before, after)) if before or after else x, weight, bias, stride, 0, dilation, groups)
 
 
-def _one_transposed(
+def _convolve_one_transposed(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,

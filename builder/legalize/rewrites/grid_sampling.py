@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import ARITHMETIC, replaced
+from builder.legalize.rewriting import ARITHMETIC, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,14 +23,14 @@ _ZEROS, _BORDER, _REFLECTION = 0, 1, 2  # and of what lies outside
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(program, {"aten.grid_sampler.default": _pictures, "aten.grid_sampler_2d.default": _pictures})
+    return replace_calls(program, {"aten.grid_sampler.default": _pictures, "aten.grid_sampler_2d.default": _pictures})
 
 
 def _pictures(x: Tensor, grid: Tensor, mode: int, outside: int, corners: bool) -> Any:
-    return sampled(x, grid, mode, outside, corners) if x.ndim == 4 else NotImplemented
+    return sample(x, grid, mode, outside, corners) if x.ndim == 4 else NotImplemented
 
 
-def sampled(x: Tensor, grid: Tensor, mode: int, outside: int, corners: bool) -> Any:
+def sample(x: Tensor, grid: Tensor, mode: int, outside: int, corners: bool) -> Any:
     """`x` [N, C, *sizes] at `grid` [N, *places, axes] in -1..1, the last axis first (Jaderberg et al. 2015)."""
     import torch
 
@@ -77,7 +77,7 @@ def _neighbours(
 
     place = (position + 1.0) * ((size - 1) / 2) if corners else ((position + 1.0) * size - 1.0) * 0.5
     if outside == _REFLECTION:
-        place = _reflected(place, 0.0, float(size - 1)) if corners else _reflected(place, -0.5, size - 0.5)
+        place = _reflect(place, 0.0, float(size - 1)) if corners else _reflect(place, -0.5, size - 0.5)
     if outside != _ZEROS:
         place = place.clamp(0.0, float(size - 1))
     if mode == _NEAREST:
@@ -98,7 +98,7 @@ def _inside(place: Tensor, share: Tensor | None, size: int, outside: int) -> tup
     return clamped, here if share is None else share * here
 
 
-def _reflected(place: Tensor, low: float, high: float) -> Tensor:
+def _reflect(place: Tensor, low: float, high: float) -> Tensor:
     """Turned back at both ends as often as it takes."""
     import torch
 

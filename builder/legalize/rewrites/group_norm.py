@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewrites.statistics import scaled, spatial_mean
-from builder.legalize.rewriting import ARITHMETIC, replaced
+from builder.legalize.rewrites.statistics import scale, spatial_mean
+from builder.legalize.rewriting import ARITHMETIC, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,7 @@ CURES = {"native_group_norm": ("group_norm", "leave 'group_norm' on in [legalize
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(program, {"aten.group_norm.default": _group_norm})
+    return replace_calls(program, {"aten.group_norm.default": _group_norm})
 
 
 def _group_norm(
@@ -39,7 +39,7 @@ def _group_norm(
         return NotImplemented
     centred = x - _group_mean(spatial_mean(x), groups)
     variance = _group_mean(spatial_mean(centred * centred), groups)
-    return scaled(centred * torch.rsqrt(variance + eps), weight, bias, (1, -1, 1, 1))
+    return scale(centred * torch.rsqrt(variance + eps), weight, bias, (1, -1, 1, 1))
 
 
 def _group_mean(x: Tensor, groups: int) -> Tensor:

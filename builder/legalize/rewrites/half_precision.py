@@ -37,14 +37,14 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
                 )
                 setattr(owner, name, kept)
 
-    def widened(argument: Any) -> Any:
+    def widen(argument: Any) -> Any:
         return torch.float32 if argument in others else argument
 
     for node in list(module.graph.nodes):
         if node.op != "call_function":
             continue
-        node.args = torch.fx.node.map_aggregate(node.args, widened)
-        node.kwargs = torch.fx.node.map_aggregate(node.kwargs, widened)
+        node.args = torch.fx.node.map_aggregate(node.args, widen)
+        node.kwargs = torch.fx.node.map_aggregate(node.kwargs, widen)
     module.recompile()
     with torch.no_grad():
         widened_program = torch.export.export(module, samples[0])

@@ -56,20 +56,20 @@ def _largest_sums(program: ExportedProgram, samples: Sequence[Any]) -> dict[str,
     """By norm, the largest sum of squares that a delegate may form for it on these samples."""
     import torch
 
-    found: dict[str, float] = {}
+    largest: dict[str, float] = {}
 
     class Watching(torch.fx.Interpreter):
         def run_node(self, node: Node) -> Any:
             if str(node.target) in _EPS:
                 values: Any = self.map_nodes_to_values(node.args[0], node)
-                found[node.name] = max(found.get(node.name, 0.0), _largest_sum(values, node))
+                largest[node.name] = max(largest.get(node.name, 0.0), _largest_sum(values, node))
             return super().run_node(node)
 
     watching = Watching(program.module(check_guards=False))
     with torch.no_grad():
         for inputs in samples:
             watching.run(*inputs)
-    return found
+    return largest
 
 
 def _largest_sum(x: Tensor, node: Node) -> float:

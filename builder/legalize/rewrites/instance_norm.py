@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewrites.statistics import scaled, spatial_mean
-from builder.legalize.rewriting import ARITHMETIC, replaced
+from builder.legalize.rewrites.statistics import scale, spatial_mean
+from builder.legalize.rewriting import ARITHMETIC, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,7 @@ CURES = {"_native_batch_norm_legit": ("instance_norm", "leave 'instance_norm' on
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(program, {"aten.instance_norm.default": _instance_norm})
+    return replace_calls(program, {"aten.instance_norm.default": _instance_norm})
 
 
 def _instance_norm(
@@ -38,4 +38,4 @@ def _instance_norm(
         return NotImplemented
     centred = x - spatial_mean(x)
     y = centred * torch.rsqrt(spatial_mean(centred * centred) + eps)
-    return scaled(y, weight, bias, (1, -1, 1, 1))
+    return scale(y, weight, bias, (1, -1, 1, 1))

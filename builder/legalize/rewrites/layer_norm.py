@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder.legalize.rewrites.statistics import mean
-from builder.legalize.rewriting import ARITHMETIC, replaced
+from builder.legalize.rewriting import ARITHMETIC, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,7 @@ CURES = {"native_layer_norm": ("layer_norm", "leave 'layer_norm' on in [legalize
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(program, {"aten.layer_norm.default": _layer_norm})
+    return replace_calls(program, {"aten.layer_norm.default": _layer_norm})
 
 
 def _layer_norm(

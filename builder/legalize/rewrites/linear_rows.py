@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import ARITHMETIC, replaced
+from builder.legalize.rewriting import ARITHMETIC, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +17,9 @@ _MOST = 3  # axes that the converter takes
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(program, {"aten.linear.default": _linear}, only=lambda node: node.args[0].meta["val"].ndim > _MOST)
+    return replace_calls(
+        program, {"aten.linear.default": _linear}, only=lambda node: node.args[0].meta["val"].ndim > _MOST
+    )
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Any:

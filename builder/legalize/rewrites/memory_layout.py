@@ -18,7 +18,7 @@ NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
     import torch
 
-    turned = [key for key, value in _stored(program) if not value.is_contiguous()]
+    turned = [key for key, value in _list_stored(program) if not value.is_contiguous()]
     asking = [node for node in program.graph.nodes if _asks(node)]
     if not turned and not asking:
         return program, 0
@@ -33,7 +33,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
         return torch.export.export(module, samples[0]), len(turned) + len(asking)
 
 
-def _stored(program: ExportedProgram) -> list[tuple[str, Any]]:
+def _list_stored(program: ExportedProgram) -> list[tuple[str, Any]]:
     return [
         (key, value)
         for key, value in (program.state_dict | program.constants).items()

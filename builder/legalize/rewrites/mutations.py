@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, functional, replaced
+from builder.legalize.rewriting import MOVES_DATA, functional, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +25,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
     count = sum(_mutates(node) for node in program.graph.nodes)
     if count:
         program = functional(program)
-    program, places = replaced(
+    program, places = replace_calls(
         program,
         {
             "aten.slice_scatter.default": _slice_scatter,
@@ -58,7 +58,7 @@ def _fill(x: Tensor, value: Any) -> Any:
 def _select_scatter(x: Tensor, source: Tensor, axis: int, index: int) -> Tensor:
     axis %= x.ndim
     start = index % x.shape[axis]
-    return _joined(x, source.unsqueeze(axis), axis, start, start + 1)
+    return _join(x, source.unsqueeze(axis), axis, start, start + 1)
 
 
 def _slice_scatter(
@@ -71,18 +71,18 @@ def _slice_scatter(
     first, last, _ = slice(start, end).indices(x.shape[axis])
     last = max(first, last)
     if step == 1:
-        return _joined(x, source, axis, first, last)
+        return _join(x, source, axis, first, last)
     whole = -(-(last - first) // step) * step
     if first + whole > x.shape[axis]:
         # The last group is not full: what is missing is padded, and cut off again.
         missing = first + whole - x.shape[axis]
         padding = torch.zeros_like(x.narrow(axis, 0, 1)).repeat_interleave(missing, axis)
         wider = torch.cat([x, padding], axis)
-        return _interleaved(wider, source, axis, first, whole, step).narrow(axis, 0, x.shape[axis])
-    return _interleaved(x, source, axis, first, whole, step)
+        return _interleave(wider, source, axis, first, whole, step).narrow(axis, 0, x.shape[axis])
+    return _interleave(x, source, axis, first, whole, step)
 
 
-def _interleaved(x: Tensor, source: Tensor, axis: int, first: int, length: int, step: int) -> Tensor:
+def _interleave(x: Tensor, source: Tensor, axis: int, first: int, length: int, step: int) -> Tensor:
     import torch
 
     part = x.narrow(axis, first, length)
@@ -90,10 +90,10 @@ def _interleaved(x: Tensor, source: Tensor, axis: int, first: int, length: int, 
     grouped = part.reshape(*shape[:axis], length // step, step, *shape[axis + 1 :])
     rest = grouped.narrow(axis + 1, 1, step - 1)
     mixed = torch.cat([source.unsqueeze(axis + 1), rest], axis + 1).reshape(shape)
-    return _joined(x, mixed, axis, first, first + length)
+    return _join(x, mixed, axis, first, first + length)
 
 
-def _joined(x: Tensor, source: Tensor, axis: int, start: int, end: int) -> Tensor:
+def _join(x: Tensor, source: Tensor, axis: int, start: int, end: int) -> Tensor:
     """`source` between what is before `start` and behind `end`."""
     import torch
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, replaced
+from builder.legalize.rewriting import MOVES_DATA, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,8 +20,8 @@ NEEDED_BY = ("xnnpack/edge",)
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(
-        program, {"aten.upsample_nearest2d.vec": _nearest, "aten.upsample_nearest2d.default": _nearest_sized}
+    return replace_calls(
+        program, {"aten.upsample_nearest2d.vec": _nearest, "aten.upsample_nearest2d.default": _resize_nearest}
     )
 
 
@@ -37,17 +37,17 @@ def factors(x: Tensor, size: Sequence[int] | None, scales: Sequence[float] | Non
     return size[0] // height, size[1] // width
 
 
-def _nearest_sized(x: Tensor, size: Sequence[int], *_: Any) -> Any:
+def _resize_nearest(x: Tensor, size: Sequence[int], *_: Any) -> Any:
     return _nearest(x, size, None)
 
 
 def _nearest(x: Tensor, size: Sequence[int] | None, scales: Sequence[float] | None) -> Any:
     import torch
 
-    found = factors(x, size, scales)
-    if x.ndim != 4 or found is None:
+    whole = factors(x, size, scales)
+    if x.ndim != 4 or whole is None:
         return NotImplemented
-    (up, across), (n, c, h, w) = found, x.shape
+    (up, across), (n, c, h, w) = whole, x.shape
     if up == across == 1:
         return x
     flat = x.reshape(n, c, 1, h * w)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, replaced
+from builder.legalize.rewriting import MOVES_DATA, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,7 +16,7 @@ NEEDED_BY = ("xnnpack/litert",)
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(program, {"aten.pixel_shuffle.default": _shuffle, "aten.pixel_unshuffle.default": _unshuffle})
+    return replace_calls(program, {"aten.pixel_shuffle.default": _shuffle, "aten.pixel_unshuffle.default": _unshuffle})
 
 
 def _shuffle(x: Tensor, factor: int) -> Any:

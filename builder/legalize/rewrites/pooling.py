@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import ARITHMETIC, replaced
+from builder.legalize.rewriting import ARITHMETIC, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +29,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
     for name, function in _WITH_PLACES.items():
         if not _reads_places(program, name):
             functions[name] = function
-    return replaced(program, functions, only=_needs_it)
+    return replace_calls(program, functions, only=_needs_it)
 
 
 def _needs_it(node: Any) -> bool:

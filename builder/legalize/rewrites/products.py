@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import ARITHMETIC, functional, replaced
+from builder.legalize.rewriting import ARITHMETIC, functional, replace_calls
+from builder.precision.program import keys_of_stored
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,9 +22,9 @@ _PRODUCTS = ("aten.matmul.default", "aten.mm.default", "aten.bmm.default", "aten
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    program, cells = replaced(program, {"aten.gru_cell.default": _gru_cell, "aten.lstm_cell.default": _lstm_cell})
-    program, sums = replaced(
-        program, {"aten.einsum.default": _einsum}, only=lambda node: _stored_operand(program, node)
+    program, cells = replace_calls(program, {"aten.gru_cell.default": _gru_cell, "aten.lstm_cell.default": _lstm_cell})
+    program, sums = replace_calls(
+        program, {"aten.einsum.default": _einsum}, only=lambda node: _has_stored_operand(program, node)
     )
     count = cells + sums
     if not any(_is_layer(program, node) for node in program.graph.nodes):
@@ -37,18 +38,16 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
     return program, count
 
 
-def _stored(program: ExportedProgram, node: Any) -> bool:
+def _is_stored(program: ExportedProgram, node: Any) -> bool:
     """Whether a value is a parameter, or one that is only turned round."""
-    signature = program.graph_signature
     while getattr(node, "op", "") == "call_function" and len(node.all_input_nodes) == 1:
         node = node.all_input_nodes[0]
-    name = getattr(node, "name", "")
-    return name in signature.inputs_to_parameters or name in signature.inputs_to_buffers
+    return getattr(node, "name", "") in keys_of_stored(program)
 
 
-def _stored_operand(program: ExportedProgram, node: Node) -> bool:
+def _has_stored_operand(program: ExportedProgram, node: Node) -> bool:
     operands: Any = node.args[1] if len(node.args) > 1 else ()
-    return len(operands) == 2 and any(_stored(program, operand) for operand in operands)
+    return len(operands) == 2 and any(_is_stored(program, operand) for operand in operands)
 
 
 def _is_layer(program: ExportedProgram, node: Node) -> bool:
@@ -56,7 +55,7 @@ def _is_layer(program: ExportedProgram, node: Node) -> bool:
     if node.op != "call_function" or str(node.target) not in _PRODUCTS or node.kwargs:
         return False
     factors: Any = node.args[-2:]
-    stored = [factor for factor in factors if _stored(program, factor)]
+    stored = [factor for factor in factors if _is_stored(program, factor)]
     if len(stored) != 1 or not _is_matrix(stored[0]):
         return False
     computed = factors[0] if stored[0] is factors[1] else factors[1]
@@ -75,7 +74,7 @@ def _make_linear(program: ExportedProgram, node: Node) -> None:
     aten, graph = torch.ops.aten, program.graph
     factors: Any = node.args[-2:]
     bias = (node.args[0],) if "addmm" in str(node.target) else ()
-    before = not _stored(program, factors[1])
+    before = not _is_stored(program, factors[1])
 
     def call(target: Any, source: Any, *rest: Any) -> Any:
         made = graph.call_function(target, (source, *rest))

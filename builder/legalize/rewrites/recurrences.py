@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import ARITHMETIC, replaced
+from builder.legalize.rewriting import ARITHMETIC, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,7 @@ NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(program, {"aten.gru.input": _gru, "aten.lstm.input": _lstm})
+    return replace_calls(program, {"aten.gru.input": _gru, "aten.lstm.input": _lstm})
 
 
 def _gru(

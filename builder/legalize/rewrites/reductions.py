@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder.legalize.rewrites.statistics import mean
-from builder.legalize.rewriting import ARITHMETIC, replaced
+from builder.legalize.rewriting import ARITHMETIC, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,7 @@ NEEDED_BY = ("xnnpack/edge",)
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(
+    return replace_calls(
         program,
         {
             "aten.mean.dim": _mean,
@@ -45,7 +45,7 @@ def _mean(x: Tensor, axes: Sequence[int] | None, keepdim: bool = False, *, dtype
     wanted = sorted(axis % x.ndim for axis in axes or range(x.ndim))
     if dtype is not None or not x.is_floating_point() or (x.ndim == 4 and wanted == [2, 3] and keepdim):
         return NotImplemented
-    return _kept(x, mean(x, wanted), wanted, keepdim)
+    return _keep_dimensions(x, mean(x, wanted), wanted, keepdim)
 
 
 def _sum(x: Tensor, axes: Sequence[int] | None, keepdim: bool = False, *, dtype: Any = None) -> Any:
@@ -53,7 +53,7 @@ def _sum(x: Tensor, axes: Sequence[int] | None, keepdim: bool = False, *, dtype:
     if dtype is not None or not x.is_floating_point():
         return NotImplemented
     average = mean(x, wanted)
-    return NotImplemented if average is None else _kept(x, average * _count(x, wanted), wanted, keepdim)
+    return NotImplemented if average is None else _keep_dimensions(x, average * _count(x, wanted), wanted, keepdim)
 
 
 def _var_dim(x: Tensor, axes: Sequence[int] | None, unbiased: bool = True, keepdim: bool = False) -> Any:
@@ -68,7 +68,11 @@ def _var(x: Tensor, axes: Sequence[int] | None = None, *, correction: float | No
     centred, count = x - centre, _count(x, wanted)
     squares = mean(centred * centred, wanted)
     divisor = count - (1 if correction is None else correction)
-    return NotImplemented if squares is None or divisor <= 0 else _kept(x, squares * (count / divisor), wanted, keepdim)
+    return (
+        NotImplemented
+        if squares is None or divisor <= 0
+        else _keep_dimensions(x, squares * (count / divisor), wanted, keepdim)
+    )
 
 
 def _std_dim(x: Tensor, axes: Sequence[int] | None, unbiased: bool = True, keepdim: bool = False) -> Any:
@@ -94,7 +98,7 @@ def _count(x: Tensor, axes: Sequence[int]) -> float:
     return float(math.prod(x.shape[axis] for axis in axes))
 
 
-def _kept(x: Tensor, result: Tensor | None, axes: Sequence[int], keepdim: bool) -> Any:
+def _keep_dimensions(x: Tensor, result: Tensor | None, axes: Sequence[int], keepdim: bool) -> Any:
     if result is None:
         return NotImplemented
     return result if keepdim else result.reshape([size for axis, size in enumerate(x.shape) if axis not in axes])

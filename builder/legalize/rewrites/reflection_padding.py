@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, WIDEST, joined, replaced
+from builder.legalize.rewriting import MOVES_DATA, WIDEST, join, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,7 @@ CURES = {"index": ("pad", _LEAVE_ON), "mirror_pad": ("pad", _LEAVE_ON)}
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(
+    return replace_calls(
         program,
         {
             "aten.pad.default": _pad,
@@ -53,10 +53,10 @@ def _reflect(x: Tensor, widths: Sequence[int]) -> Any:
                     continue
                 first = before[axis]  # where the picture itself begins
                 if ahead:
-                    x = joined([*(x.narrow(axis, first + index, 1) for index in reversed(new)), x], axis)
+                    x = join([*(x.narrow(axis, first + index, 1) for index in reversed(new)), x], axis)
                     before[axis] += len(new)
                 else:
                     last = first + sizes[axis] - 1
-                    x = joined([x, *(x.narrow(axis, last - index, 1) for index in new)], axis)
+                    x = join([x, *(x.narrow(axis, last - index, 1) for index in new)], axis)
                     after[axis] += len(new)
     return x

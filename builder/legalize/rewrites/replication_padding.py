@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, joined, replaced
+from builder.legalize.rewriting import MOVES_DATA, join, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,7 +16,7 @@ NEEDED_BY = ("xnnpack",)
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(
+    return replace_calls(
         program,
         {
             "aten.pad.default": _pad,
@@ -38,7 +38,7 @@ def _repeat(x: Tensor, widths: Sequence[int]) -> Any:
     for place in range(len(widths) // 2):
         axis, before, after = x.ndim - 1 - place, widths[2 * place], widths[2 * place + 1]
         first, last = x.narrow(axis, 0, 1), x.narrow(axis, x.shape[axis] - 1, 1)
-        head = [joined([first] * before, axis)] if before > 1 else [first] * before
-        tail = [joined([last] * after, axis)] if after > 1 else [last] * after
-        x = joined([*head, x, *tail], axis) if head or tail else x
+        head = [join([first] * before, axis)] if before > 1 else [first] * before
+        tail = [join([last] * after, axis)] if after > 1 else [last] * after
+        x = join([*head, x, *tail], axis) if head or tail else x
     return x

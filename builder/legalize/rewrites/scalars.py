@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, functional, replaced
+from builder.legalize.rewriting import MOVES_DATA, functional, replace_calls
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -19,7 +19,7 @@ _EXPANSIONS = ("aten.expand.default", "aten.expand_as.default")
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    program, count = replaced(
+    program, count = replace_calls(
         program, {"aten.add.Tensor": _add, "aten.sub.Tensor": _sub, "aten.rsub.Scalar": _rsub}, only=_has_alpha
     )
     if not any(_is_mixed(node) or _is_needless(node) for node in program.graph.nodes):

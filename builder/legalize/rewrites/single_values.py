@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, replaced
+from builder.legalize.rewriting import MOVES_DATA, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +20,7 @@ NEEDED_BY = ("gpu",)
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(program, {"aten.sub.Tensor": _difference, "aten.add.Tensor": _sum}, only=_needs_it)
+    return replace_calls(program, {"aten.sub.Tensor": _difference, "aten.add.Tensor": _sum}, only=_needs_it)
 
 
 def _needs_it(node: Any) -> bool:
@@ -33,16 +33,16 @@ def _is_single(value: Any, other: Any) -> bool:
 
 
 def _difference(first: Any, second: Any, *, alpha: float = 1) -> Any:
-    pair = _widened(first, second)
+    pair = _widen(first, second)
     return NotImplemented if pair is None else pair[0] - (pair[1] if alpha == 1 else pair[1] * alpha)
 
 
 def _sum(first: Any, second: Any, *, alpha: float = 1) -> Any:
-    pair = _widened(first, second)
+    pair = _widen(first, second)
     return NotImplemented if pair is None else pair[0] + (pair[1] if alpha == 1 else pair[1] * alpha)
 
 
-def _widened(first: Any, second: Any) -> tuple[Any, Any] | None:
+def _widen(first: Any, second: Any) -> tuple[Any, Any] | None:
     """Both operands, the single one with the channels of the other; None where none is single."""
     import torch
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, replaced
+from builder.legalize.rewriting import MOVES_DATA, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +17,7 @@ _ROWS = 3  # axes of what it is computed on
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(program, {"aten.softmax.int": _softmax, "aten._softmax.default": _softmax}, only=_is_picture)
+    return replace_calls(program, {"aten.softmax.int": _softmax, "aten._softmax.default": _softmax}, only=_is_picture)
 
 
 def _is_picture(node: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, replaced
+from builder.legalize.rewriting import MOVES_DATA, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +17,7 @@ CURES = {"split_with_sizes_copy": ("split", "leave 'splits' on in [legalize]")}
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(
+    return replace_calls(
         program,
         {
             "aten.split.Tensor": _split,

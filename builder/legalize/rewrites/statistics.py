@@ -63,7 +63,7 @@ def mean(x: Tensor, axes: Sequence[int]) -> Tensor | None:
     return None
 
 
-def scaled(x: Tensor, weight: Tensor | None, bias: Tensor | None, shape: Sequence[int]) -> Tensor:
+def scale(x: Tensor, weight: Tensor | None, bias: Tensor | None, shape: Sequence[int]) -> Tensor:
     """`x * weight + bias`, both brought to `shape`."""
     if weight is not None:
         x = x * weight.reshape(shape)

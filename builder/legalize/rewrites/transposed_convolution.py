@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, replaced
+from builder.legalize.rewriting import MOVES_DATA, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,7 +16,7 @@ NEEDED_BY = ("litert",)
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(program, {"aten.conv_transpose2d.input": _transposed}, only=_needs_it)
+    return replace_calls(program, {"aten.conv_transpose2d.input": _convolve_transposed}, only=_needs_it)
 
 
 def _needs_it(node: Any) -> bool:
@@ -24,7 +24,7 @@ def _needs_it(node: Any) -> bool:
     return any(arguments[4] or (0,)) or any(arguments[5] or (0,))
 
 
-def _transposed(
+def _convolve_transposed(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,

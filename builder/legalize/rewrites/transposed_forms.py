@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import ARITHMETIC, replaced
+from builder.legalize.rewriting import ARITHMETIC, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,7 @@ NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(program, {"aten.conv_transpose2d.input": _transposed}, only=_needs_it)
+    return replace_calls(program, {"aten.conv_transpose2d.input": _convolve_transposed}, only=_needs_it)
 
 
 def _needs_it(node: Any) -> bool:
@@ -44,7 +44,7 @@ def _is_rare(
     return steps[0] == steps[1] and (groups > 1 or max(gaps) > 1 or steps == (1, 1) or beyond or holes)
 
 
-def _transposed(
+def _convolve_transposed(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
@@ -84,7 +84,7 @@ def _transposed(
     if sides[0] == sides[1] >= 0 and sides[2] == sides[3] >= 0:
         y = conv2d(x, filters, shifts, 1, (sides[2], sides[0]), 1, groups)
     else:
-        y = conv2d(_padded(x, sides), filters, shifts, 1, 0, 1, groups)
+        y = conv2d(_pad(x, sides), filters, shifts, 1, 0, 1, groups)
     y = y if step == 1 else pixel_shuffle(y, step)
     for axis in (0, 1):
         first = pads[axis] - skipped[axis] * step
@@ -93,7 +93,7 @@ def _transposed(
     return y
 
 
-def _padded(x: Tensor, sides: Sequence[int]) -> Tensor:
+def _pad(x: Tensor, sides: Sequence[int]) -> Tensor:
     """Zeros around the picture; a negative side is cut off."""
     from torch.nn.functional import pad
 

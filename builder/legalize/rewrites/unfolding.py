@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import ARITHMETIC, replaced
+from builder.legalize.rewriting import ARITHMETIC, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,7 +16,7 @@ NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replaced(program, {"aten.im2col.default": _unfold, "aten.col2im.default": _fold})
+    return replace_calls(program, {"aten.im2col.default": _unfold, "aten.col2im.default": _fold})
 
 
 def _unfold(x: Tensor, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Any:
@@ -61,7 +61,7 @@ def _fold(x: Tensor, size: Any, kernel: Any, dilation: Any, padding: Any, stride
     for i in range(0, high, steps[0]):
         for j in range(0, wide, steps[1]):
             part = _part(places, i, j, (high, wide), steps)
-            pixels = _shuffled(part.reshape(n, channels * steps[0] * steps[1], rows, columns), steps)
+            pixels = _shuffle(part.reshape(n, channels * steps[0] * steps[1], rows, columns), steps)
             piece = _at(pixels, i * gaps[0], j * gaps[1], whole)
             total = piece if total is None else total + piece
     (top, left), (height, width) = pads, _pair(size)
@@ -74,14 +74,14 @@ def _part(places: Tensor, i: int, j: int, window: tuple[int, int], steps: tuple[
 
     def one(row: int, column: int) -> Tensor:
         inside = row < window[0] and column < window[1]
-        found = places[:, :, row * window[1] + column if inside else 0].unsqueeze(2)
-        return found if inside else found * 0.0
+        piece = places[:, :, row * window[1] + column if inside else 0].unsqueeze(2)
+        return piece if inside else piece * 0.0
 
     parts = [one(i + a, j + b) for a in range(steps[0]) for b in range(steps[1])]
     return parts[0] if len(parts) == 1 else torch.cat(parts, 2)
 
 
-def _shuffled(x: Tensor, steps: tuple[int, int]) -> Tensor:
+def _shuffle(x: Tensor, steps: tuple[int, int]) -> Tensor:
     """Channel (c, i, j) becomes row i and column j of a part."""
     from torch.nn.functional import pixel_shuffle
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewrites.grid_sampling import sampled
-from builder.legalize.rewriting import ARITHMETIC, replaced
+from builder.legalize.rewrites.grid_sampling import sample
+from builder.legalize.rewriting import ARITHMETIC, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,8 +18,8 @@ NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
     functions = {"aten.grid_sampler.default": _volumes, "aten.grid_sampler_3d.default": _volumes}
-    return replaced(program, functions, only=lambda node: node.args[0].meta["val"].ndim == 5)
+    return replace_calls(program, functions, only=lambda node: node.args[0].meta["val"].ndim == 5)
 
 
 def _volumes(x: Tensor, grid: Tensor, mode: int, outside: int, corners: bool) -> Any:
-    return sampled(x, grid, mode, outside, corners) if x.ndim == 5 else NotImplemented
+    return sample(x, grid, mode, outside, corners) if x.ndim == 5 else NotImplemented

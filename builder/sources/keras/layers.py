@@ -21,8 +21,8 @@ _ACTIVATIONS = {
 
 def tensor(value: Any) -> Tensor:
     """A Keras variable as a torch tensor of its own memory."""
-    found: Tensor = value.value.detach().clone().contiguous()
-    return found
+    value_of_variable: Tensor = value.value.detach().clone().contiguous()
+    return value_of_variable
 
 
 def activation(layer: Any) -> Function | None:
@@ -30,9 +30,11 @@ def activation(layer: Any) -> Function | None:
     import torch
     from torch.nn import functional
 
-    found = getattr(layer, "activation", None)
-    name = getattr(found, "__name__", "linear") if found is not None else "linear"
-    if name not in _ACTIVATIONS or (found is not None and not getattr(found, "__module__", "").startswith("keras.")):
+    function = getattr(layer, "activation", None)
+    name = getattr(function, "__name__", "linear") if function is not None else "linear"
+    if name not in _ACTIVATIONS or (
+        function is not None and not getattr(function, "__module__", "").startswith("keras.")
+    ):
         return None
     if name == "linear":
         return lambda x: x
@@ -43,14 +45,14 @@ def same_padding(
     sizes: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
 ) -> list[tuple[int, int]]:
     """In front and behind by axis, as TensorFlow's SAME has it: the odd one behind."""
-    found = []
+    sides = []
     for size, k, s, d in zip(sizes, kernel, strides, dilations, strict=True):
         total = max((-(-size // s) - 1) * s + (k - 1) * d + 1 - size, 0)
-        found.append((total // 2, total - total // 2))
-    return found
+        sides.append((total // 2, total - total // 2))
+    return sides
 
 
-def _stored(layer: Any, name: str, weight: Tensor, *, bias: bool = True) -> tuple[Operand, Operand]:
+def _store(layer: Any, name: str, weight: Tensor, *, bias: bool = True) -> tuple[Operand, Operand]:
     has_bias = bias and bool(getattr(layer, "use_bias", False))
     return (
         Weight(role="weight", value=weight.contiguous(), origin=f"{name}.weight"),
@@ -82,7 +84,7 @@ def _conv(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[i
         return None
     weight = tensor(layer.kernel).permute(3, 2, 0, 1)
     return Call(
-        function=_convolution(layer, shapes[0], layer.groups, act), operands=(inputs[0], *_stored(layer, name, weight))
+        function=_convolution(layer, shapes[0], layer.groups, act), operands=(inputs[0], *_store(layer, name, weight))
     )
 
 
@@ -93,7 +95,7 @@ def _depthwise(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tu
     height, width, channels, multiplier = layer.kernel.shape
     weight = tensor(layer.kernel).permute(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
     return Call(
-        function=_convolution(layer, shapes[0], channels, act), operands=(inputs[0], *_stored(layer, name, weight))
+        function=_convolution(layer, shapes[0], channels, act), operands=(inputs[0], *_store(layer, name, weight))
     )
 
 
@@ -106,7 +108,7 @@ def _separable(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tu
     height, width, channels, multiplier = layer.depthwise_kernel.shape
     deep = tensor(layer.depthwise_kernel).permute(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
     first = _convolution(layer, shapes[0], channels, lambda x: x)
-    weight, bias = _stored(layer, f"{name}.pointwise", tensor(layer.pointwise_kernel).permute(3, 2, 0, 1))
+    weight, bias = _store(layer, f"{name}.pointwise", tensor(layer.pointwise_kernel).permute(3, 2, 0, 1))
     depthwise = Weight(role="weight", value=deep.contiguous(), origin=f"{name}.depthwise.weight")
 
     def convolve(x: Tensor, each: Tensor, point: Tensor, added: Tensor | None) -> Tensor:
@@ -116,7 +118,9 @@ def _separable(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tu
     return Call(function=convolve, operands=(inputs[0], depthwise, weight, bias))
 
 
-def _transposed(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
+def _convolve_transposed(
+    layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]
+) -> Call | None:
     """Same padding gives the size times the stride: the full result cropped, one more behind where it is odd."""
     from torch.nn import functional
 
@@ -139,7 +143,7 @@ def _transposed(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[t
         z: Tensor = act(y)
         return z
 
-    return Call(function=convolve, operands=(inputs[0], *_stored(layer, name, weight)))
+    return Call(function=convolve, operands=(inputs[0], *_store(layer, name, weight)))
 
 
 def _dense(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
@@ -151,13 +155,13 @@ def _dense(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[
     weight = tensor(layer.kernel).T
     if len(shapes[0]) == 4:  # of every pixel's channels: a convolution of 1 x 1
         function = partial(_pointwise, act=act)
-        return Call(function=function, operands=(inputs[0], *_stored(layer, name, weight[:, :, None, None])))
+        return Call(function=function, operands=(inputs[0], *_store(layer, name, weight[:, :, None, None])))
 
     def multiply(x: Tensor, stored: Tensor, bias: Tensor | None) -> Tensor:
         y: Tensor = act(functional.linear(x, stored, bias))
         return y
 
-    return Call(function=multiply, operands=(inputs[0], *_stored(layer, name, weight)))
+    return Call(function=multiply, operands=(inputs[0], *_store(layer, name, weight)))
 
 
 def _pointwise(x: Tensor, weight: Tensor, bias: Tensor | None, *, act: Function) -> Any:
@@ -350,7 +354,7 @@ def _global_pooling(kind: str) -> Rebuild:
 LAYERS: dict[str, Rebuild] = {
     **PREPROCESSING, "LayerNormalization": _layer_norm,
     "Activation": _activation, "Add": _merge("add"), "Average": _average, "AveragePooling2D": _pooling("average"),
-    "BatchNormalization": _batch_norm, "Concatenate": _concatenate, "Conv2D": _conv, "Conv2DTranspose": _transposed,
+    "BatchNormalization": _batch_norm, "Concatenate": _concatenate, "Conv2D": _conv, "Conv2DTranspose": _convolve_transposed,
     "Cropping2D": _cropping, "Dense": _dense, "DepthwiseConv2D": _depthwise, "Dropout": identity, "ELU": _elu, "GaussianDropout": identity,
     "GaussianNoise": identity, "GlobalAveragePooling2D": _global_pooling("average"), "GlobalMaxPooling2D": _global_pooling("max"),
     "GroupNormalization": _group_norm, "Identity": identity, "LeakyReLU": _leaky_relu, "MaxPooling2D": _pooling("max"),

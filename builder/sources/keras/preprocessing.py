@@ -22,7 +22,7 @@ def _rescaling(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tu
     scale, offset = (_by_channel(value, shapes[0]) for value in (layer.scale, layer.offset))
     if scale is None or offset is None:
         return None
-    return _scaled_and_moved(name, inputs[0], scale, offset)
+    return _scale_and_move(name, inputs[0], scale, offset)
 
 
 def _normalization(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
@@ -36,7 +36,7 @@ def _normalization(layer: Any, name: str, inputs: Sequence[str], shapes: Sequenc
     deviation = torch.sqrt(variance.double()).clamp(min=keras.config.epsilon())
     scale = deviation if layer.invert else 1 / deviation
     offset = mean.double() if layer.invert else -mean.double() * scale
-    return _scaled_and_moved(name, inputs[0], scale.float(), offset.float())
+    return _scale_and_move(name, inputs[0], scale.float(), offset.float())
 
 
 def _by_channel(value: Any, shape: tuple[int, ...]) -> Tensor | None:
@@ -46,16 +46,16 @@ def _by_channel(value: Any, shape: tuple[int, ...]) -> Tensor | None:
 
     if value is None:
         return None
-    found = torch.as_tensor(
+    values = torch.as_tensor(
         np.array(getattr(value, "value", value).detach() if hasattr(value, "detach") else value), dtype=torch.float32
     )
     last = shape[1] if len(shape) == 4 else shape[-1]
-    if found.numel() not in (1, last):
+    if values.numel() not in (1, last):
         return None
-    return found.reshape((1, -1, 1, 1)) if len(shape) == 4 else found.reshape(-1)
+    return values.reshape((1, -1, 1, 1)) if len(shape) == 4 else values.reshape(-1)
 
 
-def _scaled_and_moved(name: str, given: str, scale: Tensor, offset: Tensor) -> Call:
+def _scale_and_move(name: str, given: str, scale: Tensor, offset: Tensor) -> Call:
     if scale.numel() == offset.numel() == 1:
         factor, shift = float(scale), float(offset)
         return Call(function=lambda x: x * factor + shift, operands=(given,))

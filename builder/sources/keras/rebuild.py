@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import UnsupportedOperation
-from builder.graph.tensors import in_list
+from builder.precision.program import in_list
 from builder.sources.keras.layers import LAYERS
 from builder.sources.network import Call, Imported, Step, Weight
 
@@ -124,7 +124,7 @@ def _island(node: Any, given: list[str], count: int) -> Call:
         values = {id(t): x.permute(TO_NHWC) if x.ndim == 4 else x for t, x in zip(tensors, inputs, strict=True)}
         arguments, keywords = node.arguments.fill_in(values)
         raw = keras.tree.flatten(node.operation(*arguments, **keywords))
-        found = tuple(y.permute(TO_NCHW) if y.ndim == 4 else y for y in raw)
-        return found[0] if count == 1 else found
+        results = tuple(y.permute(TO_NCHW) if y.ndim == 4 else y for y in raw)
+        return results[0] if count == 1 else results
 
     return Call(function=run, operands=tuple(given))

@@ -39,7 +39,7 @@ def load(path: Path, config: Config) -> Loaded:
     from builder.sources.onnx.network import import_graph
     from builder.sources.onnx.read import read
     from builder.sources.onnx.runtime import Reference
-    from builder.sources.onnx.simplify import simplified
+    from builder.sources.onnx.simplify import simplify
 
     model = read(path)
     inputs, outputs = bind_inputs(model, config.input), bind_outputs(model, config.output)
@@ -53,7 +53,7 @@ def load(path: Path, config: Config) -> Loaded:
         shape = shapes[section.name]
         if section.kind == "image" and len(shape) == 4 and shape[1] != 3 and shape[3] == 3:
             reference.nhwc.add(section.name)
-    small = simplified(model, inputs, outputs, shapes, reference.nhwc)
+    small = simplify(model, inputs, outputs, shapes, reference.nhwc)
     imported = import_graph(
         small,
         {value.name: torch.from_numpy(sample[b.name]) for value, b in zip(small.graph.input, inputs, strict=False)},
@@ -91,10 +91,10 @@ def _agreement(
     """Of the import with ONNX Runtime; a quantized file is compared with its roundings, and without them too. Raises SourceError."""
     from builder.quality.parity import Original, agree, gate, torch_run
     from builder.sources.onnx.gate import gate_steps
-    from builder.sources.onnx.runtime import Reference, jittered, rounded, runtime_name
+    from builder.sources.onnx.runtime import Reference, make_jittered, round_sample, runtime_name
 
     small, original, where = file.small, file.original, file.path.name
-    samples = (rounded(each, file.inputs) for each in samples)
+    samples = (round_sample(each, file.inputs) for each in samples)
     runs = torch_run(program.module(), file.specs, outputs)
     if not file.imported.quantized:
         return gate(Original(run=original, runtime=runtime_name()), runs, samples, outputs, where=where)
@@ -105,7 +105,7 @@ def _agreement(
     fused = Reference(file.path, file.inputs, file.outputs, optimized=True)  # its integer kernels round otherwise
     fused.nhwc = original.nhwc
     names = [b.name for b in file.inputs], [b.name for b in file.outputs]
-    again: tuple[Run, ...] = (fused, *(jittered(small, *names, seed) for seed in range(3)))
+    again: tuple[Run, ...] = (fused, *(make_jittered(small, *names, seed) for seed in range(3)))
     noisy = Original(run=original, runtime=runtime_name(), again=again)
     agreement = gate(noisy, rounding, samples, outputs, where=where)
     floats = min(agree(runs(s), original(s), outputs) for s in samples)

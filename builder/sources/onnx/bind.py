@@ -24,7 +24,7 @@ def bind_inputs(model: ModelProto, inputs: Sequence[InputSection]) -> tuple[Boun
     values = [value for value in model.graph.input if value.name not in stored]
     if len(values) != len(inputs):
         raise SourceError(
-            f"the model has {len(values)} inputs ({_listed(values)}) but builder.toml names {len(inputs)}; write one [[input]] for each."
+            f"the model has {len(values)} inputs ({_list_names(values)}) but builder.toml names {len(inputs)}; write one [[input]] for each."
         )
     by_name = {plain(value.name): value for value in values}
     if len(inputs) == 1:
@@ -45,7 +45,7 @@ def bind_outputs(model: ModelProto, outputs: Sequence[OutputSection]) -> tuple[B
     values = list(model.graph.output)
     if len(values) != len(outputs):
         raise SourceError(
-            f"the model has {len(values)} outputs ({_listed(values)}) but builder.toml names {len(outputs)}; write one [[output]] for each."
+            f"the model has {len(values)} outputs ({_list_names(values)}) but builder.toml names {len(outputs)}; write one [[output]] for each."
         )
     names = [plain(value.name) for value in values]
     known = [tensor.name for tensor in outputs if tensor.name in names]
@@ -59,7 +59,7 @@ def bind_outputs(model: ModelProto, outputs: Sequence[OutputSection]) -> tuple[B
     return tuple(BoundOutput(name=t.name, value=v.name) for t, v in zip(outputs, values, strict=True))
 
 
-def _listed(values: Sequence[ValueInfoProto]) -> str:
+def _list_names(values: Sequence[ValueInfoProto]) -> str:
     return ", ".join(plain(value.name) for value in values)
 
 

@@ -24,7 +24,7 @@ def inline_branches(graph: GraphProto) -> int:
             continue
         taken = "then_branch" if bool(stored[node.input[0]].reshape(-1)[0]) else "else_branch"
         branch = next(attribute.g for attribute in node.attribute if attribute.name == taken)
-        nodes += _inlined(graph, branch, node, count)
+        nodes += _inline(graph, branch, node, count)
         count += 1
     if count:
         del graph.node[:]
@@ -32,7 +32,7 @@ def inline_branches(graph: GraphProto) -> int:
     return count
 
 
-def _inlined(graph: GraphProto, branch: GraphProto, call: NodeProto, number: int) -> list[NodeProto]:
+def _inline(graph: GraphProto, branch: GraphProto, call: NodeProto, number: int) -> list[NodeProto]:
     """The branch's nodes, whose outputs are those of the call."""
     import onnx
 

@@ -6,13 +6,13 @@ itself, the first layers and all others.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from builder.bundle.tensors import psnr_db
 from builder.errors import SourceError
+from builder.precision.program import in_list
 from builder.sources.network import Imported, Step
 from builder.sources.onnx.runtime import AT_ONCE, inner_values, runtime_name
 
@@ -44,8 +44,7 @@ def _gate_step(step: Step, imported: Imported, values: dict[str, Array]) -> None
     operands = [None if o is None else _operand(o, imported, values) for o in step.operands]
     with torch.no_grad():
         result = step.call.function(*operands)
-    results: Sequence[Tensor] = result if isinstance(result, tuple | list) else (result,)
-    for name, got in zip(step.outputs, results, strict=False):
+    for name, got in zip(step.outputs, in_list(result), strict=False):
         if name and not _agrees(
             got.numpy(), values[name], quantizer=step.call.quantizer and step.op == "QuantizeLinear"
         ):

@@ -77,16 +77,16 @@ class Node:
         value = self.constant(number)
         if value is None or value.numel() != 1:
             raise self.refuse(f"has {what} that is computed by the graph", f"export it with a fixed {what}")
-        found: float | int = value.reshape(()).item()
-        return found
+        scalar: float | int = value.reshape(()).item()
+        return scalar
 
     def scalar(self, number: int) -> float | int | None:
         """The number of a constant input of one element that broadcasts to anything, or None."""
         value = self.constant(number)
         if value is None or value.numel() != 1 or value.dtype.is_complex:
             return None
-        found: float | int = value.reshape(()).item()
-        return found
+        item: float | int = value.reshape(()).item()
+        return item
 
     def integer(self, name: str, default: int | None = None) -> int:
         value = self.attributes.get(name, default)

@@ -37,15 +37,15 @@ def layer_name(op: str, node: str, scopes: str | None, weights: Sequence[str]) -
 def _innermost(scopes: str) -> str:
     """The path of the module that a node stands in: the last but one of the list, the last is the node's own."""
     try:
-        found = ast.literal_eval(scopes)
+        names = ast.literal_eval(scopes)
     except (ValueError, SyntaxError):
         return ""
-    if not isinstance(found, list) or len(found) < 2:
+    if not isinstance(names, list) or len(names) < 2:
         return ""
-    return str(found[-2])
+    return str(names[-2])
 
 
-def dotted(name: str) -> str:
+def make_dotted(name: str) -> str:
     """A name as torch can store a tensor under: `/a/b:0` is `a.b`, parts are never empty."""
     parts = [re.sub(r"[^0-9A-Za-z_]", "_", part) for part in re.split(r"[/.]+", re.sub(r":\d+$", "", name)) if part]
     return ".".join(parts) or "constant"

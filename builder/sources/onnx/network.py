@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError, reason_of
-from builder.graph.tensors import in_list
+from builder.precision.program import in_list
 from builder.sources.network import Call, Imported, Operand, Step, Weight
 from builder.sources.onnx.graph import Node, Values
-from builder.sources.onnx.names import NAME_SCOPES, dotted, layer_name
+from builder.sources.onnx.names import NAME_SCOPES, layer_name, make_dotted
 from builder.sources.onnx.ops import import_node
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class _Builder:
         weights = [o.origin for o in call.operands if isinstance(o, Weight) and o.origin is not None]
         weights += [o for o in call.operands if isinstance(o, str) and o in self.values.constants]
         has_weight = any(isinstance(o, Weight) and o.role == "weight" for o in call.operands)
-        name = dotted(layer_name(node.op, node.name, scopes, weights))
+        name = make_dotted(layer_name(node.op, node.name, scopes, weights))
         if has_weight:
             name = self._layer(name, weights, node)
         self.steps.append(
@@ -130,7 +130,7 @@ class _Builder:
             return None
         if isinstance(operand, str):
             if operand in self.values.constants and operand not in self.stored:
-                self._store(operand, dotted(operand), self.values.constants[operand])
+                self._store(operand, make_dotted(operand), self.values.constants[operand])
             return operand
         if layer and operand.role in ("weight", "bias", "running_mean", "running_var"):
             key, path = f"{name}.{operand.role} of {operand.origin}", f"{name}.{operand.role}"
@@ -174,13 +174,13 @@ def _bias_additions(model: ModelProto) -> dict[str, tuple[str, str]]:
     for node in model.graph.node:
         for name in node.input:
             uses.setdefault(name, []).append(node)
-    found = {}
+    additions = {}
     for name, users in uses.items():
         if name not in outputs and len(users) == 1 and users[0].op_type == "Add":
             other = next((other for other in users[0].input if other != name), None)
             if other is not None:
-                found[name] = (users[0].output[0], other)
-    return found
+                additions[name] = (users[0].output[0], other)
+    return additions
 
 
 def to_torch(tensor: object) -> Tensor:

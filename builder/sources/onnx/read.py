@@ -48,17 +48,17 @@ def read(path: Path) -> ModelProto:
     _check_opset(model, path)
     _load_external_data(model, path)
     if model.functions:
-        model = _inlined(model, path)
+        model = _inline(model, path)
     _check_nodes(model, path)
     sort_nodes(model.graph, path)
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         raise SourceError(f"the model {path} is not a valid ONNX model ({_line(error)}); export it again.") from error
-    return model if opset_of(model) >= OLDEST_IMPORTED else _renewed(model, path)
+    return model if opset_of(model) >= OLDEST_IMPORTED else _renew(model, path)
 
 
-def _renewed(model: ModelProto, path: Path) -> ModelProto:
+def _renew(model: ModelProto, path: Path) -> ModelProto:
     """An old file by the operators of OLDEST_IMPORTED; what runs the file as its reference takes it as it is. Raises SourceError."""
     from onnx import version_converter
 
@@ -171,7 +171,7 @@ def _attribute_tensors(attribute: AttributeProto) -> Iterator[TensorProto]:
         yield from _tensors(graph)
 
 
-def _inlined(model: ModelProto, path: Path) -> ModelProto:
+def _inline(model: ModelProto, path: Path) -> ModelProto:
     """The model's own functions in place of their calls. Raises SourceError."""
     from onnx import inliner
 
@@ -279,7 +279,7 @@ def _in_order(graph: GraphProto, known: set[str], made: dict[str, int], path: Pa
     while waiting:
         ready, later = [], []
         for node in waiting:
-            if all(name in known for name in (*node.input, *_captured(node))):
+            if all(name in known for name in (*node.input, *_find_captured(node))):
                 ready.append(node)
                 known.update(node.output)
             else:
@@ -291,7 +291,7 @@ def _in_order(graph: GraphProto, known: set[str], made: dict[str, int], path: Pa
     return ordered
 
 
-def _captured(node: NodeProto) -> set[str]:
+def _find_captured(node: NodeProto) -> set[str]:
     """Values of the outer graph that the branches of a node use."""
     names: set[str] = set()
     for attribute in node.attribute:
@@ -299,7 +299,7 @@ def _captured(node: NodeProto) -> set[str]:
             own = {v.name for v in graph.input} | {t.name for t in graph.initializer} | {""}
             own |= {output for inner in graph.node for output in inner.output}
             for inner in graph.node:
-                names |= ({*inner.input} | _captured(inner)) - own
+                names |= ({*inner.input} | _find_captured(inner)) - own
     return names
 
 

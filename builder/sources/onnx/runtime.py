@@ -46,24 +46,24 @@ class Reference:
 
     def raw(self, sample: Tensors) -> Tensors:
         """Outputs in the layout of the graph. Raises SourceError when the runtime rejects the shapes."""
-        feed = {b.value: _stored(sample[b.name], b) for b in self._inputs}
+        feed = {b.value: _as_stored(sample[b.name], b) for b in self._inputs}
         try:
-            found = self._session.run([b.value for b in self._outputs], feed)
+            results = self._session.run([b.value for b in self._outputs], feed)
         except Exception as error:  # the runtime's errors have no common base but this
             raise SourceError(
                 f"ONNX Runtime rejects inputs of the shapes in builder.toml: {reason_of(error)}; correct 'shape' of the inputs."
             ) from error
-        values = {b.name: np.asarray(value) for b, value in zip(self._outputs, found, strict=True)}
+        values = {b.name: np.asarray(value) for b, value in zip(self._outputs, results, strict=True)}
         return {name: value.astype(np.float32) if value.dtype.kind == "f" else value for name, value in values.items()}
 
 
-def _stored(value: Array, bound: BoundInput) -> Array:
+def _as_stored(value: Array, bound: BoundInput) -> Array:
     """A logical value as the file takes it."""
     turned = value.transpose(TO_NHWC) if bound.nhwc else value
     return (_whole(turned, bound.stored) if bound.whole else turned).astype(bound.stored)
 
 
-def rounded(sample: Tensors, inputs: Sequence[BoundInput]) -> Tensors:
+def round_sample(sample: Tensors, inputs: Sequence[BoundInput]) -> Tensors:
     """The sample with whole numbers where the file takes them, which the import takes as floats."""
     return sample | {b.name: _whole(sample[b.name], b.stored) for b in inputs if b.whole}
 
@@ -98,11 +98,11 @@ def inner_values(model: ModelProto, feed: Mapping[str, Array], names: Sequence[s
     present = {value.name for value in copy.graph.output}
     copy.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in present)
     session = _session(copy.SerializeToString())
-    found = session.run(list(names), dict(feed))
-    return dict(zip(names, found, strict=True))
+    results = session.run(list(names), dict(feed))
+    return dict(zip(names, results, strict=True))
 
 
-def jittered(
+def make_jittered(
     model: ModelProto, names: Sequence[str], outputs: Sequence[str], seed: int
 ) -> Callable[[Tensors], Tensors]:
     """A simplified graph whose stored floats are each moved by at most their last bit: what no import can be nearer than.
@@ -125,8 +125,8 @@ def jittered(
     values = [value.name for value in copy.graph.input]
 
     def run(sample: Tensors) -> Tensors:
-        found = session.run(None, {value: sample[name] for value, name in zip(values, names, strict=False)})
-        return dict(zip(outputs, found, strict=True))
+        results = session.run(None, {value: sample[name] for value, name in zip(values, names, strict=False)})
+        return dict(zip(outputs, results, strict=True))
 
     return run
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
 
 
-def simplified(
+def simplify(
     model: ModelProto,
     inputs: Sequence[BoundInput],
     outputs: Sequence[BoundOutput],

@@ -53,8 +53,8 @@ def load(path: Path, config: Config) -> Loaded:
     def gate(program: ExportedProgram, samples: Iterable[Tensors], outputs: tuple[TensorSpec, ...]) -> SourceAgreement:
         """TensorFlow runs all samples in one process; what the gate asks beyond them takes one each."""
         kept = list(samples)
-        version, found = run_model(python, path, request, kept, outputs)
-        known = {id(sample): result for sample, result in zip(kept, found, strict=True)}
+        version, results = run_model(python, path, request, kept, outputs)
+        known = {id(sample): result for sample, result in zip(kept, results, strict=True)}
 
         def reference(sample: Tensors) -> Tensors:
             if id(sample) in known:
@@ -79,12 +79,12 @@ def run_model(
         for number, sample in enumerate(samples):
             np.savez(folder / f"{number:04d}.in.npz", **sample)  # type: ignore[arg-type]
         version = inside(python, "run", path, folder, request)["version"]
-        found = []
+        results = []
         for number in range(len(samples)):
             with np.load(folder / f"{number:04d}.out.npz", allow_pickle=False) as archive:
                 values = [archive[key] for key in archive.files]
-            found.append({spec.name: _logical(value, spec) for spec, value in zip(outputs, values, strict=True)})
-    return version, found
+            results.append({spec.name: _logical(value, spec) for spec, value in zip(outputs, values, strict=True)})
+    return version, results
 
 
 def _logical(value: NDArray[np.generic], spec: TensorSpec) -> NDArray[np.generic]:

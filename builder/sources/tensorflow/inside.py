@@ -32,8 +32,8 @@ def main(mode: str, model: Path, folder: Path, request: dict[str, Any]) -> dict[
     order = bind(signature, request["inputs"])
 
     def forward(*values: Any) -> list[Any]:
-        found = call(dict(zip([name for name, _, _ in order], values, strict=True)))
-        return sort_outputs(found, request["outputs"])
+        results = call(dict(zip([name for name, _, _ in order], values, strict=True)))
+        return sort_outputs(results, request["outputs"])
 
     specs = [
         tf.TensorSpec(shape, dtype, name=given) for (_, shape, dtype), given in zip(order, names(request), strict=True)
@@ -71,10 +71,10 @@ def open_model(tf: Any, path: Path) -> tuple[Any, dict[str, Any], Any]:
 
     def call(values: dict[str, Any]) -> Any:
         given = list(values.values())
-        found = model(given[0] if len(given) == 1 else given, training=False)
-        if isinstance(found, dict):
-            return found
-        return dict(zip(model.output_names, found if isinstance(found, (list, tuple)) else [found]))  # noqa: B905
+        results = model(given[0] if len(given) == 1 else given, training=False)
+        if isinstance(results, dict):
+            return results
+        return dict(zip(model.output_names, results if isinstance(results, (list, tuple)) else [results]))  # noqa: B905
 
     return call, specs, model
 
@@ -108,11 +108,13 @@ def fits(has: list[int | None] | None, shape: list[int]) -> bool:
     return has is None or (len(has) == len(shape) and all(a is None or a == b for a, b in zip(has, shape, strict=True)))
 
 
-def sort_outputs(found: Any, wanted: list[str]) -> list[Any]:
+def sort_outputs(results: Any, wanted: list[str]) -> list[Any]:
     """By the names of builder.toml where the model has all of them, else in the order of its names."""
-    if len(found) != len(wanted):
-        raise Refused(f"the model has {len(found)} outputs ({', '.join(found)}) but builder.toml names {len(wanted)}")
-    return [found[name] for name in (wanted if set(wanted) == set(found) else sorted(found))]
+    if len(results) != len(wanted):
+        raise Refused(
+            f"the model has {len(results)} outputs ({', '.join(results)}) but builder.toml names {len(wanted)}"
+        )
+    return [results[name] for name in (wanted if set(wanted) == set(results) else sorted(results))]
 
 
 def run(function: Any, order: list[tuple[str, tuple[int, ...], str]], given: list[str], folder: Path) -> None:

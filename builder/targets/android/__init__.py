@@ -33,11 +33,11 @@ def takes(runtime: Runtime | None, section: AndroidSection | None) -> tuple[str,
     return (flavour_of(runtime).artifact,)
 
 
-def requested(bundle: Bundle, section: AndroidSection | None, folder: Path | None) -> PackageRequest:
+def make_request(bundle: Bundle, section: AndroidSection | None, folder: Path | None) -> PackageRequest:
     """Raises ConfigError for a keystore that is not there."""
     from builder.targets.android import settings
 
-    return settings.requested(bundle, section, folder)
+    return settings.make_request(bundle, section, folder)
 
 
 def check_section(section: AndroidSection, folder: Path) -> None:
@@ -56,9 +56,9 @@ def doctor() -> list[Need]:
 
 def sources_sha256() -> str:
     """Hash of all sources that decide a package: the Gradle project and this package's code."""
-    from builder.targets.android.packaging import sources_sha256 as hashed
+    from builder.targets.android.packaging import sources_sha256 as hash_sources
 
-    return hashed()
+    return hash_sources()
 
 
 def package(request: PackageRequest) -> PackageResult:
@@ -72,7 +72,7 @@ def package(request: PackageRequest) -> PackageResult:
     return made(request)
 
 
-def audited(path: Path) -> tuple[Finding, ...]:
+def audit_package(path: Path) -> tuple[Finding, ...]:
     """What our own checks, and Android's verifier where it is installed, say of a package."""
     from builder.targets.android.audit import audit
 

@@ -64,7 +64,8 @@ def write_unsigned(request: PackageRequest, bundle: Bundle, host: HostApp, proje
         own = {f"assets/edgebundle/{v.file}" for v in bundle.manifest.variants} if packed else set()
         base = [entry for entry in assets if entry.name not in own]
         apkzip.write(
-            work / "base.zip", [*_linked(work / "base.apk"), *_code(host, bundle), *base, notices_entry(host, bundle)]
+            work / "base.zip",
+            [*_list_linked(work / "base.apk"), *_code(host, bundle), *base, notices_entry(host, bundle)],
         )
         modules = [work / "base.zip"]
         if packed:
@@ -98,7 +99,7 @@ def bundletool(project: Path, *words: str) -> str:
     return done.stdout
 
 
-def _linked(apk: Path) -> Iterator[Entry]:
+def _list_linked(apk: Path) -> Iterator[Entry]:
     """aapt2's output in a module's layout."""
     with zipfile.ZipFile(apk) as archive:
         for name in archive.namelist():

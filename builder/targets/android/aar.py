@@ -37,7 +37,7 @@ def build_aar(request: PackageRequest, bundle: Bundle, host: HostApp, project: P
     given = runtime.file if runtime is not None else None
     catalogue = Catalogue.read(project)
     if given is None:
-        needed = [_dependency(catalogue.libraries[alias], "aar") for alias in host.flavour.published_for(bundle)]
+        needed = [_dependency(catalogue.libraries[alias], "aar") for alias in host.flavour.list_published(bundle)]
     else:  # the archive that the library was compiled against travels beside it
         beside = Library(group=group, artifact=f"{artifact}-runtime", version=version)
         shutil.copyfile(given, _place(out, beside))
@@ -111,7 +111,7 @@ def _entries(request: PackageRequest, bundle: Bundle, host: HostApp, project: Pa
     metadata = f"aarFormatVersion=1.0\naarMetadataVersion=1.0\nminCompileSdk={host.versions['minSdk']}\n"
     yield Entry(name="META-INF/com/android/build/gradle/aar-metadata.properties", source=metadata.encode())
     model = bundle.manifest.model.name
-    needed = [*host.flavour.published_for(bundle), "kotlin-stdlib", "kotlinx-coroutines"]
+    needed = [*host.flavour.list_published(bundle), "kotlin-stdlib", "kotlinx-coroutines"]
     notices = library_licences(project, model, (bundle.manifest.model.licence, *bundle.manifest.licences), needed)
     yield Entry(name=notices_name(model), source=notices.encode())
     yield from bundle_entries(bundle)

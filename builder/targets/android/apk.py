@@ -31,7 +31,8 @@ def write_unsigned(request: PackageRequest, bundle: Bundle, host: HostApp, out: 
         linked = Path(folder) / "linked.apk"
         link(request, host, linked)
         apkzip.write(
-            out, [*_linked(linked), *code_entries(host, bundle), notices_entry(host, bundle), *bundle_entries(bundle)]
+            out,
+            [*_list_linked(linked), *code_entries(host, bundle), notices_entry(host, bundle), *bundle_entries(bundle)],
         )
 
 
@@ -67,7 +68,7 @@ def bundle_entries(bundle: Bundle) -> Iterator[Entry]:
         yield Entry(name=prefix + name, source=path, alignment=MODEL_ALIGNMENT if mapped else _alignment(name))
 
 
-def _linked(apk: Path) -> Iterator[Entry]:
+def _list_linked(apk: Path) -> Iterator[Entry]:
     with zipfile.ZipFile(apk) as archive:
         for name in archive.namelist():
             yield Entry(name=name, source=archive.read(name), alignment=_alignment(name))
@@ -77,13 +78,13 @@ def code_entries(host: HostApp, bundle: Bundle) -> Iterator[Entry]:
     """The dex, and the native libraries that the bundle's variants need."""
     for dex in host.dex:
         yield Entry(name=dex.name, source=dex)
-    needed = needed_libraries(host, bundle)
+    needed = find_needed_libraries(host, bundle)
     for name, path in host.libraries.items():
         if PurePosixPath(name).name in needed:
             yield Entry(name=name, source=path, alignment=LIBRARY_ALIGNMENT)
 
 
-def needed_libraries(host: HostApp, bundle: Bundle) -> set[str]:
+def find_needed_libraries(host: HostApp, bundle: Bundle) -> set[str]:
     """All of the runtime but what serves delegates that no variant asks for."""
     delegates = {v.delegate for v in bundle.manifest.variants}
     unneeded = {

@@ -28,12 +28,12 @@ def sdk() -> Path | None:
 
 def needs() -> list[Need]:
     """The optional route and why it would not be taken: the built-in one needs neither."""
-    found = sdk()
+    home = sdk()
     return [
         Need(
             name="Android SDK (for --with-gradle; without it the built-in path is used)",
-            found=found is not None,
-            version=found.name if found else None,
+            found=home is not None,
+            version=home.name if home else None,
             install=f"install Android Studio and set {VARIABLE}",
             required=False,
         )
@@ -59,11 +59,11 @@ def build(request: PackageRequest, flavour: Flavour, project: Path, out: Path, n
     files = [out / f"{name}.{kind}" for kind in wanted]
     for kind, file in zip(wanted, files, strict=True):
         sign = signature.sign if kind == "apk" else jarsign.sign
-        sign(_made(project, MADE[kind]), file, key)
+        sign(_find_made(project, MADE[kind]), file, key)
     return files
 
 
-def _made(project: Path, pattern: str) -> Path:
+def _find_made(project: Path, pattern: str) -> Path:
     made = sorted(project.glob(pattern))
     if len(made) != 1:
         raise ConversionError(

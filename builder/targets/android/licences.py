@@ -32,7 +32,7 @@ def licence_of(archive: Path) -> tuple[str, str]:
         names = set(opened.namelist())
         texts = [opened.read(name).decode(errors="replace") for name in TEXTS if name in names]
     text = "\n".join(texts)
-    named = _named(archive.name)
+    named = _name_licence(archive.name)
     if named is None and "Apache License" in text:
         named = "Apache-2.0"
     return named or UNKNOWN, text
@@ -40,16 +40,16 @@ def licence_of(archive: Path) -> tuple[str, str]:
 
 def runtime_licences(archives: Sequence[Path]) -> str:
     """One text for all archives: a line each with name and licence, then every different licence text once."""
-    found = [(archive.name, *licence_of(archive)) for archive in archives]
-    lines = [f"{name}: {licence}" for name, licence, _ in found]
-    texts = dict.fromkeys(text.strip() for _, _, text in found if text.strip())
+    licences = [(archive.name, *licence_of(archive)) for archive in archives]
+    lines = [f"{name}: {licence}" for name, licence, _ in licences]
+    texts = dict.fromkeys(text.strip() for _, _, text in licences if text.strip())
     return "\n".join(["Libraries in this app and their licences", "", *lines, ""]) + "\n\n".join(["", *texts]) + "\n"
 
 
 def library_licences(project: Path, model: str, licences: Sequence[str], needed: Sequence[str]) -> str:
     """The text of a library: its own licence and the model's, whose files are inside, and those of what its pom brings."""
     lines = _own(model, licences)
-    lines += [f"{name} (comes by the pom): {_named(name) or UNKNOWN}" for name in needed]
+    lines += [f"{name} (comes by the pom): {_name_licence(name) or UNKNOWN}" for name in needed]
     text = (project / "LICENSE").read_text(encoding="utf-8").strip()
     return "\n".join(["Libraries in this app and their licences", "", *lines, ""]) + "\n\n\n" + text + "\n"
 
@@ -69,11 +69,11 @@ def notices_name(model: str) -> str:
     return f"assets/{NOTICES_FOLDER}/{re.sub(r'[^A-Za-z0-9_.-]+', '_', model).lstrip('.') or 'model'}.txt"
 
 
-def _named(file: str) -> str | None:
+def _name_licence(file: str) -> str | None:
     return next((licence for start, licence in NAMED.items() if file.startswith(start)), None)
 
 
-def listed(notices: str) -> dict[str, str]:
+def parse_list(notices: str) -> dict[str, str]:
     """Library -> licence, from the first lines of such a text."""
     head = notices.split("\n\n\n", 1)[0].splitlines()[2:]
     return dict(line.split(": ", 1) for line in head if ": " in line)

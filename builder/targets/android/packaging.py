@@ -15,12 +15,12 @@ from builder.targets.android.aab import build_aab
 from builder.targets.android.aar import build_aar
 from builder.targets.android.apk import build_apk
 from builder.targets.android.audit import audit
-from builder.targets.android.execute.findings import executed_findings
+from builder.targets.android.execute.findings import execute_and_judge
 from builder.targets.android.host import HostApp, prebuilt
 from builder.targets.android.host.flavours import FLAVOURS, Flavour, flavour_of
 from builder.targets.android.project import BUILT, write_project
 from builder.targets.android.settings import check_names
-from builder.targets.base import Finding, PackageRequest, PackageResult, judged
+from builder.targets.base import Finding, PackageRequest, PackageResult, judge
 from builder.targets.mobile import mobile_root
 from builder.targets.subset import subset
 
@@ -45,27 +45,27 @@ def package(request: PackageRequest) -> PackageResult:
     with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
         bundle = subset(request.bundle, (flavour.artifact,), Path(folder))
         _check_delegates(bundle, flavour)
-        build = _by_gradle if request.options.with_gradle else _built_in
+        build = _by_gradle if request.options.with_gradle else _build_in_process
         files, audited = build(request, bundle, flavour, project)
-        ran = executed_findings(audited, bundle) if request.options.execute else ()
+        ran = execute_and_judge(audited, bundle) if request.options.execute else ()
         left_out = sorted({v.id for v in request.bundle.manifest.variants} - {v.id for v in bundle.manifest.variants})
-    findings = [finding for path in audited for finding in _audited(path, request)]
+    findings = [finding for path in audited for finding in _audit_made(path, request)]
     findings += ran
     if left_out:
         message = f"leaves out {', '.join(left_out)}: it carries the runtime of {flavour.sources} only; --runtime takes another."
         findings.append(
             Finding(level="info", code="left-out", file=request.bundle.manifest.model.name, message=message)
         )
-    return PackageResult(files=tuple(files), findings=judged(findings, request.options.allow))
+    return PackageResult(files=tuple(files), findings=judge(findings, request.options.allow))
 
 
-def _audited(path: Path, request: PackageRequest) -> tuple[Finding, ...]:
+def _audit_made(path: Path, request: PackageRequest) -> tuple[Finding, ...]:
     """The gate: our own checks, which start no Java; `builder inspect` asks Android's verifier too."""
     application_id = None if path.suffix == ".aar" else request.application_id
     return audit(path, application_id=application_id, second_opinion=False)
 
 
-def _built_in(
+def _build_in_process(
     request: PackageRequest, bundle: Bundle, flavour: Flavour, project: Path
 ) -> tuple[list[Path], list[Path]]:
     """Made with no Android SDK: the files to hand over, and those to audit."""
@@ -103,7 +103,7 @@ def _by_gradle(
         write_project(request, bundle, project, sources)
         made = gradle.build(request, flavour, sources, request.out, name)
     others = dataclasses.replace(request, formats=tuple(f for f in request.formats if f not in gradle.TASKS))
-    files, audited = _built_in(others, bundle, flavour, project)
+    files, audited = _build_in_process(others, bundle, flavour, project)
     return [*made, *files], [*made, *audited]
 
 

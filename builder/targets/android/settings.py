@@ -32,7 +32,7 @@ class AndroidSection(Section):
     """A PKCS#12 or PEM key to sign with. Its password comes from the environment variable EDGEBUNDLE_KEYSTORE_PASSWORD."""
 
 
-def requested(bundle: Bundle, section: AndroidSection | None, folder: Path | None) -> PackageRequest:
+def make_request(bundle: Bundle, section: AndroidSection | None, folder: Path | None) -> PackageRequest:
     """The request that the section makes, or an id made of the model's name. Raises ConfigError for a keystore that is not there."""
     app = section or AndroidSection(application_id=sample_identifier(bundle))
     return PackageRequest(

@@ -51,8 +51,8 @@ def run_tool(argv: Sequence[str | Path], *, what: str, timeout_s: float, cwd: Pa
 def java_major() -> int:
     """Major version of the java on PATH. Raises MissingToolError when it does not start."""
     text = run_tool(["java", "-version"], what="ask Java for its version", timeout_s=60).stderr
-    found = re.search(r'version "(\d+)', text)
-    return int(found[1]) if found else 0
+    match = re.search(r'version "(\d+)', text)
+    return int(match[1]) if match else 0
 
 
 def java_home() -> Path:
@@ -89,5 +89,5 @@ def _version(name: str) -> str | None:
         done = process.run(argv[name], timeout_s=60, check=False)
     except process.ToolError as error:
         return str(error)
-    found = re.search(r"\d+(\.\d+)+\S*", done.stdout + done.stderr)
-    return found[0].strip('"') if found else None
+    match = re.search(r"\d+(\.\d+)+\S*", done.stdout + done.stderr)
+    return match[0].strip('"') if match else None

@@ -31,11 +31,11 @@ def takes(runtime: Runtime | None, section: IosSection | None) -> tuple[str, ...
     return (ARTIFACT, OPTIONAL) if section is not None and section.executorch else (ARTIFACT,)
 
 
-def requested(bundle: Bundle, section: IosSection | None, folder: Path | None) -> PackageRequest:
+def make_request(bundle: Bundle, section: IosSection | None, folder: Path | None) -> PackageRequest:
     """What the section asks for, or an identifier made of the model's name."""
     from builder.targets.ios import settings
 
-    return settings.requested(bundle, section, folder)
+    return settings.make_request(bundle, section, folder)
 
 
 def check_section(section: IosSection, folder: Path) -> None:
@@ -54,9 +54,9 @@ def doctor() -> list[Need]:
 
 def sources_sha256() -> str:
     """Hash of all that decides a package: the Swift sources, this code, and the Xcode that would build an app."""
-    from builder.targets.ios.packaging import sources_sha256 as hashed
+    from builder.targets.ios.packaging import sources_sha256 as hash_sources
 
-    return hashed()
+    return hash_sources()
 
 
 def package(request: PackageRequest) -> PackageResult:
@@ -70,7 +70,7 @@ def package(request: PackageRequest) -> PackageResult:
     return made(request)
 
 
-def audited(path: Path) -> tuple[Finding, ...]:
+def audit_package(path: Path) -> tuple[Finding, ...]:
     """What our own checks say of an .ipa."""
     from builder.targets.ios.audit import audit_ipa
 

@@ -29,24 +29,24 @@ def make_app(request: PackageRequest, bundle: Bundle, work: Path) -> Path:
     if request.app is None:
         write_project(request, bundle, mobile_root() / "ios", work / "project")
         return xcode.build(work / "project" / f"{NAME}.xcodeproj", NAME, request.team, work)
-    app = opened_app(request.app, work / "app")
+    app = open_app(request.app, work / "app")
     inject(app, request, bundle)
     return app
 
 
-def opened_app(source: Path, work: Path) -> Path:
+def open_app(source: Path, work: Path) -> Path:
     """A copy of an .app, or the one inside an .ipa. Raises ConfigError for what is neither."""
     if source.is_dir():
         app = work / source.name
         shutil.copytree(source, app, symlinks=True)
     elif source.is_file():
         unpack(source, work)
-        found = sorted((work / "Payload").glob("*.app"))
-        if len(found) != 1:
+        apps = sorted((work / "Payload").glob("*.app"))
+        if len(apps) != 1:
             raise ConfigError(
-                f"{source} holds {len(found)} apps in Payload/, not one; give an .ipa that Xcode exported."
+                f"{source} holds {len(apps)} apps in Payload/, not one; give an .ipa that Xcode exported."
             )
-        app = found[0]
+        app = apps[0]
     else:
         raise ConfigError(f"the app {source} does not exist; correct 'app' in [package.ios] of builder.toml.")
     info = read_info(app)

@@ -11,7 +11,7 @@ from typing import Literal
 from builder.bundle import BUNDLE_FOLDER, Bundle, BundleError
 from builder.errors import ConfigError
 from builder.targets.base import Finding
-from builder.targets.ios.app import opened_app, read_info
+from builder.targets.ios.app import open_app, read_info
 
 Level = Literal["error", "warning", "info"]
 MACH_O_64 = 0xFEEDFACF
@@ -26,10 +26,10 @@ def audit_ipa(path: Path, *, identifier: str | None = None) -> list[Finding]:
     """Findings of an .ipa; one that cannot be opened is an error among them."""
     with tempfile.TemporaryDirectory(prefix="edgebundle-audit-") as folder:
         try:
-            app = opened_app(path, Path(folder))
+            app = open_app(path, Path(folder))
         except ConfigError as error:
             return [Finding(level="error", code="app", file=path.name, message=str(error))]
-        return [_named(finding, path.name) for finding in audit_app(app, identifier=identifier)]
+        return [_name_file(finding, path.name) for finding in audit_app(app, identifier=identifier)]
 
 
 def audit_app(app: Path, *, identifier: str | None = None) -> list[Finding]:
@@ -40,10 +40,10 @@ def audit_app(app: Path, *, identifier: str | None = None) -> list[Finding]:
         findings.append(Finding(level=level, code=code, file=app.name, message=message))
 
     info = read_info(app)
-    found = str(info.get("CFBundleIdentifier"))
-    if identifier is not None and found != identifier:
-        add("error", "identifier", f"has the bundle identifier {found}, not {identifier}.")
-    add("info", "app", f"is {found} {info.get('CFBundleShortVersionString')} ({info.get('CFBundleVersion')}).")
+    own_identifier = str(info.get("CFBundleIdentifier"))
+    if identifier is not None and own_identifier != identifier:
+        add("error", "identifier", f"has the bundle identifier {own_identifier}, not {identifier}.")
+    add("info", "app", f"is {own_identifier} {info.get('CFBundleShortVersionString')} ({info.get('CFBundleVersion')}).")
     executable = app / str(info.get("CFBundleExecutable"))
     for level, message in machine_code(executable.read_bytes()[:65536]):
         add(level, "machine-code", message)
@@ -91,16 +91,16 @@ def _bundle(app: Path, minimum: str) -> list[tuple[Level, str, str]]:
         manifest = Bundle.open(app / BUNDLE_FOLDER).manifest
     except BundleError as error:
         return [("error", "bundle", f"carries no good bundle: {error}")]
-    found: list[tuple[Level, str, str]] = [
+    entries: list[tuple[Level, str, str]] = [
         ("info", "bundle", f"carries {manifest.model.name} with {', '.join(v.id for v in manifest.variants)}.")
     ]
     for variant in manifest.variants:
         needed = re.fullmatch(r"iOS (\d+)", variant.minimum_runtime)
         if needed is not None and minimum and int(needed[1]) > int(minimum.partition(".")[0]):
             message = f"is installed from iOS {minimum} on, but its variant {variant.id} needs {variant.minimum_runtime}: older phones take another variant."
-            found.append(("warning", "deployment-target", message))
-    return found
+            entries.append(("warning", "deployment-target", message))
+    return entries
 
 
-def _named(finding: Finding, name: str) -> Finding:
+def _name_file(finding: Finding, name: str) -> Finding:
     return Finding(level=finding.level, code=finding.code, file=name, message=finding.message)

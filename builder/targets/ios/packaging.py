@@ -11,7 +11,7 @@ from builder.bundle import Bundle, file_sha256, tree_files
 from builder.errors import ConfigError
 from builder.storage import cache
 from builder.suggest import did_you_mean
-from builder.targets.base import Finding, PackageRequest, PackageResult, judged
+from builder.targets.base import Finding, PackageRequest, PackageResult, judge
 from builder.targets.ios import ARTIFACT, FORMATS, OPTIONAL, xcode
 from builder.targets.ios.app import make_app, write_ipa
 from builder.targets.ios.audit import audit_app, audit_ipa
@@ -48,16 +48,16 @@ def package(request: PackageRequest) -> PackageResult:
         check_settings(request, bundle)
         check_models(bundle)
         for name in request.formats:
-            made, found = _make(name, request, bundle)
+            made, audited = _make(name, request, bundle)
             files.append(made)
-            findings += found
+            findings += audited
         left_out = sorted({v.id for v in request.bundle.manifest.variants} - {v.id for v in bundle.manifest.variants})
     if left_out:
         message = f"leaves out {', '.join(left_out)}: the iOS app carries the runtime of {', '.join(backends_of(artifacts))} only."
         findings.append(
             Finding(level="info", code="left-out", file=request.bundle.manifest.model.name, message=message)
         )
-    return PackageResult(files=tuple(files), findings=judged(findings, request.options.allow))
+    return PackageResult(files=tuple(files), findings=judge(findings, request.options.allow))
 
 
 def _make(name: str, request: PackageRequest, bundle: Bundle) -> tuple[Path, list[Finding]]:

@@ -54,15 +54,15 @@ def _value(value: Value, depth: int) -> str:
     tabs = "\t" * depth
     if isinstance(value, Mapping):
         keys = sorted(value, key=lambda key: (key != "isa", key))
-        inside = "".join(f"{tabs}\t{quoted(key)} = {_value(value[key], depth + 1)};\n" for key in keys)
+        inside = "".join(f"{tabs}\t{quote(key)} = {_value(value[key], depth + 1)};\n" for key in keys)
         return f"{{\n{inside}{tabs}}}"
     if isinstance(value, list):
         inside = "".join(f"{tabs}\t{_value(entry, depth + 1)},\n" for entry in value)
         return f"(\n{inside}{tabs})"
-    return quoted(value)
+    return quote(value)
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """A string as the format has it: bare where it may be (`//` would begin a comment), else in quotes."""
     if _PLAIN.fullmatch(text) and "//" not in text and "___" not in text:
         return text

@@ -42,7 +42,7 @@ class IosSection(Section):
     """Carry the ExecuTorch variants too, with their runtime (iOS 17 or later)."""
 
 
-def requested(bundle: Bundle, section: IosSection | None, folder: Path | None) -> PackageRequest:
+def make_request(bundle: Bundle, section: IosSection | None, folder: Path | None) -> PackageRequest:
     """The request that the section makes, or an identifier made of the model's name."""
     app = section or IosSection(bundle_identifier=sample_identifier(bundle))
     return PackageRequest(
@@ -68,18 +68,18 @@ def check_names(identifier: str, version: str, deployment_target: str, *, execut
         raise ConfigError(
             f"{version!r} cannot be an app's version; 'version' in [package.ios] takes up to three numbers, as in 1.2.0."
         )
-    found = TARGET.fullmatch(deployment_target)
-    if found is None or (int(found[1]), int(found[2])) < OLDEST:
+    match = TARGET.fullmatch(deployment_target)
+    if match is None or (int(match[1]), int(match[2])) < OLDEST:
         raise ConfigError(
             f"{deployment_target!r} cannot be the deployment target; 'deployment_target' in [package.ios] takes a version of iOS "
             f"from {OLDEST[0]}.{OLDEST[1]} on, as in 17.0."
         )
-    if executorch and int(found[1]) < EXECUTORCH:
+    if executorch and int(match[1]) < EXECUTORCH:
         raise ConfigError(
             f"ExecuTorch needs iOS {EXECUTORCH} and the app would be installed from iOS {deployment_target} on; "
             f'set deployment_target = "{EXECUTORCH}.0" in [package.ios], or executorch = false.'
         )
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def check_settings(request: PackageRequest, bundle: Bundle) -> None:

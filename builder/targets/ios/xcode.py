@@ -18,8 +18,8 @@ INSTALL = (
 
 def needs() -> list[Need]:
     """Xcode is optional: package and project are made without it, app and ipa from an app that was built before."""
-    found = version()
-    return [Need(name="xcodebuild", found=found is not None, version=found, install=INSTALL, required=False)]
+    installed = version()
+    return [Need(name="xcodebuild", found=installed is not None, version=installed, install=INSTALL, required=False)]
 
 
 def version() -> str | None:

@@ -28,7 +28,7 @@ def takes(runtime: Runtime | None, section: object) -> tuple[str, ...]:
     return (ARTIFACT,)
 
 
-def requested(bundle: Bundle, section: object, folder: Path | None) -> PackageRequest:
+def make_request(bundle: Bundle, section: object, folder: Path | None) -> PackageRequest:
     """A server has no identifier of its own; one of the model's name stands for it."""
     from builder.targets.base import PackageRequest, sample_identifier
 
@@ -46,9 +46,9 @@ def doctor() -> list[Need]:
 
 def sources_sha256() -> str:
     """Hash of all that decides a package: the application, its files, and what it takes of this code."""
-    from builder.targets.server.packaging import sources_sha256 as hashed
+    from builder.targets.server.packaging import sources_sha256 as hash_sources
 
-    return hashed()
+    return hash_sources()
 
 
 def package(request: PackageRequest) -> PackageResult:
@@ -58,6 +58,6 @@ def package(request: PackageRequest) -> PackageResult:
     return made(request)
 
 
-def audited(path: Path) -> tuple[Finding, ...]:
+def audit_package(path: Path) -> tuple[Finding, ...]:
     """A server checks its golden when it starts."""
     return ()

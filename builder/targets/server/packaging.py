@@ -11,7 +11,7 @@ from builder.bundle import file_sha256, tree_files
 from builder.errors import ConfigError
 from builder.storage import cache
 from builder.suggest import did_you_mean
-from builder.targets.base import Finding, PackageRequest, PackageResult, judged
+from builder.targets.base import Finding, PackageRequest, PackageResult, judge
 from builder.targets.server import ARTIFACT, FORMATS
 from builder.targets.subset import subset
 
@@ -54,7 +54,7 @@ def package(request: PackageRequest) -> PackageResult:
     left = sorted({v.id for v in request.bundle.manifest.variants} - set(runnable))
     message = f"serves {runnable[0]}" + (f", and has no use for {', '.join(left)}." if left else ".")
     finding = Finding(level="info", code="served", file=out.name, message=message)
-    return PackageResult(files=(out,), findings=judged([finding], request.options.allow))
+    return PackageResult(files=(out,), findings=judge([finding], request.options.allow))
 
 
 def _copy(source: Path, target: Path) -> None:

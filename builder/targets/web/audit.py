@@ -21,9 +21,9 @@ def audit_site(site: Path, bundle: Bundle) -> list[Finding]:
 def _sizes(site: Path) -> list[Finding]:
     script = len(gzip.compress((site / "app.js").read_bytes(), 9, mtime=0))
     total = sum(path.stat().st_size for path in tree_files(site))
-    found = [_finding(site, "info", "size", f"has {total:,} bytes; its own script has {script:,} bytes compressed.")]
+    findings = [_finding(site, "info", "size", f"has {total:,} bytes; its own script has {script:,} bytes compressed.")]
     if script > MOST_SCRIPT_BYTES:
-        found.append(
+        findings.append(
             _finding(
                 site,
                 "error",
@@ -31,7 +31,7 @@ def _sizes(site: Path) -> list[Finding]:
                 f"has a script of {script:,} bytes compressed, over {MOST_SCRIPT_BYTES:,}.",
             )
         )
-    return found
+    return findings
 
 
 def _variants(site: Path, bundle: Bundle) -> list[Finding]:
@@ -47,14 +47,14 @@ def _variants(site: Path, bundle: Bundle) -> list[Finding]:
 
 def _hosts(site: Path) -> list[Finding]:
     """The page itself must load nothing from elsewhere; addresses inside the runtime's texts are not loaded."""
-    found = []
+    findings = []
     for name in (*PAGES, "app.js", "sw.js", "style.css"):
         text = (site / name).read_text(encoding="utf-8").replace("http://www.w3.org/", "")
         for host in sorted(set(re.findall(r"https?://[\w.-]+", text))):
-            found.append(
+            findings.append(
                 _finding(site, "error", "foreign-host", f"names {host} in {name}; a page loads nothing from elsewhere.")
             )
-    return found
+    return findings
 
 
 def _finding(site: Path, level: str, code: str, message: str) -> Finding:

@@ -22,8 +22,8 @@ def find(program: str) -> Path | None:
     own = Path(sys.executable).with_name(program)
     if own.is_file():
         return own
-    found = process.find(program)
-    return None if found is None else Path(found)
+    path = process.find(program)
+    return None if path is None else Path(path)
 
 
 def run(program: str, words: Sequence[str | Path], *, what: str, cwd: Path, timeout_s: float) -> process.Completed:
@@ -56,5 +56,5 @@ def _version(name: str) -> str | None:
         done = process.run([path, "--version"], timeout_s=LOOK_S, check=False)
     except process.ToolError as error:
         return str(error)
-    found = re.search(r"\d+(\.\d+)+", done.stdout)
-    return found[0] if found else None
+    match = re.search(r"\d+(\.\d+)+", done.stdout)
+    return match[0] if match else None

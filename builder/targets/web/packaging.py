@@ -9,13 +9,13 @@ from builder.bundle import file_sha256, tree_files
 from builder.errors import ConfigError
 from builder.storage import cache
 from builder.suggest import did_you_mean
-from builder.targets.base import Finding, PackageRequest, PackageResult, judged
+from builder.targets.base import Finding, PackageRequest, PackageResult, judge
 from builder.targets.mobile import mobile_root
 from builder.targets.subset import subset
 from builder.targets.web import ARTIFACT, FORMATS
 from builder.targets.web.audit import audit_site
 from builder.targets.web.module import pack_module
-from builder.targets.web.scripts import SOURCES, built_scripts
+from builder.targets.web.scripts import SOURCES, build_scripts
 from builder.targets.web.site import write_site
 
 
@@ -39,12 +39,12 @@ def package(request: PackageRequest) -> PackageResult:
         if name not in FORMATS:
             raise ConfigError(f"unknown web format {name!r}{did_you_mean(name, FORMATS)}")
     sources = mobile_root() / "web"
-    built, made, findings = built_scripts(sources), list[Path](), list[Finding]()
+    built, made, findings = build_scripts(sources), list[Path](), list[Finding]()
     with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
         bundle = subset(request.bundle, (ARTIFACT,), Path(folder) / "bundle")
         if "site" in request.formats:
             sources = mobile_root() / "web"
-    built, made, findings = built_scripts(sources), list[Path](), list[Finding]()
+    built, made, findings = build_scripts(sources), list[Path](), list[Finding]()
     with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
         bundle = subset(request.bundle, (ARTIFACT,), Path(folder) / "bundle")
         if "site" in request.formats:
@@ -58,4 +58,4 @@ def package(request: PackageRequest) -> PackageResult:
     if left:
         message = f"leaves out {', '.join(left)}: a browser runs TFLite files only."
         findings.append(Finding(level="info", code="left-out", file=made[0].name, message=message))
-    return PackageResult(files=tuple(made), findings=judged(findings, request.options.allow))
+    return PackageResult(files=tuple(made), findings=judge(findings, request.options.allow))

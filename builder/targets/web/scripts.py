@@ -22,7 +22,7 @@ _SCRIPTS = {"src/app.ts": "app.js", "src/sw.ts": "sw.js", "src/runtime.ts": "run
 _MODULE = {"src/index.ts": "index.js", "src/network.ts": "worker.js"}  # of the npm package; the first is an ES module
 
 
-def built_scripts(sources: Path) -> Path:
+def build_scripts(sources: Path) -> Path:
     """A directory with `files/` (`app.js`, `sw.js`, `runtime/`, `NOTICES.txt`) and `module/`, what the npm package has beside them.
 
     Raises MissingToolError, ConversionError.
@@ -34,7 +34,7 @@ def built_scripts(sources: Path) -> Path:
             cache.code_sha256(Path(__file__).parent),
         ]
     )
-    with cache.locked(f"{STEP} {key}"):
+    with cache.hold_lock(f"{STEP} {key}"):
         if not cache.entry(STEP, key).is_dir():
             with cache.publishing(STEP, key) as work:
                 _build(sources, work)

@@ -26,10 +26,10 @@ def run_compress(job: CompressJob, folder: Path) -> CompressResult:
         state=job.state,
         tell=lambda text: stage(folder, text),
     )
-    found = run(task)
-    for number, (program, report) in enumerate(found):
+    stages = run(task)
+    for number, (program, report) in enumerate(stages):
         torch.export.save(program, folder / f"{number}-{report.stage}.pt2")
     # For whoever trains on with a network of these widths.
-    state = found[-1][0].state_dict
+    state = stages[-1][0].state_dict
     save_file({name: value.detach().clone().contiguous() for name, value in state.items()}, folder / WEIGHTS)
-    return CompressResult(threads=threads(), stages=tuple(report for _, report in found))
+    return CompressResult(threads=threads(), stages=tuple(report for _, report in stages))

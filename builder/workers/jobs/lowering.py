@@ -15,13 +15,13 @@ from builder.bundle import Legalization
 from builder.errors import NotExecutedError
 from builder.graph.model import Model
 from builder.graph.samples import read_samples
-from builder.precision.biases import corrected
-from builder.precision.equalize import equalized
+from builder.precision.biases import correct_biases
+from builder.precision.equalize import equalize
 from builder.precision.plan import ResolvedPlan
 from builder.precision.ranges import Observed
-from builder.storage.cache import kept, whole
+from builder.storage.cache import keep_entry, whole
 from builder.workers.jobs.folder import remove, stage
-from builder.workers.jobs.shared import Tell, culprit_named, float_file, observed, rewritten
+from builder.workers.jobs.shared import Tell, float_file, name_culprit_of, observe_once, rewritten
 from builder.workers.messages import VariantJob
 
 if TYPE_CHECKING:
@@ -52,15 +52,17 @@ def make_artifact(job: VariantJob, folder: Path, artifact: Path) -> Made:
         return _realise(job, route, folder, artifact, tell)
     tell("legalize")
     model, rows = rewritten(job)
-    model = prepared(model, job.plan.plan, job, tell)
+    model = prepare(model, job.plan.plan, job, tell)
     tell("lower")
     half = backend.half_limits()
 
-    def made(plan: ResolvedPlan) -> Lowered:
-        return backend.lower(model, plan, job.delegate, lambda: _observed(job, model, tell), artifact, job.options)
+    def lower_plan(plan: ResolvedPlan) -> Lowered:
+        return backend.lower(model, plan, job.delegate, lambda: _observe(job, model, tell), artifact, job.options)
 
-    with culprit_named(job, model, folder):
-        lowered = made(job.plan.plan) if half is None else _within_half(job, half, model, made, artifact, tell)
+    with name_culprit_of(job, model, folder):
+        lowered = (
+            lower_plan(job.plan.plan) if half is None else _within_half(job, half, model, lower_plan, artifact, tell)
+        )
     return Made(lowered=lowered, model=model, legalized=rows)
 
 
@@ -69,28 +71,30 @@ def _realise(job: VariantJob, route: FloatFile, folder: Path, artifact: Path, te
     floats = float_file(job, route, folder)
     tell("lower")
 
-    def seen() -> Observed:
-        return observed(job, floats.model, lambda samples: route.observe(floats.content, floats.lowered, samples), tell)
+    def observe() -> Observed:
+        return observe_once(
+            job, floats.model, lambda samples: route.observe(floats.content, floats.lowered, samples), tell
+        )
 
-    artifact.write_bytes(route.realise(job.delegate, floats.content, floats.model, job.plan.plan, seen))
+    artifact.write_bytes(route.realise(job.delegate, floats.content, floats.model, job.plan.plan, observe))
     return Made(lowered=floats.lowered, model=floats.model, legalized=floats.legalized)
 
 
-def prepared(model: Model, plan: ResolvedPlan, job: VariantJob, tell: Tell) -> Model:
+def prepare(model: Model, plan: ResolvedPlan, job: VariantJob, tell: Tell) -> Model:
     """The model with its channels equalized and its biases corrected where the plan asks for it.
 
     Where plans start from an fp32 file it is corrected instead: converting another one for every plan would take seconds each.
     """
     if plan.calibration.equalize:
-        model = replace(model, program=equalized(model.program))
+        model = replace(model, program=equalize(model.program))
     if plan.calibration.correct_biases and plan.has_integers:
-        seen = _observed(job, model, tell)
-        model = replace(model, program=corrected(model.program, model.layers, plan, seen))
+        seen = _observe(job, model, tell)
+        model = replace(model, program=correct_biases(model.program, model.layers, plan, seen))
     return model
 
 
-def _observed(job: VariantJob, model: Model, tell: Tell) -> Observed:
-    return observed(job, model, lambda samples: BACKENDS[job.backend].observe(model, samples), tell)
+def _observe(job: VariantJob, model: Model, tell: Tell) -> Observed:
+    return observe_once(job, model, lambda samples: BACKENDS[job.backend].observe(model, samples), tell)
 
 
 def _within_half(
@@ -109,11 +113,11 @@ def _within_half(
     def look(work: Path) -> None:
         tell("look for values that fp16 cannot hold")
         samples = read_samples(job.evaluation, model.inputs)
-        found = half.reached(artifact, model, lowered or made(plan), samples)
-        (work / REACHED).write_bytes(rows.dump_json(found))
+        reach = half.measure_reach(artifact, model, lowered or made(plan), samples)
+        (work / REACHED).write_bytes(rows.dump_json(reach))
 
     try:
-        folder, _ = kept("reached", job.keys.floats, look)
+        folder, _ = keep_entry("reached", job.keys.floats, look)
     except NotExecutedError:  # told when the file is to be judged
         return lowered or made(plan)
     known = rows.validate_json((folder / REACHED).read_bytes())

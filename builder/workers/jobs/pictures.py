@@ -39,5 +39,5 @@ def _runner(job: PicturesJob) -> tuple[Callable[[Tensors], Tensors], str]:
         model, _ = load_source(job.root)
         return torch_run(model.program.module(), model.inputs, model.outputs), f"torch {torch.__version__}"
     backend, variant = BACKENDS[job.variant.backend], job.variant
-    found = backend.runner(job.root / variant.file, variant.inputs, variant.outputs, os.cpu_count() or 1)
-    return logical(found, variant.inputs, variant.outputs, (*job.inputs, *job.outputs)), backend.runtime_name()
+    runner = backend.runner(job.root / variant.file, variant.inputs, variant.outputs, os.cpu_count() or 1)
+    return logical(runner, variant.inputs, variant.outputs, (*job.inputs, *job.outputs)), backend.runtime_name()

@@ -49,7 +49,7 @@ def run_probe(job: ProbeJob, folder: Path) -> ProbeResult:
         TensorSpec(name=tensor.name, kind="tensor", shape=shape)
         for tensor, shape in zip(config.output, shapes, strict=True)
     )
-    found: dict[str, tuple[float, list[Tensors]]] = {}
+    results: dict[str, tuple[float, list[Tensors]]] = {}
     for name, scale in SCALES.items():
         stage(folder, f"try {name}")
         inputs = _inputs(config, scale)
@@ -62,14 +62,14 @@ def run_probe(job: ProbeJob, folder: Path) -> ProbeResult:
             if samples
             else 0.0
         )
-        found[name] = (score, given)
+        results[name] = (score, given)
         if not samples:
             break
-    best = next(iter(found))
-    for name, (score, _) in found.items():
-        if score > found[best][0] + CLEARLY:
+    best = next(iter(results))
+    for name, (score, _) in results.items():
+        if score > results[best][0] + CLEARLY:
             best = name
-    values = {spec.name: np.concatenate([one[spec.name].reshape(-1) for one in found[best][1]]) for spec in outputs}
+    values = {spec.name: np.concatenate([one[spec.name].reshape(-1) for one in results[best][1]]) for spec in outputs}
     return ProbeResult(
         outputs=tuple(
             ProbedOutput(
@@ -80,7 +80,7 @@ def run_probe(job: ProbeJob, folder: Path) -> ProbeResult:
             )
             for spec in outputs
         ),
-        scores={name: round(score, 3) for name, (score, _) in found.items()},
+        scores={name: round(score, 3) for name, (score, _) in results.items()},
         **SCALES[best],
     )
 
@@ -140,13 +140,13 @@ def _likeness(photograph: NDArray[np.float64], picture: NDArray[np.float64]) -> 
     spread = float(one.std() * other.std())
     likeness = float(((one - one.mean()) * (other - other.mean())).mean() / spread) if spread > 1e-12 else 0.0
     outside = min(
-        float(np.mean((picture < low) | (picture > high))) + (1 - _filled(picture, low, high)) * 0.2
+        float(np.mean((picture < low) | (picture > high))) + (1 - _measure_fill(picture, low, high)) * 0.2
         for low, high in USUAL
     )
     return likeness - outside
 
 
-def _filled(picture: NDArray[np.float64], low: float, high: float) -> float:
+def _measure_fill(picture: NDArray[np.float64], low: float, high: float) -> float:
     few, many = np.percentile(picture, (FEW, MANY))
     return float(np.clip((many - few) / (high - low), 0, 1))
 

@@ -24,12 +24,12 @@ from builder.graph.culprit import name_culprit
 from builder.graph.kept import KeptModel, keep
 from builder.graph.model import Model
 from builder.graph.samples import read_samples
-from builder.legalize.for_variant import legalized, marked
-from builder.precision.equalize import equalized
+from builder.legalize.for_variant import legalize_model, mark
+from builder.precision.equalize import equalize
 from builder.precision.plan import Choice, ResolvedPlan
 from builder.precision.ranges import Observed, load_observed, save_observed
 from builder.precision.scheme import parse_scheme
-from builder.storage.cache import kept, whole
+from builder.storage.cache import keep_entry, whole
 from builder.workers.jobs.folder import load_source, read_source, remove, stage
 from builder.workers.messages import PROGRAM, AboutFloats, VariantJob
 
@@ -61,22 +61,22 @@ def rewritten(job: VariantJob) -> tuple[Model, tuple[Legalization, ...]]:
     def make(work: Path) -> None:
         import torch
 
-        model, rows = legalized(load_source(job.source)[0], job.rewrites, job.evaluation, job.required)
+        model, rows = legalize_model(load_source(job.source)[0], job.rewrites, job.evaluation, job.required)
         if rows:
             torch.export.save(model.program, work / PROGRAM)
         (work / REWRITES).write_bytes(_ROWS.dump_json(rows))
 
-    folder, _ = kept("legalized", job.keys.legalized, make)
+    folder, _ = keep_entry("legalized", job.keys.legalized, make)
     rows = _ROWS.validate_json((folder / REWRITES).read_bytes())
     if not rows:
-        return marked(load_source(job.source)[0]), rows
+        return mark(load_source(job.source)[0]), rows
     return load_source(job.source, folder / PROGRAM)[0], rows
 
 
 def float_file(job: VariantJob, route: FloatFile, folder: Path) -> Floats:
     """The fp32 file; workers wait for one another here. Raises ConversionError, VerificationError."""
     stage(folder, "wait for the fp32 file of another variant")
-    place, _ = kept("float", job.keys.floats, partial(_make_float_file, job, route, folder))
+    place, _ = keep_entry("float", job.keys.floats, partial(_make_float_file, job, route, folder))
     about = AboutFloats.model_validate_json((place / ABOUT).read_text(encoding="utf-8"))
     source = read_source(job.source)
     model = KeptModel(
@@ -98,7 +98,7 @@ def has_float_file(job: VariantJob) -> bool:
 def _for_floats(job: VariantJob) -> tuple[Model, tuple[Legalization, ...]]:
     model, rows = rewritten(job)
     if job.plan.plan.calibration.equalize:
-        model = replace(model, program=equalized(model.program))
+        model = replace(model, program=equalize(model.program))
     return model, rows
 
 
@@ -106,7 +106,7 @@ def _make_float_file(job: VariantJob, route: FloatFile, folder: Path, work: Path
     stage(folder, "legalize")
     model, rows = _for_floats(job)
     stage(folder, "convert to fp32")
-    with culprit_named(job, model, folder):
+    with name_culprit_of(job, model, folder):
         content, lowered = route.convert(model, job.options)
     if (other := job.options.other_converter()) is not None:
         samples = read_samples(job.evaluation[:PARITY_SAMPLES], model.inputs)
@@ -118,7 +118,7 @@ def _make_float_file(job: VariantJob, route: FloatFile, folder: Path, work: Path
 
 
 @contextmanager
-def culprit_named(job: VariantJob, model: Model, folder: Path) -> Iterator[None]:
+def name_culprit_of(job: VariantJob, model: Model, folder: Path) -> Iterator[None]:
     """A converter's error names the operator that it refuses even alone, where there is one."""
     try:
         yield
@@ -128,10 +128,10 @@ def culprit_named(job: VariantJob, model: Model, folder: Path) -> Iterator[None]
         stage(folder, "look for the operator that does not convert")
         from_floats = BACKENDS[job.backend].float_file() is not None
         floats = from_floats or all(choice.scheme.name == "fp32" for choice in job.plan.plan.choices.values())
-        found = name_culprit(model.program, lambda alone: lower_alone(job, alone, folder), str(error), floats=floats)
-        if found is None:
+        culprit = name_culprit(model.program, lambda alone: lower_alone(job, alone, folder), str(error), floats=floats)
+        if culprit is None:
             raise
-        raise ConversionError(f"{str(error).rstrip('.')}: {found}.") from error
+        raise ConversionError(f"{str(error).rstrip('.')}: {culprit}.") from error
 
 
 def lower_alone(job: VariantJob, model: Model, folder: Path) -> None:
@@ -164,27 +164,29 @@ def require_parity(
         Path(file.name).write_bytes(content)
         run = backend.runner(Path(file.name), lowered.inputs, lowered.outputs, 1)
         for sample in samples:
-            found = agree(run(sample), source(sample), model.outputs)
-            if not found >= PARITY_DB:
+            agreement = agree(run(sample), source(sample), model.outputs)
+            if not agreement >= PARITY_DB:
                 raise ConversionError(
-                    f"{converter.name} made something else of the model: its fp32 file agrees to {found:.1f} dB with it, {PARITY_DB:g} dB "
+                    f"{converter.name} made something else of the model: its fp32 file agrees to {agreement:.1f} dB with it, {PARITY_DB:g} dB "
                     f"are needed; remove {converter.key!r} from the variant to use {converter.usual}."
                 )
 
 
-def observed(job: VariantJob, model: Model, observe: Callable[[Iterator[Tensors]], Observed], tell: Tell) -> Observed:
+def observe_once(
+    job: VariantJob, model: Model, observe: Callable[[Iterator[Tensors]], Observed], tell: Tell
+) -> Observed:
     """What calibration sees, from an earlier job where one has seen the same. Workers wait for one another here."""
     tell("wait for the calibration of another variant")
-    folder, _ = kept(
+    folder, _ = keep_entry(
         "observed",
         job.keys.observed,
-        lambda work: save_observed(observe(counted(job, model, tell)), work / OBSERVED),
+        lambda work: save_observed(observe(count_samples(job, model, tell)), work / OBSERVED),
     )
     tell("lower")
     return load_observed(folder / OBSERVED)
 
 
-def counted(job: VariantJob, model: Model, tell: Tell) -> Iterator[Tensors]:
+def count_samples(job: VariantJob, model: Model, tell: Tell) -> Iterator[Tensors]:
     """The calibration samples one at a time, telling how far it is."""
     for number, sample in enumerate(read_samples(job.calibration, model.inputs)):
         tell(f"calibrate {number + 1}/{len(job.calibration)}")

@@ -13,6 +13,7 @@ from builder.graph.tiling import tiling_facts
 from builder.precision.quantizers import without_quantizers
 from builder.project.source_kinds import source_kind
 from builder.quality.declared import OutputCheck
+from builder.quality.untrained import look_for_zeros
 from builder.sources.recorder import recording
 from builder.sources.repeatable import require_repeatable
 from builder.workers.jobs.folder import stage
@@ -40,10 +41,10 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         model, agreement = load_checked(job.config, job.folder, job.evaluation)
         if source_kind(job.config.model.source) == "factory":
             stage(folder, "build the network again")
-            require_repeatable(lambda: checkpoint.filled_module(job.folder, job.config), recorder.modules())
-        used = recorder.used()
-    told = model.told
+            require_repeatable(lambda: checkpoint.load_module(job.folder, job.config), recorder.modules())
+        used = recorder.list_used()
     refuse_what_no_file_holds(model.program)
+    told = (*model.told, *look_for_zeros(model))
     frozen = None
     if job.config.legalize.freeze_norms:
         stage(folder, "freeze the statistics of norms")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from builder.backends import BACKENDS
 from builder.backends.borders import logical
-from builder.backends.coverage import explained, require_coverage
+from builder.backends.coverage import explain_left, require_coverage
 from builder.backends.support import SupportedPlan
 from builder.bundle import GoldenTensor, LayerPrecision, Quality
 from builder.errors import MissingToolError, NotExecutedError, VerificationError
@@ -71,15 +71,15 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
 
     unproven = execution.unproven
     try:
-        seen = executed(job, made, source, execution, folder)
+        seen = execute(job, made, source, execution, folder)
         if job.plan.plan.between == "float" and all(c.scheme.mode == "float" for c in job.plan.plan.choices.values()):
             half = execution.runtime != backend.runtime_name()
             require_agreement(seen.quality, plan.plan, source, half=half)
     except NotExecutedError as error:
-        seen, unproven = unexecuted(job, model, source, execution, folder), str(error)
+        seen, unproven = leave_unexecuted(job, model, source, execution, folder), str(error)
     coverage = backend.coverage(artifact, job.delegate)
     if coverage.left:
-        coverage = explained(coverage, lowered.origins, load_source(job.source)[0].program, cures())
+        coverage = explain_left(coverage, lowered.origins, load_source(job.source)[0].program, cures())
     require_coverage(coverage, job.require_coverage)
     return VariantResult(
         artifact=artifact.name,
@@ -88,7 +88,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
         layers=layers,
         quality=seen.quality,
         coverage=coverage,
-        predicted=backend.predicted(artifact, job.delegate),
+        predicted=backend.predict_coverage(artifact, job.delegate),
         minimum_runtime=backend.minimum_runtime(artifact),
         predicted_peak_memory_bytes=backend.peak_memory(artifact, lowered.inputs, lowered.outputs),
         golden_outputs=seen.goldens,
@@ -110,7 +110,7 @@ class Seen:
     shown: tuple[int, ...] = ()
 
 
-def executed(job: VariantJob, made: Made, source: SourceResult, execution: Execution, folder: Path) -> Seen:
+def execute(job: VariantJob, made: Made, source: SourceResult, execution: Execution, folder: Path) -> Seen:
     """Raises VerificationError for outputs that no bundle should hold, NotExecutedError where only the real runtime can tell."""
     model, lowered = made.model, made.lowered
     stage(folder, f"compile for {execution.runtime}")
@@ -158,7 +158,7 @@ def executed(job: VariantJob, made: Made, source: SourceResult, execution: Execu
     )
 
 
-def unexecuted(job: VariantJob, model: Model, source: SourceResult, execution: Execution, folder: Path) -> Seen:
+def leave_unexecuted(job: VariantJob, model: Model, source: SourceResult, execution: Execution, folder: Path) -> Seen:
     """No figures; its goldens are what the source model gives, for the device to be held to."""
     goldens = (
         write_golden(folder, f"golden-{number}", read_golden_reference(job.source, number), model.outputs)

@@ -9,7 +9,7 @@ from builder.backends import BACKENDS
 from builder.backends.borders import logical
 from builder.bundle.tensors import golden_tensor, worst_psnr_db
 from builder.errors import BundleError, InputError, NotExecutedError
-from builder.graph.tiling import Tiler, enlarged
+from builder.graph.tiling import Tiler, enlarge
 from builder.workers.jobs.folder import stage
 from builder.workers.messages import VerifyJob, VerifyResult
 
@@ -69,5 +69,5 @@ def seam_error(job: VerifyJob, runner: Runner, inputs: Tensors) -> float | None:
         tiler = Tiler.of(pixels.shape[0], pixels.shape[1], int(tiling.scale or 1), tiling)
     except InputError:  # of a bundle from before the limit: no phone makes such tiles
         return None
-    _, seam = tiler.run(enlarged(pixels, tiler.multiple), render)
+    _, seam = tiler.run(enlarge(pixels, tiler.multiple), render)
     return float(f"{seam / 255:.2g}")

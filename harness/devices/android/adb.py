@@ -55,7 +55,7 @@ class ShellResult:
     status: int
 
 
-def listed_devices() -> list[Listed]:
+def list_devices() -> list[Listed]:
     """All devices that adb knows, usable or not."""
     adb = usable_adb()
     short, long = run_adb([adb, "devices"], "list devices"), run_adb([adb, "devices", "-l"], "list devices")
@@ -125,7 +125,7 @@ class Adb:
             )
         return ShellResult(stdout=done.stdout.replace("\r\n", "\n")[: end.start()], stderr=done.stderr, status=status)
 
-    def checked_shell(self, command: str, *, doing: str, timeout_s: float = SHELL_S) -> str:
+    def require_shell(self, command: str, *, doing: str, timeout_s: float = SHELL_S) -> str:
         """As `shell`, and a status other than 0 is an error too; what it printed."""
         result = self.shell(command, doing=doing, timeout_s=timeout_s)
         if result.status:

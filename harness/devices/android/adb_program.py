@@ -46,10 +46,10 @@ def parse_version(printed: str) -> AdbVersion | None:
 def find_adb() -> str:
     """$ADB, else the SDK's, else the one on PATH, else the one that the package adbutils carries. Raises MissingToolError."""
     if chosen := os.environ.get("ADB"):
-        found = process.find(chosen)
-        if found is None:
+        path = process.find(chosen)
+        if path is None:
             raise MissingToolError(f"$ADB names {chosen!r}, which is not a program; correct it or unset it.")
-        return found
+        return path
     candidates = (
         [str(Path(os.environ["ANDROID_HOME"]) / "platform-tools" / "adb")] if os.environ.get("ANDROID_HOME") else []
     )
@@ -58,8 +58,8 @@ def find_adb() -> str:
     if carried is not None and carried.origin:
         candidates.append(str(Path(carried.origin).parent / "binaries" / "adb"))
     for candidate in candidates:
-        if (found := process.find(candidate)) is not None:
-            return found
+        if (path := process.find(candidate)) is not None:
+            return path
     raise MissingToolError("adb is not installed; run 'pip install adbutils', which carries it, or set $ADB.")
 
 
@@ -79,23 +79,23 @@ def version_of(program: str) -> AdbVersion:
     except process.ToolError as error:
         said = " ".join(str(error).split())
         raise MissingToolError(f"{program} does not tell its version as adb does ({said}); {cure}.") from error
-    found = parse_version(printed)
-    if found is None:
+    version = parse_version(printed)
+    if version is None:
         said = " ".join(printed.split())[:80] or "nothing"
         raise MissingToolError(f"{program} is not adb: asked for its version it printed {said!r}; {cure}.")
-    if found.protocol < OLDEST:
+    if version.protocol < OLDEST:
         raise MissingToolError(
-            f"{program} is adb {found}, too old: 1.0.{OLDEST} (platform-tools 29) is needed, because an older adb and the one of "
+            f"{program} is adb {version}, too old: 1.0.{OLDEST} (platform-tools 29) is needed, because an older adb and the one of "
             f"another program end each other's server in the middle of a run; {cure}."
         )
-    return found
+    return version
 
 
 def tell_replaced(stderr: str) -> None:
     """Tell, once a process, that adb has ended a server of another version to start its own."""
-    found = REPLACED.search(stderr)
-    if found is not None:
-        _tell(*found.groups())
+    match = REPLACED.search(stderr)
+    if match is not None:
+        _tell(*match.groups())
 
 
 @cache

@@ -50,7 +50,7 @@ def _package(data: bytes) -> str:
 
 def _strings(data: bytes, at: int, header: int) -> list[str]:
     count, _, flags, start = struct.unpack_from("<IIII", data, at + 8)
-    found = []
+    strings = []
     for index in range(count):
         place = at + start + struct.unpack_from("<I", data, at + header + 4 * index)[0]
         if flags & UTF8:
@@ -60,8 +60,8 @@ def _strings(data: bytes, at: int, header: int) -> list[str]:
             if length & 0x80:
                 length = (length & 0x7F) << 8 | data[place]
                 place += 1
-            found.append(data[place : place + length].decode())
+            strings.append(data[place : place + length].decode())
         else:
             length = struct.unpack_from("<H", data, place)[0]
-            found.append(data[place + 2 : place + 2 + 2 * length].decode("utf-16-le"))
-    return found
+            strings.append(data[place + 2 : place + 2 + 2 * length].decode("utf-16-le"))
+    return strings

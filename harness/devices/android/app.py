@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Self
 
 from builder import process
-from builder.bundle import BundleError, Variant, opened
+from builder.bundle import BundleError, Variant, open_bundle
 from harness.devices.android import shell as android
 from harness.devices.android.adb import words
 from harness.devices.android.apk import application_id
 from harness.devices.android.files import pull_verified, remove
 from harness.devices.android.install import install
-from harness.devices.android.shell import Android, chosen
+from harness.devices.android.shell import Android, choose
 from harness.devices.android.wireless import reachable
 from harness.devices.base import Device, Found, Measured, Profiled, Request
 from harness.errors import DeviceError, DeviceLost, StoreError, UsageError
@@ -56,23 +56,23 @@ def find() -> list[Found]:
     return [
         Found(
             kind=KIND,
-            id=found.id,
-            description=found.description.replace("over adb", "by its app"),
-            state=needs if needs and found.state == "ready" else found.state,
+            id=device.id,
+            description=device.description.replace("over adb", "by its app"),
+            state=needs if needs and device.state == "ready" else device.state,
         )
-        for found in android.find()
+        for device in android.find()
     ]
 
 
 def open_device(device_id: str | None) -> Device:
-    app = chosen_app()
-    device = chosen(reachable(device_id), device_id)
+    app = choose_app()
+    device = choose(reachable(device_id), device_id)
     if device.problem is not None:
         raise DeviceLost(f"{device.serial} {device.problem}.")
     return AndroidApp(device.serial, app)
 
 
-def chosen_app() -> Path:
+def choose_app() -> Path:
     """The APK that the environment names. Raises UsageError when there is none."""
     text = os.environ.get(APP)
     if text is None:
@@ -94,7 +94,7 @@ class AndroidApp(Android):
         self._app = app
         self._application = application_id(app)
         try:
-            with opened(app) as bundle:
+            with open_bundle(app) as bundle:
                 self._carried = {variant.id: variant.sha256 for variant in bundle.manifest.variants}
         except BundleError as error:
             raise UsageError(f"${APP}: {error}") from error
@@ -104,7 +104,7 @@ class AndroidApp(Android):
         """A phone's two modes are two devices to all that groups runs; `harness.analysis.mode_parity` holds them against one another by their id."""
         return super().info.model_copy(update={"kind": KIND})
 
-    def unsupported(self, variant: Variant) -> str | None:
+    def find_unsupported(self, variant: Variant) -> str | None:
         if variant.id not in self._carried:
             return f"{self._app.name} does not carry it"
         if self._carried[variant.id] != variant.sha256:
@@ -112,17 +112,17 @@ class AndroidApp(Android):
         return None
 
     def measure(self, request: Request) -> Measured:
-        return self._measured(request, 0)
+        return self._make_measured(request, 0)
 
     def profile(self, request: Request) -> Profiled:
         raise DeviceError("the app has no profiler; profile the phone in shell mode, with '-d android'.")
 
     def endure(self, request: Request, seconds: float) -> Measured:
         """As `measure`, for at least so long, with the probes on the way as samples."""
-        return self._measured(request, seconds)
+        return self._make_measured(request, seconds)
 
-    def _measured(self, request: Request, seconds: float) -> Measured:
-        if (reason := self.unsupported(request.variant)) is not None:
+    def _make_measured(self, request: Request, seconds: float) -> Measured:
+        if (reason := self.find_unsupported(request.variant)) is not None:
             raise DeviceError(f"{self._adb.serial} cannot run variant {request.variant.id}: {reason}.")
         self._ready()
         output = f"{uuid.uuid4().hex}.jsonl"
@@ -130,9 +130,9 @@ class AndroidApp(Android):
         try:
             printed = self._run_app(request, seconds, output)
         except Silent as error:
-            place = self._left(output, error)
+            place = self._find_left(output, error)
         else:
-            place = self._told(printed, request, output)
+            place = self._parse_told(printed, request, output)
         after = self._adb.shell(f"{COUNTERS}; {self._own()}", doing="tell its counters").stdout
         try:
             with tempfile.TemporaryDirectory(prefix="edgebundle-android-") as name:
@@ -195,7 +195,7 @@ class AndroidApp(Android):
             raise DeviceError(f"{self._adb.serial} could not start {self._application}: {said.rstrip('.')}.")
         return result.stdout
 
-    def _left(self, output: str, silent: Silent) -> Place:
+    def _find_left(self, output: str, silent: Silent) -> Place:
         """Where the record lies of an app whose line was lost. Raises `silent` when there is none, with the app stopped."""
         folder = f"/storage/emulated/0/Android/data/{self._application}/files"
         if self._adb.shell(words("test", "-e", f"{folder}/{output}"), doing="look for the app's record").status:
@@ -203,18 +203,18 @@ class AndroidApp(Android):
             raise silent
         return Place(folder=folder, run_id=None)
 
-    def _told(self, printed: str, request: Request, output: str) -> Place:
+    def _parse_told(self, printed: str, request: Request, output: str) -> Place:
         """What the app's line tells. Raises DeviceError with its own words when it failed, or when it died."""
         where = f"the app on {self._adb.serial}"
-        found = LINE.search(printed)
-        if found is None:
+        match = LINE.search(printed)
+        if match is None:
             died = DIED.search(printed) is not None
             what = "died" if died else "ended without a word"
             raise DeviceError(
                 f"{where} {what} while it measured variant {request.variant.id}; look at 'adb logcat -b crash', and run again."
             )
         try:
-            told = json.loads(found.group(1))
+            told = json.loads(match.group(1))
         except ValueError as error:
             raise DeviceError(f"{where} wrote a damaged line ({error}); run again.") from error
         if "error" in told:

@@ -34,27 +34,27 @@ class Cluster:
 
 def parse_clusters(text: str) -> list[Cluster]:
     """The slowest first."""
-    found = [
+    clusters = [
         Cluster(cpus=tuple(sorted({int(cpu) for cpu in cpus.split()})), mhz=int(khz) / 1000)
         for cpus, khz in LINE.findall(text)
     ]
-    return sorted(found, key=lambda cluster: (cluster.mhz, cluster.cpus))
+    return sorted(clusters, key=lambda cluster: (cluster.mhz, cluster.cpus))
 
 
 def cluster_of(adb: Adb, cores: Cores) -> Cluster:
     """`little`: the slowest; `big`: the fastest; `middle`: the fastest but one. Raises DeviceError for a phone that does not tell, or has no such."""
-    found = parse_clusters(adb.shell(CLUSTERS, doing="tell its clusters of CPUs").stdout)
+    clusters = parse_clusters(adb.shell(CLUSTERS, doing="tell its clusters of CPUs").stdout)
     needed = {"little": 1, "big": 1, "middle": 3}[cores]
-    if len(found) < needed:
+    if len(clusters) < needed:
         told = (
-            ", ".join(f"CPUs {' '.join(map(str, cluster.cpus))} at {cluster.mhz:.0f} MHz" for cluster in found)
+            ", ".join(f"CPUs {' '.join(map(str, cluster.cpus))} at {cluster.mhz:.0f} MHz" for cluster in clusters)
             or "none"
         )
         raise DeviceError(
             f"{adb.serial} has no {cores} cores that it tells of (its clusters: {told}); choose others with 'cores' in the protocol, or leave it out."
         )
     return (
-        {"little": found[0], "big": found[-1], "middle": found[-2]}[cores]
+        {"little": clusters[0], "big": clusters[-1], "middle": clusters[-2]}[cores]
         if needed == 3
-        else found[0 if cores == "little" else -1]
+        else clusters[0 if cores == "little" else -1]
     )

@@ -34,7 +34,7 @@ class Identity:
         pairs = ((self.serial, other.serial), (self.android_id, other.android_id))
         return all(first == second for first, second in pairs if first is not None and second is not None)
 
-    def restarted(self, since: Identity) -> bool:
+    def has_restarted(self, since: Identity) -> bool:
         return None not in (self.boot_id, since.boot_id) and self.boot_id != since.boot_id
 
     def name(self, address: str) -> str:

@@ -27,25 +27,25 @@ OTHER_KEY = ("UPDATE_INCOMPATIBLE", "SHARED_USER_INCOMPATIBLE", "VERSION_DOWNGRA
 
 def install(adb: Adb, apk: Path, application: str) -> bool:
     """True when it had to be installed. Raises DeviceError with what to do, DeviceLost for a phone that went away."""
-    if installed_sha256(adb, application) == file_sha256(apk):
+    if read_installed_sha256(adb, application) == file_sha256(apk):
         return False
     said = adb.install(apk)
     if any(f"INSTALL_FAILED_{word}" in said for word in OTHER_KEY):
-        adb.checked_shell(f"pm uninstall {words(application)}", doing="uninstall the app of another key")
+        adb.require_shell(f"pm uninstall {words(application)}", doing="uninstall the app of another key")
         said = adb.install(apk)
     if refused := re.search(r"INSTALL_(?:FAILED|PARSE_FAILED)_(\w+)", said):
         reason = REFUSALS.get(refused.group(1), f"it refused the app ({refused.group(0)})")
         raise DeviceError(f"{adb.serial} did not take {apk.name}: {reason}.")
-    if installed_sha256(adb, application) != file_sha256(apk):
+    if read_installed_sha256(adb, application) != file_sha256(apk):
         raise DeviceLost(f"{adb.serial} holds another app than {apk.name} after installing it; run again.")
     return True
 
 
-def installed_sha256(adb: Adb, application: str) -> str | None:
+def read_installed_sha256(adb: Adb, application: str) -> str | None:
     """Hash of the installed APK, None when the app is not there."""
     path = PATH.search(adb.shell(f"pm path {words(application)}", doing="tell where the app is").stdout)
     if path is None:
         return None
     printed = adb.shell(f"sha256sum {words(path.group(1))}", doing="hash the installed app", timeout_s=60).stdout
-    found = SHA.search(printed)
-    return found.group(1) if found else None
+    match = SHA.search(printed)
+    return match.group(1) if match else None

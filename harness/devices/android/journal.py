@@ -46,7 +46,7 @@ class Journal:
             write_durably(self._beside, text.encode())
         except OSError as error:
             raise DeviceError(f"{self._beside} cannot be written ({error.strerror}); free the place.") from error
-        self._adb.checked_shell(
+        self._adb.require_shell(
             f"printf %s {words(text)} >{ON_PHONE}.new && sync && mv {ON_PHONE}.new {ON_PHONE}",
             doing="write down what is to be taken back",
         )
@@ -58,7 +58,7 @@ class Journal:
             here = self._beside.read_text(encoding="utf-8", errors="replace").strip()
         except OSError:
             here = ""
-        there, ours = _parsed(printed), _parsed(here)
+        there, ours = _parse(printed), _parse(here)
         if (there is None and ours is None) or (there is None and not here) or (ours is None and not printed):
             where = f"{ON_PHONE} on {self._adb.serial}" if there is None else str(self._beside)
             raise DeviceError(
@@ -69,11 +69,11 @@ class Journal:
         return tuple(known.values())
 
     def clear(self) -> None:
-        self._adb.checked_shell(f"rm -f {ON_PHONE} {ON_PHONE}.new", doing="forget what was taken back")
+        self._adb.require_shell(f"rm -f {ON_PHONE} {ON_PHONE}.new", doing="forget what was taken back")
         self._beside.unlink(missing_ok=True)
 
 
-def _parsed(text: str) -> tuple[Change, ...] | None:
+def _parse(text: str) -> tuple[Change, ...] | None:
     """Nothing for an empty text; None for a damaged one."""
     if not text:
         return ()

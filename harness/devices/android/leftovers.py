@@ -21,11 +21,11 @@ def stop_leftovers(adb: Adb) -> int:
     """How many there were. Raises DeviceError when one does not end, DeviceLost when the phone is not there."""
     ended: set[str] = set()
     for _ in range(TRIES):
-        found = PLACE.findall(adb.shell(FIND, doing="look for earlier measurements").stdout)
-        if not found:
+        places = PLACE.findall(adb.shell(FIND, doing="look for earlier measurements").stdout)
+        if not places:
             return len(ended)
-        ended |= set(found)
-        adb.shell(f"kill -9 {' '.join(found)}; sleep 0.2", doing="end an earlier measurement")
+        ended |= set(places)
+        adb.shell(f"kill -9 {' '.join(places)}; sleep 0.2", doing="end an earlier measurement")
     raise DeviceError(
-        f"{adb.serial} still runs an earlier measurement (process {', '.join(found)}), which does not end; restart the phone."
+        f"{adb.serial} still runs an earlier measurement (process {', '.join(places)}), which does not end; restart the phone."
     )

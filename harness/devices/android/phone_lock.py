@@ -96,9 +96,9 @@ class PhoneLock:
 
 def server_address() -> tuple[str, int]:
     """Where adb's server listens, as its own client finds it."""
-    found = LOCAL.fullmatch(os.environ.get("ADB_SERVER_SOCKET", ""))
-    if found is not None:
-        return found.group(1) or "localhost", int(found.group(2))
+    match = LOCAL.fullmatch(os.environ.get("ADB_SERVER_SOCKET", ""))
+    if match is not None:
+        return match.group(1) or "localhost", int(match.group(2))
     port = os.environ.get("ANDROID_ADB_SERVER_PORT", "")
     return os.environ.get("ANDROID_ADB_SERVER_ADDRESS", "localhost"), int(port) if port.isdecimal() else 5037
 

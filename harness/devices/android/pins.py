@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 from harness.devices.android.adb import Adb, words
 from harness.devices.android.journal import Change, Journal, Pin
-from harness.devices.android.state import started
+from harness.devices.android.state import require_started
 from harness.devices.android.wireless import over_network
 from harness.errors import DeviceError
 from harness.protocol import Pins
@@ -31,7 +31,9 @@ SET: dict[Pin, tuple[str, ...]] = {
 
 
 @contextmanager
-def pinned(adb: Adb, pins: Pins, journal: Journal, same_phone: Callable[[], None]) -> Iterator[tuple[TextReading, ...]]:
+def hold_pins(
+    adb: Adb, pins: Pins, journal: Journal, same_phone: Callable[[], None]
+) -> Iterator[tuple[TextReading, ...]]:
     """Set what `pins` names; what is held, or why it is not. Set back at the end, whatever happened.
 
     `same_phone` raises DeviceLost when another phone answers: what belongs to one is never set back on another. Raises DeviceError, and
@@ -62,7 +64,7 @@ def repair(adb: Adb, journal: Journal) -> None:
     if not changes:
         journal.clear()
         return
-    started(adb)  # one that restarted and has no services yet would refuse everything
+    require_started(adb)  # one that restarted and has no services yet would refuse everything
     refused = []
     for change in changes:
         result = adb.shell(words(*_undo(change)), doing="take back a setting")
@@ -107,7 +109,7 @@ def _changes(adb: Adb, pins: Pins) -> tuple[list[Change], list[TextReading]]:
 
 def _setting(adb: Adb, name: str) -> str | None:
     """A small number or `null`; None for anything else. The last line counts: linkers and vendors print warnings before it."""
-    printed = adb.checked_shell(words("settings", "get", "global", name), doing=f"tell its setting {name}")
+    printed = adb.require_shell(words("settings", "get", "global", name), doing=f"tell its setting {name}")
     lines = printed.strip().splitlines()
     told = lines[-1].strip() if lines else ""
     return told if VALUE.fullmatch(told) else None

@@ -19,15 +19,15 @@ from filelock import FileLock, Timeout
 from builder import process
 from builder.bundle import Variant, file_sha256
 from harness.cache import state_root
-from harness.devices.android.adb import Adb, Listed, listed_devices, words
+from harness.devices.android.adb import Adb, Listed, list_devices, words
 from harness.devices.android.cores import cluster_of
 from harness.devices.android.files import pull_verified, push_verified, remove
 from harness.devices.android.identity import identity_of
 from harness.devices.android.journal import Journal
 from harness.devices.android.leftovers import stop_leftovers
 from harness.devices.android.phone_lock import PhoneLock
-from harness.devices.android.pins import pinned, repair
-from harness.devices.android.state import conditions, device_info, emulator_label, started
+from harness.devices.android.pins import hold_pins, repair
+from harness.devices.android.state import conditions, device_info, emulator_label, require_started
 from harness.devices.android.wireless import reachable
 from harness.devices.base import Device, Found, Measured, Profiled, Request
 from harness.devices.runner.binaries import LOADER, RUNNER, RunnerBundle, runner_bundle
@@ -35,7 +35,7 @@ from harness.devices.runner.operators import operators_of
 from harness.devices.runner.result import (
     RunnerResult,
     command,
-    delegate_executed,
+    name_executed,
     output_name,
     parse_result,
     read_outputs,
@@ -43,7 +43,7 @@ from harness.devices.runner.result import (
     write_inputs,
 )
 from harness.errors import DeviceAbsent, DeviceError, DeviceLost, MissingToolError, UsageError
-from harness.probes.counters import counted, printed_use
+from harness.probes.counters import count, parse_use
 from harness.protocol import Pins
 from harness.records.run import Conditions, DeviceInfo, ProcessorUse, Reading, TextReading
 
@@ -57,7 +57,7 @@ OURS = f"{REMOTE}[0-9a-f]*"  # every folder that was made on a phone, by whichev
 
 def find() -> list[Found]:
     try:
-        listed = listed_devices()
+        listed = list_devices()
     except (MissingToolError, DeviceError) as error:
         return [Found(kind=KIND, id="-", description="Android devices over adb", state=str(error))]
     if not listed:
@@ -71,13 +71,13 @@ def find() -> list[Found]:
 
 
 def open_device(device_id: str | None) -> Device:
-    device = chosen(reachable(device_id), device_id)
+    device = choose(reachable(device_id), device_id)
     if device.problem is not None:
         raise DeviceLost(f"{device.serial} {device.problem}.")
     return Android(device.serial)
 
 
-def chosen(listed: list[Listed], device_id: str | None) -> Listed:
+def choose(listed: list[Listed], device_id: str | None) -> Listed:
     """The device of this serial, or the only usable one. Raises DeviceError, or UsageError when there is a choice."""
     if device_id is not None:
         for device in listed:
@@ -103,7 +103,7 @@ class Android:
 
     def __init__(self, serial: str) -> None:
         self._adb = Adb(serial)
-        self._properties = started(self._adb)
+        self._properties = require_started(self._adb)
         self.simulated: str | None = emulator_label(self._properties)
         self._pins: tuple[TextReading, ...] = ()
         self._identity = identity_of(self._adb)
@@ -126,7 +126,7 @@ class Android:
                 f"another phone ({now.name('of an unknown serial')}) answers at {self._adb.serial} than "
                 f"{self._identity.name('the one before')}; give each phone an address of its own."
             )
-        if now.restarted(self._identity):
+        if now.has_restarted(self._identity):
             raise DeviceLost(f"{self._adb.serial} has restarted; it is opened again.")
 
     def _ready(self) -> None:
@@ -135,7 +135,7 @@ class Android:
         if not self._phone_lock.held:
             self._phone_lock.acquire()
 
-    def unsupported(self, variant: Variant) -> str | None:
+    def find_unsupported(self, variant: Variant) -> str | None:
         abis = self._properties.get("ro.product.cpu.abilist", self._properties.get("ro.product.cpu.abi", ""))
         if ABI not in abis.split(","):
             return f"the device's ABIs are {abis or 'unknown'}, the shell runner is {ABI}"
@@ -151,7 +151,7 @@ class Android:
     @contextmanager
     def pin(self, pins: Pins) -> Iterator[None]:
         """Hold what `pins` names; what the phone refuses is in its conditions with the reason. Raises DeviceError."""
-        with pinned(self._adb, pins, self._journal, self.same_phone) as held:
+        with hold_pins(self._adb, pins, self._journal, self.same_phone) as held:
             self._pins = held
             try:
                 yield
@@ -160,9 +160,9 @@ class Android:
 
     def measure(self, request: Request) -> Measured:
         variant = request.variant
-        if (reason := self.unsupported(variant)) is not None:
+        if (reason := self.find_unsupported(variant)) is not None:
             raise DeviceError(f"{self._adb.serial} cannot run variant {variant.id}: {reason}.")
-        runner, folder, model = self._pushed(request)
+        runner, folder, model = self._push(request)
         with tempfile.TemporaryDirectory(prefix="edgebundle-android-") as name:
             local = Path(name)
             inputs = write_inputs(local, variant, request.inputs)
@@ -176,7 +176,7 @@ class Android:
             mode="shell",
             runtime=runner.runtime.name,
             runtime_version=runner.runtime.version,
-            delegate_executed=delegate_executed(result),
+            delegate_executed=name_executed(result),
             load_ns=Reading(value=result.load_ns + result.init_ns, unit="ns"),
             first_ns=Reading(value=result.first_ns, unit="ns"),
             latency_ns=result.latency_ns,
@@ -186,14 +186,14 @@ class Android:
             outputs=outputs,
         )
 
-    def _pushed(self, request: Request) -> tuple[RunnerBundle, str, str]:
+    def _push(self, request: Request) -> tuple[RunnerBundle, str, str]:
         """The runner with its folder on the phone, and the model's name there."""
         variant = request.variant
         self._ready()
         runner = runner_bundle(variant.backend)
         folder = f"{REMOTE}{runner.key}"
         push_verified(self._adb, {path.name: path for path in runner.files}, folder)
-        self._adb.checked_shell(
+        self._adb.require_shell(
             f"cd {words(folder)} && chmod 755 {words(LOADER, RUNNER)}", doing="make the runner executable"
         )
         model = f"model-{file_sha256(request.artifact)[:16]}{Path(variant.file).suffix}"
@@ -202,7 +202,7 @@ class Android:
 
     def profile(self, request: Request) -> Profiled:
         """By the runtime's own profiler, in the runner, after one inference that is not profiled."""
-        runner, folder, model = self._pushed(request)
+        runner, folder, model = self._push(request)
         with tempfile.TemporaryDirectory(prefix="edgebundle-android-") as name:
             local = Path(name)
             inputs = write_inputs(local, request.variant, request.inputs)
@@ -226,7 +226,7 @@ class Android:
             start = ["taskset", cluster.mask, *start]
         try:
             printed = self._adb.shell(
-                f"cd {words(folder)} || exit; {counted(words(*start))}",
+                f"cd {words(folder)} || exit; {count(words(*start))}",
                 doing="run the benchmark",
                 timeout_s=request.timeout_s,
             )
@@ -249,7 +249,7 @@ class Android:
             raise DeviceError(
                 f"the runner on {self._adb.serial} did not do the {request.runs} runs it was asked for; run again."
             )
-        return result, printed_use(printed.stdout)
+        return result, parse_use(printed.stdout)
 
     def _still_there(self) -> None:
         """A measurement that did not end on a phone that still answers is a variant that is too slow: it is ended, and the others go on.
@@ -279,7 +279,7 @@ class Android:
     ) -> None:
         try:
             self.same_phone()
-            self._adb.checked_shell(f"rm -rf {OURS}", doing="remove its files")
+            self._adb.require_shell(f"rm -rf {OURS}", doing="remove its files")
         except DeviceError:
             if error is None:  # otherwise the first error tells more: a device that went away cannot be cleaned either
                 raise

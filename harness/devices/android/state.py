@@ -66,10 +66,10 @@ OPTIONAL_S = 12.0  # of a probe that a measurement can do without
 
 
 def properties(adb: Adb) -> dict[str, str]:
-    return parse_properties(adb.checked_shell("getprop", doing="tell its properties"))
+    return parse_properties(adb.require_shell("getprop", doing="tell its properties"))
 
 
-def started(adb: Adb) -> dict[str, str]:
+def require_started(adb: Adb) -> dict[str, str]:
     """The properties of a phone that has started. Raises DeviceLost for one that has not: adbd answers long before Android's services do.
 
     The activity manager sets sys.boot_completed when all are there (AOSP, ActivityManagerService.finishBooting), on every Android.

@@ -6,7 +6,7 @@ import re
 import socket
 
 from builder import process
-from harness.devices.android.adb import Listed, listed_devices
+from harness.devices.android.adb import Listed, list_devices
 from harness.devices.android.adb_program import tell_replaced, usable_adb, version_of
 from harness.errors import DeviceAbsent, DeviceError, MissingToolError, UsageError
 
@@ -20,10 +20,10 @@ PAIRED = re.compile(r"^Successfully paired to .*?(?:\[guid=(\S+)\])?\s*$", re.MU
 
 def network_address(text: str) -> tuple[str, int] | None:
     """Host and port of `HOST:PORT` or `[IPV6]:PORT`, or None for any other serial."""
-    found = ADDRESS.fullmatch(text)
-    if found is None or not 0 < int(found.group(3)) < 65536:
+    match = ADDRESS.fullmatch(text)
+    if match is None or not 0 < int(match.group(3)) < 65536:
         return None
-    return found.group(1) or found.group(2), int(found.group(3))
+    return match.group(1) or match.group(2), int(match.group(3))
 
 
 def over_network(serial: str) -> bool:
@@ -59,10 +59,10 @@ def pair(address: str, code: str, *, timeout_s: float = PAIR_S) -> str | None:
             f"{program} is adb {version_of(program)}, which cannot pair: platform-tools 30 is needed; run 'pip install adbutils', which "
             "carries a newer one, and set $ADB to it."
         )
-    found = PAIRED.search(done.stdout.removeprefix("Enter pairing code: "))
-    if done.returncode or found is None:
+    match = PAIRED.search(done.stdout.removeprefix("Enter pairing code: "))
+    if done.returncode or match is None:
         raise DeviceError(_refusal(address))
-    return found.group(1)
+    return match.group(1)
 
 
 def check_address(address: str) -> None:
@@ -89,11 +89,11 @@ def _refusal(address: str) -> str:
 
 def reachable(serial: str | None) -> list[Listed]:
     """All devices that adb knows, after connecting to `serial` where it is an address that adb does not know yet. Raises DeviceError."""
-    listed = listed_devices()
+    listed = list_devices()
     if serial is None or network_address(serial) is None or any(device.serial == serial for device in listed):
         return listed
     _connect(serial)
-    return listed_devices()
+    return list_devices()
 
 
 def _connect(address: str) -> None:

@@ -19,7 +19,7 @@ from harness.devices.arm64 import qemu
 from harness.devices.base import Device, Found, Measured, Profiled, Request
 from harness.devices.runner.binaries import COMPILER, runner_bundle
 from harness.devices.runner.operators import operators_of
-from harness.devices.runner.result import command, delegate_executed, parse_result, read_outputs, refusal, write_inputs
+from harness.devices.runner.result import command, name_executed, parse_result, read_outputs, refusal, write_inputs
 from harness.errors import DeviceError, UsageError
 from harness.records.run import Conditions, DeviceInfo, Reading, TextReading
 
@@ -75,7 +75,7 @@ class Arm64:
             abi=TextReading(value="arm64-v8a"),
         )
 
-    def unsupported(self, variant: Variant) -> str | None:
+    def find_unsupported(self, variant: Variant) -> str | None:
         return refusal(variant)
 
     def conditions(self) -> Conditions:
@@ -120,7 +120,7 @@ class Arm64:
             mode="shell",
             runtime=runner.runtime.name,
             runtime_version=runner.runtime.version,
-            delegate_executed=delegate_executed(result),
+            delegate_executed=name_executed(result),
             load_ns=Reading(unit="ns", reason=NOT_TIMED),
             first_ns=Reading(unit="ns", reason=NOT_TIMED),
             latency_ns=(),

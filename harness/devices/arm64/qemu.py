@@ -41,8 +41,8 @@ class Qemu:
             told = process.run([self.program, "--version"], timeout_s=VERSION_S).stdout
         except process.ToolError as error:
             raise MissingToolError(f"QEMU does not start ({error}); run '{INSTALL}'.") from error
-        found = re.search(r"version (\S+)", told)
-        return found.group(1) if found else told.strip()
+        match = re.search(r"version (\S+)", told)
+        return match.group(1) if match else told.strip()
 
 
 def missing() -> str | None:

@@ -38,8 +38,8 @@ def find_chromium() -> Path | None:
     """The program that $EDGEBUNDLE_CHROMIUM names, else the first on PATH."""
     if named := os.environ.get(PROGRAM):
         return Path(named) if Path(named).is_file() else None
-    found = (process.find(name) for name in NAMES)
-    return next((Path(path) for path in found if path is not None), None)
+    paths = (process.find(name) for name in NAMES)
+    return next((Path(path) for path in paths if path is not None), None)
 
 
 def missing() -> str:

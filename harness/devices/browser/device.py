@@ -12,7 +12,7 @@ from builder.bundle import Variant
 from harness.devices.base import Device, Found, Measured, Request
 from harness.devices.browser.chromium import chromium, find_chromium, missing
 from harness.devices.browser.link import LAN, LINK, LinkedBrowser
-from harness.devices.browser.page import OpenPage, measured, open_page, refusal
+from harness.devices.browser.page import OpenPage, measure_on_page, open_page, refusal
 from harness.devices.browser.server import PageServer
 from harness.devices.browser.use import processor_time, processor_use
 from harness.devices.host.device import Host
@@ -62,7 +62,7 @@ class LocalBrowser:
     def info(self) -> DeviceInfo:
         return self._host.info.model_copy(update={"kind": KIND})
 
-    def unsupported(self, variant: Variant) -> str | None:
+    def find_unsupported(self, variant: Variant) -> str | None:
         return refusal(variant, self._page)
 
     def conditions(self) -> Conditions:
@@ -70,7 +70,7 @@ class LocalBrowser:
 
     def measure(self, request: Request) -> Measured:
         before = processor_time(self._pid)
-        result = measured(self._page, request)
+        result = measure_on_page(self._page, request)
         return replace(result, processor_use=processor_use(before, processor_time(self._pid)))
 
     def __enter__(self) -> Self:

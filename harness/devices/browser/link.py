@@ -12,7 +12,7 @@ from harness.devices.base import Measured, Request
 from harness.devices.browser.certificate import certificate, qr_code, tls_context
 from harness.devices.browser.listener import network_address
 from harness.devices.browser.names import system_of
-from harness.devices.browser.page import OpenPage, measured, open_page, refusal
+from harness.devices.browser.page import OpenPage, measure_on_page, open_page, refusal
 from harness.devices.browser.server import PageServer
 from harness.errors import DeviceError
 from harness.records.run import Conditions, DeviceInfo, Reading, TextReading
@@ -49,7 +49,7 @@ class LinkedBrowser:
             abi=_text(hello.architecture),
         )
 
-    def unsupported(self, variant: Variant) -> str | None:
+    def find_unsupported(self, variant: Variant) -> str | None:
         return refusal(variant, self._page)
 
     def conditions(self) -> Conditions:
@@ -61,17 +61,17 @@ class LinkedBrowser:
         )
 
     def measure(self, request: Request) -> Measured:
-        return measured(self._page, request)
+        return measure_on_page(self._page, request)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            server = self._started(stack)
+            server = self._start(stack)
             cure = "run again, and open the link at once"
             self._page = open_page(server, "a browser", within_s=self._open_s, cure=cure)
             self._stack = stack.pop_all()
         return self
 
-    def _started(self, stack: ExitStack) -> PageServer:
+    def _start(self, stack: ExitStack) -> PageServer:
         """Raises MissingToolError without the extra, UsageError without a network."""
         if not self._lan:
             server = stack.enter_context(PageServer())

@@ -32,10 +32,10 @@ def browser_of(agent: str) -> tuple[str, str]:
 
 def system_of(agent: str) -> str | None:
     """The operating system as the user agent tells it, often frozen to an old version; None where it tells none."""
-    found = _first(_SYSTEMS, agent)
-    return None if found is None else " ".join(found).replace("_", ".").strip()
+    system = _first(_SYSTEMS, agent)
+    return None if system is None else " ".join(system).replace("_", ".").strip()
 
 
 def _first(table: tuple[tuple[str, str], ...], agent: str) -> tuple[str, str] | None:
-    found = ((name, re.search(pattern, agent, re.ASCII)) for name, pattern in table)
-    return next(((name, match[1]) for name, match in found if match is not None), None)
+    matches = ((name, re.search(pattern, agent, re.ASCII)) for name, pattern in table)
+    return next(((name, match[1]) for name, match in matches if match is not None), None)

@@ -50,7 +50,7 @@ def refusal(variant: Variant, page: OpenPage | None) -> str | None:
     return None
 
 
-def measured(page: OpenPage | None, request: Request) -> Measured:
+def measure_on_page(page: OpenPage | None, request: Request) -> Measured:
     """Let the page of the request's bundle measure it. Raises UsageError without a page, DeviceError, and DeviceLost for one that is gone."""
     if page is None:
         raise DeviceError("the browser is not open; use the device in a 'with' block.")
@@ -74,10 +74,10 @@ def measured(page: OpenPage | None, request: Request) -> Measured:
         )
     if isinstance(answer, Failure):
         raise DeviceError(f"the page in {where} could not measure variant {variant.id}: {answer.reason.rstrip('.')}.")
-    return _measured(order, answer, request, page.hello)
+    return _make_measured(order, answer, request, page.hello)
 
 
-def _measured(order: Order, answer: Answer, request: Request, hello: Hello) -> Measured:
+def _make_measured(order: Order, answer: Answer, request: Request, hello: Hello) -> Measured:
     name, version = browser_of(hello.agent)
     gpu = TextReading(value=answer.gpu) if answer.gpu else TextReading(reason="this browser has no WebGPU")
     heap = answer.heap_bytes

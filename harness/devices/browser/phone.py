@@ -13,11 +13,11 @@ from typing import Self
 from builder.bundle import Variant
 from harness.devices.android import shell as android
 from harness.devices.android.adb import words
-from harness.devices.android.shell import Android, chosen
+from harness.devices.android.shell import Android, choose
 from harness.devices.android.wireless import reachable
 from harness.devices.base import Device, Found, Measured, Request
 from harness.devices.browser.devtools import DevTools
-from harness.devices.browser.page import OpenPage, measured, open_page, refusal
+from harness.devices.browser.page import OpenPage, measure_on_page, open_page, refusal
 from harness.devices.browser.server import PageServer
 from harness.errors import DeviceError, DeviceLost
 from harness.records.run import DeviceInfo
@@ -36,16 +36,16 @@ def find() -> list[Found]:
     return [
         Found(
             kind=KIND,
-            id=found.id,
-            description=found.description.replace("over adb", "by its Chrome"),
-            state=found.state,
+            id=device.id,
+            description=device.description.replace("over adb", "by its Chrome"),
+            state=device.state,
         )
-        for found in android.find()
+        for device in android.find()
     ]
 
 
 def open_device(device_id: str | None) -> Device:
-    device = chosen(reachable(device_id), device_id)
+    device = choose(reachable(device_id), device_id)
     if device.problem is not None:
         raise DeviceLost(f"{device.serial} {device.problem}.")
     return PhoneChrome(device.serial)
@@ -66,25 +66,25 @@ class PhoneChrome(Android):
         """A phone's browser is a device of its own to all that groups runs."""
         return super().info.model_copy(update={"kind": KIND})
 
-    def unsupported(self, variant: Variant) -> str | None:
+    def find_unsupported(self, variant: Variant) -> str | None:
         return refusal(variant, self._page)
 
     def measure(self, request: Request) -> Measured:
         self._ready()
-        return measured(self._page, request)
+        return measure_on_page(self._page, request)
 
     def __enter__(self) -> Self:
         super().__enter__()
         try:
             with ExitStack() as stack:
-                self._page = self._opened(stack)
+                self._page = self._open_tab(stack)
                 self._stack = stack.pop_all()
         except BaseException:
             super().__exit__(None, None, None)
             raise
         return self
 
-    def _opened(self, stack: ExitStack) -> OpenPage:
+    def _open_tab(self, stack: ExitStack) -> OpenPage:
         """A tab in front with our page, which closes with the stack. Raises DeviceError, DeviceLost."""
         serial, server = self._adb.serial, stack.enter_context(PageServer())
         self.wake()

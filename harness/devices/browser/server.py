@@ -146,7 +146,7 @@ class PageServer:
 
     def greet(self, key: str, body: bytes) -> bytes:
         """The token opens for one page; that page may come again, after a reload, by the key that it was given."""
-        hello = said(Hello, body)
+        hello = parse_posted(Hello, body)
         with self._changed:
             if self.hello is None:
                 self.hello, self._page_key = hello, secrets.token_urlsafe(16)
@@ -194,13 +194,13 @@ class PageServer:
         self._current(order_id).posted[number] = body
 
     def take_answer(self, order_id: str, body: bytes) -> None:
-        order, answer = self._current(order_id), said(Answer, body)
+        order, answer = self._current(order_id), parse_posted(Answer, body)
         if len(answer.latencies) != order.runs or len(order.posted) != len(order.outputs):
             raise Refused(HTTPStatus.BAD_REQUEST, "this is not what was ordered")
-        self._done(order, answer)
+        self._finish(order, answer)
 
     def take_failure(self, order_id: str, body: bytes) -> None:
-        self._done(self._current(order_id), said(Failure, body))
+        self._finish(self._current(order_id), parse_posted(Failure, body))
 
     def _current(self, order_id: str) -> Order:
         with self._changed:
@@ -208,14 +208,14 @@ class PageServer:
                 raise Refused(HTTPStatus.NOT_FOUND, "that order is over")
             return self._order
 
-    def _done(self, order: Order, result: Answer | Failure) -> None:
+    def _finish(self, order: Order, result: Answer | Failure) -> None:
         with self._changed:
             if self._order is order and self._result is None:
                 self._result = result
                 self._changed.notify_all()
 
 
-def said(model: type[Model], body: bytes) -> Model:
+def parse_posted(model: type[Model], body: bytes) -> Model:
     """What a page posted. Raises Refused that names the first field that is wrong."""
     try:
         return model.model_validate_json(body)

@@ -73,7 +73,7 @@ class Host:
             abi=TextReading(value=platform.machine()),
         )
 
-    def unsupported(self, variant: Variant) -> str | None:
+    def find_unsupported(self, variant: Variant) -> str | None:
         if variant.backend not in RUNTIMES:
             return "Core ML executes on macOS and iOS only"
         if variant.delegate != "xnnpack":
@@ -256,10 +256,10 @@ def _temperature() -> Reading:
     import psutil
 
     sensors = getattr(psutil, "sensors_temperatures", None)  # psutil has it on Linux and FreeBSD only
-    found = [entry.current for entries in (sensors() if sensors else {}).values() for entry in entries]
-    if not found:
+    values = [entry.current for entries in (sensors() if sensors else {}).values() for entry in entries]
+    if not values:
         return Reading(unit="degC", reason="this computer shows no temperature sensor")
-    return Reading(value=max(found), unit="degC")
+    return Reading(value=max(values), unit="degC")
 
 
 def _battery() -> Reading:

@@ -36,8 +36,8 @@ def main(folder: Path) -> None:
     inputs = [np.load(folder / f"in{index}.npy", allow_pickle=False) for index in range(request.inputs)]
     name, package, profile = PROFILERS[request.backend]
     texts = profile(request.artifact, request.threads, inputs, request.runs)
-    found = {"runtime": name, "runtime_version": version(package), "texts": texts}
-    (folder / "profile.json").write_text(json.dumps(found), encoding="utf-8")
+    answer = {"runtime": name, "runtime_version": version(package), "texts": texts}
+    (folder / "profile.json").write_text(json.dumps(answer), encoding="utf-8")
 
 
 def profile_executorch(artifact: str, threads: int, inputs: Arrays, runs: int) -> list[str]:
@@ -82,22 +82,22 @@ class LiteRt:
         (library,) = Path(str(spec and spec.origin)).parent.glob("libLiteRt.*")
         self._library = ctypes.CDLL(str(library))
         self._kept: list[object] = []
-        environment = self._made("LiteRtCreateEnvironment", 0, None)
+        environment = self._make("LiteRtCreateEnvironment", 0, None)
         self._environment = environment
-        self._model = self._made("LiteRtCreateModelFromFile", environment, artifact.encode())
-        options = self._made("LiteRtCreateOptions")
+        self._model = self._make("LiteRtCreateModelFromFile", environment, artifact.encode())
+        options = self._make("LiteRtCreateOptions")
         self._call("LiteRtSetOptionsHardwareAccelerators", options, CPU)
         self._add(options, b"xnnpack", f"num_threads = {threads}\n")
         self._add(options, b"runtime_options_string", "enable_profiling = true\n")
-        self._compiled = self._made("LiteRtCreateCompiledModel", environment, self._model, options)
-        self._signature = self._made("LiteRtGetModelSignature", self._model, ctypes.c_size_t(0))
+        self._compiled = self._make("LiteRtCreateCompiledModel", environment, self._model, options)
+        self._signature = self._make("LiteRtGetModelSignature", self._model, ctypes.c_size_t(0))
         self._inputs, self._outputs = self._buffers("Input"), self._buffers("Output")
         for buffer, value in zip(self._inputs, inputs, strict=True):
             self._fill(buffer, value)
 
     def summaries(self, runs: int) -> list[str]:
         """The profiler's own table of each inference."""
-        profiler = self._made("LiteRtCompiledModelGetProfiler", self._compiled)
+        profiler = self._make("LiteRtCompiledModelGetProfiler", self._compiled)
         self._run()
         texts = []
         for _ in range(runs):
@@ -123,13 +123,13 @@ class LiteRt:
         return [self._buffer(kind, ctypes.c_size_t(index)) for index in range(count.value)]
 
     def _buffer(self, kind: str, index: ctypes.c_size_t) -> ctypes.c_void_p:
-        tensor = self._made(f"LiteRtGetSignature{kind}TensorByIndex", self._signature, index)
-        wanted = self._made(
+        tensor = self._make(f"LiteRtGetSignature{kind}TensorByIndex", self._signature, index)
+        wanted = self._make(
             f"LiteRtGetCompiledModel{kind}BufferRequirements", self._compiled, ctypes.c_size_t(0), index
         )
         described = (ctypes.c_char * TYPE_BYTES)()
         self._call("LiteRtGetRankedTensorType", tensor, described)
-        return self._made("LiteRtCreateManagedTensorBufferFromRequirements", self._environment, described, wanted)
+        return self._make("LiteRtCreateManagedTensorBufferFromRequirements", self._environment, described, wanted)
 
     def _fill(self, buffer: ctypes.c_void_p, value: NDArray[np.generic]) -> None:
         data = np.ascontiguousarray(value).tobytes()
@@ -146,10 +146,10 @@ class LiteRt:
         """Options that the C API does not know: a name and a TOML text, which stays ours."""
         payload, release = ctypes.create_string_buffer(text.encode()), RELEASE(lambda place: None)
         self._kept += [payload, release]
-        opaque = self._made("LiteRtCreateOpaqueOptions", name, ctypes.cast(payload, ctypes.c_void_p), release)
+        opaque = self._make("LiteRtCreateOpaqueOptions", name, ctypes.cast(payload, ctypes.c_void_p), release)
         self._call("LiteRtAddOpaqueOptions", options, opaque)
 
-    def _made(self, function: str, *arguments: object) -> ctypes.c_void_p:
+    def _make(self, function: str, *arguments: object) -> ctypes.c_void_p:
         """What a function writes into its last argument."""
         made = ctypes.c_void_p()
         self._call(function, *arguments, ctypes.byref(made))

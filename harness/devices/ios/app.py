@@ -27,7 +27,7 @@ from builder.bundle import MANIFEST, Variant
 from builder.errors import reason_of
 from harness.cache import cache_root
 from harness.devices.base import Device, Measured, Request
-from harness.devices.ios.link import App, Inducing, Link, chosen_app
+from harness.devices.ios.link import App, Inducing, Link, choose_app
 from harness.errors import DeviceError, StoreError, UsageError
 from harness.records.run import Conditions, DeviceInfo, Reading, Run, TextReading, parse_run
 
@@ -63,14 +63,14 @@ class IosApp:
     def info(self) -> DeviceInfo:
         return self._link.info
 
-    def unsupported(self, variant: Variant) -> str | None:
+    def find_unsupported(self, variant: Variant) -> str | None:
         return None if variant.backend == "coreml" else f"the iOS app runs Core ML, not {variant.backend}"
 
     def conditions(self) -> Conditions:
         """iOS tells its thermal state to apps only: what the app told just now, else what it tells when it is asked."""
         percent, charging, temperature = self._link.battery()
         if self._last is None or self._clock() - self._last[0] > FRESH_S:
-            self._last = (self._clock(), self._asked())
+            self._last = (self._clock(), self._ask())
         told = self._last[1]
         if percent.value is None:
             percent, charging = told.battery_percent, told.charging
@@ -85,7 +85,7 @@ class IosApp:
             background_load=Reading(unit="%", reason="iOS does not tell what other programs use"),
         )
 
-    def _asked(self) -> Conditions:
+    def _ask(self) -> Conditions:
         """The app started to tell its state and nothing else; reasons where it does not."""
         file = f"{uuid.uuid4().hex}.json"
         arguments = ["-edgebundle-run", "conditions", "-edgebundle-output", file]
@@ -111,14 +111,14 @@ class IosApp:
 
     def measure(self, request: Request) -> Measured:
         """Raises DeviceError for whatever goes wrong, within `request.timeout_s` and the limits of pushing and pulling."""
-        return self._measured(request, 0)
+        return self._make_measured(request, 0)
 
     def endure(self, request: Request, seconds: float) -> Measured:
         """As `measure`, for at least so long, with the thermal states on the way as samples."""
-        return self._measured(request, seconds)
+        return self._make_measured(request, seconds)
 
-    def _measured(self, request: Request, seconds: float) -> Measured:
-        if (reason := self.unsupported(request.variant)) is not None:
+    def _make_measured(self, request: Request, seconds: float) -> Measured:
+        if (reason := self.find_unsupported(request.variant)) is not None:
             raise DeviceError(f"{self.info.id} cannot run variant {request.variant.id}: {reason}.")
         identifier = self._app.identifier
         root = bundle_root(request)
@@ -252,8 +252,8 @@ class IosApp:
             self._lock.release()
 
 
-def opened(link: Link) -> Device:
-    return IosApp(link, chosen_app())
+def open_app(link: Link) -> Device:
+    return IosApp(link, choose_app())
 
 
 def bundle_root(request: Request) -> Path:

@@ -9,7 +9,7 @@ from builder import process
 from harness.devices.base import Device, Found
 from harness.devices.ios import devicectl as ios_devicectl
 from harness.devices.ios import pymobile as ios_pymobile
-from harness.devices.ios.app import opened
+from harness.devices.ios.app import open_app
 from harness.errors import DeviceError, MissingToolError, UsageError
 
 KIND = "ios"
@@ -22,7 +22,7 @@ NEITHER = (
 
 def find() -> list[Found]:
     try:
-        links = connected()
+        links = list_connected()
     except (MissingToolError, DeviceError) as error:
         return [Found(kind=KIND, id="-", description="iPhones and iPads", state=str(error))]
     return [
@@ -31,7 +31,7 @@ def find() -> list[Found]:
 
 
 def open_device(device_id: str | None) -> Device:
-    links = connected()
+    links = list_connected()
     chosen = [link for link in links if device_id in (None, link.info.id, link.name)]
     if not chosen:
         which = f"{device_id} is" if device_id else "no iPhone is"
@@ -42,13 +42,13 @@ def open_device(device_id: str | None) -> Device:
         raise UsageError(f"{len(usable)} iPhones are connected; choose with {names}.")
     if not usable:
         raise DeviceError(f"{chosen[0].info.id} cannot be used: {chosen[0].problem}.")
-    return opened(usable[0])
+    return open_app(usable[0])
 
 
-def connected() -> list[ios_devicectl.Devicectl] | list[ios_pymobile.Pymobile]:
+def list_connected() -> list[ios_devicectl.Devicectl] | list[ios_pymobile.Pymobile]:
     """All devices of the program that this computer has. Raises MissingToolError, DeviceError."""
     if process.find("xcrun") is not None:
-        return ios_devicectl.connected()
+        return ios_devicectl.list_connected()
     if process.find(ios_pymobile.PROGRAM) is not None:
-        return ios_pymobile.connected()
+        return ios_pymobile.list_connected()
     raise MissingToolError(f"{NEITHER}.")

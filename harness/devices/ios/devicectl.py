@@ -15,7 +15,7 @@ LIST_S, QUICK_S, INSTALL_S, PUSH_S = 60.0, 60.0, 300.0, 600.0
 NO_BATTERY = "devicectl does not tell the battery; the app's record does"
 
 
-def connected() -> list[Devicectl]:
+def list_connected() -> list[Devicectl]:
     """All iPhones and iPads that devicectl knows."""
     words = ["list", "devices", "--timeout", "5"]
     result = devicectl(words, device="devicectl", doing="list devices", timeout_s=LIST_S)
@@ -142,8 +142,10 @@ class Devicectl:
     def _terminate(self, identifier: str) -> None:
         """End an app that runs too long: devicectl wants its process's number, which may be gone by then."""
         try:
-            found = self._run(["device", "info", "processes"], "list its processes", QUICK_S).get("runningProcesses")
-            for entry in found if isinstance(found, list) else []:
+            processes = self._run(["device", "info", "processes"], "list its processes", QUICK_S).get(
+                "runningProcesses"
+            )
+            for entry in processes if isinstance(processes, list) else []:
                 if isinstance(entry, dict) and "/Edgebundle.app/" in str(entry.get("executable", "")):
                     self._run(
                         ["device", "process", "terminate", "--pid", str(entry.get("processIdentifier"))],

@@ -64,7 +64,7 @@ class App:
     identifier: str
 
 
-def chosen_app() -> App:
+def choose_app() -> App:
     """The app that the environment names. Raises UsageError when it does not exist."""
     identifier = os.environ.get(IDENTIFIER, DEFAULT_IDENTIFIER)
     text = os.environ.get(APP)

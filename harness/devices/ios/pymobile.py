@@ -24,7 +24,7 @@ ROOTLESS = ("--userspace",)  # the developer services of iOS 17 and newer want a
 NO_MUXER = "usbmuxd is not running; install it (apt-get install usbmuxd), or Apple Devices on Windows"
 
 
-def connected() -> list[Pymobile]:
+def list_connected() -> list[Pymobile]:
     """All iPhones that usbmuxd knows."""
     entries = _json(_call(["usbmux", "list"], doing="list devices", timeout_s=LIST_S), "list devices")
     if not isinstance(entries, list):

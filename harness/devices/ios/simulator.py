@@ -13,7 +13,7 @@ from pathlib import Path
 
 from builder import process
 from harness.devices.base import Device, Found
-from harness.devices.ios.app import opened
+from harness.devices.ios.app import open_app
 from harness.devices.ios.xcrun import WRONG_STATE, Said, call, find_xcrun
 from harness.errors import DeviceError, MissingToolError, UsageError
 from harness.records.run import DeviceInfo, Reading, TextReading
@@ -43,7 +43,7 @@ class Simulator:
 
 def find() -> list[Found]:
     try:
-        simulators = listed()
+        simulators = list_simulators()
     except (MissingToolError, DeviceError) as error:
         return [Found(kind=KIND, id="-", description="iOS simulators", state=str(error))]
     return [
@@ -54,12 +54,12 @@ def find() -> list[Found]:
 
 def open_device(device_id: str | None) -> Device:
     """The simulator of this UDID or name; without one, the only booted one, else the first."""
-    usable = [s for s in listed() if s.problem is None]
+    usable = [s for s in list_simulators() if s.problem is None]
     if device_id is not None:
         same = [s for s in usable if device_id in (s.udid, s.name)]
         if not same:
             raise DeviceError(f"there is no simulator {device_id!r} that can be used; see 'harness devices'.")
-        return opened(Simctl(same[0]))
+        return open_app(Simctl(same[0]))
     if not usable:
         raise DeviceError(
             "there is no iOS simulator; add one in Xcode > Settings > Components and see 'harness devices'."
@@ -68,10 +68,10 @@ def open_device(device_id: str | None) -> Device:
     if len(booted) > 1:
         names = ", ".join(f"-d {KIND}:{s.udid}" for s in booted)
         raise UsageError(f"{len(booted)} simulators are booted; choose with {names}.")
-    return opened(Simctl((booted or usable)[0]))
+    return open_app(Simctl((booted or usable)[0]))
 
 
-def listed() -> list[Simulator]:
+def list_simulators() -> list[Simulator]:
     """All iOS simulators, usable or not. Raises DeviceError, MissingToolError."""
     said = call(["simctl", "list", "devices", "-j"], doing="list simulators", timeout_s=LIST_S)
     if said.status:
@@ -128,14 +128,14 @@ class Simctl:
 
     def prepare(self) -> None:
         """Boot and wait. `bootstatus -b` may say that the state is wrong while the simulator boots: the state decides."""
-        if not self._waited(lambda state: state != "Shutting Down", SHUTDOWN_S):
+        if not self._wait_for_state(lambda state: state != "Shutting Down", SHUTDOWN_S):
             raise DeviceError(f"{self.info.id} has been shutting down for {SHUTDOWN_S:g} s; restart the Simulator app.")
         said = self._call("bootstatus", "-b", doing="boot", timeout_s=BOOT_S)
         if said.status == 0:
             return
-        if said.code == WRONG_STATE and self._waited(lambda state: state == "Booted", RACE_S):
+        if said.code == WRONG_STATE and self._wait_for_state(lambda state: state == "Booted", RACE_S):
             return
-        raise self._failed(said, "boot")
+        raise self._make_error(said, "boot")
 
     def install(self, app: Path) -> None:
         if not app.is_dir():
@@ -144,7 +144,7 @@ class Simctl:
             )
         said = self._call("install", str(app), doing="install the app", timeout_s=INSTALL_S)
         if said.status:
-            raise self._failed(said, "install the app")
+            raise self._make_error(said, "install the app")
 
     def push(self, folder: Path, name: str, identifier: str) -> None:
         documents = self._documents(identifier)
@@ -176,7 +176,7 @@ class Simctl:
 
     def launch(self, identifier: str, arguments: list[str], timeout_s: float) -> str:
         words = ["simctl", "launch", "--console-pty", "--terminate-running-process", self._simulator.udid, identifier]
-        with self._log_followed(identifier):
+        with self._follow_log(identifier):
             try:
                 said = call(
                     [*words, *arguments], doing="run the app", timeout_s=timeout_s, env={"SIMCTL_CHILD_EDGEBUNDLE": "1"}
@@ -185,11 +185,11 @@ class Simctl:
                 self._call("terminate", identifier, doing="end the app", timeout_s=QUICK_S)
                 raise
         if said.status and said.code is not None:  # a crash gives a status too, but no such error
-            raise self._failed(said, "launch the app")
+            raise self._make_error(said, "launch the app")
         return said.stdout
 
     @contextmanager
-    def _log_followed(self, identifier: str) -> Iterator[None]:
+    def _follow_log(self, identifier: str) -> Iterator[None]:
         """The simulator's log of the app and of faults while the block runs; its last message is kept."""
         words = ["simctl", "spawn", self._simulator.udid, "log", "stream", "--style", "ndjson", *_of(identifier)]
         self._said = ""
@@ -224,7 +224,7 @@ class Simctl:
             raise DeviceError(f"{self.info.id} has no app {identifier}; set $EDGEBUNDLE_IOS_APP to the app to install.")
         return Path(path) / "Documents"
 
-    def _waited(self, wanted: Callable[[str], bool], limit_s: float) -> bool:
+    def _wait_for_state(self, wanted: Callable[[str], bool], limit_s: float) -> bool:
         """Whether the state becomes a wanted one within a time."""
         deadline = time.monotonic() + limit_s
         while not wanted(self._state()):
@@ -234,15 +234,15 @@ class Simctl:
         return True
 
     def _state(self) -> str:
-        found = next((s for s in listed() if s.udid == self._simulator.udid), None)
-        if found is None:
+        simulator = next((s for s in list_simulators() if s.udid == self._simulator.udid), None)
+        if simulator is None:
             raise DeviceError(f"{self.info.id} does not exist any more; see 'harness devices'.")
-        return found.state
+        return simulator.state
 
     def _call(self, verb: str, *words: str, doing: str, timeout_s: float) -> Said:
         return call(["simctl", verb, self._simulator.udid, *words], doing=doing, timeout_s=timeout_s)
 
-    def _failed(self, said: Said, doing: str) -> DeviceError:
+    def _make_error(self, said: Said, doing: str) -> DeviceError:
         return DeviceError(f"{self.info.id} could not {doing}: {said.reason}.")
 
 

@@ -61,8 +61,8 @@ class Said:
     @property
     def code(self) -> int | None:
         """The number in `domain=..., code=N` of an error of simctl."""
-        found = ERROR.search(self.stderr)
-        return int(found["code"]) if found else None
+        match = ERROR.search(self.stderr)
+        return int(match["code"]) if match else None
 
     @property
     def reason(self) -> str:
@@ -80,10 +80,10 @@ def advice(said: str) -> str:
 
 def find_xcrun() -> str:
     """Raises MissingToolError."""
-    found = process.find("xcrun")
-    if found is None:
+    path = process.find("xcrun")
+    if path is None:
         raise MissingToolError(f"xcrun is not here: {XCODE}.")
-    return found
+    return path
 
 
 def call(words: Sequence[str | Path], *, doing: str, timeout_s: float, env: Mapping[str, str] | None = None) -> Said:
@@ -117,16 +117,16 @@ def devicectl(words: Sequence[str | Path], *, device: str, doing: str, timeout_s
         )
     if "error" in raw or said.status or not isinstance(raw.get("result"), dict):
         raise DeviceError(
-            f"{device} could not {doing}: {advice(described(raw.get('error')) or said.stderr or said.stdout)}."
+            f"{device} could not {doing}: {advice(describe(raw.get('error')) or said.stderr or said.stdout)}."
         )
     result: dict[str, object] = raw["result"]
     return result
 
 
-def described(error: object) -> str:
+def describe(error: object) -> str:
     """All texts in devicectl's nested error, outermost first."""
     if isinstance(error, dict):
-        return " ".join(filter(None, (described(error[key]) for key in error)))
+        return " ".join(filter(None, (describe(error[key]) for key in error)))
     if isinstance(error, list):
-        return " ".join(filter(None, map(described, error)))
+        return " ".join(filter(None, map(describe, error)))
     return error if isinstance(error, str) else ""

@@ -40,14 +40,14 @@ def operators_of(texts: Sequence[str], *, where: str) -> tuple[Operator, ...]:
 
 def _operators(text: str) -> list[tuple[str, str | None, int]]:
     if BEGIN not in text:
-        return [(found["kernel"], None, int(found["ns"])) for found in TRACED.finditer(text)]
+        return [(match["kernel"], None, int(match["ns"])) for match in TRACED.finditer(text)]
     part = text.partition(BEGIN)[2].partition(END)[0]
-    lines = [found for line in part.splitlines() if (found := SUMMARY.match(line)) is not None]
+    lines = [match for line in part.splitlines() if (match := SUMMARY.match(line)) is not None]
     return [
         (
-            found["kernel"].removeprefix("Delegate/"),
-            None if found["tensor"] == DELEGATED else found["tensor"],
-            round(float(found["first"]) * 1e6),
+            match["kernel"].removeprefix("Delegate/"),
+            None if match["tensor"] == DELEGATED else match["tensor"],
+            round(float(match["first"]) * 1e6),
         )
-        for found in lines
+        for match in lines
     ]

@@ -155,7 +155,7 @@ def read_outputs(folder: Path, variant: Variant, result: RunnerResult) -> Tensor
     return tensors
 
 
-def delegate_executed(result: RunnerResult) -> TextReading:
+def name_executed(result: RunnerResult) -> TextReading:
     """Which delegates took part, in the manifest's words; `cpu` where none did."""
     names = sorted(DELEGATES.get(name, name) for name in result.delegates)
     return TextReading(value=" + ".join(names) or "cpu")

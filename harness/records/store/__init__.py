@@ -81,7 +81,7 @@ def _check(path: Path) -> None:
 
 
 @contextmanager
-def filled_store(where: str, *, create: bool = True) -> Iterator[Store]:
+def fill_store(where: str, *, create: bool = True) -> Iterator[Store]:
     """A store for a session or an import. A file that this made and that got no record is taken away again: it would be found and read."""
     path = None if "://" in where or Path(where).exists() else Path(where)
     store = open_store(where, create=create)
@@ -98,7 +98,7 @@ def filled_store(where: str, *, create: bool = True) -> Iterator[Store]:
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def stored_runs(where: str) -> list[Run]:
+def read_runs(where: str) -> list[Run]:
     """All runs of a store, in order. Raises StoreError."""
     store = open_store(where)
     try:

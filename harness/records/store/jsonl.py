@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import StoreError
-from harness.records.run import Run, parse_run, read_jsonl, torn
+from harness.records.run import Run, is_torn, parse_run, read_jsonl
 
 if TYPE_CHECKING:
     from builder.bundle import Manifest
@@ -29,19 +29,19 @@ class JsonLinesStore:
         return str(self.path.absolute())
 
     def has(self, run_ids: Sequence[str]) -> set[str]:
-        wanted, found = set(run_ids), set[str]()
+        wanted, there = set(run_ids), set[str]()
         if not self.path.exists():
-            return found
+            return there
         try:
             with self.path.open(encoding="utf-8", errors="surrogateescape") as stream:
                 for number, line in enumerate(stream, 1):
-                    if any(run_id in line for run_id in wanted) and not torn(
+                    if any(run_id in line for run_id in wanted) and not is_torn(
                         line
                     ):  # a store of years is not parsed for one
-                        found.add(parse_run(line, where=f"{self.path} line {number}").id)
+                        there.add(parse_run(line, where=f"{self.path} line {number}").id)
         except OSError as error:
             raise StoreError(f"{self.path} cannot be read ({error.strerror}); check its permissions.") from error
-        return found & wanted
+        return there & wanted
 
     def append(self, run: Run, pictures: tuple[Picture, ...] = ()) -> None:
         try:

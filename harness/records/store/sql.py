@@ -68,7 +68,7 @@ def sqlite_url(path: Path) -> URL:
     return URL.create("sqlite", database=str(path))
 
 
-def frozen_url(path: Path) -> URL:
+def make_frozen_url(path: Path) -> URL:
     """URL of a file that nobody can write to, and beside which SQLite can make none of its own (sqlite.org/wal.html, 'Read-Only Databases').
 
     Raises StoreError where a part of it still lies in such a file: without it the newest records would be missing.
@@ -85,7 +85,7 @@ def frozen_url(path: Path) -> URL:
     return URL.create("sqlite", database=f"file:{quote(str(path.absolute()))}", query=query)
 
 
-def frozen(path: Path) -> bool:
+def is_frozen(path: Path) -> bool:
     """Whether the file is there and can be read but not written, or nothing can be made beside it."""
     return path.is_file() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
 
@@ -105,9 +105,9 @@ class SqlStore:
             sqlite = parsed.get_backend_name() == "sqlite"
             self.name = (parsed.database or str(parsed)) if sqlite else parsed.render_as_string(hide_password=True)
             self._file = Path(parsed.database).absolute() if sqlite and parsed.database else None
-            frozen_file = self._file is not None and frozen(self._file)
+            frozen_file = self._file is not None and is_frozen(self._file)
             if self._file is not None and frozen_file:
-                parsed = frozen_url(self._file)
+                parsed = make_frozen_url(self._file)
             # a server that was started anew between two appends is met with a new connection
             self._engine = create_engine(
                 parsed, pool_pre_ping=not sqlite, connect_args=_patience(parsed.get_backend_name(), lock_wait_s)
@@ -160,10 +160,10 @@ class SqlStore:
     def _identity(self) -> tuple[int, int] | None:
         """Of the file behind the path; None for a server, and for a file that is gone."""
         try:
-            found = os.stat(self._file) if self._file is not None else None
+            status = os.stat(self._file) if self._file is not None else None
         except OSError:
             return None
-        return (found.st_dev, found.st_ino) if found is not None else None
+        return (status.st_dev, status.st_ino) if status is not None else None
 
     def _same_file(self) -> None:
         """Make the store anew where its file was deleted or replaced: an open connection would go on writing into what nobody can read."""
@@ -202,14 +202,14 @@ class SqlStore:
 
         self._same_file()
         table = self._tables.tables["runs"]
-        found: set[str] = set()
+        there: set[str] = set()
         with self._guard(), self._engine.connect() as connection:
             for start in range(0, len(run_ids), MOST_ASKED):
                 query = select(table.c.id, table.c.record).where(table.c.id.in_(run_ids[start : start + MOST_ASKED]))
-                found.update(
+                there.update(
                     parse_run(row.record, where=f"{self.name} record {row.id}").id for row in connection.execute(query)
                 )
-        return found
+        return there
 
     def manifest(self, bundle_sha256: str) -> Manifest | None:
         from sqlalchemy import select

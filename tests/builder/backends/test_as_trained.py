@@ -20,7 +20,7 @@ from builder.backends.tflite.graph import read_graph
 from builder.errors import ConfigError, SourceError, VerificationError
 from builder.graph.model import Model
 from builder.graph.samples import read_sample
-from builder.legalize.for_variant import legalized, needed
+from builder.legalize.for_variant import find_needed, legalize_model
 from builder.precision.plan import ResolvedPlan, load_plan, resolve, uniform_plan
 from builder.precision.quantizers import activation_grids, know_operators
 from builder.project.config import load_config
@@ -81,7 +81,7 @@ def as_trained(model: Model) -> ResolvedPlan:
 def made(backend: Any, model: Model, path: Path) -> Any:
     """The file of the rewritten network, its scheme by layer, and how to run it."""
     delegate = backend.SPEC.delegate_names[0]
-    model, _ = legalized(model, needed(backend.SPEC.delegate(delegate).traits), ())
+    model, _ = legalize_model(model, find_needed(backend.SPEC.delegate(delegate).traits), ())
     lowered = backend.lower(model, as_trained(model), delegate, dict, path)
     return backend.read_back(path, model), backend.runner(path, lowered.inputs, lowered.outputs, 2)
 
@@ -131,7 +131,7 @@ def test_norms_of_floats_between_layers_of_integers_are_rewritten_and_proven_wit
     """A quantizer turns a change of the last bit into a whole step: rewrites are compared with what it rounds."""
     folder = project(tmp_path / "p", Normed())
     model = load_model(load_config(folder / "builder.toml"), folder)
-    _, rows = legalized(model, needed(("xnnpack",)), ())
+    _, rows = legalize_model(model, find_needed(("xnnpack",)), ())
     assert {row.rewrite: row.places > 0 for row in rows}["group_norm"]
     assert all(row.places for row in rows)
     for backend in (tflite, executorch):

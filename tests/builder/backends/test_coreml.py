@@ -132,7 +132,7 @@ def test_layers_with_equal_and_tied_weights_keep_their_own_schemes(twins: Model,
     wanted = random_schemes(twins, seed)
     made = make(twins, tmp_path / "a.mlpackage", wanted)
     assert coreml.read_back(made.path, twins) == wanted
-    assert len(coreml.stored_layers(made.path)) == len(twins.layers.layers) + 1
+    assert len(coreml.read_stored_layers(made.path)) == len(twins.layers.layers) + 1
     assert made.psnr() > 25  # what palettes of one bit leave
 
 
@@ -238,7 +238,9 @@ def test_blocks_of_input_channels_have_scales_of_their_own(tmp_path: Path) -> No
     whole = make(model, tmp_path / "whole.mlpackage", wanted | {"1": "weight_only_wi4_afp32"})
     assert coreml.read_back(whole.path, model) == wanted | {"1": "weight_only_wi4_afp32"}
     assert made.psnr() > whole.psnr()
-    refused = [coreml.unsupported(layer, SCHEMES["weight_only_wi4b32_afp32"], "all") for layer in model.layers.layers]
+    refused = [
+        coreml.find_unsupported(layer, SCHEMES["weight_only_wi4b32_afp32"], "all") for layer in model.layers.layers
+    ]
     assert [sentence is None for sentence in refused] == [False, True, True]
     assert "'0' (conv2d) has weights of 64x3x3x3; use weight_only_wi4_afp32" in str(refused[0])
 
@@ -270,17 +272,17 @@ def test_a_border_name_that_core_ml_cannot_have_is_refused(mixed: Model, tmp_pat
 def test_what_core_ml_does_not_have_is_refused_with_an_alternative(mixed: Model) -> None:
     """Quantized activations and weights too few to be compressed name what to ask for instead."""
     for scheme in ("static_wi8_ai8", "static_wi8_ai16", "dynamic_wi8_afp32"):
-        sentence = coreml.unsupported(mixed.layers["pw"], SCHEMES[scheme], "all")
+        sentence = coreml.find_unsupported(mixed.layers["pw"], SCHEMES[scheme], "all")
         assert sentence is not None
         assert "'pw'" in sentence
         assert "use weight_only_wi8_afp32" in sentence
     few = Layer(
         name="gain", op="depthwise_conv2d", weight="gain.weight", bias=None, weight_shape=(3, 1, 1, 1), params=3, macs=3, uses=1
     )  # fmt: skip
-    assert "'gain'" in (coreml.unsupported(few, SCHEMES["palettized_w8"], "all") or "")
-    assert coreml.unsupported(few, SCHEMES["fp16"], "all") is None
+    assert "'gain'" in (coreml.find_unsupported(few, SCHEMES["palettized_w8"], "all") or "")
+    assert coreml.find_unsupported(few, SCHEMES["fp16"], "all") is None
     with pytest.raises(InputError, match="cpu_and_ne"):
-        coreml.unsupported(few, SCHEMES["fp16"], "npu")
+        coreml.find_unsupported(few, SCHEMES["fp16"], "npu")
 
 
 def test_nine_weights_are_not_compressed_and_ten_are(tmp_path: Path) -> None:
@@ -293,7 +295,9 @@ def test_nine_weights_are_not_compressed_and_ten_are(tmp_path: Path) -> None:
         "1": "weight_only_wi8_afp32",
         "2": "weight_only_wi8_afp32",
     }
-    refused = [coreml.unsupported(layer, SCHEMES["palettized_w4"], "all") is not None for layer in model.layers.layers]
+    refused = [
+        coreml.find_unsupported(layer, SCHEMES["palettized_w4"], "all") is not None for layer in model.layers.layers
+    ]
     assert refused == [True, False, False]
 
 
@@ -316,7 +320,7 @@ def test_a_large_layer_is_pruned_too(tmp_path: Path, scheme: str) -> None:
     model = picture_model(network.eval())
     made = make(model, tmp_path / "a.mlpackage", {"1": scheme})
     assert coreml.read_back(made.path, model)["1"] == scheme
-    (stored,) = (layer for layer in coreml.stored_layers(made.path) if layer.weight_shape == (300, 300, 1, 1))
+    (stored,) = (layer for layer in coreml.read_stored_layers(made.path) if layer.weight_shape == (300, 300, 1, 1))
     half = 300 * 300 // 2
     assert stored.weight_bytes == pytest.approx(half * (2 if scheme == "sparse_50" else 0.5) + 300 * 300 // 8, rel=0.01)
 
@@ -397,15 +401,15 @@ def test_damaged_and_foreign_programs_are_errors(fp32: Made, tmp_path: Path) -> 
     path = copied(fp32, tmp_path / "a.mlpackage")
     (path / WEIGHTS / "weight.bin").unlink()
     with pytest.raises(VerificationError, match="damaged"):
-        coreml.stored_layers(path)
+        coreml.read_stored_layers(path)
     content = (path / MODEL).read_bytes()
     for broken in (content[:-7], b"not a model"):
         (path / MODEL).write_bytes(broken)
         with pytest.raises(InputError, match="readable"):
-            coreml.stored_layers(path)
+            coreml.read_stored_layers(path)
     (path / MODEL).write_bytes(b"")
     with pytest.raises(InputError, match="not an ML program"):
-        coreml.stored_layers(path)
+        coreml.read_stored_layers(path)
     (path / MODEL).unlink()
     with pytest.raises(InputError, match="readable"):
         coreml.minimum_runtime(path)
@@ -430,7 +434,7 @@ def test_peak_memory_is_the_package_and_the_largest_live_set(fp32: Made) -> None
 def test_stored_layers_tell_bits_and_bytes(mixed: Model, tmp_path: Path) -> None:
     """A person with only the file sees each op's kind, scheme, shape and size."""
     made = make(mixed, tmp_path / "a.mlpackage", {"pw": "palettized_w4", "squeeze": "weight_only_wi8_afp32"})
-    rows = {row.name.split("_weight")[0]: row for row in coreml.stored_layers(made.path)}
+    rows = {row.name.split("_weight")[0]: row for row in coreml.read_stored_layers(made.path)}
     assert [row.op for row in rows.values()] == ["conv", "conv", "conv", "linear", "conv_transpose", "conv"]
     assert (rows["p_pw"].scheme, rows["p_pw"].weight_bytes, rows["p_pw"].weight_shape) == (
         "palettized_w4",
@@ -495,7 +499,7 @@ def test_asking_what_is_supported_loads_no_converter() -> None:
     code = (
         "import sys; from builder.backends import coreml; from builder.precision import Layer, SCHEMES\n"
         "layer = Layer(name='a', op='linear', weight='a.weight', bias=None, weight_shape=(4, 4), params=16, macs=16, uses=1)\n"
-        "coreml.unsupported(layer, SCHEMES['fp16'], 'all'); coreml.runtime_name()\n"
+        "coreml.find_unsupported(layer, SCHEMES['fp16'], 'all'); coreml.runtime_name()\n"
         "assert not {'torch', 'coremltools', 'numpy'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)

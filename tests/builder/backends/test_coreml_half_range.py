@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from builder.backends import coreml
-from builder.backends.coreml.half_range import Reached, reached, too_large, within_half
+from builder.backends.coreml.half_range import Reached, measure_reach, too_large, within_half
 from builder.backends.coreml.options import CoreMLOptions, Io
 from builder.errors import VerificationError
 from builder.graph.model import Model
@@ -61,7 +61,7 @@ def loud(factor: float) -> Model:
 def known(model: Model, path: Path, io: Io = "tensors") -> dict[str, Reached]:
     plan = plan_of(dict.fromkeys(model.layers.names(), "fp16"))
     lowered = coreml.lower(model, plan, "all", dict, path, CoreMLOptions(io=io))
-    return reached(path, model, lowered, samples(model, 2))
+    return measure_reach(path, model, lowered, samples(model, 2))
 
 
 @pytest.mark.parametrize("io", ["tensors", "images"])

@@ -134,8 +134,8 @@ def test_a_search_leaves_out_schemes_that_the_target_has_not() -> None:
     run: Any = None
     trials = Exporter(project=project, source=source, section=section, run=run)
     names = model.layers.names()
-    assert not trials.allowed(("weight_only_wi4_afp32",) * len(names))
-    assert trials.allowed(("palettized_w4",) * len(names))
+    assert not trials.is_allowed(("weight_only_wi4_afp32",) * len(names))
+    assert trials.is_allowed(("palettized_w4",) * len(names))
 
 
 class Unshuffled(torch.nn.Module):

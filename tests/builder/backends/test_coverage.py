@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from builder.backends.coverage import explained, require_coverage
+from builder.backends.coverage import explain_left, require_coverage
 from builder.bundle import Coverage
 from builder.errors import ConversionError, SourceError, VerificationError
 from builder.graph.culprit import name_culprit
@@ -60,13 +60,13 @@ def test_what_is_left_is_named_by_layer_line_and_cure() -> None:
     """From the converter's own origins where it has them, by the layer before it otherwise."""
     program = exported(lambda x: F.interpolate(x, scale_factor=2.0))
     origins = (Origin(op="upsample_nearest2d", layer="up", line="model.py line 4"),)
-    by_origin = explained(coverage(left=("aten::upsample_nearest2d.vec_out @5",)), origins, program, cures())
+    by_origin = explain_left(coverage(left=("aten::upsample_nearest2d.vec_out @5",)), origins, program, cures())
     assert by_origin.left == (
         "aten::upsample_nearest2d.vec_out @5 in up (model.py line 4): resize by a whole factor, or bilinear",
     )
-    by_layer = explained(coverage(left=("RESIZE_NEAREST_NEIGHBOR resize after head",)), (), program, cures())
+    by_layer = explain_left(coverage(left=("RESIZE_NEAREST_NEIGHBOR resize after head",)), (), program, cures())
     assert by_layer.left[0].startswith("RESIZE_NEAREST_NEIGHBOR resize after head (test_coverage.py line ")
-    by_input = explained(coverage(left=("LESS less of input x", "LESS less of input y")), (), program, cures())
+    by_input = explain_left(coverage(left=("LESS less of input x", "LESS less of input y")), (), program, cures())
     assert by_input.left[0].startswith("LESS less of input x (test_coverage.py line ")
     assert by_input.left[1] == "LESS less of input y"
 

@@ -102,7 +102,7 @@ def test_coverage_is_counted_in_the_file(fp32: Converted) -> None:
 
 def test_stored_layers_need_no_model(fp32: Converted) -> None:
     """The file alone gives every op with weights: as many as layers, with four bytes a weight in fp32."""
-    stored = executorch.stored_layers(fp32.path)
+    stored = executorch.read_stored_layers(fp32.path)
     assert len(stored) == len(fp32.model.layers.layers)
     assert sorted(layer.weight_bytes for layer in stored) == sorted(
         4 * int(np.prod(layer.weight_shape)) for layer in fp32.model.layers.layers
@@ -113,7 +113,7 @@ def test_stored_layers_need_no_model(fp32: Converted) -> None:
 def test_peak_memory_holds_the_file_and_its_tensors(fp32: Converted) -> None:
     """Peak memory exceeds the file and its packed weights, and for such a network stays below a megabyte."""
     peak = executorch.peak_memory(fp32.path, fp32.lowered.inputs, fp32.lowered.outputs)
-    weights = sum(layer.weight_bytes for layer in executorch.stored_layers(fp32.path))
+    weights = sum(layer.weight_bytes for layer in executorch.read_stored_layers(fp32.path))
     assert fp32.path.stat().st_size + weights < peak < 1_000_000
     assert executorch.minimum_runtime(fp32.path) == "ExecuTorch program schema 0 with XNNPACK payload XN01"
 
@@ -123,7 +123,7 @@ def test_fp16_stores_half_the_bytes(mixed: Model, fp32: Converted, tmp_path: Pat
     made = converted(mixed, tmp_path / "fp16.pte", dict.fromkeys(mixed.layers.names(), "fp16"))
     assert set(made.realised().values()) == {"fp16"}
     assert made.psnr() >= 50
-    bytes_of = {op.op: op.weight_bytes / np.prod(op.weight_shape) for op in executorch.stored_layers(made.path)}
+    bytes_of = {op.op: op.weight_bytes / np.prod(op.weight_shape) for op in executorch.read_stored_layers(made.path)}
     assert bytes_of == {"Conv2d": 2, "DepthwiseConv2d": 2, "FullyConnected": 2, "ConvTranspose2d": 4}
     assert {binding.dtype for binding in (*made.lowered.inputs, *made.lowered.outputs)} == {"float32"}
     assert fp32.psnr() >= 100, "the source network was changed"
@@ -139,7 +139,7 @@ def test_random_plans_are_realised(mixed: Model, seed: int, tmp_path: Path) -> N
         possible = [
             name
             for name, scheme in SCHEMES.items()
-            if name != AS_TRAINED and executorch.unsupported(layer, scheme, "xnnpack") is None
+            if name != AS_TRAINED and executorch.find_unsupported(layer, scheme, "xnnpack") is None
         ]
         schemes[layer.name] = choose.choice(possible)
     made = converted(mixed, tmp_path / "mix.pte", schemes)
@@ -165,7 +165,7 @@ def test_equal_and_tied_weights(tmp_path: Path) -> None:
     }  # fmt: skip
     made = converted(model, tmp_path / "twins.pte", schemes)
     assert made.realised() == schemes
-    quantized = [op for op in executorch.stored_layers(made.path) if op.scheme == "static_wi8_ai8"]
+    quantized = [op for op in executorch.read_stored_layers(made.path) if op.scheme == "static_wi8_ai8"]
     assert len(quantized) == 3  # `two`, and `tied` twice
     assert made.psnr() >= 40
 
@@ -203,12 +203,12 @@ def test_the_impossible_is_refused_with_an_alternative(mixed: Model) -> None:
     """A scheme that XNNPACK has not, or not on that layer, is refused with one that it has."""
     for layer in mixed.layers.layers:
         for scheme in SCHEMES.values():
-            reason = executorch.unsupported(layer, scheme, "xnnpack")
+            reason = executorch.find_unsupported(layer, scheme, "xnnpack")
             allowed = {"fp32", "fp16", "static_wi8_ai8"} | ({"dynamic_wi8_afp32"} if layer.op == "linear" else set())
             assert (reason is None) == (scheme.name in allowed)
             assert reason is None or any(name in reason for name in allowed)
     with pytest.raises(InputError, match="no delegate 'vulkan'"):
-        executorch.unsupported(mixed.layers.layers[0], SCHEMES["fp32"], "vulkan")
+        executorch.find_unsupported(mixed.layers.layers[0], SCHEMES["fp32"], "vulkan")
 
 
 def test_fp16_on_some_layers(mixed: Model, fp32: Converted, tmp_path: Path) -> None:
@@ -219,7 +219,9 @@ def test_fp16_on_some_layers(mixed: Model, fp32: Converted, tmp_path: Path) -> N
     made = converted(mixed, tmp_path / "mix.pte", schemes)
     assert made.realised() == schemes
     assert {
-        op.weight_bytes / np.prod(op.weight_shape) for op in executorch.stored_layers(made.path) if op.scheme == "fp16"
+        op.weight_bytes / np.prod(op.weight_shape)
+        for op in executorch.read_stored_layers(made.path)
+        if op.scheme == "fp16"
     } == {2}
     assert made.psnr() >= 45
     assert fp32.psnr() >= 100, "the source network was changed"
@@ -292,7 +294,7 @@ def test_damaged_files_are_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "damaged.pte"
     path.write_bytes(content)
     with pytest.raises(VerificationError, match="convert it again"):
-        executorch.stored_layers(path)
+        executorch.read_stored_layers(path)
 
 
 def test_a_file_cut_short_is_refused(fp32: Converted, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from builder.backends import executorch
-from builder.backends.executorch.loading import least_kept, refusal
+from builder.backends.executorch.loading import keep_least, refusal
 from builder.errors import ConversionError
 from builder.graph.model import Model
 from builder.legalize import REWRITES
@@ -78,11 +78,11 @@ def test_the_fewest_layers_stay_in_fp32() -> None:
 
         return attempt
 
-    found, kept = least_kept(plan, "does not load: 0x1", refusing("c", "g"))
+    found, kept = keep_least(plan, "does not load: 0x1", refusing("c", "g"))
     assert kept == dict.fromkeys(("c", "g"), "with it in static_wi8_ai8 the file does not load: 0x1")
     assert [name for name in "abcdefgh" if found.scheme(name).name == "fp32"] == ["c", "g"]
     assert len(tried) <= 10
     with pytest.raises(ConversionError, match="with all layers in fp32 too"):
-        least_kept(plan, "does not load", lambda asked: "does not load")
+        keep_least(plan, "does not load", lambda asked: "does not load")
     with pytest.raises(ConversionError, match="'a', 'b', 'c' in fp32 as well"):
-        least_kept(plan, "does not load", refusing(*"abcdef"))
+        keep_least(plan, "does not load", refusing(*"abcdef"))

@@ -15,7 +15,7 @@ from builder.backends.tflite.convert import to_float_file
 from builder.backends.tflite.realise import realise
 from builder.bundle.tensors import psnr_db
 from builder.graph.model import Model
-from builder.legalize.for_variant import legalized
+from builder.legalize.for_variant import legalize_model
 from builder.precision.plan import PlanFile, ResolvedPlan, Rule, resolve
 from tests.builder.models import Normed, expected, picture_model, rewrites_for, samples, seeded
 
@@ -34,7 +34,7 @@ def model() -> Model:
 @pytest.fixture(scope="module")
 def ready(model: Model) -> dict[str, Model]:
     """By backend, the model as its rewrites make it."""
-    return {name: legalized(model, rewrites_for(name, halves=True), ())[0] for name, backend in BACKENDS.items()}
+    return {name: legalize_model(model, rewrites_for(name, halves=True), ())[0] for name, backend in BACKENDS.items()}
 
 
 def lowered(model: Model, name: str, path: Path, *rules: Rule) -> tuple[ResolvedPlan, float]:

@@ -88,7 +88,7 @@ def model() -> Model:
 def test_a_file_that_computes_something_else_is_refused(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """Equal weights and shapes are not enough: the fp32 file runs beside the source model before a plan is realised."""
     given: list[Model] = [model, picture_model(seeded(Other))]
-    monkeypatch.setattr(onnx2tf, "convert", lambda _: convert.converted_by_litert(given.pop(0)))
+    monkeypatch.setattr(onnx2tf, "convert", lambda _: convert.convert_by_litert(given.pop(0)))
     right = convert.to_float_file(model, "onnx2tf")
     require_parity(*right, model, samples(model), OTHER, tflite)
     wrong = convert.to_float_file(model, "onnx2tf")
@@ -99,7 +99,7 @@ def test_a_file_that_computes_something_else_is_refused(model: Model, monkeypatc
 def test_a_file_of_other_shapes_is_refused(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the tensor and both shapes."""
     smaller = picture_model(seeded(Net), size=16)
-    monkeypatch.setattr(onnx2tf, "convert", lambda _: convert.converted_by_litert(smaller))
+    monkeypatch.setattr(onnx2tf, "convert", lambda _: convert.convert_by_litert(smaller))
     with pytest.raises(ConversionError, match=r"onnx2tf made 'image' .*\[1, 16, 16, 3\] where \[1, 32, 32, 3\]"):
         convert.to_float_file(model, "onnx2tf")
 

@@ -38,9 +38,9 @@ def test_the_neural_engine_is_predicted_by_operator_dilation_and_type(tmp_path: 
     assert coverage.source == "predicted"
     assert coverage.mac_share == pytest.approx(0.5)
     assert any("dilated" in text for text in coverage.left)
-    assert neural_engine.predicted_coverage(full, "cpu_and_ne").mac_share == 0.0
-    assert coreml.predicted(full, "all")[0].delegate == "cpu_and_ne"
-    assert coreml.predicted(full, "cpu_and_ne") == ()
+    assert neural_engine.predict_engine_coverage(full, "cpu_and_ne").mac_share == 0.0
+    assert coreml.predict_coverage(full, "all")[0].delegate == "cpu_and_ne"
+    assert coreml.predict_coverage(full, "cpu_and_ne") == ()
 
 
 def test_vulkan_is_predicted_beside_xnnpack(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_vulkan_is_predicted_beside_xnnpack(tmp_path: Path) -> None:
     floats, integers = tmp_path / "floats.pte", tmp_path / "integers.pte"
     model = picture_model(seeded(Dilated))
     executorch.lower(model, plan_of({"plain": "fp32", "wide": "fp32"}), "xnnpack", dict, floats)  # type: ignore[arg-type]
-    (coverage,) = executorch.predicted(floats, "xnnpack")
+    (coverage,) = executorch.predict_coverage(floats, "xnnpack")
     measured = executorch.coverage(floats, "xnnpack")
     assert (coverage.delegate, coverage.source) == ("vulkan", "predicted")
     assert coverage.mac_share == 1.0
@@ -58,7 +58,7 @@ def test_vulkan_is_predicted_beside_xnnpack(tmp_path: Path) -> None:
 
     plan = plan_of({"plain": "static_wi8_ai8", "wide": "fp32"})
     executorch.lower(model, plan, "xnnpack", lambda: executorch.observe(model, samples(model)), integers)
-    (coverage,) = executorch.predicted(integers, "xnnpack")
+    (coverage,) = executorch.predict_coverage(integers, "xnnpack")
     assert coverage.mac_share == pytest.approx(0.5)
     assert any("computes in integers" in text for text in coverage.left)
 
@@ -69,7 +69,7 @@ def test_the_tables_of_vulkan_name_what_the_installed_version_has() -> None:
     import executorch.backends.xnnpack as xnnpack
 
     names = {re.split(r"[.:]+", str(getattr(op, "__name__", op)))[-2:][0] for op in registry.vulkan_supported_ops}
-    assert vulkan.supported() <= names
+    assert vulkan.load_supported() <= names
     schema = (Path(next(iter(xnnpack.__path__))) / "serialization/schema.fbs").read_text(encoding="utf-8")
     union = schema.split("union XNodeUnion {")[1].split("}")[0]
     kinds = {name.strip().split(":")[0].removeprefix("XNN") for name in union.split(",") if name.strip()}

@@ -14,7 +14,7 @@ from builder.backends import BACKENDS
 from builder.backends.support import check_support
 from builder.errors import ConfigError
 from builder.graph.model import Model
-from builder.legalize.for_variant import legalized
+from builder.legalize.for_variant import legalize_model
 from builder.precision.plan import PlanFile, Rule, resolve
 from builder.precision.scheme import AS_TRAINED, SCHEMES
 from tests.builder.models import Mixed, Normed, expected, picture_model, rewrites_for, samples, seeded
@@ -64,7 +64,7 @@ def test_a_random_plan_with_norms_is_realised_as_resolved_or_refused(
 ) -> None:
     """The same with a scheme of its own for each norm, or none, after the rewrites that the backend's delegate needs."""
     rewrites = rewrites_for(name, halves=True)
-    realise_or_refuse(legalized(normed, rewrites, ())[0], name, seed, tmp_path)
+    realise_or_refuse(legalize_model(normed, rewrites, ())[0], name, seed, tmp_path)
 
 
 def realise_or_refuse(model: Model, name: str, seed: int, tmp_path: Path) -> None:
@@ -101,10 +101,10 @@ def test_a_refusal_names_a_scheme_that_the_layer_can_have(mixed: Model, name: st
     backend = BACKENDS[name]
     delegate = backend.SPEC.delegates[0].name
     for layer in mixed.layers.layers:
-        reason = backend.unsupported(layer, SCHEMES[scheme], delegate)
+        reason = backend.find_unsupported(layer, SCHEMES[scheme], delegate)
         if reason is None:
             continue
         advice = [word for word in re.findall(r"\w+", reason.split("use ", 1)[1]) if word in SCHEMES]
         assert advice, reason
         for other in advice:
-            assert backend.unsupported(layer, SCHEMES[other], delegate) is None, (layer.name, other)
+            assert backend.find_unsupported(layer, SCHEMES[other], delegate) is None, (layer.name, other)

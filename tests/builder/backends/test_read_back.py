@@ -81,7 +81,7 @@ def test_blocks_of_one_class_and_folded_norms_keep_their_own_schemes(alike: Mode
     plan, delegate = plan_of(schemes), backend.SPEC.delegates[0].name
     lowered = backend.lower(alike, plan, delegate, lambda: backend.observe(alike, samples(alike)), path)
     assert backend.read_back(path, alike) == schemes
-    assert sorted(layer.scheme for layer in backend.stored_layers(path)) == sorted(schemes.values())
+    assert sorted(layer.scheme for layer in backend.read_stored_layers(path)) == sorted(schemes.values())
     sample = next(samples(alike, 1, seed=9))
     outputs = backend.runner(path, lowered.inputs, lowered.outputs, 1)(sample)
     wanted = expected(alike, sample)["stylized"]

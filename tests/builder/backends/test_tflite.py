@@ -104,7 +104,7 @@ def random_schemes(model: Model, seed: int) -> dict[str, str]:
 
 
 def allowed(layer: Layer, scheme: str) -> bool:
-    return tflite.unsupported(layer, SCHEMES[scheme], "xnnpack") is None
+    return tflite.find_unsupported(layer, SCHEMES[scheme], "xnnpack") is None
 
 
 @pytest.mark.parametrize("scheme", ALL_SCHEMES)
@@ -133,7 +133,7 @@ def test_layers_with_equal_tied_and_scaled_weights_keep_their_own_schemes(
     wanted = random_schemes(twins.model, seed)
     path = twins.write(tmp_path / "a.tflite", wanted)
     assert tflite.read_back(path, twins.model) == wanted
-    names = [layer.name for layer in tflite.stored_layers(path)]
+    names = [layer.name for layer in tflite.read_stored_layers(path)]
     assert names == ["first", "one", "two", "tied", "tied:1", "scaled", "last"]
     assert twins.psnr(path) > 20
 
@@ -202,13 +202,13 @@ def test_what_tflite_does_not_have_is_refused_with_an_alternative(mixed: Convert
         ("up", "dynamic_wi8_afp32"),
         ("head", "palettized_w4"),
     ):
-        sentence = tflite.unsupported(table[layer], SCHEMES[scheme], "xnnpack")
+        sentence = tflite.find_unsupported(table[layer], SCHEMES[scheme], "xnnpack")
         assert sentence is not None
         assert layer in sentence
         assert "use weight_only_wi" in sentence
-    assert tflite.unsupported(table["pw"], SCHEMES["weight_only_wi4_afp32"], "xnnpack") is None
+    assert tflite.find_unsupported(table["pw"], SCHEMES["weight_only_wi4_afp32"], "xnnpack") is None
     with pytest.raises(InputError, match="xnnpack"):
-        tflite.unsupported(table["pw"], SCHEMES["fp16"], "nnapi")
+        tflite.find_unsupported(table["pw"], SCHEMES["fp16"], "nnapi")
 
 
 def test_a_static_plan_without_samples_says_what_to_set(mixed: Converted) -> None:
@@ -338,7 +338,7 @@ def test_reading_back_loads_no_converter(mixed: Converted, tmp_path: Path) -> No
     path = mixed.write(tmp_path / "a.tflite", {})
     code = (
         "import sys; from pathlib import Path; from builder.backends import tflite; path = Path(sys.argv[1]);"
-        "tflite.stored_layers(path), tflite.coverage(path, 'xnnpack'), tflite.minimum_runtime(path);"
+        "tflite.read_stored_layers(path), tflite.coverage(path, 'xnnpack'), tflite.minimum_runtime(path);"
         "print(sorted({'torch', 'litert_torch', 'ai_edge_quantizer', 'jax'} & set(sys.modules)))"
     )
     assert run([sys.executable, "-c", code, path], cwd=ROOT, timeout_s=60).stdout.strip() == "[]"

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from builder.backends import tflite
 from builder.backends.base import Lowered
 from builder.backends.tflite.gpu import drivers
-from builder.backends.tflite.gpu.predict import predicted_coverage
-from builder.backends.tflite.gpu.run import Accelerated, GpuRunner, executed_coverage
+from builder.backends.tflite.gpu.predict import predict_gpu_coverage
+from builder.backends.tflite.gpu.run import Accelerated, GpuRunner, execute_coverage
 from builder.backends.tflite.gpu.words import coverage_from
 from builder.bundle import TensorSpec
 from builder.bundle.tensors import psnr_db
@@ -98,7 +98,7 @@ def test_coverage_is_the_runtimes_own_answer_and_the_prediction_agrees(scheme: s
     )
     assert coverage.mac_share is not None
     assert 0.1 < coverage.mac_share < 0.2  # `up` has most
-    predicted = predicted_coverage(path)
+    predicted = predict_gpu_coverage(path)
     assert predicted.source == "predicted"
     assert (predicted.delegated_ops, predicted.mac_share) == (coverage.delegated_ops, coverage.mac_share)
     assert predicted.left == coverage.left
@@ -153,7 +153,7 @@ def test_a_driver_that_hangs_or_is_none_ends_as_a_sentence(plain: tuple[Path, Mo
     with pytest.raises(
         VerificationError, match=r"plain\.tflite does not run on LiteRT's GPU accelerator .*tried twice"
     ):
-        executed_coverage(path, replace(swiftshader(), library=garbage))
+        execute_coverage(path, replace(swiftshader(), library=garbage))
 
 
 class TwoPictures(nn.Module):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from builder.compression.channels import channels_of
-from builder.compression.prune import parameters, pruned
+from builder.compression.prune import parameters, prune
 from builder.errors import ConversionError, VerificationError
 from builder.graph.equality import outputs_of
 
@@ -115,7 +115,7 @@ def test_every_structure_is_pruned_to_the_budget_with_its_outputs_in_shape(kind:
     torch.manual_seed(1)
     program = exported(kind())
     most = parameters(program) * 0.6
-    result = pruned(program, lambda count, _: count <= most)
+    result = prune(program, lambda count, _: count <= most)
     assert parameters(result.program) <= most
     assert result.widths
     (before,), (after,) = (outputs_of(p, (torch.rand(1, 3, 16, 16),)) for p in (program, result.program))
@@ -137,7 +137,7 @@ def test_channels_that_do_nothing_can_go_and_nothing_changes(kind: type[nn.Modul
             gone = [place for place, atom in enumerate(follower.atoms) if atom in dead]
             state[follower.target].index_fill_(follower.axis, torch.tensor(gone, dtype=torch.long), 0.0)
     whole = parameters(program)
-    smaller = pruned(program, lambda count, _: count <= whole * 0.95).program
+    smaller = prune(program, lambda count, _: count <= whole * 0.95).program
     inputs = (torch.rand(1, 3, 16, 16),)
     (want,) = outputs_of(program, inputs)
     (got,) = outputs_of(smaller, inputs)
@@ -148,7 +148,7 @@ def test_channels_that_do_nothing_can_go_and_nothing_changes(kind: type[nn.Modul
 def test_what_stays_says_why() -> None:
     """Layers next to the output and those that attention reads are named with the reason."""
     program = exported(Attention())
-    result = pruned(program, lambda count, _: count < parameters(program) * 0.8)
+    result = prune(program, lambda count, _: count < parameters(program) * 0.8)
     assert "output of the network" in result.stayed["tail"]
     assert "channels are not followed through it" in result.stayed["v"]
     assert set(result.widths) == {"mid"}
@@ -158,7 +158,7 @@ def test_a_network_without_a_channel_to_spare_is_an_error() -> None:
     """Nothing pruned is never a success."""
     program = exported(nn.Sequential(conv(3, 3)))
     with pytest.raises(ConversionError, match="no channel of this network can be pruned"):
-        pruned(program, lambda count, _: count < 10)
+        prune(program, lambda count, _: count < 10)
 
 
 def test_a_budget_below_the_smallest_network_says_what_there_is() -> None:
@@ -167,11 +167,11 @@ def test_a_budget_below_the_smallest_network_says_what_there_is() -> None:
     with pytest.raises(
         VerificationError, match=r"cannot be met by pruning: with 2 channels a group the network has \d+ parameters"
     ):
-        pruned(program, lambda count, _: count < 10)
+        prune(program, lambda count, _: count < 10)
 
 
 def test_widths_can_be_kept_to_multiples() -> None:
     """`multiple = 4` leaves 4 or 8 of 8."""
     program = exported(Residual())
-    result = pruned(program, lambda count, _: count <= parameters(program) * 0.7, multiple=4)
+    result = prune(program, lambda count, _: count <= parameters(program) * 0.7, multiple=4)
     assert {after for _, after in result.widths.values()} == {4}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 DELEGATE = Delegate(name="abacus", traits=("fake",))
 
 
-def formed(content: bytes) -> bytes:
+def form(content: bytes) -> bytes:
     return content
 
 
@@ -24,7 +24,7 @@ def coverage(path: Path) -> Coverage:
     return Coverage(delegate=DELEGATE.name, source="predicted", delegated_ops=0, total_ops=1, subgraphs=0)
 
 
-def predicted(path: Path) -> Coverage | None:
+def predict_coverage(path: Path) -> Coverage | None:
     return coverage(path)
 
 

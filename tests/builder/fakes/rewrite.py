@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import ARITHMETIC, replaced
+from builder.legalize.rewriting import ARITHMETIC, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +17,7 @@ CURES = {"sigmoid": ("sigmoid", "leave 'fake' on in [legalize]")}
 
 
 def apply(program: ExportedProgram, samples: Sequence[tuple[Tensor, ...]]) -> tuple[ExportedProgram, int]:
-    return replaced(program, {"aten.sigmoid.default": _without})
+    return replace_calls(program, {"aten.sigmoid.default": _without})
 
 
 def _without(x: Tensor) -> Any:

@@ -305,6 +305,14 @@ CASES: dict[str, tuple[tuple[Callable[[Tensor], Tensor], ...], tuple[str, ...]]]
         ),
         ("im2col", "col2im"),
     ),
+    "checks": ((lambda x: x * F.one_hot((x[:, :1] > 0.5).long(), 2)[..., 0],), ("_assert",)),
+    "padding_rank": (
+        (
+            lambda x: F.pad(x.view(-1, 10, 1, 8, 1, 1), [0, 0, 0, 1, 0, 0, 0, 1]).view(1, -1, 20, 16)[:, :, ::2, ::2],
+            lambda x: F.pad(x[None], (1, 2, 3, 0, 0, 0, 0, 0, 1, 0), value=0.5)[1, :, :, :10, :8],
+        ),
+        (),
+    ),
     "matrix_resizing": (
         (
             lambda x: F.interpolate(F.interpolate(x, scale_factor=2, mode="bicubic"), scale_factor=0.5, mode="bicubic"),
@@ -365,7 +373,7 @@ class Wrong:
     BOUND = 1e-4
 
     def apply(self, program, samples):  # type: ignore[no-untyped-def]
-        return rewriting.replaced(program, {"aten.relu.default": lambda x: x.clamp(min=0.01)})
+        return rewriting.replace_calls(program, {"aten.relu.default": lambda x: x.clamp(min=0.01)})
 
 
 def test_a_rewrite_that_moves_the_output_is_left_out() -> None:
@@ -407,7 +415,7 @@ def test_a_rewrite_is_not_refused_because_the_network_is_sensitive() -> None:
                     centred(x) * norm(centred(x).square().mean((2, 3), True) + 1.1e-5)
                 )
             }
-            return rewriting.replaced(program, other)
+            return rewriting.replace_calls(program, other)
 
     assert legalize(program, ["near"], {"near": Near()})[1][0].places == 0
 

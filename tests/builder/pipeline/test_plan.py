@@ -143,12 +143,12 @@ def test_a_preset_is_converted_like_a_plan(project: Path, tmp_path: Path) -> Non
 
 def test_calibration_is_streamed_and_tells_how_far_it_is(project: Path, tmp_path: Path) -> None:
     """A sample is read when it is asked for, and the stage names its number and how many there are."""
-    from builder.workers.jobs.shared import counted
+    from builder.workers.jobs.shared import count_samples
 
     files = tuple(sorted((project / "calibration").iterdir()))
     job = variant_job("tflite", tmp_path, plan_of({}), calibration=(*files, tmp_path / "never read.png"))
     told: list[str] = []
-    stream = counted(job, picture_model(seeded(Mixed)), told.append)
+    stream = count_samples(job, picture_model(seeded(Mixed)), told.append)
     for number, _ in enumerate(files):
         assert next(stream)["image"].shape == (1, 3, 32, 32)
         assert told[-1] == f"calibrate {number + 1}/{len(files) + 1}"
@@ -157,7 +157,7 @@ def test_calibration_is_streamed_and_tells_how_far_it_is(project: Path, tmp_path
 @pytest.mark.filterwarnings("ignore")  # deprecations inside torch.export
 def test_two_plans_calibrate_once(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What calibration saw is kept by content: another plan of the same network and samples reads it."""
-    from builder.workers.jobs.lowering import prepared
+    from builder.workers.jobs.lowering import prepare
 
     monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))
 
@@ -169,7 +169,7 @@ def test_two_plans_calibrate_once(project: Path, tmp_path: Path, monkeypatch: py
     for scheme in ("dynamic_wi8_afp32", "static_wi8_ai8"):
         plan = replace(plan_of(dict.fromkeys(model.layers.names(), scheme)), calibration=settings)
         before = {name: tensor.clone() for name, tensor in model.program.state_dict.items()}
-        changed = prepared(model, plan, job, told.append).program.state_dict
+        changed = prepare(model, plan, job, told.append).program.state_dict
         assert {n for n, t in before.items() if not t.equal(changed[n])} >= {"head.bias", "tail.bias", "squeeze.bias"}
         assert all(tensor.equal(model.program.state_dict[name]) for name, tensor in before.items())
     assert [text for text in told if text.startswith("calibrate")] == [

@@ -48,7 +48,7 @@ def test_limits_come_first_and_the_objective_after() -> None:
         measures(90, 2000),
     )
     assert sorted([far_too_big, too_big, good, better], key=goal.rank) == [better, good, too_big, far_too_big]
-    assert [goal.met(m) for m in (better, too_big)] == [True, False]
+    assert [goal.is_met(m) for m in (better, too_big)] == [True, False]
 
 
 def test_a_plan_that_coverage_alone_refuses_is_offered_with_the_line_that_takes_it() -> None:

@@ -18,8 +18,8 @@ from builder.backends.tflite.realise import realise
 from builder.bundle.tensors import psnr_db
 from builder.errors import ConversionError
 from builder.graph.model import Model
-from builder.precision.biases import bias_change, corrected, rounded
-from builder.precision.equalize import equalized, pairs
+from builder.precision.biases import bias_change, correct_biases, round_weight
+from builder.precision.equalize import equalize, pairs
 from builder.precision.plan import ResolvedPlan
 from builder.precision.ranges import CalibrationSettings
 from builder.precision.scheme import SCHEMES
@@ -75,7 +75,7 @@ def quality(name: str, model: Model, plan: ResolvedPlan, folder: Path, *, refere
     """PSNR of the exported file against the source network, over samples that were not calibrated with."""
     backend = BACKENDS[name]
     if plan.calibration.correct_biases and name != "tflite":
-        program = corrected(model.program, model.layers, plan, backend.observe(model, samples(model)))
+        program = correct_biases(model.program, model.layers, plan, backend.observe(model, samples(model)))
         model = replace(model, program=program)
     path = folder / f"a{backend.SPEC.suffix}"
     if name == "tflite":
@@ -114,7 +114,7 @@ def test_equalization_changes_weights_and_not_the_function(uneven: Model, even: 
 
 @pytest.fixture(scope="module")
 def even(uneven: Model) -> Model:
-    return replace(uneven, program=equalized(uneven.program))
+    return replace(uneven, program=equalize(uneven.program))
 
 
 @pytest.mark.parametrize("name", ["tflite", "executorch"])
@@ -151,7 +151,7 @@ def test_the_change_of_a_bias_is_what_rounding_moves_the_mean_by(uneven: Model) 
         means = np.linspace(-1, 2, channels)
         change = bias_change(weight, layer, SCHEMES["weight_only_wi4_afp32"], means)
         assert change is not None
-        error = rounded(weight, layer, SCHEMES["weight_only_wi4_afp32"]) - weight
+        error = round_weight(weight, layer, SCHEMES["weight_only_wi4_afp32"]) - weight
         inputs = means if name != "dw" else means[:, None]
         wanted = -(error.sum(axis=(2, 3)) * inputs).sum(axis=1)
         assert np.allclose(change, wanted)

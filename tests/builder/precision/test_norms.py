@@ -12,7 +12,7 @@ from torch.nn import functional
 from builder.backends import BACKENDS
 from builder.backends.support import SupportedPlan, check_support
 from builder.errors import ConfigError, VerificationError
-from builder.legalize.for_variant import legalized
+from builder.legalize.for_variant import legalize_model
 from builder.precision.layers import LayerTable, layer_table
 from builder.precision.norms import norm_of
 from builder.precision.plan import PlanFile, Rule, load_plan, resolve
@@ -149,7 +149,7 @@ def test_a_norm_that_is_realised_otherwise_is_an_error() -> None:
 
 def test_what_rewrites_make_of_a_norm_carries_its_name() -> None:
     """Each reciprocal root of a norm is marked after all rewrites, that of the network's own arithmetic is not."""
-    model, rewrites = legalized(picture_model(seeded(Normed)), rewrites_for("executorch", halves=True), ())
+    model, rewrites = legalize_model(picture_model(seeded(Normed)), rewrites_for("executorch", halves=True), ())
     assert {"instance_norm", "group_norm", "layer_norm"} <= {done.rewrite for done in rewrites}
     roots = [norm_of(node) for node in model.program.graph.nodes if "rsqrt" in str(node.target)]
     assert sorted(roots, key=str) == [None, "group", "layer", "plain", "plain", "scaled", "untrained"]

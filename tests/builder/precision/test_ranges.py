@@ -13,7 +13,7 @@ from builder.precision.ranges import (
     CalibrationSettings,
     Observation,
     check_observed,
-    chosen_range,
+    choose_range,
     load_observed,
     save_observed,
 )
@@ -50,7 +50,7 @@ def test_extremes_and_means_are_exact_over_all_samples() -> None:
 def test_min_max_cuts_nothing_and_the_others_cut_outliers() -> None:
     """Three values in 32,768 decide min_max's range; percentile leaves them out, mse weighs what cutting costs."""
     seen = outliers()
-    ranges = {m: chosen_range(seen, CalibrationSettings(ranges=m), bits=8, symmetric=False) for m in RANGE_METHODS}
+    ranges = {m: choose_range(seen, CalibrationSettings(ranges=m), bits=8, symmetric=False) for m in RANGE_METHODS}
     assert ranges["min_max"] == (-100, 100)
     low, high = ranges["percentile"]
     assert 3 < high < 5
@@ -70,7 +70,7 @@ def test_mse_gives_the_least_error_of_all_methods() -> None:
         return float(np.mean((np.clip(np.rint((values - start) / step), 0, 255) * step + start - values) ** 2))
 
     errors = {
-        m: error(*chosen_range(seen, CalibrationSettings(ranges=m), bits=8, symmetric=False)) for m in RANGE_METHODS
+        m: error(*choose_range(seen, CalibrationSettings(ranges=m), bits=8, symmetric=False)) for m in RANGE_METHODS
     }
     assert errors["mse"] <= min(errors.values()) * 1.01
 
@@ -80,10 +80,10 @@ def test_zero_is_in_every_range_and_symmetric_ranges_are(method: str) -> None:
     """Padding is zero, whatever the values are."""
     seen = observed(np.full((1, 2, 4, 4), 3.0, np.float32), np.full((1, 2, 4, 4), 5.0, np.float32))
     settings = CalibrationSettings.model_validate({"ranges": method})
-    low, high = chosen_range(seen, settings, bits=8, symmetric=False)
+    low, high = choose_range(seen, settings, bits=8, symmetric=False)
     assert low == 0
     assert 4.5 < high <= 5.01
-    low, high = chosen_range(outliers(), settings, bits=16, symmetric=True)
+    low, high = choose_range(outliers(), settings, bits=16, symmetric=True)
     assert low == -high
 
 
@@ -105,6 +105,6 @@ def test_observations_are_kept_whole(tmp_path: Path) -> None:
     for name, one in seen.items():
         for method in RANGE_METHODS:
             settings = CalibrationSettings(ranges=method)
-            before, after = (chosen_range(s, settings, bits=8, symmetric=False) for s in (one, again[name]))
+            before, after = (choose_range(s, settings, bits=8, symmetric=False) for s in (one, again[name]))
             assert before == after
         assert np.array_equal(again[name].channel_means(), one.channel_means())  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from builder.graph.model import Model
 from builder.precision.plan import ResolvedPlan
 from builder.precision.ranges import CalibrationSettings
 from builder.precision.scheme import SCHEMES
-from builder.precision.sensitivity import sensitivities, simulated_macs
+from builder.precision.sensitivity import count_simulated_macs, sensitivities
 from tests.builder.models import (
     Conditional,
     Mixed,
@@ -86,7 +86,7 @@ def test_a_network_of_several_inputs_and_outputs_is_simulated() -> None:
     assert found["fp16"] == (0.0,) * 4
     assert all(0 < noise < 0.01 for noise in found["dynamic_wi8_afp32"])
     macs = sum(layer.macs for layer in model.layers.layers)
-    assert simulated_macs(model.layers, schemes) == macs / 2 * 4 * 2
+    assert count_simulated_macs(model.layers, schemes) == macs / 2 * 4 * 2
 
 
 def test_files_that_differ_in_ranges_and_biases_alone_execute_the_same(

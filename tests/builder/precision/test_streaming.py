@@ -14,7 +14,7 @@ from torch import nn
 from builder.backends import executorch
 from builder.backends.tflite.activations import observe_file
 from builder.backends.tflite.convert import to_float_file
-from builder.workers.jobs.shared import counted
+from builder.workers.jobs.shared import count_samples
 from tests.builder.models import picture_model, plan_of, variant_job
 from tests.builder.projects import write_pictures
 
@@ -50,7 +50,7 @@ class Counted:
         self.told: list[str] = []
         self.alive = 0
         job = variant_job("tflite", folder, plan_of({}), calibration=pictures)
-        self._samples = counted(job, model, self.told.append)
+        self._samples = count_samples(job, model, self.told.append)
 
     def __iter__(self) -> Iterator[Tensors]:
         known: list[weakref.ref[NDArray[np.generic]]] = []

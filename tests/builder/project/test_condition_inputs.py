@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from builder.project.condition_inputs import uncovered
+from builder.project.condition_inputs import find_uncovered
 from builder.project.config import InputSection
 from builder.project.data import DataFile, DataSets
 
@@ -63,7 +63,7 @@ def test_values_that_calibration_leaves_out_are_named(
     data = DataSets(
         calibration=files(tmp_path, "calibration", calibration), evaluation=files(tmp_path, "evaluation", evaluation)
     )
-    found = uncovered(data, (IMAGE, section))
+    found = find_uncovered(data, (IMAGE, section))
     assert len(found) == (named is not None)
     if named is not None:
         assert f"calibration leaves out {named}" in found[0]

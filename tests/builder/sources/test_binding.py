@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from builder.errors import SourceError
-from builder.sources.binding import bound
+from builder.sources.binding import bind
 from tests.builder.sources.onnx_files import config
 
 
@@ -31,7 +31,7 @@ class Result:
 
 def run(module: nn.Module, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Any:
     names = {name: [1, 3, 4, 4] for name in inputs}
-    return bound(module, config("net.ts", names, outputs))(
+    return bind(module, config("net.ts", names, outputs))(
         *(torch.full((1, 3, 4, 4), float(n)) for n in range(len(inputs)))
     )
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from builder.sources.checkpoint import exported
+from builder.sources.checkpoint import export
 
 
 class Gated(nn.Module):
@@ -25,13 +25,13 @@ def test_writes_into_views_are_taken() -> None:
     network, x = Gated().eval(), torch.rand(1, 3, 8, 8)
     with torch.no_grad():
         wanted = network(x)
-        torch.testing.assert_close(exported(network, (x,)).module()(x), wanted)
+        torch.testing.assert_close(export(network, (x,)).module()(x), wanted)
 
 
 def test_a_transformer_of_torchs_own_layers_stays_in_plain_operators() -> None:
     """Without gradients torch would take one fused operator that no backend has; its switch is left as it was."""
     layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
     network = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False).eval()
-    program = exported(network, (torch.rand(1, 5, 16),))
+    program = export(network, (torch.rand(1, 5, 16),))
     assert not [node for node in program.graph.nodes if "_transformer_encoder" in str(node.target)]
     assert torch.backends.mha.get_fastpath_enabled()

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from builder.errors import SourceError
 from builder.project.project import open_project, own_modules
-from builder.project.used import Used, remember, remembered
+from builder.project.used import Used, recall, remember
 from builder.sources.recorder import recording
 from builder.sources.repeatable import require_repeatable
 from builder.steps.listener import Silent
@@ -42,7 +42,7 @@ def used_by(code: str, folder: Path) -> Used:
             spec = importlib.util.spec_from_file_location("factory", folder / "factory.py")
             module = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
-            print(recorder.used().model_dump_json())
+            print(recorder.list_used().model_dump_json())
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script), folder], capture_output=True, text=True, check=True, timeout=60
@@ -168,11 +168,11 @@ def test_any_change_of_what_was_used_is_seen(
     code = "import os; open('a.json').close(); os.environ['EB_SET']; os.getenv('EB_UNSET')\ntry: open('absent.json')\nexcept OSError: pass"
     with recording(tmp_path) as recorder:
         exec(compile(code, tmp_path / "factory.py", "exec"), {})
-    used = recorder.used()
+    used = recorder.list_used()
     remember("base", used, "key")
-    assert remembered("base", tmp_path) == "key"
+    assert recall("base", tmp_path) == "key"
     change(tmp_path, monkeypatch)
-    assert remembered("base", tmp_path) is None
+    assert recall("base", tmp_path) is None
 
 
 def test_an_edited_file_that_no_line_of_builder_toml_names_makes_another_source(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_an_operator_that_the_runtime_does_not_execute(apk: Path, tmp_path: Path
     with zipfile.ZipFile(apk) as archive:
         content = bytearray(archive.read(model))
     codes = sorted(op_versions.operator_codes(bytes(content)))
-    assert op_versions.refused(bytes(content), "TensorFlow Lite 2.16.1") == []
+    assert op_versions.find_refused(bytes(content), "TensorFlow Lite 2.16.1") == []
     at, version = version_field(bytes(content))
     struct.pack_into("<i", content, at, version + 50)
     assert len(sorted(op_versions.operator_codes(bytes(content)))) == len(codes)
@@ -179,11 +179,11 @@ def test_a_program_that_the_packaged_executorch_does_not_execute(bundle: Bundle)
     assert program.delegates == ("XnnpackBackend",)
     names = (*program.operators, *program.delegates)
     registry = b"\0ET12\0" + b"".join(name.encode() + b"\0" for name in names)
-    assert executorch_ops.refused(model, registry) == []
+    assert executorch_ops.find_refused(model, registry) == []
     for name in names:
-        (problem,) = executorch_ops.refused(model, registry.replace(name.encode() + b"\0", b"other\0"))
+        (problem,) = executorch_ops.find_refused(model, registry.replace(name.encode() + b"\0", b"other\0"))
         assert f" {name}, which it does not have" in problem
-    assert "the file format ET12" in executorch_ops.refused(model, registry.replace(b"ET12", b"ET11"))[0]
+    assert "the file format ET12" in executorch_ops.find_refused(model, registry.replace(b"ET12", b"ET11"))[0]
     with pytest.raises(ValueError, match="identifier"):
         executorch_ops.read_program(b"no program at all")
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from builder.backends import tflite
 from builder.bundle import Bundle, Golden, GoldenOutputs, GoldenTensor, Variant
 from builder.targets.android.catalogue import Catalogue
-from builder.targets.android.execute.findings import executed_findings
+from builder.targets.android.execute.findings import execute_and_judge
 from builder.targets.android.execute.run import execute_package
 from builder.targets.android.execute.shim import shim_for
 from builder.targets.android.host import maven
@@ -124,7 +124,7 @@ def test_xnnpack_and_the_gpu_of_the_packaged_library_run_its_variants(package: P
 
 def test_a_variant_that_the_packaged_gpu_delegate_cannot_run_stops_the_package(package: Path, make: Make) -> None:
     """Weights of int8 alone: LiteRT runs the file, TensorFlow Lite 2.16.1's GPU delegate does not start on it."""
-    found = executed_findings([package], make("plain", "weight_only_wi8_afp32", "gpu"))
+    found = execute_and_judge([package], make("plain", "weight_only_wi8_afp32", "gpu"))
     assert [(finding.level, finding.code) for finding in found] == [("error", "executed")]
     assert (
         "carries TensorFlow Lite 2.16.1 (OpenGL ES), which cannot run variant only: it ended with status 1"
@@ -135,7 +135,7 @@ def test_a_variant_that_the_packaged_gpu_delegate_cannot_run_stops_the_package(p
 
 def test_a_library_that_aborts_is_a_finding_and_takes_nothing_with_it(package: Path, make: Make) -> None:
     """The delegate's OpenGL back end aborts the process on a difference with one number: an app would die without an error."""
-    found = executed_findings([package], make("less-its-mean", "fp32", "gpu"))
+    found = execute_and_judge([package], make("less-its-mean", "fp32", "gpu"))
     assert [finding.level for finding in found] == ["error"]
     assert "the process was ended by SIGABRT" in found[0].message
 
@@ -174,7 +174,7 @@ def test_what_cannot_run_here_is_unproven_with_the_reason(
         newer.write(library, "lib/x86_64/libtensorflowlite_jni.so")
     (lacking,) = execute_package(tmp_path / "newer.apk", small)
     assert lacking.unproven == "its libraries need no_such_function of Android's C library, which is not known here"
-    (warning,) = executed_findings([tmp_path / "newer.apk"], small)
+    (warning,) = execute_and_judge([tmp_path / "newer.apk"], small)
     assert (warning.level, warning.code) == ("warning", "unproven")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from builder import process
-from builder.bundle import MANIFEST, Bundle, FileHash, file_sha256, opened, tree_files
+from builder.bundle import MANIFEST, Bundle, FileHash, file_sha256, open_bundle, tree_files
 from builder.errors import ConfigError, ConversionError
 from builder.targets import TARGETS
 from builder.targets.android import aab, apk
@@ -46,7 +46,7 @@ def test_library_is_complete(aar: Path) -> None:
     assert "libOpenCL.so" in manifest
     assert "-keep class org.tensorflow.lite" in rules
     assert model.compress_type == zipfile.ZIP_STORED
-    with opened(aar) as inside:
+    with open_bundle(aar) as inside:
         assert [v.id for v in inside.manifest.variants] == ["tflite-first", "tflite-second"]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from builder import process
-from builder.bundle import Bundle, opened
+from builder.bundle import Bundle, open_bundle
 from builder.errors import ConfigError, MissingToolError, VerificationError
 from builder.targets import TARGETS
 from builder.targets.android.apkzip import data_offset
@@ -100,7 +100,7 @@ def test_host_app_was_built_without_warnings() -> None:
 
 def test_bundle_inside_is_consistent(apk: Path) -> None:
     """The bundle inside the package opens by itself: only variants that the app can run, hashes right."""
-    with opened(apk) as inside:
+    with open_bundle(apk) as inside:
         assert [v.id for v in inside.manifest.variants] == ["tflite-first", "tflite-second"]
         assert {e.variant for e in inside.manifest.goldens[0].expected} == {"tflite-first", "tflite-second"}
         assert "variants/small.pte" not in {f.file for f in inside.manifest.files}

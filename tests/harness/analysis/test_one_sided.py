@@ -10,7 +10,7 @@ import pytest
 
 from builder.bundle import Bundle
 from harness.analysis.comparison import compare_builds
-from harness.analysis.one_sided import one_sided_builds, one_sided_runs
+from harness.analysis.one_sided import find_one_sided_builds, find_one_sided_runs
 from harness.cli import main
 from harness.records.run import Run
 from harness.records.store import open_store
@@ -62,7 +62,7 @@ def test_a_variant_that_one_phone_lost_is_lost() -> None:
     """The same variant on another phone does not stand for it."""
     phones = [device("android", "A"), device("android", "B")]
     base = [make_run(device=phone, mode="shell") for phone in phones]
-    alone = one_sided_runs(base, base[:1])
+    alone = find_one_sided_runs(base, base[:1])
     assert [(one.device, one.side) for one in alone] == [("android:B", "base")]
 
 
@@ -70,7 +70,7 @@ def test_what_was_given_up_long_ago_is_no_news() -> None:
     """Of BASE the newest bundle is asked for, and models that NEW does not measure are not."""
     old = counted("retired", bundle_sha256="0" * 64, started_at="2025-01-01T00:00:00Z")
     other = counted("other", model_name="another model")
-    assert one_sided_runs([old, other, counted("kept")], [counted("kept")]) == ()
+    assert find_one_sided_runs([old, other, counted("kept")], [counted("kept")]) == ()
 
 
 def test_a_build_that_lost_a_variant_in_one_session() -> None:
@@ -80,7 +80,7 @@ def test_a_build_that_lost_a_variant_in_one_session() -> None:
     before = counted("long gone", baseline=True, session="r", started_at="2025-01-01T00:00:00Z")
     runs = [before, *older, *newer]
     assert [entry.variant for entry in compare_builds(runs)] == ["kept"]
-    assert [(one.variant, one.side) for one in one_sided_builds(runs)] == [("lost", "base"), ("added", "new")]
+    assert [(one.variant, one.side) for one in find_one_sided_builds(runs)] == [("lost", "base"), ("added", "new")]
 
 
 def test_two_builds_in_turns_measure_what_the_new_one_lost(small_bundle: Path) -> None:

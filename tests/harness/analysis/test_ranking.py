@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from builder.bundle import Bundle, Phone, Ranking
-from harness.analysis.ranking import measured_rankings, write_ranked
+from harness.analysis.ranking import rank_measured, write_ranked
 from harness.cli import main
 from harness.errors import MeasurementError, UsageError
 from harness.records.run import DeviceInfo, Run, TextReading
@@ -43,7 +43,7 @@ def measured(bundle: Bundle, variant: str, ms: float, on: DeviceInfo | None = No
 
 
 def order(runs: list[Run], bundle: Bundle) -> dict[str | None, tuple[str, ...]]:
-    return {ranking.soc or ranking.model: ranking.variants for ranking in measured_rankings(runs, bundle)}
+    return {ranking.soc or ranking.model: ranking.variants for ranking in rank_measured(runs, bundle)}
 
 
 def test_the_fastest_comes_first_on_each_kind_of_phone(bundle: Bundle) -> None:
@@ -101,7 +101,7 @@ def test_what_may_not_decide(bundle: Bundle, changes: dict[str, Any]) -> None:
     """Poor and wrong runs, those of another artifact, simulated ones and the host's own rank nothing."""
     runs = [measured(bundle, "tflite-first", 3), measured(bundle, "tflite-second", 1, **changes)]
     with pytest.raises(MeasurementError, match=r"no phone measured two variants .* \(1 good"):
-        measured_rankings(runs, bundle)
+        rank_measured(runs, bundle)
 
 
 def test_the_command_writes_a_bundle_that_opens(

@@ -11,9 +11,9 @@ import pytest
 from builder.bundle import Bundle
 from harness.analysis.comparison import compare_runs
 from harness.analysis.mode_parity import parity
-from harness.analysis.ranking import measured_rankings
+from harness.analysis.ranking import rank_measured
 from harness.analysis.session_verdict import SessionVerdict, session_verdicts
-from harness.analysis.verdict import judged
+from harness.analysis.verdict import judge
 from harness.cli import main
 from harness.errors import MeasurementError
 from harness.records.run import GoldenResult, ProtocolInfo, Reading, Run, TextReading
@@ -38,7 +38,7 @@ FAULTS: dict[str, tuple[dict[str, Any], int, str]] = {
 def session(bad: set[int], changes: dict[str, Any], **fields: Any) -> list[Run]:
     """Five rounds, those in `bad` with `changes`, each judged as a session judges it."""
     made = rounds(0, COUNT, **fields)
-    return [judged(run.model_copy(update=changes)) if turn in bad else judged(run) for turn, run in enumerate(made)]
+    return [judge(run.model_copy(update=changes)) if turn in bad else judge(run) for turn, run in enumerate(made)]
 
 
 def only(runs: list[Run]) -> SessionVerdict:
@@ -93,16 +93,16 @@ def test_what_is_wrong_in_some_rounds_is_never_the_first_choice_of_an_app(fault:
         return session(bad, FAULTS[fault][0], factor=1 + ids.index(variant), **own)
 
     right = [run for phone in range(3) for variant in ids for run in measured(variant, phone, set())]
-    (ranking,) = measured_rankings(right, bundle)
+    (ranking,) = rank_measured(right, bundle)
     assert ranking.variants == ids
     for phone in range(3):
         runs = right + measured("tflite-first", phone, {0, 1, 2, 3})
         runs = [r.model_copy(update={"session": "again"}) if n >= len(right) else r for n, r in enumerate(runs)]
-        (ranking,) = measured_rankings(runs, bundle)
+        (ranking,) = rank_measured(runs, bundle)
         wrong = fault != "throttled"  # a poor measurement in shell mode says nothing against what the app measured
         assert ranking.variants[0] != "tflite-first" or (not wrong and phone == 0)
     with pytest.raises(MeasurementError, match="no phone measured two variants"):
-        measured_rankings(measured("tflite-first", 0, {0, 1, 2, 3}) + measured("tflite-second", 0, set()), bundle)
+        rank_measured(measured("tflite-first", 0, {0, 1, 2, 3}) + measured("tflite-second", 0, set()), bundle)
 
 
 def test_only_the_newest_session_counts() -> None:
@@ -149,8 +149,8 @@ def test_a_wrong_output_under_lasting_load_has_no_rank(tmp_path: Path) -> None:
     lasting = ProtocolInfo(name="sustained", warmup=5, runs=30, duration_s=130.0)
     fields = {"protocol": lasting, "session": "s"}
     runs = [
-        judged(make_run(id="0", variant="right", latency_ns=noisy(1, 40.0, 700), **fields)),
-        judged(make_run(id="1", variant="wrong", latency_ns=noisy(2, 20.0, 1400), **fields, **FAULTS["golden"][0])),
+        judge(make_run(id="0", variant="right", latency_ns=noisy(1, 40.0, 700), **fields)),
+        judge(make_run(id="1", variant="wrong", latency_ns=noisy(2, 20.0, 1400), **fields, **FAULTS["golden"][0])),
     ]
     store = stored(tmp_path / "runs.sqlite", runs)
     assert main(["report", store, "--format", "markdown", "-o", str(tmp_path / "report.md")]) == 0

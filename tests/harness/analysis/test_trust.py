@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.analysis.comparison import Comparison, compare_runs, compare_variants
-from harness.analysis.verdict import judged
+from harness.analysis.verdict import judge
 from tests.harness.phone_model import PhoneModel, session
 
 LEVEL_NS = 8e6
@@ -14,7 +14,7 @@ ROUNDS, SAMPLES = 5, 100
 
 def interleaved(factor: float, seed: int) -> Comparison:
     runs = session(PhoneModel(seed=seed), {"a": LEVEL_NS, "b": LEVEL_NS * factor}, ROUNDS, SAMPLES)
-    (found,) = compare_variants([judged(run) for run in sorted(runs, key=lambda run: run.variant)])
+    (found,) = compare_variants([judge(run) for run in sorted(runs, key=lambda run: run.variant)])
     return found
 
 
@@ -52,6 +52,6 @@ def test_sessions_apart_are_compared_without_false_alarms() -> None:
 def test_the_model_gives_runs_that_are_good() -> None:
     """The noise of the model is that of a steady phone: hardly a run is called invalid or unstable."""
     runs = [
-        judged(run) for seed in range(10) for run in session(PhoneModel(seed=seed), {"a": LEVEL_NS}, ROUNDS, SAMPLES)
+        judge(run) for seed in range(10) for run in session(PhoneModel(seed=seed), {"a": LEVEL_NS}, ROUNDS, SAMPLES)
     ]
     assert sum(run.verdict.grade == "ok" for run in runs) >= 48

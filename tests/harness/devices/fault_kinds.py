@@ -29,7 +29,7 @@ from harness.devices.android import app as android_app
 from harness.devices.android.adb import Adb
 from harness.protocol import Pins, Protocol
 from harness.session.outcome import SessionResult
-from harness.session.session import opened_bundle, run_session
+from harness.session.session import open_bundle_or_package, run_session
 from tests.emulated_phone import AdbServer, EmulatedPhone
 from tests.emulated_phone.faults import Faults
 
@@ -291,7 +291,7 @@ def app_of(bundle: Path) -> Path:
 def session(device: str, lab: Lab, bundle: Path, clock: Clock | None = None) -> SessionResult:
     """On the lab's phone as a device of this kind."""
     app = {android_app.APP: str(app_of(bundle))} if device == android_app.KIND else {}
-    with mock.patch.dict(os.environ, app), opened_bundle(bundle) as opened:
+    with mock.patch.dict(os.environ, app), open_bundle_or_package(bundle) as opened:
         return run_session(opened, [f"{device}:{lab.phone.address}"], PLAN, None, clock=clock)
 
 

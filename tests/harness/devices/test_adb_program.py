@@ -13,7 +13,7 @@ from harness import cli
 from harness.devices import open_device
 from harness.devices.android import adb_program
 from harness.devices.android import shell as android
-from harness.devices.android.adb import Adb, listed_devices
+from harness.devices.android.adb import Adb, list_devices
 from harness.devices.android.adb_program import AdbVersion, find_adb, parse_version, version_of
 from harness.errors import DeviceLost, MissingToolError
 from tests.emulated_phone import AdbServer, EmulatedPhone
@@ -83,7 +83,7 @@ def test_an_adb_that_fails_to_tell_its_version(tmp_path: Path, monkeypatch: pyte
     broken.chmod(0o755)
     monkeypatch.setenv("ADB", str(broken))
     with pytest.raises(MissingToolError, match=r"does not tell its version as adb does .*exec format error"):
-        listed_devices()
+        list_devices()
 
 
 def test_the_version_is_asked_once_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_the_version_is_asked_once_a_process(tmp_path: Path, monkeypatch: pytest
     program = adb_double(tmp_path, otherwise="echo 'List of devices attached'")
     monkeypatch.setenv("ADB", str(program))
     for _ in range(3):
-        assert listed_devices() == []
+        assert list_devices() == []
     assert calls(program).count("version") == 1
 
 
@@ -118,7 +118,7 @@ def test_a_server_of_another_version_that_adb_replaces_is_told(
     adb_program._tell.cache_clear()
     adb_environment.replace_by_older()
     with caplog.at_level(logging.WARNING, logger="harness"):
-        assert listed_devices() == []
+        assert list_devices() == []
     (told,) = caplog.messages
     assert "1.0.31, this client is 1.0.41" in told
     assert "$ADB" in told

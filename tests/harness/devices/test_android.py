@@ -108,7 +108,7 @@ def test_another_abi_is_refused(adb_environment: AdbServer, models: SmallModels,
     with EmulatedPhone(tmp_path / "phone", intel) as phone:
         adb_environment.connect(phone.address)
         with open_device(f"android:{phone.address}") as device:
-            assert "x86_64,x86" in str(device.unsupported(models.variant("tflite")))
+            assert "x86_64,x86" in str(device.find_unsupported(models.variant("tflite")))
         adb_environment.disconnect(phone.address)
 
 

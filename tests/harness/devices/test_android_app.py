@@ -8,12 +8,12 @@ import pytest
 
 from harness.analysis.mode_parity import parity
 from harness.analysis.processor_use import load_beside
-from harness.analysis.verdict import judged
+from harness.analysis.verdict import judge
 from harness.devices.android import app as android_app
 from harness.protocol import Protocol
 from harness.records.store import open_store
 from harness.session.outcome import SessionResult
-from harness.session.session import opened_bundle, run_session
+from harness.session.session import open_bundle_or_package, run_session
 from tests.emulated_phone import EmulatedPhone
 from tests.harness.devices.fault_kinds import app_of, watched
 
@@ -33,7 +33,7 @@ def app_phone(phone: EmulatedPhone, apk: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def session(phone: EmulatedPhone, bundle: Path, *kinds: str) -> SessionResult:
-    with opened_bundle(bundle) as opened:
+    with open_bundle_or_package(bundle) as opened:
         return run_session(opened, [f"{kind}:{phone.address}" for kind in kinds], FEW, None)
 
 
@@ -75,7 +75,7 @@ def test_both_modes_of_one_phone_in_one_session(app_phone: EmulatedPhone, small_
     found = {(run.mode, run.variant) for run in result.runs}
     assert {("shell", "tflite-fp32"), ("app", "tflite-fp32")} <= found
     assert all(run.golden is not None and run.golden.passed for run in result.runs)
-    steady = [judged(run.model_copy(update={"latency_ns": (5_000_000, 5_010_000) * 10})) for run in result.runs]
+    steady = [judge(run.model_copy(update={"latency_ns": (5_000_000, 5_010_000) * 10})) for run in result.runs]
     (compared,) = parity(steady)  # QEMU's time means nothing: latencies are set, all else is what the phone gave
     assert (compared.variant, compared.phone) == ("tflite-fp32", app_phone.serial)
     assert compared.outcome == "not precise enough"
@@ -88,7 +88,7 @@ def test_a_session_that_had_one_mode_goes_on_with_the_other(
     """What was measured in shell mode does not stand for the app's runs when a session is resumed."""
     store = open_store(str(tmp_path / "runs.jsonl"), create=True)
     names = [f"{kind}:{app_phone.address}" for kind in ("android", "android-app")]
-    with opened_bundle(small_bundle) as opened:
+    with open_bundle_or_package(small_bundle) as opened:
         first = run_session(opened, names[:1], FEW, store)
         second = run_session(opened, names, FEW, store, resume=True)
         third = run_session(opened, names, FEW, store, resume=True)
@@ -123,7 +123,10 @@ def test_an_app_that_says_nothing_is_stopped_at_its_limit(app_phone: EmulatedPho
     app_phone.faults.hang_on = "am start"
     calls: list[str] = []
     brief = FEW.model_copy(update={"timeout_s": 1.0})
-    with opened_bundle(small_bundle) as opened, watched(lambda number, words: calls.append(words), lambda: None):
+    with (
+        open_bundle_or_package(small_bundle) as opened,
+        watched(lambda number, words: calls.append(words), lambda: None),
+    ):
         result = run_session(opened, [f"android-app:{app_phone.address}"], brief, None)
     assert result.runs == ()
     assert "did not measure with the app within 1 s" in failures(result)[0]

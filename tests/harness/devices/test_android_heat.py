@@ -12,7 +12,7 @@ from harness.devices import open_device
 from harness.protocol import Pins, Protocol, Wanted
 from harness.records.run import Run
 from harness.session.outcome import SessionResult
-from harness.session.session import opened_bundle, run_session
+from harness.session.session import open_bundle_or_package, run_session
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.emulated_phone.physics import AMBIENT_C, PhysicalPhone
 
@@ -43,7 +43,7 @@ def warm_phone(adb_environment: AdbServer, physics: PhysicalPhone, tmp_path: Pat
 
 
 def session(phone: EmulatedPhone, bundle: Path, plan: Protocol, clock: PhysicalPhone) -> SessionResult:
-    with opened_bundle(bundle) as opened:
+    with open_bundle_or_package(bundle) as opened:
         return run_session(opened, [f"android:{phone.address}"], plan, None, clock=clock)
 
 
@@ -130,7 +130,7 @@ def test_a_phone_that_heat_switches_off(
     with EmulatedPhone(tmp_path / "phone", PIXEL, physics=physics, level_s=LEVEL_S, shutdown_c=35.0) as phone:
         adb_environment.connect(phone.address)
         clock = Attended(phone, physics, adb_environment)
-        with opened_bundle(small_bundle) as opened:
+        with open_bundle_or_package(small_bundle) as opened:
             result = run_session(opened, [f"android:{phone.address}"], plan, None, clock=clock)
         adb_environment.disconnect(phone.address)
         assert phone.files == []

@@ -153,7 +153,7 @@ def test_a_line_before_the_answer_is_not_taken_for_a_setting(before: str | None,
     """A phone that prints a warning before each answer gets back what it had."""
     with opened(phone) as device:
         if before:
-            device._adb.checked_shell(f"settings put global stay_on_while_plugged_in {before}", doing="be set")
+            device._adb.require_shell(f"settings put global stay_on_while_plugged_in {before}", doing="be set")
         phone.faults.banner = "WARNING: linker: libdvm.so has text relocations"
         with device.pin(Pins(stay_awake=True)):
             assert phone.state["global.stay_on_while_plugged_in"] == "7"
@@ -163,7 +163,7 @@ def test_a_line_before_the_answer_is_not_taken_for_a_setting(before: str | None,
 def test_a_setting_that_cannot_be_read_is_left_alone(phone: EmulatedPhone) -> None:
     """What could not be set back is not changed, and the conditions say why."""
     with opened(phone) as device:
-        device._adb.checked_shell("settings put global stay_on_while_plugged_in strange", doing="be set")
+        device._adb.require_shell("settings put global stay_on_while_plugged_in strange", doing="be set")
         with device.pin(Pins(stay_awake=True)):
             (pin,) = device.conditions().pins
     assert pin.reason == "stay awake: the device does not tell the value of stay_on_while_plugged_in"

@@ -46,7 +46,7 @@ def test_set_while_measuring_and_set_back(phone: EmulatedPhone) -> None:
 def test_a_setting_that_was_there_comes_back(phone: EmulatedPhone) -> None:
     """A value that the owner had chosen is put back, not deleted."""
     with opened(phone) as device:
-        device._adb.checked_shell("settings put global stay_on_while_plugged_in 3", doing="be set")
+        device._adb.require_shell("settings put global stay_on_while_plugged_in 3", doing="be set")
         with device.pin(Pins(stay_awake=True)):
             assert phone.state["global.stay_on_while_plugged_in"] == "7"
     assert phone.state == {"global.stay_on_while_plugged_in": "3"}
@@ -110,4 +110,4 @@ def test_airplane_mode_does_not_cut_its_own_connection(phone: EmulatedPhone) -> 
 def test_a_serial_that_is_gone_may_come_back() -> None:
     """Not being connected is the error after which a session tries again."""
     with pytest.raises(DeviceLost, match="GONE 1 is not connected"):
-        android.chosen([], "GONE 1")
+        android.choose([], "GONE 1")

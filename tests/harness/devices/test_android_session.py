@@ -9,7 +9,7 @@ import pytest
 
 from builder.process import Completed
 from harness.devices.android.adb import Adb
-from harness.session.session import opened_bundle, run_session
+from harness.session.session import open_bundle_or_package, run_session
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.harness.devices.fault_kinds import KINDS, PLAN, Calls, Lab, calls_of_a_session, complaints, session_with
 
@@ -62,7 +62,7 @@ def test_nothing_is_polled_inside_a_timed_pass(
 
     monkeypatch.setattr(Adb, "_run", watched)
     plan = PLAN.model_copy(update={"duration_s": 1.0})
-    with opened_bundle(small_bundle) as bundle:
+    with open_bundle_or_package(small_bundle) as bundle:
         result = run_session(bundle, [f"android:{phone.address}"], plan, None)
     assert len(result.runs) == 2
     assert ("run the benchmark",) in together

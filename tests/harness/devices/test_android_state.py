@@ -15,7 +15,7 @@ from harness.probes.probe import answers
 from harness.protocol import PROTOCOLS, Protocol, Wanted
 from harness.records.run import Run
 from harness.session.outcome import SessionResult
-from harness.session.session import opened_bundle, run_session
+from harness.session.session import open_bundle_or_package, run_session
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.harness.devices.conftest import request_for
 from tests.harness.session.test_protocols import VirtualClock
@@ -44,7 +44,7 @@ def session(phone: EmulatedPhone, bundle: Path, **wanted: object) -> SessionResu
         memory_pass=False,
         conditions=Wanted.model_validate({"wait_s": 5, **wanted}),
     )
-    with opened_bundle(bundle) as opened:
+    with open_bundle_or_package(bundle) as opened:
         return run_session(opened, [f"android:{phone.address}"], plan, None, clock=VirtualClock())
 
 
@@ -140,7 +140,7 @@ def test_a_busy_phone_is_waited_for_and_told(phone: EmulatedPhone, small_bundle:
 def test_airplane_mode_is_waited_for(phone: EmulatedPhone, small_bundle: Path) -> None:
     """A phone whose setting says off is not measured by a protocol that wants it on."""
     with open_device(f"android:{phone.address}") as device:
-        device._adb.checked_shell("settings put global airplane_mode_on 0", doing="be set")  # type: ignore[attr-defined]
+        device._adb.require_shell("settings put global airplane_mode_on 0", doing="be set")  # type: ignore[attr-defined]
     refused = session(phone, small_bundle, airplane_mode=True)
     assert "its airplane mode is off, on is wanted" in refused.skipped[0].reason
 

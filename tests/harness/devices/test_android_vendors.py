@@ -12,7 +12,7 @@ from harness.devices import open_device
 from harness.devices.base import Pinnable
 from harness.protocol import PROTOCOLS, Pins
 from harness.records.run import Conditions, Reading, Run, TextReading
-from harness.session.session import opened_bundle, run_session
+from harness.session.session import open_bundle_or_package, run_session
 from tests.emulated_phone import VENDORS, AdbServer, EmulatedPhone
 from tests.emulated_phone.physics import PhysicalPhone
 
@@ -164,7 +164,7 @@ def check_state(state: Conditions, told: Told) -> None:
 @pytest.mark.parametrize(("vendor", "told"), EXPECTED.items(), ids=EXPECTED, indirect=["vendor"])
 def test_a_quick_session(vendor: EmulatedPhone, told: Told, small_bundle: Path) -> None:
     """Both runtimes are measured with their goldens reached; the record names the phone and holds each value, or the reason why there is none."""
-    with opened_bundle(small_bundle) as bundle:
+    with open_bundle_or_package(small_bundle) as bundle:
         result = run_session(bundle, [f"android:{vendor.address}"], PROTOCOLS["quick"], None)
     assert [entry.reason for entry in result.skipped if entry.failed] == []
     assert {run.variant for run in result.runs} == {"executorch-fp32", "tflite-fp32"}

@@ -78,9 +78,9 @@ def test_core_ml_is_refused(models: SmallModels) -> None:
     """A Core ML variant and a GPU delegate are refused with the reason, before anything runs."""
     variant = models.variant("tflite")
     with open_device("arm64") as device:
-        assert "macOS" in str(device.unsupported(variant.model_copy(update={"backend": "coreml"})))
-        assert "gpu" in str(device.unsupported(variant.model_copy(update={"delegate": "gpu"})))
-        assert device.unsupported(variant) is None
+        assert "macOS" in str(device.find_unsupported(variant.model_copy(update={"backend": "coreml"})))
+        assert "gpu" in str(device.find_unsupported(variant.model_copy(update={"delegate": "gpu"})))
+        assert device.find_unsupported(variant) is None
 
 
 def test_more_threads_are_refused(models: SmallModels) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.protocol import Protocol
-from harness.session.session import opened_bundle, run_session
+from harness.session.session import open_bundle_or_package, run_session
 from tests.emulated_phone import EmulatedPhone
 
 FEW = Protocol(name="few", warmup=1, runs=3, threads=2, timeout_s=120)
@@ -14,7 +14,7 @@ FEW = Protocol(name="few", warmup=1, runs=3, threads=2, timeout_s=120)
 def test_a_bundle_on_arm64_and_on_a_phone(small_bundle: Path, phone: EmulatedPhone) -> None:
     """Every variant that can run is measured with its golden passed, the Core ML one is skipped with the reason, nothing fails."""
     devices = ["arm64", f"android:{phone.address}"]
-    with opened_bundle(small_bundle) as bundle:
+    with open_bundle_or_package(small_bundle) as bundle:
         result = run_session(bundle, devices, FEW, None)
     measured = {(run.device.kind, run.backend): run for run in result.runs}
     assert set(measured) == {(kind, backend) for kind in ("arm64", "android") for backend in ("tflite", "executorch")}

@@ -110,10 +110,10 @@ def test_an_artifact_that_is_not_what_the_manifest_says_is_one_sentence(host: De
 def test_variants_that_cannot_run_here_have_a_reason(host: Device, small_bundle: Path) -> None:
     """Core ML and a GPU delegate are refused in half a sentence, before anything is started."""
     bundle = Bundle.open(small_bundle)
-    assert "macOS" in (host.unsupported(bundle.variant("coreml-fp32")) or "")
+    assert "macOS" in (host.find_unsupported(bundle.variant("coreml-fp32")) or "")
     gpu = bundle.variant("tflite-fp32").model_copy(update={"delegate": "gpu"})
-    assert "gpu delegate" in (host.unsupported(gpu) or "")
-    assert host.unsupported(bundle.variant("tflite-fp32")) is None
+    assert "gpu delegate" in (host.find_unsupported(gpu) or "")
+    assert host.find_unsupported(bundle.variant("tflite-fp32")) is None
 
 
 def test_devices_are_found_with_their_state(adb_environment: AdbServer, monkeypatch: pytest.MonkeyPatch) -> None:

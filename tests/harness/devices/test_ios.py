@@ -13,9 +13,9 @@ from harness.devices import find_devices
 from harness.devices import open_device as opened_device
 from harness.devices.ios import app as ios_app
 from harness.devices.ios.device import open_device
-from harness.devices.ios.pymobile import connected
+from harness.devices.ios.pymobile import list_connected
 from harness.devices.ios.simulator import LABEL, last_message
-from harness.devices.ios.xcrun import advice, described
+from harness.devices.ios.xcrun import advice, describe
 from harness.errors import DeviceError, MissingToolError, UsageError
 from harness.protocol import Protocol
 from harness.records.run import read_jsonl
@@ -116,7 +116,7 @@ def test_a_condition_is_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     standin = play(tmp_path, monkeypatch, "pymobiledevice3")
 
     def work() -> None:
-        with connected()[0].condition("ThermalSerious"):
+        with list_connected()[0].condition("ThermalSerious"):
             assert '"condition": "ThermalSerious"' in (standin.folder / "state.json").read_text()
             raise ValueError("the work broke")
 
@@ -140,7 +140,7 @@ def test_a_condition_is_induced_for_a_session(bundle: Bundle, tmp_path: Path, mo
 def test_battery_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """pymobiledevice3 tells percent, charging and the battery's temperature."""
     play(tmp_path, monkeypatch, "pymobiledevice3")
-    percent, charging, temperature = connected()[0].battery()
+    percent, charging, temperature = list_connected()[0].battery()
     assert (percent.value, charging.value, temperature.value) == (83, "charging", 30.8)
 
 
@@ -160,7 +160,7 @@ def test_other_backends_are_left_out(bundle: Bundle, tmp_path: Path, monkeypatch
     """A TFLite variant is skipped with its reason."""
     play(tmp_path, monkeypatch, "xcrun")
     variant = bundle.manifest.variants[0].model_copy(update={"backend": "tflite"})
-    assert open_device(DEVICE).unsupported(variant) == "the iOS app runs Core ML, not tflite"
+    assert open_device(DEVICE).find_unsupported(variant) == "the iOS app runs Core ML, not tflite"
     with pytest.raises(DeviceError, match="is not connected"):
         open_device("nobody's phone")
 
@@ -170,7 +170,7 @@ def test_messages_become_reasons() -> None:
     assert "unlock it" in advice("... because the device was not, or could not be, unlocked.")
     assert advice("something\nelse.") == "something else"
     assert advice("") == "it said nothing"
-    assert described({"a": {"b": ["x", {"c": "y"}]}, "n": 3}) == "x y"
+    assert describe({"a": {"b": ["x", {"c": "y"}]}, "n": 3}) == "x y"
     assert last_message('Filtering\n{"eventMessage": "one"}\n{"eventMessage": "the last"}') == "the last"
 
 

@@ -42,7 +42,7 @@ class Toaster:
     def info(self) -> DeviceInfo:
         return device(KIND, "kitchen")
 
-    def unsupported(self, variant: Variant) -> str | None:
+    def find_unsupported(self, variant: Variant) -> str | None:
         return "it has no Core ML" if variant.backend == "coreml" else None
 
     def conditions(self) -> Conditions:

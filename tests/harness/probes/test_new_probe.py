@@ -11,21 +11,21 @@ from harness import probes
 from harness.devices import open_device
 from harness.probes import all_probes
 from harness.probes.names import sample_names
-from harness.probes.numbers import bounded
+from harness.probes.numbers import parse_bounded
 from harness.probes.probe import Probe
 from harness.records.pictures import Picture
 from harness.records.run import Reading, Run, TextReading
 from harness.report.cards import card
 from harness.report.model import load_report
 from harness.report.view import Gallery
-from harness.session.measurement import told
+from harness.session.measurement import make_samples
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.harness.runs import make_run
 
 
 def tasks(text: str) -> Reading:
     """Programs that exist, from /proc/loadavg."""
-    return bounded(
+    return parse_bounded(
         text.strip().rpartition("/")[2].partition(" ")[0], unit="programs", what="/proc/loadavg", low=0, high=1e6
     )
 
@@ -73,7 +73,7 @@ def test_a_new_probe_is_read_kept_and_shown(
     assert state.screen is not None
     assert state.screen.value == "on"
     assert state.probes == {"tasks": Reading(value=1830, unit="programs"), "dreams": TextReading(value="no")}
-    assert [(s.probe, s.value) for s in told(state, 1.0)][-1] == ("tasks", 1830)
+    assert [(s.probe, s.value) for s in make_samples(state, 1.0)][-1] == ("tasks", 1830)
     run = make_run(conditions_start=state, conditions_end=state)
     assert Run.model_validate(json.loads(run.to_json())) == run
     (entry,) = load_report(OneRun(run)).entries  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis.processor_use import fastest_domain, load_beside, mean_clock, together, top_share
-from harness.probes.counters import app_use, counted, printed_use
+from harness.probes.counters import app_use, count, parse_use
 from harness.probes.headroom import thermal_headroom
 from harness.probes.load import app_time, background_load, load_average, own_time, processor_time
 from harness.probes.screen import airplane_mode, screen
@@ -84,7 +84,7 @@ def test_a_skin_that_tells_no_temperature() -> None:
 
 def test_counters_of_a_pass() -> None:
     """Times at each clock in rising order, what may not be read as such, and the load beside the benchmark."""
-    use = printed_use(recording("counters_synthetic.txt"))
+    use = parse_use(recording("counters_synthetic.txt"))
     small, denied, big = use.time_in_state
     assert (small.policy, small.cpus, small.mhz, small.seconds) == ("policy0", "0 1 2 3", (300.0, 1803.0), (0.0, 2.0))
     assert (denied.cpus, denied.mhz, denied.reason) == ("4 5 6", (), "not readable from the shell (permission denied)")
@@ -100,17 +100,17 @@ def test_counters_of_a_pass() -> None:
 def test_counters_that_are_not_whole() -> None:
     """An output that was cut off or came twice gives no numbers, and says why."""
     text = recording("counters_synthetic.txt")
-    cut, twice = printed_use(text[: len(text) // 2]), printed_use(text + text)
+    cut, twice = parse_use(text[: len(text) // 2]), parse_use(text + text)
     assert (cut.passed_s.value, cut.passed_s.reason) == (None, "the counters came 1 times instead of twice")
     assert "4 times" in str(twice.own_s.reason)
-    ended = printed_use(text.partition("edgebundle-times")[0])
+    ended = parse_use(text.partition("edgebundle-times")[0])
     assert ended.busy_s.value == 5
     assert "what it started" in str(load_beside(make_run(processor_use=ended)).reason)
 
 
 def test_nothing_is_read_while_the_benchmark_runs() -> None:
     """One line: counters, the benchmark, counters; the benchmark has the shell to itself and its status is the line's."""
-    before, benchmark, after = counted("./bench --model m").partition("; ./bench --model m; edgebundle_own=$?; ")
+    before, benchmark, after = count("./bench --model m").partition("; ./bench --model m; edgebundle_own=$?; ")
     assert before.count("cat /proc/stat") == after.count("cat /proc/stat") == 1
     assert "&" not in before.replace("2>&1", "") + benchmark
     assert after.endswith("; times; exit $edgebundle_own")
@@ -183,13 +183,13 @@ def test_load_has_limits() -> None:
 
 def test_parts_of_lasting_load_are_added_up() -> None:
     """Times and clocks of all parts; what one of them lacks, the whole lacks."""
-    use = printed_use(recording("counters_synthetic.txt"))
+    use = parse_use(recording("counters_synthetic.txt"))
     both = together([use, use])
     assert both is not None
     assert both.passed_s.value == 35
     assert [state.seconds for state in both.time_in_state] == [(0.0, 4.0), (), (0.2, 0.8, 3.0)]
     assert load_beside(make_run(processor_use=both)).value == load_beside(make_run(processor_use=use)).value
-    broken = together([use, printed_use("")])
+    broken = together([use, parse_use("")])
     assert broken is not None
     assert broken.passed_s.value is None
     assert {state.mhz for state in broken.time_in_state} == {()}
@@ -225,7 +225,7 @@ def test_airplane_mode() -> None:
 @given(dumps, dumps)
 def test_no_text_gives_an_impossible_value(first: str, second: str) -> None:
     """Whatever is printed before and after a pass, each value is within its limits or null with a reason."""
-    use = printed_use(f"\nedgebundle-counters\n{first}\nedgebundle-counters\n{second}")
+    use = parse_use(f"\nedgebundle-counters\n{first}\nedgebundle-counters\n{second}")
     app = app_use(first, second)
     readings = [
         (thermal_headroom(first, second), 0.0, 10.0),

@@ -19,7 +19,7 @@ from harness.errors import StoreError
 from harness.records.delivery import delivering, send_leftovers
 from harness.records.outbox import outbox_of, outboxes_of
 from harness.records.run import Run
-from harness.records.store import Store, open_store, stored_runs
+from harness.records.store import Store, open_store, read_runs
 from tests.harness.postgres import Postgres
 from tests.harness.records.test_store import PICTURE
 from tests.harness.runs import make_run
@@ -45,7 +45,7 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ids(where: str) -> list[str]:
-    return [run.id for run in stored_runs(where)]
+    return [run.id for run in read_runs(where)]
 
 
 def deliver(store: Store, meanwhile: Callable[[], object], count: int = 4) -> None:

@@ -13,7 +13,7 @@ import pytest
 from builder.bundle import parse_manifest
 from harness.errors import StoreError
 from harness.records.run import SCHEMA
-from harness.records.store import open_store, stored_runs
+from harness.records.store import open_store, read_runs
 from harness.records.store.sql import SqlStore
 from harness.report import make_report
 from tests.harness.postgres import Postgres
@@ -48,7 +48,7 @@ def test_everything_comes_back(url: str, small_bundle: Path) -> None:
         store.append(run, (PICTURE,))
     store.put_manifest("b" * 64, manifest)
     store.put_manifest("b" * 64, manifest)
-    assert stored_runs(url) == runs
+    assert read_runs(url) == runs
     assert store.pictures("3") == (PICTURE,)
     assert store.manifest("b" * 64) == manifest
     assert "v \U0001f600" in make_report(store, "html")
@@ -62,7 +62,7 @@ def test_many_writers_make_and_fill_it_at_once(url: str) -> None:
     for writer in writers:
         writer.communicate(timeout=120)
     assert [writer.returncode for writer in writers] == [0] * 6
-    assert sorted(run.id for run in stored_runs(url)) == sorted(f"{w}-{n}" for w in range(6) for n in range(5))
+    assert sorted(run.id for run in read_runs(url)) == sorted(f"{w}-{n}" for w in range(6) for n in range(5))
 
 
 def test_a_killed_writer_loses_nothing(url: str) -> None:
@@ -101,11 +101,11 @@ def test_a_held_lock_ends_in_a_sentence(url: str) -> None:
 def test_what_is_no_store_or_no_server_is_said(url: str, tmp_path: Path) -> None:
     """An empty database, a database that does not exist, and a server that is not there are one sentence without a password."""
     with pytest.raises(StoreError, match="is not a store of run records"):
-        stored_runs(url)
+        read_runs(url)
     with pytest.raises(StoreError, match="does not exist"):
-        stored_runs(url.replace("/lab?", "/none?"))
+        read_runs(url.replace("/lab?", "/none?"))
     with pytest.raises(StoreError, match="cannot be used") as caught:
-        stored_runs(f"postgresql://someone:secret@/lab?host={tmp_path}")
+        read_runs(f"postgresql://someone:secret@/lab?host={tmp_path}")
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -131,4 +131,4 @@ def test_records_of_a_newer_schema_are_refused(url: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute(f"update runs set record = replace(record, '\"schema\": {SCHEMA}', '\"schema\": 9')")
     with pytest.raises(StoreError, match=f"has schema 9 but this edgebundle reads up to {SCHEMA}"):
-        stored_runs(url)
+        read_runs(url)

@@ -13,7 +13,7 @@ import pytest
 from builder.bundle import Manifest, parse_manifest
 from harness.errors import StoreError
 from harness.records.pictures import Picture, png_bytes
-from harness.records.store import open_store, stored_runs
+from harness.records.store import open_store, read_runs
 from harness.records.store.sql import SqlStore, sqlite_url
 from tests.harness.runs import make_run
 
@@ -42,7 +42,7 @@ def test_runs_come_back_in_order(tmp_path: Path, name: str) -> None:
         store = open_store(where, create=True)
         store.append(run, ())
         store.close()
-    assert stored_runs(where) == runs
+    assert read_runs(where) == runs
 
 
 def test_pictures_and_manifests_come_back(tmp_path: Path, small_bundle: Path) -> None:
@@ -77,7 +77,7 @@ def test_kill_in_the_middle_of_appends_loses_nothing(tmp_path: Path, name: str) 
                 if line.strip().endswith(f"-{7 + 5 * turn}"):
                     break
             writer.kill()
-    found = [run.id for run in stored_runs(where)]
+    found = [run.id for run in read_runs(where)]
     assert set(finished) <= set(found)
     assert len(found) == len(set(found))
     if name.endswith(".sqlite"):
@@ -94,7 +94,7 @@ def test_many_writers_at_once_share_one_store(tmp_path: Path) -> None:
     for writer in writers:
         writer.communicate(timeout=120)
     assert [writer.returncode for writer in writers] == [0] * 6
-    found = [run.id for run in stored_runs(str(tmp_path / "runs.sqlite"))]
+    found = [run.id for run in read_runs(str(tmp_path / "runs.sqlite"))]
     assert sorted(found) == sorted(f"{writer}-{number}" for writer in range(6) for number in range(5))
 
 
@@ -105,7 +105,7 @@ def test_a_torn_last_line_does_not_take_the_next_record_with_it(tmp_path: Path) 
     open_store(str(path), create=True).append(make_run(id="after"))
     lines = path.read_text(encoding="utf-8").splitlines()
     assert len(lines) == 3
-    assert [run.id for run in stored_runs(str(path))] == [make_run().id, "after"]
+    assert [run.id for run in read_runs(str(path))] == [make_run().id, "after"]
 
 
 def test_only_an_unfinished_record_is_passed_over(tmp_path: Path) -> None:
@@ -114,9 +114,9 @@ def test_only_an_unfinished_record_is_passed_over(tmp_path: Path) -> None:
     for line in ("not json", make_run().to_json().replace("latency", "lat")[:-1] + ', "x": 1}', '{"other": '):
         path.write_text(make_run().to_json() + "\n" + line + "\n", encoding="utf-8")
         with pytest.raises(StoreError, match="line 2"):
-            stored_runs(str(path))
+            read_runs(str(path))
     path.write_bytes(make_run().to_json().encode() + b'\n{"schema": 1, "id": "\xf0\x9f')  # torn within a character
-    assert len(stored_runs(str(path))) == 1
+    assert len(read_runs(str(path))) == 1
 
 
 def test_a_locked_store_is_said_and_stays_intact(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_damaged_files_are_said(tmp_path: Path) -> None:
     text = tmp_path / "text.sqlite"
     text.write_text("this is no database, whatever its name says" * 40, encoding="utf-8")
     with pytest.raises(StoreError, match=r"text\.sqlite is damaged or is not a database"):
-        stored_runs(str(text))
+        read_runs(str(text))
     broken = tmp_path / "broken.sqlite"
     store = open_store(str(broken), create=True)
     for number in range(40):
@@ -163,15 +163,15 @@ def test_damaged_files_are_said(tmp_path: Path) -> None:
     content[4096 : len(content)] = b"\x5a" * (len(content) - 4096)
     broken.write_bytes(content)
     with pytest.raises(StoreError, match=r"broken\.sqlite"):
-        stored_runs(str(broken))
+        read_runs(str(broken))
 
 
 def test_places_that_hold_no_store_are_said(tmp_path: Path) -> None:
     """Missing files, directories, other databases, a folder that does not exist and a wrong URL each get their sentence."""
     with pytest.raises(StoreError, match="does not exist; measure first"):
-        stored_runs(str(tmp_path / "none.sqlite"))
+        read_runs(str(tmp_path / "none.sqlite"))
     with pytest.raises(StoreError, match="is a directory"):
-        stored_runs(str(tmp_path))
+        read_runs(str(tmp_path))
     with pytest.raises(StoreError, match=r"the folder .* does not exist"):
         open_store(str(tmp_path / "no" / "folder.sqlite"), create=True)
     other = sqlite3.connect(tmp_path / "other.sqlite")
@@ -179,9 +179,9 @@ def test_places_that_hold_no_store_are_said(tmp_path: Path) -> None:
     other.commit()
     other.close()
     with pytest.raises(StoreError, match="is not a store of run records"):
-        stored_runs(str(tmp_path / "other.sqlite"))
+        read_runs(str(tmp_path / "other.sqlite"))
     with pytest.raises(StoreError, match="is not a database URL"):
-        stored_runs("nonsense://somewhere")
+        read_runs("nonsense://somewhere")
 
 
 def test_a_newer_layout_is_refused(tmp_path: Path) -> None:
@@ -193,4 +193,4 @@ def test_a_newer_layout_is_refused(tmp_path: Path) -> None:
     connection.commit()
     connection.close()
     with pytest.raises(StoreError, match="layout 2 but this edgebundle reads up to 1"):
-        stored_runs(str(path))
+        read_runs(str(path))

@@ -15,7 +15,7 @@ from junitparser import JUnitXml
 from PIL import Image
 
 from builder.bundle import parse_manifest
-from harness.analysis.verdict import judged
+from harness.analysis.verdict import judge
 from harness.records.pictures import difference, source_variant
 from harness.records.run import ProcessorUse, Reading, Run, Sample, TextReading, TimeInState
 from harness.records.store import open_store
@@ -170,16 +170,16 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
             for run in made:
                 changes = {"started_at": f"2026-03-0{day + 1}T03:04:05+00:00", "variant_sha256": f"{run.variant}{day}"}
-                store.append(judged(run.model_copy(update=changes)))
+                store.append(judge(run.model_copy(update=changes)))
     lost = make_run(id="lost", variant="wrong", device=device("android", "3A04"), bundle_sha256="4" * 64)
-    store.append(judged(lost.model_copy(update={"delegate_executed": TextReading(value="cpu")})))
+    store.append(judge(lost.model_copy(update={"delegate_executed": TextReading(value="cpu")})))
     phone = device("android", "R5CT")
     for variant, level, heat in (("fast", 40e6, 34.0), ("even", 46e6, 12.0)):
         lasting = sustained_run(
             3, level, 12, heat, variant=variant, id=f"long {variant}", device=phone, bundle_sha256="4" * 64
         )
         off = conditions(30.0).model_copy(update={"charging": TextReading(value="discharging")})
-        store.append(judged(lasting.model_copy(update={"conditions_start": off, "conditions_end": off})))
+        store.append(judge(lasting.model_copy(update={"conditions_start": off, "conditions_end": off})))
     store.close()
     return path
 
@@ -205,7 +205,7 @@ def test_the_table_of_a_device_has_the_order_of_its_plot(tmp_path: Path) -> None
     """Fastest first whatever was measured first; the page tells that plot and table rest on one run and on all good rounds."""
     store = open_store(str(tmp_path / "runs.jsonl"), create=True)
     for run in session(PhoneModel(seed=3), {"slow": 8e6, "quick": 4e6, "even": 6e6}, 3, 100):
-        store.append(judged(run))
+        store.append(judge(run))
     page = make_report(store, "html")
     store.close()
     assert re.findall(r'data-label="variant"><a href="[^"]*">(slow|quick|even)</a>', page) == ["quick", "even", "slow"]
@@ -284,7 +284,7 @@ def test_headroom_is_on_the_time_axis(tmp_path: Path) -> None:
         Sample(t_s=t, probe="thermal_headroom", value=0.4 + t / 1000, unit="headroom") for t in range(0, 240, 10)
     ]
     store = open_store(str(tmp_path / "runs.sqlite"), create=True)
-    store.append(judged(run.model_copy(update={"samples": (*run.samples, *samples)})))
+    store.append(judge(run.model_copy(update={"samples": (*run.samples, *samples)})))
     page = make_report(store, "html")
     store.close()
     assert page.index(">°C<") < page.index(">thermal headroom<") < page.index(">MHz<")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.verdict import judged
+from harness.analysis.verdict import judge
 from harness.records.run import Run, TextReading
 from harness.records.store import open_store
 from harness.report import make_report, svg
@@ -49,9 +49,9 @@ def lab(phones: int) -> list[Run]:
             changes: dict[str, object] = {"device": phone}
             if run.variant == "fell":
                 changes["delegate_executed"] = TextReading(value="cpu")
-            runs.append(judged(run.model_copy(update=changes)))
+            runs.append(judge(run.model_copy(update=changes)))
         for variant, heat in (("other", 34.0), ("a_variant_with_a_long_name", 12.0)):
-            runs.append(judged(sustained_run(3, 60e6, 6, heat, variant=variant, device=phone)))
+            runs.append(judge(sustained_run(3, 60e6, 6, heat, variant=variant, device=phone)))
     return runs
 
 

@@ -24,16 +24,16 @@ from harness.clock import Clock
 from harness.devices import DEVICES
 from harness.devices.base import Measured, Request
 from harness.errors import DeviceAbsent, DeviceError, DeviceLost, MeasurementError, UsageError
-from harness.protocol import PROTOCOLS, Protocol, Wanted, protocol_named
+from harness.protocol import PROTOCOLS, Protocol, Wanted, find_protocol
 from harness.records.run import Conditions, DeviceInfo, ProcessorUse, Reading, TextReading, TimeInState
-from harness.records.store import open_store, stored_runs
+from harness.records.store import open_store, read_runs
 from harness.records.verdict import Verdict
 from harness.session import device_turns
 from harness.session.conditions import unmet, wait_for
-from harness.session.measurement import lasting, settled
+from harness.session.measurement import lasting, settle
 from harness.session.order import contenders, turns, williams
 from harness.session.outcome import SessionResult, Step
-from harness.session.session import opened_bundle, resumable, run_session
+from harness.session.session import open_bundle_or_package, resumable, run_session
 from harness.statistics.warmup import warmup_length
 from tests.harness.runs import make_run
 
@@ -71,7 +71,7 @@ class Bench:
         text = TextReading(value="numbers")
         return DeviceInfo(kind="bench", id="1", model=text, soc=text, os=text, build=text, abi=text)
 
-    def unsupported(self, variant: Variant) -> str | None:
+    def find_unsupported(self, variant: Variant) -> str | None:
         return None if variant.backend == "tflite" else "it takes TFLite only"
 
     def conditions(self) -> Conditions:
@@ -128,7 +128,7 @@ def doing(*, screen: str = "on", airplane: str = "off", load: float = 0) -> Cond
 
 @pytest.fixture
 def bundle(small_bundle: Path) -> Bundle:
-    with opened_bundle(small_bundle) as opened:
+    with open_bundle_or_package(small_bundle) as opened:
         return opened
 
 
@@ -171,9 +171,9 @@ def test_a_noisy_device_is_asked_for_more_samples(bundle: Bundle) -> None:
         Bench(VirtualClock()),
         Bench(VirtualClock(), latency_ns=lambda n: int(1e7 * (1 + 0.3 * draw.random()))),
     )
-    assert len(settled(quiet.measure, request_of(bundle), plan).latency_ns) >= 30
+    assert len(settle(quiet.measure, request_of(bundle), plan).latency_ns) >= 30
     assert len(quiet.calls) == 1
-    timed = settled(noisy.measure, request_of(bundle), plan)
+    timed = settle(noisy.measure, request_of(bundle), plan)
     assert len(noisy.calls) > 1
     assert 60 <= len(timed.latency_ns) <= 600
     assert timed.warm_up + len(timed.latency_ns) == noisy.calls[-1].runs + 5
@@ -372,11 +372,11 @@ def test_a_session_is_resumed_from_its_store(bundle: Bundle, tmp_path: Path, mon
     first = Bench(VirtualClock(), lost=tuple(range(3, 99)))
     store = open_store(where, create=True)
     measured_on(first, bundle, plan, monkeypatch, store=store)
-    assert len(stored_runs(where)) == 2
+    assert len(read_runs(where)) == 2
     second = Bench(VirtualClock())
     measured_on(second, bundle, plan, monkeypatch, store=store, resume=True)
     store.close()
-    runs = stored_runs(where)
+    runs = read_runs(where)
     assert sorted(run.round or 0 for run in runs) == [0, 1, 2, 3]
     assert len({run.session for run in runs}) == 1
     assert len(second.calls) == 2
@@ -427,7 +427,7 @@ def test_a_protocol_of_ones_own_is_a_toml_file(tmp_path: Path) -> None:
     path.write_text(
         "warmup = 10\nruns = 100\nrounds = 3\n[conditions]\nmax_temperature_c = 35\n[pins]\nstay_awake = true\n"
     )
-    plan = protocol_named(str(path))
+    plan = find_protocol(str(path))
     assert (plan.name, plan.rounds, plan.conditions.max_temperature_c, plan.pins.stay_awake) == ("night", 3, 35, True)
 
 
@@ -458,7 +458,7 @@ def test_a_wrong_protocol_file_is_one_sentence(tmp_path: Path, text: str, words:
     path = tmp_path / "own.toml"
     path.write_text(text)
     with pytest.raises(UsageError) as caught:
-        protocol_named(str(path))
+        find_protocol(str(path))
     assert words in str(caught.value)
     assert "own.toml" in str(caught.value)
 
@@ -488,18 +488,18 @@ def test_what_is_to_be_decided_is_a_percentage(text: str, value: float, tmp_path
     """As people write it, or as a fraction; nonsense and a limit below the rounds are sentences."""
     path = tmp_path / "own.toml"
     path.write_text(f"warmup = 1\nruns = 5\nmax_rounds = 9\ndecide = {text}\n")
-    assert protocol_named(str(path)).decide == pytest.approx(value)
+    assert find_protocol(str(path)).decide == pytest.approx(value)
     for wrong in ('decide = "much"\nmax_rounds = 9', 'decide = "5 %"'):
         path.write_text(f"warmup = 1\nruns = 5\n{wrong}\n")
         with pytest.raises(UsageError, match="decide"):
-            protocol_named(str(path))
+            find_protocol(str(path))
 
 
 def test_a_protocol_extends_another(tmp_path: Path) -> None:
     """What a file does not say is as in the one that it extends, section by section; an unknown one is a sentence."""
     path = tmp_path / "night.toml"
     path.write_text('extends = "standard"\nrounds = 9\n[conditions]\nmax_temperature_c = 30\n')
-    plan, standard = protocol_named(str(path)), PROTOCOLS["standard"]
+    plan, standard = find_protocol(str(path)), PROTOCOLS["standard"]
     assert (plan.name, plan.rounds, plan.conditions.max_temperature_c) == ("night", 9, 30)
     assert (plan.runs, plan.pins, plan.conditions.cool_down_c) == (
         standard.runs,
@@ -508,7 +508,7 @@ def test_a_protocol_extends_another(tmp_path: Path) -> None:
     )
     path.write_text('extends = "nothing"\n')
     with pytest.raises(UsageError, match=r"extends: 'nothing' is none of quick, standard, sustained"):
-        protocol_named(str(path))
+        find_protocol(str(path))
 
 
 def test_only_the_variants_that_are_asked_for(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -528,9 +528,9 @@ def test_the_command_line_offers_all_protocols() -> None:
 def test_an_unknown_protocol_names_the_near_one(tmp_path: Path) -> None:
     """A misspelt name, and a file that is not there."""
     with pytest.raises(UsageError, match="did you mean 'standard'"):
-        protocol_named("standart")
+        find_protocol("standart")
     with pytest.raises(UsageError, match="does not exist"):
-        protocol_named(str(tmp_path / "none.toml"))
+        find_protocol(str(tmp_path / "none.toml"))
 
 
 def test_the_clock_of_tests_is_a_clock() -> None:

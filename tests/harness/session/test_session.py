@@ -12,9 +12,9 @@ import harness
 from harness.analysis.verdict import exit_code
 from harness.errors import UsageError
 from harness.records.run import Run
-from harness.records.store import open_store, stored_runs
+from harness.records.store import open_store, read_runs
 from harness.session.outcome import Step
-from harness.session.session import opened_bundle, run_session
+from harness.session.session import open_bundle_or_package, run_session
 from tests.harness.small_bundle import write_manifest
 
 
@@ -33,7 +33,7 @@ def test_a_run_has_everything_that_makes_it_mean_something(measured_runs: list[R
         assert run.simulated is None
         assert run.processor_use is not None  # what others used meanwhile is told on a computer too
         assert (run.processor_use.own_s.value or 0) > 0
-    with opened_bundle(small_bundle) as bundle:
+    with open_bundle_or_package(small_bundle) as bundle:
         assert {run.bundle_sha256 for run in measured_runs} == {bundle.sha256}
 
 
@@ -78,7 +78,7 @@ def test_a_golden_that_is_not_reached_makes_the_run_invalid(small_bundle: Path, 
     for run in result.runs:
         assert run.verdict.words.startswith("invalid: golden 0 reached ")
         assert "250.0 dB" in run.verdict.words
-    assert stored_runs(str(tmp_path / "runs.sqlite")) == list(result.runs)
+    assert read_runs(str(tmp_path / "runs.sqlite")) == list(result.runs)
 
 
 def test_a_variant_that_breaks_does_not_stop_the_others(small_bundle: Path, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_variant_that_breaks_does_not_stop_the_others(small_bundle: Path, tmp_
     steps: list[Step] = []
     from harness.protocol import PROTOCOLS
 
-    with opened_bundle(bundle) as opened:
+    with open_bundle_or_package(bundle) as opened:
         result = run_session(opened, ["host"], PROTOCOLS["quick"], None, steps.append)
     assert [run.variant for run in result.runs] == ["executorch-fp32"]
     failed = [entry for entry in result.skipped if entry.failed]

@@ -10,9 +10,9 @@ import pytest
 from builder.bundle import Bundle
 from harness.analysis.grouping import groups, variant_labels
 from harness.cli import main
-from harness.records.store import open_store, stored_runs
+from harness.records.store import open_store, read_runs
 from harness.session.order import contenders, turns
-from harness.session.outcome import done
+from harness.session.outcome import list_done
 from tests.harness.runs import make_run, noisy
 
 
@@ -38,11 +38,11 @@ def test_a_sweep_in_one_command(small_bundle: Path, tmp_path: Path, capsys: pyte
     assert "tflite-fp32, 2 threads" in out
     assert "speed-up" in out
     assert "only those of one thread repeat" in out
-    runs = stored_runs(store)
+    runs = read_runs(store)
     assert sorted((run.device.kind, run.threads) for run in runs) == [("arm64", 1), ("host", 1), ("host", 2)]
     assert len({run.session for run in runs}) == 1
     assert main([*words, "--resume", "-q"]) == 0
-    assert len(stored_runs(store)) == 3
+    assert len(read_runs(store)) == 3
     capsys.readouterr()
     main(["check", store, "--json"])
     rows = json.loads(capsys.readouterr().out)["runs"]
@@ -66,7 +66,7 @@ def test_the_plot_is_of_the_newest_sweep(tmp_path: Path) -> None:
     assert "tflite-fp32, 4 threads" in text
     store.append(make_run(id="later", session="t", threads=2, started_at="2027-01-01T00:00:00Z", latency_ns=noisy(9)))
     store.close()
-    assert [group.threads for group in groups(stored_runs(str(tmp_path / "runs.sqlite")))] == [2]
+    assert [group.threads for group in groups(read_runs(str(tmp_path / "runs.sqlite")))] == [2]
     assert main(["report", str(tmp_path / "runs.sqlite"), "-o", str(page)]) == 0
     assert "by the number of threads" not in page.read_text(encoding="utf-8")
 
@@ -91,7 +91,7 @@ def test_turns_of_a_sweep_are_balanced(small_bundle: Path) -> None:
 def test_runs_of_a_sweep_are_different_places() -> None:
     """To a session that is gone on with, and to whoever reads a table."""
     runs = [make_run(id=str(threads), session="s", threads=threads) for threads in (1, 2)]
-    assert len(done(runs)) == 2
+    assert len(list_done(runs)) == 2
     assert variant_labels(runs) == {"1": "tflite-fp32, 1 thread", "2": "tflite-fp32, 2 threads"}
     assert variant_labels(runs[:1]) == {"1": "tflite-fp32"}
 

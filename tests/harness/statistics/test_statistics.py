@@ -16,7 +16,7 @@ from harness.statistics import (
     level_of_rounds,
     median_interval,
     outliers,
-    paired_ratio,
+    pair_ratio,
     ratio_of_rounds,
     ratio_of_runs,
     ratio_of_sessions,
@@ -124,7 +124,7 @@ def test_five_percent_is_seen_in_rounds() -> None:
     random = np.random.default_rng(5)
     base, slow = ([random.normal(level, 3, 200) * random.normal(1, 0.01) for _ in range(6)] for level in (100, 105))
     assert ratio_of_rounds(base, slow).verdict == "slower"
-    assert paired_ratio(slow, base).verdict == "faster"
+    assert pair_ratio(slow, base).verdict == "faster"
 
 
 def test_one_new_run_can_be_held_against_a_baseline_of_several() -> None:
@@ -209,7 +209,7 @@ def test_ratio_to_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="zero"):
         ratio_of_runs([0, 0, 0], [1, 2, 3])
     with pytest.raises(ValueError, match="zero"):
-        paired_ratio([[0, 0], [0, 0]], [[1, 2], [1, 2]])
+        pair_ratio([[0, 0], [0, 0]], [[1, 2], [1, 2]])
 
 
 def test_a_coarse_timer_decides_nothing_below_its_step() -> None:
@@ -221,7 +221,7 @@ def test_a_coarse_timer_decides_nothing_below_its_step() -> None:
 
     assert resolution(told(8e6)[0]) == 1e6
     for factor in (1.0, 1.05):
-        ratio = paired_ratio(told(8e6), told(8e6 * factor))
+        ratio = pair_ratio(told(8e6), told(8e6 * factor))
         assert ratio.verdict == "no significant difference"
         assert ratio.low <= factor <= ratio.high
         assert ratio.high > 1.03

@@ -19,7 +19,7 @@ class Arguments:
         self.op = op
         self._values = values
 
-    def refused(self, what: str) -> NotExecutedError:
+    def refuse(self, what: str) -> NotExecutedError:
         """The error for a form of a known op that is not executed here."""
         return NotExecutedError(
             f"the interpreter of Core ML files has no {self.op.op_type!r} with {what} ({self.op.name}); check this variant on a Mac."
@@ -49,7 +49,7 @@ class Arguments:
     def constant(self, name: str) -> Any:
         value = self.op.inputs[name].val
         if value is None:
-            raise self.refused(f"a computed {name!r}")
+            raise self.refuse(f"a computed {name!r}")
         return value
 
     def ints(self, name: str) -> list[int]:
@@ -91,4 +91,4 @@ def padding(a: Arguments, kernel: list[int], strides: list[int], dilations: list
             less, more = total // 2, total - total // 2
             made += [less, more] if kind == "same" else [more, less]
         return made
-    raise a.refused(f"pad_type {kind!r}")
+    raise a.refuse(f"pad_type {kind!r}")

@@ -38,12 +38,12 @@ def binary(function: str) -> Callable[[Arguments], Result]:
 def with_epsilon(function: str) -> Callable[[Arguments], Result]:
     """A torch function of `x + epsilon`, as MIL defines rsqrt, inverse and log."""
 
-    def shifted(a: Arguments) -> Result:
+    def shift(a: Arguments) -> Result:
         import torch
 
         return getattr(torch, function)(a.tensor("x") + a.number("epsilon"))  # type: ignore[no-any-return]
 
-    return shifted
+    return shift
 
 
 def clip(a: Arguments) -> Result:
@@ -154,7 +154,7 @@ def gelu(a: Arguments) -> Result:
 
     mode = a.text("mode")
     if mode not in ("EXACT", "TANH_APPROXIMATION"):
-        raise a.refused(f"mode {mode!r}")
+        raise a.refuse(f"mode {mode!r}")
     return F.gelu(a.tensor("x"), approximate="none" if mode == "EXACT" else "tanh")
 
 

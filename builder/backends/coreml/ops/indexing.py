@@ -18,8 +18,8 @@ def _places(a: Arguments, name: str, size: int) -> torch.Tensor:
     """Indices from the front: those below 0 count from the end."""
     import torch
 
-    found = a.tensor(name).long()
-    return torch.where(found < 0, found + size, found)
+    indices = a.tensor(name).long()
+    return torch.where(indices < 0, indices + size, indices)
 
 
 def gather_along_axis(a: Arguments) -> Result:
@@ -29,7 +29,7 @@ def gather_along_axis(a: Arguments) -> Result:
 
 def gather_nd(a: Arguments) -> Result:
     if a.has("batch_dims") and a.integer("batch_dims"):
-        raise a.refused("batch_dims")
+        raise a.refuse("batch_dims")
     x, indices = a.tensor("x"), a.tensor("indices").long()
     return x[tuple(indices.unbind(-1))]
 
@@ -41,13 +41,13 @@ def scatter(a: Arguments) -> Result:
     indices = _places(a, "indices", x.shape[axis])
     shape = [1] * x.ndim
     shape[axis] = -1
-    return _written(a, x, axis, indices.reshape(shape).expand(updates.shape), updates, "update")
+    return _write_updates(a, x, axis, indices.reshape(shape).expand(updates.shape), updates, "update")
 
 
 def scatter_along_axis(a: Arguments) -> Result:
     x = a.tensor("data")
     axis = (a.integer("axis") if a.has("axis") else 0) % x.ndim
-    return _written(a, x, axis, _places(a, "indices", x.shape[axis]), a.tensor("updates"), "update")
+    return _write_updates(a, x, axis, _places(a, "indices", x.shape[axis]), a.tensor("updates"), "update")
 
 
 def scatter_nd(a: Arguments) -> Result:
@@ -63,17 +63,17 @@ def scatter_nd(a: Arguments) -> Result:
         place = place * size + each.where(each >= 0, each + size)
     rows = x.reshape(math.prod(outer), -1)
     flat = updates.reshape(place.numel(), -1)
-    return _written(a, rows, 0, place.reshape(-1, 1).expand(flat.shape), flat, "add").reshape(*outer, *inner)
+    return _write_updates(a, rows, 0, place.reshape(-1, 1).expand(flat.shape), flat, "add").reshape(*outer, *inner)
 
 
-def _written(
+def _write_updates(
     a: Arguments, x: torch.Tensor, axis: int, indices: torch.Tensor, updates: torch.Tensor, default: str
 ) -> torch.Tensor:
     mode = a.text("mode") if a.has("mode") else default
     if mode == "update":
         return x.scatter(axis, indices, updates)
     if mode not in _REDUCE:
-        raise a.refused(f"mode {mode!r}")
+        raise a.refuse(f"mode {mode!r}")
     return x.scatter_reduce(axis, indices, -updates if mode == "sub" else updates, _REDUCE[mode])
 
 
@@ -84,8 +84,8 @@ def topk(a: Arguments) -> Result:
     x, axis = a.tensor("x"), a.integer("axis") if a.has("axis") else -1
     count = a.integer("k") if a.has("k") else 1
     values, places = torch.sort(x, dim=axis, descending=not a.flag("ascending"), stable=True)
-    found = (values.narrow(axis, 0, count), places.narrow(axis, 0, count))
-    return found[: len(a.op.outputs)]
+    best = (values.narrow(axis, 0, count), places.narrow(axis, 0, count))
+    return best[: len(a.op.outputs)]
 
 
 def argsort(a: Arguments) -> Result:

@@ -27,7 +27,7 @@ def conv_transpose(a: Arguments) -> Result:
     x, weight = a.tensor("x"), a.tensor("weight")
     kind, axes = a.text("pad_type"), x.ndim - 2
     if kind not in ("valid", "custom"):
-        raise a.refused(f"pad_type {kind!r}")
+        raise a.refuse(f"pad_type {kind!r}")
     begins = a.ints("pad")[::2] if kind == "custom" else [0] * axes
     function = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}[axes]
     y = function(x, weight, None, a.ints("strides"), 0, 0, a.integer("groups"), a.ints("dilations"))

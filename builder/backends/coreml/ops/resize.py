@@ -25,7 +25,7 @@ def upsample_bilinear(a: Arguments) -> Result:
     """Pixel centres lie at half pixels unless corners are aligned (iOS 16: `half_pixel_centers` says so itself)."""
     aligned = a.flag("align_corners")
     if a.has("half_pixel_centers") and a.flag("half_pixel_centers") == aligned:
-        raise a.refused("its own choice of pixel centres")
+        raise a.refuse("its own choice of pixel centres")
     x = a.tensor("x")
     if not aligned:
         _exact_factors(a, x)
@@ -36,7 +36,7 @@ def resize_bilinear(a: Arguments) -> Result:
     mode = a.text("sampling_mode")
     aligned = {"STRICT_ALIGN_CORNERS": True, "UNALIGN_CORNERS": False}.get(mode)
     if aligned is None:
-        raise a.refused(f"sampling_mode {mode!r}")
+        raise a.refuse(f"sampling_mode {mode!r}")
     return _to_declared_size(a, a.tensor("x"), "bilinear", align_corners=aligned)
 
 
@@ -52,11 +52,11 @@ def resample(a: Arguments) -> Result:
     outside, scale = a.text("padding_mode"), a.text("coordinates_mode")
     modes = {"constant": "zeros", "border": "border", "symmetric" if not aligned else "reflection": "reflection"}
     if outside not in modes or (outside == "constant" and a.number("padding_value")):
-        raise a.refused(f"padding_mode {outside!r} with align_corners {aligned}")
+        raise a.refuse(f"padding_mode {outside!r} with align_corners {aligned}")
     if scale == "normalized_zero_to_one":
         places = places * 2 - 1
     elif scale != "normalized_minus_one_to_one":
-        raise a.refused(f"coordinates_mode {scale!r}")
+        raise a.refuse(f"coordinates_mode {scale!r}")
     return F.grid_sample(x, places, a.text("sampling_mode"), modes[outside], aligned)
 
 
@@ -64,7 +64,7 @@ def _to_declared_size(a: Arguments, x: torch.Tensor, mode: str, *, align_corners
     import torch.nn.functional as F
 
     if x.ndim != 4:
-        raise a.refused(f"{x.ndim} dimensions")
+        raise a.refuse(f"{x.ndim} dimensions")
     return F.interpolate(x, size=a.shape[-2:], mode=mode, align_corners=align_corners)
 
 
@@ -72,4 +72,4 @@ def _exact_factors(a: Arguments, x: torch.Tensor) -> None:
     """Sizes stand for the factors only where these give them exactly: otherwise the samples lie elsewhere."""
     for axis, name in ((-2, "scale_factor_height"), (-1, "scale_factor_width")):
         if abs(a.number(name) * x.shape[axis] - a.shape[axis]) > ROUNDING:
-            raise a.refused(f"a {name} of {a.number(name):g} on {x.shape[axis]} pixels")
+            raise a.refuse(f"a {name} of {a.number(name):g} on {x.shape[axis]} pixels")

@@ -27,7 +27,7 @@ def concat(a: Arguments) -> Result:
     import torch
 
     if a.flag("interleave"):
-        raise a.refused("interleave")
+        raise a.refuse("interleave")
     return torch.cat(a.tensors("values"), a.integer("axis"))
 
 
@@ -50,7 +50,7 @@ def slice_by_index(a: Arguments) -> Result:
     begin, end = a.ints("begin"), a.ints("end")
     stride = a.ints("stride") if a.has("stride") else [1] * x.ndim
     if any(step < 1 for step in stride):
-        raise a.refused("a stride below 1")
+        raise a.refuse("a stride below 1")
     firsts, lasts, squeezed = (a.flags(name, x.ndim) for name in ("begin_mask", "end_mask", "squeeze_mask"))
     index: list[int | slice] = []
     for axis in range(x.ndim):
@@ -82,7 +82,7 @@ def gather(a: Arguments) -> Result:
     import torch
 
     if a.has("batch_dims") and a.integer("batch_dims"):
-        raise a.refused("batch_dims")
+        raise a.refuse("batch_dims")
     x, axis, indices = a.tensor("x"), a.integer("axis"), a.tensor("indices").long()
     axis %= x.ndim
     indices = torch.where(indices < 0, indices + x.shape[axis], indices)
@@ -102,7 +102,7 @@ def pad(a: Arguments) -> Result:
     if mode == "constant":
         return F.pad(x, flat, value=a.number("constant_val"))
     if mode not in ("reflect", "replicate") or len(pairs) > max(x.ndim - 2, 2) or x.ndim not in (3, 4, 5):
-        raise a.refused(f"mode {mode!r} on {len(pairs)} of {x.ndim} dimensions")
+        raise a.refuse(f"mode {mode!r} on {len(pairs)} of {x.ndim} dimensions")
     return F.pad(x, flat, mode=mode)
 
 

@@ -17,13 +17,13 @@ class FileDelegate(Protocol):
     def DELEGATE(self) -> Delegate:
         """What it is called, and by which traits rewrites know it."""
 
-    def formed(self, content: bytes) -> bytes:
+    def form(self, content: bytes) -> bytes:
         """A file in the form that the delegate takes."""
 
     def coverage(self, path: Path) -> Coverage:
         """What it takes of a file, as the runtime on this machine decides it. Raises VerificationError for a file that ends the app."""
 
-    def predicted(self, path: Path) -> Coverage | None:
+    def predict_coverage(self, path: Path) -> Coverage | None:
         """What it would probably take of a file that is made for another one, where its operator support is published."""
 
     def execution(self, on_cpu: Execution) -> Execution:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 DELEGATE = Delegate(name="gpu", traits=("gpu", "litert", HALF))
 
 
-def formed(content: bytes) -> bytes:
+def form(content: bytes) -> bytes:
     """Activations stand alone, as it needs them."""
-    from builder.backends.tflite.gpu.unfuse import unfused
+    from builder.backends.tflite.gpu.unfuse import unfuse
 
-    return unfused(content)
+    return unfuse(content)
 
 
 def coverage(path: Path) -> Coverage:
@@ -32,19 +32,19 @@ def coverage(path: Path) -> Coverage:
     """
     from builder.backends.tflite.gpu.aborts import refuse_what_aborts
     from builder.backends.tflite.gpu.drivers import find_drivers
-    from builder.backends.tflite.gpu.predict import predicted_coverage
-    from builder.backends.tflite.gpu.run import executed_coverage
+    from builder.backends.tflite.gpu.predict import predict_gpu_coverage
+    from builder.backends.tflite.gpu.run import execute_coverage
 
     refuse_what_aborts(path)
     drivers = find_drivers()
-    return executed_coverage(path, drivers[0]) if drivers else predicted_coverage(path)
+    return execute_coverage(path, drivers[0]) if drivers else predict_gpu_coverage(path)
 
 
-def predicted(path: Path) -> Coverage | None:
+def predict_coverage(path: Path) -> Coverage | None:
     """By what it took of the files that were executed."""
-    from builder.backends.tflite.gpu.predict import predicted_coverage
+    from builder.backends.tflite.gpu.predict import predict_gpu_coverage
 
-    return predicted_coverage(path)
+    return predict_gpu_coverage(path)
 
 
 def execution(on_cpu: Execution) -> Execution:
@@ -71,13 +71,13 @@ def needs() -> tuple[Need, ...]:
     from builder.backends.base import Need
     from builder.backends.tflite.gpu import drivers
 
-    found = {driver.name: driver for driver in drivers.find_drivers()}
+    by_name = {driver.name: driver for driver in drivers.find_drivers()}
     wanted = (("Mesa", "fp16", drivers.SETUP_COMMAND), ("SwiftShader", "fp32", drivers.CHROMIUM_COMMAND))
     return tuple(
         Need(
             delegate=DELEGATE.name,
             name=f"{name} ({precision})",
-            version=f"{found[name].version}, {found[name].licence}" if name in found else None,
+            version=f"{by_name[name].version}, {by_name[name].licence}" if name in by_name else None,
             install=command,
         )
         for name, precision, command in wanted

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 DELEGATE = Delegate(name="xnnpack", traits=("xnnpack", "litert", "xnnpack/litert"))
 
 
-def formed(content: bytes) -> bytes:
+def form(content: bytes) -> bytes:
     """It takes a file as it is."""
     return content
 
@@ -28,7 +28,7 @@ def coverage(path: Path) -> Coverage:
     return xnnpack_coverage(path)
 
 
-def predicted(path: Path) -> Coverage | None:
+def predict_coverage(path: Path) -> Coverage | None:
     """Nothing is published; its share of a file for another delegate says little."""
     return None
 

@@ -11,7 +11,7 @@ from collections.abc import Set
 from builder.backends.tflite.graph import Graph
 
 
-def taken_part(graph: Graph, unsupported: Set[int]) -> frozenset[int]:
+def find_taken_part(graph: Graph, unsupported: Set[int]) -> frozenset[int]:
     """Indices of the operators in the largest part that holds none of `unsupported`."""
     largest: list[int] = []
     for part, on_delegate in _parts(graph, unsupported):

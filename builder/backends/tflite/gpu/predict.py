@@ -17,7 +17,7 @@ from builder.bundle import Coverage
 TABLE = Path(__file__).with_name("executed_ops.toml")
 
 
-def predicted_coverage(path: Path) -> Coverage:
+def predict_gpu_coverage(path: Path) -> Coverage:
     """Operators by kind and version; one part of the graph goes to the GPU."""
     return coverage_of(read_graph(load_model(path)), _why, "predicted")
 

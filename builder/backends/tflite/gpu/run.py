@@ -51,8 +51,8 @@ class Accelerated:
         self._number += 1
         np.savez(folder / f"{self._number}.npz", **{str(index): array for index, array in arrays.items()})
         self._ask(str(self._number))
-        with np.load(folder / f"{self._number}.out.npz", allow_pickle=False) as found:
-            results = {int(name): found[name] for name in found.files}
+        with np.load(folder / f"{self._number}.out.npz", allow_pickle=False) as arrays_out:
+            results = {int(name): arrays_out[name] for name in arrays_out.files}
         for name in (f"{self._number}.npz", f"{self._number}.out.npz"):
             (folder / name).unlink()
         return results
@@ -131,8 +131,8 @@ class GpuRunner:
         import numpy as np
 
         arrays = {tensor: to_artifact(inputs[binding.name], binding) for binding, tensor in self._inputs}
-        found = self._file.run(arrays)
-        results = {binding.name: from_artifact(found[tensor], binding) for binding, tensor in self._outputs}
+        arrays_out = self._file.run(arrays)
+        results = {binding.name: from_artifact(arrays_out[tensor], binding) for binding, tensor in self._outputs}
         if not all(np.isfinite(value).all() for value in results.values()):
             self._explain(arrays)
         return results
@@ -148,7 +148,7 @@ class GpuRunner:
         )
 
 
-def executed_coverage(path: Path, driver: Driver) -> Coverage:
+def execute_coverage(path: Path, driver: Driver) -> Coverage:
     """What the accelerator takes of a file, as it says when it compiles it. Raises VerificationError where it cannot."""
     with Accelerated(path, driver, driver.half) as file:
         return coverage_from(file.log(), read_graph(load_model(path)))

@@ -15,7 +15,7 @@ OPERATOR, PLAIN_VERSION = "TRANSPOSE_CONV", 3  # with a bias, without an activat
 _FLOAT32 = 0  # TensorType
 
 
-def unfused(content: bytes) -> bytes:
+def unfuse(content: bytes) -> bytes:
     """The file with such activations as operators behind; the very same bytes where there is none.
 
     The sum takes the activation's quantization: what that cuts off at its low end is what the activation cuts off too.

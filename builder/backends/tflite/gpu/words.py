@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from builder.backends.tflite.gpu.partition import taken_part
+from builder.backends.tflite.gpu.partition import find_taken_part
 from builder.backends.tflite.graph import Graph, Op
 from builder.backends.tflite.macs import op_macs
 from builder.backends.tflite.runtime import describe
@@ -37,7 +37,7 @@ def coverage_from(log: str, graph: Graph) -> Coverage:
         raise VerificationError(
             f"the GPU accelerator speaks of other operations than the {total} of the file; please report the model."
         )
-    why = unsupported_by(log)
+    why = read_unsupported(log)
     coverage = coverage_of(graph, why, "runtime")
     if coverage.delegated_ops == total - remaining:
         return coverage
@@ -49,7 +49,7 @@ def coverage_from(log: str, graph: Graph) -> Coverage:
 
 def coverage_of(graph: Graph, why: Why, source: str) -> Coverage:
     """What goes to the GPU where the operators with a reason are not supported."""
-    taken = taken_part(graph, {op.index for op in graph.ops if why(op) is not None})
+    taken = find_taken_part(graph, {op.index for op in graph.ops if why(op) is not None})
     macs = {op.index: op_macs(graph, op) for op in graph.ops}
     return Coverage.model_validate(
         {
@@ -58,25 +58,25 @@ def coverage_of(graph: Graph, why: Why, source: str) -> Coverage:
             "delegated_ops": len(taken),
             "total_ops": len(graph.ops),
             "subgraphs": 1 if taken else 0,
-            "left": tuple(_left(graph, op, why) for op in graph.ops if op.index not in taken),
+            "left": tuple(_describe_left(graph, op, why) for op in graph.ops if op.index not in taken),
             "delegated_macs": sum(macs[index] for index in taken),
             "total_macs": sum(macs.values()),
         }
     )
 
 
-def unsupported_by(log: str) -> Why:
+def read_unsupported(log: str) -> Why:
     """By kind, and by version where the reason names one."""
-    found: list[tuple[str, str]] = []
+    reasons: list[tuple[str, str]] = []
     for line in log.split(_START, 1)[1].splitlines()[1:] if _START in log else ():
         if _SOME.search(line) or _NONE.search(line):
             break
         name, colon, reason = line.strip().partition(":")
         if colon and re.fullmatch(r"[A-Z0-9_]+", name):
-            found.append((name, reason.strip().rstrip(".") or UNTOLD))
+            reasons.append((name, reason.strip().rstrip(".") or UNTOLD))
 
     def why(op: Op) -> str | None:
-        for name, reason in found:
+        for name, reason in reasons:
             version = _VERSION.search(reason)
             if name == op.name and (version is None or int(version[1]) == op.version):
                 return reason
@@ -85,7 +85,7 @@ def unsupported_by(log: str) -> Why:
     return why
 
 
-def _left(graph: Graph, op: Op, why: Why) -> str:
+def _describe_left(graph: Graph, op: Op, why: Why) -> str:
     """`DEQUANTIZE (reason) weight after layer`."""
     reason = why(op) or "one part of the graph goes to the GPU, and it is in another"
     return f"{op.name} ({reason}){describe(graph, op).removeprefix(op.name)}"

@@ -45,7 +45,7 @@ def _conv_transpose(node: Node) -> Call:
     strides, dilations = node.integers("strides", [1] * axes), node.integers("dilations", [1] * axes)
     extra, groups = node.integers("output_padding", [0] * axes), node.integer("group", 1)
     full = [(n - 1) * s + (k - 1) * d + 1 for n, s, k, d in zip(spatial, strides, kernel, dilations, strict=True)]
-    begin, sizes = _transposed_crop(node, spatial, strides, full, extra)
+    begin, sizes = _find_transposed_crop(node, spatial, strides, full, extra)
     end = [whole + more - first - size for whole, more, first, size in zip(full, extra, begin, sizes, strict=True)]
     if any(first + size > whole for first, size, whole in zip(begin, sizes, full, strict=True)) and begin != end:
         raise node.refuse("gives more than its kernel reaches", "use symmetric pads with output_padding")
@@ -62,7 +62,7 @@ def _conv_transpose(node: Node) -> Call:
     return Call(function=convolve, operands=(node.inputs[0], node.weight(1, "weight"), node.weight(2, "bias")))
 
 
-def _transposed_crop(
+def _find_transposed_crop(
     node: Node, spatial: tuple[int, ...], strides: list[int], full: list[int], extra: list[int]
 ) -> tuple[list[int], list[int]]:
     """How much is cropped in front, and the size of the result, by axis; formulas of the operator's specification."""

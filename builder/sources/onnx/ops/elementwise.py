@@ -92,7 +92,7 @@ def _modulo(node: Node) -> Call:
     return plain(node, torch.fmod if node.integer("fmod", 0) else torch.remainder)
 
 
-def _folded(name: str) -> Importer:
+def _fold(name: str) -> Importer:
     """A function of two tensors over any number of inputs."""
 
     def build(node: Node) -> Call:
@@ -266,8 +266,8 @@ OPS: dict[str, Importer] = {
         "Add": "add", "Equal": "eq", "Greater": "gt", "GreaterOrEqual": "ge", "Less": "lt", "LessOrEqual": "le", "Mul": "mul",
         "Sub": "sub",
     }.items()},
-    **{op: _folded(name) for op, name in {"Max": "maximum", "Min": "minimum", "Sum": "add"}.items()},
-    **{op: _folded(name) for op, name in {"And": "logical_and", "Or": "logical_or", "Xor": "logical_xor"}.items()},
+    **{op: _fold(name) for op, name in {"Max": "maximum", "Min": "minimum", "Sum": "add"}.items()},
+    **{op: _fold(name) for op, name in {"And": "logical_and", "Or": "logical_or", "Xor": "logical_xor"}.items()},
     "Cast": _cast, "CastLike": _cast_like, "Celu": _celu, "Clip": _clip, "Div": _divide, "Dropout": _dropout,
     "Elu": _functional("elu", alpha=1.0), "Gelu": _gelu, "HardSigmoid": _hard_sigmoid, "HardSwish": _functional("hardswish"),
     "Identity": _identity, "LeakyRelu": _leaky_relu, "LogSoftmax": _softmax("log_softmax"), "Mean": _mean, "Mish": _mish,

@@ -67,7 +67,7 @@ def _quantize(node: Node) -> Call:
     def quantize(x: Tensor) -> Tensor:
         return torch.clamp(torch.round(x / step) + whole, lowest, highest)
 
-    def unrounded(x: Tensor) -> Tensor:
+    def clamp(x: Tensor) -> Tensor:
         return torch.clamp(x, (lowest - float(offset)) * float(scale), (highest - float(offset)) * float(scale))
 
     removed = node.values.producers.get(node.inputs[0], "") not in _BOUNDED and scale.ndim == 0
@@ -75,7 +75,7 @@ def _quantize(node: Node) -> Call:
         function=quantize,
         operands=(node.inputs[0],),
         quantizer=True,
-        float_function=unrounded if removed else lambda x: x,
+        float_function=clamp if removed else lambda x: x,
     )
 
 

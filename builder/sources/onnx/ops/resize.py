@@ -124,11 +124,11 @@ def _by_index(
     shape = node.shape()
     indices: list[Weight] = []
     for axis in axes:
-        found = []
+        axes_indices = []
         for x in range(sizes[axis]):
             position = source_position(x, coordinates, scales[axis], shape[axis], sizes[axis])
-            found.append(min(max(_round(position, rounding), 0), shape[axis] - 1))
-        indices.append(Weight(role=f"index{axis}", value=torch.tensor(found)))
+            axes_indices.append(min(max(_round(position, rounding), 0), shape[axis] - 1))
+        indices.append(Weight(role=f"index{axis}", value=torch.tensor(axes_indices)))
 
     def select(x: Tensor, *chosen: Tensor) -> Tensor:
         for axis, index in zip(axes, chosen, strict=True):

@@ -14,7 +14,7 @@ from builder.targets.android.audit.layout import KINDS, Package
 from builder.targets.android.audit.libraries import audit_libraries
 from builder.targets.android.audit.models import audit_models, read_manifest
 from builder.targets.android.audit.signing import audit_signatures
-from builder.targets.android.licences import NOTICES_FOLDER, UNKNOWN, listed
+from builder.targets.android.licences import NOTICES_FOLDER, UNKNOWN, parse_list
 from builder.targets.base import Finding
 
 __all__ = ["audit"]
@@ -69,7 +69,7 @@ def _licences(package: Package, manifest: Manifest) -> Iterator[Finding]:
             f"carries no assets/{NOTICES_FOLDER}, so the licences of its libraries are not told; package again.",
         )
         return
-    libraries = {**own, **listed(notices), **own}
+    libraries = {**own, **parse_list(notices), **own}
     for name, licence in libraries.items():
         if licence == UNKNOWN:
             yield package.finding(

@@ -24,12 +24,12 @@ def audit_application(package: Package, application_id: str | None) -> Iterator[
         yield from _library(package)
         return
     text = _badging(package)
-    found = re.search(r"^package: name='([^']*)' versionCode='([^']*)' versionName='([^']*)'", text, re.MULTILINE)
-    if found is None or application_id not in (None, found[1]):
+    match = re.search(r"^package: name='([^']*)' versionCode='([^']*)' versionName='([^']*)'", text, re.MULTILINE)
+    if match is None or application_id not in (None, match[1]):
         yield package.finding(
             "error",
             "application-id",
-            f"has the application id {found[1] if found else 'nothing'} instead of {application_id}; package again.",
+            f"has the application id {match[1] if match else 'nothing'} instead of {application_id}; package again.",
         )
         return
     sdks = {
@@ -37,7 +37,7 @@ def audit_application(package: Package, application_id: str | None) -> Iterator[
         for name, number in re.findall(r"^(sdkVersion|targetSdkVersion|minSdkVersion):'(\d+)'", text, re.MULTILINE)
     }
     least, target = sdks.get("sdkVersion", sdks.get("minSdkVersion", 1)), sdks.get("targetSdkVersion", 0)
-    yield package.finding("info", "application", f"is {found[1]} {found[3]} ({found[2]}) for API {least} to {target}.")
+    yield package.finding("info", "application", f"is {match[1]} {match[3]} ({match[2]}) for API {least} to {target}.")
     if target < OLDEST_TARGET:
         yield package.finding(
             "warning",

@@ -77,8 +77,8 @@ def _alignment(package: Package) -> Iterator[Finding]:
 def _paths(package: Package) -> Iterator[Finding]:
     """Paths of the machine that built it, in texts and code: they tell of it and make builds differ."""
     for info in package.archive.infolist():
-        if info.filename.endswith(TEXTS) and (found := MACHINE_PATH.search(package.archive.read(info))):
-            path = found[0].decode(errors="replace")
+        if info.filename.endswith(TEXTS) and (match := MACHINE_PATH.search(package.archive.read(info))):
+            path = match[0].decode(errors="replace")
             yield package.finding(
                 "error",
                 "machine-path",

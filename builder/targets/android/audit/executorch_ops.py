@@ -45,20 +45,24 @@ def read_program(model: bytes) -> Program:
     return Program(identifier=identifier, operators=tuple(sorted(operators)), delegates=tuple(sorted(delegates)))
 
 
-def refused(model: bytes, library: bytes) -> list[str]:
+def find_refused(model: bytes, library: bytes) -> list[str]:
     """What of a program that library does not execute, in words. Raises ValueError for what is no ExecuTorch program."""
     program = read_program(model)
     problems = []
     if program.identifier not in library:
         problems.append(f"the file format {program.identifier.decode(errors='replace')}, which it does not read")
     problems += [
-        f"the operator {name}, which it does not have" for name in program.operators if not _registered(name, library)
+        f"the operator {name}, which it does not have"
+        for name in program.operators
+        if not _is_registered(name, library)
     ]
     problems += [
-        f"the delegate {name}, which it does not have" for name in program.delegates if not _registered(name, library)
+        f"the delegate {name}, which it does not have"
+        for name in program.delegates
+        if not _is_registered(name, library)
     ]
     return problems
 
 
-def _registered(name: str, library: bytes) -> bool:
+def _is_registered(name: str, library: bytes) -> bool:
     return name.encode() + b"\0" in library

@@ -24,8 +24,8 @@ def field(data: bytes, table: int, place: int) -> int | None:
     fields = table - number(data, "<i", table)
     if fields < 0 or 4 + 2 * place >= number(data, "<H", fields):
         return None
-    found = number(data, "<H", fields + 4 + 2 * place)
-    return table + found if found else None
+    distance = number(data, "<H", fields + 4 + 2 * place)
+    return table + distance if distance else None
 
 
 def value(data: bytes, table: int, place: int, form: str, default: int) -> int:

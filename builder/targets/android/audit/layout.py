@@ -34,8 +34,8 @@ class Package:
     def libraries(self) -> Iterator[tuple[zipfile.ZipInfo, str, str]]:
         """Entry, ABI and name of every native library."""
         for info in self.archive.infolist():
-            if found := LIBRARY.fullmatch(info.filename):
-                yield info, found[1], found[2]
+            if match := LIBRARY.fullmatch(info.filename):
+                yield info, match[1], match[2]
 
     def bundle_prefix(self) -> str | None:
         """The folder of the bundle with its slash; `base/assets/edgebundle/` in an app bundle."""
@@ -54,5 +54,5 @@ class Package:
         """The licences of what is inside, as the package tells them."""
         folder = f"assets/{NOTICES_FOLDER}/"
         names = (n for n in self.archive.namelist() if n.startswith(folder) or f"/{folder}" in n)
-        found = next(names, None)
-        return None if found is None else self.archive.read(found).decode(errors="replace")
+        name = next(names, None)
+        return None if name is None else self.archive.read(name).decode(errors="replace")

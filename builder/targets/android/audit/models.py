@@ -39,14 +39,14 @@ def audit_models(package: Package, manifest: Manifest) -> Iterator[Finding]:
                 "error", "model-missing", f"lacks {variant.file} of variant {variant.id}; package again."
             )
             continue
-        yield from _stored(package, variant, info)
+        yield from _check_stored(package, variant, info)
         if variant.file.endswith(TFLITE_FILE) and runtimes.tflite is not None:
             yield from _tflite_ops(package, variant, info, runtimes.tflite)
         if variant.file.endswith(EXECUTORCH_FILE) and runtimes.executorch is not None:
             yield from _executorch_ops(package, variant, info, runtimes.executorch)
 
 
-def _stored(package: Package, variant: Variant, info: zipfile.ZipInfo) -> Iterator[Finding]:
+def _check_stored(package: Package, variant: Variant, info: zipfile.ZipInfo) -> Iterator[Finding]:
     if (
         info.compress_type != zipfile.ZIP_STORED and package.kind != "aab"
     ):  # bundletool's configuration stores them in the APKs
@@ -80,7 +80,7 @@ def _sha256(package: Package, info: zipfile.ZipInfo) -> str:
 
 def _executorch_ops(package: Package, variant: Variant, info: zipfile.ZipInfo, library: bytes) -> Iterator[Finding]:
     try:
-        problems = executorch_ops.refused(package.archive.read(info), library)
+        problems = executorch_ops.find_refused(package.archive.read(info), library)
     except ValueError as error:
         yield package.finding(
             "error", "model", f"holds {variant.file}, which is no ExecuTorch program ({error}); package again."
@@ -101,7 +101,7 @@ def _executorch_ops(package: Package, variant: Variant, info: zipfile.ZipInfo, l
 
 def _tflite_ops(package: Package, variant: Variant, info: zipfile.ZipInfo, runtime: str) -> Iterator[Finding]:
     try:
-        problems = op_versions.refused(package.archive.read(info), runtime)
+        problems = op_versions.find_refused(package.archive.read(info), runtime)
     except ValueError as error:
         yield package.finding(
             "error", "model", f"holds {variant.file}, which is no TFLite model ({error}); package again."

@@ -85,7 +85,7 @@ def runtime_of(library: bytes) -> str | None:
     return next((name for text, name in TEXTS.items() if text in library), None)
 
 
-def refused(model: bytes, runtime: str) -> list[str]:
+def find_refused(model: bytes, runtime: str) -> list[str]:
     """What of a model's operators that runtime does not execute, in words. Raises ValueError for what is no TFLite model."""
     table = TABLES[runtime]
     problems = []

@@ -36,7 +36,7 @@ def runtimes_of(package: Package) -> Runtimes:
     if beside is not None:
         with zipfile.ZipFile(beside) as archive:
             return _inside(package, archive)
-    return _named(package)
+    return _name_runtimes(package)
 
 
 def _inside(package: Package, archive: zipfile.ZipFile) -> Runtimes:
@@ -50,18 +50,18 @@ def _inside(package: Package, archive: zipfile.ZipFile) -> Runtimes:
     return Runtimes(tflite=name, executorch=executorch, findings=tuple(findings))
 
 
-def _named(package: Package) -> Runtimes:
+def _name_runtimes(package: Package) -> Runtimes:
     """By the pom beside a library; one that stands alone gets its runtime from whoever uses it."""
     pom = package.path.with_name(f"{package.path.stem}.pom")
-    found = POM_LITERT.search(pom.read_text(encoding="utf-8")) if pom.is_file() else None
-    if found is None:
+    match = POM_LITERT.search(pom.read_text(encoding="utf-8")) if pom.is_file() else None
+    if match is None:
         return Runtimes(tflite=None, executorch=None, findings=())
-    name = f"LiteRT {found[2]}"
+    name = f"LiteRT {match[2]}"
     if name not in op_versions.TABLES:
         return Runtimes(
-            tflite=None, executorch=None, findings=(_unknown(package, f"takes LiteRT {found[1]} by its pom"),)
+            tflite=None, executorch=None, findings=(_unknown(package, f"takes LiteRT {match[1]} by its pom"),)
         )
-    said = package.finding("info", "runtime", f"takes LiteRT {found[1]} by its pom.")
+    said = package.finding("info", "runtime", f"takes LiteRT {match[1]} by its pom.")
     return Runtimes(tflite=name, executorch=None, findings=(said,))
 
 
@@ -87,5 +87,5 @@ def _library(archive: zipfile.ZipFile, wanted: str) -> bytes | None:
 
 def _libraries(archive: zipfile.ZipFile, wanted: str) -> Iterator[str]:
     for name in archive.namelist():
-        if (found := LIBRARY.fullmatch(name)) and found[1] == ABI and found[2] == wanted:
+        if (match := LIBRARY.fullmatch(name)) and match[1] == ABI and match[2] == wanted:
             yield name

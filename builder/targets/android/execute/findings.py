@@ -10,7 +10,7 @@ from builder.targets.android.execute.run import Execution, execute_package
 from builder.targets.base import Finding
 
 
-def executed_findings(packages: Sequence[Path], bundle: Bundle) -> tuple[Finding, ...]:
+def execute_and_judge(packages: Sequence[Path], bundle: Bundle) -> tuple[Finding, ...]:
     """Of the first app or app bundle: all carry the same libraries. A library takes its runtime from whoever uses it."""
     carrying = [path for path in packages if path.suffix in (".apk", ".aab")]
     if not carrying:
@@ -20,33 +20,33 @@ def executed_findings(packages: Sequence[Path], bundle: Bundle) -> tuple[Finding
 
 def _findings(file: str, bundle: Bundle, executions: Sequence[Execution]) -> Iterator[Finding]:
     unproven: dict[str, None] = {}
-    for found in executions:
-        if found.unproven:
-            unproven[f"has variant {found.variant} not run by its own library: {found.unproven}."] = None
-        elif not found.passed:
-            yield Finding(level="error", code="executed", file=file, message=what_failed(found, bundle))
+    for execution in executions:
+        if execution.unproven:
+            unproven[f"has variant {execution.variant} not run by its own library: {execution.unproven}."] = None
+        elif not execution.passed:
+            yield Finding(level="error", code="executed", file=file, message=what_failed(execution, bundle))
         else:
-            took = f"{found.delegated} operators by " if found.delegated else "by "
-            ran = took + found.runtime + (f"; {found.remark}" if found.remark else "")
+            took = f"{execution.delegated} operators by " if execution.delegated else "by "
+            ran = took + execution.runtime + (f"; {execution.remark}" if execution.remark else "")
             yield Finding(
                 level="info",
                 code="executed",
                 file=file,
-                message=f"gives {found.variant}'s golden {found.golden} to {found.psnr_db} dB, {ran}.",
+                message=f"gives {execution.variant}'s golden {execution.golden} to {execution.psnr_db} dB, {ran}.",
             )
     for message in unproven:
         yield Finding(level="warning", code="unproven", file=file, message=message)
 
 
-def what_failed(found: Execution, bundle: Bundle) -> str:
+def what_failed(execution: Execution, bundle: Bundle) -> str:
     """`carries ..., which ...` with the runtime that was seen to run it."""
-    variant = bundle.variant(found.variant)
+    variant = bundle.variant(execution.variant)
     what = (
-        f"cannot run variant {found.variant}: {found.failure}"
-        if found.failure
-        else f"gives variant {found.variant}'s golden {found.golden} to {found.psnr_db} dB only, {found.min_psnr_db:g} dB is required"
+        f"cannot run variant {execution.variant}: {execution.failure}"
+        if execution.failure
+        else f"gives variant {execution.variant}'s golden {execution.golden} to {execution.psnr_db} dB only, {execution.min_psnr_db:g} dB is required"
     )
     return (
-        f"carries {found.runtime.replace(' of the package', '')}, which {what}; give the variant another scheme or delegate "
+        f"carries {execution.runtime.replace(' of the package', '')}, which {what}; give the variant another scheme or delegate "
         f"({variant.quality.runtime} was seen to run it)."
     )

@@ -20,8 +20,8 @@ def take_libraries(package: Path, folder: Path) -> tuple[Path, ...]:
     try:
         with zipfile.ZipFile(package) as archive:
             for info in archive.infolist():
-                found = LIBRARY.fullmatch(info.filename)
-                if found is None or found[1] != ABI or found[2] not in KNOWN:
+                match = LIBRARY.fullmatch(info.filename)
+                if match is None or match[1] != ABI or match[2] not in KNOWN:
                     continue
                 if info.file_size > MOST_BYTES:
                     raise BundleError(

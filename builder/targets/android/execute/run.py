@@ -115,7 +115,7 @@ def _variant(
     )
     ran = _run(order)
     for number, golden in enumerate(goldens):
-        yield _judged(order, ran, golden, number)
+        yield _judge(order, ran, golden, number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +168,7 @@ def _start(order: _Order, delegate: str) -> process.Completed | str:
         return str(error)
 
 
-def _judged(order: _Order, ran: _Ran, golden: Golden, number: int) -> Execution:
+def _judge(order: _Order, ran: _Ran, golden: Golden, number: int) -> Execution:
     variant, bundle, done = order.variant, order.bundle, ran.done
     version = order.work / "version"
     name = f"TensorFlow Lite {version.read_text(encoding='utf-8') if version.is_file() else ''}".strip()

@@ -16,7 +16,7 @@ from pathlib import Path
 from builder import process
 from builder.bundle import file_sha256
 from builder.errors import MissingToolError
-from builder.storage.cache import content_key, entry, locked, publishing
+from builder.storage.cache import content_key, entry, hold_lock, publishing
 
 COMPILE_LIMIT_S = 120.0
 _HERE = Path(__file__).parent
@@ -46,7 +46,7 @@ def shim_for(libraries: Sequence[Path]) -> Path:
         raise MissingToolError(
             f"running a package's libraries needs gcc, not found on PATH; install with '{COMPILER_COMMAND}'."
         )
-    wanted = sorted({symbol for library in libraries for symbol in wanted_of(library)})
+    wanted = sorted({symbol for library in libraries for symbol in read_wanted(library)})
     versioned = [symbol for symbol in wanted if symbol.version]
     ours = set(_OURS.findall((_HERE / "bionic.c").read_text(encoding="utf-8")))
     lacking = sorted({symbol.name for symbol in versioned if symbol.name not in ours and not _in_glibc(symbol.name)})
@@ -55,23 +55,23 @@ def shim_for(libraries: Sequence[Path]) -> Path:
     graphics = any(symbol.name.startswith(("egl", "gl")) for symbol in wanted if not symbol.version)
     sources = [file_sha256(_HERE / name) for name in ("bionic.c", "liblog.c", "shim.py")]
     key = content_key([[f"{symbol.name}@{symbol.version}" for symbol in versioned], graphics, sources])
-    with locked(f"android-shim {key}"):
+    with hold_lock(f"android-shim {key}"):
         if not entry("android-shim", key).is_dir():
             with publishing("android-shim", key) as work:
                 _compile(versioned, ours, graphics, work)
     return entry("android-shim", key)
 
 
-def wanted_of(library: Path) -> set[Wanted]:
+def read_wanted(library: Path) -> set[Wanted]:
     """Symbols that must be there before the library can be loaded; weak ones need not."""
     done = process.run(["nm", "-D", "-u", "--with-symbol-versions", library], timeout_s=COMPILE_LIMIT_S)
-    found = set()
+    symbols = set()
     for line in done.stdout.splitlines():
         kind, _, symbol = line.strip().partition(" ")
         name, _, version = symbol.partition("@")
         if kind == "U":
-            found.add(Wanted(name=name, version=version.lstrip("@")))
-    return found
+            symbols.add(Wanted(name=name, version=version.lstrip("@")))
+    return symbols
 
 
 def _in_glibc(name: str) -> bool:

@@ -31,7 +31,7 @@ class GpuOptions(ctypes.Structure):
     )  # fmt: skip
 
 
-def loaded(folder: Path, name: str, pointers: tuple[str, ...]) -> Any:
+def load(folder: Path, name: str, pointers: tuple[str, ...]) -> Any:
     """A library; functions that give a pointer, which ctypes would cut to 32 bits."""
     library = ctypes.CDLL(str(folder / name), mode=ctypes.RTLD_GLOBAL)
     for function in pointers:
@@ -46,7 +46,7 @@ def delegate_of(name: str, folder: Path, tflite: Any) -> int | None:
         return int(tflite.TfLiteXNNPackDelegateCreate(None))
     if name != "gpu":
         return None
-    gpu = loaded(folder, "libtensorflowlite_gpu_jni.so", ("TfLiteGpuDelegateV2Create",))
+    gpu = load(folder, "libtensorflowlite_gpu_jni.so", ("TfLiteGpuDelegateV2Create",))
     gpu.TfLiteGpuDelegateOptionsV2Default.restype = GpuOptions
     options = gpu.TfLiteGpuDelegateOptionsV2Default()
     options.precision_loss_allowed, options.flags = 1, ENABLE_QUANT
@@ -71,7 +71,7 @@ def main(folder: Path) -> None:
     ctypes.CDLL("libc.so.6").prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     libraries = Path(request["libraries"])
-    tflite = loaded(
+    tflite = load(
         libraries,
         "libtensorflowlite_jni.so",
         (
@@ -110,11 +110,11 @@ def main(folder: Path) -> None:
         results: dict[str, Any] = {}
         for place in range(tflite.TfLiteInterpreterGetOutputTensorCount(interpreter)):
             tensor = tflite.TfLiteInterpreterGetOutputTensor(interpreter, place)
-            found = tensor_array(tflite, tensor)
+            values = tensor_array(tflite, tensor)
             tflite.TfLiteTensorCopyToBuffer(
-                pointer(tensor), found.ctypes.data_as(pointer), ctypes.c_size_t(found.nbytes)
+                pointer(tensor), values.ctypes.data_as(pointer), ctypes.c_size_t(values.nbytes)
             )
-            results[str(place)] = found
+            results[str(place)] = values
         np.savez(folder / f"{number}.out.npz", **results)
 
 

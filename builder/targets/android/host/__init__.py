@@ -78,7 +78,7 @@ def prebuilt(project: Path, runtime: Runtime | None = None) -> HostApp:
         ]
     )
     root = cache.entry(STEP, key)
-    with cache.locked(f"{STEP}-{key}"):
+    with cache.hold_lock(f"{STEP}-{key}"):
         if not root.exists():
             tools.require("java", "javac", "mvn", "aapt2")
             with cache.publishing(STEP, key) as work:
@@ -123,23 +123,23 @@ def _sources_sha256(project: Path, flavour: Flavour) -> str:
 
 def _build(project: Path, catalogue: Catalogue, flavour: Flavour, local: Path | None, out: Path) -> None:
     paths = runtime_paths(flavour, local)
-    found = maven.resolve(catalogue, {**TOOL_PATHS, **paths})
-    archives = [*([local] if local else []), *found[next(iter(paths))]]
+    files = maven.resolve(catalogue, {**TOOL_PATHS, **paths})
+    archives = [*([local] if local else []), *files[next(iter(paths))]]
     with tempfile.TemporaryDirectory(prefix="edgebundle-host-") as folder:
         work = Path(folder)
         runtime = [maven.jar_of(archive, work) for archive in archives]
-        android = list(found["framework"])
+        android = list(files["framework"])
         generated = _resources(project, catalogue, android[0], out, work)
-        libraries = [*android, *runtime, *found["stdlib"]]
+        libraries = [*android, *runtime, *files["stdlib"]]
         compiler.kotlinc(
-            compiler=found["kotlinc"],
+            compiler=files["kotlinc"],
             sources=kotlin_sources(project / "sdk", flavour),
             libraries=libraries,
             module="sdk",
             out=work / "sdk",
         )
         compiler.kotlinc(
-            compiler=found["kotlinc"],
+            compiler=files["kotlinc"],
             sources=[*kotlin_sources(project / "app", flavour), generated],
             libraries=[work / "sdk", *libraries],
             module="app",
@@ -150,8 +150,8 @@ def _build(project: Path, catalogue: Catalogue, flavour: Flavour, local: Path | 
         compiler.jar([work / "app"], work / "app.jar")
         (work / "dex").mkdir()
         messages = compiler.r8(
-            tool=found["r8"][0],
-            inputs=[work / "app.jar", out / "sdk.jar", *runtime, *found["stdlib"]],
+            tool=files["r8"][0],
+            inputs=[work / "app.jar", out / "sdk.jar", *runtime, *files["stdlib"]],
             libraries=[*android, tools.java_home()],  # android-all has no java.*
             rules=[*consumer_rules(project, flavour), *sorted((project / "app").glob("*.pro")), work / "aapt2.pro"],
             min_api=catalogue.versions["minSdk"],
@@ -160,7 +160,7 @@ def _build(project: Path, catalogue: Catalogue, flavour: Flavour, local: Path | 
         for dex in sorted((work / "dex").glob("*.dex")):
             shutil.copyfile(dex, out / dex.name)
         (out / "r8.txt").write_text(messages, encoding="utf-8")
-    (out / NOTICES).write_text(runtime_licences([*archives, *found["stdlib"]]), encoding="utf-8")
+    (out / NOTICES).write_text(runtime_licences([*archives, *files["stdlib"]]), encoding="utf-8")
     for name, content in maven.native_libraries(archives, ABIS).items():
         target = out / name
         target.parent.mkdir(parents=True, exist_ok=True)

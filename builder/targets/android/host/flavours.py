@@ -37,7 +37,7 @@ class Flavour:
     delegates: tuple[str, ...]
     optional: Mapping[str, str] = field(default_factory=dict)
 
-    def published_for(self, bundle: Bundle) -> list[str]:
+    def list_published(self, bundle: Bundle) -> list[str]:
         """The aliases that an app with this bundle needs: none that serves delegates which no variant asks for."""
         asked = {variant.delegate for variant in bundle.manifest.variants}
         return [name for name in self.published if name not in self.optional or self.optional[name] in asked]

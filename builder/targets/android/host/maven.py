@@ -43,9 +43,9 @@ def resolve(catalogue: Catalogue, class_paths: dict[str, tuple[Wanted, ...]]) ->
     parent = _parent(poms)
     key = cache.content_key([parent, poms])
     listings = cache.entry("android-maven", key)
-    with cache.locked(f"android-maven-{key}"):
-        if (found := _read(listings, poms)) is not None:
-            return found
+    with cache.hold_lock(f"android-maven-{key}"):
+        if (files := _read(listings, poms)) is not None:
+            return files
         tools.require("java", "mvn")
         if listings.exists():  # the local repository was emptied since
             for name in poms:
@@ -58,12 +58,12 @@ def resolve(catalogue: Catalogue, class_paths: dict[str, tuple[Wanted, ...]]) ->
                     (work / name).mkdir()
                     (work / name / "pom.xml").write_text(text, encoding="utf-8")
                 _run(work)
-        found = _read(listings, poms)
-    if found is None:
+        files = _read(listings, poms)
+    if files is None:
         raise ConversionError(
             "could not resolve the Android libraries: Maven ended well but its files are not there; run 'mvn dependency:purge-local-repository' and try again."
         )
-    return found
+    return files
 
 
 def jar_of(archive: Path, work: Path) -> Path:
@@ -78,15 +78,15 @@ def jar_of(archive: Path, work: Path) -> Path:
 
 def native_libraries(archives: Iterable[Path], abis: tuple[str, ...]) -> dict[str, bytes]:
     """Native libraries inside AARs as `lib/ABI/name.so` -> content."""
-    found = {}
+    libraries = {}
     for archive in archives:
         if archive.suffix == ".aar":
             with zipfile.ZipFile(archive) as aar:
                 for name in aar.namelist():
                     parts = name.split("/")
                     if len(parts) == 3 and parts[0] == "jni" and parts[1] in abis and parts[2].endswith(".so"):
-                        found[f"lib/{parts[1]}/{parts[2]}"] = aar.read(name)
-    return found
+                        libraries[f"lib/{parts[1]}/{parts[2]}"] = aar.read(name)
+    return libraries
 
 
 # as Maven's resolver says it, of an artifact `group:name:type:version`
@@ -116,15 +116,15 @@ def _run(project: Path) -> None:
 
 def _read(listings: Path, names: Iterable[str]) -> dict[str, tuple[Path, ...]] | None:
     """The remembered paths, or None when a listing or one of its files is gone."""
-    found = {}
+    files = {}
     for name in names:
         listing = listings / name / LISTING
         if not listing.is_file():
             return None
-        found[name] = tuple(Path(p) for p in listing.read_text(encoding="utf-8").strip().split(os.pathsep))
-        if not all(path.is_file() for path in found[name]):
+        files[name] = tuple(Path(p) for p in listing.read_text(encoding="utf-8").strip().split(os.pathsep))
+        if not all(path.is_file() for path in files[name]):
             return None
-    return found
+    return files
 
 
 def _parent(modules: Iterable[str]) -> str:

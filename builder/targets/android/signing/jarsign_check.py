@@ -29,7 +29,7 @@ def check_jar(archive: Path) -> SchemeResult:
         stated = opened.read(block.rsplit(".", 1)[0] + ".SF")
         manifest = opened.read(MANIFEST)
         try:
-            certificate = _verified(opened.read(block), stated)
+            certificate = _verify_block(opened.read(block), stated)
         except ValueError as error:
             return SchemeResult(scheme=SCHEME, certificate=None, problem=str(error))
         hashes = {
@@ -46,7 +46,7 @@ def check_jar(archive: Path) -> SchemeResult:
     return SchemeResult(scheme=SCHEME, certificate=certificate, problem=None)
 
 
-def _verified(block: bytes, content: bytes) -> Certificate:
+def _verify_block(block: bytes, content: bytes) -> Certificate:
     """The signer's certificate. Raises ValueError when the signature at the end of the PKCS #7 block does not hold."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes

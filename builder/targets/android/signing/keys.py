@@ -87,7 +87,7 @@ def _pkcs12(content: bytes, password: bytes | None) -> tuple[object, list[Certif
 
 def _debug_key() -> SigningKey:
     path = cache.cache_root() / "keys" / "android-debug.pem"
-    with cache.locked("android-debug-key"):
+    with cache.hold_lock("android-debug-key"):
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             work = path.with_suffix(f".{os.getpid()}")

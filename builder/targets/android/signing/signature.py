@@ -56,15 +56,17 @@ def signing_block(digest: bytes, key: SigningKey) -> bytes:
     from cryptography.hazmat.primitives import serialization
 
     algorithm = _algorithm(key)
-    digests = _prefixed(_prefixed(struct.pack("<I", algorithm) + _prefixed(digest)))
-    certificates = _prefixed(b"".join(_prefixed(c.public_bytes(serialization.Encoding.DER)) for c in key.certificates))
+    digests = _prefix_length(_prefix_length(struct.pack("<I", algorithm) + _prefix_length(digest)))
+    certificates = _prefix_length(
+        b"".join(_prefix_length(c.public_bytes(serialization.Encoding.DER)) for c in key.certificates)
+    )
     public = key.private.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    protection = _prefixed(_prefixed(struct.pack("<II", STRIPPING_PROTECTION, 3)))
+    protection = _prefix_length(_prefix_length(struct.pack("<II", STRIPPING_PROTECTION, 3)))
     sdks = struct.pack("<II", V3_MIN_SDK, V3_MAX_SDK)
     v2_data = digests + certificates + protection
-    v3_data = digests + certificates + sdks + _prefixed(b"")
+    v3_data = digests + certificates + sdks + _prefix_length(b"")
     pairs = b"".join(
         struct.pack("<QI", 4 + len(value), number) + value
         for number, value in (
@@ -119,14 +121,14 @@ def _read_block(apk: BinaryIO, directory: int) -> tuple[int, dict[int, bytes]]:
         raise ValueError("its signing block is longer than the file")
     apk.seek(start + 8)
     pairs = apk.read(size - footer.size)
-    found, at = {}, 0
+    values, at = {}, 0
     while at < len(pairs):
         length, number = struct.unpack_from("<QI", pairs, at)
         if length < 4 or at + 8 + length > len(pairs):
             raise ValueError("its signing block is damaged")
-        found[number] = pairs[at + 12 : at + 8 + length]
+        values[number] = pairs[at + 12 : at + 8 + length]
         at += 8 + length
-    return start, found
+    return start, values
 
 
 def _algorithm(key: SigningKey) -> int:
@@ -146,11 +148,11 @@ def _signature(data: bytes, key: SigningKey) -> bytes:
 
 def _signers(data: bytes, sdks: bytes, algorithm: int, signature: bytes, public: bytes) -> bytes:
     """A sequence of one signer: signed data, its SDK versions (v3), signatures, public key."""
-    signatures = _prefixed(_prefixed(struct.pack("<I", algorithm) + _prefixed(signature)))
-    return _prefixed(_prefixed(_prefixed(data) + sdks + signatures + _prefixed(public)))
+    signatures = _prefix_length(_prefix_length(struct.pack("<I", algorithm) + _prefix_length(signature)))
+    return _prefix_length(_prefix_length(_prefix_length(data) + sdks + signatures + _prefix_length(public)))
 
 
-def _prefixed(data: bytes) -> bytes:
+def _prefix_length(data: bytes) -> bytes:
     return struct.pack("<I", len(data)) + data
 
 

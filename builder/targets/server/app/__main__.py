@@ -9,7 +9,7 @@ from types import FrameType
 
 import uvicorn
 
-from builder.bundle import opened
+from builder.bundle import open_bundle
 from builder.errors import BundleError
 
 from .application import Service, make_application
@@ -38,7 +38,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     try:
         settings = settings_of_environment()
-        with opened(settings.bundle) as bundle:
+        with open_bundle(settings.bundle) as bundle:
             network, golden_db, passed = open_network(bundle, workers=settings.workers, threads=settings.threads)
     except (ValueError, BundleError, Unfit) as error:
         log.error("%s", error)

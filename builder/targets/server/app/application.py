@@ -80,7 +80,7 @@ class Service:
     async def process(self, request: Request, vectors: Vectors = "{}") -> Response:
         """Process a JPEG, PNG or WebP picture; the answer has the network's own size."""
         try:
-            made = await self._processed(request, vectors)
+            made = await self._process(request, vectors)
         except Unanswered as error:
             return self._problem(error)
         except ClientDisconnect:
@@ -88,7 +88,7 @@ class Service:
         self._metrics.requests.labels("200").inc()
         return Response(made, media_type="image/png", headers={"Cache-Control": "no-store"})
 
-    async def _processed(self, request: Request, vectors: str) -> bytes:
+    async def _process(self, request: Request, vectors: str) -> bytes:
         """Raises Unanswered, ClientDisconnect."""
         settings, work = self._settings, self._work
         if self.draining:

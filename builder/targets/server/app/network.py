@@ -16,7 +16,7 @@ from builder.bundle import Bundle, Golden, TensorSpec, Variant
 from builder.bundle.pictures import read_rgb
 from builder.bundle.tensors import (
     as_golden,
-    fitted_pixels,
+    fit_pixels,
     from_artifact,
     golden_tensor,
     peak_of,
@@ -75,7 +75,7 @@ class Network:
         }
         if unknown := sorted(set(vectors) - set(tensors)):
             raise Refused(f"there is no vector {unknown[0]!r}; this network has {', '.join(tensors) or 'none'}.")
-        pixels = fitted_pixels(_picture(body, most_pixels), self.picture)
+        pixels = fit_pixels(_picture(body, most_pixels), self.picture)
         tensors[self.picture.name] = pixels_to_tensor(pixels, self.picture)
         made = tensor_to_pixels(self.run(tensors)[self.result.name], self.result)
         stream = io.BytesIO()
@@ -85,8 +85,8 @@ class Network:
 
     def golden_db(self) -> float | None:
         """Agreement with the variant's golden, None where it has none. Raises Unfit below what the bundle asks for."""
-        found = [(golden, outputs) for golden in self.bundle.manifest.goldens for outputs in golden.expected]
-        mine = next(((g, o) for g, o in found if o.variant == self.variant.id), None)
+        expectations = [(golden, outputs) for golden in self.bundle.manifest.goldens for outputs in golden.expected]
+        mine = next(((g, o) for g, o in expectations if o.variant == self.variant.id), None)
         if mine is None:
             return None
         golden, expected = mine
@@ -133,10 +133,10 @@ def _interpreter(bundle: Bundle, variant: Variant, threads: int) -> Any:
 
 
 def _first_picture(specs: Mapping[str, TensorSpec]) -> TensorSpec:
-    found = next((spec for spec in specs.values() if spec.kind == "image"), None)
-    if found is None:
+    picture = next((spec for spec in specs.values() if spec.kind == "image"), None)
+    if picture is None:
         raise Unfit("this network has no picture as input and output, which is what this server takes and gives")
-    return found
+    return picture
 
 
 def _picture(body: bytes, most_pixels: int) -> Image.Image:

@@ -45,11 +45,11 @@ class Work:
             raise Full(self.retry_after_s)
         self._inside += 1
         self._metrics.waiting.set(self._inside)
-        future = asyncio.get_running_loop().run_in_executor(self._pool, self._timed, make)
-        future.add_done_callback(self._left)
+        future = asyncio.get_running_loop().run_in_executor(self._pool, self._time_call, make)
+        future.add_done_callback(self._drop_failure)
         return await asyncio.shield(future)
 
-    def _timed(self, make: Callable[[], bytes]) -> bytes:
+    def _time_call(self, make: Callable[[], bytes]) -> bytes:
         start = time.perf_counter()
         try:
             return make()
@@ -58,7 +58,7 @@ class Work:
             self._metrics.seconds.observe(took)
             self._typical_s += 0.2 * (took - self._typical_s)
 
-    def _left(self, future: asyncio.Future[bytes]) -> None:
+    def _drop_failure(self, future: asyncio.Future[bytes]) -> None:
         self._inside -= 1
         self._metrics.waiting.set(self._inside)
         if not future.cancelled():

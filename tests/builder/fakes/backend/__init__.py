@@ -45,7 +45,7 @@ def elsewhere(plan: ResolvedPlan, layers: LayerTable) -> str:
     return "fp32"
 
 
-def unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
+def find_unsupported(layer: Layer, scheme: Scheme, delegate: str) -> str | None:
     if scheme.name in SPEC.schemes:
         return None
     return f"Fake has no {scheme.name}; use weight_only_wi8_afp32 on {layer.name!r}."
@@ -92,7 +92,7 @@ def structure_of(path: Path) -> str | None:
     return None
 
 
-def stored_layers(path: Path) -> tuple[StoredLayer, ...]:
+def read_stored_layers(path: Path) -> tuple[StoredLayer, ...]:
     from builder.backends.fake import file
 
     return file.layers(path)
@@ -110,7 +110,7 @@ def coverage(path: Path, delegate: str) -> Coverage:
     return Coverage(delegate=delegate, source="file", delegated_ops=taken, total_ops=len(ops), subgraphs=1, left=left)
 
 
-def predicted(path: Path, delegate: str) -> tuple[Coverage, ...]:
+def predict_coverage(path: Path, delegate: str) -> tuple[Coverage, ...]:
     return ()
 
 

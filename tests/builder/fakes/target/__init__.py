@@ -30,7 +30,7 @@ def takes(runtime: Runtime | None, section: FakeSection | None) -> tuple[str, ..
     return (ARTIFACT,)
 
 
-def requested(bundle: Bundle, section: FakeSection | None, folder: Path | None) -> PackageRequest:
+def make_request(bundle: Bundle, section: FakeSection | None, folder: Path | None) -> PackageRequest:
     from builder.targets.base import PackageRequest, sample_identifier
 
     name = sample_identifier(bundle) if section is None else section.owner
@@ -63,5 +63,5 @@ def package(request: PackageRequest) -> PackageResult:
     return PackageResult(files=(box,), findings=())
 
 
-def audited(path: Path) -> tuple[Finding, ...]:
+def audit_package(path: Path) -> tuple[Finding, ...]:
     return ()

@@ -15,7 +15,7 @@ from PIL import Image
 from builder.bundle import Bundle
 from builder.errors import ConfigError
 from builder.targets import ios
-from builder.targets.ios.pbxproj import Objects, project_text, quoted
+from builder.targets.ios.pbxproj import Objects, project_text, quote
 from tests.builder.targets.ios.making import ODD, request
 from tests.bundles import make_bundle
 
@@ -173,6 +173,6 @@ def test_writer_quotes_what_is_odd() -> None:
     root = objects.add("PBXProject", "p", names=[*odd], table={text or "empty": text for text in odd})
     parsed = openstep_plist.loads(project_text(objects, root), use_numbers=False)
     assert [str(text) for text in parsed["objects"][root]["names"]] == odd
-    assert quoted("plain.path/x_1") == "plain.path/x_1"
+    assert quote("plain.path/x_1") == "plain.path/x_1"
     with pytest.raises(ValueError, match="two objects"):
         objects.add("PBXProject", "p")
