@@ -1,4 +1,7 @@
-"""Calibration and evaluation samples as tensors: pictures or .npz files."""
+"""Calibration and evaluation samples as tensors: pictures or .npz files.
+
+A network of one plane (`kind = "tensor"`, `[1, 1, height, width]`, with a `range`) takes photographs by their brightness.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,8 @@ def read_sample(path: Path, inputs: tuple[TensorSpec, ...]) -> Tensors:
 
     if path.suffix == ".npz":
         return _read_npz(path, inputs)
+    if len(inputs) == 1 and inputs[0].kind == "tensor" and is_plane(inputs[0].shape):
+        return {inputs[0].name: _read_plane(path, inputs[0])}
     if len(inputs) != 1 or inputs[0].kind != "image":
         names = ", ".join(spec.name for spec in inputs)
         raise DataError(
@@ -33,6 +38,32 @@ def read_sample(path: Path, inputs: tuple[TensorSpec, ...]) -> Tensors:
         return {inputs[0].name: pixels_to_tensor(read_picture(path, inputs[0]), inputs[0])}
     except BundleError as error:
         raise DataError(str(error)) from error
+
+
+def is_plane(shape: tuple[int, ...]) -> bool:
+    """Whether a tensor holds one number for each pixel of one picture, as the input of a network for grey pictures or for luma does."""
+    return len(shape) == 4 and shape[:2] == (1, 1)
+
+
+def _read_plane(path: Path, spec: TensorSpec) -> NDArray[np.float32]:
+    """Brightness by ITU-R BT.601, in the range of the input. Raises DataError."""
+    import numpy as np
+
+    from builder.bundle.tensors import read_picture
+
+    if spec.range is None:
+        raise DataError(
+            f"{path} is a picture, and the input {spec.name!r} has no 'range' for its brightness; write range = [0.0, 1.0], or what the "
+            "network takes, under [[input]]."
+        )
+    try:
+        pixels = read_picture(path, spec).astype(np.float64)
+    except BundleError as error:
+        raise DataError(str(error)) from error
+    unit = pixels @ np.array([0.299, 0.587, 0.114]) / 255
+    low, high = spec.range
+    plane: NDArray[np.float32] = (low + (high - low) * unit)[None, None].astype(spec.dtype)
+    return plane
 
 
 def _read_npz(path: Path, inputs: tuple[TensorSpec, ...]) -> Tensors:

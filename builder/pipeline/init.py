@@ -6,17 +6,16 @@ What no file says is measured: the network runs on photographs, in a worker, und
 from __future__ import annotations
 
 import ast
-import json
 import re
 import tempfile
-import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from builder.backends import BACKENDS
 from builder.errors import ConfigError, EdgebundleError, InputError, OutputError, SourceError
+from builder.pipeline.init_data import Data, find_data, find_labels
+from builder.pipeline.init_inputs import SIDES, SMALLER, inputs_of, inputs_said_by, picture
 from builder.pipeline.init_text import Found, text_of
 from builder.project.config import Config, InputSection, load_config
 from builder.project.source_kinds import WHOLE_MODELS
@@ -26,12 +25,10 @@ from builder.workers.messages import ProbeJob, ProbeResult
 from builder.workers.supervisor import run_job
 
 CHECKPOINTS = (".safetensors", ".pt", ".pth")
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-SIDES = (256, 224, 512, 64)  # that are tried where no file says the size
-PROBED = 4  # photographs
-DEEP = 3  # directories below the model in which photographs are looked for
-LEAST = 2  # pictures that make a set
 MOST_TRIED = 12  # factories
+SLOW_S = 2.0  # of one run: a smaller size is tried
+# Names of files that say nothing of the network; its directory may.
+NAMELESS = r"(model|net|network|checkpoint|weights?|best|last|latest|final|generator|saved_model|epoch)?[-_]*\d*"
 WHAT = "the network"
 
 
@@ -55,29 +52,40 @@ def init(model: str, *, out: Path | None, listener: Listener) -> Initialised:
         raise OutputError(f"{config} exists; choose another -o, or move it away.")
     if config.parent.resolve() != folder.resolve():
         raise OutputError(f"{config} must lie beside the model, in {folder}: its paths are relative to itself.")
-    data = _data(folder)
-    failures: list[str] = []
-    for source, checkpoint, inputs in _attempts(folder, sources):
-        trial = _trial(source, checkpoint, inputs)
-        try:
-            probed = _probe(trial, folder, data.pictures, listener)
-        except EdgebundleError as error:
-            failures.append(f"{source}: {error}")
+    data = find_data(folder)
+    trials = Trials(folder=folder, data=data, listener=listener)
+    for source in sources:
+        tried = trials.run(source)
+        if tried is None:
             continue
+        inputs, probed = tried
         facts = Found(
-            name=_name(model), source=source, checkpoint=checkpoint, inputs=inputs, probed=probed,
-            calibration=data.calibration, evaluation=data.evaluation, sized=len(_sides(sources, folder)) == 1,
+            name=_name(model), source=source.source, checkpoint=source.checkpoint, inputs=inputs, probed=probed,
+            calibration=data.calibration, evaluation=data.evaluation, sized=source.inputs is not None,
+            labels=tuple(find_labels(folder, output.shape[-1]) for output in probed.outputs),
         )  # fmt: skip
         text, questions = text_of(facts)
         _require_readable(text, config)
         replace_text(config, text)
         config.chmod(0o644)
         return Initialised(config=config, text=text, open_questions=questions)
+    raise _failed(model, folder, trials.failures)
+
+
+def _failed(model: str, folder: Path, failures: list[str]) -> SourceError:
     if not failures:
-        raise SourceError(
+        return SourceError(
             f"nothing beside {model} builds a network for it: write a function that returns the torch.nn.Module into a .py file in {folder}."
         )
-    raise SourceError(f"no network could be loaded from {model}; {failures[0]}")
+    reason = failures[0].rpartition("; correct 'shape'")[0] or failures[0].rstrip(".")
+    if found := re.search(r"missing \d+ required (?:positional|keyword-only) arguments?: (.+?)(?:\)|;|$)", reason):
+        return SourceError(
+            f"the network of {model} takes more than a picture ({found[1]}), and no file says what: write {folder / 'builder.toml'} yourself, "
+            "with one [[input]] for each argument of forward, and samples of them as .npz files (docs/inputs.md)."
+        )
+    return SourceError(
+        f"no network could be loaded from {model}: {reason}; correct that, or write {folder / 'builder.toml'} yourself (docs/inputs.md)."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +113,9 @@ def _sources(model: str) -> tuple[Path, list[Source]]:
     sources: list[Source] = []
     if suffix in CHECKPOINTS:
         sources = [Source(source=factory, checkpoint=path.name) for factory in _factories(folder)]
+    if (path / "saved_model.pb").is_file():
+        sources = [Source(source=path.resolve().name)]
+        folder = path.resolve().parent
     if suffix in WHOLE_MODELS:
         sources.append(Source(source=path.name, inputs=inputs_of(path)))
     if suffix == ".py":
@@ -118,7 +129,7 @@ def _sources(model: str) -> tuple[Path, list[Source]]:
             raise InputError(f"no checkpoint lies beside {path}; put its .safetensors, .pt or .pth there.")
     if not sources and suffix not in (*CHECKPOINTS, ".py"):
         known = ", ".join(dict.fromkeys((*WHOLE_MODELS, *CHECKPOINTS, ".py")))
-        raise InputError(f"{path} is of no kind that is known ({known}).")
+        raise InputError(f"{path} is of no kind that is known ({known}, or the directory of a SavedModel).")
     return folder, sources[:MOST_TRIED]
 
 
@@ -150,133 +161,39 @@ def _needs_arguments(node: ast.FunctionDef, own: int = 0) -> bool:
     return plain > 0 or any(default is None for default in node.args.kw_defaults)
 
 
-def _attempts(folder: Path, sources: list[Source]) -> Iterator[tuple[str, str | None, tuple[InputSection, ...]]]:
-    for source in sources:
-        if source.inputs is not None:
-            yield source.source, source.checkpoint, source.inputs
-            continue
-        for side in SIDES:
-            yield source.source, source.checkpoint, (_picture("image", side, side),)
-
-
-def _sides(sources: list[Source], folder: Path) -> tuple[int, ...]:
-    return (0,) if sources and sources[0].inputs is not None else SIDES
-
-
-def _picture(name: str, height: int, width: int) -> InputSection:
-    return InputSection(name=name, kind="image", shape=(1, 3, height, width), range=(0.0, 1.0))
-
-
-def inputs_of(path: Path) -> tuple[InputSection, ...] | None:
-    """Inputs of a whole model, as its file has them; None where it does not say."""
-    if path.suffix == ".onnx":
-        return _onnx_inputs(path)
-    if path.suffix == ".keras":
-        return _keras_inputs(path)
-    return None
-
-
-def _onnx_inputs(path: Path) -> tuple[InputSection, ...]:
-    import onnx
-
-    try:
-        graph = onnx.load(path, load_external_data=False).graph
-    except Exception as error:  # protobuf's reader raises whatever it stumbles over
-        raise SourceError(f"{path} is damaged or not an ONNX file; export it again.") from error
-    stored = {tensor.name for tensor in graph.initializer}
-    kinds = {onnx.TensorProto.INT32: "int32", onnx.TensorProto.INT64: "int64"}
-    return tuple(
-        _section(
-            value.name,
-            [int(size.dim_value) for size in value.type.tensor_type.shape.dim],
-            kinds.get(value.type.tensor_type.elem_type, "float32"),
-        )
-        for value in graph.input
-        if value.name not in stored
-    )
-
-
-_DTYPES = {"int32": "int32", "int64": "int64"}
-
-
-def _keras_inputs(path: Path) -> tuple[InputSection, ...] | None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise SourceError(f"{path} is damaged or not a .keras file; save it again with model.save.") from error
-    layers = config.get("config", {}).get("layers", [])
-    configs = [layer["config"] for layer in layers if layer.get("class_name") == "InputLayer"]  # in the network's order
-    if not configs:  # a network of its own class
-        configs = [{"name": "image", "batch_shape": (config.get("build_config") or {}).get("input_shape")}]
-    shapes = [entry.get("batch_shape") for entry in configs]
-    if not all(
-        isinstance(shape, list) and all(size is None or isinstance(size, int) for size in shape) for shape in shapes
-    ):
-        return None
-    return tuple(
-        _section(entry["name"], [size or 0 for size in shape], _DTYPES.get(entry.get("dtype"), "float32"))
-        for entry, shape in zip(configs, shapes, strict=True)
-    )
-
-
-def _section(name: str, shape: list[int], dtype: str) -> InputSection:
-    """Sizes that are open (0) become 1 in front, and the usual side elsewhere; a picture in NHWC is written as NCHW, as builder.toml has it."""
-    sizes = [size if size > 0 else 1 if place == 0 else SIDES[0] for place, size in enumerate(shape)]
-    clean = re.sub(r"\W", "_", name)
-    clean = clean if re.match(r"[A-Za-z_]", clean) else f"_{clean}"
-    if len(sizes) == 4 and sizes[1] != 3 and sizes[3] == 3:
-        sizes = [sizes[0], 3, sizes[1], sizes[2]]
-    if len(sizes) == 4 and sizes[:2] == [1, 3] and dtype == "float32":
-        return _picture(clean, sizes[2], sizes[3])
-    values: dict[str, Any] = {
-        "name": clean,
-        "kind": "vector" if len(sizes) == 2 else "tensor",
-        "shape": sizes or [1],
-        "dtype": dtype,
-    }
-    return InputSection.model_validate(values)
-
-
 @dataclass(frozen=True, kw_only=True)
-class Data:
-    """Globs of both sets, None where there is none, and photographs to try the network on."""
+class Trials:
+    """Runs of networks of which little is known; `failures` says why one did not run."""
 
-    calibration: str | None
-    evaluation: str | None
-    pictures: tuple[Path, ...]
+    folder: Path
+    data: Data
+    listener: Listener
+    failures: list[str] = field(default_factory=list)
 
+    def run(self, source: Source) -> tuple[tuple[InputSection, ...], ProbeResult] | None:
+        """The inputs under which it runs and what it gives then; None where it runs under none."""
+        todo = [source.inputs] if source.inputs is not None else [(picture("image", side, side),) for side in SIDES]
+        asked = False
+        while todo:
+            inputs = todo.pop(0)
+            try:
+                probed = self._probe(source, inputs)
+            except EdgebundleError as error:
+                self.failures.append(f"{source.source}: {error}")
+                said = inputs_said_by(str(error))
+                if said is not None and not asked:
+                    todo, asked = [said], True
+                continue
+            if source.inputs is None and probed.seconds > SLOW_S and inputs[0].shape[-1] > SMALLER:
+                smaller = (inputs[0].model_copy(update={"shape": (*inputs[0].shape[:2], SMALLER, SMALLER)}),)
+                with suppress(EdgebundleError):  # it takes this size alone
+                    return smaller, self._probe(source, smaller)
+            return inputs, probed
+        return None
 
-def _data(folder: Path) -> Data:
-    """Directories with pictures near the model: those called calibration and evaluation, or by similar names, or the fullest."""
-    homes: dict[Path, list[Path]] = {}
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        if (
-            path.suffix.lower() in PICTURES
-            and len(parts) <= DEEP + 1
-            and len(parts) > 1
-            and not any(p.startswith(".") for p in parts)
-        ):
-            homes.setdefault(path.parent, []).append(path)
-    sets = {home: found for home, found in homes.items() if len(found) >= LEAST}
-    calibration = _find_named(sets, r"calib|train")
-    evaluation = _find_named(sets, r"eval|val|test|held")
-    if evaluation is None:
-        left = {home: found for home, found in sets.items() if home != calibration}
-        evaluation = max(left, key=lambda home: len(left[home]), default=None)
-    pictures = tuple(
-        (homes.get(evaluation, []) if evaluation else [p for found in homes.values() for p in found])[:PROBED]
-    )
-    return Data(calibration=_glob(calibration, folder), evaluation=_glob(evaluation, folder), pictures=pictures)
-
-
-def _find_named(sets: dict[Path, list[Path]], pattern: str) -> Path | None:
-    return next((home for home in sets if re.search(pattern, home.name, re.IGNORECASE)), None)
-
-
-def _glob(home: Path | None, folder: Path) -> str | None:
-    return None if home is None else f"{home.relative_to(folder).as_posix()}/*"
+    def _probe(self, source: Source, inputs: tuple[InputSection, ...]) -> ProbeResult:
+        trial = _trial(source.source, source.checkpoint, inputs)
+        return _probe(trial, self.folder, self.data.pictures, self.listener)
 
 
 def _trial(source: str, checkpoint: str | None, inputs: tuple[InputSection, ...]) -> Config:
@@ -304,7 +221,9 @@ def _probe(trial: Config, folder: Path, pictures: tuple[Path, ...], listener: Li
 
 
 def _name(model: str) -> str:
-    stem = Path(model.partition(":")[0]).stem
+    """By the file, or by its directory where the file is called as thousands are."""
+    path = Path(model.partition(":")[0])
+    stem = path.resolve().parent.name if re.fullmatch(NAMELESS, path.stem, re.IGNORECASE) else path.stem
     return re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-").lower() or "model"
 
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from builder.backends import BACKENDS
 from builder.project.config import InputSection
-from builder.quality.declared import SPREAD, USUAL
+from builder.quality.declared import MARGIN, SPREAD, USUAL
 from builder.workers.messages import ProbedOutput, ProbeResult
 
-OVER = 0.02  # of a range's width, by which a measured value may leave it
+OVER = 0.02  # of a range's width, by which a measured value may leave it without a word
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """`sized`: a file said the input's size, which was tried out otherwise."""
+    """`sized`: a file said the input's size, which was tried out otherwise. `labels`: of each output a file with its class names."""
 
     name: str
     source: str
@@ -25,6 +25,7 @@ class Found:
     calibration: str | None
     evaluation: str | None
     sized: bool
+    labels: tuple[str | None, ...]
 
 
 def text_of(facts: Found) -> tuple[str, tuple[str, ...]]:
@@ -43,7 +44,7 @@ def text_of(facts: Found) -> tuple[str, tuple[str, ...]]:
     for section in facts.inputs:
         lines += ["", *_input(section, facts, questions)]
     for number, output in enumerate(facts.probed.outputs):
-        lines += ["", *_output(output, number, questions)]
+        lines += ["", *_output(output, number, facts.labels[number], questions)]
     lines += ["", *_data(facts, questions)]
     for variant in _variants(facts):
         lines += ["", *variant]
@@ -64,33 +65,39 @@ def _input(section: InputSection, facts: Found, questions: list[str]) -> list[st
     ]
     if section.dtype != "float32":
         lines.append(f"dtype = {_text(section.dtype)}")
-    if section.kind != "image":
+    if section.kind != "image" and section.range is None:
         return lines
     if not facts.sized:
         questions.append("compare 'shape' of the input with what the network was trained for")
-    scores = ", ".join(f"{name} {score:.2f}" for name, score in facts.probed.scores.items())
-    tells = any(score >= 0.005 for score in facts.probed.scores.values())  # as they are printed
-    why = (
-        f"{'' if tells else '? they do not decide it: '}measured on photographs, higher makes more sense: {scores}"
-        if scores
-        else "? not measured: no photographs were found"
-    )
-    if scores and not tells:
-        questions.append("correct 'range' of the input: photographs did not decide it")
-    if not scores:
-        questions.append(
-            "put photographs beside the model and run 'builder init' again, or correct 'range' of the input"
-        )
-    lines.append(f"# {why}")
+    lines.append(f"# {_why(facts, questions)}")
     if facts.probed.range is not None:
         lines.append(f"range = {list(facts.probed.range)}")
     else:
         lines += [f"mean = {list(facts.probed.mean or ())}", f"std = {list(facts.probed.std or ())}"]
-    lines.append('# color_order = "BGR"  # where it was trained on OpenCV\'s order')
+    if section.kind == "image":
+        lines.append('# color_order = "BGR"  # where it was trained on OpenCV\'s order')
     return lines
 
 
-def _output(output: ProbedOutput, number: int, questions: list[str]) -> list[str]:
+def _why(facts: Found, questions: list[str]) -> str:
+    """Where the input's range comes from; what does not decide it is a question."""
+    scores = ", ".join(f"{name} {score:.2f}" for name, score in facts.probed.scores.items())
+    if facts.probed.evidence == "photographs":
+        return f"measured on photographs, higher makes more sense: {scores}"
+    if facts.probed.evidence:
+        return facts.probed.evidence
+    if facts.evaluation is None and not scores:
+        questions.append(
+            "put photographs beside the model and run 'builder init' again, or correct 'range' of the input"
+        )
+        return "? not measured: no photographs were found"
+    questions.append(
+        "write the 'range' (or 'mean' and 'std') that it was trained with under the input: nothing here decides it"
+    )
+    return f"? nothing decides it (on photographs: {scores}); write what it was trained with"
+
+
+def _output(output: ProbedOutput, number: int, labels: str | None, questions: list[str]) -> list[str]:
     picture = len(output.shape) == 4 and output.shape[:2] == (1, 3)
     kind = "image" if picture else "vector" if len(output.shape) == 2 else "tensor"
     name = "output" if output.name == "output" and number == 0 else output.name
@@ -98,29 +105,35 @@ def _output(output: ProbedOutput, number: int, questions: list[str]) -> list[str
     if picture:
         low, high = _range(output)
         lines.append(f"range = [{low}, {high}]  # it gives {output.low:.3g} to {output.high:.3g} on what was tried")
+        if (low, high) in USUAL and not _inside(output, low, high, OVER):
+            lines[-1] += ", which apps cut"
         if (low, high) not in USUAL:
             questions.append(
                 f"the output {name!r} gives {output.low:.3g} to {output.high:.3g}, no usual range: correct its 'range'"
             )
+    elif kind == "vector" and labels:
+        lines.append(f"labels = {_text(labels)}  # it has as many lines as there are classes")
     elif kind == "vector":
         lines.append('# labels = "labels.txt"  # one class name a line, for a classifier')
     return lines
 
 
 def _range(output: ProbedOutput) -> tuple[float, float]:
-    """The usual range that holds the measured values and is filled best, else the values' own."""
+    """The usual range that holds the measured values, but for what a network without a clamp gives beyond, and is filled best; else their own."""
     fitting = [
         ((output.high - output.low) / (high - low), (low, high))
         for low, high in USUAL
-        if output.low >= low - OVER * (high - low)
-        and output.high <= high + OVER * (high - low)
-        and output.high - output.low >= SPREAD * (high - low)
+        if _inside(output, low, high, MARGIN) and output.high - output.low >= SPREAD * (high - low)
     ]
     if fitting:
         # 0..1 before -0.5..0.5, which is as wide: the usual one comes first
         best = max(share for share, _ in fitting)
         return next(ends for share, ends in fitting if share == best)
     return output.low, output.high if output.high > output.low else output.low + 1
+
+
+def _inside(output: ProbedOutput, low: float, high: float, over: float) -> bool:
+    return output.low >= low - over * (high - low) and output.high <= high + over * (high - low)
 
 
 def _data(facts: Found, questions: list[str]) -> list[str]:

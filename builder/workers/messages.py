@@ -196,13 +196,18 @@ class ProbedOutput(Message):
 
 
 class ProbeResult(Message):
-    """The `range`, or else `mean` and `std`, of the pictures under which the outputs made most sense; `scores` says how much, by name."""
+    """The `range`, or else `mean` and `std`, of the pictures that the network takes, and by what `evidence`; empty where nothing decides.
+
+    `scores` says by name how much sense the outputs made, `seconds` how long one run took.
+    """
 
     outputs: tuple[ProbedOutput, ...]
     range: tuple[float, float] | None = None
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
     scores: dict[str, float] = {}
+    evidence: str = ""
+    seconds: float = 0.0
 
 
 class ExportJob(Message):

@@ -10,9 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from builder.errors import SourceError
+from builder.errors import SourceError, VerificationError
 from builder.project.config import load_config
 from builder.sources import load_model
+from builder.workers.jobs.source import run_source
+from builder.workers.messages import SourceJob
 from tests.builder.projects import edit, make_project
 
 
@@ -245,3 +247,28 @@ def test_a_filter_that_no_state_dict_has_is_a_weight_like_all_others(project: Pa
     model = load_model(load_config(project), project)
     assert "blur" in {layer.weight for layer in model.layers.layers}
     assert all(model.weight(layer).any() for layer in model.layers.layers)
+
+
+def test_a_checkpoint_of_another_network_is_told_as_that(project: Path) -> None:
+    """No name fits: a near name would be no cure."""
+    save_file({"encoder.0.w": torch.rand(3), "encoder.1.w": torch.rand(3)}, project / "small.safetensors")
+    with pytest.raises(
+        SourceError, match=r"none of the \d+ names of the model is in the checkpoint .* it is another network's"
+    ):
+        load(project)
+
+
+def test_a_wrong_range_that_ends_in_nan_is_named_as_the_cause(project: Path, tmp_path: Path) -> None:
+    """Powers of what should lie in 0..1: the range is said, not the operator alone, and not that nothing can be right."""
+    edit(
+        project / "model.py",
+        "x = torch.relu(self.head(x))",
+        "x = (1 - x).pow(0.5)\n        x = torch.relu(self.head(x))",
+    )
+    edit(project / "builder.toml", "range = [0.0, 1.0]\n\n[[output]]", "range = [0, 255]\n\n[[output]]")
+    job = SourceJob(config=load_config(project), folder=project, evaluation=(project / "evaluation/0.png",), goldens=1)
+    (tmp_path / "work").mkdir()
+    with pytest.raises(
+        VerificationError, match=r"but none for the same picture in 0..1: .* range = \[0.0, 1.0\] would be such"
+    ):
+        run_source(job, tmp_path / "work")

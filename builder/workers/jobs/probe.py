@@ -1,13 +1,15 @@
 """The probe job, for `builder init`: what a network of which little is known takes and gives.
 
-Which range of pictures it was trained on no file says. So it runs on photographs under each of the usual ones: a picture that
-it gives should resemble the photograph in its brightness, and a classifier should be sure of itself.
+Which range of pictures it was trained on no file says. The network's own beginning may (`evidence.py`). Otherwise it runs on
+photographs under each of the usual ranges: a picture that it gives should resemble the photograph in its brightness. How sure a
+classifier is of itself decides nothing, since it grows with the size of what it is given.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +17,12 @@ import numpy as np
 
 from builder.bundle import TensorSpec
 from builder.errors import SourceError
-from builder.graph.samples import read_sample
-from builder.project.config import Config, OutputSection
+from builder.graph.samples import is_plane, read_sample
+from builder.project.config import Config, InputSection, OutputSection
 from builder.quality.declared import FEW, MANY, USUAL
 from builder.quality.parity import random_sample, torch_run
+from builder.workers.jobs.evidence import CLEARLY as NORM_CLEARLY
+from builder.workers.jobs.evidence import STEEP, WIDE, divergence_of_first_norm, gain_at_start
 from builder.workers.jobs.folder import stage
 from builder.workers.messages import ProbedOutput, ProbeJob, ProbeResult
 
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std of torchvision's classifiers, RGB in 0..1
 MOST_OUTPUTS = 8
 CLEARLY = 0.02  # a later candidate must score that much more: the first ones are the usual ones
+NORMED = 4  # photographs that the first batch norm is shown
+PATIENCE_S = 20.0  # for all ranges together
 SIDE = 32  # at which pictures are compared
 Scale = dict[str, Any]
 SCALES: dict[str, Scale] = {
@@ -49,26 +55,37 @@ def run_probe(job: ProbeJob, folder: Path) -> ProbeResult:
         TensorSpec(name=tensor.name, kind="tensor", shape=shape)
         for tensor, shape in zip(config.output, shapes, strict=True)
     )
+    first = config.input[0]
+    photographs = job.pictures if len(config.input) == 1 and takes_photographs(first) else ()
+    scales = {name: scale for name, scale in SCALES.items() if first.kind == "image" or "range" in scale}
+    stage(folder, "look at the network's beginning")
+    told, evidence = _tell(program, config, scales, photographs)
+    scales = {told: scales[told]} if told else scales
     results: dict[str, tuple[float, list[Tensors]]] = {}
-    for name, scale in SCALES.items():
+    slowest = 0.0
+    for name, scale in scales.items():
         stage(folder, f"try {name}")
         inputs = _inputs(config, scale)
         run = torch_run(program.module(), inputs, outputs)
-        pictures = len(inputs) == 1 and inputs[0].kind == "image"
-        samples = [read_sample(path, inputs) for path in job.pictures] if pictures else []
-        given = [run(sample) for sample in samples or [random_sample(inputs, 0)]]
-        score = (
-            float(np.mean([_score(s, g, inputs[0], outputs) for s, g in zip(samples, given, strict=True)]))
-            if samples
-            else 0.0
-        )
-        results[name] = (score, given)
-        if not samples:
+        given, scores = [], []
+        for path in photographs[: _affordable(slowest, len(scales))] or (None,):
+            sample = read_sample(path, inputs) if path else random_sample(inputs, 0)
+            start = time.monotonic()
+            given.append(run(sample))
+            slowest = max(slowest, time.monotonic() - start)
+            scores.append(_score(sample, given[-1], inputs[0], outputs) if path else 0.0)
+            if len(given) >= _affordable(slowest, len(scales)):
+                break
+        results[name] = (float(np.mean(scores)), given)
+        if not photographs:
             break
     best = next(iter(results))
     for name, (score, _) in results.items():
         if score > results[best][0] + CLEARLY:
             best = name
+    others = [score for name, (score, _) in results.items() if name != best]
+    if not evidence and photographs and all(results[best][0] > score + CLEARLY for score in others):
+        evidence = "photographs"
     values = {spec.name: np.concatenate([one[spec.name].reshape(-1) for one in results[best][1]]) for spec in outputs}
     return ProbeResult(
         outputs=tuple(
@@ -80,9 +97,58 @@ def run_probe(job: ProbeJob, folder: Path) -> ProbeResult:
             )
             for spec in outputs
         ),
-        scores={name: round(score, 3) for name, (score, _) in results.items()},
+        scores={name: round(score, 3) for name, (score, _) in results.items()} if photographs and not told else {},
+        evidence=evidence,
+        seconds=slowest,
         **SCALES[best],
     )
+
+
+def takes_photographs(section: InputSection) -> bool:
+    """Whether a photograph can be its sample: a picture, or one plane of brightness."""
+    return section.kind == "image" or (section.kind == "tensor" and is_plane(section.shape))
+
+
+def _affordable(seconds: float, scales: int) -> int:
+    """How many photographs are tried under each range."""
+    return max(1, int(PATIENCE_S / (scales * seconds))) if seconds else 1_000
+
+
+def _tell(
+    program: ExportedProgram, config: Config, scales: Mapping[str, Scale], photographs: Sequence[Path]
+) -> tuple[str | None, str]:
+    """The scale that the network itself tells, and by what; none and nothing where it does not."""
+    import torch
+
+    if len(config.input) != 1 or not takes_photographs(config.input[0]):
+        return None, ""
+    tensors = {
+        name: [
+            torch.from_numpy(read_sample(path, _inputs(config, scale))[config.input[0].name])
+            for path in photographs[:NORMED]
+        ]
+        for name, scale in scales.items()
+    }
+    unit = torch.rand(config.input[0].shape, generator=torch.Generator().manual_seed(0))
+    gain = gain_at_start(program, unit)
+    if gain is not None and gain <= WIDE:
+        return "range = [0, 255]", f"the network itself makes its input {1 / gain:.0f} times smaller"
+    if gain is not None and gain >= STEEP:
+        return "range = [0, 1]", f"the network itself makes its input {gain:.1f} times larger"
+    if not photographs:
+        return None, ""
+    apart = {
+        name: distance
+        for name, samples in tensors.items()
+        if (distance := divergence_of_first_norm(program, samples)) is not None
+    }
+    if len(apart) < len(scales):
+        return None, ""
+    best, second = sorted(apart, key=lambda name: apart[name])[:2]
+    if apart[best] * NORM_CLEARLY > apart[second]:
+        return None, ""
+    listed = ", ".join(f"{name} {distance:.2g}" for name, distance in apart.items())
+    return best, f"its first batch norm knows such pictures (lower is nearer: {listed})"
 
 
 def _load(config: Config, folder: Path) -> tuple[ExportedProgram, Config]:
@@ -114,23 +180,19 @@ def _inputs(config: Config, scale: Scale) -> tuple[TensorSpec, ...]:
         TensorSpec(
             name=tensor.name, kind=tensor.kind, shape=tensor.shape, dtype=tensor.dtype,
             **({"color_order": "RGB", "resize": "center_crop", **scale} if tensor.kind == "image" else {}),
+            **(scale if tensor.kind == "tensor" and is_plane(tensor.shape) else {}),
         )
         for tensor in config.input
     )  # fmt: skip
 
 
 def _score(sample: Tensors, given: Tensors, source: TensorSpec, outputs: Sequence[TensorSpec]) -> float:
-    """How much sense the first output makes: 1 is as the photograph, or quite sure; 0 is none."""
+    """How much sense a picture as first output makes: 1 is as the photograph, 0 is none."""
     values = np.asarray(given[outputs[0].name], np.float64)
     if not np.isfinite(values).all():
         return -1.0
     if values.ndim == 4 and values.shape[1] in (1, 3):
         return _likeness(np.asarray(sample[source.name], np.float64), values)
-    if values.ndim == 2 and values.shape[1] > 1:
-        row = values[0]
-        if row.min() < 0 or abs(row.sum() - 1) > 1e-2:
-            row = np.exp(row - row.max())
-        return float(row.max() / row.sum())
     return 0.0
 
 
