@@ -66,7 +66,7 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         if number < job.goldens:
             plain = plain_sample(sample, model.inputs)
             outputs = run(plain)
-            _refuse_not_finite(model, plain, outputs, path.name)
+            _refuse_not_finite(model, run, plain, outputs, path.name)
             np.savez(folder / golden_reference(number), **outputs)  # type: ignore[arg-type]
             golden_inputs.append(write_golden(folder, f"golden-{number}.input", plain, model.inputs))
             golden_references.append(write_golden(folder, f"golden-{number}.reference", outputs, model.outputs))
