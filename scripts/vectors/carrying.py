@@ -77,7 +77,8 @@ def search(now: Ints, before: Ints, starts: list[tuple[Ints, Ints]], steps: int)
     xx, yy = xx + DAMPING, yy + DAMPING
     sum_x, sum_y = gx.sum((2, 3)), gy.sum((2, 3))
     determinant = xx * yy - xy * xy
-    most_x, most_y = ONE * (width - PATCH - 1), ONE * (height - PATCH - 1)
+    most_x, most_y = ONE * (width - PATCH), ONE * (height - PATCH)
+    before = np.pad(before, ((0, 1), (0, 1)))  # read at no weight
 
     def look(x: Ints, y: Ints) -> tuple[Ints, Ints, Ints]:
         r, c = (y >> 6)[..., None, None] + inner[:, None], (x >> 6)[..., None, None] + inner

@@ -5,7 +5,8 @@ final class Plane {
     let values: Words
 
     init(_ width: Int, _ height: Int) {
-        (self.width, self.height, values) = (width, height, Words(width * height))
+        // A row and a pixel more than there are: a patch at the edge reads them at no weight.
+        (self.width, self.height, values) = (width, height, Words(width * (height + 1) + 1))
     }
 }
 

@@ -33,7 +33,7 @@ final class PatchSearch {
     /// The patch of `now` at (`left`, `top`).
     func take(_ now: Plane, _ before: Plane, left: Int, top: Int) {
         (self.before, self.left, self.top, width) = (UnsafePointer(before.values.at), left, top, now.width)
-        (mostX, mostY) = (Self.one * (now.width - Self.side - 1), Self.one * (now.height - Self.side - 1))
+        (mostX, mostY) = (Self.one * (now.width - Self.side), Self.one * (now.height - Self.side))
         hasStarted = false
         measure(now.values.at, now.height)
         (xx, yy) = (xx + Self.damping, yy + Self.damping)

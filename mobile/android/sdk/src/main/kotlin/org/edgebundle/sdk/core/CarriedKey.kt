@@ -24,7 +24,7 @@ internal class CarriedKey(width: Int, height: Int) {
     /** The present frame becomes this key. */
     fun take(argb: IntArray, luma: IntArray) {
         argb.copyInto(frame)
-        luma.copyInto(this.luma)
+        luma.copyInto(this.luma, 0, 0, this.luma.size)
         u.fill(0)
         v.fill(0)
     }

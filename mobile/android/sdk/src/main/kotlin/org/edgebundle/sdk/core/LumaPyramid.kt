@@ -2,7 +2,8 @@ package org.edgebundle.sdk.core
 
 /** Values of a picture, row by row. */
 internal class Plane(val width: Int, val height: Int) {
-    val values = IntArray(width * height)
+    /** A row and a pixel more than there are: a patch at the edge reads them at no weight. */
+    val values = IntArray(width * (height + 1) + 1)
 }
 
 /**

@@ -44,8 +44,8 @@ internal class PatchSearch {
         this.left = left
         this.top = top
         width = now.width
-        mostX = ONE * (now.width - SIDE - 1)
-        mostY = ONE * (now.height - SIDE - 1)
+        mostX = ONE * (now.width - SIDE)
+        mostY = ONE * (now.height - SIDE)
         started = false
         val values = now.values
         var sxx = 0
