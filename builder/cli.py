@@ -183,6 +183,14 @@ def _add_showing(parser: Parser) -> None:
     run.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="directory of the pictures and the page"
     )
+    studio = add(
+        "studio", "a local page: layers, precision, pictures side by side, and a switch for each layer's scheme"
+    )
+    studio.add_argument("source", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG|BUNDLE")
+    studio.add_argument(
+        "--backend", choices=tuple(BACKENDS), action="append", default=[], help="only this backend; may be repeated"
+    )
+    studio.add_argument("--port", type=int, default=0, help="of this computer; default: a free one")
     cache = add("cache", "where results are kept and how large they are; --clear and --limit remove some")
     cache.add_argument("--clear", action="store_true", help="remove all of them")
     cache.add_argument(

@@ -17,6 +17,7 @@ from builder.commands.package import package
 from builder.commands.plan import plan
 from builder.commands.run import run
 from builder.commands.search import search
+from builder.commands.studio import studio
 from builder.commands.verify import verify
 
 COMMANDS: dict[str, Callable[[Namespace], None]] = {
@@ -33,4 +34,5 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "check": check,
     "init": init,
     "run": run,
+    "studio": studio,
 }

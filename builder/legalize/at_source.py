@@ -16,6 +16,7 @@ AT_SOURCE = (
     "memory_layout",
     "mutations",
     "constant_folding",
+    "repetitions",
     "scalars",
     "pooling",
     "convolutions",

@@ -69,18 +69,18 @@ def init(model: str, *, out: Path | None, listener: Listener) -> Initialised:
         replace_text(config, text)
         config.chmod(0o644)
         return Initialised(config=config, text=text, open_questions=questions)
-    raise _failed(model, folder, trials.failures)
+    raise _make_error(model, folder, trials.failures)
 
 
-def _failed(model: str, folder: Path, failures: list[str]) -> SourceError:
+def _make_error(model: str, folder: Path, failures: list[str]) -> SourceError:
     if not failures:
         return SourceError(
             f"nothing beside {model} builds a network for it: write a function that returns the torch.nn.Module into a .py file in {folder}."
         )
     reason = failures[0].rpartition("; correct 'shape'")[0] or failures[0].rstrip(".")
-    if found := re.search(r"missing \d+ required (?:positional|keyword-only) arguments?: (.+?)(?:\)|;|$)", reason):
+    if missing := re.search(r"missing \d+ required (?:positional|keyword-only) arguments?: (.+?)(?:\)|;|$)", reason):
         return SourceError(
-            f"the network of {model} takes more than a picture ({found[1]}), and no file says what: write {folder / 'builder.toml'} yourself, "
+            f"the network of {model} takes more than a picture ({missing[1]}), and no file says what: write {folder / 'builder.toml'} yourself, "
             "with one [[input]] for each argument of forward, and samples of them as .npz files (docs/inputs.md)."
         )
     return SourceError(

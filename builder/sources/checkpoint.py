@@ -9,7 +9,7 @@ from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.errors import SourceError, reason_of
+from builder.errors import MissingToolError, SourceError, reason_of
 from builder.project.config import Config
 from builder.sources.cures import cure_of_forward
 from builder.sources.exported import check_outputs
@@ -101,6 +101,12 @@ def make_module(folder: Path, source: str) -> Module:
         made = factory()
     except SourceError:
         raise
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        raise MissingToolError(
+            f"the model source {source!r} needs {missing!r}{_user_line(error, folder)}, which is neither installed nor beside it: pip "
+            f"install the package that has it, or put the module into {folder}."
+        ) from error
     except Exception as error:
         raise SourceError(
             f"the model source {source!r} raised {reason_of(error)}{_user_line(error, folder)}; run it on its own to see why."

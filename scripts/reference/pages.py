@@ -37,6 +37,7 @@ def pages() -> dict[str, str]:
                 "PackageSection": "[package]",
                 "AndroidSection": "[package.android]",
                 "IosSection": "[package.ios]",
+                "WebSection": "[package.web]",
                 "LimitsSection": "[limits]",
                 "CompressSection": "[compress]",
                 "CompressBudget": "[compress] budget",

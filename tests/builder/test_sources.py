@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from builder.errors import SourceError, VerificationError
+from builder.errors import MissingToolError, SourceError, VerificationError
 from builder.project.config import load_config
 from builder.sources import load_model
 from builder.workers.jobs.source import run_source
@@ -121,7 +121,6 @@ def test_a_plain_state_dict_in_pt_and_one_wrapped_by_a_framework_load(project: P
             "rejects inputs of the shapes in builder.toml (image [1, 3, 32, 32])",
         ),
         ("return torch.sigmoid(self.tail(x))", "return {'y': x}", "returns no output 'out', its outputs are y"),
-        ("import torch\n", "import torch\nimport nothing_of_this_name\n", "No module named 'nothing_of_this_name'"),
         (
             "return torch.sigmoid(self.tail(x))",
             "return torch.sigmoid(self.head(x[:, :3]))",
@@ -272,3 +271,13 @@ def test_a_wrong_range_that_ends_in_nan_is_named_as_the_cause(project: Path, tmp
         VerificationError, match=r"but none for the same picture in 0..1: .* range = \[0.0, 1.0\] would be such"
     ):
         run_source(job, tmp_path / "work")
+
+
+def test_a_package_that_the_factory_needs_is_missing(project: Path) -> None:
+    """Exit 3, with the name and the line; a cure that can be done."""
+    edit(project / "model.py", "import torch\n", "import torch\nimport a_package_of_theirs.blocks\n")
+    with pytest.raises(
+        MissingToolError,
+        match=r"needs 'a_package_of_theirs' \(model.py line \d\), which is neither installed nor beside it",
+    ):
+        load(project)

@@ -306,6 +306,13 @@ CASES: dict[str, tuple[tuple[Callable[[Tensor], Tensor], ...], tuple[str, ...]]]
         ("im2col", "col2im"),
     ),
     "checks": ((lambda x: x * F.one_hot((x[:, :1] > 0.5).long(), 2)[..., 0],), ("_assert",)),
+    "repetitions": (
+        (
+            lambda x: x[:, :3].repeat(1, 2, 1, 1) + x[:, :, :1].repeat(1, 1, 10, 1),
+            lambda x: torch.tile(x[:, :, ::2, ::2], (2, 2)) + x[0, :, :1, :1].repeat(1, 1, 10, 8),
+        ),
+        ("aten.repeat", "aten.tile"),
+    ),
     "padding_rank": (
         (
             lambda x: F.pad(x.view(-1, 10, 1, 8, 1, 1), [0, 0, 0, 1, 0, 0, 0, 1]).view(1, -1, 20, 16)[:, :, ::2, ::2],
