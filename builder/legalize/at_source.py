@@ -24,6 +24,7 @@ AT_SOURCE = (
     "recurrences",
     "products",
     "unfolding",
+    "circular_padding",
     "padding_rank",
     "volume_sampling",
     "constant_folding",  # once more: weights that were turned round
