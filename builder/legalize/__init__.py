@@ -10,6 +10,7 @@ from builder.legalize.rewrites import (
     aliases,
     attention,
     checks,
+    complex_numbers,
     constant_folding,
     convolutions,
     grid_sampling,
@@ -42,6 +43,7 @@ from builder.legalize.rewrites import (
     transposed_convolution,
     transposed_forms,
     unfolding,
+    unpooling,
     volume_sampling,
 )
 from builder.legalize.rewriting import Rewrite
@@ -51,9 +53,11 @@ REWRITES: dict[str, Rewrite] = {
     "checks": checks,
     "memory_layout": memory_layout,
     "mutations": mutations,
+    "complex_numbers": complex_numbers,
     "convolutions": convolutions,
     "products": products,
     "recurrences": recurrences,
+    "unpooling": unpooling,
     "pooling": pooling,
     "transposed_forms": transposed_forms,
     "unfolding": unfolding,

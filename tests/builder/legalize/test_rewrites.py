@@ -86,6 +86,58 @@ def rows_first(x: Tensor) -> Tensor:
     return x.permute(2, 0, 1, 3).contiguous().view(20, 24).view(1, 6, 10, 8)
 
 
+FILTERS = torch.randn(6, 6, 4, 3, dtype=torch.cfloat, generator=torch.Generator().manual_seed(1))
+
+
+def fourier_unit(x: Tensor) -> Tensor:
+    """As LaMa's authors write it (Suvorov et al. 2022), with a nonlinearity in place of their convolution."""
+    f = torch.fft.rfftn(x, dim=(-2, -1), norm="ortho")
+    f = torch.stack((f.real, f.imag), dim=-1).permute(0, 1, 4, 2, 3).contiguous().view(1, 12, 10, 5)
+    f = torch.relu(f).view(1, 6, 2, 10, 5).permute(0, 1, 3, 4, 2).contiguous()
+    return torch.fft.irfftn(torch.complex(f[..., 0], f[..., 1]), s=(10, 8), dim=(-2, -1), norm="ortho")
+
+
+def filtered(x: Tensor) -> Tensor:
+    """As FNO: low frequencies times complex weights, between zeros."""
+    f = torch.einsum("bixy,ioxy->boxy", torch.fft.rfft2(x)[:, :, :4, :3], FILTERS)
+    zeros = torch.zeros(1, 6, 10, 5, dtype=torch.cfloat)
+    f = torch.cat([torch.cat([f, zeros[:, :, :4, 3:]], 3), zeros[:, :, 4:]], 2)
+    return torch.fft.irfft2(f, s=(10, 8))
+
+
+def rephased(x: Tensor) -> Tensor:
+    """Length and angle apart, put together in both of torch's ways."""
+    f = torch.fft.fft2(x, norm="forward")
+    length, angle = torch.abs(f), torch.angle(f)
+    f = length * torch.exp(1j * angle) * 0.9 + torch.polar(length, angle * 0.5)
+    return torch.fft.ifft2(f, norm="forward").real
+
+
+def shifted(x: Tensor) -> Tensor:
+    """Lowest frequencies in the middle; parts of the spectrum divided by others."""
+    f = torch.fft.fftshift(torch.fft.fftn(x, dim=(-2, -1)), dim=(-2, -1))
+    f = torch.cat([f[:, :3], f[:, 3:] / (2 + f[:, :3])], 1)
+    return torch.abs(torch.fft.ifft2(torch.fft.ifftshift(f, dim=(-2, -1))))
+
+
+def rows_transformed(x: Tensor) -> Tensor:
+    """One axis, cut to another length."""
+    return torch.view_as_real(torch.fft.rfft(x.flatten(2), n=64, norm="ortho"))[..., :32, :].flatten(2)[..., None]
+
+
+def weighted(x: Tensor) -> Tensor:
+    """Complex weights in real storage, conjugates, an odd size back."""
+    f, w = torch.fft.rfft2(x, norm="ortho"), torch.view_as_complex(torch.view_as_real(FILTERS)[:, :1, :1, 0])
+    return torch.fft.irfft2(f * w[:, :, None].view(1, 6, 1, 1) - f.conj() * 1j, s=(11, 7), norm="ortho")
+
+
+def unpooled(x: Tensor) -> Tensor:
+    """As SegNet, with ties from a ReLU, other values than those that were pooled, and a size that is no multiple."""
+    y, places = F.max_pool2d(torch.relu(x), 2, return_indices=True)
+    z, deeper = F.max_pool2d(y * 2, 3, 3, return_indices=True)
+    return F.max_unpool2d(F.max_unpool2d(z - 1, deeper, 3, 3, output_size=(5, 4)), places, 2, 2)
+
+
 # rewrite -> functions it takes, and the operators that must be gone (by a part of their names)
 CASES: dict[str, tuple[tuple[Callable[[Tensor], Tensor], ...], tuple[str, ...]]] = {
     "reflection_padding": (
@@ -204,6 +256,11 @@ CASES: dict[str, tuple[tuple[Callable[[Tensor], Tensor], ...], tuple[str, ...]]]
         ),
         ("scatter", "copy", "fill", "mul_", "clamp_"),
     ),
+    "complex_numbers": (
+        (fourier_unit, filtered, rephased, shifted, rows_transformed, weighted),
+        ("fft", "complex", "polar"),
+    ),
+    "unpooling": ((unpooled,), ("unpool", "with_indices")),
     "pooling": (
         (
             lambda x: F.max_pool2d(x, 2),
@@ -357,6 +414,20 @@ def test_every_rewrite_has_a_case_and_is_made_for_somebody() -> None:
     traits = {t for b in BACKENDS.values() for d in b.SPEC.delegates for t in d.traits_with(halves=True)}
     assert {trait for rewrite in REWRITES.values() for trait in rewrite.NEEDED_BY} <= traits
     assert {name for name, rewrite in REWRITES.items() if not rewrite.NEEDED_BY} <= {*AT_SOURCE, *AFTER_THE_GATE}
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("complex_numbers", lambda x: torch.linalg.inv(torch.fft.fft2(x[..., :8, :])).real),
+        ("unpooling", lambda x: F.max_unpool2d(*F.max_pool2d(x, 3, 2, 1, return_indices=True), 3, 2, 1, (10, 8))),
+    ],
+)
+def test_another_form_is_left_as_it_is(name: str, function: Callable[[Tensor], Tensor]) -> None:
+    """Whoever converts it names its operator."""
+    sample = (torch.rand(PICTURE),)
+    program = torch.export.export(Does(function).eval(), sample)
+    assert REWRITES[name].apply(program, [sample]) == (program, 0)
 
 
 @pytest.mark.parametrize("name", sorted(REWRITES))
