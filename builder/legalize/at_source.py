@@ -19,6 +19,7 @@ AT_SOURCE = (
     "constant_folding",
     "scalars",
     "unpooling",
+    "sorting",
     "pooling",
     "convolutions",
     "transposed_forms",

@@ -60,10 +60,12 @@ class Writer:
 
     def pair(self, value: Any) -> Pair:
         """Of any argument: complex, real, or a number."""
-        if value in self.pairs if hasattr(value, "op") else False:
+        if hasattr(value, "op") and value in self.pairs:
             return self.pairs[value]
         if isinstance(value, complex):
             return Pair(real=value.real or None, imaginary=value.imag or None)
+        if getattr(getattr(getattr(value, "meta", {}).get("val"), "dtype", None), "is_complex", False):
+            raise NoRule
         return Pair(real=value, imaginary=None)
 
     def fit(self, part: Part, like: Tensor) -> Part:

@@ -22,7 +22,7 @@ ROUNDS = True  # sines are stored in float32
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    """All of a network's complex numbers, or none where one operator has no real form: the network is refused then, by name."""
+    """What has no real form reads complex numbers as before, and is what a refusal names."""
     import torch
 
     if not any(_is_complex(node) for node in program.graph.nodes):
@@ -36,21 +36,38 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
         if not _is_complex(node) and not any(source in writer.pairs for source in node.all_input_nodes):
             continue
         writer.node = node
-        try:
-            with graph.inserting_before(node):
+        with graph.inserting_before(node):
+            try:
                 result = rule_of(node)(writer, *node.args, **node.kwargs)
-                if not _is_complex(node):
-                    node.replace_all_uses_with(writer.fit(0.0 if result is None else result, node.meta["val"]))
-                    continue
-                like = node.meta["val"]
-                writer.pairs[node] = writer.each(result, lambda part, like=like: writer.fit(part, like))
-        except NoRule:
-            return program, 0
+            except NoRule:
+                _give_back(writer)
+                continue
+            if not _is_complex(node):
+                node.replace_all_uses_with(writer.fit(0.0 if result is None else result, node.meta["val"]))
+                continue
+            like = node.meta["val"]
+            writer.pairs[node] = writer.each(result, lambda part, like=like: writer.fit(part, like))
+    if not writer.pairs:
+        return program, 0
     count = len(writer.pairs)
     graph.eliminate_dead_code()
     module.recompile()
     with torch.no_grad():
         return torch.export.export(module, samples[0]), count
+
+
+def _give_back(writer: Writer) -> None:
+    """The pairs that this operator reads, as complex numbers again."""
+    import torch
+
+    node = writer.node
+    for source in node.all_input_nodes:
+        if pair := writer.pairs.get(source):
+            like = source.meta["val"]
+            if isinstance(like, list | tuple):
+                continue  # parts that nothing takes apart: the operator that gave them stays
+            parts = [writer.fit(0.0 if part is None else part, like) for part in (pair.real, pair.imaginary)]
+            node.replace_input_with(source, writer.call(torch.ops.aten.complex.default, *parts))
 
 
 def _is_complex(node: Node) -> bool:

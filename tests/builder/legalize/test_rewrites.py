@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from builder.backends import BACKENDS
-from builder.errors import VerificationError
+from builder.errors import SourceError, VerificationError
 from builder.graph.equality import largest_change, outputs_of, random_inputs
+from builder.graph.refusals import refuse_what_no_file_holds
 from builder.legalize import REWRITES, rewriting
-from builder.legalize.at_source import AFTER_THE_GATE, AT_SOURCE
+from builder.legalize.at_source import AFTER_THE_GATE, AT_SOURCE, plain
 from builder.legalize.legalizer import legalize
 from builder.legalize.rewrites import half_range
 from tests.builder.models import rewrites_for
@@ -261,6 +262,14 @@ CASES: dict[str, tuple[tuple[Callable[[Tensor], Tensor], ...], tuple[str, ...]]]
         ("fft", "complex", "polar"),
     ),
     "unpooling": ((unpooled,), ("unpool", "with_indices")),
+    "sorting": (
+        (
+            lambda x: x.sort(1).values - x.sort(3, descending=True).values,
+            lambda x: x - x.median(1, keepdim=True).values - x[:, :5].median(1).values[:, None],
+            lambda x: x.topk(2, 1, largest=False).values.repeat(1, 3, 1, 1) * x.topk(1, 2).indices,
+        ),
+        ("sort", "median"),
+    ),
     "pooling": (
         (
             lambda x: F.max_pool2d(x, 2),
@@ -416,18 +425,24 @@ def test_every_rewrite_has_a_case_and_is_made_for_somebody() -> None:
     assert {name for name, rewrite in REWRITES.items() if not rewrite.NEEDED_BY} <= {*AT_SOURCE, *AFTER_THE_GATE}
 
 
-@pytest.mark.parametrize(
-    ("name", "function"),
-    [
-        ("complex_numbers", lambda x: torch.linalg.inv(torch.fft.fft2(x[..., :8, :])).real),
-        ("unpooling", lambda x: F.max_unpool2d(*F.max_pool2d(x, 3, 2, 1, return_indices=True), 3, 2, 1, (10, 8))),
-    ],
-)
-def test_another_form_is_left_as_it_is(name: str, function: Callable[[Tensor], Tensor]) -> None:
+def test_a_complex_operator_without_a_real_form_is_the_one_that_is_named() -> None:
+    """Not the transform before it, which has one."""
+    sample = (torch.rand(PICTURE),)
+    program = torch.export.export(Does(lambda x: torch.linalg.inv(torch.fft.fft2(x[..., :8, :])).real).eval(), sample)
+    with pytest.raises(SourceError, match=r"complex numbers \(linalg_inv\w*\) .*test_rewrites.py line"):
+        refuse_what_no_file_holds(plain(program))
+
+
+def test_windows_that_overlap_are_not_unpooled() -> None:
     """Whoever converts it names its operator."""
     sample = (torch.rand(PICTURE),)
-    program = torch.export.export(Does(function).eval(), sample)
-    assert REWRITES[name].apply(program, [sample]) == (program, 0)
+
+    def overlapping(x: Tensor) -> Tensor:
+        values, places = F.max_pool2d(x, 3, 2, 1, return_indices=True)
+        return F.max_unpool2d(values, places, 3, 2, 1, (10, 8))
+
+    program = torch.export.export(Does(overlapping).eval(), sample)
+    assert REWRITES["unpooling"].apply(program, [sample]) == (program, 0)
 
 
 @pytest.mark.parametrize("name", sorted(REWRITES))
