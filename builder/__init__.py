@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from builder.compression.result import CompressReport
     from builder.pipeline.check import Checked
     from builder.pipeline.doctor import Finding
+    from builder.pipeline.evaluate import Evaluation
     from builder.pipeline.init import Initialised
     from builder.pipeline.inspect import Inspection
     from builder.pipeline.pictures import RunResult
@@ -116,6 +117,38 @@ def package(  # noqa: PLR0913  (public: one keyword for each flag of `builder pa
         fresh=fresh,
     )
     return story.package(asked, _listener(progress))
+
+
+def evaluate(  # noqa: PLR0913  (public: one keyword for each flag of `builder evaluate`)
+    reference: Source,
+    others: Sequence[str | Path],
+    *,
+    content: str | Path | None = None,
+    style: str | Path | None = None,
+    lpips: str | Path | None = None,
+    video: bool = False,
+    source: Source | None = None,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Pictures by every measure (docs/measures.md): each of `others` against `reference`, or the variants of a bundle on photographs.
+
+    `content`: the photographs they were made of; `style`: the picture of a style; `lpips`: a file of its weights; `video`: the pictures
+    are frames; `source`: a bundle's builder.toml; `out`: a directory for the data and two pages.
+    """
+    from builder.pipeline.evaluate import Against
+    from builder.pipeline.evaluate import evaluate as measure
+
+    paths = [None if path is None else Path(path) for path in (content, style, lpips)]
+    against = Against(content=paths[0], style=paths[1], lpips=paths[2], video=video)
+    return measure(
+        _path(reference),
+        [Path(path) for path in others],
+        against=against,
+        out=None if out is None else Path(out),
+        config=None if source is None else _path(source),
+        listener=_listener(progress),
+    )
 
 
 def verify(bundle: Source, *, progress: Progress | None = None) -> Verification:
@@ -238,6 +271,7 @@ __all__ = [
     "compress",
     "convert",
     "doctor",
+    "evaluate",
     "export",
     "init",
     "inspect",

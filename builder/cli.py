@@ -183,6 +183,43 @@ def _add_showing(parser: Parser) -> None:
     run.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="directory of the pictures and the page"
     )
+    evaluate = add(
+        "evaluate", "pictures by every measure: against a reference, photographs, a style, and from frame to frame"
+    )
+    evaluate.add_argument(
+        "reference", type=Path, metavar="PICTURES|BUNDLE", help="the reference, or a bundle whose variants are compared"
+    )
+    evaluate.add_argument(
+        "other",
+        type=Path,
+        nargs="+",
+        metavar="PICTURES",
+        help="pictures of the same names of each maker, or a bundle's photographs",
+    )
+    evaluate.add_argument(
+        "--content", type=Path, metavar="PICTURES", help="the photographs that the pictures were made of"
+    )
+    evaluate.add_argument("--style", type=Path, metavar="PICTURE", help="the picture whose style is wanted")
+    evaluate.add_argument(
+        "--lpips", type=Path, metavar="FILE", help="weights of LPIPS (AlexNet): LPIPS beside the others"
+    )
+    evaluate.add_argument(
+        "--video", action="store_true", help="the pictures are frames in the order of their names: steadiness too"
+    )
+    evaluate.add_argument(
+        "--source", type=Path, metavar="CONFIG", help="a bundle's builder.toml: its source model is the reference"
+    )
+    evaluate.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="directory of evaluation.json, page.html and vote.html"
+    )
+    studio = add(
+        "studio", "a local page: layers, precision, pictures side by side, and a switch for each layer's scheme"
+    )
+    studio.add_argument("source", type=Path, nargs="?", default=Path("builder.toml"), metavar="CONFIG|BUNDLE")
+    studio.add_argument(
+        "--backend", choices=tuple(BACKENDS), action="append", default=[], help="only this backend; may be repeated"
+    )
+    studio.add_argument("--port", type=int, default=0, help="of this computer; default: a free one")
     cache = add("cache", "where results are kept and how large they are; --clear and --limit remove some")
     cache.add_argument("--clear", action="store_true", help="remove all of them")
     cache.add_argument(

@@ -6,6 +6,7 @@ The message is one sentence: what failed, why, and the command or line to change
 from __future__ import annotations
 
 import re
+from enum import IntEnum
 
 # Of a message that carries another one: `?.` and `..` at an end, and a full stop before a comma or a bracket. A path such as `/..` stays.
 _TWO_ENDS = re.compile(r"(?<=[^\s/.])([.?!])\.(?=\s|$)")
@@ -13,10 +14,22 @@ _END_INSIDE = re.compile(r"(?<=[\w'\")])\.(?=[;)])")
 _ABBREVIATIONS = re.compile(r"\b(?:e\.g|i\.e|etc)$")
 
 
+class ExitCode(IntEnum):
+    """What both commands end with; 0 is done. `--help` and the documents explain the numbers."""
+
+    BAD_INPUT = 2
+    TOOL_MISSING = 3
+    CONVERSION_FAILED = 4
+    OUTPUT_WRONG = 5
+    DEVICE_FAILED = 6
+    MEASUREMENT_POOR = 7
+    INTERRUPTED = 130
+
+
 class ShownError(Exception):
     """Base of all errors of both commands that are shown to a person as one sentence, without a traceback."""
 
-    exit_code = 1
+    exit_code: int = 1
 
     def __init__(self, message: str) -> None:
         """Keep one full stop at the end of `message`, which may carry other messages."""
@@ -30,7 +43,7 @@ class EdgebundleError(ShownError):
 class InputError(EdgebundleError):
     """Bad input, configuration or usage."""
 
-    exit_code = 2
+    exit_code: int = ExitCode.BAD_INPUT
 
 
 class ConfigError(InputError):
@@ -60,19 +73,19 @@ class BundleError(InputError):
 class MissingToolError(EdgebundleError):
     """A program, a Python package or a system package is not installed."""
 
-    exit_code = 3
+    exit_code: int = ExitCode.TOOL_MISSING
 
 
 class ConversionError(EdgebundleError):
     """A converter failed, crashed, or exceeded its time or memory limit."""
 
-    exit_code = 4
+    exit_code: int = ExitCode.CONVERSION_FAILED
 
 
 class VerificationError(EdgebundleError):
     """An artifact is not what was asked for, or a budget is not met."""
 
-    exit_code = 5
+    exit_code: int = ExitCode.OUTPUT_WRONG
 
 
 class NotExecutedError(VerificationError):
@@ -82,7 +95,7 @@ class NotExecutedError(VerificationError):
 class Interrupted(EdgebundleError):
     """The user pressed Ctrl-C, or the process was asked to end."""
 
-    exit_code = 130
+    exit_code: int = ExitCode.INTERRUPTED
 
 
 def sentence(message: str) -> str:

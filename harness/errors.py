@@ -1,8 +1,8 @@
-"""Every error that a user of `harness` can see, with its exit code (the same numbers as the builder's)."""
+"""Every error that a user of `harness` can see, with its exit code."""
 
 from __future__ import annotations
 
-from builder.errors import ShownError
+from builder.errors import ExitCode, ShownError
 
 
 class HarnessError(ShownError):
@@ -12,7 +12,7 @@ class HarnessError(ShownError):
 class UsageError(HarnessError):
     """Bad input, configuration or usage."""
 
-    exit_code = 2
+    exit_code: int = ExitCode.BAD_INPUT
 
 
 class StoreError(UsageError):
@@ -22,19 +22,19 @@ class StoreError(UsageError):
 class MissingToolError(HarnessError):
     """A program or an extra is not installed."""
 
-    exit_code = 3
+    exit_code: int = ExitCode.TOOL_MISSING
 
 
 class VerificationError(HarnessError):
     """A device's output is wrong, or something else executed than was asked for."""
 
-    exit_code = 5
+    exit_code: int = ExitCode.OUTPUT_WRONG
 
 
 class DeviceError(HarnessError):
     """A device is absent, refused a command, or went away."""
 
-    exit_code = 6
+    exit_code: int = ExitCode.DEVICE_FAILED
 
 
 class DeviceLost(DeviceError):
@@ -48,4 +48,4 @@ class DeviceAbsent(DeviceLost):
 class MeasurementError(HarnessError):
     """A measurement is not good enough to be used."""
 
-    exit_code = 7
+    exit_code: int = ExitCode.MEASUREMENT_POOR

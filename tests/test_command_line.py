@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 import builder.cli
+import builder.errors
 import harness.cli
+import harness.errors
 from builder.command_line import EXIT_CODES
-from builder.errors import InputError, reason_of, sentence
+from builder.errors import ExitCode, InputError, ShownError, reason_of, sentence
 from harness.errors import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -161,3 +163,12 @@ def test_no_line_of_an_error_is_taken_by_its_number() -> None:
             ):
                 found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert found == []
+
+
+def test_an_exit_code_is_stated_once() -> None:
+    """Every error of both commands ends with one of ExitCode, and `--help` explains each of them."""
+    kinds = [kind for module in (builder.errors, harness.errors) for kind in vars(module).values()]
+    shown = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, ShownError) and kind.exit_code != 1]
+    assert len(shown) > 15
+    assert all(isinstance(kind.exit_code, ExitCode) for kind in shown)
+    assert {int(number) for number in re.findall(r"\d+", EXIT_CODES)} == {0, *ExitCode}

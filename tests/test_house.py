@@ -72,3 +72,14 @@ def test_the_rule_sees_a_participle() -> None:
     """The words that it is made for, and those that only look like them."""
     assert all(map(is_participle, ("judged", "told", "found", "legalized")))
     assert not any(map(is_participle, ("judge", "find", "feed", "read", "embed")))
+
+
+def test_all_pages_that_are_written_are_one_document() -> None:
+    """Head, policy and colours of a page are written once. A page that stands in a file of its own is an app, with its own script."""
+    places = [
+        path.relative_to(ROOT).as_posix()
+        for root in ("builder", "harness")
+        for path in sorted((ROOT / root).rglob("*"))
+        if path.suffix in (".py", ".j2") and "<!doctype html>" in path.read_text(encoding="utf-8").lower()
+    ]
+    assert places == ["builder/bundle/page.py"]

@@ -64,6 +64,9 @@ def test_every_public_name_can_be_called_twice_in_one_process(tmp_path: Path, pr
         "builder.search": lambda: builder.search(project / "searched.toml"),
         "builder.verify": lambda: builder.verify(bundle),
         "builder.run": lambda: builder.run(bundle, [project / "evaluation" / "0.png"], out=tmp_path / "pictures"),
+        "builder.evaluate": lambda: builder.evaluate(
+            bundle, [project / "evaluation" / "0.png"], source=project / "builder.toml", out=tmp_path / "evaluated"
+        ),
         "builder.package": package,
         "harness.version": harness.version,
         "harness.open_device": open_device,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,6 +13,7 @@ from builder.graph.model import Model
 from builder.graph.origins import Origin
 from builder.precision.layers import Layer, LayerTable
 from builder.precision.plan import ResolvedPlan
+from builder.precision.quantizers import Integers
 from builder.precision.ranges import Observation, Observed
 from builder.precision.scheme import Scheme
 
@@ -158,6 +159,9 @@ class Backend(Protocol):
 
         Raises VerificationError for a layer that is not found in the file.
         """
+
+    def read_integers(self, path: Path, model: Model) -> Mapping[str, Sequence[Integers | None]]:
+        """By layer, what its calls compute with in order of execution, from the file alone; None for a call that is not of 8-bit integers."""
 
     def read_norms(self, path: Path, model: Model) -> dict[str, str]:
         """Realised scheme of every norm, from the file alone; a description that is no scheme's name for one that is not found."""

@@ -10,6 +10,7 @@ from builder.commands.check import check
 from builder.commands.compress import compress
 from builder.commands.convert import convert
 from builder.commands.doctor import doctor
+from builder.commands.evaluate import evaluate
 from builder.commands.export import export
 from builder.commands.init import init
 from builder.commands.inspect import inspect
@@ -17,6 +18,7 @@ from builder.commands.package import package
 from builder.commands.plan import plan
 from builder.commands.run import run
 from builder.commands.search import search
+from builder.commands.studio import studio
 from builder.commands.verify import verify
 
 COMMANDS: dict[str, Callable[[Namespace], None]] = {
@@ -27,10 +29,12 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "compress": compress,
     "convert": convert,
     "export": export,
+    "evaluate": evaluate,
     "verify": verify,
     "package": package,
     "cache": cache,
     "check": check,
     "init": init,
     "run": run,
+    "studio": studio,
 }

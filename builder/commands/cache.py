@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from builder.commands.console import add_row, print_json, print_line, results, size, table
+from builder.command_line import print_json
+from builder.command_line.console import add_row, print_line, results, size, table
 from builder.errors import InputError
 from builder.project.budgets import parse_size
 from builder.storage.content import CacheContent, clear, look, trim

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from builder.commands.console import add_row, listening, print_json, results, table
+from builder.command_line import print_json
+from builder.command_line.console import add_row, results, table
+from builder.commands.progress import listening
 from builder.errors import ConfigError
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from argparse import Namespace
 
 from builder.bundle import Manifest
-from builder.commands.console import listening, print_json, print_line
+from builder.command_line import print_json
+from builder.command_line.console import print_line
+from builder.commands.progress import listening
 from builder.commands.tables import show_variants
 from builder.commands.watch import convert_and_watch
 from builder.errors import ConversionError

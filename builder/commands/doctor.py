@@ -5,7 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from builder.commands.console import add_row, print_json, results, table
+from builder.command_line import print_json
+from builder.command_line.console import add_row, results, table
 from builder.errors import MissingToolError
 
 if TYPE_CHECKING:

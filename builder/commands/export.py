@@ -5,7 +5,9 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from builder.commands.console import add_row, listening, print_json, print_line, results, table
+from builder.command_line import print_json
+from builder.command_line.console import add_row, print_line, results, table
+from builder.commands.progress import listening
 from builder.pipeline import story
 
 if TYPE_CHECKING:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from builder.commands.console import listening, print_json, print_line
+from builder.command_line import print_json
+from builder.command_line.console import print_line
+from builder.commands.progress import listening
 
 
 def init(arguments: Namespace) -> None:

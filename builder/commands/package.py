@@ -6,7 +6,9 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.commands.console import listening, print_json, print_line, size
+from builder.command_line import print_json
+from builder.command_line.console import print_line, size
+from builder.commands.progress import listening
 from builder.commands.tables import show_findings
 from builder.pipeline import story
 

@@ -6,7 +6,9 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from builder.commands.console import add_row, listening, print_json, print_line, results, table
+from builder.command_line import print_json
+from builder.command_line.console import add_row, print_line, results, table
+from builder.commands.progress import listening
 from builder.errors import ConfigError
 
 if TYPE_CHECKING:

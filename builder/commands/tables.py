@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from builder.bundle import Coverage, Manifest
-from builder.commands.console import add_row, print_line, results, table
+from builder.command_line.console import add_row, print_line, results, table
 
 if TYPE_CHECKING:
     from builder.targets.base import Finding

@@ -5,7 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 
 from builder.bundle import Variant
-from builder.commands.console import add_row, listening, messages, print_line, results, table
+from builder.command_line.console import add_row, messages, print_line, results, table
+from builder.commands.progress import listening
 from builder.commands.tables import precision_summary
 from builder.errors import InputError
 from builder.pipeline.watch import Change, Round, page_of, watch

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from builder.backends import BACKENDS
+from builder.compression.learned_plan import PLAN
 from builder.precision.presets import PREFIX
 from builder.project.project import Project
 
@@ -21,6 +22,8 @@ def write_project(project: Project, program: Path, folder: Path, final: Path, *,
     """Fill `folder`, which will be at `final`, from a stage's file and the weights beside it. `integers`: the network was trained for them, and its variants are as trained."""
     shutil.copyfile(program, folder / MODEL)
     shutil.copyfile(program.with_name(WEIGHTS), folder / WEIGHTS)
+    if integers:
+        shutil.copyfile(program.with_name(PLAN), folder / PLAN)
     for output in project.config.output:
         if output.labels is not None:
             _copy(project.folder / output.labels, folder, output.labels)

@@ -143,11 +143,11 @@ def _cut(
             setattr(parent, name, cut)
     for edit in copied.edits:
         edit(positions)
-    return _export_again(program, module)
+    return export_again(program, module, "prune")
 
 
-def _export_again(program: ExportedProgram, module: Any) -> ExportedProgram:
-    """Exported again; the outputs must have the shapes that they had."""
+def export_again(program: ExportedProgram, module: Any, stage: str) -> ExportedProgram:
+    """The changed module exported again; the outputs must have the shapes that they had. Raises ConversionError."""
     import torch
 
     from builder.graph.equality import outputs_of, random_inputs
@@ -161,8 +161,8 @@ def _export_again(program: ExportedProgram, module: Any) -> ExportedProgram:
     before, after = outputs_of(program, inputs), outputs_of(made, inputs)
     if [value.shape for value in before] != [value.shape for value in after]:
         raise ConversionError(
-            f"pruning changed the shape of an output from {[list(v.shape) for v in before]} to {[list(v.shape) for v in after]}; "
-            "remove 'prune' from 'stages' in [compress]."
+            f"the stage {stage!r} changed the shape of an output from {[list(v.shape) for v in before]} to {[list(v.shape) for v in after]}; "
+            f"remove it from 'stages' in [compress]."
         )
     return made
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.compression.prune import macs, parameters, prune
 from builder.compression.result import Cut, Point, StageReport
+from builder.compression.separable import require, separate
 from builder.errors import ConfigError
 from builder.graph.model import Model
 from builder.graph.samples import read_sample
@@ -19,9 +20,11 @@ from builder.precision.program import in_list
 from builder.precision.quantizers import know_operators, without_quantizers
 from builder.project.compression import CompressSection, StageName
 from builder.quality.metrics import QualityMeter
+from builder.sources.own_code import own_callable
+from builder.storage.cache import replace_text
 from builder.training.loop import Done, Lesson, train
 from builder.training.network import takes, trainable, without_checks
-from builder.training.objective import Objective, Weights
+from builder.training.objective import Objective, OwnLoss, Weights
 from builder.training.pictures import Batches
 from builder.training.settings import Settings
 
@@ -32,14 +35,17 @@ if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
 
 Tell = Callable[[str], None]
+LOOKED_AT = 16  # batches that `separable` takes its inputs from
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """`files` are training pictures, `evaluation` samples with what the trained network gave for them; `state` keeps what is done."""
+    """`files` are training pictures, `evaluation` samples with what the trained network gave for them; `state` keeps what is done,
+    `folder` is that of builder.toml."""
 
     model: Model
     section: CompressSection
+    folder: Path
     files: Sequence[Path]
     evaluation: Sequence[Path]
     references: Sequence[Tensors]
@@ -67,8 +73,11 @@ def run(task: Task) -> tuple[tuple[ExportedProgram, StageReport], ...]:
             task.tell(f"{stage}: begin")
             program, report = _stage(task, stage, program, point, kept.with_suffix(".state"), deadline)
             task.state.mkdir(parents=True, exist_ok=True)
-            torch.export.save(program, program_file)
-            report_file.write_text(report.model_dump_json(indent=1), encoding="utf-8")
+            # The report last, and both whole: a process may be killed between any two lines.
+            whole = program_file.with_name(f".{program_file.name}")
+            torch.export.save(program, whole)
+            os.replace(whole, program_file)
+            replace_text(report_file, report.model_dump_json(indent=1))
         point = report.after
         results.append((program, report))
     return tuple(results)
@@ -87,7 +96,13 @@ def _stage(
     before = before or point_of(task, program)
     done, share, stayed = Done(steps=0, seconds=0.0, losses=()), None, dict[str, str]()
     cut: tuple[Cut, ...] = ()
-    if stage == "prune":
+    replaced = dict[str, float]()
+    if stage == "separable":
+        made = separate(program, _batches_to_look_at(task, program), _fits(task) if task.section.limited else None)
+        program, replaced, stayed = made.program, made.replaced, made.stayed
+        if task.section.limited and "prune" not in task.section.stages:
+            require(program, _fits(task))
+    elif stage == "prune":
         result = prune(program, _fits(task), multiple=task.section.multiple)
         program, share, stayed = result.program, round(result.share, 4), result.stayed
         cut = tuple(Cut(layer=name, before=old, after=new) for name, (old, new) in result.widths.items())
@@ -99,6 +114,7 @@ def _stage(
     seconds = round(time.monotonic() - started, 1)
     report = StageReport(
         stage=stage, before=before, after=after, seconds=seconds, steps=done.steps, losses=done.losses, cut=cut, share=share, stayed=stayed,
+        replaced=replaced,
     )  # fmt: skip
     return program, report
 
@@ -108,6 +124,16 @@ def _fits(task: Task) -> Callable[[int, int], bool]:
     most_parameters = (budget.max_parameters or 1.0) * parameters(program)
     most_macs = (budget.max_macs or 1.0) * macs(task.model.layers)
     return lambda count, work: count <= most_parameters and work <= most_macs
+
+
+def _batches_to_look_at(task: Task, program: ExportedProgram) -> Iterator[torch.Tensor]:
+    """Batches that the layers of a network are looked at with."""
+    module: Any = program.module(check_guards=False)
+    without_checks(module)
+    batches, together = _batches(task, module)
+    for number in range(LOOKED_AT):
+        batch = batches(number)
+        yield from [batch] if together else [batch[place : place + 1] for place in range(len(batch))]
 
 
 def _distil(task: Task, program: ExportedProgram, state: Path, deadline: float) -> tuple[ExportedProgram, Done]:
@@ -159,7 +185,7 @@ def _train(task: Task, stage: str, student: _Student, state: Path, deadline: flo
         student=student.module,
         teacher=teacher,
         groups=student.groups,
-        objective=Objective(task.model.outputs, Weights(**section.loss.model_dump())),
+        objective=_objective(task),
         batches=batches,
         tidy=student.tidy,
         together=together,
@@ -173,6 +199,14 @@ def _train(task: Task, stage: str, student: _Student, state: Path, deadline: flo
         save_every_s=section.save_every_s,
     )
     return train(lesson, settings, state, task.tell, deadline)
+
+
+def _objective(task: Task) -> Objective | OwnLoss:
+    loss = task.section.loss
+    if isinstance(loss, str):
+        found = own_callable(task.folder, loss, what="the loss", key="loss")
+        return OwnLoss(found, loss, task.folder)
+    return Objective(task.model.outputs, Weights(**loss.model_dump()))
 
 
 def _batches(task: Task, student: Any) -> tuple[Batches, bool]:

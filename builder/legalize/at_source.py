@@ -17,6 +17,7 @@ AT_SOURCE = (
     "mutations",
     "complex_numbers",
     "constant_folding",
+    "repetitions",
     "scalars",
     "unpooling",
     "sorting",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from builder.bundle.page import document
 from builder.bundle.tensors import tensor_to_pixels
 from builder.compression.result import CompressReport, Point, StageReport
 from builder.quality.difference import differences, png
@@ -20,11 +21,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT, MARGIN = 640, 300, 50
 STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1000px;padding:0 1em;color:#222;background:#fff}
-table{border-collapse:collapse;margin:1em 0}th,td{padding:.25em .7em;border-bottom:1px solid #ddd;text-align:left}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}svg{max-width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#444}
-figure{display:inline-block;margin:0 1em 1em 0}figure img{width:256px}figcaption{font-size:13px}
-@media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}svg text{fill:#bbb}th,td{border-color:#444}}
+body{max-width:1000px}svg{max-width:100%;height:auto}figure{display:inline-block;margin:0 1em 1em 0}figure img{width:256px}
 """
 
 
@@ -36,11 +33,11 @@ def page(report: CompressReport, teacher: SourceStep, judged: Path) -> str:
         _table(report),
         _curve(report),
         *(_losses(stage) for stage in report.stages if stage.losses),
+        *(_pairs(stage) for stage in report.stages if stage.replaced),
         _cuts(report.stages),
         _pictures(teacher, judged),
     ]
-    head = f"<meta charset=utf-8><title>{escape(report.name)}, compressed</title><style>{STYLE}</style>"
-    return f"<!doctype html><html lang=en><head>{head}</head><body>{''.join(parts)}</body></html>\n"
+    return document(f"{report.name}, compressed", "".join(parts), style=STYLE)
 
 
 def _row(name: str, point: Point, more: str) -> str:
@@ -95,6 +92,15 @@ def _plot(title: str, inside: str, below: str, beside: str) -> str:
     axes = f'<path d="M{MARGIN} {MARGIN / 2} V{HEIGHT - MARGIN} H{WIDTH - MARGIN / 2}" fill="none" stroke="#888"/>'
     words = f'<text x="{MARGIN}" y="{HEIGHT - 20}">{escape(below)}</text><text x="4" y="14">{escape(beside)}</text>'
     return f'<h2>{escape(title)}</h2><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{axes}{inside}{words}</svg>'
+
+
+def _pairs(stage: StageReport) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(layer)}</td><td class=n>{missed:.2%}</td></tr>" for layer, missed in stage.replaced.items()
+    )
+    stayed = "".join(f"<li>{escape(layer)}: {escape(why)}</li>" for layer, why in stage.stayed.items())
+    head = "<tr><th>layer</th><th class=n>of its variance missed at first</th></tr>"
+    return f"<h2>Depthwise and pointwise instead</h2><table>{head}{rows}</table><p>These are as they were:</p><ul>{stayed}</ul>"
 
 
 def _cuts(stages: Sequence[StageReport]) -> str:

@@ -29,8 +29,7 @@ BEST = 3  # classes that are named of an output with labels
 STYLE = """
 body{max-width:1400px}section{margin:2em 0}.row{display:flex;flex-wrap:wrap;gap:14px}figure{width:256px}
 figure img{width:256px;height:auto;display:block;background:#888}
-figcaption{margin-top:4px;overflow-wrap:anywhere}figcaption b{display:block}.low{color:#b00020}
-@media(prefers-color-scheme:dark){.low{color:#ff8a80}}
+figcaption{margin-top:4px;overflow-wrap:anywhere}figcaption b{display:block}.low{color:var(--invalid)}
 """
 LOW_DB = 30.0  # below this most people see a difference side by side
 

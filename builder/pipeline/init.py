@@ -18,7 +18,7 @@ from builder.pipeline.init_data import Data, find_data, find_labels
 from builder.pipeline.init_inputs import SIDES, SMALLER, inputs_of, inputs_said_by, picture
 from builder.pipeline.init_text import Found, text_of
 from builder.project.config import Config, InputSection, load_config
-from builder.project.source_kinds import WHOLE_MODELS
+from builder.project.source_kinds import CARRY_INTEGERS, WHOLE_MODELS, source_kind
 from builder.steps.listener import Listener
 from builder.storage.cache import replace_text
 from builder.workers.messages import ProbeJob, ProbeResult
@@ -69,18 +69,18 @@ def init(model: str, *, out: Path | None, listener: Listener) -> Initialised:
         replace_text(config, text)
         config.chmod(0o644)
         return Initialised(config=config, text=text, open_questions=questions)
-    raise _failed(model, folder, trials.failures)
+    raise _make_error(model, folder, trials.failures)
 
 
-def _failed(model: str, folder: Path, failures: list[str]) -> SourceError:
+def _make_error(model: str, folder: Path, failures: list[str]) -> SourceError:
     if not failures:
         return SourceError(
             f"nothing beside {model} builds a network for it: write a function that returns the torch.nn.Module into a .py file in {folder}."
         )
     reason = failures[0].rpartition("; correct 'shape'")[0] or failures[0].rstrip(".")
-    if found := re.search(r"missing \d+ required (?:positional|keyword-only) arguments?: (.+?)(?:\)|;|$)", reason):
+    if missing := re.search(r"missing \d+ required (?:positional|keyword-only) arguments?: (.+?)(?:\)|;|$)", reason):
         return SourceError(
-            f"the network of {model} takes more than a picture ({found[1]}), and no file says what: write {folder / 'builder.toml'} yourself, "
+            f"the network of {model} takes more than a picture ({missing[1]}), and no file says what: write {folder / 'builder.toml'} yourself, "
             "with one [[input]] for each argument of forward, and samples of them as .npz files (docs/inputs.md)."
         )
     return SourceError(
@@ -204,8 +204,14 @@ def _trial(source: str, checkpoint: str | None, inputs: tuple[InputSection, ...]
             "input": [section.model_dump() for section in inputs],
             "output": [{"name": "output", "kind": "tensor"}],
             "data": {"evaluation": "*"},
-            # A trial is not converted: any variant will do.
-            "variant": [{"backend": usual.name, "delegate": usual.delegates[0].name, "scheme": "fp32"}],
+            # A trial is not converted: any variant will do. Without a scheme a file keeps the integers that it may have.
+            "variant": [
+                {
+                    "backend": usual.name,
+                    "delegate": usual.delegates[0].name,
+                    "scheme": None if source_kind(source) in CARRY_INTEGERS else "fp32",
+                }
+            ],
         }
     )
 

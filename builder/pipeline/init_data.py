@@ -32,8 +32,8 @@ def find_data(folder: Path) -> Data:
     """
     homes = _pictures_by_directory(folder)
     sets = {home: pictures for home, pictures in _sets(homes, folder).items() if len(pictures) >= LEAST}
-    calibration = _named(sets, CALIBRATION)
-    evaluation = _named(sets, EVALUATION)
+    calibration = _find_named(sets, CALIBRATION)
+    evaluation = _find_named(sets, EVALUATION)
     if evaluation is None:
         left = {home: pictures for home, pictures in sets.items() if home != calibration}
         evaluation = max(left, key=lambda home: len(left[home]), default=None)
@@ -83,6 +83,6 @@ def _sets(homes: dict[Path, list[Path]], folder: Path) -> dict[str, list[Path]]:
     return sets
 
 
-def _named(globs: Iterable[str], pattern: str) -> str | None:
+def _find_named(globs: Iterable[str], pattern: str) -> str | None:
     """The first whose own directory is called so."""
     return next((glob for glob in globs if re.search(pattern, Path(glob.replace("/*", "")).name, re.IGNORECASE)), None)

@@ -31,13 +31,12 @@ def inputs_of(path: Path) -> tuple[InputSection, ...] | None:
 
 def inputs_said_by(message: str) -> tuple[InputSection, ...] | None:
     """The input that a network asks for when it is tried with another one; None where the message does not say it."""
-    if found := re.search(r"takes \[([\d?, ]+)\]( \(channels last\))? for input '(\w+)'", message):
-        sizes = [0 if size.strip() == "?" else int(size) for size in found[1].split(",")]
-        return (section_of(found[3], sizes, "float32"),)
-    if (found := re.search(r"expected input\[1, 3, (\d+), (\d+)\] to have (\d+) channels", message)) and found[
-        3
-    ] != "3":
-        return (section_of("image", [1, int(found[3]), int(found[1]), int(found[2])], "float32"),)
+    if asked := re.search(r"takes \[([\d?, ]+)\]( \(channels last\))? for input '(\w+)'", message):
+        sizes = [0 if size.strip() == "?" else int(size) for size in asked[1].split(",")]
+        return (section_of(asked[3], sizes, "float32"),)
+    channels = re.search(r"expected input\[1, 3, (\d+), (\d+)\] to have (\d+) channels", message)
+    if channels is not None and channels[3] != "3":
+        return (section_of("image", [1, int(channels[3]), int(channels[1]), int(channels[2])], "float32"),)
     return None
 
 

@@ -151,7 +151,18 @@ def _data(facts: Found, questions: list[str]) -> list[str]:
 
 
 def _variants(facts: Found) -> list[list[str]]:
-    """Those that every backend has for a beginning."""
+    """Those that every backend has for a beginning; of a file that was trained for integers, one for each that keeps them."""
+    if facts.probed.integers:
+        return [
+            [
+                "# as_trained: the file's own integers, scales and zero points",
+                "[[variant]]",
+                f"backend = {_text(name)}",
+                f"delegate = {_text(backend.SPEC.delegate_names[0])}",
+            ]
+            for name, backend in BACKENDS.items()
+            if backend.SPEC.first_variants
+        ]
     int8 = (
         ['plan = "preset:int8-convs"  # convolutions in int8, measured: see its decibels, or write a plan of your own']
         if facts.calibration is not None

@@ -95,6 +95,7 @@ def package(asked: Packaging, listener: Listener) -> PackageResult:
     if target not in TARGETS:
         raise ConfigError(f"unknown target {target!r}{did_you_mean(target, TARGETS)}")
     if options.runtime is not None and not TARGETS[target].RUNTIMES:
+        TARGETS[target].takes(options.runtime, None)  # a target with a reason of its own says it
         raise ConfigError(
             f"packages for {target} have no choice of runtimes; leave out --runtime {options.runtime.name}."
         )
@@ -103,7 +104,7 @@ def package(asked: Packaging, listener: Listener) -> PackageResult:
         if is_bundle(source):
             bundle, project = stack.enter_context(open_bundle(source)), None
             refuse_edited(bundle.root)
-            if TARGETS[target].section_kind() is not None:
+            if _needs_section(target):
                 listener.warn(
                     f"{source} is a bundle, so no [package.{target}] is read; package the folder of its builder.toml to use that section"
                 )
@@ -116,6 +117,12 @@ def package(asked: Packaging, listener: Listener) -> PackageResult:
         with replacing(out, "packages") as work:
             copy_into(folder, work)
     return PackageResult(files=tuple(out / file for file in result.files), findings=result.findings)
+
+
+def _needs_section(target: str) -> bool:
+    """Whether the section of a target says what no package should be without."""
+    kind = TARGETS[target].section_kind()
+    return kind is not None and any(field.is_required() for field in kind.model_fields.values())
 
 
 def export(

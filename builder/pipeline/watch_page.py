@@ -12,8 +12,7 @@ from builder.bundle.page import document
 REFRESH_S = 2
 STYLE = """
 figure{display:inline-block;margin:0 1em 0 0;max-width:280px;vertical-align:top}figure img{width:256px;max-width:100%}
-.error{background:#fbe9e7;padding:1em;white-space:pre-wrap}.better{color:#1b5e20}.worse{color:#b71c1c}
-@media(prefers-color-scheme:dark){.error{background:#3b2220}.better{color:#81c784}.worse{color:#ef9a9a}}
+.error{background:var(--invalid-back);padding:1em;white-space:pre-wrap}.better{color:var(--ok)}.worse{color:var(--invalid)}
 """
 
 

@@ -23,12 +23,11 @@ EDGE_DB, EDGE_COST = 70.0, 2.0  # beyond, plans are alike: their dots stand at t
 PICTURES = 4  # of the curve, beside the source model's and the chosen plan's
 
 STYLE = """
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}tr.chosen{background:#e8f4e8}
+tr.chosen{background:var(--ok-back)}
 figure{display:inline-block;margin:0 1em 1em 0;max-width:260px;vertical-align:top}figure img{width:256px}
-svg text{font:12px system-ui,sans-serif;fill:#444}pre{background:#f5f5f5;padding:1em;overflow-x:auto;white-space:pre-wrap}
+pre{background:var(--card);border:1px solid var(--line);padding:1em;overflow-x:auto;white-space:pre-wrap}
 .legend{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:.3em 1.6em;font-size:13px}.legend svg{vertical-align:middle;margin-right:.4em}
 svg.plot{max-width:100%;height:auto}div.wide{overflow-x:auto}
-@media(prefers-color-scheme:dark){svg text{fill:#bbb}pre{background:#242424}tr.chosen{background:#24382a}}
 """
 
 

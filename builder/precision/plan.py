@@ -12,9 +12,11 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from builder.errors import ConfigError
+from builder.precision.encodings import read_encodings
 from builder.precision.layers import Layer, LayerOp, LayerTable, RowOp
 from builder.precision.ranges import PLAIN, CalibrationSettings
 from builder.precision.scheme import AS_TRAINED, Scheme, parse_scheme
+from builder.precision.stated import RangeRule, resolve_ranges
 from builder.suggest import did_you_mean
 from builder.toml_file import describe
 
@@ -78,8 +80,20 @@ class PlanFile(BaseModel):
     """What operations that are no layers compute in, such as additions and resizing: floats, or (TFLite) 8-bit integers where it has them."""
     calibration: CalibrationSettings = PLAIN
     """How ranges of static schemes are set."""
+    encodings: str | None = None
+    """A file of AIMET's encodings beside this file, whose ranges of layers are taken as if they were stated."""
     rule: tuple[Rule, ...] = Field(min_length=1)
     """The rules, in order. The last rule that fits a layer wins."""
+    range: tuple[RangeRule, ...] = ()
+    """Ranges of activations that are stated instead of calibrated."""
+
+    @model_validator(mode="after")
+    def _one_range_each(self) -> Self:
+        by_hand = [(each.layer, each.of) for each in self.range if not each.imported]
+        for layer, of in by_hand:
+            if by_hand.count((layer, of)) > 1:
+                raise ValueError(f"two ranges are stated for the {of} of {layer!r}")
+        return self
 
     @property
     def fallbacks(self) -> tuple[str, ...]:
@@ -99,13 +113,17 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedPlan:
-    """One scheme for every layer of a table and every norm that a rule names, and the fallback schemes in order or None for 'refuse'."""
+    """One scheme for every layer of a table and every norm that a rule names, and the fallback schemes in order or None for 'refuse'.
+
+    `ranges` are stated ones, of layers of 8-bit activations.
+    """
 
     rules: tuple[Rule, ...]
     choices: dict[str, Choice]
     fallback: tuple[Scheme, ...] | None
     between: Between = "float"
     calibration: CalibrationSettings = PLAIN
+    ranges: tuple[RangeRule, ...] = ()
 
     def scheme(self, layer: str) -> Scheme:
         return self.choices[layer].scheme
@@ -155,9 +173,13 @@ def load_plan(path: Path) -> PlanFile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}.") from error
     try:
-        return PlanFile.model_validate(raw)
+        plan = PlanFile.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {describe(error, {*PlanFile.model_fields, *Rule.model_fields})}") from error
+        known = {*PlanFile.model_fields, *Rule.model_fields, *RangeRule.model_fields} - {"imported"}
+        raise ConfigError(f"{path}: {describe(error, known)}") from error
+    if plan.encodings is None:
+        return plan
+    return plan.model_copy(update={"range": (*read_encodings(path.parent / plan.encodings), *plan.range)})
 
 
 def resolve(plan: PlanFile, table: LayerTable, *, where: str) -> ResolvedPlan:
@@ -187,6 +209,9 @@ def resolve(plan: PlanFile, table: LayerTable, *, where: str) -> ResolvedPlan:
         fallback=fallback or None,
         between=plan.between,
         calibration=plan.calibration,
+        ranges=resolve_ranges(
+            plan.range, {name: choice.scheme for name, choice in choices.items()}, table, where=where
+        ),
     )
 
 

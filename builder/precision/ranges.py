@@ -68,6 +68,7 @@ class Observation:
     """One activation over all samples: its exact extremes, a histogram, and the mean of each channel.
 
     `reach` is a power of two; `counts` are over BINS equal parts of [-reach, reach]. Memory does not grow with the samples.
+    `stated`: the range that a plan gives it, whatever was seen.
     """
 
     low: float = math.inf
@@ -77,6 +78,7 @@ class Observation:
     counts: Counts = field(default_factory=lambda: _zeros())
     channel_sums: Channels | None = None
     values: int = 0
+    stated: tuple[float, float] | None = None
 
     def add(self, values: NDArray[np.generic], channel_axis: int) -> None:
         """The tensor of one sample."""
@@ -101,7 +103,8 @@ class Observation:
     @property
     def usable(self) -> bool:
         """Whether there is a range at all."""
-        return self.finite and self.high >= self.low and (self.low < 0 or self.high > 0)
+        seen = self.finite and self.high >= self.low and (self.low < 0 or self.high > 0)
+        return self.stated is not None or seen
 
     def channel_means(self) -> Channels | None:
         return None if self.channel_sums is None or not self.values else self.channel_sums / self.values
@@ -150,6 +153,8 @@ def choose_range(
 
     `symmetric`: the range is to be as wide on both sides of 0. The observation must be finite and not all zero.
     """
+    if seen.stated is not None and not symmetric:
+        return seen.stated
     low, high = min(seen.low, 0.0), max(seen.high, 0.0)
     if settings.ranges == "percentile":
         low, high = _percentile(seen, settings.percentile / 100, low, high)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+import re
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from builder.project.budgets import parse_size
 from builder.toml_file import Section
 
-StageName = Literal["prune", "distill", "qat"]
-STAGES: tuple[StageName, ...] = ("prune", "distill", "qat")
+StageName = Literal["separable", "prune", "distill", "qat"]
+STAGES: tuple[StageName, ...] = ("separable", "prune", "distill", "qat")
+SMALLER: tuple[StageName, ...] = ("separable", "prune")
+"""Stages that take weights away."""
 
 
 def _size(value: int | str) -> int | str:
@@ -22,9 +25,9 @@ class CompressBudget(Section):
     """Shares are of the trained network; qualities are those of the exported file against it, on the worst evaluation sample."""
 
     max_parameters: float | None = Field(default=None, gt=0, le=1)
-    """The largest share of the trained network's parameters that may be left; `prune` meets it."""
+    """The largest share of the trained network's parameters that may be left; `separable` and `prune` meet it."""
     max_macs: float | None = Field(default=None, gt=0, le=1)
-    """The largest share of the trained network's multiply-accumulates that may be left; `prune` meets it."""
+    """The largest share of the trained network's multiply-accumulates that may be left; `separable` and `prune` meet it."""
     max_bytes: Annotated[int | str, AfterValidator(_size)] | None = None
     """The largest exported file, in bytes or as text such as `16 KB`."""
     min_psnr_db: float | None = Field(default=None, gt=0, lt=200)
@@ -41,30 +44,42 @@ class LossSection(Section):
     output: float = Field(default=1.0, ge=0)
     """Squared error and a tenth of the absolute error, in units of the output's range."""
     kl: float = Field(default=0.0, ge=0)
-    """Divergence of the classes that a classifier gives."""
+    """Divergence of the classes that a classifier gives, or of the channels of each pixel of a picture."""
     temperature: float = Field(default=4.0, gt=0)
     """The temperature of `kl`."""
+    ce: float = Field(default=0.0, ge=0)
+    """Cross-entropy with the class that the trained network gives."""
+    content: float = Field(default=0.0, ge=0)
+    """Distance of features of pictures, by EfficientNet-Lite0."""
+    gram: float = Field(default=0.0, ge=0)
+    """Distance of Gram matrices of these features: the style."""
     variation: float = Field(default=0.0, ge=0)
     """Total variation of pictures."""
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if not (self.output or self.kl):
-            raise ValueError("a loss needs 'output' or 'kl'")
+        if not (self.output or self.kl or self.ce or self.content or self.gram):
+            raise ValueError("a loss needs 'output', 'kl', 'ce', 'content' or 'gram'")
         return self
+
+
+def _own_loss(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"[\w.]+:\w+", value):
+        raise ValueError(f"{value!r} is no loss; write weights, {{ output = 1.0 }}, or 'module:callable' of your own")
+    return value
 
 
 class CompressSection(Section):
     """How `builder compress` makes the network smaller."""
 
     stages: tuple[StageName, ...] = Field(min_length=1)
-    """What is done, in this order: `prune`, `distill`, `qat`. Each may be left out."""
+    """What is done, in this order: `separable`, `prune`, `distill`, `qat`. Each may be left out."""
     budget: CompressBudget = CompressBudget()
     """What the result must meet; without a budget the result is taken as it is."""
     data: str | None = None
     """Pictures to train on, as a glob relative to this file; without it the calibration pictures. Drawn pictures are added to few."""
-    loss: LossSection = LossSection()
-    """What the smaller network is taught by."""
+    loss: Annotated[LossSection | str, BeforeValidator(_own_loss)] = LossSection()
+    """What the smaller network is taught by: weights of terms, or `module:callable` of your own beside this file, called with the smaller network's output, the trained one's and the batch."""
     backend: str | None = None
     """The backend whose exported file is judged; without it the first variant's."""
     steps: int = Field(default=2000, ge=1, le=10_000_000)
@@ -84,17 +99,25 @@ class CompressSection(Section):
     time_s: float = Field(default=14_400, gt=0)
     """Seconds that training may take."""
 
+    @property
+    def limited(self) -> bool:
+        """Whether there is a size that the network must come down to."""
+        return self.budget.max_parameters is not None or self.budget.max_macs is not None
+
     @model_validator(mode="after")
     def _check_stages(self) -> Self:
         if list(self.stages) != [stage for stage in STAGES if stage in self.stages]:
             raise ValueError(f"'stages' are done once each, in this order: {', '.join(STAGES)}")
-        shrinks = self.budget.max_parameters is not None or self.budget.max_macs is not None
+        shrinks = self.limited
         if "prune" in self.stages and not shrinks:
             raise ValueError("'prune' needs to know how far: set 'max_parameters' or 'max_macs' in 'budget'")
-        if shrinks and "prune" not in self.stages:
+        smaller = any(stage in self.stages for stage in SMALLER)
+        if shrinks and not smaller:
             raise ValueError(
-                "only 'prune' takes parameters away: add it to 'stages', or remove 'max_parameters' and 'max_macs'"
+                "only 'prune' takes parameters away, and 'separable': add one to 'stages', or remove 'max_parameters' and 'max_macs'"
             )
-        if "distill" in self.stages and "prune" not in self.stages:
-            raise ValueError("'distill' teaches a smaller network, and nothing makes one: add 'prune' to 'stages'")
+        if "distill" in self.stages and not smaller:
+            raise ValueError(
+                "'distill' teaches a smaller network, and nothing makes one: add 'prune' or 'separable' to 'stages'"
+            )
         return self

@@ -15,6 +15,7 @@ from builder.precision.scheme import AS_TRAINED
 from builder.project.config import Config, VariantSection, load_config
 from builder.project.data import DataSets, find_data
 from builder.project.fresh import Fresh
+from builder.project.integers import keeps_integers
 from builder.project.model_files import model_sha256
 from builder.project.source_kinds import IMPORT_PACKAGES, source_kind
 from builder.storage.cache import code_sha256, content_key, versions
@@ -63,6 +64,8 @@ class Project:
             {
                 "model": self.config.model.model_dump(mode="json", exclude={"name", "version", "licence"}),
                 "tensors": [t.model_dump(mode="json") for t in (*self.config.input, *self.config.output)],
+                "integers": source_kind(self.config.model.source) == "onnx"
+                and keeps_integers(self.config, self.folder),
                 "checkpoint": self.checkpoint_sha256,
                 "sources": sources,
                 "labels": labels,

@@ -19,7 +19,7 @@ IMPORT_PACKAGES: dict[SourceKind, tuple[str, ...]] = {
 
 
 # Whole models that may have been trained for integers.
-CARRY_INTEGERS: tuple[SourceKind, ...] = ("exported",)
+CARRY_INTEGERS: tuple[SourceKind, ...] = ("exported", "onnx")
 
 
 def source_kind(source: str) -> SourceKind:

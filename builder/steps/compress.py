@@ -6,10 +6,11 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from builder.bundle import file_sha256
 from builder.errors import DataError, Interrupted
 from builder.project.compression import CompressSection
 from builder.project.data import DataFile, data_files
-from builder.project.project import Project
+from builder.project.project import Project, own_modules
 from builder.steps.listener import Listener
 from builder.steps.source import SourceStep
 from builder.steps.step import Step, Working, run_step
@@ -54,6 +55,7 @@ def compress_network(
         {
             "source": source.key,
             "section": trained,
+            "own": _own_code(project, section),
             "files": [file.sha256 for file in files],
             "versions": versions(PACKAGES),
         }
@@ -66,6 +68,7 @@ def compress_network(
     def make(work: Path) -> None:
         job = CompressJob(
             section=section,
+            folder=project.folder,
             source=source.folder,
             files=tuple(file.path for file in files),
             evaluation=tuple(file.path for file in project.data.evaluation),
@@ -81,6 +84,13 @@ def compress_network(
     shutil.rmtree(state, ignore_errors=True)
     listener.finish(what, cached=cached)
     return folder, CompressResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
+
+
+def _own_code(project: Project, section: CompressSection) -> dict[str, str]:
+    """Hashes of the modules beside builder.toml, where the loss is one of them."""
+    if not isinstance(section.loss, str):
+        return {}
+    return {path.relative_to(project.folder).as_posix(): file_sha256(path) for path in own_modules(project.folder)}
 
 
 def judge(

@@ -70,6 +70,7 @@ def _request_key(asked: PackageRequest) -> dict[str, object]:
     return {
         "app": [asked.application_id, asked.version_name, asked.version_code],
         "system": [asked.deployment_target, asked.team, asked.executorch],
+        "remote": asked.remote,
         "keystore": file_sha256(asked.keystore.path) if asked.keystore else None,
         "prebuilt": tree_sha256(asked.app) if asked.app is not None and there else None,
     }

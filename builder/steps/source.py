@@ -13,6 +13,7 @@ from builder.project.condition_inputs import find_uncovered
 from builder.project.config import VariantSection
 from builder.project.held_out import check_held_out
 from builder.project.project import Project
+from builder.project.small_pictures import find_small
 from builder.project.source_kinds import IMPORT_PACKAGES, source_kind
 from builder.project.used import recall, remember
 from builder.sources import environment_of
@@ -114,7 +115,7 @@ def require_importer(project: Project) -> None:
 def hold_out(project: Project, listener: Listener) -> None:
     """Nothing of the evaluation set is used for calibration; looked at once for each pair of sets. Raises DataError.
 
-    Warns of values of condition inputs that calibration leaves out.
+    Warns of values of condition inputs that calibration leaves out, and of pictures far smaller than the network's input.
     """
     sets = {"calibration": project.data.calibration, "evaluation": project.data.evaluation}
     inputs = project.config.input
@@ -125,7 +126,8 @@ def hold_out(project: Project, listener: Listener) -> None:
 
     def make(work: Path) -> None:
         check_held_out(project.data, lambda read, of: listener.stage("the data", f"compare {read}/{of}"))
-        (work / WARNINGS).write_text(json.dumps(find_uncovered(project.data, inputs)), encoding="utf-8")
+        warnings = (*find_uncovered(project.data, inputs), *find_small(project.data, inputs))
+        (work / WARNINGS).write_text(json.dumps(warnings), encoding="utf-8")
 
     folder, cached = keep_entry("heldout", key, make)
     for text in json.loads((folder / WARNINGS).read_text(encoding="utf-8")):

@@ -66,7 +66,7 @@ def train(lesson: Lesson, settings: Settings, place: Path, tell: Callable[[str],
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * settings.rate(step) * group["share"]
         optimizer.zero_grad(set_to_none=True)
-        loss = _step(lesson, lesson.batches(step))
+        loss = _step(lesson, step)
         losses.append(loss)
         _refuse(lesson, step, losses, started_anew=begun == 0)
         optimizer.step()
@@ -88,11 +88,12 @@ def train(lesson: Lesson, settings: Settings, place: Path, tell: Callable[[str],
     return Done(steps=settings.steps, seconds=time.monotonic() - started, losses=_means(losses))
 
 
-def _step(lesson: Lesson, batch: Tensor) -> float:
+def _step(lesson: Lesson, number: int) -> float:
     """The loss of one batch, with gradients at the parameters."""
     import torch
 
-    parts = [batch] if lesson.together else [batch[number : number + 1] for number in range(len(batch))]
+    batch = lesson.batches(number)
+    parts = [batch] if lesson.together else [batch[place : place + 1] for place in range(len(batch))]
     total = 0.0
     for part in parts:
         with torch.no_grad():
@@ -100,7 +101,8 @@ def _step(lesson: Lesson, batch: Tensor) -> float:
         loss = lesson.objective(call(lesson.student, part), wanted, part) / len(parts)
         if not loss.requires_grad:
             raise ConversionError(
-                f"the stage {lesson.stage!r} has a loss that no weight changes; return a tensor that is computed of the student's output."
+                f"the stage {lesson.stage!r} has a loss at step {number + 1} that no weight changes; return a tensor that is computed of the "
+                "smaller network's output, with torch's operators."
             )
         loss.backward()  # type: ignore[no-untyped-call]
         total += float(loss.detach())
@@ -110,7 +112,7 @@ def _step(lesson: Lesson, batch: Tensor) -> float:
 def _refuse(lesson: Lesson, step: int, losses: Sequence[float], *, started_anew: bool) -> None:
     """Raises ConversionError for a loss that no training comes back from."""
     loss = losses[-1]
-    cure = "lower learning_rate in [compress] of builder.toml"
+    cure = "lower learning_rate in [compress] of builder.toml, or correct a loss of your own"
     if not math.isfinite(loss):
         raise ConversionError(f"the stage {lesson.stage!r} gave the loss {loss} at step {step + 1}; {cure}.")
     for group, _ in lesson.groups:

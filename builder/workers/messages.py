@@ -198,10 +198,12 @@ class ProbedOutput(Message):
 class ProbeResult(Message):
     """The `range`, or else `mean` and `std`, of the pictures that the network takes, and by what `evidence`; empty where nothing decides.
 
-    `scores` says by name how much sense the outputs made, `seconds` how long one run took.
+    `scores` says by name how much sense the outputs made, `seconds` how long one run took. `integers`: the file was
+    trained for integers, and can stay so.
     """
 
     outputs: tuple[ProbedOutput, ...]
+    integers: bool = False
     range: tuple[float, float] | None = None
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
@@ -249,11 +251,12 @@ class SensitivityResult(Message):
 class CompressJob(Message):
     """Make the source step's network in `source` smaller by the stages of `section`; `state` keeps what is done, to go on from.
 
-    `files` are training pictures.
+    `files` are training pictures; `folder` is that of builder.toml.
     """
 
     job: Literal["compress"] = "compress"
     section: CompressSection
+    folder: Path
     source: Path
     files: tuple[Path, ...]
     evaluation: tuple[Path, ...]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from builder.command_line import print_document
-from harness.commands.console import stdout_console
+from builder.command_line import console, print_document
 from harness.errors import MeasurementError
 
 
@@ -20,7 +19,7 @@ def bisect(args: argparse.Namespace) -> int:
     if args.json:
         print_document({"variants": [bisection_json(entry) for entry in bisections]})
     else:
-        stdout_console().print(bisection_table(bisections))
+        console.results.print(bisection_table(bisections))
     open_ = [entry for entry in bisections if entry.state in ("range", "undecided")]
     if open_:
         raise MeasurementError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from builder.command_line import print_document
-from harness.commands.console import check_output, stdout_console, write_findings
+from builder.command_line import console, print_document
+from harness.commands.output import check_output, write_findings
 from harness.errors import MeasurementError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -97,11 +97,11 @@ def _show(
         findings = [*of_verdicts(verdicts), *of_decisions(decisions), *of_one_sided(alone)]
         write_findings(args, f"harness check {args.runs}", findings, stores=(args.runs, args.baseline))
     else:
-        stdout_console().print(verdicts_table(verdicts))
+        console.results.print(verdicts_table(verdicts))
         if decisions:
             from harness.report.comparison import decision_table
 
-            stdout_console().print(decision_table(decisions, alone))
+            console.results.print(decision_table(decisions, alone))
 
 
 def _fail_on_regression(decisions: tuple[Decision, ...], alone: tuple[OneSided, ...], args: argparse.Namespace) -> None:

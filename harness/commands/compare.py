@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from builder.command_line import print_document
-from harness.commands.console import check_output, say, stdout_console, write_findings
+from builder.command_line import console, print_document
+from harness.commands.output import check_output, say, write_findings
 from harness.errors import MeasurementError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def compare(args: argparse.Namespace) -> int:
         title = f"harness compare {args.base} {args.new or ''}".strip()
         write_findings(args, title, [*of_comparisons(comparisons), *of_one_sided(alone)], stores=(args.base, args.new))
     else:
-        stdout_console().print(comparison_table(comparisons, alone))
+        console.results.print(comparison_table(comparisons, alone))
     refused = [entry for entry in comparisons if entry.refused is not None]
     stores = f"no runs of {args.base} and {args.new}" if args.new else f"no two variants of {args.base}"
     if len(refused) == len(comparisons) and any(
@@ -57,7 +57,7 @@ def _parity(args: argparse.Namespace) -> int:
     if args.json:
         print_document(parity_json(parities))
     else:
-        stdout_console().print(parity_table(parities))
+        console.results.print(parity_table(parities))
         for entry in parities:
             for cause in entry.causes:
                 say(args, f"{entry.variant} on {entry.phone}, a usual cause: {cause}")

@@ -7,8 +7,8 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from builder.command_line import print_document
-from harness.commands.console import say, stdout_console
+from builder.command_line import console, print_document
+from harness.commands.output import say
 
 if TYPE_CHECKING:
     pass
@@ -22,17 +22,14 @@ def devices(args: argparse.Namespace) -> int:
         print_document({"devices": [asdict(line) for line in devices_found]})
         return 0
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("device", "what it is", "state"):
-        table.add_column(heading, overflow="fold")
+    table = console.table("", "device", "what it is", "state")
     for line in devices_found:
         colour = "green" if line.state == "ready" else "yellow"
         table.add_row(
             escape(f"{line.kind}:{line.id}"), escape(line.description), f"[{colour}]{escape(line.state)}[/{colour}]"
         )
-    stdout_console().print(table)
+    console.results.print(table)
     return 0
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.console import print_runs, say
+from harness.commands.output import print_runs, say
 from harness.errors import UsageError
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.command_line import print_document
-from harness.commands.console import Progress, say, stdout_console, write_file
+from builder.command_line import console, print_document
+from harness.commands.output import say, write_file
+from harness.commands.progress import Progress
 from harness.errors import DeviceError, MissingToolError, UsageError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _show(args: argparse.Namespace, result: ProfileResult) -> None:
         return
     from rich.markup import escape
 
-    out = stdout_console()
+    out = console.results
     for entry in result.profiles:
         out.print(f"[bold]{escape(title(entry))}[/bold]", soft_wrap=True)
         out.print(profile_table(entry))

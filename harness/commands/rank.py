@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.command_line import print_document
-from harness.commands.console import say
+from harness.commands.output import say
 
 if TYPE_CHECKING:
     pass

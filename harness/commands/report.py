@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.command_line import print_document, print_file
-from harness.commands.console import print_runs, record, say, write_file
+from harness.commands.output import print_runs, record, say, write_file
 from harness.errors import UsageError
 
 if TYPE_CHECKING:

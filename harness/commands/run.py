@@ -9,8 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.command_line import print_document
-from harness.commands.console import Progress, print_runs, record, say, stdout_console
+from builder.command_line import console, print_document
+from harness.commands.output import print_runs, record, say
+from harness.commands.progress import Progress
 from harness.errors import DeviceError, MeasurementError, MissingToolError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _show_result(args: argparse.Namespace, result: SessionResult) -> None:
 
     if result.runs:
         print_runs(list(result.runs))
-    out = stdout_console()
+    out = console.results
     if args.new is not None:
         from harness.analysis.comparison import compare_builds
         from harness.report.comparison import comparison_table

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from harness.commands.console import say
+from harness.commands.output import say
 from harness.errors import HarnessError, UsageError
 
 

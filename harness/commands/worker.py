@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from harness.commands.console import say
+from harness.commands.output import say
 from harness.errors import UsageError
 
 if TYPE_CHECKING:

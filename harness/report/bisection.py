@@ -17,11 +17,10 @@ COLOURS = {"found": "red", "range": "yellow", "undecided": "yellow", "no change"
 def bisection_table(bisections: Sequence[Bisection]) -> Table:
     """A row for each variant on a device."""
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("variant", "device", "builds", "last good build", "first slow build", "answer", "why"):
-        table.add_column(heading, justify="right" if heading == "builds" else "left", overflow="fold")
+    from builder.command_line import console
+
+    table = console.table("", "variant", "device", "builds>", "last good build", "first slow build", "answer", "why")
     for entry in bisections:
         answer = f"one of {entry.between + 1}" if entry.state == "range" else entry.state
         table.add_row(

@@ -21,14 +21,12 @@ COLOURS = {"faster": "green", "fewer instructions": "green", "slower": "red", "m
 
 def comparison_table(comparisons: tuple[Comparison, ...], alone: tuple[OneSided, ...] = ()) -> Table:
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("variant", "device"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("base", "new", "new / base", "95 % interval", "p (Holm)"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("verdict", overflow="fold")
+    from builder.command_line import console
+
+    table = console.table(
+        "", "variant", "device", "base>", "new>", "new / base>", "95 % interval>", "p (Holm)>", "verdict"
+    )
     for entry in comparisons:
         label = escape(entry.device) + (f"\n[dim]{escape(entry.new.simulated)}[/dim]" if entry.new.simulated else "")
         colour = COLOURS.get(entry.verdict.partition(" (")[0], "yellow" if entry.refused else "default")
@@ -87,11 +85,10 @@ def verdict_text(entry: Comparison) -> str:
 def decision_table(decisions: tuple[Decision, ...], alone: tuple[OneSided, ...] = ()) -> Table:
     """What the gate made of each comparison."""
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("variant", "device", "against the baseline", "why"):
-        table.add_column(heading, overflow="fold")
+    from builder.command_line import console
+
+    table = console.table("", "variant", "device", "against the baseline", "why")
     for entry in decisions:
         colour = OUTCOMES[entry.outcome]
         label = escape(entry.comparison.device)

@@ -21,9 +21,8 @@ State = Literal["passed", "failed", "undecided"]
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 MARKS: dict[State, str] = {"passed": "✓", "failed": "✕", "undecided": "~"}
 STYLE = (
-    "table{width:100%}th,td{overflow-wrap:anywhere}.failed{color:#b3261e}.undecided{color:#8a6100}.passed{color:#1b6e33}"
+    "table{width:100%}th,td{overflow-wrap:anywhere}.failed{color:var(--invalid)}.undecided{color:var(--unstable)}.passed{color:var(--ok)}"
     "@media(max-width:600px){thead{display:none}tr{display:block;margin-bottom:1rem}td{display:block;border:0;padding:.1rem 0}}"
-    "@media(prefers-color-scheme:dark){.failed{color:#ff8a80}.undecided{color:#ffd166}.passed{color:#7ddf9a}}"
 )
 
 

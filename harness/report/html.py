@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from builder.bundle.page import document
 from harness.analysis.grouping import device_label
 from harness.report import text
 from harness.report.cards import card
@@ -32,9 +34,11 @@ def render(report: Report) -> str:
     environment.filters["db"] = text.decibel
     gallery = Gallery()
     pages = [_page(report, chapter, index, gallery) for index, chapter in enumerate(report.chapters)]
-    return environment.get_template("report.html.j2").render(
+    body = environment.get_template("report.html.j2").render(
         pages=pages, left_out=report.left_out, pictures=gallery.uris
     )
+    style = (files("harness.report") / "templates" / "report.css").read_text(encoding="utf-8")
+    return document(f"{', '.join(page.title for page in pages) or 'No runs'}: measured", body, style=style)
 
 
 def _page(report: Report, chapter: Chapter, index: int, gallery: Gallery) -> Page:

@@ -13,7 +13,7 @@ from harness.records.run import Run
 from harness.report import text
 from harness.report.findings import STYLE
 
-VERDICTS = ".ok{color:#1b6e33}.unstable{color:#8a6100}.invalid{color:#b3261e}"
+VERDICTS = ".ok{color:var(--ok)}.unstable{color:var(--unstable)}.invalid{color:var(--invalid)}"
 MOST_SESSIONS = 200  # the newest; the report has every measurement
 
 

@@ -17,15 +17,12 @@ COLOURS = {"parity": "green", "outputs differ": "red", "latency differs": "yello
 
 def parity_table(parities: tuple[Parity, ...]) -> Table:
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("variant", "phone"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("shell", "app", "app / shell", "95 % interval"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("golden, shell / app")
-    table.add_column("verdict", overflow="fold")
+    from builder.command_line import console
+
+    table = console.table(
+        "", "variant", "phone", "shell>", "app>", "app / shell>", "95 % interval>", "golden, shell / app", "verdict"
+    )
     for entry in parities:
         colour = COLOURS.get(entry.outcome, "yellow")
         table.add_row(

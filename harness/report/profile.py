@@ -19,11 +19,10 @@ NUMBERS = ("time", "share", "damage")
 def profile_table(profile: Profile) -> Table:
     """Operators in order of execution."""
     from rich.markup import escape as plain
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="right" if heading in NUMBERS else "left", overflow="fold")
+    from builder.command_line import console
+
+    table = console.table("", *(f"{heading}>" if heading in NUMBERS else heading for heading in HEADINGS))
     for row in profile.operators:
         cells = [plain(cell) for cell in _cells(row)]
         table.add_row(*cells, style="" if row.layer is not None else "dim")

@@ -25,14 +25,12 @@ LEFT, HEIGHT = 64.0, 250.0
 def sweep_table(runs: Iterable[Run]) -> Table:
     """One row for each number of threads of a variant on a device: its level over the good rounds, and its speed-up over the fewest threads."""
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("variant", "device"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("threads", "median", "95 % interval", "speed-up", "of each thread"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("verdict", overflow="fold")
+    from builder.command_line import console
+
+    table = console.table(
+        "", "variant", "device", "threads>", "median>", "95 % interval>", "speed-up>", "of each thread>", "verdict"
+    )
     first: dict[object, tuple[int, float]] = {}
     for group in groups(run for run in runs if run.metric == "latency"):
         verdict = session_verdict(group)

@@ -18,16 +18,22 @@ COLOURS = {"ok": "green", "unstable": "yellow", "invalid": "red"}
 def runs_table(runs: list[Run]) -> Table:
     """One row a run. The simulated label is part of the device's cell, so that no row can lose it."""
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("variant", "device", "session, round, start"):
-        table.add_column(heading, overflow="fold")
+    from builder.command_line import console
+
     # of this run alone: how a run differs from the next, 'check' and 'report' tell over rounds
-    for heading in ("size", "result", "95 % in the run", "p90"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("golden")
-    table.add_column("verdict", overflow="fold")
+    table = console.table(
+        "",
+        "variant",
+        "device",
+        "session, round, start",
+        "size>",
+        "result>",
+        "95 % in the run>",
+        "p90>",
+        "golden",
+        "verdict",
+    )
     labels = variant_labels(runs)
     for run in runs:
         summary = summary_of(run)

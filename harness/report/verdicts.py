@@ -18,15 +18,10 @@ if TYPE_CHECKING:
 def verdicts_table(verdicts: Sequence[SessionVerdict]) -> Table:
     """One row for each variant on each device; the numbers are those of the run that decides."""
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("variant", "device"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("size", "result", "rounds", "good"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("golden")
-    table.add_column("verdict", overflow="fold")
+    from builder.command_line import console
+
+    table = console.table("", "variant", "device", "size>", "result>", "rounds>", "good>", "golden", "verdict")
     labels = variant_labels(verdict.decides for verdict in verdicts)
     for verdict in verdicts:
         run = verdict.decides

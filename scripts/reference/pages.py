@@ -37,6 +37,7 @@ def pages() -> dict[str, str]:
                 "PackageSection": "[package]",
                 "AndroidSection": "[package.android]",
                 "IosSection": "[package.ios]",
+                "WebSection": "[package.web]",
                 "LimitsSection": "[limits]",
                 "CompressSection": "[compress]",
                 "CompressBudget": "[compress] budget",
@@ -47,7 +48,12 @@ def pages() -> dict[str, str]:
             "plan.toml",
             f"A plan gives each layer its precision by rules. The last rule that fits a layer wins. {GENERATED}",
             PlanFile,
-            {"PlanFile": "The file", "Rule": "[[rule]]", "CalibrationSettings": "[calibration]"},
+            {
+                "PlanFile": "The file",
+                "Rule": "[[rule]]",
+                "RangeRule": "[[range]]",
+                "CalibrationSettings": "[calibration]",
+            },
         ),
         "protocol-toml.md": model_page(
             "protocol.toml",

@@ -10,9 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from builder.errors import SourceError
+from builder.errors import MissingToolError, SourceError, VerificationError
 from builder.project.config import load_config
 from builder.sources import load_model
+from builder.workers.jobs.source import run_source
+from builder.workers.messages import SourceJob
 from tests.builder.projects import edit, make_project
 
 
@@ -119,7 +121,6 @@ def test_a_plain_state_dict_in_pt_and_one_wrapped_by_a_framework_load(project: P
             "rejects inputs of the shapes in builder.toml (image [1, 3, 32, 32])",
         ),
         ("return torch.sigmoid(self.tail(x))", "return {'y': x}", "returns no output 'out', its outputs are y"),
-        ("import torch\n", "import torch\nimport nothing_of_this_name\n", "No module named 'nothing_of_this_name'"),
         (
             "return torch.sigmoid(self.tail(x))",
             "return torch.sigmoid(self.head(x[:, :3]))",
@@ -245,3 +246,38 @@ def test_a_filter_that_no_state_dict_has_is_a_weight_like_all_others(project: Pa
     model = load_model(load_config(project), project)
     assert "blur" in {layer.weight for layer in model.layers.layers}
     assert all(model.weight(layer).any() for layer in model.layers.layers)
+
+
+def test_a_checkpoint_of_another_network_is_told_as_that(project: Path) -> None:
+    """No name fits: a near name would be no cure."""
+    save_file({"encoder.0.w": torch.rand(3), "encoder.1.w": torch.rand(3)}, project / "small.safetensors")
+    with pytest.raises(
+        SourceError, match=r"none of the \d+ names of the model is in the checkpoint .* it is another network's"
+    ):
+        load(project)
+
+
+def test_a_wrong_range_that_ends_in_nan_is_named_as_the_cause(project: Path, tmp_path: Path) -> None:
+    """Powers of what should lie in 0..1: the range is said, not the operator alone, and not that nothing can be right."""
+    edit(
+        project / "model.py",
+        "x = torch.relu(self.head(x))",
+        "x = (1 - x).pow(0.5)\n        x = torch.relu(self.head(x))",
+    )
+    edit(project / "builder.toml", "range = [0.0, 1.0]\n\n[[output]]", "range = [0, 255]\n\n[[output]]")
+    job = SourceJob(config=load_config(project), folder=project, evaluation=(project / "evaluation/0.png",), goldens=1)
+    (tmp_path / "work").mkdir()
+    with pytest.raises(
+        VerificationError, match=r"but none for the same picture in 0..1: .* range = \[0.0, 1.0\] would be such"
+    ):
+        run_source(job, tmp_path / "work")
+
+
+def test_a_package_that_the_factory_needs_is_missing(project: Path) -> None:
+    """Exit 3, with the name and the line; a cure that can be done."""
+    edit(project / "model.py", "import torch\n", "import torch\nimport a_package_of_theirs.blocks\n")
+    with pytest.raises(
+        MissingToolError,
+        match=r"needs 'a_package_of_theirs' \(model.py line \d\), which is neither installed nor beside it",
+    ):
+        load(project)

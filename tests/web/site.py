@@ -37,14 +37,21 @@ class Quiet(SimpleHTTPRequestHandler):
                 return
         super().do_GET()
 
+    def end_headers(self) -> None:
+        for name, value in self.server.headers.items():  # type: ignore[attr-defined]
+            self.send_header(name, value)
+        super().end_headers()
+
 
 class Host(ThreadingHTTPServer):
     """A folder on this machine's loopback. `asked` is what browsers asked for, in order, `moved` what is elsewhere."""
 
-    def __init__(self, folder: Path, moved: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, moved: Mapping[str, str], headers: Mapping[str, str]) -> None:
         super().__init__(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+        self.folder = folder
         self.asked: list[str] = []
         self.moved = moved
+        self.headers = headers
 
     @property
     def url(self) -> str:
@@ -52,9 +59,11 @@ class Host(ThreadingHTTPServer):
 
 
 @contextmanager
-def hosting(folder: Path, moved: Mapping[str, str] | None = None) -> Iterator[Host]:
-    """Serve a folder until the end of the block; what is `moved` is redirected."""
-    host = Host(folder, moved or {})
+def hosting(
+    folder: Path, moved: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+) -> Iterator[Host]:
+    """Serve a folder until the end of the block; what is `moved` is redirected, and `headers` go with every answer."""
+    host = Host(folder, moved or {}, headers or {})
     thread = threading.Thread(target=host.serve_forever, daemon=True)
     thread.start()
     try:

@@ -199,7 +199,7 @@ def test_a_turned_device_keeps_what_is_shown(host: Host, page: Page, picture: Pa
     processed(page, picture)
     page.set_viewport_size({"width": 740, "height": 360})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert page.is_visible("#frame")
+    assert page.is_visible("#pair")
 
 
 def test_a_bundle_of_another_origin_needs_its_word(site: Path, browser: Browser, picture: Path, tmp_path: Path) -> None:

@@ -33,8 +33,12 @@ try {
   const video = await model.process(frame, { small: true });
   frame.close();
   const refused = await ImageModel.open("none/").catch((error) => error);
+  let asked = 0;
+  const remote = { address: "http://example.org", ask: () => (asked++, true) };
+  const unsafe = await ImageModel.open("none/", { remote }).catch((error) => error.message);
   said.textContent = JSON.stringify([
     model.facts.variant, bitmap.picture.width > 0, [video.picture.width, video.picture.height], refused instanceof BundleError,
+    bitmap.sent, asked, unsafe.includes("use https"),
   ]);
   model.close();
 } catch (error) {
@@ -43,11 +47,22 @@ try {
 </script>
 """
 USE = """
-import { BundleError, ImageModel } from "@edgebundle/web";
-import { ImageModel as Built } from "./src/index.js";
+import { BundleError, type Facts, ImageModel, type OpenOptions, type ProcessOptions, type RemoteOptions, type Result, type Sent } from "@edgebundle/web";
+import * as built from "./src/index.js";
+import type { OpenOptions as BuiltOptions } from "./src/model.js";
 
-// What is built is what the types promise.
-export const promised: typeof ImageModel = Built;
+// What is built is what the types promise, and the other way round.
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+export const promised: typeof ImageModel = built.ImageModel;
+export const same: readonly true[] = [
+  true satisfies Same<Facts, built.Facts>,
+  true satisfies Same<ProcessOptions, built.ProcessOptions>,
+  true satisfies Same<RemoteOptions, built.RemoteOptions>,
+  true satisfies Same<Result, built.Result>,
+  true satisfies Same<Sent, built.Sent>,
+  true satisfies Same<Required<OpenOptions>, Required<BuiltOptions>>,
+  true satisfies Same<keyof ImageModel, keyof built.ImageModel>,
+];
 
 export async function use(file: Blob, frame: VideoFrame): Promise<number> {
   try {
@@ -85,7 +100,7 @@ def test_another_page_processes_pictures_and_frames(site: Path, packed: Path, br
     with hosting(tmp_path) as host:
         page.goto(host.url)
         wait_for(lambda: page.inner_text("#said") != "", "the other page's result")
-        assert page.inner_text("#said") == '["tflite-fp32",true,[64,64],true]'
+        assert page.inner_text("#said") == '["tflite-fp32",true,[64,64],true,null,0,true]'
     page.close()
 
 

@@ -12,6 +12,7 @@ import builder
 from builder import process
 from builder.bundle import file_sha256, tree_files
 from builder.errors import ConfigError
+from builder.targets.base import PackageOptions, Runtime
 from builder.targets.mobile import mobile_root
 from builder.targets.web import node
 from tests.harness.small_bundle import make_small_bundle
@@ -54,6 +55,17 @@ def test_a_bundle_without_tflite_is_refused_with_what_to_add(tmp_path: Path) -> 
     (root / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ConfigError, match=r'backend = "tflite"'):
         builder.package(root, target="web", out=tmp_path / "dist")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("onnxruntime", "a bundle has no ONNX variant"), ("litert", "no choice of runtimes")]
+)
+def test_another_runtime_is_refused_with_the_reason(site: Path, tmp_path: Path, name: str, said: str) -> None:
+    """A page runs what a bundle has, and no bundle has ONNX: the sentence names the command that writes it."""
+    with pytest.raises(ConfigError, match=said):
+        builder.package(
+            site / "bundle", target="web", options=PackageOptions(runtime=Runtime(name=name)), out=tmp_path / "dist"
+        )
 
 
 def test_the_sources_are_typed(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
     from builder.precision.layers import Layer, LayerTable
     from builder.precision.plan import ResolvedPlan
+    from builder.precision.quantizers import Integers
     from builder.precision.ranges import Observation
     from builder.precision.scheme import Scheme
 
@@ -149,6 +150,13 @@ def read_back(path: Path, model: Model) -> dict[str, str]:
     from builder.backends.coreml.realise import read_realised
 
     return read_realised(path, model)
+
+
+def read_integers(path: Path, model: Model) -> dict[str, list[Integers | None]]:
+    """What the ops of every layer compute with; None for floats on one side."""
+    from builder.backends.coreml.realise import integers
+
+    return integers(path, model)
 
 
 def read_norms(path: Path, model: Model) -> dict[str, str]:

@@ -15,6 +15,7 @@ from builder.backends.coreml.trained import integers_of
 from builder.errors import VerificationError
 from builder.graph.model import Model
 from builder.precision.as_trained import mark_as_trained
+from builder.precision.quantizers import Integers
 from builder.precision.scheme import SCHEMES
 
 
@@ -31,6 +32,12 @@ def read_realised(path: Path, model: Model) -> dict[str, str]:
         names = sorted({scheme_of(op) for op in ops})
         schemes[layer] = names[0] if len(names) == 1 else "mixed: " + " and ".join(names)
     return mark_as_trained(schemes, model.integers(), lambda layer: [integers_of(op) for op in matched[layer]])
+
+
+def integers(path: Path, model: Model) -> dict[str, list[Integers | None]]:
+    """What the ops of every layer compute with; None for floats on one side."""
+    matched = match_layers(operations(load_program(path)), model)
+    return {layer: [integers_of(op) for op in ops] for layer, ops in matched.items()}
 
 
 def read_realised_norms(path: Path, model: Model) -> dict[str, str]:

@@ -28,17 +28,55 @@ def for_coremltools(program: ExportedProgram) -> ExportedProgram:
             _drop_alias(functional, node)
         elif target == "aten.reciprocal.default":
             _divide_one(functional, node)
+        elif _axes(node) is not None and _axes(node.args[0]) is not None:
+            _turn_once(functional, node)
     functional.graph_module.recompile()
     return functional
 
 
 def _choose_decompositions(program: ExportedProgram) -> dict[Any, Callable[..., Any]]:
-    """GELU with approximate="tanh": the front end overlooks the keyword and would make the exact form of it."""
+    """What the front end does not know, by torch's own decompositions; and GELU with approximate="tanh": it overlooks the keyword and
+    would make the exact form of it."""
     import torch
+    from torch._decomp import decomposition_table
 
-    if not any(node.kwargs.get("approximate") == "tanh" for node in program.graph.nodes):
-        return {}
-    return {torch.ops.aten.gelu.default: _gelu}
+    targets = {node.target for node in program.graph.nodes if isinstance(node.target, torch._ops.OpOverload)}
+    table: dict[Any, Callable[..., Any]] = {
+        target: decomposition_table[target]
+        for target in targets
+        if target in decomposition_table and not _knows(target._schema.name.split("::")[-1])
+    }
+    if any(node.kwargs.get("approximate") == "tanh" for node in program.graph.nodes):
+        table[torch.ops.aten.gelu.default] = _gelu
+    for target in targets & {torch.ops.aten.fmod.Tensor, torch.ops.aten.fmod.Scalar}:
+        table[target] = _fmod
+    for target in targets & {torch.ops.aten.lerp.Tensor, torch.ops.aten.lerp.Scalar}:
+        table[target] = _lerp
+    if torch.ops.aten.trunc.default in targets:
+        table[torch.ops.aten.trunc.default] = _trunc
+    return table
+
+
+def _knows(name: str) -> bool:
+    """Whether coremltools' front end has this operator."""
+    from coremltools.converters.mil.frontend.torch.torch_op_registry import _TORCH_OPS_REGISTRY
+
+    return _TORCH_OPS_REGISTRY.get_func(name) is not None
+
+
+def _trunc(x: Tensor) -> Tensor:
+    """Towards zero."""
+    return x.sign() * x.abs().floor()
+
+
+def _fmod(x: Tensor, y: Tensor | float) -> Tensor:
+    """The remainder of a division towards zero, as C has it."""
+    return x - _trunc(x / y) * y
+
+
+def _lerp(x: Tensor, y: Tensor, weight: Tensor | float) -> Tensor:
+    """torch's own form chooses between two by the weight, which the front end cannot do for a number."""
+    return x + weight * (y - x)
 
 
 def _gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
@@ -53,6 +91,37 @@ def _gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
 def _drop_alias(program: ExportedProgram, node: Node) -> None:
     """The node copies nothing, and the front end does not know it."""
     source = node.all_input_nodes[0]
+    node.replace_all_uses_with(source)
+    program.graph_signature.replace_all_uses(node.name, source.name)
+    program.graph.erase_node(node)
+
+
+def _axes(node: Any) -> list[int] | None:
+    """The order of axes that a transposition gives, None for any other operator."""
+    target = str(node.target)
+    if target not in ("aten.transpose.int", "aten.permute.default"):
+        return None
+    rank = node.meta["val"].ndim
+    axes = list(range(rank))
+    if target == "aten.permute.default":
+        return [axis % rank for axis in node.args[1]]
+    one, other = (axis % rank for axis in node.args[1:3])
+    axes[one], axes[other] = axes[other], axes[one]
+    return axes
+
+
+def _turn_once(program: ExportedProgram, node: Node) -> None:
+    """A transposition of a transposition: MIL's pass that takes them into a matrix product loses the second."""
+    import torch
+
+    inner: Any = node.args[0]
+    outer_axes, inner_axes = _axes(node) or [], _axes(inner) or []
+    axes = [inner_axes[axis] for axis in outer_axes]
+    source = inner.args[0]
+    if axes != sorted(axes):
+        with program.graph.inserting_before(node):
+            source = program.graph.call_function(torch.ops.aten.permute.default, (inner.args[0], axes))
+        source.meta = dict(node.meta)
     node.replace_all_uses_with(source)
     program.graph_signature.replace_all_uses(node.name, source.name)
     program.graph.erase_node(node)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
     from builder.precision.layers import Layer, LayerTable
     from builder.precision.plan import ResolvedPlan
+    from builder.precision.quantizers import Integers
     from builder.precision.ranges import Observation
     from builder.precision.scheme import Scheme
 
@@ -95,12 +96,20 @@ def read_back(path: Path, model: Model) -> dict[str, str]:
     """Realised scheme of every layer, from the file alone. Raises VerificationError for a layer that is not found."""
     from builder.backends.executorch.match import find_layers
     from builder.backends.executorch.schemes import agree_on_scheme
-    from builder.backends.executorch.trained import integers_of
     from builder.precision.as_trained import mark_as_trained
 
     ops_of = find_layers(_ops(path), model)
     schemes = {layer: agree_on_scheme(op.scheme for op in ops) for layer, ops in ops_of.items()}
-    return mark_as_trained(schemes, model.integers(), lambda layer: [integers_of(op) for op in ops_of[layer]])
+    wanted = model.integers()
+    return mark_as_trained(schemes, wanted, read_integers(path, model).__getitem__) if wanted else schemes
+
+
+def read_integers(path: Path, model: Model) -> dict[str, list[Integers | None]]:
+    """What the calls of every layer compute with; None for floats on one side."""
+    from builder.backends.executorch.match import find_layers
+    from builder.backends.executorch.trained import integers_of
+
+    return {layer: [integers_of(op) for op in ops] for layer, ops in find_layers(_ops(path), model).items()}
 
 
 def read_norms(path: Path, model: Model) -> dict[str, str]:

@@ -7,14 +7,17 @@ the calls whose weight parameter the plan names, with the activation that XNNPAC
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from builder.errors import ConversionError
 from builder.graph.integer_weights import integer_module
 from builder.graph.model import Model
 from builder.precision.activations import CALLS, layer_output
 from builder.precision.plan import ResolvedPlan
 from builder.precision.ranges import CalibrationSettings, Observation, Observed, check_observed, choose_range
 from builder.precision.scheme import Scheme
+from builder.precision.stated import Side, with_stated
 
 if TYPE_CHECKING:
     import torch
@@ -62,6 +65,7 @@ def quantize(model: Model, plan: ResolvedPlan, observed: Observed) -> ExportedPr
     halves = {name for name, choice in plan.choices.items() if choice.scheme.name == "fp16"}
     if halves:
         halve_layers(module, model, halves)
+    observed = with_stated(observed, plan.ranges, _places(module, model))
     prepared = prepare_pt2e(module, _quantizer(model, plan, observed))
     samples = tuple(torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in model.inputs)
     with torch.no_grad():
@@ -70,6 +74,18 @@ def quantize(model: Model, plan: ResolvedPlan, observed: Observed) -> ExportedPr
     _keep_pads_float(converted)
     _part_readers(converted)
     return torch.export.export(converted, samples)
+
+
+def _places(module: GraphModule, model: Model) -> Callable[[str, Side], list[str]]:
+    """Names of the values that the calls of a layer read or give."""
+    weights = {layer.name: layer.weight for layer in model.layers.layers}
+
+    def places(layer: str, side: Side) -> list[str]:
+        calls = [n for n in module.graph.nodes if n.op == "call_function" and str(n.target) in CALLS]
+        mine = [call for call in calls if str(call.args[1].target) == weights[layer]]
+        return [(_before_casts(call.args[0]) if side == "input" else layer_output(call)).name for call in mine]
+
+    return places
 
 
 def as_it_is(model: Model) -> ExportedProgram:
@@ -208,6 +224,13 @@ def _static_spec(seen: list[Observation | None], layer: str, what: str, settings
         for each in (own, *seen[1:])
         if each is not None and each.usable
     ]
+    stated = {each.stated for each in (own, *seen[1:]) if each is not None and each.stated is not None}
+    if len(stated) > 1:
+        raise ConversionError(
+            f"the plan states the ranges {' and '.join(f'{low:g} to {high:g}' for low, high in sorted(stated))} for the {what} of layer "
+            f"{layer!r} and what only moves its values, which need one; state one of them."
+        )
+    ranges = list(stated) or ranges
     low, high = min(edge[0] for edge in ranges), max(edge[1] for edge in ranges)
     scale = max((high - low) / 255, _SMALLEST_STEP)
     return FixedQParamsQuantizationSpec(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
     from builder.precision.layers import Layer, LayerTable
     from builder.precision.plan import ResolvedPlan
+    from builder.precision.quantizers import Integers
     from builder.precision.ranges import Observation
     from builder.precision.scheme import Scheme
 
@@ -115,13 +116,24 @@ def read_back(path: Path, model: Model) -> dict[str, str]:
     from builder.backends.tflite.graph import read_graph
     from builder.backends.tflite.match import find_layers
     from builder.backends.tflite.schemes import name_scheme
-    from builder.backends.tflite.trained import integers_of
     from builder.precision.as_trained import mark_as_trained
 
     graph = read_graph(load_model(path))
     uses_of = find_layers(graph, model)
     schemes = {layer: name_scheme(graph, uses) for layer, uses in uses_of.items()}
-    return mark_as_trained(schemes, model.integers(), lambda layer: [integers_of(graph, use) for use in uses_of[layer]])
+    wanted = model.integers()
+    return mark_as_trained(schemes, wanted, read_integers(path, model).__getitem__) if wanted else schemes
+
+
+def read_integers(path: Path, model: Model) -> dict[str, list[Integers | None]]:
+    """What the calls of every layer compute with; None for floats on one side."""
+    from builder.backends.tflite.flatbuffer import load_model
+    from builder.backends.tflite.graph import read_graph
+    from builder.backends.tflite.match import find_layers
+    from builder.backends.tflite.trained import integers_of
+
+    graph = read_graph(load_model(path))
+    return {layer: [integers_of(graph, use) for use in uses] for layer, uses in find_layers(graph, model).items()}
 
 
 def read_norms(path: Path, model: Model) -> dict[str, str]:

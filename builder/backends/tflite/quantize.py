@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder.backends.tflite.graph import ACTIVATION, Graph
@@ -16,6 +16,9 @@ from builder.precision.scheme import SCHEMES, Scheme
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from builder.backends.tflite.match import Use
+    from builder.precision.stated import Side
 
     Ranges = dict[str, dict[str, NDArray[np.generic]]]  # tensor name -> {"min": ..., "max": ...}
 
@@ -157,6 +160,11 @@ def _activations(graph: Graph, index: int) -> tuple[int, int]:
     """The tensors that a layer's op reads and writes."""
     op = graph.ops[index]
     return op.inputs[ACTIVATION[op.name]], op.outputs[0]
+
+
+def tensors_of(graph: Graph, uses: Sequence[Use], side: Side) -> list[str]:
+    """Names of what the calls of a layer read or give."""
+    return [graph.tensors[_activations(graph, use.op.index)[side == "output"]].name for use in uses]
 
 
 def _check(graph: Graph, index: int, observed: Observed) -> None:

@@ -7,10 +7,11 @@ from builder.backends.tflite.biases import correct_biases, fit_biases
 from builder.backends.tflite.flatbuffer import read_model, slim, write_model
 from builder.backends.tflite.graph import read_graph
 from builder.backends.tflite.match import find_layers
-from builder.backends.tflite.quantize import quantize
+from builder.backends.tflite.quantize import quantize, tensors_of
 from builder.backends.tflite.versions import state_versions
 from builder.graph.model import Model
 from builder.precision.plan import ResolvedPlan
+from builder.precision.stated import with_stated
 
 
 def realise(float_file: bytes, model: Model, plan: ResolvedPlan, seen: Seen) -> bytes:
@@ -20,6 +21,7 @@ def realise(float_file: bytes, model: Model, plan: ResolvedPlan, seen: Seen) -> 
         float_file = correct_biases(float_file, model, plan, observed)
     graph = read_graph(read_model(float_file))
     layers = find_layers(graph, model)
+    observed = with_stated(observed, plan.ranges, lambda layer, side: tensors_of(graph, layers[layer], side))
     schemes = {use.op.index: plan.scheme(layer) for layer, uses in layers.items() for use in uses}
     finished = read_model(quantize(float_file, graph, schemes, plan, observed))
     fit_biases(finished, graph)

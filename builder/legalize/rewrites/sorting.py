@@ -1,6 +1,6 @@
-"""Sorted values, medians and the k largest, each from the k largest of a row: what all backends have of it.
+"""Sorted values, medians and the k largest: of a few values by comparing two at a time, of many from the k largest of rows.
 
-One converter takes them over the last of two axes only. Two have no sort and no median.
+Two backends have no sort and no median, and one has no `topk` at all. All have the smaller and the larger of two.
 """
 
 from __future__ import annotations
@@ -17,23 +17,20 @@ if TYPE_CHECKING:
 
 BOUND = MOVES_DATA
 NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
+_FEW = 32  # values that are compared two at a time, in at most 191 comparisons
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    functions: dict[str, Callable[..., Any]] = {"aten.topk.default": _largest}
+    functions: dict[str, Callable[..., Any]] = {"aten.topk.default": _turned}
     for name, function in _VALUES.items():
         if not _reads_places(program, name):
             functions[name] = function
-    return replace_calls(program, functions, only=_needs_it)
+    return replace_calls(program, functions, only=_takes_floats)
 
 
-def _needs_it(node: Node) -> bool:
-    """The k largest of rows are what they are."""
+def _takes_floats(node: Node) -> bool:
     x: Any = node.args[0]
-    if not x.meta["val"].is_floating_point():
-        return False
-    largest = len(node.args) < 4 or bool(node.args[3])
-    return "topk" not in str(node.target) or x.meta["val"].ndim != 2 or not largest
+    return bool(x.meta["val"].is_floating_point() and x.meta["val"].ndim)
 
 
 def _reads_places(program: ExportedProgram, name: str) -> bool:
@@ -42,7 +39,8 @@ def _reads_places(program: ExportedProgram, name: str) -> bool:
     return any(user.args[1] == 1 and user.users for node in calls for user in node.users)
 
 
-def _largest(x: Tensor, k: int, axis: int = -1, largest: bool = True, ordered: bool = True) -> Any:
+def _turned(x: Tensor, k: int, axis: int = -1, largest: bool = True, ordered: bool = True) -> Any:
+    """The k largest of rows, with their places; the smallest are the largest of what is negated."""
     import torch
 
     if not x.is_floating_point() or x.ndim == 0 or (x.ndim == 2 and axis in (-1, 1) and largest):
@@ -54,8 +52,52 @@ def _largest(x: Tensor, k: int, axis: int = -1, largest: bool = True, ordered: b
     return tuple(part.reshape(*turned.shape[:-1], k).transpose(axis, -1) for part in (values, places))
 
 
+def _largest(x: Tensor, k: int, axis: int = -1, largest: bool = True, ordered: bool = True) -> Any:
+    """The values alone, in order; places, which nothing reads, are zeros."""
+    import torch
+
+    if not x.is_floating_point() or x.ndim == 0:
+        return NotImplemented
+    if x.shape[axis] > _FEW:
+        return _turned(x, k, axis, largest)
+    ordered_parts = _in_order([x.narrow(axis, number, 1) for number in range(x.shape[axis])])
+    parts = ordered_parts[::-1][:k] if largest else ordered_parts[:k]
+    values = parts[0] if k == 1 else torch.cat(parts, axis)
+    return values, torch.zeros(values.shape, dtype=torch.int64)
+
+
+def _in_order(parts: list[Tensor]) -> list[Tensor]:
+    """Smallest first, by the merge exchange of Batcher 1968 (Knuth, The Art of Computer Programming 3, algorithm 5.2.2 M)."""
+    import torch
+
+    parts, count = list(parts), len(parts)
+    highest = 1 << max(count - 1, 0).bit_length() >> 1
+    step = highest
+    while step > 0:
+        apart, rest, distance = highest, 0, step
+        while True:
+            for number in range(count - distance):
+                if number & step == rest:
+                    one, other = parts[number], parts[number + distance]
+                    parts[number], parts[number + distance] = torch.minimum(one, other), torch.maximum(one, other)
+            if apart == step:
+                break
+            distance, apart, rest = apart - step, apart >> 1, step
+        step >>= 1
+    return parts
+
+
+def _values(x: Tensor, k: int, axis: int, largest: bool) -> Any:
+    import torch
+
+    found = _largest(x, k, axis, largest)
+    return torch.ops.aten.topk.default(x, k) if found is NotImplemented else found
+
+
 def _sorted(x: Tensor, axis: int = -1, descending: bool = False) -> Any:
-    return NotImplemented if x.ndim == 0 else _values(x, axis, x.shape[axis], descending)
+    if not x.is_floating_point() or x.ndim == 0:
+        return NotImplemented
+    return tuple(_values(x, x.shape[axis], axis, descending))
 
 
 def _stably_sorted(x: Tensor, *, stable: bool | None = None, dim: int = -1, descending: bool = False) -> Any:
@@ -63,26 +105,18 @@ def _stably_sorted(x: Tensor, *, stable: bool | None = None, dim: int = -1, desc
 
 
 def _median(x: Tensor, axis: int, keepdim: bool = False) -> Any:
-    """The lower of the two in the middle, as torch has it: the largest of the lower half."""
+    """The lower of the two in the middle, as torch has it: the smallest of the upper part."""
     if not x.is_floating_point() or x.ndim == 0:
         return NotImplemented
     count = x.shape[axis]
-    values, places = _values(x, axis, count - (count - 1) // 2, True)
-    values, places = values.narrow(axis, -1, 1), places.narrow(axis, -1, 1)
+    last = count - (count - 1) // 2
+    values, places = (part.narrow(axis, last - 1, 1) for part in _values(x, last, axis, True))
     return (values, places) if keepdim else (values.squeeze(axis), places.squeeze(axis))
-
-
-def _values(x: Tensor, axis: int, k: int, descending: bool) -> Any:
-    import torch
-
-    if not x.is_floating_point():
-        return NotImplemented
-    found = _largest(x, k, axis, descending)
-    return tuple(torch.ops.aten.topk.default(x, k)) if found is NotImplemented else found
 
 
 _VALUES: dict[str, Callable[..., Any]] = {
     "aten.sort.default": _sorted,
     "aten.sort.stable": _stably_sorted,
     "aten.median.dim": _median,
+    "aten.topk.default": _largest,
 }

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 QUANTIZED_LEAST_DB = 20.0  # what 8 bits leave of agreement in the worst networks seen; wrong ones are below
 
 
-def load(path: Path, config: Config) -> Loaded:
-    """Raises SourceError and UnsupportedOperation, naming the input, the tensor or the node."""
+def load(path: Path, config: Config, *, trained: bool = False) -> Loaded:
+    """`trained`: a quantized file keeps its integers, scales and zero points; else its network is that of before rounding.
+
+    Raises SourceError and UnsupportedOperation, naming the input, the tensor or the node."""
     import torch
 
     from builder.quality.parity import random_sample
@@ -40,6 +42,8 @@ def load(path: Path, config: Config) -> Loaded:
     from builder.sources.onnx.read import read
     from builder.sources.onnx.runtime import Reference
     from builder.sources.onnx.simplify import simplify
+    from builder.sources.onnx.trained import HOW, build_trained_module
+    from builder.sources.quantized import one_form
 
     model = read(path)
     inputs, outputs = bind_inputs(model, config.input), bind_outputs(model, config.output)
@@ -59,17 +63,26 @@ def load(path: Path, config: Config) -> Loaded:
         {value.name: torch.from_numpy(sample[b.name]) for value, b in zip(small.graph.input, inputs, strict=False)},
     )
     arguments = tuple(torch.from_numpy(sample[b.name]) for b in inputs)
+    trained = trained and imported.quantized
+    module = build_trained_module(imported) if trained else imported.module(quantizers=False)
     try:
-        program = torch.export.export(imported.module(quantizers=False), arguments)
+        program = torch.export.export(module, arguments)
     except Exception as error:  # torch.export raises what its many parts raise
         raise SourceError(
             f"torch.export cannot capture the import of {path}: {reason_of(error)}; please report the model."
         ) from error
 
     file = _File(
-        path=path, inputs=inputs, outputs=outputs, specs=specs, small=small, imported=imported, original=reference
+        path=path,
+        inputs=inputs,
+        outputs=outputs,
+        specs=specs,
+        small=small,
+        imported=imported,
+        original=reference,
+        trained=trained,
     )
-    return Loaded(program=program, gate=partial(_agreement, file))
+    return Loaded(program=one_form(program, HOW) if trained else program, gate=partial(_agreement, file))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +96,7 @@ class _File:
     small: ModelProto
     imported: Imported
     original: Reference
+    trained: bool
 
 
 def _agreement(
@@ -101,17 +115,19 @@ def _agreement(
     samples = list(samples)
     feed = {v.name: samples[0][b.name] for v, b in zip(small.graph.input, file.inputs, strict=False)}
     gate_steps(small, file.imported, feed)
-    rounding = torch_run(file.imported.module(), file.specs, outputs)
+    rounding = runs if file.trained else torch_run(file.imported.module(), file.specs, outputs)
     fused = Reference(file.path, file.inputs, file.outputs, optimized=True)  # its integer kernels round otherwise
     fused.nhwc = original.nhwc
     names = [b.name for b in file.inputs], [b.name for b in file.outputs]
     again: tuple[Run, ...] = (fused, *(make_jittered(small, *names, seed) for seed in range(3)))
     noisy = Original(run=original, runtime=runtime_name(), again=again)
     agreement = gate(noisy, rounding, samples, outputs, where=where)
+    if file.trained:
+        return agreement
     floats = min(agree(runs(s), original(s), outputs) for s in samples)
     if floats < QUANTIZED_LEAST_DB:
         raise SourceError(
             f"without its activations' quantization the model {where} agrees with itself to {floats:.1f} dB only; "
-            "bring the float model that it was quantized from."
+            "keep it as it was trained (no 'scheme', 'plan' or search in any [[variant]]), or bring the float model that it was quantized from."
         )
     return agreement

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from builder.errors import UnsupportedOperation
-from builder.sources.network import Call, Function, Operand, Weight
+from builder.sources.network import Call, Function, Operand, Rounding, Weight
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Values:
-    """What is known of the values of a graph: stored and folded tensors, and the value of every other one for sample inputs."""
+    """What is known of the values of a graph: stored and folded tensors, and the value of every other one for sample inputs.
+
+    `roundings`: of folded tensors, the integers that the file has of them.
+    """
 
     constants: dict[str, Tensor] = field(default_factory=dict)
     samples: dict[str, Tensor] = field(default_factory=dict)
     producers: dict[str, str] = field(default_factory=dict)
+    roundings: dict[str, Rounding] = field(default_factory=dict)
 
     def tensor(self, name: str) -> Tensor:
         return self.constants[name] if name in self.constants else self.samples[name]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError, reason_of
 from builder.precision.program import in_list
-from builder.sources.network import Call, Imported, Operand, Step, Weight
+from builder.sources.network import Call, Imported, Operand, Rounding, Step, Weight
 from builder.sources.onnx.graph import Node, Values
 from builder.sources.onnx.names import NAME_SCOPES, layer_name, make_dotted
 from builder.sources.onnx.ops import import_node
+from builder.sources.onnx.roundings import carry_rounding, of_operand
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
@@ -48,6 +49,8 @@ class _Builder:
         self.absorbed: set[str] = set()  # outputs of additions that became the bias of a layer
         self.additions = _bias_additions(model)
         self.layers: dict[str, str] = {}  # layer name -> the initializer of its weight
+        self.roundings: dict[str, Rounding] = {}  # parameter name -> the file's integers
+        self.unrounded: list[str] = []
 
     def add(self, proto: NodeProto, number: int) -> None:
         if proto.output[0] in self.absorbed:
@@ -78,6 +81,10 @@ class _Builder:
         self.values.producers.update(dict.fromkeys(node.outputs, node.op))
         if not folded:
             self._step(node, call, _metadata(proto))
+        elif (rounding := carry_rounding(node, call)) is not None:
+            self.values.roundings[node.outputs[0]] = rounding
+        elif any(name in self.values.roundings for name in node.inputs):
+            self.unrounded.append(node.name)
 
     def _with_bias(self, node: Node, call: Call) -> tuple[Node, Call]:
         """A linear layer whose only use is the addition of a stored vector has it as its bias, and gives what that gave."""
@@ -110,7 +117,7 @@ class _Builder:
                 node=node.name,
                 op=node.op,
                 call=call,
-                operands=tuple(self._operand(o, name, has_weight) for o in call.operands),
+                operands=tuple(self._keep_rounding(self._operand(o, name, has_weight), o, node) for o in call.operands),
                 outputs=tuple(node.outputs),
             )
         )
@@ -140,6 +147,18 @@ class _Builder:
             self._store(key, path, operand.value)
         return key
 
+    def _keep_rounding(self, key: str | None, operand: Operand, node: Node) -> str | None:
+        """Keeps what the file's integers of a stored operand are. Returns the key."""
+        origin = operand.origin if isinstance(operand, Weight) else operand
+        rounding = self.values.roundings.get(origin or "")
+        if key is not None and operand is not None and rounding is not None and key in self.stored:
+            held = of_operand(rounding, operand, node)
+            if held == "lost":
+                self.unrounded.append(node.name)
+            elif held is not None:
+                self.roundings[self.stored[key]] = held
+        return key
+
     def _store(self, key: str, path: str, value: Tensor) -> None:
         import torch
 
@@ -164,6 +183,8 @@ class _Builder:
             steps=tuple(self.steps),
             stored=self.stored,
             tensors=self.tensors,
+            roundings=self.roundings,
+            unrounded=tuple(self.unrounded),
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from builder.bundle import Bundle
     from builder.targets.base import Finding, Need, PackageRequest, PackageResult, Runtime
+    from builder.targets.web.settings import WebSection
     from builder.toml_file import Section
 
 TITLE = "web"
@@ -19,24 +20,43 @@ ARTIFACT = ".tflite"  # LiteRT.js runs the same files as the phone's apps
 
 
 def section_kind() -> type[Section] | None:
-    """A page needs no settings."""
-    return None
+    """What a page may be told, beside the bundle."""
+    from builder.targets.web.settings import WebSection
+
+    return WebSection
 
 
 def takes(runtime: Runtime | None, section: object) -> tuple[str, ...]:
-    """What LiteRT.js executes."""
+    """What LiteRT.js executes. Raises ConfigError for ONNX Runtime, with what stands against it."""
+    from builder.errors import ConfigError
+
+    if runtime is not None and runtime.name.startswith("onnxruntime"):
+        raise ConfigError(
+            "a page cannot run ONNX Runtime: a bundle has no ONNX variant, since no backend lowers a plan to ONNX, reads it back and gives it a "
+            "golden; leave out --runtime, or write the source model alone by 'builder export --format onnx -o DIR' for a page of your own."
+        )
     return (ARTIFACT,)
 
 
-def make_request(bundle: Bundle, section: object, folder: Path | None) -> PackageRequest:
+def make_request(bundle: Bundle, section: WebSection | None, folder: Path | None) -> PackageRequest:
     """A page has no identifier of its own; one of the model's name stands for it."""
     from builder.targets.base import PackageRequest, sample_identifier
 
-    return PackageRequest(bundle=bundle, application_id=sample_identifier(bundle), version_name="1.0", version_code=1)
+    return PackageRequest(
+        bundle=bundle,
+        application_id=sample_identifier(bundle),
+        version_name="1.0",
+        version_code=1,
+        remote=(section.remote if section is not None else None) or "",
+    )
 
 
-def check_section(section: object, folder: Path) -> None:
-    """There is none."""
+def check_section(section: WebSection, folder: Path) -> None:
+    """Raises ConfigError for a server over whose address others could see the pictures."""
+    from builder.targets.web.settings import remote_origin
+
+    if section.remote:
+        remote_origin(section.remote)
 
 
 def doctor() -> list[Need]:

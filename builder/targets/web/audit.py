@@ -8,14 +8,22 @@ from pathlib import Path
 
 from builder.bundle import Bundle, tree_files
 from builder.targets.base import Finding
+from builder.targets.web.settings import remote_origin
 from builder.targets.web.site import PAGES
 
 MOST_SCRIPT_BYTES = 40_000  # of app.js, compressed: a page that waits for its own script longer is not a quick try
 
 
-def audit_site(site: Path, bundle: Bundle) -> list[Finding]:
-    """Findings of a written page."""
-    return [*_sizes(site), *_variants(site, bundle), *_hosts(site)]
+def audit_site(site: Path, bundle: Bundle, remote: str = "") -> list[Finding]:
+    """Findings of a written page; `remote` is the server that it may ask."""
+    return [*_sizes(site), *_variants(site, bundle), *_remote(site, remote), *_hosts(site, remote)]
+
+
+def _remote(site: Path, remote: str) -> list[Finding]:
+    if not remote:
+        return []
+    message = f"offers to send pictures to {remote} where no variant works; it asks first. The server must list this page's origin in SERVER_ORIGINS."
+    return [_finding(site, "info", "remote", message)]
 
 
 def _sizes(site: Path) -> list[Finding]:
@@ -45,11 +53,15 @@ def _variants(site: Path, bundle: Bundle) -> list[Finding]:
     return [_finding(site, "warning", "fp16-only", message)]
 
 
-def _hosts(site: Path) -> list[Finding]:
-    """The page itself must load nothing from elsewhere; addresses inside the runtime's texts are not loaded."""
+def _hosts(site: Path, remote: str) -> list[Finding]:
+    """The page itself must load nothing from elsewhere; addresses inside the runtime's texts are not loaded, nor is the server's."""
     findings = []
     for name in (*PAGES, "app.js", "sw.js", "style.css"):
         text = (site / name).read_text(encoding="utf-8").replace("http://www.w3.org/", "")
+        if remote and name == "index.html":
+            text = text.replace(f'data-remote="{remote}"', "").replace(
+                f"connect-src 'self' {remote_origin(remote)};", ""
+            )
         for host in sorted(set(re.findall(r"https?://[\w.-]+", text))):
             findings.append(
                 _finding(site, "error", "foreign-host", f"names {host} in {name}; a page loads nothing from elsewhere.")

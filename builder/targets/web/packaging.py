@@ -43,14 +43,9 @@ def package(request: PackageRequest) -> PackageResult:
     with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
         bundle = subset(request.bundle, (ARTIFACT,), Path(folder) / "bundle")
         if "site" in request.formats:
-            sources = mobile_root() / "web"
-    built, made, findings = build_scripts(sources), list[Path](), list[Finding]()
-    with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
-        bundle = subset(request.bundle, (ARTIFACT,), Path(folder) / "bundle")
-        if "site" in request.formats:
             out = request.out / f"{request.bundle.manifest.model.name}-web"
-            write_site(bundle, built / "files", sources / "static", out)
-            findings += audit_site(out, bundle)
+            write_site(bundle, built / "files", sources / "static", out, remote=request.remote)
+            findings += audit_site(out, bundle, request.remote)
             made.append(out)
         if "npm" in request.formats:
             made.append(pack_module(built, sources / "npm", request.out))

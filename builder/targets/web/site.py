@@ -10,13 +10,16 @@ from pathlib import Path
 
 from builder.bundle import Bundle, file_sha256, tree_files
 from builder.targets.web.scripts import BUILD_MARK
+from builder.targets.web.settings import remote_origin
 
-STATIC = ("style.css", "icon.svg")
+ICON_SIZES = (192, 512)  # pixels; browsers that draw no SVG icon install with these
+STATIC = ("style.css", "icon.svg", *(f"icon-{size}.png" for size in ICON_SIZES))
 PAGES = ("index.html", "bench.html")
 
 
-def write_site(bundle: Bundle, scripts: Path, static: Path, out: Path) -> None:
-    """Write the page to `out`, which must not exist."""
+def write_site(bundle: Bundle, scripts: Path, static: Path, out: Path, *, remote: str = "") -> None:
+    """Write the page to `out`, which must not exist. `remote` is the server that it may ask, and the one place beside its own host
+    that its policy then lets it reach."""
     shutil.copytree(scripts, out)
     for name in STATIC:
         shutil.copyfile(static / name, out / name)
@@ -25,7 +28,16 @@ def write_site(bundle: Bundle, scripts: Path, static: Path, out: Path) -> None:
     shutil.copyfile(static.parent / "LICENSE", out / "LICENSE")
     model = bundle.manifest.model
     size = _first_size(out, bundle)
-    marks = {"@NAME@": model.name, "@LICENCE@": f"{model.name} {model.version}, {model.licence}", "@SIZE@": size}
+    marks = {
+        "@NAME@": model.name,
+        "@LICENCE@": f"{model.name} {model.version}, {model.licence}",
+        "@SIZE@": size,
+        "@REMOTE@": remote,
+        "@CONNECT@": f" {remote_origin(remote)}" if remote else "",
+        "@PRIVACY@": "pictures stay here unless you agree to send them"
+        if remote
+        else "pictures never leave this device",
+    }
     for name in PAGES:
         page = (static / name).read_text(encoding="utf-8")
         for mark, text in marks.items():
@@ -61,7 +73,13 @@ def _web_manifest(name: str) -> str:
         "display": "standalone",
         "background_color": "#ffffff",
         "theme_color": "#3949ab",
-        "icons": [{"src": "icon.svg", "sizes": "any", "type": "image/svg+xml", "purpose": "any"}],
+        "icons": [
+            {"src": "icon.svg", "sizes": "any", "type": "image/svg+xml", "purpose": "any"},
+            *(
+                {"src": f"icon-{size}.png", "sizes": f"{size}x{size}", "type": "image/png", "purpose": "any maskable"}
+                for size in ICON_SIZES
+            ),
+        ],
     }
     return json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
 

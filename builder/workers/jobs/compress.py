@@ -13,6 +13,7 @@ def run_compress(job: CompressJob, folder: Path) -> CompressResult:
     import torch
     from safetensors.torch import save_file
 
+    from builder.compression.learned_plan import PLAN, to_plan
     from builder.compression.run import Task, run, threads
 
     stage(folder, "load")
@@ -20,6 +21,7 @@ def run_compress(job: CompressJob, folder: Path) -> CompressResult:
     task = Task(
         model=model,
         section=job.section,
+        folder=job.folder,
         files=job.files,
         evaluation=job.evaluation,
         references=[read_reference(job.source, number) for number in range(len(job.evaluation))],
@@ -32,4 +34,6 @@ def run_compress(job: CompressJob, folder: Path) -> CompressResult:
     # For whoever trains on with a network of these widths.
     state = stages[-1][0].state_dict
     save_file({name: value.detach().clone().contiguous() for name, value in state.items()}, folder / WEIGHTS)
+    if (plan := to_plan(stages[-1][0])) is not None:
+        (folder / PLAN).write_text(plan, encoding="utf-8")
     return CompressResult(threads=threads(), stages=tuple(report for _, report in stages))

@@ -18,6 +18,7 @@ import numpy as np
 from builder.bundle import TensorSpec
 from builder.errors import SourceError
 from builder.graph.samples import is_plane, read_sample
+from builder.precision.quantizers import has_quantizers
 from builder.project.config import Config, InputSection, OutputSection
 from builder.quality.declared import FEW, MANY, USUAL
 from builder.quality.parity import random_sample, torch_run
@@ -97,6 +98,7 @@ def run_probe(job: ProbeJob, folder: Path) -> ProbeResult:
             )
             for spec in outputs
         ),
+        integers=has_quantizers(program),
         scores={name: round(score, 3) for name, (score, _) in results.items()} if photographs and not told else {},
         evidence=evidence,
         seconds=slowest,
@@ -155,13 +157,17 @@ def _load(config: Config, folder: Path) -> tuple[ExportedProgram, Config]:
     """The program, with as many outputs named as it has, or as it names them itself. Raises SourceError."""
     from builder.sources import load_source
 
-    for _ in range(2):
+    for _ in range(3):
         try:
             return load_source(config, folder).program, config
         except SourceError as error:
             count = re.search(r"has (\d+) outputs but", str(error))
             names = re.search(r"its outputs are ([\w, ]+);", str(error))
             wanted = names[1].split(", ") if names else [f"output_{n}" for n in range(int(count[1]))] if count else []
+            if not wanted and config.variant[0].scheme is None:  # integers that no runtime here has: as floats
+                floats = config.variant[0].model_copy(update={"scheme": "fp32"})
+                config = config.model_copy(update={"variant": (floats,)})
+                continue
             if not 0 < len(wanted) <= MOST_OUTPUTS:
                 raise
             sections = tuple(OutputSection(name=name, kind="tensor") for name in wanted)

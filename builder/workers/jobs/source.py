@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from builder.bundle.tensors import unit_values
 from builder.errors import VerificationError
 from builder.graph.culprit import name_overflow
 from builder.graph.refusals import refuse_what_no_file_holds
@@ -22,6 +23,7 @@ from builder.workers.messages import PROGRAM, SourceJob, SourceResult
 if TYPE_CHECKING:
     from builder.graph.model import Model
     from builder.graph.tensors import Tensors
+    from builder.quality.parity import Run
 
 NOISY = 2  # evaluation samples on which the network's answer to noise is measured
 
@@ -57,7 +59,7 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         stage(folder, f"source model on evaluation data {number + 1}/{len(job.evaluation)}")
         sample = read_sample(path, model.inputs)
         outputs = run(sample)
-        _refuse_not_finite(model, sample, outputs, path.name)
+        _refuse_not_finite(model, run, sample, outputs, path.name)
         check.add(outputs)
         np.savez(folder / "reference" / f"{number:04d}.npz", **outputs)  # type: ignore[arg-type]
         if number < job.goldens:
@@ -86,15 +88,22 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
     )
 
 
-def _refuse_not_finite(model: Model, sample: Tensors, outputs: Tensors, where: str) -> None:
-    """Raises VerificationError naming the first operator that is at fault, as far as that is found."""
+def _refuse_not_finite(model: Model, run: Run, sample: Tensors, outputs: Tensors, where: str) -> None:
+    """Raises VerificationError naming the range of the input, or the first operator that is at fault, as far as that is found."""
     import numpy as np
 
-    for name, value in outputs.items():
-        if not np.isfinite(value).all():
-            inputs = [sample[spec.name] for spec in model.inputs]
-            culprit = name_overflow(model.program, inputs, float(np.finfo("f4").max))
-            by = f", first by {culprit}" if culprit else ""
+    bad = next((name for name, value in outputs.items() if not np.isfinite(value).all()), None)
+    if bad is None:
+        return
+    said = f"the source model gives NaN or infinite values in {bad!r} for {where}"
+    picture = next((spec for spec in model.inputs if spec.kind == "image"), None)
+    if picture is not None and picture.range != (0.0, 1.0):
+        unit = sample | {picture.name: unit_values(sample[picture.name], picture).astype(np.float32)}
+        if all(np.isfinite(value).all() for value in run(unit).values()):
             raise VerificationError(
-                f"the source model gives NaN or infinite values in {name!r} for {where}{by}; no artifact of it can be right."
+                f"{said}, but none for the same picture in 0..1: correct what builder.toml says of the input {picture.name!r}; "
+                "range = [0.0, 1.0] would be such."
             )
+    culprit = name_overflow(model.program, [sample[spec.name] for spec in model.inputs], float(np.finfo("f4").max))
+    by = f", first by {culprit}" if culprit else ""
+    raise VerificationError(f"{said}{by}; correct the range of its inputs in builder.toml, or the network.")

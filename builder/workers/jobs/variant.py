@@ -17,6 +17,7 @@ from builder.graph.model import Model
 from builder.graph.samples import read_sample
 from builder.legalize.for_variant import cures
 from builder.precision.plan import ResolvedPlan
+from builder.precision.stated import find_missed
 from builder.quality.declared import OutputCheck
 from builder.quality.metrics import QualityMeter
 from builder.quality.perceptual import Perceptual
@@ -66,6 +67,12 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
     if any(norm.name in plan.plan.choices for norm in model.layers.norms):
         realised |= backend.read_norms(artifact, model)
     layers = compare_with_request(realised, plan, job.backend, model)
+    integers = {name for name, scheme in realised.items() if scheme == "static_wi8_ai8"}
+    ranges = [rule for rule in plan.plan.ranges if rule.layer in integers]
+    if ranges and (wrong := find_missed(ranges, backend.read_integers(artifact, model))) is not None:
+        raise VerificationError(
+            f"{wrong}; remove that range from the plan, or state it for one side of the operations between."
+        )
     if not plan.plan.as_trained:  # there the checkpoint decides
         compare_between(backend.read_between(artifact), plan.plan.between, job.backend)
 

@@ -7,6 +7,31 @@ export interface Result {
   /** The picture as the network saw it: fitted, or in full size where tiles are made. Yours to close. */
   readonly original: ImageBitmap;
   readonly milliseconds: number;
+  /** What left this device, and where it went; null where it was computed here. */
+  readonly sent: Sent | null;
+}
+
+/** What left this device, and where it went. */
+export interface Sent {
+  readonly to: string;
+  /** Of the picture file. */
+  readonly bytes: number;
+  readonly variant: string;
+}
+
+export interface RemoteQuestion {
+  /** Where pictures would go. */
+  readonly to: string;
+  /** Why no variant works here. */
+  readonly reason: string;
+}
+
+/** A server of `builder package --target server`. */
+export interface RemoteOptions {
+  /** Of the server: https, or http on this computer. */
+  readonly address: URL | string;
+  /** Asked once a model, before anything is sent. Show where pictures would go, and answer what the user answers. */
+  readonly ask: (question: RemoteQuestion) => boolean | Promise<boolean>;
 }
 
 export interface ProcessOptions {
@@ -26,7 +51,9 @@ export interface OpenOptions {
   /** Where the folder `runtime/` of this package lies, if not beside the worker. */
   readonly runtime?: URL;
   /** Only this variant, or only this accelerator. */
-  readonly wish?: { readonly variant?: string; readonly accelerator?: "wasm" | "webgpu" };
+  readonly wish?: { readonly variant?: string | undefined; readonly accelerator?: "wasm" | "webgpu" | undefined };
+  /** A server as the last resort; without it nothing ever leaves this device. */
+  readonly remote?: RemoteOptions | undefined;
 }
 
 /** What was opened. */
@@ -35,7 +62,10 @@ export interface Facts {
   readonly version: string;
   readonly licence: string;
   readonly variant: string;
-  readonly accelerator: "wasm" | "webgpu";
+  readonly variantSha256: string;
+  readonly accelerator: "wasm" | "webgpu" | "remote";
+  /** The server that computes; null where this browser does. */
+  readonly remote: string | null;
   readonly threads: boolean;
   readonly bytes: number;
   readonly width: number;

@@ -3,6 +3,9 @@
 import { ImageModel as Opened, type OpenOptions } from "./model.js";
 
 export { BundleError } from "./manifest.js";
+export type { Facts } from "./messages.js";
+export type { ProcessOptions, Result } from "./model.js";
+export type { RemoteOptions, RemoteQuestion, Sent } from "./remote.js";
 export type ImageModel = Opened;
 
 export const ImageModel = {

@@ -13,6 +13,8 @@ export interface Order {
   readonly threads: number;
   readonly warmup: number;
   readonly runs: number;
+  /** What executes it, if not what its delegate says; WebGPU in software counts. */
+  readonly accelerator?: Accelerator | undefined;
   /** Values by name in the artifact's own layout; without them the golden's, and the outputs are then compared here. */
   readonly inputs?: Readonly<Record<string, Float32Array>>;
 }
@@ -45,7 +47,7 @@ export async function measure(bundleUrl: URL, runtime: URL, order: Order): Promi
   const bundle = await openBundle(bundleUrl);
   const variant = bundle.manifest.variants.find(({ id }) => id === order.variant);
   if (variant?.backend !== "tflite") throw new BundleError(`this page has no TFLite variant ${JSON.stringify(order.variant)}.`);
-  const accelerator = acceleratorOf(variant);
+  const accelerator = order.accelerator ?? acceleratorOf(variant);
   const gpu = accelerator === "webgpu" ? await hardwareGpu(true) : undefined;
   const golden = order.inputs ? undefined : goldenOf(bundle, variant);
   const inputs = order.inputs ? new Map(Object.entries(order.inputs)) : golden && (await goldenInputs(bundle, variant, golden));

@@ -17,7 +17,9 @@ export interface Facts {
   readonly licence: string;
   readonly variant: string;
   readonly variantSha256: string;
-  readonly accelerator: Accelerator;
+  readonly accelerator: Accelerator | "remote";
+  /** The server that computes; null where this browser does. */
+  readonly remote: string | null;
   readonly threads: boolean;
   readonly bytes: number;
   readonly width: number;

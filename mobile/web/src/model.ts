@@ -1,14 +1,17 @@
-/** The API for a page: a bundle opened in a worker. */
+/** The API for a page: a bundle opened in a worker, or, where the page's owner and the user want it, on a server. */
 
 import type { Wish } from "./choice.js";
 import { BundleError } from "./manifest.js";
 import type { Answer, Facts, Request } from "./messages.js";
+import { RemoteModel, type RemoteOptions, type Sent } from "./remote.js";
 
 export interface Result {
   readonly picture: ImageBitmap;
   /** The picture as the network saw it: fitted, or in full size where tiles are made. */
   readonly original: ImageBitmap;
   readonly milliseconds: number;
+  /** What left this device, and where it went; null where it was computed here. */
+  readonly sent: Sent | null;
 }
 
 export interface ProcessOptions {
@@ -28,6 +31,8 @@ export interface OpenOptions {
   /** The folder of the runtime, if not `runtime/` beside the worker. */
   readonly runtime?: URL;
   readonly wish?: Wish;
+  /** A server as the last resort; without it nothing ever leaves this device. */
+  readonly remote?: RemoteOptions | undefined;
 }
 
 interface Waiting {
@@ -51,14 +56,17 @@ export class ImageModel {
   private constructor(
     private readonly worker: Worker,
     private known: Facts | undefined,
+    private readonly server?: RemoteModel,
   ) {
     worker.onmessage = (event: MessageEvent<Answer>) => this.heard(event.data);
     worker.onerror = (event) => this.died(event.message || "the worker could not start");
   }
 
   /** Opens the bundle in the folder `bundle`. Throws BundleError with every variant that was tried, and why it did not work. */
-  static async open(bundle: URL, { worker: script, runtime, wish = {} }: OpenOptions): Promise<ImageModel> {
-    const model = new ImageModel(new Worker(script), undefined);
+  static async open(bundle: URL, options: OpenOptions): Promise<ImageModel> {
+    const { worker: script, runtime, wish = {}, remote } = options;
+    const worker = new Worker(script);
+    const model = new ImageModel(worker, undefined);
     try {
       const answer = await model.ask({
         do: "open",
@@ -70,7 +78,9 @@ export class ImageModel {
       return model;
     } catch (error) {
       model.close();
-      throw error;
+      if (!remote || !(error instanceof BundleError)) throw error;
+      const server = await RemoteModel.open(bundle, remote, error.message);
+      return new ImageModel(worker, factsOf(server), server);
     }
   }
 
@@ -83,9 +93,11 @@ export class ImageModel {
   async process(source: ImageBitmap | VideoFrame, options: ProcessOptions = {}): Promise<Result> {
     const picture = source instanceof ImageBitmap ? source : await createImageBitmap(source);
     const { strength = 1, vectors = {}, small = false } = options;
+    if (this.server) return remotely(this.server, picture, options);
     const answer = await this.ask({ do: "process", picture, strength, vectors, small }, options, [picture]);
     if (answer.is !== "picture") throw new BundleError("the worker gave no picture.");
-    return answer;
+    const { picture: result, original, milliseconds } = answer;
+    return { picture: result, original, milliseconds, sent: null };
   }
 
   close(): void {
@@ -120,4 +132,44 @@ export class ImageModel {
     for (const { reject } of this.waiting.values()) reject(new BundleError(reason));
     this.waiting.clear();
   }
+}
+
+function factsOf(server: RemoteModel): Facts {
+  const { name, version, licence, variant, width, height, vectors, golden_db } = server.facts;
+  return {
+    ...{ name, version, licence, variant, width, height },
+    variantSha256: "",
+    accelerator: "remote",
+    remote: server.host,
+    threads: false,
+    bytes: 0,
+    tiles: false,
+    vectors: Object.entries(vectors).map(([vector, length]) => ({ name: vector, length, labels: [] })),
+    variants: [variant],
+    goldenDb: golden_db,
+    tried: [],
+  };
+}
+
+async function remotely(server: RemoteModel, picture: ImageBitmap, { strength = 1, vectors = {}, signal }: ProcessOptions): Promise<Result> {
+  const started = performance.now();
+  try {
+    const { before, after, sent } = await server.process(picture, vectors, signal);
+    const original = await createImageBitmap(new ImageData(before.data as Uint8ClampedArray<ArrayBuffer>, before.width, before.height));
+    return { picture: await mixed(original, after, strength), original, milliseconds: performance.now() - started, sent };
+  } finally {
+    picture.close();
+  }
+}
+
+/** `strength` of the result over the original. */
+async function mixed(original: ImageBitmap, after: ImageBitmap, strength: number): Promise<ImageBitmap> {
+  if (strength >= 1) return after;
+  const canvas = new OffscreenCanvas(after.width, after.height);
+  const context = canvas.getContext("2d")!;
+  context.drawImage(original, 0, 0, after.width, after.height);
+  context.globalAlpha = strength;
+  context.drawImage(after, 0, 0);
+  after.close();
+  return createImageBitmap(canvas);
 }

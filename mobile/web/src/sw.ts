@@ -6,7 +6,22 @@ declare const BUILD: string;
 const scope = self as unknown as ServiceWorkerGlobalScope;
 const CACHE = `edgebundle-page-${BUILD}`;
 
-scope.addEventListener("install", () => void scope.skipWaiting());
+/** What a visit without a network needs; the runtime and the bundle are kept when they are first used. */
+const OWN = ["./", "app.js", "style.css", "icon.svg", "app.webmanifest", "bench.html"];
+
+scope.addEventListener("install", (event) => {
+  void scope.skipWaiting();
+  event.waitUntil(keepOwn());
+});
+
+async function keepOwn(): Promise<void> {
+  try {
+    await (await caches.open(CACHE)).addAll(OWN.map((name) => new Request(name, { cache: "no-cache" })));
+  } catch {
+    // No room, or a file that a host leaves out: what a visit loads is kept then.
+  }
+}
+
 scope.addEventListener("activate", (event) => {
   event.waitUntil(
     (async () => {

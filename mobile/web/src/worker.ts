@@ -84,6 +84,7 @@ async function open(request: Extract<Request, { do: "open" }>): Promise<Facts> {
     variant: opened.variant.id,
     variantSha256: opened.variant.sha256,
     accelerator: opened.engine.accelerator,
+    remote: null,
     threads: opened.engine.accelerator === "wasm" && threaded(),
     bytes: opened.variant.bytes,
     width: input.shape[3]!,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import random
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
 from builder.bundle import Bundle
 from builder.compression.result import CompressReport
@@ -17,6 +21,8 @@ from builder.errors import ConfigError, DataError
 from builder.pipeline.compress import compress
 from builder.pipeline.story import convert
 from builder.project.config import load_config
+from builder.sources import load_model
+from builder.sources.own_code import own_callable
 from builder.steps.listener import Silent
 from tests.builder.projects import edit, make_project, write_pictures
 
@@ -73,6 +79,24 @@ def test_a_smaller_network_is_an_ordinary_project_that_converts_as_trained(tmp_p
     assert variant.bytes == report.files[0].bytes
 
 
+def test_convolutions_become_pairs_and_are_taught_by_a_loss_of_ones_own(tmp_path: Path, project: Path) -> None:
+    """separable, then distill with `loss = "mine:loss"` beside builder.toml; the result is an ordinary project."""
+    edit(project / "model.py", "padding=1, groups=8)", "padding=1)")
+    network = own_callable(project, "model:create", what="the model", key="source")()
+    save_file(network.state_dict(), project / "small.safetensors")
+    (project / "mine.py").write_text(
+        "def loss(got, want, batch):\n    return ((got - want) ** 2).mean()\n", encoding="utf-8"
+    )
+    config = ask(project, '["separable", "distill"]', "max_parameters = 0.9")
+    config.write_text(config.read_text(encoding="utf-8") + 'loss = "mine:loss"\n', encoding="utf-8")
+    report = compress(config, out=tmp_path / "small", listener=Silent())
+    assert list(report.stages[0].replaced) == ["dw"]
+    assert report.stages[1].after.parameters <= 0.9 * report.teacher.parameters
+    assert "Depthwise and pointwise" in (tmp_path / "small" / "compress.html").read_text(encoding="utf-8")
+    layers = load_model(load_config(tmp_path / "small"), tmp_path / "small").layers
+    assert layers.names() == ["head", "dw.depthwise", "dw.pointwise", "pw", "tail"]
+
+
 def test_a_budget_that_is_not_met_is_exit_5_with_the_nearest_points(tmp_path: Path, project: Path) -> None:
     """No project is written; what was reached stands in the message, in compress.json and on the page."""
     config = ask(project, '["prune"]', "max_parameters = 0.5, min_psnr_db = 90")
@@ -108,6 +132,40 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_weights(tmp_path: Path, 
     assert one == other
     assert resumed.files == whole.files
     assert not list(states.glob("*/*.state"))
+
+
+def test_a_run_that_was_killed_at_random_moments_goes_on_to_the_same_weights(tmp_path: Path, project: Path) -> None:
+    """kill -9 three times, wherever it is: --resume ends at the weights of the run that nobody touched."""
+    stages = '["prune", "distill", "qat"]'
+    config = ask(project, stages, "max_parameters = 0.7", steps=150)
+    compress(config, out=tmp_path / "whole", listener=Silent(), fresh=True)
+    cache = tmp_path / "cache"
+    for entry in (cache / "compress").iterdir():  # as if it had never been made
+        entry.rename(tmp_path / f"kept-{entry.name}")
+    moments, killed = random.Random(5), 0
+    for number in range(3):
+        run = command(config, tmp_path / "small", *(["--resume"] if number else []))
+        limit = time.monotonic() + 60
+        while not (cache / "compress-states").exists() and time.monotonic() < limit and run.poll() is None:
+            time.sleep(0.02)
+        try:
+            run.wait(moments.uniform(0, 3))
+        except subprocess.TimeoutExpired:
+            run.kill()
+            killed += 1
+        run.communicate(timeout=60)
+    assert killed
+    compress(config, out=tmp_path / "small", listener=Silent(), resume=True)
+    one, other = ((tmp_path / name / "model.pt2").read_bytes() for name in ("whole", "small"))
+    assert state_of(one) == state_of(other)
+    weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "small")]
+    assert weights[0] == weights[1]
+
+
+def state_of(program: bytes) -> dict[str, bytes]:
+    """The tensors of a .pt2 by name of their entries; what else its archive holds has the time in it."""
+    with zipfile.ZipFile(io.BytesIO(program)) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if "/weights/" in name}
 
 
 @pytest.mark.parametrize(

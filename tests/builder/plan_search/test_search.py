@@ -137,7 +137,7 @@ def test_a_second_search_and_a_conversion_only_read_the_result(
 def test_the_page_stands_alone_with_a_plot_and_pictures(found: SearchResult, project: Path) -> None:
     """No address outside the file, one dot a trial, the pictures embedded, and every trial in the table."""
     text = (project.parent / "plan.html").read_text(encoding="utf-8")
-    assert "http" not in text
+    assert "://" not in text
     assert text.count("<g><title>") == len([t for t in found.trials if t.measures is not None])
     assert "a stock recipe" in text
     assert text.count('stroke-dasharray="5 3"/>') == 2  # the budget, and its place in the legend

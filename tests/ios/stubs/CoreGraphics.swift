@@ -2,6 +2,7 @@
 
 // Core Foundation's types bridge to Swift's on Apple systems; here they are the same.
 public typealias CFData = Data
+public typealias CFMutableData = NSMutableData
 public typealias CFString = String
 public typealias CFDictionary = [String: Any]
 

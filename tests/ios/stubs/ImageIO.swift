@@ -26,3 +26,9 @@ public func CGImageSourceCreateThumbnailAtIndex(_ source: CGImageSource, _ index
 public let kCGImageSourceCreateThumbnailFromImageAlways: CFString = "always"
 public let kCGImageSourceCreateThumbnailWithTransform: CFString = "transform"
 public let kCGImageSourceThumbnailMaxPixelSize: CFString = "size"
+public final class CGImageDestination {}
+public func CGImageDestinationCreateWithData(
+    _ data: CFMutableData, _ type: CFString, _ count: Int, _ options: CFDictionary?
+) -> CGImageDestination? { nil }
+public func CGImageDestinationAddImage(_ target: CGImageDestination, _ image: CGImage, _ properties: CFDictionary?) {}
+public func CGImageDestinationFinalize(_ target: CGImageDestination) -> Bool { false }

@@ -18,7 +18,7 @@ def _matmul(node: Node) -> Call:
 
     right = node.constant(1)
     if right is not None and right.ndim == 2 and node.rank() >= 2 and right.is_floating_point():
-        weight = Weight(role="weight", value=right.T.contiguous(), origin=node.inputs[1])
+        weight = Weight(role="weight", value=right.T.contiguous(), origin=node.inputs[1], form="transposed")
         return Call(function=functional.linear, operands=(node.inputs[0], weight))
     return plain(node, torch.matmul)
 
@@ -37,7 +37,12 @@ def _gemm(node: Node) -> Call:
     )
     if right is not None and not left and by_column:
         matrix = right if turned else right.T.contiguous()
-        weight = Weight(role="weight", value=matrix if alpha == 1 else matrix * alpha, origin=node.inputs[1])
+        weight = Weight(
+            role="weight",
+            value=matrix if alpha == 1 else matrix * alpha,
+            origin=node.inputs[1],
+            form="other" if alpha != 1 else "same" if turned else "transposed",
+        )
         bias = None
         if added is not None:
             value = (added.reshape(-1) * beta).expand(columns).contiguous()

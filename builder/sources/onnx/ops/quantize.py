@@ -2,14 +2,14 @@
 
 Stored weights are folded to floats. Activations are rounded and clamped as ONNX Runtime does, on floats that hold whole
 numbers, so that the import can be compared with it; `float_function` is the same without the grid, for our own plan to
-quantize anew.
+quantize anew. The call's `rounding` keeps what the file's integers are, for a network that stays as it was trained.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from builder.sources.network import Call
+from builder.sources.network import Call, Rounding
 from builder.sources.onnx.graph import Importer, Node
 
 if TYPE_CHECKING:
@@ -52,6 +52,28 @@ def _grid(node: Node) -> tuple[Tensor, Tensor]:
     return scale, zero
 
 
+def _rounding(node: Node) -> Rounding:
+    """What the node's integers are. Raises UnsupportedOperation for scales that are computed."""
+    import torch
+
+    scale, zero = node.constant(1), node.constant(2)
+    if scale is None:
+        raise node.refuse("computes its scale or zero point", "quantize it statically")
+    stored = node.constant(0) if node.op == "DequantizeLinear" else None
+    kind = str(
+        (zero if zero is not None else stored if stored is not None else torch.zeros((), dtype=torch.uint8)).dtype
+    )
+    low, high = _LIMITS.get(kind, (0, 0))
+    return Rounding(
+        scale=scale.float().reshape(-1),
+        zero=(torch.zeros_like(scale) if zero is None else zero).reshape(-1).to(torch.int64),
+        axis=None if scale.numel() == 1 else node.axis(node.integer("axis", 1)),
+        kind=kind.removeprefix("torch."),
+        low=low,
+        high=high,
+    )
+
+
 def _quantize(node: Node) -> Call:
     """Keeps the clamp without the grid: ONNX Runtime's quantizer takes ReLU and Clip away where the grid's ends do their work."""
     import torch
@@ -74,7 +96,7 @@ def _quantize(node: Node) -> Call:
     return Call(
         function=quantize,
         operands=(node.inputs[0],),
-        quantizer=True,
+        rounding=_rounding(node),
         float_function=clamp if removed else lambda x: x,
     )
 
@@ -82,12 +104,14 @@ def _quantize(node: Node) -> Call:
 def _dequantize(node: Node) -> Call:
     scale, offset = _grid(node)
     if node.constant(0) is not None:
-        return Call(function=lambda x: (x.float() - offset) * scale, operands=(node.inputs[0],))
+        return Call(
+            function=lambda x: (x.float() - offset) * scale, operands=(node.inputs[0],), rounding=_rounding(node)
+        )
     step, whole = (float(scale), float(offset)) if scale.ndim == 0 and offset.ndim == 0 else (scale, offset)
     return Call(
         function=lambda x: (x.float() - whole) * step,
         operands=(node.inputs[0],),
-        quantizer=True,
+        rounding=_rounding(node),
         float_function=lambda x: x,
     )
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -49,6 +50,7 @@ class Facts(BaseModel):
     variant: str
     width: int
     height: int
+    resize: str | None
     vectors: dict[str, int]
     golden_db: float | None
     passed_over: list[str]
@@ -71,6 +73,11 @@ class Service:
         self._metrics = Metrics()
         self._work = Work(workers=settings.workers, queue=settings.queue, metrics=self._metrics)
         self.draining = False  # after SIGTERM: new requests are not taken
+
+    @property
+    def pages(self) -> list[str]:
+        """Origins of the pages that may ask from a browser."""
+        return self._settings.pages
 
     @asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
@@ -116,6 +123,7 @@ class Service:
             variant=network.variant.id,
             width=width,
             height=height,
+            resize=network.picture.resize,
             vectors={name: math.prod(s.shape) for name, s in network.inputs.items() if s is not network.picture},
             golden_db=self._golden_db,
             passed_over=self._passed_over,
@@ -155,6 +163,14 @@ def make_application(service: Service, *, title: str, version: str, licence: str
     problems: dict[int | str, dict[str, Any]] = {
         status: {"model": Problem, "description": why} for status, why in PROBLEMS.items()
     }
+    if service.pages:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=service.pages,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Content-Type"],
+            expose_headers=["Retry-After"],
+        )
     app.post(
         "/v1/process",
         response_class=Response,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 PREFIX = "SERVER_"
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +17,8 @@ class Settings:
 
     `workers` pictures are processed at once, each on `threads` threads; `queue` more may wait. `body_bytes` and `pixels` are the largest
     picture, `body_s` and `request_s` the longest that sending it and all of a request may take. After SIGTERM new requests are
-    refused for `drain_s` while those that are here are finished.
+    refused for `drain_s` while those that are here are finished. Pages of `origins` (`https://example.org,https://other.example`) may
+    ask from a browser; without any no page of another host can.
     """
 
     bundle: Path = Path("bundle")
@@ -29,6 +32,12 @@ class Settings:
     body_s: float = 10.0
     request_s: float = 30.0
     drain_s: float = 5.0
+    origins: str = ""
+
+    @property
+    def pages(self) -> list[str]:
+        """The origins, one by one."""
+        return [name.strip() for name in self.origins.split(",") if name.strip()]
 
 
 def settings_of_environment() -> Settings:
@@ -49,4 +58,6 @@ def settings_of_environment() -> Settings:
             raise ValueError(f"${PREFIX}{name.upper()} must be more than 0")
     if not (settings.queue >= 0 and settings.drain_s >= 0):
         raise ValueError(f"${PREFIX}QUEUE and ${PREFIX}DRAIN_S must not be less than 0")
+    if wrong := [name for name in settings.pages if not _ORIGIN.fullmatch(name)]:
+        raise ValueError(f"${PREFIX}ORIGINS has {wrong[0]!r}, which is no origin such as https://example.org")
     return settings

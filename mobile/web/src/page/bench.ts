@@ -1,6 +1,7 @@
 /** The benchmark page: every TFLite variant of the bundle after one another, a table, and the run records as a file. */
 
 import { openBundle } from "../bundle.js";
+import type { Accelerator } from "../engine.js";
 import type { Variant } from "../manifest.js";
 import type { Measured, Order } from "../measure.js";
 import type { Answer, Request } from "../messages.js";
@@ -75,9 +76,10 @@ async function measureAll(rows: HTMLElement, status: HTMLElement): Promise<strin
   const sight = new Sight();
   const session = crypto.randomUUID().replaceAll("-", "");
   const lines: string[] = [];
+  const accelerator = (new URLSearchParams(location.search).get("accelerator") as Accelerator | null) ?? undefined;
   for (const variant of bundle.manifest.variants.filter(({ backend }) => backend === "tflite")) {
     status.textContent = say("measuring", { variant: variant.id });
-    const order: Order = { variant: variant.id, threads: 2, warmup: WARM_UP, runs: RUNS };
+    const order: Order = { variant: variant.id, threads: 2, warmup: WARM_UP, runs: RUNS, accelerator };
     sight.clear();
     const startedAt = new Date();
     try {

@@ -6,22 +6,23 @@ export class Compare {
   private readonly slider: HTMLInputElement;
 
   constructor(
-    private readonly frame: HTMLElement,
+    private readonly pair: HTMLElement,
     private readonly before: HTMLCanvasElement,
     private readonly after: HTMLCanvasElement,
   ) {
     this.slider = document.createElement("input");
     Object.assign(this.slider, { type: "range", min: "0", max: "100", value: "50", ariaLabel: say("compare") });
     this.slider.addEventListener("input", () => this.split());
-    frame.append(this.slider);
+    pair.append(this.slider);
+    [before.ariaLabel, after.ariaLabel] = [say("before"), say("after")];
     this.split();
   }
 
   show(before: ImageBitmap, after: ImageBitmap): void {
     draw(this.before, before);
     draw(this.after, after);
-    this.frame.style.aspectRatio = `${after.width} / ${after.height}`;
-    this.frame.hidden = false;
+    this.pair.style.setProperty("--ratio", `${after.width / after.height}`);
+    this.pair.hidden = false;
   }
 
   /** PNG of what is on the right side. */
@@ -30,7 +31,7 @@ export class Compare {
   }
 
   private split(): void {
-    this.frame.style.setProperty("--split", `${this.slider.value}%`);
+    this.pair.style.setProperty("--split", `${this.slider.value}%`);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { Facts } from "../messages.js";
 import { ImageModel, type ProcessOptions, type Result } from "../model.js";
+import type { RemoteOptions } from "../remote.js";
 import { Camera } from "./camera.js";
 import { Compare } from "./compare.js";
 import { installWorker } from "./isolation.js";
@@ -21,7 +22,7 @@ class Studio {
   private readonly small = element<HTMLInputElement>("small");
   private readonly save = element<HTMLButtonElement>("save");
   private readonly styles = element<HTMLFieldSetElement>("styles");
-  private readonly compare = new Compare(element("frame"), element("before"), element("after"));
+  private readonly compare = new Compare(element("pair"), element("before"), element("after"));
   private readonly camera = new Camera();
   private readonly queue = new Queue(element("queue"), () => this.model(), () => this.options(), (result, name) => this.show(result, name));
   private opening: Promise<ImageModel> | undefined;
@@ -73,16 +74,33 @@ class Studio {
         variant: this.variant.value || query.get("variant") || undefined,
         accelerator: (query.get("accelerator") as "wasm" | "webgpu" | null) ?? undefined,
       },
+      remote: this.remote(),
     });
     this.describe(model.facts);
     return model;
   }
 
+  /** Where the page was made with the address of a server. The user is asked each time that it would be used first. */
+  private remote(): RemoteOptions | undefined {
+    const address = document.documentElement.dataset["remote"];
+    if (!address) return undefined;
+    return { address, ask: ({ to, reason }) => confirm(say("askRemote", { to, reason })) };
+  }
+
   private describe(facts: Facts): void {
+    if (facts.remote !== null) {
+      this.status.textContent = say("remote", { name: facts.name, to: facts.remote });
+      this.showChoices(facts);
+      return;
+    }
     const accelerator = facts.accelerator === "webgpu" ? "WebGPU" : `WebAssembly${facts.threads ? `, ${say("threads")}` : ""}`;
     const passed = facts.tried.map(({ variant, reason }) => `${variant} (${reason})`).join("; ");
     this.status.textContent =
       say("ready", { name: facts.name, variant: facts.variant, accelerator }) + (passed ? ` ${say("fallback", { list: passed })}` : "");
+    this.showChoices(facts);
+  }
+
+  private showChoices(facts: Facts): void {
     this.variant.replaceChildren(...facts.variants.map((id) => new Option(id, id, false, id === facts.variant)));
     this.variant.disabled = facts.variants.length < 2;
     this.small.disabled = !facts.tiles;

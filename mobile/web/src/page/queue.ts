@@ -68,7 +68,9 @@ export class Queue {
         onProgress: (done, all) => (row.querySelector("output")!.textContent = say("working", { done, all })),
       });
       this.onResult(result, name);
-      finish(row, say("done", { ms: Math.round(result.milliseconds) }));
+      const done = say("done", { ms: Math.round(result.milliseconds) });
+      const sent = result.sent && say("sent", { to: result.sent.to, bytes: result.sent.bytes });
+      finish(row, sent ? `${done}, ${sent}` : done);
     } catch (error) {
       picture.close();
       if (!abort.signal.aborted) finish(row, (error as Error).message, true);

@@ -36,6 +36,9 @@ const ENGLISH = {
   variantName: "Variant",
   time: "Warm median (first), ms",
   golden: "Golden picture",
+  askRemote: "This browser cannot do it: {reason}\n\nShall your pictures be sent to {to} instead?",
+  remote: "{name}: your pictures are sent to {to}",
+  sent: "{bytes} bytes sent to {to}",
 };
 
 export type Key = keyof typeof ENGLISH;
@@ -76,6 +79,9 @@ const CHINESE: Record<Key, string> = {
   variantName: "变体",
   time: "预热后中位数（首次），毫秒",
   golden: "基准图片",
+  askRemote: "此浏览器无法处理：{reason}\n\n要改为把您的图片发送到 {to} 吗？",
+  remote: "{name}：您的图片会发送到 {to}",
+  sent: "已向 {to} 发送 {bytes} 字节",
 };
 
 /** The browser's first language that the page knows. */

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
     from builder.precision.layers import Layer, LayerTable
     from builder.precision.plan import ResolvedPlan
+    from builder.precision.quantizers import Integers
     from builder.precision.ranges import Observation
     from builder.precision.scheme import Scheme
 
@@ -78,6 +79,10 @@ def read_back(path: Path, model: Model) -> dict[str, str]:
     from builder.backends.fake import file
 
     return {layer.name: layer.scheme for layer in file.layers(path)}
+
+
+def read_integers(path: Path, model: Model) -> dict[str, list[Integers | None]]:
+    return {}
 
 
 def read_norms(path: Path, model: Model) -> dict[str, str]:

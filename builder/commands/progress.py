@@ -8,19 +8,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
-from pydantic import TypeAdapter
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
-from builder.command_line import print_document
-
-messages = Console(stderr=True, highlight=False)
-# In a pipe or a log a table keeps its columns instead of folding at 80.
-results = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+from builder.command_line.console import messages
 
 
 @dataclass(kw_only=True)
@@ -72,34 +64,3 @@ def listening(*, quiet: bool) -> Iterator[Terminal]:
     )
     with Progress(*columns, console=messages, transient=True) as progress:
         yield Terminal(progress=progress, quiet=False)
-
-
-def print_json(value: object, kind: Any, *, named: str = "") -> None:
-    """One JSON object on stdout: `value` as pydantic writes an object of this type, a list by its name."""
-    data = TypeAdapter(kind).dump_python(value, mode="json", by_alias=True)
-    print_document({named: data} if named else data)
-
-
-def print_line(text: str) -> None:
-    """One line as it is: no markup, no folding."""
-    results.print(text, markup=False, soft_wrap=True)
-
-
-def table(title: str, *columns: str) -> Table:
-    """A table whose columns named with a trailing '>' hold numbers and are right-aligned."""
-    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        made.add_column(column.rstrip(">"), justify="right" if column.endswith(">") else "left", overflow="fold")
-    return made
-
-
-def add_row(rows: Table, *cells: str) -> None:
-    """One row; what looks like markup in a cell, such as `edgebundle[tflite]`, is shown as it is."""
-    rows.add_row(*(Text(cell) for cell in cells))
-
-
-def size(count: int) -> str:
-    """Bytes for people: exact below 100 kB, as file managers show it above."""
-    if count < 100_000:
-        return f"{count:,} B"
-    return f"{count / 1e6:.2f} MB" if count >= 1_000_000 else f"{count / 1e3:.1f} kB"

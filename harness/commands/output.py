@@ -1,4 +1,4 @@
-"""What the commands print with: tables and JSON on stdout, messages and a progress bar on stderr, files written whole."""
+"""What the commands write: runs and findings on stdout, messages on stderr, files whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,60 +14,17 @@ from builder.command_line import print_file
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from harness.records.run import Run
     from harness.report.findings import Finding
-    from harness.session.outcome import Step
 
 SQLITE = b"SQLite format 3\0"  # how such a file begins (sqlite.org/fileformat.html)
-WIDE = 160  # columns where there is no terminal to ask: a log should not fold its tables
-
-
-class Progress:
-    """A progress bar on stderr while the variants are measured, which a log does not get; a device that is waited for is told in any case."""
-
-    def __init__(self, args: argparse.Namespace) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            disable=args.quiet or args.json or not sys.stderr.isatty(),
-        )
-        self._task = self._bars.add_task("measuring", total=None)
-        self._quiet: bool = args.quiet
-
-    def __enter__(self) -> Callable[[Step], None]:
-        self._bars.start()
-        return self._show_step
-
-    def _show_step(self, step: Step) -> None:
-        if step.waiting is not None and not self._quiet:
-            print(f"{step.device}: {step.waiting}", file=sys.stderr)  # above the bar, where there is one
-        self._bars.update(
-            self._task, description=f"{step.variant} on {step.device}", completed=step.index, total=step.total
-        )
-
-    def __exit__(self, *rest: object) -> None:
-        self._bars.stop()
-
-
-def stdout_console() -> Console:
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else WIDE)
 
 
 def print_runs(runs: list[Run]) -> None:
+    from builder.command_line import console
     from harness.report.terminal import runs_table
 
-    stdout_console().print(runs_table(runs))
+    console.results.print(runs_table(runs))
 
 
 def record(entry: Run) -> dict[str, object]:

@@ -1,0 +1,90 @@
+"""What the page is told. Pictures travel as the key of a PNG, which the page asks for by itself."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Figures(_View):
+    """Measured on the exported file, or predicted. `work` is relative to fp32, None where it is not known."""
+
+    bytes: int
+    psnr_db: float | None
+    psnr_db_mean: float | None = None
+    ssim: float | None = None
+    work: float | None = None
+    delegated: float | None = None
+    measured: bool = True
+
+
+class LayerView(_View):
+    """`options` are the schemes that it can have, none where nothing can be changed; `alone_db` is what each would do by itself.
+
+    `weight_bytes` are those of the scheme in use, `work` the layer's part of the multiply-accumulates.
+    """
+
+    name: str
+    op: str
+    scheme: str
+    realised: str | None
+    fallback: str | None = None
+    weight_bytes: int | None = None
+    work: float | None = None
+    options: tuple[str, ...] = ()
+    alone_db: dict[str, float] = {}
+
+
+class Picture(_View):
+    """`difference` is from what the source model gives, enlarged `times`."""
+
+    title: str
+    picture: str
+    difference: str | None = None
+    times: int = 1
+
+
+class TrialView(_View):
+    """One plan that was exported: what became of it, and its picture."""
+
+    number: int
+    what: str
+    schemes: tuple[str, ...]
+    state: Literal["running", "done", "failed"]
+    seconds: float | None = None
+    figures: Figures | None = None
+    failure: str | None = None
+    realised: dict[str, str] = {}
+    picture: Picture | None = None
+
+
+class VariantView(_View):
+    """`plan` is the file that 'write' replaces; without one, `fixed` says why nothing can be changed here.
+
+    `simulating`: what each layer would do alone is not known yet.
+    """
+
+    id: str
+    backend: str
+    delegate: str
+    layers: tuple[LayerView, ...]
+    trials: tuple[TrialView, ...]
+    plan: str | None = None
+    fixed: str | None = None
+    simulating: bool = False
+
+
+class StudioView(_View):
+    """All of the page. `reference` is what the source model gives for the first sample; `left_out` are sentences."""
+
+    title: str
+    source: str
+    kind: Literal["config", "bundle"]
+    reference: Picture | None
+    variants: tuple[VariantView, ...]
+    left_out: tuple[str, ...] = ()

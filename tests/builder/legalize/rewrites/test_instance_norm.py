@@ -1,0 +1,19 @@
+"""The rewrite `instance_norm` on the forms that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from torch import Tensor
+from torch.nn import functional as F
+
+from tests.builder.legalize.cases import SCALE, check_rewrite
+
+
+@pytest.mark.parametrize(
+    "function", [lambda x: F.instance_norm(x), lambda x: F.instance_norm(x, weight=SCALE, bias=SCALE - 1)]
+)
+def test_it_computes_the_same_from_other_operators(function: Callable[[Tensor], Tensor]) -> None:
+    """Within its own bound, and with layers under their names."""
+    check_rewrite("instance_norm", function, gone=("instance_norm",))
