@@ -8,6 +8,7 @@ from __future__ import annotations
 from builder.legalize.rewrites import (
     activations,
     aliases,
+    angles,
     attention,
     checks,
     complex_numbers,
@@ -83,6 +84,7 @@ REWRITES: dict[str, Rewrite] = {
     "splits": splits,
     "reductions": reductions,
     "activations": activations,
+    "angles": angles,
     "nearest_upsampling": nearest_upsampling,
     "nearest_rows": nearest_rows,
     "transposed_convolution": transposed_convolution,

@@ -6,6 +6,7 @@ No backend has complex numbers, but networks of pictures use them in between onl
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from builder.legalize.complex_arithmetic import NoRule, Writer
@@ -45,8 +46,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
             if not _is_complex(node):
                 node.replace_all_uses_with(writer.fit(0.0 if result is None else result, node.meta["val"]))
                 continue
-            like = node.meta["val"]
-            writer.pairs[node] = writer.each(result, lambda part, like=like: writer.fit(part, like))
+            writer.pairs[node] = writer.each(result, partial(writer.fit, like=node.meta["val"]))
     if not writer.pairs:
         return program, 0
     count = len(writer.pairs)

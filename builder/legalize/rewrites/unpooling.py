@@ -51,7 +51,8 @@ def _pooling(node: Node) -> Node | None:
     pool: Any = places.args[0]  # type: ignore[union-attr]
     if str(pool.target) != _POOL:
         return None
-    x, kernel, stride, padding, dilation, up = (*pool.args, *((), 0, 1, False)[len(pool.args) - 2 :])
+    defaults: tuple[Any, ...] = ((), 0, 1, False)
+    x, kernel, stride, padding, dilation, up = (*pool.args, *defaults[len(pool.args) - 2 :])
     shape = x.meta["val"].shape
     window, step = _pair(kernel), _pair(stride or kernel)
     fits = (
