@@ -51,8 +51,9 @@ def _pooling(node: Node) -> Node | None:
     pool: Any = places.args[0]  # type: ignore[union-attr]
     if str(pool.target) != _POOL:
         return None
-    defaults: tuple[Any, ...] = ((), 0, 1, False)
-    x, kernel, stride, padding, dilation, up = (*pool.args, *defaults[len(pool.args) - 2 :])
+    defaults: list[Any] = [(), 0, 1, False]
+    arguments: list[Any] = list(pool.args) + defaults[len(pool.args) - 2 :]
+    x, kernel, stride, padding, dilation, up = arguments
     shape = x.meta["val"].shape
     window, step = _pair(kernel), _pair(stride or kernel)
     fits = (
