@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import select
@@ -10,20 +11,21 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, wait
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from threading import get_ident
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import psutil
 
-Answer = TypeVar("Answer")
-
 # Rounds of listing and killing a tree of processes; one is enough unless it starts more at that very moment.
 KILLS = 10
+LOOK_S = 1.0  # between two looks at whether a program that is waited for has ended
+# Its output may stay open after its end, in the hands of a daemon that it started: what it said is then taken after so long.
+KEPT_OPEN_S = 3.0
 
 
 class ToolError(Exception):
@@ -64,28 +66,34 @@ class Completed:
         return "\n".join(lines[-count:])
 
 
-_running: set[subprocess.Popen[bytes]] = set()  # what `run` waits for, in whichever thread
+_running: dict[subprocess.Popen[bytes], int] = {}  # what `run` waits for, and in which thread
+_spared: list[int] = []  # threads, once for each block that spares them
 
 
-def kill_running() -> None:
-    """Kill all that `run` is waiting for in other threads: Ctrl-C reaches the main thread alone."""
-    for process in tuple(_running):
-        with contextlib.suppress(ProcessLookupError):  # it ended in the meantime
-            os.killpg(process.pid, signal.SIGKILL)
+def kill_running(threads: Collection[int | None]) -> None:
+    """Kill all that `run` is waiting for in these threads, but for those that are spared: Ctrl-C reaches the main thread alone."""
+    for process, thread in tuple(_running.items()):
+        if thread in threads and thread not in _spared:
+            with contextlib.suppress(ProcessLookupError):  # it ended in the meantime
+                os.killpg(process.pid, signal.SIGKILL)
 
 
-def results_of(futures: Sequence[Future[Answer]]) -> list[Answer]:
-    """What threads give back, in order; as soon as one fails, its error.
+@contextmanager
+def sparing() -> Iterator[Callable[[], None]]:
+    """From the call of what it gives until its end, `kill_running` leaves this thread alone: it takes back what was changed."""
+    thread, called = get_ident(), False
 
-    It looks every 0.2 s: a wait without limit sleeps through a signal that the kernel hands to another thread.
-    """
-    while True:
-        done, left = wait(futures, timeout=0.2, return_when=FIRST_EXCEPTION)
-        failed = next((future for future in futures if future in done and future.exception() is not None), None)
-        if failed is not None:
-            failed.result()
-        if not left:
-            return [future.result() for future in futures]
+    def spare() -> None:
+        nonlocal called
+        if not called:
+            called = True
+            _spared.append(thread)
+
+    try:
+        yield spare
+    finally:
+        if called:
+            _spared.remove(thread)
 
 
 def find(program: str) -> str | None:
@@ -118,9 +126,9 @@ def run(
         raise ToolMissing(f"{words[0]} is not installed") from error
     except OSError as error:
         raise ToolFailed(f"{words[0]} could not be started ({error})") from error
-    _running.add(process)
+    _running[process] = get_ident()
     try:
-        out, err = process.communicate(input_bytes, timeout=timeout_s)
+        out, err = _output_of(process, input_bytes, timeout_s)
     except subprocess.TimeoutExpired as error:
         kill_group(process)
         raise ToolTimeout(f"{Path(words[0]).name} did not end within {timeout_s:g} s") from error
@@ -128,13 +136,30 @@ def run(
         kill_group(process)
         raise
     finally:
-        _running.discard(process)
+        _running.pop(process, None)
     done = Completed(
         returncode=process.returncode, stdout=out.decode(errors="replace"), stderr=err.decode(errors="replace")
     )
     if check and done.returncode:
         raise ToolFailed(f"{Path(words[0]).name} failed with status {done.returncode}: {done.last_lines()}")
     return done
+
+
+def _output_of(process: subprocess.Popen[bytes], input_bytes: bytes | None, timeout_s: float) -> tuple[bytes, bytes]:
+    """Of a program, once it has ended. Raises TimeoutExpired."""
+    deadline, ended_at = time.monotonic() + timeout_s, math.inf
+    while True:
+        try:
+            return process.communicate(input_bytes, timeout=max(min(deadline - time.monotonic(), LOOK_S), 0.0))
+        except subprocess.TimeoutExpired as slice_:
+            now, input_bytes = time.monotonic(), None
+            if process.poll() is not None:
+                ended_at = min(ended_at, now)
+            if now - ended_at >= KEPT_OPEN_S:
+                _close_pipes(process)
+                return slice_.output or b"", slice_.stderr or b""
+            if now >= deadline:
+                raise
 
 
 def run_limited(
@@ -356,4 +381,14 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     """Kill a process started with `start_new_session` and all its children, and reap it."""
     with contextlib.suppress(ProcessLookupError):  # it ended in the meantime
         os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    try:
+        process.communicate(timeout=KEPT_OPEN_S)
+    except subprocess.TimeoutExpired:
+        _close_pipes(process)
+
+
+def _close_pipes(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with contextlib.suppress(OSError):  # what was not written yet has no reader any more
+                pipe.close()

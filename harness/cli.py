@@ -100,6 +100,11 @@ def _add_run(parser: Parser) -> None:
         help="measure each variant with so many threads in turns, e.g. 1,2,4 (default: the protocol's)",
     )
     measure.add_argument(
+        "--cores",
+        metavar="NAME[,NAME...]",
+        help="measure each variant on each of these clusters of a phone's CPUs: little, middle, big (default: the protocol's)",
+    )
+    measure.add_argument(
         "--resume", action="store_true", help="go on with the last session of this bundle and protocol in the store"
     )
     measure.add_argument(

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from builder.suggest import did_you_mean
 from harness.errors import UsageError
 from harness.records.tolerated import Tolerated
+from harness.records.way import Cores
 
 
 class Section(BaseModel):
@@ -47,9 +48,6 @@ class Wanted(Section):
     """The percent of all processors that other programs may use."""
     wait_s: float = Field(default=900, gt=0)
     """Seconds to wait for the conditions. After that, the variant is not measured and the session says why."""
-
-
-Cores = Literal["little", "middle", "big"]
 
 
 class Pins(Section):

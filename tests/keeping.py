@@ -23,9 +23,14 @@ SHARED = ("multiprocessing.resource_tracker", "multiprocessing.forkserver", "for
 
 
 def surroundings() -> None:
-    """Ctrl-C is heard and files are readable, however the session was started: under nohup the former is ignored, and so by all children."""
+    """Signals are heard and files are readable, however the session was started: what a program ignores all its children ignore too.
+
+    A shell ignores SIGINT for what it starts with `&`, and nohup SIGHUP; a closed terminal still does not end the session itself.
+    """
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda number, frame: None)
     os.umask(0o022)
 
 

@@ -27,6 +27,13 @@ def test_hears_ctrl_c():
     child.send_signal(signal.SIGINT)
     assert child.wait(30) == -signal.SIGINT
 
+def test_hears_a_closed_terminal():
+    import signal
+    child = subprocess.Popen([sys.executable, "-c", "print(1, flush=True); import time; time.sleep(600)"], stdout=subprocess.PIPE)
+    child.stdout.read(1)
+    child.send_signal(signal.SIGHUP)
+    assert child.wait(30) == -signal.SIGHUP
+
 @pytest.mark.timeout(3)
 def test_hangs():
     import time
@@ -36,7 +43,7 @@ def test_hangs():
 
 @pytest.mark.filterwarnings("ignore")  # of the inner session's processes
 def test_a_process_that_a_test_leaves_is_ended_and_a_test_that_hangs_fails(tmp_path: Path) -> None:
-    """A session started as `nohup` does, with SIGINT ignored, in another locale, time zone and with files closed to others."""
+    """A session started as `nohup` does, with SIGINT and SIGHUP ignored, in another locale, time zone and with files closed to others."""
     (tmp_path / "conftest.py").write_text("from tests.conftest import *\n", encoding="utf-8")
     (tmp_path / "test_inner.py").write_text(LEAVES, encoding="utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
@@ -52,6 +59,7 @@ def test_a_process_that_a_test_leaves_is_ended_and_a_test_that_hangs_fails(tmp_p
 
     def as_nohup() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         os.umask(0o077)
 
     done = subprocess.run(
@@ -64,7 +72,7 @@ def test_a_process_that_a_test_leaves_is_ended_and_a_test_that_hangs_fails(tmp_p
         preexec_fn=as_nohup,
         check=False,
     )
-    assert "2 passed" in done.stdout, done.stdout
+    assert "3 passed" in done.stdout, done.stdout
     assert "1 failed" in done.stdout
     assert "Timeout" in done.stdout
     assert "ended what a test left running: test_inner.py::test_leaves_a_process" in done.stdout

@@ -20,13 +20,16 @@ SCHEMA: Final = 1
 
 
 class GoldenTensor(Frozen):
-    """One tensor of a golden: `png` (8-bit RGB picture, the pixels themselves) or `f32` (raw little-endian float32, logical order)."""
+    """One tensor of a golden: `png` (8-bit RGB picture, the pixels themselves), `png_sparse` or `f32` (raw little-endian float32, logical order).
+
+    `png_sparse` is in packages alone, for expected pictures: one pixel of each block of 4 x 4 (builder/bundle/sparse.py).
+    """
 
     name: str
     """The logical tensor."""
     file: InsidePath
     """The file inside the bundle."""
-    encoding: Literal["png", "f32"]
+    encoding: Literal["png", "png_sparse", "f32"]
     """How the file holds it."""
 
 

@@ -6,6 +6,7 @@ Kotlin and Swift do the same arithmetic on the same golden files. All arrays are
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from builder.bundle.manifest import GoldenTensor
+from builder.bundle.sparse import sparse_pixels, sparse_spec
 from builder.bundle.variant import Binding, TensorSpec
 
 if TYPE_CHECKING:
@@ -86,9 +88,16 @@ def fit_pixels(picture: Image.Image, spec: TensorSpec) -> Pixels:
 
 def write_picture(path: Path, pixels: Pixels) -> None:
     """PNG with fixed settings, so that equal pixels give equal bytes."""
+    path.write_bytes(png_bytes(pixels))
+
+
+def png_bytes(pixels: Pixels) -> bytes:
+    """What `write_picture` writes."""
     from PIL import Image
 
-    Image.fromarray(pixels, "RGB").save(path, format="PNG", optimize=False, compress_level=9)
+    content = io.BytesIO()
+    Image.fromarray(pixels, "RGB").save(content, format="PNG", optimize=False, compress_level=9)
+    return content.getvalue()
 
 
 def to_artifact(tensor: Array, binding: Binding) -> Array:
@@ -116,16 +125,20 @@ def logical_shape(binding: Binding) -> tuple[int, ...]:
 
 
 def golden_tensor(root: Path, golden: GoldenTensor, spec: TensorSpec) -> NDArray[np.float32]:
-    """The values of a golden input or output of the bundle at `root`, in logical layout."""
-    if golden.encoding == "png":
+    """The values of a golden input or output of the bundle at `root`, in logical layout; of `png_sparse` those that it holds."""
+    if golden.encoding == "png_sparse":
+        spec = sparse_spec(spec)
+    if golden.encoding != "f32":
         return pixels_to_tensor(read_picture(root / golden.file, spec), spec)
     return np.frombuffer((root / golden.file).read_bytes(), "<f4").reshape(spec.shape)
 
 
 def as_golden(tensor: Array, spec: TensorSpec, encoding: str) -> NDArray[np.float32]:
-    """What a device's output looks like after the golden's encoding (8-bit for `png`), so that like is compared with like."""
+    """What a device's output looks like after the golden's encoding (8-bit for pictures), so that like is compared with like."""
     if encoding == "png":
         return pixels_to_tensor(tensor_to_pixels(tensor, spec), spec)
+    if encoding == "png_sparse":
+        return pixels_to_tensor(sparse_pixels(tensor_to_pixels(tensor, spec)), sparse_spec(spec))
     return np.asarray(tensor, np.float32).reshape(spec.shape)
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from types import FrameType
 
+from builder import interrupt
 from builder.command_line.parser import Parser
 from builder.errors import ExitCode, ShownError
 
@@ -26,9 +25,7 @@ def run(
     """Parse, call, and turn every error into one sentence on stderr and an exit code. `interrupted` says what was kept."""
     given = list(sys.argv[1:] if words is None else words)
     _ready_streams()
-    signal.signal(signal.SIGTERM, _end_on_signal)
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup asks for going on
-        signal.signal(signal.SIGHUP, _end_on_signal)
+    interrupt.listen()
     name = parser.prog
     try:
         arguments = parser.parse(given)
@@ -71,10 +68,3 @@ def _ready_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _end_on_signal(number: int, frame: FrameType | None) -> None:
-    """As Ctrl-C. A terminal that closes says so twice, by its shell and by the kernel: the second must not stop what is set back."""
-    for again in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(again, signal.SIG_IGN)
-    raise KeyboardInterrupt

@@ -98,7 +98,10 @@ def _why(facts: Found, questions: list[str]) -> str:
 
 
 def _output(output: ProbedOutput, number: int, labels: str | None, questions: list[str]) -> list[str]:
-    picture = len(output.shape) == 4 and output.shape[:2] == (1, 3)
+    shape = output.shape
+    picture = (
+        len(shape) == 4 and shape[0] == 1 and 3 in (shape[1], shape[3])
+    )  # with channels last it is turned where it is a picture
     kind = "image" if picture else "vector" if len(output.shape) == 2 else "tensor"
     name = "output" if output.name == "output" and number == 0 else output.name
     lines = ["[[output]]", f"name = {_text(name)}", f"kind = {_text(kind)}  # it gives {list(output.shape)}"]

@@ -21,7 +21,6 @@ from builder.errors import ConfigError, ConversionError, EdgebundleError, Verifi
 from builder.exports import DYNAMIC, FORMATS
 from builder.pipeline.pictures import evaluation_page, page_beside, write_page
 from builder.plan_search import SearchResult, choose_places, find_plans, search_variant, write_found
-from builder.process import results_of
 from builder.project.config import VariantSection
 from builder.project.project import Project, open_project
 from builder.project.sizes import expand, of_size
@@ -46,6 +45,7 @@ from builder.storage.output import check_output, copy_into, replacing
 from builder.suggest import did_you_mean
 from builder.targets import TARGETS
 from builder.targets.base import PackageOptions, PackageResult
+from builder.threads import results_of
 from builder.workers.messages import ExportResult, VariantJob, VariantResult
 from builder.workers.servers import warm
 from builder.workers.supervisor import kind_of

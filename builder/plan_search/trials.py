@@ -20,13 +20,13 @@ from builder.plan_search.goal import Measures
 from builder.plan_search.space import Choice, Schemes, plan_of
 from builder.precision.plan import Between, resolve
 from builder.precision.ranges import PLAIN, CalibrationSettings
-from builder.process import results_of
 from builder.project.config import VariantSection
 from builder.project.project import Project
 from builder.steps.listener import Silent
 from builder.steps.source import SourceStep
 from builder.steps.step import Working
 from builder.steps.variant import VariantStep, lower_variant
+from builder.threads import results_of
 from builder.workers.messages import PerceptualRequest
 from builder.workers.supervisor import RunJob, run_job
 

@@ -80,8 +80,25 @@ SCHEMES: dict[str, Scheme] = {
 }
 
 
+# What people write from other tools, and what they mean by it here.
+_EVERYDAY = {
+    "int8": "static_wi8_ai8 for convolutions and activations in int8, weight_only_wi8_afp32 for weights alone",
+    "int4": "weight_only_wi4_afp32 for weights alone",
+    "float16": "fp16",
+    "half": "fp16",
+    "float32": "fp32",
+    "float": "fp32",
+    "w8a8": "static_wi8_ai8",
+    "a16w8": "static_wi8_ai16",
+    "16x8": "static_wi8_ai16",
+    "dynamic": "dynamic_wi8_afp32",
+}
+
+
 def parse_scheme(name: str, *, where: str) -> Scheme:
     """The scheme of this name. Raises ConfigError naming `where` and the near name."""
+    if meant := _EVERYDAY.get(name.lower()):
+        raise ConfigError(f"{where}: unknown scheme {name!r}; write {meant}.")
     if name not in SCHEMES:
         raise ConfigError(f"{where}: unknown scheme {name!r}{did_you_mean(name, SCHEMES)}")
     return SCHEMES[name]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
 from builder.backends import backends_of
-from builder.bundle import MANIFEST, Bundle, Golden, GoldenTensor, Manifest, TensorSpec
+from builder.bundle import MANIFEST, Bundle, FileHash, Golden, GoldenTensor, Manifest, TensorSpec
 from builder.bundle.tensors import golden_tensor, peak_of, psnr_db, specs_of
 from builder.errors import ConfigError
+from builder.targets.sparse_goldens import sparse_goldens
 
 SHARE_DB = 15.0  # a picture that is nearer than what a variant must reach by this has 3 % of the error that is allowed
 
@@ -18,8 +20,8 @@ def subset(bundle: Bundle, artifacts: tuple[str, ...], out: Path) -> Bundle:
 
     Files that only left-out variants use (artifacts, expected outputs of goldens) are left out too, and so are the goldens' references,
     which `builder verify` alone compares, and all goldens of a size but the smallest: one finds a device that computes wrongly.
-    Variants whose expected pictures are alike share one. Raises ConfigError when
-    no variant remains.
+    Variants whose expected pictures are alike share one, and expected pictures are sparse: a phone's output is compared
+    in one of 16 pixels. Raises ConfigError when no variant remains.
     """
     manifest = bundle.manifest
     kept = tuple(v for v in manifest.variants if v.file.endswith(artifacts))
@@ -31,16 +33,22 @@ def subset(bundle: Bundle, artifacts: tuple[str, ...], out: Path) -> Bundle:
         )
     ids = {v.id for v in kept}
     smallest = _smallest(bundle, tuple(_for_phones(golden, ids) for golden in manifest.goldens))
-    goldens = tuple(_sharing(bundle, golden) for golden in smallest)
+    shared = tuple(_sharing(bundle, golden) for golden in smallest)
+    goldens, made = sparse_goldens(bundle, shared)
     dropped = _own_files(manifest) - _own_files(manifest.model_copy(update={"variants": kept, "goldens": goldens}))
     files = tuple(
         f for f in manifest.files if not any(f.file == name or f.file.startswith(name + "/") for name in dropped)
     )
-    smaller = manifest.model_copy(update={"variants": kept, "goldens": goldens, "files": files})
+    listed = files + tuple(FileHash(file=name, sha256=hashlib.sha256(made[name]).hexdigest()) for name in sorted(made))
+    listed = tuple(sorted(listed, key=lambda entry: entry.file))
+    smaller = manifest.model_copy(update={"variants": kept, "goldens": goldens, "files": listed})
     for entry in files:
         target = out / entry.file
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(bundle.path(entry.file), target)
+    for name, content in made.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_bytes(content)
     out.mkdir(parents=True, exist_ok=True)
     (out / MANIFEST).write_text(smaller.to_json(), encoding="utf-8")
     return Bundle.open(out)

@@ -63,7 +63,7 @@ def bisect_builds(runs: Iterable[Run], limit: float) -> tuple[Bisection, ...]:
     history = nights(every)
     places: dict[tuple[object, ...], dict[str, list[Run]]] = {}
     for run in every:
-        place = (run.model_name, run.variant, run.device.kind, run.device.id, run.mode, run.threads)
+        place = (run.model_name, run.variant, run.device.kind, run.device.id, run.mode, run.way)
         places.setdefault(place, {}).setdefault(run.variant_sha256, []).append(run)
     bisections = tuple(_bisect(_builds(files), history, limit) for files in places.values() if len(files) > 1)
     if not bisections:

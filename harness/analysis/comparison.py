@@ -191,6 +191,7 @@ def incomparable(
         ("runtime", lambda run: f"{run.runtime} {run.runtime_version}" if same_variant else None),
         ("delegate", lambda run: run.delegate_executed.value if same_variant else None),
         ("threads", lambda run: run.threads),
+        ("cores", lambda run: run.cores or "any"),
         ("protocol", _protocol),
         ("input", lambda run: run.input_sha256 and run.input_sha256[:12]),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.records.run import Run
+from harness.records.way import Way
 
 MOST_ROUNDS = (
     20  # runs of earlier sessions that still count; what is older tells more of the device's age than of the artifact
@@ -17,21 +18,25 @@ class Group:
     """The last measurement of one variant on one device in one mode, in order of time; never empty.
 
     It is the rounds of its last session, or, where sessions measured once, the last runs of the same file, one a session.
-    `sessions` are all of this file, the newest last. A session that swept over threads has a group for each number of them.
+    `sessions` are all of this file, the newest last. A session that swept over threads or cores has a group for each way.
     """
 
     variant: str
     device: tuple[str, str]
     mode: str
     sustained: bool
-    threads: int
+    way: Way
     runs: tuple[Run, ...]
     sessions: tuple[tuple[Run, ...], ...]
 
     @property
-    def place(self) -> tuple[str, tuple[str, str], str, bool, int]:
+    def place(self) -> tuple[str, tuple[str, str], str, bool, Way]:
         """What is measured, where and in which way: the variant first."""
-        return self.variant, self.device, self.mode, self.sustained, self.threads
+        return self.variant, self.device, self.mode, self.sustained, self.way
+
+    @property
+    def threads(self) -> int:
+        return self.way.threads
 
     @property
     def last(self) -> Run:
@@ -44,9 +49,9 @@ def groups(runs: Iterable[Run], *, baseline: bool = False) -> list[Group]:
     Of the build; with `baseline` of the older one that sessions measured in turns with it.
     """
     of_build = [run for run in runs if run.baseline == baseline]
-    collected: dict[Place, dict[int, list[Run]]] = {_place(run): {} for run in of_build}
+    collected: dict[Place, dict[Way, list[Run]]] = {_place(run): {} for run in of_build}
     for run in by_time(of_build):
-        kept = collected[_place(run)].setdefault(run.threads, [])
+        kept = collected[_place(run)].setdefault(run.way, [])
         if kept and not _same_measurement(kept[-1], run):
             kept.clear()
         kept.append(run)
@@ -56,12 +61,12 @@ def groups(runs: Iterable[Run], *, baseline: bool = False) -> list[Group]:
             device=device,
             mode=mode,
             sustained=sustained,
-            threads=threads,
+            way=way,
             runs=_last_rounds(kept),
             sessions=_sessions(kept),
         )
         for (variant, device, mode, sustained), swept in collected.items()
-        for threads, kept in _of_the_newest(swept)
+        for way, kept in _of_the_newest(swept)
     ]
 
 
@@ -70,12 +75,12 @@ def by_time(runs: Iterable[Run]) -> list[Run]:
     return sorted(runs, key=lambda run: run.moment)
 
 
-def _of_the_newest(swept: dict[int, list[Run]]) -> list[tuple[int, list[Run]]]:
-    """The numbers of threads that the newest session measured."""
+def _of_the_newest(swept: dict[Way, list[Run]]) -> list[tuple[Way, list[Run]]]:
+    """The ways that the newest session measured."""
     newest = max((runs[-1] for runs in swept.values()), key=lambda run: run.moment)
     return [
-        (threads, runs)
-        for threads, runs in sorted(swept.items())
+        (way, runs)
+        for way, runs in sorted(swept.items(), key=lambda entry: entry[0].rank)
         if runs[-1] is newest or (newest.session is not None and runs[-1].session == newest.session)
     ]
 
@@ -110,14 +115,14 @@ def _same_measurement(first: Run, second: Run) -> bool:
 
 
 def variant_labels(runs: Iterable[Run]) -> dict[str, str]:
-    """What the variant of each run (by its id) is called among these: with its threads where its session swept over them."""
+    """What the variant of each run (by its id) is called among these: with its threads and cores where its session swept over them."""
     every = list(runs)
-    swept: dict[object, set[int]] = {}
+    swept: dict[object, set[Way]] = {}
     for run in every:
-        swept.setdefault((run.session or run.id, run.variant, run.device.kind, run.device.id), set()).add(run.threads)
-    several = {place for place, threads in swept.items() if len(threads) > 1}
+        swept.setdefault((run.session or run.id, run.variant, run.device.kind, run.device.id), set()).add(run.way)
+    several = {place for place, ways in swept.items() if len(ways) > 1}
     return {
-        run.id: f"{run.variant}, {run.threads} thread{'s' if run.threads > 1 else ''}"
+        run.id: f"{run.variant}, {run.way.words}"
         if (run.session or run.id, run.variant, run.device.kind, run.device.id) in several
         else run.variant
         for run in every

@@ -50,7 +50,7 @@ def parity(runs: Iterable[Run]) -> tuple[Parity, ...]:
         if group.last.mode in ("app", "shell") and not group.sustained:
             sides.setdefault((group.variant, group.device[1]), {}).setdefault(group.last.mode, []).append(group)
     parities = tuple(
-        _parity(next((shell for shell in side["shell"] if shell.threads == app.threads), side["shell"][0]), app)
+        _parity(next((shell for shell in side["shell"] if shell.way == app.way), side["shell"][0]), app)
         for side in sides.values()
         if len(side) == 2
         for app in side["app"]

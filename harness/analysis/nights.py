@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from harness.analysis.grouping import Group
 from harness.records.run import Run
+from harness.records.way import Way
 from harness.statistics import Ratio, ratio_of_sessions
 
 Rounds = list[tuple[int, ...]]  # the latencies of each good round of a session
-Place = tuple[str, str, str, str, int, str]  # kind and id of the device, mode, protocol, threads, variant
+Place = tuple[str, str, str, str, Way, str]  # kind and id of the device, mode, protocol, way, variant
 Nights = dict[Place, dict[str, dict[str, Rounds]]]  # of each place: artifact -> session -> rounds
 
 
@@ -49,4 +50,4 @@ def _sessions(group: Group) -> list[Rounds]:
 
 
 def _place(run: Run) -> Place:
-    return run.device.kind, run.device.id, run.mode, run.protocol.name, run.threads, run.variant
+    return run.device.kind, run.device.id, run.mode, run.protocol.name, run.way, run.variant

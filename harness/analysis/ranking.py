@@ -47,9 +47,7 @@ def rank_measured(runs: Iterable[Run], bundle: Bundle) -> tuple[Ranking, ...]:
         group, place = verdict.group, _place(verdict.group.last)
         if place is not None and not group.sustained and (place, group.variant) not in wrong:
             times = by_place[place][group.device]
-            times[group.variant] = min(
-                _level(verdict), times.get(group.variant, math.inf)
-            )  # of a sweep, the best threads
+            times[group.variant] = min(_level(verdict), times.get(group.variant, math.inf))  # of a sweep, the best way
             known[group.device] = phone_of(group.last.device)
             apps |= {group.device} if group.last.mode == "app" else set()
     rankings: list[Ranking] = []

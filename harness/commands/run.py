@@ -16,6 +16,7 @@ from harness.errors import DeviceError, MeasurementError, MissingToolError, Usag
 
 if TYPE_CHECKING:
     from harness.records.run import Run
+    from harness.records.way import Cores
     from harness.session.outcome import SessionResult
 
 NUMBER, MOST_THREADS = re.compile("[0-9]{1,3}", re.ASCII), 64
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     names = _on_the_network(args.device) if args.lan else args.device
     if args.new is not None and args.cluster is not None:
         raise UsageError("two builds are measured in turns on this machine's devices only; leave --cluster or NEW out.")
-    threads = _threads(args.threads)
+    threads, cores = _threads(args.threads), _cores(args.cores)
     with ExitStack() as stack:
         bundle = stack.enter_context(open_bundle_or_package(Path(args.new or args.bundle)))
         baseline = stack.enter_context(open_bundle_or_package(Path(args.bundle))) if args.new is not None else None
@@ -52,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
                     resume=args.resume,
                     variants=args.variant,
                     threads=threads,
+                    cores=cores,
                 )
             else:
                 result = run_session(
@@ -64,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
                     baseline=baseline,
                     variants=args.variant,
                     threads=threads,
+                    cores=cores,
                 )
     _show_result(args, result)
     failed = [skipped for skipped in result.skipped if skipped.failed]
@@ -91,6 +94,16 @@ def _threads(text: str | None) -> tuple[int, ...]:
             f"--threads {text} is not possible; write numbers from 1 to {MOST_THREADS}, e.g. --threads 1,2,4."
         )
     return tuple(dict.fromkeys(int(word) for word in words))
+
+
+def _cores(text: str | None) -> tuple[Cores, ...]:
+    """`little,big`. Raises UsageError."""
+    from harness.records.way import CORES
+
+    words = [] if text is None else [word.strip() for word in text.split(",")]
+    if any(word not in CORES for word in words):
+        raise UsageError(f"--cores {text} is not possible; write some of {', '.join(CORES)}, e.g. --cores little,big.")
+    return tuple(name for name in CORES if name in words)
 
 
 def _on_the_network(names: list[str]) -> list[str]:
@@ -132,7 +145,7 @@ def _show_result(args: argparse.Namespace, result: SessionResult) -> None:
         from harness.report.comparison import comparison_table
 
         out.print(comparison_table(compare_builds([*result.earlier, *result.runs])))
-    if args.threads is not None:
+    if args.threads is not None or args.cores is not None:
         from harness.report.sweep import sweep_table
 
         out.print(sweep_table([*result.earlier, *result.runs]))

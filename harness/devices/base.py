@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 from builder.bundle import Variant
-from harness.protocol import Cores, Pins
+from harness.protocol import Pins
 from harness.records.profile import Operator
 from harness.records.run import (
     BrowserInfo,
@@ -22,6 +22,7 @@ from harness.records.run import (
     Sample,
     TextReading,
 )
+from harness.records.way import Cores
 
 if TYPE_CHECKING:
     from harness.records.tensors import Tensors

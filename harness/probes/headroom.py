@@ -10,7 +10,7 @@ import re
 
 from harness.probes.numbers import parse_bounded
 from harness.probes.probe import Probe
-from harness.probes.temperature import SKIN, service_sensors
+from harness.probes.temperature import SKIN, kind_of, service_sensors
 from harness.records.run import Reading
 
 UNIT = "headroom"
@@ -37,7 +37,7 @@ def _compute(service: str) -> Reading:
     severe = {
         name.strip(): text
         for kind, name, values in (*THRESHOLD.findall(service), *HAL_THRESHOLD.findall(service))
-        if kind in (str(SKIN), "SKIN")
+        if (kind_of(name.strip(), int(kind)) == SKIN if kind.lstrip("-").isdecimal() else kind == "SKIN")
         and len(hot := values.split(",")) > SEVERE
         and (text := hot[SEVERE].strip()) != "NaN"
     }

@@ -22,6 +22,8 @@ DIE = (
     TPU,
     SOC,
 )  # what is hot within a second of load, and cools as fast: no measure of the phone's state
+# Some Samsungs count their types from 1 and name sensors by them: the name is right.
+NAMED = {"TYPE_CPU": CPU, "TYPE_GPU": GPU, "TYPE_BATTERY": BATTERY, "TYPE_SKIN": SKIN, "TYPE_NPU": NPU, "TYPE_SOC": SOC}
 # zones of the kernel by name: the case that a hand feels, the battery, and what is no temperature (charge, volts and amperes)
 SKIN_ZONE = re.compile(r"(^|[-_])(skin|quiet|shell|case|xo|msm|back|front)([-_]|$)|^system_h$", re.IGNORECASE)
 BATTERY_ZONE = re.compile(
@@ -41,7 +43,7 @@ NO_SERVICE = "dumpsys thermalservice names no temperature"
 
 @dataclass(frozen=True, kw_only=True)
 class Sensor:
-    """A named sensor; `kind` is the android.os.Temperature type, or None for a zone of the kernel."""
+    """A named sensor; `kind` is the android.os.Temperature type, or None for a zone of the kernel and for what is of no interest."""
 
     name: str
     kind: int | None
@@ -65,9 +67,16 @@ def service_sensors(text: str) -> list[Sensor]:
     """Sensors of `dumpsys thermalservice`: what the HAL says now where that is printed, else what the service remembers."""
     _, hal, current = text.partition(HAL)
     return [
-        Sensor(name=name.strip(), kind=int(kind), reading=_celsius(value, f"sensor {name.strip()}"))
+        Sensor(
+            name=name.strip(), kind=kind_of(name.strip(), int(kind)), reading=_celsius(value, f"sensor {name.strip()}")
+        )
         for value, kind, name, _ in TEMPERATURE.findall(current if hal else text)
     ]
+
+
+def kind_of(name: str, kind: int) -> int | None:
+    """The type of a service's sensor; None where its name says another one that is of no interest."""
+    return NAMED.get(name) if name.startswith("TYPE_") else kind
 
 
 def _celsius(text: str, what: str) -> Reading:

@@ -68,12 +68,13 @@ class Delivery:
             with self._changed:
                 self._waiting.pop(0)
 
-    def stop(self) -> None:
-        """End the thread. What it had not sent is on the disk."""
+    def stop(self) -> bool:
+        """End the thread; False where it does not end, since the store does not answer. What it had not sent is on the disk."""
         with self._changed:
             self._ending = True
             self._changed.notify_all()
-        self._sender.join()
+        self._sender.join(PATIENCE_S)
+        return not self._sender.is_alive()
 
 
 def deliver(store: Store, entries: list[tuple[Run, tuple[Picture, ...]]], manifests: dict[str, Manifest]) -> None:
@@ -107,14 +108,19 @@ def delivering(store: Store, session: str, patience_s: float = PATIENCE_S) -> It
         try:
             yield delivery
         except BaseException:
-            delivery.stop()
             try:
-                empty(outbox, store, 0.0)
+                _end(delivery, outbox, store, 0.0)
             except StoreError as error:
                 log.warning("%s", str(error).rstrip("."))
             raise
-        delivery.stop()
-        empty(outbox, store, patience_s)
+        _end(delivery, outbox, store, patience_s)
+
+
+def _end(delivery: Delivery, outbox: Outbox, store: Store, patience_s: float) -> None:
+    """Raises StoreError."""
+    if not delivery.stop():
+        raise _not_sent(outbox, store, f"it did not answer within {PATIENCE_S:g} s", len(list(outbox.entries())))
+    empty(outbox, store, patience_s)
 
 
 def empty(outbox: Outbox, store: Store, patience_s: float) -> None:
@@ -128,13 +134,16 @@ def empty(outbox: Outbox, store: Store, patience_s: float) -> None:
             return
         except StoreError as error:
             if time.monotonic() >= deadline:
-                raise StoreError(
-                    f"{len(entries)} records are not in {store.name} ({str(error).rstrip('.')}); they are safe in {outbox.folder}: "
-                    f"'harness run --resume' into the same store sends them, or take them elsewhere with 'harness farm --import "
-                    f"{outbox.folder} -o OTHER.sqlite'."
-                ) from error
+                raise _not_sent(outbox, store, str(error).rstrip("."), len(entries)) from error
         time.sleep(PAUSES_S[min(tries, len(PAUSES_S) - 1)])
         tries += 1
+
+
+def _not_sent(outbox: Outbox, store: Store, why: str, count: int) -> StoreError:
+    return StoreError(
+        f"{count} records are not in {store.name} ({why}); they are safe in {outbox.folder}: 'harness run --resume' into the same store "
+        f"sends them, or take them elsewhere with 'harness farm --import {outbox.folder} -o OTHER.sqlite'."
+    )
 
 
 def send_leftovers(store: Store) -> int:

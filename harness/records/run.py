@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from harness.errors import StoreError
 from harness.records.tolerated import Tolerated
 from harness.records.verdict import Verdict, verdict_of_sentence
+from harness.records.way import Cores, Way
 
 log = logging.getLogger(__name__)
 
@@ -234,7 +235,7 @@ class Run(Frozen):
     `metric` names what the run is judged by: `latency` on hardware, `instructions` under QEMU, where wall time means
     nothing and `latency_ns` stays empty. `simulated` is the label that every output must carry for such devices.
     `session` names the session that measured it and `round` its turn there: a session measures each variant once a round, so
-    runs of one round are neighbours in time. `baseline`: it is of the older build of two that a session measured in turns. `warm_up` is how many inferences were made before those that are counted. `input_sha256` is the hash of what was put in. `compile_ns` is what a runtime that
+    runs of one round are neighbours in time. `cores` is the cluster of CPUs that its threads were held on. `baseline`: it is of the older build of two that a session measured in turns. `warm_up` is how many inferences were made before those that are counted. `input_sha256` is the hash of what was put in. `compile_ns` is what a runtime that
     compiles a model for its device (Core ML) takes before loading it, `op_devices` where it plans each op.
     `processor_use` is null for a device that does not report its processors' counters. `browser` is set where the mode is `web`.
     """
@@ -259,6 +260,7 @@ class Run(Frozen):
     delegate_requested: str
     delegate_executed: TextReading
     threads: Annotated[int, Field(ge=1, lt=2**31)]
+    cores: Cores | None = None
     protocol: ProtocolInfo
     input_sha256: str | None = None
     conditions_start: Conditions
@@ -278,6 +280,11 @@ class Run(Frozen):
     golden: GoldenResult | None = None
     golden_reason: str | None = None
     verdict: Verdict
+
+    @property
+    def way(self) -> Way:
+        """On how many threads, and on which cores."""
+        return Way(self.threads, self.cores)
 
     @model_validator(mode="after")
     def _browser_of_a_page(self) -> Run:

@@ -106,7 +106,7 @@ def _run_facts(run: Run) -> tuple[Fact, ...]:
     memory = _reading("peak memory", run.peak_memory_bytes)
     if before is not None and memory.reason is None:
         memory = Fact(name="peak memory", value=f"{memory.value}, {text.size(before)} of it before loading")
-    protocol = f"{run.protocol.name}: {run.protocol.warmup} warm-up, {run.protocol.runs} measured, {run.threads} thread{'s' if run.threads > 1 else ''}"
+    protocol = f"{run.protocol.name}: {run.protocol.warmup} warm-up, {run.protocol.runs} measured, {run.way.words}"
     facts = [
         _text("model", run.device.model),
         _text("processor", run.device.soc),

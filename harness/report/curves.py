@@ -64,8 +64,9 @@ def throttling_plot(run: Run, shown: Throttling) -> str:
     return svg.picture(height, parts, f"Throughput, temperature and clocks over time of {run.variant}")
 
 
-def history_plot(traces: Sequence[Trace]) -> str:
-    """Median of every run over the calendar, a line for each variant; runs that are not ok are hollow and not joined."""
+def history_plot(traces: Sequence[Trace], changes: Sequence[float] = ()) -> str:
+    """Median of every run over the calendar, a line for each variant; runs that are not ok are hollow and not joined. At the moments of
+    `changes` (seconds since 1970) something changed for good."""
     height, right = 250.0, svg.WIDTH - 230
     moments = [moment for trace in traces for moment, _, _ in trace.points]
     highest = max(value for trace in traces for _, value, _ in trace.points)
@@ -77,6 +78,7 @@ def history_plot(traces: Sequence[Trace]) -> str:
     for number in range(count + 1):
         moment = first + (last - first) * number / count
         parts.append(svg.text(x(moment), y.first + 18, _date(moment, last - first), anchor="middle", kind="tick"))
+    parts += [svg.line(x(moment), y.last, x(moment), y.first, "shift") for moment in changes if first <= moment <= last]
     order = sorted(range(len(traces)), key=lambda index: -traces[index].points[-1][1])
     names = svg.spread([y(traces[index].points[-1][1]) for index in order], 15, y.first)
     for index, under in zip(order, names, strict=True):

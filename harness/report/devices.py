@@ -7,6 +7,7 @@ from datetime import datetime
 
 from harness.analysis.processor_use import fastest_domain, load_beside
 from harness.analysis.throttling import energy_per_inference
+from harness.analysis.trends import Change
 from harness.report import text
 from harness.report.curves import Trace, history_plot
 from harness.report.model import Entry, Past
@@ -19,7 +20,12 @@ MOST_TRACES = 10
 
 
 def device_table(
-    device: str, entries: list[Entry], history: dict[str, list[Past]], anchor: str, cards: dict[str, str]
+    device: str,
+    entries: list[Entry],
+    history: dict[str, list[Past]],
+    changes: list[Change],
+    anchor: str,
+    cards: dict[str, str],
 ) -> DeviceTable:
     """`cards` says where a run (by its id) is shown in detail."""
     entries = sorted(entries, key=lambda entry: (entry.verdict.grade == "invalid", _choose_shown_latency(entry)))
@@ -52,7 +58,8 @@ def device_table(
         counters=any(entry.run.processor_use is not None for entry in entries),
         plot=overview_plot(series[:MOST_PLOTTED]) if len(series) > 1 else None,
         over_rounds=any(entry.level is not None and entry.level.between for entry in entries),
-        history=_history(history),
+        history=_history(history, changes),
+        changes=tuple(changes),
         sweep=sweep_plot(entries),
     )
 
@@ -94,7 +101,7 @@ def _row(entry: Entry, slowest: float, anchor: str | None) -> Row:
     )
 
 
-def _history(history: dict[str, list[Past]]) -> str | None:
+def _history(history: dict[str, list[Past]], changes: list[Change]) -> str | None:
     traces = [
         Trace(
             label=variant,
@@ -106,4 +113,6 @@ def _history(history: dict[str, list[Past]]) -> str | None:
         for variant, past in history.items()
     ]
     traces = sorted(traces, key=lambda trace: -len(trace.points))[:MOST_TRACES]
-    return history_plot(sorted(traces, key=lambda trace: trace.label)) if traces else None  # a variant keeps its colour
+    moments = [change.first.moment.timestamp() for change in changes]
+    # a variant keeps its colour
+    return history_plot(sorted(traces, key=lambda trace: trace.label), moments) if traces else None

@@ -67,7 +67,14 @@ def _page(report: Report, chapter: Chapter, index: int, gallery: Gallery) -> Pag
         counts=grades(chapter.entries),
         matrix=matrix_of(chapter.entries, {device: f"m{index}-d{number}" for number, device in enumerate(by_device)}),
         devices=tuple(
-            device_table(device, entries, chapter.history.get(device, {}), f"m{index}-d{number}", shown)
+            device_table(
+                device,
+                entries,
+                chapter.history.get(device, {}),
+                [change for change in chapter.changes if change.device == device],
+                f"m{index}-d{number}",
+                shown,
+            )
             for number, (device, every) in enumerate(by_device.items())
             if (entries := [entry for entry in every if not entry.run.protocol.sustained])
         ),

@@ -30,6 +30,7 @@ def render(report: Report) -> str:
             for entry in report.entries
         ],
         "profiles": [profile.model_dump(mode="json") for profile in report.profiles],
+        "changes": [change.to_json() for chapter in report.chapters for change in chapter.changes],
         "left_out": report.left_out + sum(chapter.left_out for chapter in report.chapters),
     }
     return json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"

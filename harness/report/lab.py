@@ -9,11 +9,13 @@ from html import escape
 from builder.bundle.page import document
 from harness.analysis.grouping import by_time, device_label, groups
 from harness.analysis.session_verdict import session_verdict
+from harness.analysis.trends import changes
 from harness.records.run import Run
 from harness.report import text
 from harness.report.findings import STYLE
 
 VERDICTS = ".ok{color:var(--ok)}.unstable{color:var(--unstable)}.invalid{color:var(--invalid)}"
+MOST_CHANGES = 50
 MOST_SESSIONS = 200  # the newest; the report has every measurement
 
 
@@ -71,10 +73,18 @@ def lab_page(name: str, runs: list[Run]) -> str:
     body = (
         f'<h1>Lab</h1><p>{escape(name)}: {len(runs)} runs. <a href="/report">Report with plots, pictures and trends</a></p>'
         f"<h2>Devices</h2>{_table(('device', 'what it is', 'last seen', 'state then', 'newest sessions'), [_device(s) for s in seen])}"
-        f"<h2>Sessions{more}</h2>"
+        f"{_list_changes(runs)}<h2>Sessions{more}</h2>"
         f"{_table(('session', 'device', 'protocol', 'started', 'runs', 'verdicts'), [_session(entry) for entry in shown])}"
     )
     return document(f"Lab: {name}", body, style=STYLE + VERDICTS)
+
+
+def _list_changes(runs: list[Run]) -> str:
+    newest = changes(runs)[:MOST_CHANGES]
+    rows = [
+        (escape(change.variant), change.way.words, escape(change.device), escape(change.words)) for change in newest
+    ]
+    return f"<h2>Changed for good</h2>{_table(('variant', 'way', 'device', 'change'), rows)}" if rows else ""
 
 
 def session_page(held: Held) -> str:

@@ -26,7 +26,7 @@ def _chapter(chapter: Chapter) -> str:
         "|---|---|--:|--:|--:|--:|--:|---|---|",
     ]
     rows = [_row(entry) for entry in chapter.entries if not entry.run.protocol.sustained]
-    return "\n".join([*lines, *rows, *_matrix(chapter), *_lasting(chapter), ""])
+    return "\n".join([*lines, *rows, *_matrix(chapter), *_lasting(chapter), *_changes(chapter), ""])
 
 
 def _matrix(chapter: Chapter) -> list[str]:
@@ -90,6 +90,14 @@ def _lasting(chapter: Chapter) -> list[str]:
         )
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     return lines
+
+
+def _changes(chapter: Chapter) -> list[str]:
+    lines = [
+        f"- {_cell(change.variant)}, {change.way.words}, on {_cell(change.device)}: {_cell(change.words)}."
+        for change in chapter.changes
+    ]
+    return ["", "Changed for good, in the history of the store:", "", *lines] if lines else []
 
 
 def _cell(text: str) -> str:

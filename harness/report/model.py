@@ -11,9 +11,11 @@ import numpy as np
 
 from harness.analysis.grouping import Group, by_time, device_label, groups, variant_labels
 from harness.analysis.session_verdict import SessionVerdict, session_verdict
+from harness.analysis.trends import Change, changes
 from harness.records.profile import Profile
 from harness.records.run import Run
 from harness.records.store import Store
+from harness.records.way import Way
 from harness.statistics import Level, Summary, level_of_rounds, level_of_summary, summarize
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class Past:
 class Chapter:
     """One bundle: the last measurement of each variant on each device. `left_out` counts the earlier runs of the same.
 
-    `history` has all runs of the model, earlier builds included: device -> variant -> runs in order.
+    `history` has all runs of the model, earlier builds included: device -> variant -> runs in order; `changes` are where it changed for good.
     """
 
     model_name: str
@@ -61,6 +63,7 @@ class Chapter:
     entries: tuple[Entry, ...]
     left_out: int
     history: dict[str, dict[str, list[Past]]]
+    changes: tuple[Change, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +120,7 @@ def _chapter(store: Store, name: str, runs: list[Run], every: list[Run]) -> Chap
         entries=entries,
         left_out=len(runs) - sum(entry.rounds for entry in entries),
         history=_history(by_time(every)),
+        changes=tuple(changes(every)),
     )
 
 
@@ -157,7 +161,7 @@ def _level(good: list[Run], summary: Summary | None, turns: int) -> Level | None
     return level_of_rounds(rounds, turns) if len(rounds) > 1 else level_of_summary(summary)
 
 
-def _choose_detailed(chosen: list[Group]) -> set[tuple[str, tuple[str, str], str, bool, int]]:
+def _choose_detailed(chosen: list[Group]) -> set[tuple[str, tuple[str, str], str, bool, Way]]:
     """As many as the page can hold, every variant in turn, so that none is left out for another's many devices."""
     by_variant: dict[str, list[Group]] = {}
     for group in chosen:

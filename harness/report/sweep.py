@@ -1,4 +1,4 @@
-"""A sweep over threads: how much each variant gains by more of them, as a table and as a plot."""
+"""A sweep over threads and cores: how much each variant gains by more and by faster ones, as a table and as a plot."""
 
 from __future__ import annotations
 
@@ -23,42 +23,60 @@ LEFT, HEIGHT = 64.0, 250.0
 
 
 def sweep_table(runs: Iterable[Run]) -> Table:
-    """One row for each number of threads of a variant on a device: its level over the good rounds, and its speed-up over the fewest threads."""
+    """One row for each way of a variant on a device: its level over the good rounds, its speed-up over the first row, and how much of a
+    perfect one that is for each thread, over the fewest on the same cores."""
     from rich.markup import escape
 
     from builder.command_line import console
 
     table = console.table(
-        "", "variant", "device", "threads>", "median>", "95 % interval>", "speed-up>", "of each thread>", "verdict"
+        "",
+        "variant",
+        "device",
+        "threads>",
+        "cores>",
+        "median>",
+        "95 % interval>",
+        "speed-up>",
+        "of each thread>",
+        "verdict",
     )
-    first: dict[object, tuple[int, float]] = {}
+    first: dict[object, float] = {}
+    fewest: dict[object, tuple[int, float]] = {}
     for group in groups(run for run in runs if run.metric == "latency"):
         verdict = session_verdict(group)
         level = _level([run.latency_ns for run in verdict.good])
         cells = [DASH, DASH, DASH, DASH]
         if level is not None:
-            fewest, slowest = first.setdefault(group.place[:-1], (group.threads, level.value))
-            gain = slowest / level.value
-            share = gain / (group.threads / fewest)
+            gain = first.setdefault(group.place[:-1], level.value) / level.value
+            least, slowest = fewest.setdefault((*group.place[:-1], group.way.cores), (group.threads, level.value))
+            share = slowest / level.value / (group.threads / least)
             cells = [milliseconds(level.value), interval(level.low, level.high), f"{gain:.2f}", f"{share:.0%}"]
         table.add_row(
-            escape(group.variant), escape(device_label(group.last)), str(group.threads), *cells, escape(verdict.text)
+            escape(group.variant),
+            escape(device_label(group.last)),
+            str(group.threads),
+            group.way.cores or "any",
+            *cells,
+            escape(verdict.text),
         )
     return table
 
 
 def sweep_plot(entries: Sequence[Entry]) -> str | None:
-    """Latency by threads, a line for each variant that one session measured with several; dashed what perfect sharing would give."""
+    """Latency by threads, a line for each variant on each cluster of cores that one session measured in several ways; dashed what
+    perfect sharing would give."""
     curves: dict[str, list[tuple[int, float]]] = {}
     for entry in entries:
         if entry.level is not None and entry.name != entry.run.variant:
-            curves.setdefault(entry.run.variant, []).append((entry.run.threads, entry.level.value / 1e6))
-    lines = {variant: sorted(points) for variant, points in curves.items() if len(points) > 1}
-    if not lines:
+            on = "" if entry.run.cores is None else f", {entry.run.cores} cores"
+            curves.setdefault(f"{entry.run.variant}{on}", []).append((entry.run.threads, entry.level.value / 1e6))
+    lines = {name: sorted(points) for name, points in curves.items()}
+    if sum(map(len, lines.values())) < 2:
         return None
     right = svg.WIDTH - 230
     threads = sorted({number for points in lines.values() for number, _ in points})
-    x = Scale(low=threads[0], high=threads[-1], first=LEFT, last=right)
+    x = Scale(low=threads[0], high=max(threads[-1], threads[0] + 1), first=LEFT, last=right)
     highest = max(value for points in lines.values() for _, value in points)
     y = Scale(low=0, high=1.08 * highest, first=HEIGHT - 42, last=24)
     parts = [svg.draw_left_axis(y, x, "ms"), svg.line(x.first, y.first, x.last, y.first, "axis")]

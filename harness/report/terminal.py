@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.analysis.grouping import device_label, variant_labels
+from harness.analysis.trends import Change
 from harness.records.run import Run
 from harness.report.model import summary_of
 from harness.report.text import golden_text, headline, interval, milliseconds, moment, size
@@ -50,6 +51,19 @@ def runs_table(runs: list[Run]) -> Table:
             golden_text(run),
             f"[{colour}]{escape(run.verdict.words)}[/{colour}]",
         )
+    return table
+
+
+def changes_table(found: list[Change]) -> Table:
+    """One row for each lasting change, the newest first."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold", title="changed for good", title_justify="left")
+    for heading in ("variant", "way", "device", "change"):
+        table.add_column(heading, overflow="fold")
+    for change in found:
+        table.add_row(escape(change.variant), change.way.words, escape(change.device), escape(change.words))
     return table
 
 

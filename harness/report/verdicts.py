@@ -47,6 +47,7 @@ def verdict_json(verdict: SessionVerdict) -> dict[str, object]:
         "kind": verdict.decides.device.kind,
         "mode": verdict.decides.mode,
         "threads": verdict.decides.threads,
+        "cores": verdict.decides.cores,
         "protocol": verdict.decides.protocol.name,
         "simulated": verdict.decides.simulated,
         "session": verdict.decides.session,

@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.analysis.trends import Change
 from harness.records.pictures import png_pixels
 from harness.records.run import Run
 from harness.report.model import Chapter
@@ -110,6 +111,7 @@ class DeviceTable:
     plot: str | None
     over_rounds: bool
     history: str | None
+    changes: tuple[Change, ...]
     sweep: str | None
 
 

@@ -22,6 +22,7 @@ from harness.errors import DeviceError, HarnessError, UsageError
 from harness.protocol import Protocol
 from harness.records.delivery import delivering, send_leftovers
 from harness.records.run import Run, parse_run
+from harness.records.way import Cores
 from harness.session import cluster_worker as beside
 from harness.session.cluster_worker import Answer
 from harness.session.measurement import Keeps
@@ -54,6 +55,7 @@ def run_on_cluster(  # noqa: PLR0913  (all that `harness run` can be asked for)
     resume: bool = False,
     variants: Sequence[str] = (),
     threads: Sequence[int] = (),
+    cores: Sequence[Cores] = (),
 ) -> SessionResult:
     """As `run_session`, on the workers of a Dask scheduler.
 
@@ -80,7 +82,7 @@ def run_on_cluster(  # noqa: PLR0913  (all that `harness run` can be asked for)
                 address=address,
                 known={run.id for run in earlier},
             )
-            rest = (protocol, session_id, list_done(earlier), tuple(variants), tuple(threads))
+            rest = (protocol, session_id, list_done(earlier), tuple(variants), tuple(threads), tuple(cores))
             tasks = {
                 client.submit(beside.measure_on, archive, device, *rest, resources={device: 1}, pure=False): device
                 for device in dict.fromkeys(devices)

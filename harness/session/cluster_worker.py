@@ -16,6 +16,7 @@ from harness.protocol import Protocol
 from harness.records.outbox import Outbox
 from harness.records.pictures import Picture
 from harness.records.run import Run
+from harness.records.way import Cores
 from harness.session.device_turns import Course
 from harness.session.order import contenders
 from harness.session.outcome import Place, Skipped, list_done
@@ -49,6 +50,7 @@ def measure_on(  # noqa: PLR0913  (all that a worker is told)
     measured: frozenset[Place],
     variants: tuple[str, ...] = (),
     threads: tuple[int, ...] = (),
+    cores: tuple[Cores, ...] = (),
 ) -> Answer:
     """A session with a zipped bundle on one device of this machine; what an earlier worker measured for it here is not made again."""
     outbox = Outbox(_folder(session) / hashlib.sha256(device.encode()).hexdigest()[:20])
@@ -61,7 +63,7 @@ def measure_on(  # noqa: PLR0913  (all that a worker is told)
             path.write_bytes(archive)
             with open_bundle(path) as bundle:
                 course = Course(
-                    entries=contenders(bundle, None, variants, threads),
+                    entries=contenders(bundle, None, variants, threads, cores),
                     protocol=protocol,
                     store=_Appending(outbox),
                     session=session,

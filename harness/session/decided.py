@@ -8,10 +8,11 @@ from statistics import median
 from harness.analysis.comparison import compare_builds
 from harness.analysis.gate import decide
 from harness.records.run import Run
+from harness.records.way import Way
 from harness.statistics import level_of_rounds
 from harness.statistics.levels import two_levels
 
-Kind = tuple[str, int]  # a variant and its threads
+Kind = tuple[str, Way]
 
 
 def find_undecided(runs: Sequence[Run], limit: float) -> dict[Kind, str]:
@@ -25,13 +26,13 @@ def find_undecided(runs: Sequence[Run], limit: float) -> dict[Kind, str]:
     if any(run.baseline for run in good):
         decisions = decide(compare_builds(good), limit)
         return {
-            (kind := (entry.comparison.variant, entry.comparison.new.threads)): entry.why + explain_mixed(good, kind)
+            (kind := (entry.comparison.variant, entry.comparison.new.way)): entry.why + explain_mixed(good, kind)
             for entry in decisions
             if entry.outcome == "not precise enough"
         }
     kinds = {}
-    for kind in dict.fromkeys((run.variant, run.threads) for run in good):
-        level = level_of_rounds([run.latency_ns for run in good if (run.variant, run.threads) == kind])
+    for kind in dict.fromkeys((run.variant, run.way) for run in good):
+        level = level_of_rounds([run.latency_ns for run in good if (run.variant, run.way) == kind])
         reach = level.high / level.value - 1
         if reach > limit:
             kinds[kind] = f"its interval reaches {reach:.1%} from its level{explain_mixed(good, kind)}"
@@ -40,9 +41,7 @@ def find_undecided(runs: Sequence[Run], limit: float) -> dict[Kind, str]:
 
 def explain_mixed(runs: Sequence[Run], kind: Kind) -> str:
     """Half a sentence where rounds lie on two levels: more of them do not help, holding them on one does."""
-    levels = two_levels(
-        [median(run.latency_ns) for run in runs if (run.variant, run.threads) == kind and not run.baseline]
-    )
+    levels = two_levels([median(run.latency_ns) for run in runs if (run.variant, run.way) == kind and not run.baseline])
     if levels is None:
         return ""
     return (

@@ -8,14 +8,16 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from harness.clock import Clock, WallClock
+from builder.process import sparing
+from harness.clock import Clock, Ended, WallClock, end_by, take_back
 from harness.devices import open_device
-from harness.devices.base import Device, Pinnable
+from harness.devices.base import Device, Holding, Pinnable
 from harness.errors import DeviceAbsent, DeviceError, DeviceLost, HarnessError, MeasurementError, MissingToolError
 from harness.protocol import Protocol
 from harness.records.run import DeviceInfo, Run
+from harness.records.way import Way
 from harness.session.decided import find_undecided
-from harness.session.measurement import Keeps, Turn, measure_variant, threads_of
+from harness.session.measurement import Keeps, Turn, cores_of, measure_variant, threads_of
 from harness.session.order import Contender, turns
 from harness.session.outcome import Place, SessionResult, Skipped, Step
 
@@ -75,6 +77,8 @@ class _Turns:
             before = len(self.left)
             try:
                 self._once_open()
+            except Ended:
+                break
             except DeviceLost as error:
                 # Lost while it was left, with all measured: what it could not take back the next start repairs.
                 if not self.left or not self._wait_for_it(error, got_on=len(self.left) < before):
@@ -87,7 +91,7 @@ class _Turns:
     def _once_open(self) -> None:
         """Turns until none is left. Raises DeviceLost and other errors of devices, MissingToolError."""
         course = self.course
-        with ExitStack() as stack:
+        with end_by(course.stop), sparing() as spare, ExitStack() as stack:
             device = stack.enter_context(open_device(self.name))
             self.itself = self.itself or device.info
             if device.info.id != self.itself.id:
@@ -96,6 +100,9 @@ class _Turns:
             self.start_c = self.start_c or [device.conditions().temperature_c.value]
             if isinstance(device, Pinnable) and course.protocol.pins.any:
                 stack.enter_context(device.pin(course.protocol.pins))
+            # Called first at the end: an interrupt neither kills nor cuts short what takes back.
+            stack.callback(spare)
+            stack.callback(take_back)
             while self.left and not course.stop.is_set():
                 number, entry = self.left[0]
                 course.on_step(self._step())
@@ -123,7 +130,8 @@ class _Turns:
         if not self.course.stop.is_set():
             pause = pauses[self.tries]
             self.course.on_step(self._step(waiting=f"{error} It is tried again in {pause:g} s."))
-            self.course.clock.sleep(pause)
+            with end_by(self.course.stop):
+                self.course.clock.sleep(pause)
             self.tries += 1
         return True
 
@@ -133,7 +141,11 @@ class _Turns:
         if protocol.decide is None or not self.runs or self.runs[-1].metric != "latency":
             return []
         open_ = find_undecided(self.runs, protocol.decide)
-        again = [e for e in self.course.entries if (e.variant.id, e.threads or protocol.threads) in open_]
+        again = [
+            e
+            for e in self.course.entries
+            if (e.variant.id, Way(e.threads or protocol.threads, e.cores or protocol.cores)) in open_
+        ]
         if not again:
             return []
         if last + 1 >= protocol.max_rounds:
@@ -147,8 +159,10 @@ class _Turns:
 
     def _turn(self, device: Device, entry: Contender, turn: Turn) -> None:
         """One measurement, unless the device cannot, has failed on this variant before, or the store has it. Raises DeviceLost."""
-        threads = threads_of(device, self.course.protocol, entry)
-        place = (device.info.kind, device.info.id, entry.variant.id, threads, turn.round, turn.baseline)
+        protocol = self.course.protocol
+        threads = threads_of(device, protocol, entry)
+        way = Way(threads, cores_of(device, protocol, entry))
+        place = (device.info.kind, device.info.id, entry.variant.id, way, turn.round, turn.baseline)
         if place in self.course.done:
             return
         if any(known.variant == entry.name for known in self.skipped):
@@ -156,6 +170,10 @@ class _Turns:
         reason = device.find_unsupported(entry.variant)
         if reason is None and entry.threads not in (None, threads):
             reason = "it counts instructions, and only those of one thread repeat"
+        if reason is None and entry.cores is not None and device.metric == "instructions":
+            reason = "it counts instructions, which are the same on all cores"
+        if reason is None and entry.cores is not None and not (isinstance(device, Holding) and device.holds_cores):
+            reason = "it cannot keep a benchmark on one cluster of its cores; '-d android' can"
         if reason is not None:
             self.skipped.append(Skipped(device=self.name, variant=entry.name, reason=reason))
             return

@@ -25,6 +25,7 @@ from harness.protocol import Protocol, Wanted
 from harness.records.pictures import Picture, pictures_of
 from harness.records.run import Conditions, GoldenResult, ProtocolInfo, Run, Sample
 from harness.records.verdict import Verdict
+from harness.records.way import Cores
 from harness.session.conditions import wait_for
 from harness.session.order import Contender
 from harness.statistics import summarize
@@ -95,11 +96,11 @@ def measure_variant(
         warmup=plan.warmup,
         runs=plan.runs,
         timeout_s=plan.timeout_s,
-        cores=plan.cores,
+        cores=cores_of(device, protocol, entry),
     )
-    if plan.cores is not None and not (isinstance(device, Holding) and device.holds_cores):
+    if request.cores is not None and not (isinstance(device, Holding) and device.holds_cores):
         raise DeviceError(
-            f"{device.info.kind} cannot keep a benchmark on its {plan.cores} cores; leave 'cores' out of the protocol, or measure with '-d android'."
+            f"{device.info.kind} cannot keep a benchmark on its {request.cores} cores; leave 'cores' out, or measure with '-d android'."
         )
     before_pass: Measured | None = None
     if plan.memory_pass and not is_paced(device):
@@ -173,6 +174,7 @@ def record_of(entry: Contender, device: Device, protocol: Protocol, turn: Turn, 
         delegate_requested=variant.delegate,
         delegate_executed=measured.delegate_executed,
         threads=measured.threads or request.threads,
+        cores=request.cores,
         protocol=protocol_info(device, protocol, turn),
         input_sha256=tensors_sha256(request.inputs),
         conditions_start=seen.before,
@@ -215,6 +217,13 @@ def threads_of(device: Device, protocol: Protocol, entry: Contender) -> int:
     if device.metric == "instructions":
         return protocol.counting().threads
     return protocol.threads if entry.threads is None else entry.threads
+
+
+def cores_of(device: Device, protocol: Protocol, entry: Contender) -> Cores | None:
+    """Where instructions are counted it matters to none of them."""
+    if device.metric == "instructions":
+        return None
+    return protocol.cores if entry.cores is None else entry.cores
 
 
 def awake(device: Device, wanted: Wanted) -> Conditions:

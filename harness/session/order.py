@@ -13,33 +13,42 @@ from dataclasses import dataclass, replace
 from builder.bundle import Bundle, Variant
 from builder.suggest import did_you_mean
 from harness.errors import UsageError
+from harness.records.way import Cores, Way
+
+Pair = tuple[str, int | None, Cores | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
-    """A variant of a build; `baseline` is the build that the other one is held against. `threads` are its own in a sweep over them."""
+    """A variant of a build; `baseline` is the build that the other one is held against. `threads` and `cores` are its own in a sweep over them."""
 
     bundle: Bundle
     variant: Variant
     baseline: bool = False
     threads: int | None = None
+    cores: Cores | None = None
 
     @property
     def name(self) -> str:
-        swept = "" if self.threads is None else f", {self.threads} thread{'s' if self.threads > 1 else ''}"
+        threads = "" if self.threads is None else f", {Way(self.threads).words}"
+        swept = threads + ("" if self.cores is None else f", {self.cores} cores")
         return f"{self.variant.id}{swept}{' (baseline)' if self.baseline else ''}"
 
     @property
-    def pair(self) -> tuple[str, int | None]:
+    def pair(self) -> Pair:
         """What both builds have in common."""
-        return self.variant.id, self.threads
+        return self.variant.id, self.threads, self.cores
 
 
 def contenders(
-    bundle: Bundle, baseline: Bundle | None, only: Sequence[str] = (), threads: Sequence[int] = ()
+    bundle: Bundle,
+    baseline: Bundle | None,
+    only: Sequence[str] = (),
+    threads: Sequence[int] = (),
+    cores: Sequence[Cores] = (),
 ) -> list[Contender]:
     """Variants in the bundle's order, each with that of the baseline beside it where both have it; with `only` those of these ids, with
-    `threads` each once for each number of them.
+    `threads` and `cores` each once for each number of them on each cluster.
 
     Raises UsageError for an id that the bundle does not have.
     """
@@ -60,14 +69,16 @@ def contenders(
         entries += [
             Contender(bundle=baseline, variant=gone, baseline=True) for name, gone in old.items() if name not in known
         ]
-    if not threads:
-        return entries
-    return [replace(entry, threads=number) for entry in entries for number in dict.fromkeys(threads)]
+    numbers: list[int | None] = [*dict.fromkeys(threads)] or [None]
+    clusters: list[Cores | None] = [*dict.fromkeys(cores)] or [None]
+    return [
+        replace(entry, threads=number, cores=cluster) for entry in entries for cluster in clusters for number in numbers
+    ]
 
 
 def turns(entries: Sequence[Contender], rounds: int, seed: int) -> list[tuple[int, Contender]]:
     """Every round with every contender. The two builds of a variant are neighbours, the older one first in half of the rounds."""
-    together: dict[tuple[str, int | None], list[Contender]] = {}
+    together: dict[Pair, list[Contender]] = {}
     for entry in entries:
         together.setdefault(entry.pair, []).append(entry)
     pairs = list(together.values())

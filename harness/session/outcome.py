@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.records.run import Run
+from harness.records.way import Way
 
-# of a run in its session: kind and id of the device, variant, threads, round, and whether it is of the baseline
-Place = tuple[str, str, str, int, int, bool]
+# of a run in its session: kind and id of the device, variant, way, round, and whether it is of the baseline
+Place = tuple[str, str, str, Way, int, bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,5 +53,5 @@ class SessionResult:
 def list_done(runs: Iterable[Run]) -> frozenset[Place]:
     """What a session that is gone on with has measured."""
     return frozenset(
-        (run.device.kind, run.device.id, run.variant, run.threads, run.round or 0, run.baseline) for run in runs
+        (run.device.kind, run.device.id, run.variant, run.way, run.round or 0, run.baseline) for run in runs
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from builder.bundle import Bundle, BundleError, open_bundle
-from builder.process import kill_running, results_of
+from builder.threads import side_by_side
 from harness.analysis.grouping import by_time
 from harness.clock import Clock, WallClock
 from harness.devices import device_kind
@@ -20,6 +20,7 @@ from harness.protocol import Protocol
 from harness.records.delivery import delivering, send_leftovers
 from harness.records.run import Run
 from harness.records.store import Store
+from harness.records.way import Cores
 from harness.session.device_turns import Course, measure_device
 from harness.session.order import contenders
 from harness.session.outcome import SessionResult, Step, list_done
@@ -49,12 +50,13 @@ def run_session(  # noqa: PLR0913  (all that `harness run` can be asked for)
     baseline: Bundle | None = None,
     variants: Sequence[str] = (),
     threads: Sequence[int] = (),
+    cores: Sequence[Cores] = (),
 ) -> SessionResult:
     """Measure all variants of a bundle on each device (`KIND` or `KIND:ID`), phones side by side.
 
     With `baseline` each is measured beside the same variant of that build, in turns, which is the comparison that nothing between two
     sessions can disturb. `variants`: the ids of those that are measured, all where it is empty. `threads`: each with so many, in turns, in
-    place of the protocol's.
+    place of the protocol's; `cores`: each held on these clusters.
 
     A device that fails is in the result with its reason and the others go on; only bad usage ends the session (UsageError). A record is on
     this computer's disk before the next measurement starts, and sent on to the store meanwhile; a store that does not take or give back all
@@ -65,7 +67,7 @@ def run_session(  # noqa: PLR0913  (all that `harness run` can be asked for)
             raise UsageError(
                 "the bundle has no golden to measure on and to check against; rebuild it with 'builder convert'."
             )
-    entries = contenders(bundle, baseline, variants, threads)
+    entries = contenders(bundle, baseline, variants, threads, cores)
     if store is not None and (sent := send_leftovers(store)):
         log.warning("%d records of earlier sessions that had not reached %s are in it now", sent, store.name)
     earlier = resumable(bundle, protocol, store) if resume else []
@@ -93,16 +95,8 @@ def measure_devices(course: Course, devices: Iterable[str]) -> SessionResult:
 
     On an error or Ctrl-C all stop in the middle of what they do, and what was changed on them is taken back.
     """
-    lanes = _lanes(devices)
-    with ThreadPoolExecutor(max(len(lanes), 1), thread_name_prefix="device") as pool:
-        futures = [pool.submit(_measure_lane, course, lane) for lane in lanes]
-        try:
-            parts = [part for lane in results_of(futures) for part in lane]
-        except BaseException:  # Ctrl-C, or a store that cannot be written: all stop in the middle of what they do
-            course.stop.set()
-            while wait(futures, timeout=0.2).not_done:
-                kill_running()
-            raise
+    lanes = [partial(_measure_lane, course, lane) for lane in _lanes(devices)]
+    parts = [part for lane in side_by_side(lanes, stop=course.stop.set) for part in lane]
     return SessionResult(
         runs=tuple(run for part in parts for run in part.runs), skipped=tuple(s for part in parts for s in part.skipped)
     )

@@ -16,7 +16,15 @@ from harness.statistics.ratio import (
     ratio_of_sessions,
     resolution,
 )
-from harness.statistics.summary import Level, Summary, level_of_rounds, level_of_samples, level_of_summary, summarize
+from harness.statistics.summary import (
+    Level,
+    Summary,
+    level_of_rounds,
+    level_of_samples,
+    level_of_summary,
+    log_medians,
+    summarize,
+)
 
 __all__ = [
     "Interval",
@@ -30,6 +38,7 @@ __all__ = [
     "level_of_rounds",
     "level_of_samples",
     "level_of_summary",
+    "log_medians",
     "median_interval",
     "outliers",
     "pair_ratio",

@@ -36,6 +36,7 @@ TOPICS = (
     "web",
     "papers",
     "culprits",
+    "video",
 )
 
 

@@ -98,10 +98,20 @@ def overhead_rows(work: Path) -> list[Row]:
 
     (work / "jmh").mkdir()
     tests = compiled_tests()
-    nothing = "OK (1 test)" in tests.run(work, only=".OverheadTest").stdout
+    nothing = "OK (3 tests)" in tests.run(work, only=".OverheadTest").stdout
     rows = []
     for record in tests.run_jmh(work / "jmh"):
         time = record["primaryMetric"]["scorePercentiles"]
+        if record["benchmark"].endswith("CarryBenchmark.carry"):
+            rows.append(
+                Row(
+                    what="SDK between key frames, 256x256: optical flow and two styled pictures carried along it (JMH, median)",
+                    figure="<= 6 ms, 0 bytes allocated",
+                    measured=f"{time['50.0']:.2f} ms (best {time['0.0']:.2f}), {'0' if nothing else 'some'} bytes",
+                    reached=time["50.0"] <= 6 and nothing,
+                )
+            )
+            continue
         rows.append(
             Row(
                 what=f"SDK around an inference, 512x512, {record['params']['layout']}: pre- and post-processing of a frame (JMH, median)",

@@ -26,12 +26,14 @@ def unpacked(text: str, kind: str) -> np.ndarray[Any, Any]:
 
 def texts() -> dict[str, str]:
     """The text of every file by its name."""
-    from scripts.vectors import browsers, choice, phones, pictures, probes, tiling, verdicts, yuv
+    from scripts.vectors import browsers, carrying, choice, phones, pictures, probes, sparse, tiling, verdicts, yuv
 
     files: dict[str, tuple[str, Callable[[], list[Case]]]] = {
         "tiling.json": (tiling.ABOUT, tiling.cases),
         "pictures.json": (pictures.ABOUT, pictures.cases),
         "transparency.json": (pictures.TRANSPARENCY, pictures.transparent),
+        "sparse.json": (sparse.ABOUT, sparse.cases),
+        "carrying.json": (carrying.ABOUT, carrying.cases),
         "yuv.json": (yuv.ABOUT, yuv.cases),
         "verdicts.json": (verdicts.ABOUT, verdicts.cases),
         "probes.json": (probes.ABOUT, probes.cases),

@@ -20,7 +20,7 @@ class Faults:
     `locked`: the screen is off and stays so, and apps are behind the lock. `log`: lines of apps in the log are lost, or their ends.
     `runs_on`: the benchmark never ends, and goes on running when nobody waits for it any more. `start`: what the loader says instead of
     starting the benchmark, and its status. `banner`: a line that the phone prints before the answer of each setting.
-    `clock_ahead_s`: how far the phone's wall clock has jumped. `starting`: adb answers, and no service of Android is there yet.
+    `slow_s`: how long it thinks before each answer of the shell. `clock_ahead_s`: how far the phone's wall clock has jumped. `starting`: adb answers, and no service of Android is there yet.
     """
 
     unauthorized: bool = False
@@ -44,3 +44,4 @@ class Faults:
     runs_on: bool = False
     start: tuple[str, int] | None = None
     banner: str = ""
+    slow_s: float = 0.0

@@ -16,6 +16,7 @@ import signal
 import struct
 import subprocess
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -273,6 +274,7 @@ class Shell:
         if self._faults.hang_on is not None and self._faults.hang_on in command:
             stream.wait_closed()
             return
+        time.sleep(self._faults.slow_s)
         answered = self._answered(command)
         if answered is None:
             stream.wait_closed()

@@ -12,7 +12,12 @@ from tests.ios.swift import Swift, build_folder, ios_sources
 
 # file -> functions whose loops run for each pixel, value or byte
 HOT = {
-    "FrameMixer.swift": ("mixRows",),
+    "LumaPyramid.swift": ("fillRow", "halveRow"),
+    "PatchSearch.swift": ("measure", "look"),
+    "OpticalFlow.swift": ("spreadRow",),
+    "CarriedKey.swift": ("followRow", "believeRow"),
+    "CarriedRow.swift": ("write",),
+    "FrameCarrier.swift": ("believed",),
     "FrameFitter.swift": ("fitRow",),
     "Hash.swift": ("mix",),
     "PictureOrientation.swift": ("copyRow",),

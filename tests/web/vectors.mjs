@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { browserOf, systemOf } from "../src/browser.js";
 import { composeOnWhite, pixelsToTensor, tensorToPixels } from "../src/codec.js";
 import { BundleError } from "../src/manifest.js";
+import { sparsePixels } from "../src/sparse.js";
 import { Tiler } from "../src/tiler.js";
 
 const folder = process.argv[2];
@@ -65,11 +66,16 @@ async function transparency(one) {
   deepStrictEqual(composeOnWhite(bytes(one.straight)), rgba(one.opaque));
 }
 
+async function sparse(one) {
+  const [height, width] = one.size;
+  deepStrictEqual(sparsePixels(rgba(one.pixels), width, height), rgba(one.sparse));
+}
+
 async function browsers(one) {
   deepStrictEqual({ ...browserOf(one.agent), system: systemOf(one.agent) }, { name: one.name, version: one.version, system: one.system });
 }
 
-for (const [file, check] of Object.entries({ "tiling.json": tiles, "pictures.json": pictures, "transparency.json": transparency, "browsers.json": browsers })) {
+for (const [file, check] of Object.entries({ "tiling.json": tiles, "pictures.json": pictures, "transparency.json": transparency, "sparse.json": sparse, "browsers.json": browsers })) {
   const all = cases(file);
   for (const one of all) await check(one);
   console.log(`${file}: ${all.length}`);

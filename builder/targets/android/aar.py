@@ -15,7 +15,7 @@ from builder.bundle import Bundle, tree_files
 from builder.errors import ConfigError
 from builder.targets.android import apkzip
 from builder.targets.android.apk import bundle_entries
-from builder.targets.android.apkzip import OTHER_ALIGNMENT, Entry
+from builder.targets.android.apkzip import Entry
 from builder.targets.android.catalogue import Catalogue, Library
 from builder.targets.android.host import HostApp, consumer_rules, kotlin_sources
 from builder.targets.android.host.maven import EXCLUDE_ALL
@@ -104,7 +104,7 @@ def coordinates(request: PackageRequest) -> tuple[str, str, str]:
 
 def _entries(request: PackageRequest, bundle: Bundle, host: HostApp, project: Path) -> Iterator[Entry]:
     yield Entry(name="AndroidManifest.xml", source=_manifest(host, project).encode())
-    yield Entry(name="classes.jar", source=_classes(host), alignment=OTHER_ALIGNMENT)
+    yield Entry(name="classes.jar", source=_classes(host))
     yield Entry(name="R.txt", source=b"")
     rules = "\n".join(path.read_text(encoding="utf-8") for path in consumer_rules(project, host.flavour))
     yield Entry(name="proguard.txt", source=rules.encode())
@@ -118,11 +118,14 @@ def _entries(request: PackageRequest, bundle: Bundle, host: HostApp, project: Pa
 
 
 def _classes(host: HostApp) -> bytes:
-    """The library's classes; the archive is written anew so that equal classes are equal bytes whatever made the jar."""
+    """The library's classes; the archive is written anew so that equal classes are equal bytes whatever made the jar.
+
+    They are stored in it, for the library compresses it as a whole: class files share most of their names.
+    """
     content = io.BytesIO()
-    with zipfile.ZipFile(host.sdk_classes) as source, zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as target:
+    with zipfile.ZipFile(host.sdk_classes) as source, zipfile.ZipFile(content, "w") as target:
         for name in sorted(source.namelist()):
-            target.writestr(zipfile.ZipInfo(name, apkzip.FIXED_TIME), source.read(name), zipfile.ZIP_DEFLATED, 9)
+            target.writestr(zipfile.ZipInfo(name, apkzip.FIXED_TIME), source.read(name), zipfile.ZIP_STORED)
     return content.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""What jobs read and leave in directories: stages, the exported source, goldens, references."""
+"""What jobs read and leave in directories: stages, the exported source, references."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.bundle import GoldenTensor, TensorSpec, tree_files
-from builder.bundle.tensors import tensor_to_pixels, write_picture
+from builder.bundle import tree_files
 from builder.errors import VerificationError
 from builder.graph.model import Model
 from builder.precision.quantizers import know_operators
@@ -47,27 +46,16 @@ def remove(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def write_golden(
-    folder: Path, prefix: str, tensors: Tensors, specs: tuple[TensorSpec, ...]
-) -> tuple[GoldenTensor, ...]:
-    """Store tensors below `golden/`: pictures as PNG, the rest as raw little-endian float32."""
-    (folder / "golden").mkdir(exist_ok=True)
-    stored = []
-    for spec in specs:
-        is_picture = spec.kind == "image"
-        name = f"golden/{prefix}.{spec.name}.{'png' if is_picture else 'f32'}"
-        if is_picture:
-            write_picture(folder / name, tensor_to_pixels(tensors[spec.name], spec))
-        else:
-            (folder / name).write_bytes(tensors[spec.name].astype("<f4").tobytes())
-        stored.append(GoldenTensor(name=spec.name, file=name, encoding="png" if is_picture else "f32"))
-    return tuple(stored)
-
-
 def read_reference(source: Path, number: int) -> Tensors:
+    """What the source model gives for an evaluation sample."""
+    return read_arrays(source / "reference" / f"{number:04d}.npz")
+
+
+def read_arrays(path: Path) -> Tensors:
+    """All arrays of an .npz by name."""
     import numpy as np
 
-    with np.load(source / "reference" / f"{number:04d}.npz", allow_pickle=False) as archive:
+    with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 
 

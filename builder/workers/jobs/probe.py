@@ -197,6 +197,8 @@ def _score(sample: Tensors, given: Tensors, source: TensorSpec, outputs: Sequenc
     values = np.asarray(given[outputs[0].name], np.float64)
     if not np.isfinite(values).all():
         return -1.0
+    if values.ndim == 4 and values.shape[1] not in (1, 3) and values.shape[3] in (1, 3):
+        values = values.transpose(0, 3, 1, 2)  # what a TensorFlow network gives, as long as it is not called a picture
     if values.ndim == 4 and values.shape[1] in (1, 3):
         return _likeness(np.asarray(sample[source.name], np.float64), values)
     return 0.0

@@ -17,7 +17,8 @@ from builder.quality.declared import OutputCheck
 from builder.quality.untrained import look_for_zeros
 from builder.sources.recorder import recording
 from builder.sources.repeatable import require_repeatable
-from builder.workers.jobs.folder import stage, write_golden
+from builder.workers.jobs.folder import stage
+from builder.workers.jobs.goldens import golden_reference, plain_sample, write_golden
 from builder.workers.messages import PROGRAM, SourceJob, SourceResult
 
 if TYPE_CHECKING:
@@ -63,7 +64,11 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         check.add(outputs)
         np.savez(folder / "reference" / f"{number:04d}.npz", **outputs)  # type: ignore[arg-type]
         if number < job.goldens:
-            golden_inputs.append(write_golden(folder, f"golden-{number}.input", sample, model.inputs))
+            plain = plain_sample(sample, model.inputs)
+            outputs = run(plain)
+            _refuse_not_finite(model, run, plain, outputs, path.name)
+            np.savez(folder / golden_reference(number), **outputs)  # type: ignore[arg-type]
+            golden_inputs.append(write_golden(folder, f"golden-{number}.input", plain, model.inputs))
             golden_references.append(write_golden(folder, f"golden-{number}.reference", outputs, model.outputs))
     warnings = (*told, *check.judge())
     stage(folder, "noise at the inputs")

@@ -28,8 +28,8 @@ from builder.workers.jobs.folder import (
     read_source,
     refuse_paths_of_this_machine,
     stage,
-    write_golden,
 )
+from builder.workers.jobs.goldens import read_golden_reference, read_golden_sample, write_golden
 from builder.workers.jobs.lowering import Made, make_artifact
 from builder.workers.jobs.shown import Shown
 from builder.workers.messages import SourceResult, VariantJob, VariantResult
@@ -140,8 +140,11 @@ def execute(job: VariantJob, made: Made, source: SourceResult, execution: Execut
         shown.add(number, outputs, meter.psnrs[-1])
         if likeness is not None:
             similarities += [likeness(outputs[s.name], wanted[s.name], s) for s in model.outputs if s.kind == "image"]
-        if number < len(source.golden_inputs):
-            goldens.append(write_golden(folder, f"golden-{number}", outputs, model.outputs))
+    for number, stored in enumerate(source.golden_inputs):
+        stage(folder, f"golden {number + 1}/{len(source.golden_inputs)}")
+        outputs = runner(read_golden_sample(job.source, stored, model.inputs))
+        require_numbers(outputs, model, job.evaluation[number])
+        goldens.append(write_golden(folder, f"golden-{number}", outputs, model.outputs))
     check.refuse_constant()
     quality = meter.result(execution.runtime)
     if min(meter.psnrs) < UNRELATED_DB:
@@ -165,7 +168,7 @@ def execute(job: VariantJob, made: Made, source: SourceResult, execution: Execut
 def leave_unexecuted(job: VariantJob, model: Model, source: SourceResult, execution: Execution, folder: Path) -> Seen:
     """No figures; its goldens are what the source model gives, for the device to be held to."""
     goldens = (
-        write_golden(folder, f"golden-{number}", read_reference(job.source, number), model.outputs)
+        write_golden(folder, f"golden-{number}", read_golden_reference(job.source, number), model.outputs)
         for number in range(len(source.golden_inputs))
     )
     quality = Quality(runtime=execution.runtime, images=0, psnr_db_worst=None, psnr_db_mean=None, max_abs_error=None)

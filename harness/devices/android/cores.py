@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from harness.devices.android.adb import Adb
 from harness.errors import DeviceError
-from harness.protocol import Cores
+from harness.records.way import Cores
 
 CLUSTERS = (
     "for p in /sys/devices/system/cpu/cpufreq/policy*; do "

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from builder.process import sparing
 from harness.devices.android.adb import Adb, words
 from harness.devices.android.journal import Change, Journal, Pin
 from harness.devices.android.state import require_started
@@ -41,18 +42,21 @@ def hold_pins(
     """
     changes, refused = _changes(adb, pins)
     journal.write(changes)
-    try:
-        told = [_set(adb, change.pin) for change in changes]
-        held = [change for change, reading in zip(changes, told, strict=True) if reading.value]
-        journal.write([change.model_copy(update={"held": True}) for change in held])
-        yield (*told, *refused)
-    except BaseException:
-        with suppress(DeviceError):  # it went away: the first error tells more, and the journal stays
-            same_phone()
-            repair(adb, journal)
-        raise
-    same_phone()
-    repair(adb, journal)
+    with sparing() as spare:
+        try:
+            told = [_set(adb, change.pin) for change in changes]
+            held = [change for change, reading in zip(changes, told, strict=True) if reading.value]
+            journal.write([change.model_copy(update={"held": True}) for change in held])
+            yield (*told, *refused)
+        except BaseException:
+            spare()
+            with suppress(DeviceError):  # it went away: the first error tells more, and the journal stays
+                same_phone()
+                repair(adb, journal)
+            raise
+        spare()
+        same_phone()
+        repair(adb, journal)
 
 
 def repair(adb: Adb, journal: Journal) -> None:

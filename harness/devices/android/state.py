@@ -62,6 +62,9 @@ POWER = (
     "for s in /sys/class/power_supply/*; do for f in voltage_now current_now; do "
     '[ ! -e "$s/$f" ] || echo "${s##*/}\t$f\t$(cat "$s/$f" 2>&1)"; done; done'
 )
+# developer.android.com, 'Codenames, Tags, and Build Numbers'; before Android 10 versions have a part behind the dot
+VERSIONS = {"29": "10", "30": "11", "31": "12", "32": "12", "33": "13", "34": "14", "35": "15", "36": "16"}
+MODELS = ("ro.product.model", "ro.product.vendor.model", "ro.product.odm.model")
 OPTIONAL_S = 12.0  # of a probe that a measurement can do without
 
 
@@ -97,8 +100,6 @@ def emulator_label(known: Mapping[str, str]) -> str | None:
 
 
 def device_info(kind: str, serial: str, known: Mapping[str, str]) -> DeviceInfo:
-    version = _text(known, "ro.build.version.release")
-    level = known.get("ro.build.version.sdk")
     return DeviceInfo(
         kind=kind,
         id=serial,
@@ -106,9 +107,7 @@ def device_info(kind: str, serial: str, known: Mapping[str, str]) -> DeviceInfo:
         soc=_soc(known),
         board=_text(known, "ro.product.board"),
         hardware=_text(known, "ro.hardware"),
-        os=TextReading(value=f"Android {version.value}" + (f" (API {level})" if level else ""))
-        if version.value
-        else version,
+        os=_system(known),
         build=_text(known, "ro.build.fingerprint"),
         abi=_text(known, "ro.product.cpu.abi"),
     )
@@ -162,8 +161,21 @@ def _text(known: Mapping[str, str], name: str) -> TextReading:
     return TextReading(value=value) if value else TextReading(reason=f"the device does not set {name}")
 
 
+def _system(known: Mapping[str, str]) -> TextReading:
+    """By the API level where the two contradict one another: boxes call an old Android by a newer name."""
+    version, level = _text(known, "ro.build.version.release"), known.get("ro.build.version.sdk", "")
+    if version.value is None:
+        return version
+    right = VERSIONS.get(level, version.value.partition(".")[0])
+    if version.value.partition(".")[0] == right:
+        return TextReading(value=f"Android {version.value}" + (f" (API {level})" if level else ""))
+    return TextReading(value=f"Android {right} (API {level}), which calls itself {version.value[:20]}")
+
+
 def _model(known: Mapping[str, str]) -> TextReading:
-    name = model_name(known.get("ro.product.manufacturer"), known.get("ro.product.model"))
+    """A generic image (GSI) leaves the product's own name unset, or to the vendor's partition."""
+    told = next((known[name] for name in MODELS if known.get(name, "").lower() not in ("", "unknown")), None)
+    name = model_name(known.get("ro.product.manufacturer"), told)
     return TextReading(value=name) if name else TextReading(reason="the device does not set ro.product.model")
 
 

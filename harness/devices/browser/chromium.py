@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder import process
+from harness.clock import pause
 from harness.devices.browser.devtools import DevTools
 from harness.errors import DeviceError, MissingToolError
 
@@ -77,6 +78,6 @@ def _port(profile: Path, log: Path, program: Path) -> int:
             first = ""
         if first.isdecimal():
             return int(first)
-        time.sleep(LOOK_S)
+        pause(LOOK_S)
     said = " ".join(log.read_text(encoding="utf-8", errors="replace").split())[-300:] or "it said nothing"
     raise DeviceError(f"{program} did not start within {START_S:g} s ({said}); try it with '{program} --headless'.")

@@ -9,6 +9,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
+from harness.clock import pause
 from harness.errors import DeviceError, DeviceLost
 
 CALL_S = 10.0
@@ -32,7 +33,7 @@ class DevTools:
             except DeviceError as error:
                 if time.monotonic() > deadline:
                     raise DeviceLost(f"{str(error).rstrip('.')} within {timeout_s:g} s.") from error
-            time.sleep(LOOK_S)
+            pause(LOOK_S)
 
     def open_tab(self, url: str) -> str:
         """Open a tab, bring it to the front, and give its id."""

@@ -19,6 +19,7 @@ from typing import Self, TypeVar
 from pydantic import ValidationError
 
 from builder.bundle import tree_files
+from harness.clock import wait_until
 from harness.devices.browser.answers import Answer, Failure, Hello, Said
 from harness.devices.browser.listener import Listener, Refused
 from harness.errors import DeviceLost, UsageError
@@ -109,7 +110,7 @@ class PageServer:
     def wait_for_page(self, timeout_s: float) -> Hello | None:
         """The first page that opens the address; None when none does in time."""
         with self._changed:
-            self._changed.wait_for(lambda: self.hello is not None, timeout_s)
+            wait_until(self._changed, lambda: self.hello is not None, timeout_s)
             return self.hello
 
     def measure(self, order: Order, *, timeout_s: float, silent_s: float) -> Answer | Failure | None:
@@ -121,11 +122,11 @@ class PageServer:
             self._order, self._handed_out, self._result = order, False, None
             self._changed.notify_all()
             try:
-                if not self._changed.wait_for(lambda: self._handed_out, silent_s):
+                if not wait_until(self._changed, lambda: self._handed_out, silent_s):
                     raise DeviceLost(
                         f"the page did not ask for its work within {silent_s:g} s; leave it open and in front."
                     )
-                self._changed.wait_for(lambda: self._result is not None, timeout_s)
+                wait_until(self._changed, lambda: self._result is not None, timeout_s)
             finally:
                 self._order = None
             return self._result

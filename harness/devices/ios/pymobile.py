@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from builder import process
+from harness.clock import pause
 from harness.devices.ios.xcrun import advice
 from harness.errors import DeviceError, MissingToolError
 from harness.records.run import DeviceInfo, Reading, TextReading
@@ -38,7 +39,7 @@ class Pymobile:
     simulated: str | None = None
     problem: str | None = None
 
-    def __init__(self, entry: dict[str, Any], sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, entry: dict[str, Any], sleep: Callable[[float], None] = pause) -> None:
         self._entry = entry
         self._udid = str(entry["Identifier"])
         self._sleep = sleep

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder import process
+from harness.clock import pause
 from harness.devices.base import Device, Found
 from harness.devices.ios.app import open_app
 from harness.devices.ios.xcrun import WRONG_STATE, Said, call, find_xcrun
@@ -108,7 +109,7 @@ class Simctl:
 
     simulated: str | None = LABEL
 
-    def __init__(self, simulator: Simulator, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, simulator: Simulator, sleep: Callable[[float], None] = pause) -> None:
         self._simulator = simulator
         self._sleep = sleep
         self._said = ""

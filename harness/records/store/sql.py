@@ -275,7 +275,9 @@ def _patience(database: str, wait_s: float) -> dict[str, Any]:
     if database == "sqlite":
         return {"timeout": wait_s}
     if database == "postgresql":
-        return {"connect_timeout": max(2, int(wait_s)), "options": f"-c lock_timeout={int(wait_s * 1000)}"}
+        # a server whose machine vanished is not waited for the hours of the system's own keepalives (libpq, 'Parameter Key Words')
+        alive = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+        return {"connect_timeout": max(2, int(wait_s)), "options": f"-c lock_timeout={int(wait_s * 1000)}", **alive}
     return {}
 
 

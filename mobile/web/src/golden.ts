@@ -5,6 +5,7 @@ import { pixelsToTensor, psnrDb, tensorToPixels } from "./codec.js";
 import type { Values } from "./engine.js";
 import { BundleError, type Golden, type GoldenTensor, specsOf, type TensorSpec, type Variant } from "./manifest.js";
 import { pixelsOf } from "./pictures.js";
+import { sparsePixels, sparseSize } from "./sparse.js";
 
 /** Agreement with a golden, of the output that agrees least. Names are those of a run record. */
 export interface GoldenResult {
@@ -57,7 +58,8 @@ async function goldenValues(bundle: Bundle, tensor: GoldenTensor, spec: TensorSp
     return layout === "NHWC" ? channelsLast(values, spec.shape) : values;
   }
   const picture = await pixelsOf(new Blob([bytes as BlobPart]));
-  if (picture.width !== spec.shape[3] || picture.height !== spec.shape[2]) {
+  const size = tensor.encoding === "png_sparse" ? sparseSize : (side: number) => side;
+  if (picture.width !== size(spec.shape[3]!) || picture.height !== size(spec.shape[2]!)) {
     throw new BundleError(`${tensor.file} has another size than its tensor.`);
   }
   return pixelsToTensor(picture.data, spec, layout);
@@ -74,9 +76,13 @@ async function agreement(
   const expected = await goldenValues(bundle, tensor, spec, layout);
   // An 8-bit golden is compared with what the same 8 bits make of our output; what is not finite they would hide.
   const finite = got.every(Number.isFinite);
-  const ours = finite && tensor.encoding === "png" ? pixelsToTensor(tensorToPixels(got, spec, layout), spec, layout) : got;
+  const ours = finite && tensor.encoding !== "f32" ? pixelsToTensor(compared(tensor, tensorToPixels(got, spec, layout), spec), spec, layout) : got;
   const peak = spec.kind === "image" && spec.range ? spec.range[1] - spec.range[0] : spread(expected);
   return { psnr: psnrDb(ours, expected, peak), error: finite ? largest(ours, expected) : LARGEST_FLOAT };
+}
+
+function compared(tensor: GoldenTensor, rgba: Uint8ClampedArray, spec: TensorSpec): Uint8ClampedArray {
+  return tensor.encoding === "png_sparse" ? sparsePixels(rgba, spec.shape[3]!, spec.shape[2]!) : rgba;
 }
 
 /** JSON has no infinity, so that the largest float32 stands for the error of an output that is not finite. */

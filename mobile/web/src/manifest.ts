@@ -52,7 +52,8 @@ export interface Variant {
 export interface GoldenTensor {
   readonly name: string;
   readonly file: string;
-  readonly encoding: "png" | "f32";
+  /** `png_sparse`: an expected picture of which one pixel of each block of 4 x 4 is told. */
+  readonly encoding: "png" | "png_sparse" | "f32";
 }
 
 export interface Golden {

@@ -115,6 +115,16 @@ def test_an_output_that_rings_over_its_range_is_not_given_a_wider_one(
     assert f"range = [{expected[0]}, {expected[1]}]" in text_of(facts)[0]
 
 
+def test_an_output_with_channels_last_is_a_picture() -> None:
+    """As TensorFlow gives it."""
+    output = ProbedOutput(name="output", shape=(1, 8, 8, 3), low=0, high=1)
+    facts = Found(
+        name="n", source="m:f", checkpoint=None, inputs=(), probed=ProbeResult(outputs=(output,), range=(0, 1)),
+        calibration=None, evaluation=None, sized=True, labels=(None,),
+    )  # fmt: skip
+    assert 'kind = "image"  # it gives [1, 8, 8, 3]' in text_of(facts)[0]
+
+
 @pytest.mark.parametrize(
     ("message", "kind", "shape"),
     [

@@ -8,8 +8,10 @@ import pytest
 
 from builder.bundle import TensorSpec
 from builder.errors import ConfigError
+from builder.precision import scheme
 from builder.precision.layers import Layer, LayerTable
 from builder.precision.plan import load_plan, resolve
+from builder.precision.scheme import SCHEMES
 from tests.builder.models import Conditional, Mixed, export, image_spec, picture_model, seeded
 from tests.builder.projects import PLAN
 
@@ -52,6 +54,11 @@ def test_later_rules_win_and_unmatched_layers_stay_fp32(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ('[[rule]]\nmatch = "heat"\nscheme = "fp16"', "matches no layer: match 'heat'; did you mean 'head'?"),
+        (
+            '[[rule]]\nmatch = ".*"\nscheme = "INT8"',
+            "write static_wi8_ai8 for convolutions and activations in int8, weight_only_wi8_afp32",
+        ),
+        ('[[rule]]\nmatch = ".*"\nscheme = "half"', "unknown scheme 'half'; write fp16."),
         ('[[rule]]\nmatch = ".*"\nscheme = "fp61"', "unknown scheme 'fp61'; did you mean 'fp16'?"),
         ('[[rule]]\nmatch = "("\nscheme = "fp16"', "is not a regular expression"),
         (
@@ -122,3 +129,8 @@ def test_the_test_plan_is_itself_valid(tmp_path: Path) -> None:
     plan = resolve(load_plan(path), table("head", "dw", "pw", "tail"), where="plan.toml")
     assert plan.needs_calibration
     assert plan.uniform is None
+
+
+def test_every_everyday_word_names_a_scheme_that_there_is() -> None:
+    """A cure is one that works."""
+    assert {meant.split()[0] for meant in scheme._EVERYDAY.values()} <= set(SCHEMES)

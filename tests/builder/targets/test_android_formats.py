@@ -134,7 +134,7 @@ def test_a_package_holds_no_golden_that_a_phone_does_not_read(bundle: Bundle, tm
     (root / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     small = subset(Bundle.open(root), ("tflite",), tmp_path / "small")
     assert [g.id for g in small.manifest.goldens] == ["0"]
-    assert sorted(p.name for p in (small.root / "golden").iterdir()) == ["0-image.png", "0-stylized.png"]
+    assert sorted(p.name for p in (small.root / "golden").iterdir()) == ["0-image.png", "0-stylized.sparse.png"]
 
 
 def test_a_model_name_that_no_repository_takes(bundle: Bundle, tmp_path: Path) -> None:

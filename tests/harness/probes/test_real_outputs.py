@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.devices.android.state import emulator_label, parse_properties
+from harness.devices.android.state import device_info, emulator_label, parse_properties
 from harness.probes.battery import STOPPED, battery_fields, battery_percent, battery_temperature, charging
 from harness.probes.headroom import thermal_headroom
 from harness.probes.temperature import (
@@ -52,6 +52,9 @@ def warm(name: str, battery: Reading = NONE) -> Named:
         ("thermal_xiaomi_13t_pro.txt", 0, 34.351, "skin SKIN", 57.9),
         ("thermal_samsung_tab_a7_lite.txt", None, None, None, 29.1),
         ("thermal_samsung_throttled.txt", 3, 44.3, "skin SKIN", 53.0),
+        ("thermal_type_names.txt", 0, 25.3, "skin TYPE_SKIN", 24.0),
+        ("thermal_google_tensor_currents.txt", 0, 24.83324, "skin VIRTUAL-SKIN", 27.000002),
+        ("thermal_gold_and_silver.txt", 0, 30.147001, "skin mb-therm-monitor", 44.1),
     ],
 )
 def test_thermal_services(
@@ -75,6 +78,11 @@ def test_a_service_that_lists_the_die_alone_leaves_the_gate_to_the_battery() -> 
 def test_thresholds_in_the_spelling_of_the_hal() -> None:
     """Severe throttling of the skin begins at 52 degrees there: 44.637 are a headroom of 0.75."""
     assert thermal_headroom("", text("thermal_hal2_objects_throttled.txt")).value == pytest.approx(0.7546, abs=1e-4)
+    counted_from_1 = text("thermal_type_names.txt") + (
+        "\tTemperatureThreshold{mType=4, mName=TYPE_SKIN, mHotThrottlingThresholds=[NaN, 40.0, 43.0, 55.3]}\n"
+        "\tTemperatureThreshold{mType=3, mName=TYPE_BATTERY, mHotThrottlingThresholds=[NaN, 40.0, 43.0, 45.0]}\n"
+    )
+    assert thermal_headroom("", counted_from_1).value == 0.0
     assert thermal_headroom("", text("thermal_qualcomm_bcl.txt")).value == pytest.approx(
         1 - (40 - 33.136) / 30, abs=1e-4
     )
@@ -91,9 +99,19 @@ def test_thresholds_in_the_spelling_of_the_hal() -> None:
         ("battery_pixel_c.txt", 19, 27.5, "charging (AC)"),
         ("battery_xr_headset.txt", 16, 43.0, "charging (AC)"),
         ("battery_honor_alt_nx1.txt", 54, 22.0, "discharging"),
+        ("battery_redmi_note_14.txt", 80, 36.4, "charging (AC)"),
+        ("battery_broadcast_lines.txt", 64, 32.8, "discharging"),
+        ("battery_fuzzing_lab.txt", 80, 18.0, "not charging"),
+        ("battery_samsung_boot_completed.txt", 84, 32.6, "charging (USB)"),
+        ("battery_tv_box.txt", None, None, "not charging"),
+        ("battery_tv_box_plugged.txt", None, None, "charging (AC)"),
+        ("battery_samsung_tablet.txt", 100, 27.3, "full (USB)"),
+        ("battery_full_wireless.txt", 100, 35.0, "full (wireless)"),
+        ("battery_full_li_poly.txt", 100, 34.0, "full (USB)"),
+        ("battery_without_temperature.txt", 9, None, "charging (AC)"),
     ],
 )
-def test_batteries(name: str, level: float, celsius: float | None, state: str) -> None:
+def test_batteries(name: str, level: float | None, celsius: float | None, state: str) -> None:
     """Level, temperature and source; a temperature of exactly 0 is that of no sensor."""
     assert battery_percent(text(name)).value == level
     assert battery_temperature(text(name)).value == (None if celsius is None else pytest.approx(celsius))
@@ -152,10 +170,32 @@ def test_a_zone_that_is_no_temperature_is_none(zone: str) -> None:
     assert die_temperature([], zone_sensors("soc_thermal\t45000\n")).reading.value == 45
 
 
-@pytest.mark.parametrize("name", ["properties_nexus_5.txt", "properties_nexus_6p.txt"])
+HARDWARE = sorted(path.name for path in REAL.glob("properties_*.txt") if "redroid" not in path.name)
+
+
+@pytest.mark.parametrize("name", HARDWARE)
 def test_phones_are_no_emulators(name: str) -> None:
-    """A developers' build of Android, and an Android that somebody else built: both run on hardware."""
+    """Phones, TVs and headsets, an Android that somebody else built and a generic image too: all run on hardware."""
     assert emulator_label(parse_properties(text(name))) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "system"),
+    [
+        ("properties_pixel_8.txt", "Google Pixel 8", None),
+        ("properties_galaxy_s8_custom.txt", "samsung SM-G950F", None),
+        ("properties_galaxy_note_9.txt", None, "Android 10 (API 29)"),
+        ("properties_tv_allwinner_h313.txt", "Google Android TV", "Android 10 (API 29), which calls itself 15.0"),
+        ("properties_tv_konka.txt", "KONKA Konka Android TV 551", "Android 5.1.1 (API 22)"),
+        ("properties_moto_z_gsi.txt", "Moto Z", None),
+        ("properties_quest_3.txt", "Quest 3", "Android 14 (API 34)"),
+        ("properties_quest_2.txt", "Quest 2", "Android 12 (API 32)"),
+    ],
+)
+def test_devices_by_their_properties(name: str, model: str | None, system: str | None) -> None:
+    """What a device is, or that it does not say so."""
+    info = device_info("android", "S", parse_properties(text(name)))
+    assert (info.model.value, info.os.value) == (model, system)
 
 
 @pytest.mark.parametrize("name", ["properties_redroid_12.txt", "properties_redroid_14.txt"])

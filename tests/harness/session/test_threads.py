@@ -1,8 +1,11 @@
-"""A sweep over threads: one session, each variant with each number of them, judged, shown and plotted apart."""
+"""A sweep over threads and cores: one session, each variant in each way, judged, shown and plotted apart."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +14,19 @@ from builder.bundle import Bundle
 from harness.analysis.grouping import groups, variant_labels
 from harness.cli import main
 from harness.records.store import open_store, read_runs
+from harness.records.way import CORES, Way
 from harness.session.order import contenders, turns
 from harness.session.outcome import list_done
+from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.harness.runs import make_run, noisy
+
+
+@pytest.fixture
+def phone(adb_environment: AdbServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedPhone]:
+    with EmulatedPhone(tmp_path_factory.mktemp("phone"), PIXEL) as emulated:
+        adb_environment.connect(emulated.address)
+        yield emulated
+        adb_environment.disconnect(emulated.address)
 
 
 def test_a_sweep_in_one_command(small_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,4 +118,45 @@ def test_bad_numbers_of_threads(
         main(["run", str(small_bundle), "-d", "host", f"--threads={threads}", "-o", str(tmp_path / "runs.sqlite")]) == 2
     )
     assert "e.g. --threads 1,2,4" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_over_cores(small_bundle: Path, phone: EmulatedPhone, tmp_path: Path) -> None:
+    """A phone of two clusters: each way is measured there, kept, judged, plotted and resumed apart; what has no clusters says so."""
+    policies = phone.root / "sys/devices/system/cpu/cpufreq"
+    (policies / "policy1").mkdir()
+    for policy, cpus, khz in (("policy0", "0", "1803000"), ("policy1", "1", "2802000")):
+        (policies / policy / "related_cpus").write_text(f"{cpus}\n")
+        (policies / policy / "cpuinfo_max_freq").write_text(f"{khz}\n")
+    store, page = str(tmp_path / "runs.sqlite"), tmp_path / "report.html"
+    words = ["run", str(small_bundle), "-d", f"android:{phone.address}", "-d", "host", "--variant", "tflite-fp32"]
+    words += ["--threads", "1,2", "--cores", "big,little", "-o", store]
+    told = subprocess.run(
+        [sys.executable, "-m", "harness", *words], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert told.returncode == 0, told.stderr
+    assert "'-d android' can" in told.stdout
+    assert "tflite-fp32, 2 threads, big cores" in told.stdout
+    runs = read_runs(store)
+    assert {run.way for run in runs} == {Way(number, name) for number in (1, 2) for name in CORES if name != "middle"}
+    assert [group.way.words for group in groups(runs)] == [
+        "1 thread, little cores",
+        "2 threads, little cores",
+        "1 thread, big cores",
+        "2 threads, big cores",
+    ]
+    assert main([*words, "--resume", "-q"]) == 0
+    assert len(read_runs(store)) == len(runs)
+    assert main(["report", store, "-o", str(page)]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert "tflite-fp32, little cores" in text
+    assert "Median latency by the number of threads" in text
+
+
+@pytest.mark.parametrize("cores", ["huge", "big,", "Big", "0"])
+def test_bad_names_of_cores(small_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], cores: str) -> None:
+    """One sentence with the names, and no store."""
+    store = tmp_path / "runs.sqlite"
+    assert main(["run", str(small_bundle), "-d", "host", "--cores", cores, "-o", str(store)]) == 2
+    assert "write some of little, middle, big" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

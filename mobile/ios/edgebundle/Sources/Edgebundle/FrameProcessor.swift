@@ -19,8 +19,8 @@
     ///     camera.onFrame = { processor.submit(VideoFrame($0, seconds: $1)) }      // never waits
     ///     for await frame in processor.frames { view.show(frame.pixelBuffer) }
     ///
-    /// The network runs on every k-th frame; in between, what it changed last is carried over to the present frame
-    /// (`FrameMixer`). k follows the network's time and the phone's thermal state (docs/sdk-rules.md, "Pace of video"),
+    /// The network runs on every k-th frame; in between, what it changed last is carried over to the present frame by
+    /// optical flow. k follows the network's time and the phone's thermal state (docs/sdk-rules.md, "Pace of video"),
     /// and a frame is shown at once, or with the network's own time where that is shorter than the time between frames.
     /// Of frames that wait the newest is kept, on both sides. A frame that fails is told to `failed`, and the next one
     /// is taken. Ending the loop, `finish`, or the last reference to the processor ends its work; the model stays open.

@@ -29,8 +29,21 @@ public struct FrameGovernor: Sendable {
     private var intervalNs = 0.0
     private var lastArrival: UInt64?
     private var heat = Heat.nominal
+    private static let firstFlows = 60
+    private var flowNs = 0.0
+    private var flows = 0
+    /// Whether frames are followed by optical flow: not once it took more than half of the time between frames.
+    public private(set) var follows = true
 
     public init() {}
+
+    /// The flow of a frame took that long. The first frames count for nothing: a phone may still be busy with opening.
+    public mutating func flowTook(_ nanoseconds: UInt64) {
+        flows += 1
+        if flows <= Self.firstFlows { return }
+        flowNs = smoothed(flowNs, nanoseconds)
+        if intervalNs > 0 && flowNs > intervalNs / 2 { follows = false }
+    }
 
     /// The pace for the next frame.
     public var pace: FramePace {
@@ -78,6 +91,11 @@ public struct FrameSchedule: Sendable {
 
     public var pace: FramePace { governor.pace }
 
+    /// Whether frames are followed by optical flow.
+    public var follows: Bool { governor.follows }
+
+    public mutating func flowTook(_ nanoseconds: UInt64) { governor.flowTook(nanoseconds) }
+
     /// A frame came: called before anything else is done with it. Gives its number.
     public mutating func arrived(at nanoseconds: UInt64) -> Int {
         governor.arrived(at: nanoseconds)
@@ -85,17 +103,18 @@ public struct FrameSchedule: Sendable {
         return arrivals
     }
 
-    /// What to do with a frame, the newest that waits, now that it is looked at.
-    public mutating func use(of number: Int, at nanoseconds: UInt64, heat: Heat) -> Use {
+    /// What to do with a frame, the newest that waits, now that it is looked at. One of another scene than the keys
+    /// (`isCut`) is a key as soon as may be, and nothing is shown before it is styled.
+    public mutating func use(of number: Int, at nanoseconds: UInt64, heat: Heat, isCut: Bool = false) -> Use {
         governor.isAt(heat)
-        let isDue = lastKey.map { number - $0 >= governor.pace.every } ?? true
+        let isDue = isCut || lastKey.map { number - $0 >= governor.pace.every } ?? true
         let starts = running == nil && isDue
         if starts {
             running = (number, nanoseconds)
             lastKey = number
         }
         let waits = starts && governor.pace.every == 1
-        let isShown = hasKey && !waits
+        let isShown = hasKey && !waits && !isCut
         if isShown { lastShown = number }
         return Use(startsNetwork: starts, isShown: isShown)
     }

@@ -31,7 +31,7 @@ public final class FramePipeline<Frame: Sendable>: Sendable {
     }
 
     private let incoming: AsyncStream<(Frame, Int)>.Continuation
-    private let carrier: FrameCarrier<Frame>
+    private let shower: FrameShower<Frame>
     private let schedule: SharedSchedule
     private let clock: @Sendable () -> UInt64
     private let work: Task<Void, Never>
@@ -39,11 +39,11 @@ public final class FramePipeline<Frame: Sendable>: Sendable {
     public init(width: Int, height: Int, _ steps: Steps) {
         let (source, incoming) = AsyncStream.makeStream(of: (Frame, Int).self, bufferingPolicy: .bufferingNewest(1))
         let schedule = SharedSchedule()
-        let carrier = FrameCarrier(width: width, height: height, steps, schedule)
-        (self.incoming, self.carrier, self.schedule, clock) = (incoming, carrier, schedule, steps.clock)
+        let shower = FrameShower(width: width, height: height, steps, schedule)
+        (self.incoming, self.shower, self.schedule, clock) = (incoming, shower, schedule, steps.clock)
         work = Task.detached(priority: .userInitiated) {
-            for await (frame, number) in source { await carrier.take(frame, number) }
-            await carrier.end()
+            for await (frame, number) in source { await shower.take(frame, number) }
+            await shower.end()
         }
     }
 
@@ -76,26 +76,33 @@ final class SharedSchedule: @unchecked Sendable {
 }
 
 /// What is kept from frame to frame, and the one who shows.
-private actor FrameCarrier<Frame: Sendable> {
+private actor FrameShower<Frame: Sendable> {
     private let steps: FramePipeline<Frame>.Steps
     private let schedule: SharedSchedule
-    private var mixer: FrameMixer
+    private let carrier: FrameCarrier
     private var pixels: [UInt32]
     private var network: Task<Void, Never>?
 
     init(width: Int, height: Int, _ steps: FramePipeline<Frame>.Steps, _ schedule: SharedSchedule) {
         (self.steps, self.schedule) = (steps, schedule)
-        mixer = FrameMixer(width: width, height: height)
+        carrier = FrameCarrier(width: width, height: height)
         pixels = [UInt32](repeating: 0, count: width * height)
     }
 
     func take(_ frame: Frame, _ number: Int) {
         do {
             try steps.fit(frame, &pixels)
-            let use = schedule.change { $0.use(of: number, at: steps.clock(), heat: steps.heat()) }
-            if use.startsNetwork { start(frame) }
-            let divisor = schedule.change { $0.pace.divisor }
-            if use.isShown { try show(mixer.mix(pixels, divisor: divisor), divisor, frame) }
+            let follows = schedule.change { $0.follows }
+            let start = steps.clock()
+            carrier.advance(pixels, follows: follows)
+            let isCut = follows && carrier.isCut
+            let (use, pace) = schedule.change {
+                $0.flowTook(steps.clock() - start)
+                return ($0.use(of: number, at: steps.clock(), heat: steps.heat(), isCut: isCut), $0.pace)
+            }
+            if use.startsNetwork { begin(frame) }
+            guard use.isShown else { return }
+            try show(carrier.picture(pixels, fade: pace.every, divisor: pace.divisor), pace.divisor, frame)
         } catch {
             steps.failed(error)
         }
@@ -107,33 +114,35 @@ private actor FrameCarrier<Frame: Sendable> {
         await network?.value
     }
 
-    private func start(_ frame: Frame) {
+    private func begin(_ frame: Frame) {
+        carrier.begin(pixels)
         let (given, steps) = (pixels, steps)
         network = Task {
             do {
                 let styled = try await steps.network(given)
-                self.ended(given, styled, frame)
+                self.ended(styled, frame)
             } catch {
+                self.carrier.fail()
                 self.schedule.change { $0.networkFailed() }
                 if !(error is CancellationError) { steps.failed(error) }
             }
         }
     }
 
-    private func ended(_ given: [UInt32], _ styled: [UInt32], _ frame: Frame) {
-        mixer.key(given, styled: styled)
+    private func ended(_ styled: [UInt32], _ frame: Frame) {
+        carrier.finish(styled)
         let isShown = schedule.change { $0.networkEnded(at: steps.clock()) }
         guard isShown else { return }
         do {
             let divisor = schedule.change { $0.pace.divisor }
-            try show(mixer.key(divisor: divisor), divisor, frame)
+            try show(carrier.keyPicture(divisor), divisor, frame)
         } catch {
             steps.failed(error)
         }
     }
 
     private func show(_ styled: [UInt32], _ divisor: Int, _ frame: Frame) throws {
-        let (width, height) = mixer.size(divisor)
+        let (width, height) = carrier.size(divisor)
         try steps.show(styled, width, height, frame)
     }
 }

@@ -49,7 +49,7 @@ public struct GoldenCheck: Sendable {
             }
             let wanted =
                 tensor.isPicture
-                ? try session.codec(tensor.name).logical(picture(tensor, spec).argb) : try values(tensor, spec)
+                ? try session.codec(tensor.name).logical(expectedPicture(tensor, spec).argb) : try values(tensor, spec)
             let actual = try actualValues(session, tensor, spec)
             worst = min(worst, psnrDb(actual, wanted, peak: peak(of: spec, wanted)))
             error = max(error, maxAbsError(actual, wanted))
@@ -61,8 +61,21 @@ public struct GoldenCheck: Sendable {
 
     /// The pixels of a golden tensor that is a picture of exactly this size.
     public func picture(_ tensor: GoldenTensor, _ spec: TensorSpec) throws -> Pixels {
+        if tensor.isSparse {
+            throw BundleError("\(tensor.file) is a sparse picture, which no input can be; package the bundle again.")
+        }
+        return try picture(tensor, spec, spec.width, spec.height)
+    }
+
+    /// What an output must give: a picture, or the sparse picture of one.
+    private func expectedPicture(_ tensor: GoldenTensor, _ spec: TensorSpec) throws -> Pixels {
+        if !tensor.isSparse { return try picture(tensor, spec) }
+        return try picture(tensor, spec, sparseSize(spec.width), sparseSize(spec.height))
+    }
+
+    private func picture(_ tensor: GoldenTensor, _ spec: TensorSpec, _ width: Int, _ height: Int) throws -> Pixels {
         let picture = try reader(whole(tensor))
-        guard spec.isPicture, picture.width == spec.width, picture.height == spec.height else {
+        guard spec.isPicture, picture.width == width, picture.height == height else {
             throw BundleError(
                 "\(tensor.file) is a picture of \(picture.width) x \(picture.height) pixels and '\(spec.name)' has the shape \(spec.shape); package the bundle again."
             )
@@ -90,12 +103,13 @@ public struct GoldenCheck: Sendable {
         return data
     }
 
-    /// The output as the golden's encoding holds it: 8-bit for `png`, so that like is compared with like.
+    /// The output as the golden's encoding holds it: 8-bit for pictures, so that like is compared with like.
     private func actualValues(_ session: Session, _ tensor: GoldenTensor, _ spec: TensorSpec) throws -> [Float] {
         guard tensor.isPicture else { return try session.values(tensor.name) }
         var argb = [UInt32](repeating: 0, count: spec.width * spec.height)
         try session.readPicture(tensor.name, into: &argb)
-        return try session.codec(tensor.name).logical(argb)
+        let compared = tensor.isSparse ? sparsePixels(argb, width: spec.width, height: spec.height) : argb
+        return try session.codec(tensor.name).logical(compared)
     }
 
     private func damaged(_ golden: Golden, _ how: String) -> BundleError {

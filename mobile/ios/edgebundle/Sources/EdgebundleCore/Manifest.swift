@@ -195,12 +195,14 @@ public struct Ranking: Decodable, Sendable {
     func place(_ variant: Variant) -> Int { variants.firstIndex(of: variant.id) ?? variants.count }
 }
 
-/// `encoding` is `png` (8-bit RGB) or `f32` (raw little-endian float32 in logical order).
+/// `encoding` is `png` (8-bit RGB), `png_sparse` (one pixel of each block of 4 x 4, see `sparsePixels`) or `f32` (raw
+/// little-endian float32 in logical order).
 public struct GoldenTensor: Decodable, Sendable {
     public let name: String
     public let file: String
     public let encoding: String
-    public var isPicture: Bool { encoding == "png" }
+    public var isPicture: Bool { encoding == "png" || isSparse }
+    public var isSparse: Bool { encoding == "png_sparse" }
 }
 
 /// What one variant must give: at least `minPsnrDb` against the stored tensors.

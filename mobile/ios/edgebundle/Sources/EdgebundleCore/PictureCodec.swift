@@ -54,7 +54,7 @@ public struct PictureCodec: Sendable {
         let isInterleaved = layout == .nhwc
         fill(
             target.floats.baseAddress!, step: isInterleaved ? Self.channels : 1, plane: isInterleaved ? 1 : pixelCount,
-            from: argb.baseAddress!)
+            from: argb.baseAddress!, count: pixelCount)
     }
 
     /// Reads the model's output into opaque pixels, clamped and rounded half up; what is not a number becomes 0.
@@ -69,34 +69,36 @@ public struct PictureCodec: Sendable {
         for channel in 0..<Self.channels { decodeChannel(channel, values, into: pixels) }
     }
 
-    /// The values that pixels stand for, in logical order, as goldens are compared.
+    /// The values that pixels, however many, stand for: channel by channel, as goldens are compared.
     public func logical(_ argb: [UInt32]) -> [Float] {
-        precondition(argb.count == pixelCount, "\(spec.name) has \(pixelCount) pixels, not \(argb.count)")
-        return [Float](unsafeUninitializedCapacity: pixelCount * Self.channels) { values, count in
-            argb.withUnsafeBufferPointer {
-                fill(values.baseAddress!, step: 1, plane: pixelCount, from: $0.baseAddress!)
+        [Float](unsafeUninitializedCapacity: argb.count * Self.channels) { values, count in
+            argb.withUnsafeBufferPointer { pixels in
+                guard let first = pixels.baseAddress else { return }
+                fill(values.baseAddress!, step: 1, plane: pixels.count, from: first, count: pixels.count)
             }
-            count = pixelCount * Self.channels
+            count = argb.count * Self.channels
         }
     }
 
     /// The values of pixels, channel by channel.
-    private func fill(_ values: UnsafeMutablePointer<Float>, step: Int, plane: Int, from pixels: UnsafePointer<UInt32>)
-    {
+    private func fill(
+        _ values: UnsafeMutablePointer<Float>, step: Int, plane: Int, from pixels: UnsafePointer<UInt32>, count: Int
+    ) {
         levels.withUnsafeBufferPointer { levels in
             for channel in 0..<Self.channels {
                 fillChannel(
-                    values + channel * plane, step, pixels, levels.baseAddress! + 256 * channel, shift(of: channel))
+                    values + channel * plane, step, pixels, count, levels.baseAddress! + 256 * channel,
+                    shift(of: channel))
             }
         }
     }
 
     private func fillChannel(
-        _ values: UnsafeMutablePointer<Float>, _ step: Int, _ pixels: UnsafePointer<UInt32>,
+        _ values: UnsafeMutablePointer<Float>, _ step: Int, _ pixels: UnsafePointer<UInt32>, _ count: Int,
         _ table: UnsafePointer<Float>, _ shift: UInt32
     ) {
         var (i, at) = (0, 0)
-        while i < pixelCount {
+        while i < count {
             values[at] = table[index(pixels[i] &>> shift & 0xff)]
             at &+= step
             i &+= 1
@@ -153,8 +155,3 @@ private func level(_ unit: Float) -> UInt32 {
     let clamped: Float = scaled > 0 ? (scaled < 255 ? scaled : 255) : 0
     return UInt32(clamped + 0.5)
 }
-
-/// A small number as an index, without the generic conversion, which is a call in debug builds: all systems here have
-/// 64 bits and are little-endian.
-@_transparent
-private func index(_ word: UInt32) -> Int { unsafeBitCast((word, 0 as UInt32), to: Int.self) }

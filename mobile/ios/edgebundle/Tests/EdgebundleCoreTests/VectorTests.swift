@@ -140,6 +140,58 @@ final class VectorTests: XCTestCase {
         }
     }
 
+    /// Pictures carried between key frames are those of Python.
+    func testCarriedPictures() throws {
+        struct Step: Decodable {
+            let origin: [Int]
+            let patch: [Int]
+            let inverted: Bool
+            let finish: Bool
+            let cut: Bool
+            let begin: Bool
+            let sha256: String?
+            let half: String?
+        }
+        struct Carried: Decodable {
+            let size: [Int]
+            let fade: Int
+            let steps: [Step]
+        }
+        for one in try vectors("carrying.json", Carried.self) {
+            let (height, width) = (one.size[0], one.size[1])
+            let carrier = FrameCarrier(width: width, height: height)
+            var running: [UInt32] = []
+            for (number, step) in one.steps.enumerated() {
+                if step.finish { carrier.finish(running.map(restyled)) }
+                let frame = textured(height, width, step.origin, step.patch, step.inverted)
+                carrier.advance(frame)
+                XCTAssertEqual(carrier.isCut, step.cut, "\(one.size), step \(number)")
+                if step.begin {
+                    running = frame
+                    carrier.begin(frame)
+                }
+                for (divisor, wanted) in [(1, step.sha256), (2, step.half)] where wanted != nil {
+                    let shown = carrier.picture(frame, fade: one.fade, divisor: divisor)
+                    let bytes = Data(shown.flatMap { [UInt8($0 >> 16 & 255), UInt8($0 >> 8 & 255), UInt8($0 & 255)] })
+                    XCTAssertEqual(sha256(bytes), wanted, "\(one.size), step \(number), 1/\(divisor)")
+                }
+            }
+        }
+    }
+
+    /// Of a sparse picture the same pixels are taken.
+    func testSparsePictures() throws {
+        struct Sparse: Decodable {
+            let size: [Int]
+            let pixels: Data
+            let sparse: Data
+        }
+        for one in try vectors("sparse.json", Sparse.self) {
+            let found = sparsePixels(pixels(one.pixels), width: one.size[1], height: one.size[0])
+            XCTAssertEqual(found, pixels(one.sparse))
+        }
+    }
+
     /// Verdicts and their words are those of the harness.
     func testVerdicts() throws {
         for one in try vectors("verdicts.json", VerdictCase.self) {
@@ -247,4 +299,34 @@ private struct VerdictCase: Decodable {
     let samples: [Double]
     let verdict: Verdict
     let words: String
+}
+
+/// What stands for a network in carrying.json: blue, 255 - red, green.
+private func restyled(_ pixel: UInt32) -> UInt32 {
+    0xff00_0000 | (pixel & 255) << 16 | (255 - (pixel >> 16 & 255)) << 8 | pixel >> 8 & 255
+}
+
+/// A frame of carrying.json, which tells how it is made.
+private func textured(_ height: Int, _ width: Int, _ origin: [Int], _ patch: [Int], _ inverted: Bool) -> [UInt32] {
+    var frame = (0..<height * width).map { textured(origin[0] + $0 / width, origin[1] + $0 % width) }
+    for y in 0..<patch[2] {
+        for x in 0..<patch[3] where patch[0] + y < height && patch[1] + x < width {
+            frame[(patch[0] + y) * width + patch[1] + x] = textured(patch[4] + y, patch[5] + x)
+        }
+    }
+    return inverted ? frame.map { $0 ^ 0xff_ffff } : frame
+}
+
+private func textured(_ y: Int, _ x: Int) -> UInt32 {
+    func hash(_ i: Int, _ j: Int, _ k: Int) -> Int {
+        Int((UInt32(7919 * i + 104729 * j + 1_299_709 * k) &* 2_654_435_761) >> 24)
+    }
+    func value(_ c: Int) -> Int {
+        let (i, j, fy, fx) = (y >> 3, x >> 3, y & 7, x & 7)
+        let upper = hash(i, j, c) * (8 - fx) + hash(i, j + 1, c) * fx
+        let lower = hash(i + 1, j, c) * (8 - fx) + hash(i + 1, j + 1, c) * fx
+        let smooth = (upper * (8 - fy) + lower * fy) >> 6
+        return ((smooth * 240) >> 8) + (hash(y, x, c + 3) >> 4)
+    }
+    return (0..<3).reduce(0xff00_0000) { $0 | UInt32(value($1)) << UInt32(16 - 8 * $1) }
 }

@@ -74,32 +74,78 @@ final class VideoTests: XCTestCase {
         XCTAssertEqual(governor.pace.every, 2)
     }
 
-    /// A frame like the key frame is styled as it was, one that shows something else is left alone; at half the size
-    /// every second pixel.
-    func testMixesFrames() {
-        var mixer = FrameMixer(width: 2, height: 2)
-        let grey: UInt32 = 0xff10_1010
-        mixer.key([grey, grey, grey, grey], styled: [0xff40_1010, 0xff40_1010, grey, grey])
-        XCTAssertEqual(
-            mixer.mix([grey, 0xfff0_f0f0, grey, 0xff11_1010]), [0xff40_1010, 0xfff0_f0f0, grey, 0xff11_1010])
-        XCTAssertEqual(mixer.mix([grey, 0, 0, 0], divisor: 2), [0xff40_1010])
-        XCTAssertEqual(mixer.key(divisor: 2), [0xff40_1010])
+    private func grey(_ level: UInt32) -> [UInt32] { .init(repeating: 0xff00_0000 | level * 0x010101, count: 4) }
+
+    /// A carrier of 2 x 2 pixels whose only key is a frame that the network styled.
+    private func carrier(_ frame: [UInt32], _ styled: [UInt32]) -> FrameCarrier {
+        let carrier = FrameCarrier(width: 2, height: 2)
+        carrier.advance(frame)
+        carrier.begin(frame)
+        carrier.finish(styled)
+        return carrier
     }
 
-    /// Every change of a channel at every weight is what a division gives.
-    func testMixesAsADivisionDoes() {
-        for change in stride(from: -255, through: 255, by: 5) {
-            for moved in stride(from: 0, through: 192, by: 3) {
-                let was: UInt32 = change < 0 ? 255 : 0
-                let styled = UInt32(Int(was) + change)
-                // the difference lies in another channel than the one that is looked at
-                var mixer = FrameMixer(width: 1, height: 1)
-                mixer.key([0xff00_0000 | was], styled: [0xff00_0000 | styled])
-                let mixed = mixer.mix([0xff00_0000 | UInt32(moved) << 8 | was])[0] & 0xff
-                XCTAssertEqual(
-                    Int(mixed), min(255, max(0, Int(was) + change * max(0, 192 - moved) / 192)), "\(change) \(moved)")
-            }
+    /// What did not move looks as in the key frame; at half the size every second pixel.
+    func testWhatDidNotMoveLooksAsInTheKeyFrame() {
+        let frame: [UInt32] = [0xff10_2030, 0xffa0_b0c0, 0xff00_0000, 0xffff_ffff]
+        let styled: [UInt32] = [0xff40_5060, 0xff80_6040, 0xff20_3040, 0xffe0_d0c0]
+        let carrier = carrier(frame, styled)
+        carrier.advance(frame)
+        XCTAssertEqual(carrier.picture(frame, fade: 1, divisor: 1), styled)
+        XCTAssertEqual(carrier.picture(frame, fade: 1, divisor: 2), [styled[0]])
+        XCTAssertEqual(carrier.keyPicture(2), [styled[0]])
+    }
+
+    /// Another scene is seen at once; a network that failed leaves the key before.
+    func testAnotherScene() {
+        let carrier = carrier(grey(0), grey(64))
+        carrier.advance(grey(10))
+        XCTAssertFalse(carrier.isCut)
+        carrier.begin(grey(10))
+        carrier.fail()
+        carrier.advance(grey(0))
+        XCTAssertEqual(carrier.picture(grey(0), fade: 1, divisor: 1), grey(64))
+        carrier.advance(grey(200))
+        XCTAssertTrue(carrier.isCut)
+    }
+
+    /// A new key comes in little by little.
+    func testANewKeyComesInLittleByLittle() {
+        let carrier = carrier(grey(50), grey(100))
+        carrier.begin(grey(50))
+        carrier.finish(grey(180))
+        let shown = (0..<5).map { _ in
+            carrier.advance(grey(50))
+            return carrier.picture(grey(50), fade: 4, divisor: 1)[0] & 0xff
         }
+        XCTAssertEqual(shown, [120, 140, 160, 180, 180])
+    }
+
+    /// A frame of another scene is a key, and nothing is shown before it is styled.
+    func testACutInTheSchedule() {
+        var schedule = FrameSchedule()
+        func arrives(_ isCut: Bool) -> FrameSchedule.Use {
+            schedule.use(of: schedule.arrived(at: 0), at: 0, heat: .nominal, isCut: isCut)
+        }
+        for frame in 0..<20 { _ = schedule.arrived(at: UInt64(frame) * 33_000_000) }
+        XCTAssertEqual(arrives(false), .init(startsNetwork: true, isShown: false))
+        XCTAssertTrue(schedule.networkEnded(at: 200_000_000))
+        XCTAssertEqual(arrives(false), .init(startsNetwork: false, isShown: true))
+        XCTAssertEqual(arrives(true), .init(startsNetwork: true, isShown: false))
+        XCTAssertEqual(arrives(true), .init(startsNetwork: false, isShown: false))
+        XCTAssertTrue(schedule.networkEnded(at: 400_000_000))
+        XCTAssertEqual(arrives(false), .init(startsNetwork: false, isShown: true))
+    }
+
+    /// A phone that is too slow for optical flow goes without it; the first frames count for nothing.
+    func testATooSlowFlow() {
+        var governor = FrameGovernor()
+        for ms in [0, 33, 66] { governor.arrived(at: UInt64(ms) * 1_000_000) }
+        for _ in 0..<60 { governor.flowTook(500_000_000) }
+        for _ in 0..<60 { governor.flowTook(6_000_000) }
+        XCTAssertTrue(governor.follows)
+        for _ in 0..<60 { governor.flowTook(30_000_000) }
+        XCTAssertFalse(governor.follows)
     }
 
     /// A frame that fails is told, and the next one is taken; after the end a frame is refused and nothing is thrown.

@@ -26,8 +26,8 @@ fun interface FrameFailureListener {
  * A video through an [ImageModel]: frames in as they come, styled pictures out at the same pace, without overheating
  * the phone.
  *
- * The network runs on every k-th frame, on a thread of its own; each other frame is shown at once, with what the
- * network changed last carried over to it. Where the network is fast enough for every frame, each frame waits for its
+ * The network runs on every k-th frame, on a thread of its own; each other frame is shown at once, with the last styled
+ * pictures carried to it by optical flow. Where the network is fast enough for every frame, each frame waits for its
  * own styled picture. k and the size of the pictures follow the network's time and the phone's thermal headroom
  * ([pace]). No frame is ever shown unstyled, so nothing is shown before the network has run once. Of frames that wait
  * only the newest is kept.

@@ -26,10 +26,13 @@ internal class InstalledMemory(context: Context, bundleSha256: String) : Variant
     override fun setPassed(variant: Variant, delegate: TextReading) =
         kept.edit().putString(passedKey(variant), "$state\n${delegate.value.orEmpty()}").apply()
 
-    override fun isMarked(variant: Variant) = kept.getString(markKey(variant), null) == state
+    override fun deaths(variant: Variant): Int {
+        val found = kept.getString(markKey(variant), null)?.takeIf { it.startsWith("$state\n") } ?: return 0
+        return found.substringAfter("\n").toIntOrNull() ?: 0
+    }
 
     override fun mark(variant: Variant) {
-        kept.edit().putString(markKey(variant), state).commit()
+        kept.edit().putString(markKey(variant), "$state\n${deaths(variant) + 1}").commit()
     }
 
     override fun unmark(variant: Variant) {

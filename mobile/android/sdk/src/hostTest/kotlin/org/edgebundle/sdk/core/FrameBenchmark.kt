@@ -83,3 +83,41 @@ internal class Frame(layout: String) {
         const val SIZE = 512
     }
 }
+
+/** What carrying a styled picture to a moving frame of 256 x 256 pixels costs: its optical flow, and the picture. */
+@State(Scope.Thread)
+open class CarryBenchmark {
+    private val carrying = Carrying()
+
+    @Benchmark fun carry() = carrying.once()
+}
+
+/** Frames of a texture that moves, and two keys of which the pictures are mixed. */
+internal class Carrying {
+    private val frames = Array(8) { n -> IntArray(SIZE * SIZE) { Texture.pixel(it / SIZE + n, it % SIZE + 2 * n) } }
+    private val carrier = FrameCarrier(SIZE, SIZE)
+    private val out = IntArray(SIZE * SIZE)
+    private var at = 0
+
+    init {
+        repeat(2) {
+            carrier.advance(frames[0], true)
+            carrier.begin(frames[0])
+            frames[0].copyInto(carrier.running.styled)
+            carrier.finish()
+        }
+    }
+
+    /** One frame, with all that is done for it. The texture goes to and fro, so that the keys stay in sight. */
+    fun once(): IntArray {
+        at = (at + 1) % (2 * frames.size - 2)
+        val frame = frames[if (at < frames.size) at else 2 * frames.size - 2 - at]
+        carrier.advance(frame, true)
+        carrier.picture(frame, Int.MAX_VALUE / 16, 1, out)
+        return out
+    }
+
+    private companion object {
+        const val SIZE = 256
+    }
+}

@@ -53,21 +53,21 @@ class OpeningTest {
             }
 
     private class Remembered : VariantMemory {
-        val marks = HashSet<String>()
+        val marks = HashMap<String, Int>()
         val passes = HashMap<String, TextReading>()
 
         override fun passed(variant: Variant) = passes[variant.id]
 
         override fun setPassed(variant: Variant, delegate: TextReading) = passes.set(variant.id, delegate)
 
-        override fun isMarked(variant: Variant) = variant.id in marks
+        override fun deaths(variant: Variant) = marks[variant.id] ?: 0
 
         override fun mark(variant: Variant) {
-            marks += variant.id
+            marks[variant.id] = deaths(variant) + 1
         }
 
         override fun unmark(variant: Variant) {
-            marks -= variant.id
+            marks.remove(variant.id)
         }
     }
 
@@ -105,13 +105,28 @@ class OpeningTest {
                 )
                 .first(first.variants)
         } catch (_: ThreadDeath) {
-            assertEquals(setOf("tflite-first"), memory.marks)
+            assertEquals(mapOf("tflite-first" to 1), memory.marks)
         }
         opened(loader(died), memory).let {
             it.session.close()
             assertEquals("tflite-second", it.session.variant.id)
             assertTrue(it.tried.single().reason, "the app ended while it was loaded" in it.tried.single().reason)
         }
+    }
+
+    @Test
+    fun whatTheUserEndedIsTriedAgainWhereNothingElseWorks() {
+        val memory = Remembered().apply { marks["tflite-first"] = 2 }
+        val loader = loader(gpu("gpu"))
+        val only = loader.variants.filter { it.id == "tflite-first" }
+        VariantOpener(loader, 1, memory).first(only).let {
+            it.session.close()
+            assertEquals("tflite-first" to 0, it.session.variant.id to it.tried.size)
+        }
+        assertTrue(memory.marks.isEmpty())
+        memory.marks["tflite-first"] = 3
+        val error = assertThrows(BundleException::class.java) { VariantOpener(loader, 1, memory).first(only) }
+        assertTrue(error.message, "the app ended while it was loaded" in error.message.orEmpty())
     }
 
     @Test

@@ -25,6 +25,20 @@ class OverheadTest {
         }
     }
 
+    @Test
+    fun carryingAStyledPictureAllocatesNothing() {
+        val threads = ManagementFactory.getThreadMXBean() as ThreadMXBean
+        val carrying = Carrying()
+        repeat(WARM) { carrying.once() }
+        fun allocated(): Long {
+            val before = threads.currentThreadAllocatedBytes
+            repeat(FRAMES) { carrying.once() }
+            return threads.currentThreadAllocatedBytes - before
+        }
+        allocated()
+        assertEquals("bytes allocated in $FRAMES frames", 0L, (0 until 3).minOf { allocated() })
+    }
+
     /**
      * The caller's thread and the one that shows, once they are warm; what the network's runtime allocates is its own.
      */

@@ -99,6 +99,48 @@ class VectorsTest {
         }
 
     @Test
+    fun carriedPicturesAreThoseOfPython() =
+        each("carrying.json") { case ->
+            val (height, width) = case.ints("size")
+            val fade = case.getInt("fade")
+            val carrier = FrameCarrier(width, height)
+            val steps = case.getJSONArray("steps")
+            for (number in 0 until steps.length()) {
+                val step = steps.getJSONObject(number)
+                if (step.getBoolean("finish")) {
+                    stylize(carrier.running.frame, carrier.running.styled)
+                    carrier.finish()
+                }
+                val frame = Texture.frame(height, width, step)
+                carrier.advance(frame, true)
+                assertEquals("$width x $height, step $number: cut", step.getBoolean("cut"), carrier.isCut)
+                if (step.getBoolean("begin")) carrier.begin(frame)
+                for ((divisor, name) in listOf(1 to "sha256", 2 to "half")) {
+                    if (step.isNull(name)) continue
+                    val out = IntArray((width / divisor) * (height / divisor))
+                    carrier.picture(frame, fade, divisor, out)
+                    assertEquals("$width x $height, step $number: $name", step.getString(name), sha256(rgbBytes(out)))
+                }
+            }
+        }
+
+    private fun stylize(frame: IntArray, styled: IntArray) {
+        for (i in frame.indices) {
+            val (red, green, blue) = listOf(16, 8, 0).map { frame[i] shr it and 255 }
+            styled[i] = 0xff000000.toInt() or (blue shl 16) or (255 - red shl 8) or green
+        }
+    }
+
+    private fun rgbBytes(argb: IntArray) = ByteArray(3 * argb.size) { (argb[it / 3] shr 16 - 8 * (it % 3)).toByte() }
+
+    @Test
+    fun sparsePicturesHaveTheSamePixelsAsInPython() =
+        each("sparse.json") { case ->
+            val (height, width) = case.ints("size")
+            assertArrayEquals(case.rgb("sparse"), sparsePixels(case.rgb("pixels"), width, height))
+        }
+
+    @Test
     fun cameraFramesBecomeTheSamePixelsAsInPython() =
         each("yuv.json") { case ->
             val (height, width) = case.ints("frame")

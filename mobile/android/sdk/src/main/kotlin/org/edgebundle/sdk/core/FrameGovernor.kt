@@ -23,6 +23,8 @@ class FrameGovernor {
     private var lastNs = 0L
     private var hasLast = false
     private var heat = 0
+    private var flowNs = 0.0
+    private var flows = 0
 
     /** The pace for the next frame. */
     var pace = FramePace(1, 1)
@@ -46,6 +48,17 @@ class FrameGovernor {
     fun networkTook(nanos: Long) {
         networkNs = smoothed(networkNs, nanos)
         decide()
+    }
+
+    /** Whether frames are followed by optical flow: not once it took more than half of the time between frames. */
+    var follows = true
+        private set
+
+    /** The flow of a frame took [nanos]. The first frames count for nothing: their code is just being compiled. */
+    fun flowTook(nanos: Long) {
+        if (++flows <= FIRST_FLOWS) return
+        flowNs = smoothed(flowNs, nanos)
+        if (intervalNs > 0 && flowNs > intervalNs / 2) follows = false
     }
 
     /** The system's thermal headroom; NaN when it does not tell, which changes nothing. */
@@ -76,5 +89,6 @@ class FrameGovernor {
         const val HOT = 0.95f
         const val MARGIN = 0.1f
         const val PAUSE_NS = 500_000_000L
+        private const val FIRST_FLOWS = 60
     }
 }

@@ -28,18 +28,15 @@ internal interface FrameStages {
  * Nothing is allocated per frame, and of frames that wait only the newest is kept. A stage that throws costs its frame,
  * and the next one is taken as if nothing had been (docs/sdk-rules.md, "A frame that fails").
  */
-internal class FramePipeline(private val width: Int, height: Int, private val stages: FrameStages) {
+internal class FramePipeline(width: Int, height: Int, private val stages: FrameStages) {
     private val monitor = Object()
     private val reading = Any()
     private val governor = FrameGovernor()
     private val schedule = FrameSchedule(governor)
-    private val mixer = FrameMixer(width, height)
+    private val carrier = FrameCarrier(width, height)
     private var spare = IntArray(width * height)
     private var waiting = IntArray(width * height)
     private var current = IntArray(width * height)
-    private val key = IntArray(width * height)
-    private val styled = IntArray(width * height)
-    private val small = IntArray(width * height)
     private val out = IntArray(width * height)
     private var hasWaiting = false
     private var keyWanted = false
@@ -147,41 +144,39 @@ internal class FramePipeline(private val width: Int, height: Int, private val st
 
     private fun takeKey() {
         val shown = synchronized(monitor) { schedule.ended(keyNs, keyFailed) }
-        if (!keyFailed) mixer.key(key, styled)
+        if (keyFailed) carrier.fail() else carrier.finish()
         if (!shown) return
         val divisor = pace.divisor
-        mixer.keyAt(divisor, out)
+        carrier.keyAt(divisor, out)
         show(divisor)
     }
 
     private fun takeFrame() {
         val headroom = stages.headroom()
-        val divisor =
+        val follows = synchronized(monitor) { governor.follows }
+        val start = System.nanoTime()
+        carrier.advance(current, follows)
+        val took = System.nanoTime() - start
+        val pace =
             synchronized(monitor) {
                 governor.headroom(headroom)
-                schedule.begin()
+                governor.flowTook(took)
+                schedule.begin(follows && carrier.isCut)
                 if (schedule.isKey) {
-                    current.copyInto(key)
+                    carrier.begin(current)
                     keyWanted = true
                     monitor.notifyAll()
                 }
-                governor.pace.divisor
+                governor.pace
             }
         if (!schedule.isShown) return
-        reduce(divisor)
-        mixer.mix(small, divisor, out)
-        show(divisor)
+        carrier.picture(current, pace.every, pace.divisor, out)
+        show(pace.divisor)
     }
 
     private fun show(divisor: Int) {
         if (isClosed) return
-        stages.show(out, mixer.widthAt(divisor), mixer.heightAt(divisor))
-    }
-
-    private fun reduce(divisor: Int) {
-        var at = 0
-        for (y in 0 until mixer.heightAt(divisor)) for (x in 0 until mixer.widthAt(divisor)) small[at++] =
-            current[y * divisor * width + x * divisor]
+        stages.show(out, carrier.widthAt(divisor), carrier.heightAt(divisor))
     }
 
     /** The network thread. */
@@ -193,7 +188,8 @@ internal class FramePipeline(private val width: Int, height: Int, private val st
                 keyWanted = false
             }
             var took = 0L
-            val problem = failureOf { took = stages.network(key, styled) }
+            val key = carrier.running
+            val problem = failureOf { took = stages.network(key.frame, key.styled) }
             synchronized(monitor) {
                 keyNs = took
                 keyFailed = problem != null

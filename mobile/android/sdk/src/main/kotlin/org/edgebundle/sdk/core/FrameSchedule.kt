@@ -25,17 +25,20 @@ internal class FrameSchedule(private val governor: FrameGovernor) {
         sinceKey++
     }
 
-    /** The newest frame is taken up: sets [isKey] and [isShown]. */
-    fun begin() {
+    /**
+     * The newest frame is taken up: sets [isKey] and [isShown]. One that [isCut], of another scene than the keys, is a
+     * key as soon as may be, and nothing is shown before it is styled.
+     */
+    fun begin(isCut: Boolean = false) {
         val every = governor.pace.every
-        isKey = !running && (!hasKey || sinceKey >= every)
+        isKey = !running && (!hasKey || isCut || sinceKey >= every)
         if (isKey) {
             running = true
             sinceKey = 0
-            awaited = !hasKey || every == 1
+            awaited = !hasKey || isCut || every == 1
             isShown = !awaited
         } else {
-            isShown = hasKey
+            isShown = hasKey && !isCut
             if (isShown) awaited = false // what is newer was shown meanwhile
         }
     }

@@ -52,7 +52,7 @@ class GoldenCheck(
                 Triple(
                     spec,
                     actual(session, tensor, spec),
-                    if (tensor.encoding == PNG) session.codecOf(tensor.name).logical(picture(tensor, spec).argb)
+                    if (tensor.encoding in PICTURES) session.codecOf(tensor.name).logical(picture(tensor, spec).argb)
                     else values(tensor, spec),
                 )
             }
@@ -95,7 +95,10 @@ class GoldenCheck(
 
     private fun picture(tensor: GoldenTensor, spec: TensorSpec): Pixels {
         val picture = pictures.read(whole(tensor).inputStream())
-        if (!spec.isPicture || picture.width != spec.width || picture.height != spec.height) {
+        val sparse = tensor.encoding == SPARSE
+        val width = if (sparse) sparseSize(spec.width) else spec.width
+        val height = if (sparse) sparseSize(spec.height) else spec.height
+        if (!spec.isPicture || picture.width != width || picture.height != height) {
             throw BundleException(
                 "${tensor.file} is a picture of ${picture.width} x ${picture.height} pixels and '${spec.name}' has the shape ${spec.shape}; package the bundle again."
             )
@@ -111,12 +114,13 @@ class GoldenCheck(
         return bytes
     }
 
-    /** The output as the golden's encoding holds it: 8-bit for `png`, so that like is compared with like. */
+    /** The output as the golden's encoding holds it: 8-bit for pictures, so that like is compared with like. */
     private fun actual(session: Session, tensor: GoldenTensor, spec: TensorSpec): FloatArray {
-        if (tensor.encoding != PNG) return session.values(tensor.name)
+        if (tensor.encoding !in PICTURES) return session.values(tensor.name)
         val argb = IntArray(spec.width * spec.height)
         session.picture(tensor.name, argb)
-        return session.codecOf(tensor.name).logical(argb)
+        val compared = if (tensor.encoding == SPARSE) sparsePixels(argb, spec.width, spec.height) else argb
+        return session.codecOf(tensor.name).logical(compared)
     }
 
     private fun damaged(golden: Golden, how: String) =
@@ -124,5 +128,7 @@ class GoldenCheck(
 
     companion object {
         const val PNG = "png"
+        private const val SPARSE = "png_sparse"
+        private val PICTURES = setOf(PNG, SPARSE)
     }
 }

@@ -141,7 +141,10 @@ class Ranking(val soc: String?, val model: String?, val variants: List<String>, 
     fun place(variant: Variant) = variants.indexOf(variant.id).let { if (it < 0) variants.size else it }
 }
 
-/** `encoding` is `png` (8-bit RGB) or `f32` (raw little-endian float32 in logical order). */
+/**
+ * `encoding` is `png` (8-bit RGB), `png_sparse` (one pixel of each block of 4 x 4, see [sparsePixels]) or `f32` (raw
+ * little-endian float32 in logical order).
+ */
 class GoldenTensor(val name: String, val file: String, val encoding: String)
 
 /** What one variant must give: at least `minPsnrDb` against the stored tensors. */

@@ -85,11 +85,11 @@ class PictureCodec(private val spec: TensorSpec, binding: Binding) {
         }
     }
 
-    /** The values that pixels stand for, in logical order, as goldens are compared. */
+    /** The values that pixels, however many, stand for: channel by channel, as goldens are compared. */
     fun logical(argb: IntArray): FloatArray =
-        FloatArray(values.size) { i ->
-            val channel = i / pixelCount
-            levels[channel][(argb[i % pixelCount] shr shiftOf(channel)) and BYTE]
+        FloatArray(CHANNELS * argb.size) { i ->
+            val channel = i / argb.size
+            levels[channel][(argb[i % argb.size] shr shiftOf(channel)) and BYTE]
         }
 
     private fun fromUnit(unit: Float, channel: Int): Float =

@@ -10,10 +10,10 @@ interface VariantMemory {
 
     fun setPassed(variant: Variant, delegate: TextReading)
 
-    /** Whether the app ended while it loaded [variant]: the mark of [mark] was never taken away. */
-    fun isMarked(variant: Variant): Boolean
+    /** How many starts in a row ended while they loaded [variant]: the marks of [mark] were never taken away. */
+    fun deaths(variant: Variant): Int
 
-    /** Says that [variant] is being loaded. Returns when that is on the disk. */
+    /** Says that [variant] is being loaded, once more. Returns when that is on the disk. */
     fun mark(variant: Variant)
 
     fun unmark(variant: Variant)
@@ -25,7 +25,7 @@ object NoMemory : VariantMemory {
 
     override fun setPassed(variant: Variant, delegate: TextReading) = Unit
 
-    override fun isMarked(variant: Variant) = false
+    override fun deaths(variant: Variant) = 0
 
     override fun mark(variant: Variant) = Unit
 

@@ -25,7 +25,12 @@ class VariantOpener(
     /** Tries [order]. Throws [BundleException] that names each variant with its reason when none works. */
     fun first(order: List<Variant>): Opened {
         val tried = ArrayList<Tried>()
-        for (variant in order) {
+        // What ended the app before comes last: it may have been the user who ended it, and a bundle may have nothing
+        // else.
+        val (died, alive) = order.partition { it.isAccelerated && memory.deaths(it) > 0 }
+        died.mapTo(tried) { Tried(it.id, DIED) }
+        for (variant in alive + died.filter { memory.deaths(it) < MOST_DEATHS }) {
+            tried.removeAll { it.variant == variant.id }
             try {
                 return opened(variant, tried)
             } catch (error: BundleException) {
@@ -52,11 +57,6 @@ class VariantOpener(
 
     private fun opened(variant: Variant, tried: List<Tried>): Opened {
         if (!variant.isAccelerated) return checked(variant, tried)
-        if (memory.isMarked(variant)) {
-            throw BundleException(
-                "the app ended while it was loaded at an earlier start; it is tried again after an update of the app or the system."
-            )
-        }
         memory.mark(variant)
         try {
             return checked(variant, tried)
@@ -103,4 +103,11 @@ class VariantOpener(
     private fun notes() =
         if (known.isEmpty()) listOf("the bundle carries no golden, so nothing was checked on this device.")
         else emptyList()
+
+    private companion object {
+        /** So many starts in a row that end the app are not the user's doing. */
+        const val MOST_DEATHS = 3
+        const val DIED =
+            "the app ended while it was loaded at an earlier start; it is tried again when no other one works, or after an update."
+    }
 }

@@ -55,38 +55,92 @@ class VideoTest {
         assertSame(pace, governor.pace)
     }
 
+    private fun grey(level: Int, size: Int = 2) = IntArray(size * size) { 0xff000000.toInt() or (level * 0x010101) }
+
+    /** A carrier whose only key is [frame], of which the network made [styled]. */
+    private fun carrier(size: Int, frame: IntArray, styled: IntArray) =
+        FrameCarrier(size, size).apply {
+            advance(frame, true)
+            begin(frame)
+            styled.copyInto(running.styled)
+            finish()
+        }
+
+    private fun FrameCarrier.next(frame: IntArray, fade: Int = 1, divisor: Int = 1): IntArray {
+        advance(frame, true)
+        return IntArray(frame.size / (divisor * divisor)).also { picture(frame, fade, divisor, it) }
+    }
+
     @Test
     fun whatDidNotMoveLooksAsInTheKeyFrame() {
         val frame = intArrayOf(0xff102030.toInt(), 0xffa0b0c0.toInt(), 0xff000000.toInt(), 0xffffffff.toInt())
         val styled = intArrayOf(0xff405060.toInt(), 0xff806040.toInt(), 0xff203040.toInt(), 0xffe0d0c0.toInt())
-        val mixer = FrameMixer(2, 2).apply { key(frame, styled) }
-        val out = IntArray(4)
-        mixer.mix(frame, 1, out)
-        assertArrayEquals(styled, out)
-        mixer.keyAt(2, out)
-        assertEquals(styled[0], out[0])
+        val carrier = carrier(2, frame, styled)
+        assertArrayEquals(styled, carrier.next(frame))
+        val half = IntArray(1).also { carrier.keyAt(2, it) }
+        assertEquals(styled[0], half[0])
     }
 
     @Test
-    fun whatMovedLeavesNoGhost() {
-        val black = IntArray(4) { 0xff000000.toInt() }
-        val mixer = FrameMixer(2, 2).apply { key(black, IntArray(4) { 0xff404040.toInt() }) }
-        val white = IntArray(4) { -1 }
-        val out = IntArray(4)
-        mixer.mix(white, 1, out)
-        assertArrayEquals("all different pixels stay as they are", white, out)
-        val grey = IntArray(4) { 0xff202020.toInt() }
-        mixer.mix(grey, 1, out)
-        assertEquals("half as different, half the change", 0x20 + 0x40 / 2, out[0] and 255)
+    fun anotherSceneIsSeenAtOnce() {
+        val carrier = carrier(2, grey(0), grey(64))
+        carrier.advance(grey(10), true)
+        assertEquals(false, carrier.isCut)
+        carrier.advance(grey(200), true)
+        assertEquals(true, carrier.isCut)
+    }
+
+    @Test
+    fun aNewKeyComesInLittleByLittle() {
+        val carrier = carrier(2, grey(50), grey(100))
+        carrier.begin(grey(50))
+        grey(180).copyInto(carrier.running.styled)
+        carrier.finish()
+        assertEquals(listOf(120, 140, 160, 180, 180), List(5) { carrier.next(grey(50), fade = 4)[0] and 255 })
+    }
+
+    @Test
+    fun aNetworkThatFailedLeavesTheKeyBefore() {
+        val carrier = carrier(2, grey(50), grey(100))
+        carrier.begin(grey(50))
+        grey(180).copyInto(carrier.running.styled)
+        carrier.fail()
+        assertEquals(100, carrier.next(grey(50))[0] and 255)
     }
 
     @Test
     fun smallerPicturesTakeTheirOwnPixels() {
-        val mixer = FrameMixer(4, 4)
-        mixer.key(IntArray(16) { 0xff000000.toInt() + it }, IntArray(16) { 0xff000000.toInt() + it + 100 })
-        val out = IntArray(16)
-        mixer.mix(intArrayOf(0xff000000.toInt(), 0xff000002.toInt(), 0xff000008.toInt(), 0xff00000a.toInt()), 2, out)
-        assertEquals(listOf(100, 102, 108, 110), out.take(4).map { it and 255 })
+        val frame = IntArray(16) { 0xff000000.toInt() + it }
+        val carrier = carrier(4, frame, IntArray(16) { 0xff000000.toInt() + it + 100 })
+        assertEquals(listOf(100, 102, 108, 110), carrier.next(frame, divisor = 2).map { it and 255 })
+    }
+
+    @Test
+    fun aPhoneThatIsTooSlowForOpticalFlowGoesWithoutIt() {
+        val governor = settled(33, 20, 0.3f)
+        repeat(60) { governor.flowTook(500 * ms) } // just being compiled
+        assertTrue(governor.follows)
+        repeat(60) { governor.flowTook(6 * ms) }
+        assertTrue(governor.follows)
+        repeat(60) { governor.flowTook(30 * ms) }
+        assertEquals(false, governor.follows)
+    }
+
+    @Test
+    fun aFrameOfAnotherSceneIsAKeyAndNothingIsShownBeforeItIsStyled() {
+        val schedule = FrameSchedule(settled(33, 200, Float.NaN))
+        fun arrives(isCut: Boolean): Pair<Boolean, Boolean> {
+            schedule.arrived(0)
+            schedule.begin(isCut)
+            return schedule.isKey to schedule.isShown
+        }
+        assertEquals("the first", true to false, arrives(false))
+        assertTrue(schedule.ended(1, false))
+        assertEquals("carried", false to true, arrives(false))
+        assertEquals("a cut", true to false, arrives(true))
+        assertEquals("still unknown", false to false, arrives(true))
+        assertTrue("shown as soon as it is styled", schedule.ended(1, false))
+        assertEquals(false to true, arrives(false))
     }
 
     private fun plane(
