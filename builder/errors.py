@@ -114,7 +114,8 @@ _NOISE = re.compile(
     r"^caused by: *$|^from user code|^searched in:|^\W*$",
     re.IGNORECASE,
 )
-_INNER = re.compile(r"(WeightsUnpickler error: .*?)(?: Please use |$)")
+# Reasons that stand on a line beside noise: torch's of a checkpoint, ExecuTorch's of an operator.
+_INNER = re.compile(r"(WeightsUnpickler error: .*?)(?= Please use |$)|(Operator \S+ is not in Core ATen opset)")
 
 
 def reason_of(words: BaseException | str) -> str:
@@ -122,7 +123,7 @@ def reason_of(words: BaseException | str) -> str:
     text = _ESCAPE.sub("", str(words))
     kind = type(words).__name__ if isinstance(words, BaseException) else ""
     if inner := _INNER.search(text):
-        return inner[1].strip()[:LONGEST_REASON]
+        return inner[0].strip()[:LONGEST_REASON]
     lines = [line.strip() for line in text.splitlines()]
     useful = [line for line in lines if line and not _NOISE.search(line)]
     # A program ends with its reason, an exception begins with it.

@@ -64,10 +64,11 @@ def in_double(program: ExportedProgram) -> Any:
         for name, value in list(vars(owner).items()):  # constants that are no buffers
             if isinstance(value, torch.Tensor) and value.is_floating_point():
                 setattr(owner, name, value.double())
-    floats = (torch.float32, torch.float16, torch.bfloat16)
+    wider = dict.fromkeys((torch.float32, torch.float16, torch.bfloat16), torch.float64)
+    wider[torch.complex64] = torch.complex128
 
     def widen(argument: Any) -> Any:
-        return torch.float64 if argument in floats else argument
+        return wider.get(argument, argument) if isinstance(argument, torch.dtype) else argument
 
     for node in module.graph.nodes:
         if node.op == "call_function":
@@ -90,10 +91,14 @@ def _gives_floats(node: Any) -> bool:
 
 def largest_change(before: Sequence[Tensor], after: Sequence[Tensor]) -> float:
     """Largest difference of two results, each output relative to its own range; infinite for another shape or NaN."""
+    import torch
+
     worst = 0.0
     for first, second in zip(before, after, strict=True):
         if first.shape != second.shape or first.is_floating_point() != second.is_floating_point():
             return float("inf")
+        if first.is_complex() and second.is_complex():
+            first, second = torch.view_as_real(first.resolve_conj()), torch.view_as_real(second.resolve_conj())
         span = float(first.max() - first.min()) or 1.0
         change = float((first.double() - second.double()).abs().max()) / span
         worst = max(worst, change if change == change else float("inf"))

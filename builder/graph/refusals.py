@@ -47,6 +47,12 @@ def _reason(node: Node) -> str | None:
         return f"a result whose size or value decides the graph ({name}){where}; keep all elements and weigh them by a mask"
     value = node.meta.get("val")
     if getattr(getattr(value, "dtype", None), "is_complex", False):
+        # Where only some operators have a real form, `complex` gives back to the others what they read.
+        name = (
+            next((_name(user)[1] for user in node.users if user.op == "call_function"), name)
+            if name == "complex"
+            else name
+        )
         return (
             f"complex numbers ({name}){where}, which no backend has; compute real and imaginary parts as two channels"
         )

@@ -15,9 +15,12 @@ AT_SOURCE = (
     "checks",
     "memory_layout",
     "mutations",
+    "complex_numbers",
     "constant_folding",
     "repetitions",
     "scalars",
+    "unpooling",
+    "sorting",
     "pooling",
     "convolutions",
     "transposed_forms",
@@ -25,7 +28,7 @@ AT_SOURCE = (
     "products",
     "unfolding",
     "circular_padding",
-    "padding_rank",
+    "constant_padding",
     "volume_sampling",
     "constant_folding",  # once more: weights that were turned round
 )

@@ -55,6 +55,20 @@ def test_a_torch_export_error_is_its_first_line() -> None:
     )
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_an_operator_that_executorch_refuses_is_named() -> None:
+    """The line that says which one also has an address, as advertisements do."""
+    from executorch.exir import to_edge
+
+    class Sorts(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.median(1).values
+
+    with pytest.raises(Exception, match="There are a few things to try") as caught:
+        to_edge(torch.export.export(Sorts(), (torch.ones(1, 3),)))
+    assert reason_of(caught.value) == "Operator torch._ops.aten.median.dim is not in Core ATen opset"
+
+
 def test_the_last_lines_of_a_log_are_those_that_say_something() -> None:
     """An advertisement after the reason is left out, wherever it stands."""
     log = "step 1\nRuntimeError: no kernel for aten::foo\n\nInstall tlparse by running `cargo install tlparse`\n\x1b[1mPlease report this\x1b[0m\n"

@@ -1,12 +1,12 @@
-"""The rewrite `padding_rank` on the forms that it takes."""
+"""The rewrite `distances` on the forms that it takes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pytest
+import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from tests.builder.legalize.cases import check_rewrite
 
@@ -14,10 +14,10 @@ from tests.builder.legalize.cases import check_rewrite
 @pytest.mark.parametrize(
     "function",
     [
-        lambda x: F.pad(x.view(-1, 10, 1, 8, 1, 1), [0, 0, 0, 1, 0, 0, 0, 1]).view(1, -1, 20, 16)[:, :, ::2, ::2],
-        lambda x: F.pad(x[None], (1, 2, 3, 0, 0, 0, 0, 0, 1, 0), value=0.5)[1, :, :, :10, :8],
+        lambda x: x * torch.cdist(x, x.flip(2) + 1)[..., :8],
+        lambda x: x * torch.cdist(x.flatten(2).transpose(1, 2), x[0, :, 0].T + 3).mean(),
     ],
 )
 def test_it_computes_the_same_from_other_operators(function: Callable[[Tensor], Tensor]) -> None:
     """Within its own bound, and with layers under their names."""
-    check_rewrite("padding_rank", function)
+    check_rewrite("distances", function, gone=("cdist",))

@@ -1,0 +1,122 @@
+"""Sorted values, medians and the k largest: of a few values by comparing two at a time, of many from the k largest of rows.
+
+Two backends have no sort and no median, and one has no `topk` at all. All have the smaller and the larger of two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from builder.legalize.rewriting import MOVES_DATA, replace_calls
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.export import ExportedProgram
+    from torch.fx import Node
+
+BOUND = MOVES_DATA
+NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
+_FEW = 32  # values that are compared two at a time, in at most 191 comparisons
+
+
+def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
+    functions: dict[str, Callable[..., Any]] = {"aten.topk.default": _turned}
+    for name, function in _VALUES.items():
+        if not _reads_places(program, name):
+            functions[name] = function
+    return replace_calls(program, functions, only=_takes_floats)
+
+
+def _takes_floats(node: Node) -> bool:
+    x: Any = node.args[0]
+    return bool(x.meta["val"].is_floating_point() and x.meta["val"].ndim)
+
+
+def _reads_places(program: ExportedProgram, name: str) -> bool:
+    """Whether places are read: among equal values each runtime has its own order, so these operators stay."""
+    calls = [node for node in program.graph.nodes if str(node.target) == name]
+    return any(user.args[1] == 1 and user.users for node in calls for user in node.users)
+
+
+def _turned(x: Tensor, k: int, axis: int = -1, largest: bool = True, ordered: bool = True) -> Any:
+    """The k largest of rows, with their places; the smallest are the largest of what is negated."""
+    import torch
+
+    if not x.is_floating_point() or x.ndim == 0 or (x.ndim == 2 and axis in (-1, 1) and largest):
+        return NotImplemented
+    turned = x.transpose(axis, -1)
+    rows = turned.reshape(-1, turned.shape[-1])
+    values, places = torch.ops.aten.topk.default(rows if largest else -rows, k)
+    values = values if largest else -values
+    return tuple(part.reshape(*turned.shape[:-1], k).transpose(axis, -1) for part in (values, places))
+
+
+def _largest(x: Tensor, k: int, axis: int = -1, largest: bool = True, ordered: bool = True) -> Any:
+    """The values alone, in order; places, which nothing reads, are zeros."""
+    import torch
+
+    if not x.is_floating_point() or x.ndim == 0:
+        return NotImplemented
+    if x.shape[axis] > _FEW:
+        return _turned(x, k, axis, largest)
+    ordered_parts = _in_order([x.narrow(axis, number, 1) for number in range(x.shape[axis])])
+    parts = ordered_parts[::-1][:k] if largest else ordered_parts[:k]
+    values = parts[0] if k == 1 else torch.cat(parts, axis)
+    return values, torch.zeros(values.shape, dtype=torch.int64)
+
+
+def _in_order(parts: list[Tensor]) -> list[Tensor]:
+    """Smallest first, by the merge exchange of Batcher 1968 (Knuth, The Art of Computer Programming 3, algorithm 5.2.2 M)."""
+    import torch
+
+    parts, count = list(parts), len(parts)
+    highest = 1 << max(count - 1, 0).bit_length() >> 1
+    step = highest
+    while step > 0:
+        apart, rest, distance = highest, 0, step
+        while True:
+            for number in range(count - distance):
+                if number & step == rest:
+                    one, other = parts[number], parts[number + distance]
+                    parts[number], parts[number + distance] = torch.minimum(one, other), torch.maximum(one, other)
+            if apart == step:
+                break
+            distance, apart, rest = apart - step, apart >> 1, step
+        step >>= 1
+    return parts
+
+
+def _values(x: Tensor, k: int, axis: int, largest: bool) -> Any:
+    import torch
+
+    found = _largest(x, k, axis, largest)
+    return torch.ops.aten.topk.default(x, k) if found is NotImplemented else found
+
+
+def _sorted(x: Tensor, axis: int = -1, descending: bool = False) -> Any:
+    if not x.is_floating_point() or x.ndim == 0:
+        return NotImplemented
+    return tuple(_values(x, x.shape[axis], axis, descending))
+
+
+def _stably_sorted(x: Tensor, *, stable: bool | None = None, dim: int = -1, descending: bool = False) -> Any:
+    return _sorted(x, dim, descending)
+
+
+def _median(x: Tensor, axis: int, keepdim: bool = False) -> Any:
+    """The lower of the two in the middle, as torch has it: the smallest of the upper part."""
+    if not x.is_floating_point() or x.ndim == 0:
+        return NotImplemented
+    count = x.shape[axis]
+    last = count - (count - 1) // 2
+    values, places = (part.narrow(axis, last - 1, 1) for part in _values(x, last, axis, True))
+    return (values, places) if keepdim else (values.squeeze(axis), places.squeeze(axis))
+
+
+_VALUES: dict[str, Callable[..., Any]] = {
+    "aten.sort.default": _sorted,
+    "aten.sort.stable": _stably_sorted,
+    "aten.median.dim": _median,
+    "aten.topk.default": _largest,
+}

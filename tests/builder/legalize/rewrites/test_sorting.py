@@ -1,0 +1,28 @@
+"""The rewrite `sorting` on the forms that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from torch import Tensor
+from torch.nn import functional as F
+
+from tests.builder.legalize.cases import check_rewrite
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.round(decimals=1).sort(1).values - x.sort(3, descending=True).values,
+        lambda x: x - x.median(1, keepdim=True).values - x[:, :5].median(1).values[:, None],
+        lambda x: F.unfold(x, 3, padding=1).view(1, 6, 9, 80).median(2).values.view(1, 6, 10, 8),
+        lambda x: x - x.flatten(2).median(2).values[:, :, None, None],
+        lambda x: x - x.flatten(2)[0].sort(1, descending=True).values.view(1, 6, 10, 8),
+        lambda x: x.topk(2, 1, largest=False).values.repeat(1, 3, 1, 1),
+        lambda x: x.topk(1, 2, largest=False).indices * x,
+    ],
+)
+def test_it_computes_the_same_from_other_operators(function: Callable[[Tensor], Tensor]) -> None:
+    """Within its own bound, and with layers under their names."""
+    check_rewrite("sorting", function, gone=("sort", "median"))
