@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.fourier import cosines_and_sines, mirrored
+from builder.legalize.fourier import cosines_and_sines, count_mirrors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -162,7 +162,7 @@ class Writer:
         half = size // 2 + 1
         if _size(value, axis) != half:
             raise NoRule
-        cosine, sine = (matrix * mirrored(half, size) for matrix in cosines_and_sines(size, half, size, mode))
+        cosine, sine = (matrix * count_mirrors(half, size) for matrix in cosines_and_sines(size, half, size, mode))
         key = ("back", size, mode)
         first = _unless_zero(value.real, lambda part: self.times_matrix(part, axis, ("cos", *key), cosine))
         second = _unless_zero(value.imaginary, lambda part: self.times_matrix(part, axis, ("sin", *key), sine))

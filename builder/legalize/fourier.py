@@ -32,7 +32,7 @@ def cosines_and_sines(rows: int, columns: int, length: int, mode: int) -> tuple[
     return cosine[steps].float(), sine[steps].float()
 
 
-def mirrored(half: int, length: int) -> Tensor:
+def count_mirrors(half: int, length: int) -> Tensor:
     """How often each of the first `half` values of a spectrum of a real signal stands in the whole one: once or twice."""
     import torch
 

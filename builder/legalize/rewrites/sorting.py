@@ -21,7 +21,7 @@ _FEW = 32  # values that are compared two at a time, in at most 191 comparisons
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    functions: dict[str, Callable[..., Any]] = {"aten.topk.default": _turned}
+    functions: dict[str, Callable[..., Any]] = {"aten.topk.default": _turn}
     for name, function in _VALUES.items():
         if not _reads_places(program, name):
             functions[name] = function
@@ -39,7 +39,7 @@ def _reads_places(program: ExportedProgram, name: str) -> bool:
     return any(user.args[1] == 1 and user.users for node in calls for user in node.users)
 
 
-def _turned(x: Tensor, k: int, axis: int = -1, largest: bool = True, ordered: bool = True) -> Any:
+def _turn(x: Tensor, k: int, axis: int = -1, largest: bool = True, ordered: bool = True) -> Any:
     """The k largest of rows, with their places; the smallest are the largest of what is negated."""
     import torch
 
@@ -59,7 +59,7 @@ def _largest(x: Tensor, k: int, axis: int = -1, largest: bool = True, ordered: b
     if not x.is_floating_point() or x.ndim == 0:
         return NotImplemented
     if x.shape[axis] > _FEW:
-        return _turned(x, k, axis, largest)
+        return _turn(x, k, axis, largest)
     ordered_parts = _in_order([x.narrow(axis, number, 1) for number in range(x.shape[axis])])
     parts = ordered_parts[::-1][:k] if largest else ordered_parts[:k]
     values = parts[0] if k == 1 else torch.cat(parts, axis)
@@ -94,14 +94,14 @@ def _values(x: Tensor, k: int, axis: int, largest: bool) -> Any:
     return torch.ops.aten.topk.default(x, k) if found is NotImplemented else found
 
 
-def _sorted(x: Tensor, axis: int = -1, descending: bool = False) -> Any:
+def _sort(x: Tensor, axis: int = -1, descending: bool = False) -> Any:
     if not x.is_floating_point() or x.ndim == 0:
         return NotImplemented
     return tuple(_values(x, x.shape[axis], axis, descending))
 
 
-def _stably_sorted(x: Tensor, *, stable: bool | None = None, dim: int = -1, descending: bool = False) -> Any:
-    return _sorted(x, dim, descending)
+def _sort_stably(x: Tensor, *, stable: bool | None = None, dim: int = -1, descending: bool = False) -> Any:
+    return _sort(x, dim, descending)
 
 
 def _median(x: Tensor, axis: int, keepdim: bool = False) -> Any:
@@ -115,8 +115,8 @@ def _median(x: Tensor, axis: int, keepdim: bool = False) -> Any:
 
 
 _VALUES: dict[str, Callable[..., Any]] = {
-    "aten.sort.default": _sorted,
-    "aten.sort.stable": _stably_sorted,
+    "aten.sort.default": _sort,
+    "aten.sort.stable": _sort_stably,
     "aten.median.dim": _median,
     "aten.topk.default": _largest,
 }
