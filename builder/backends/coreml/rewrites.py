@@ -38,13 +38,14 @@ def _choose_decompositions(program: ExportedProgram) -> dict[Any, Callable[..., 
     """What the front end does not know, by torch's own decompositions; and GELU with approximate="tanh": it overlooks the keyword and
     would make the exact form of it."""
     import torch
-    from torch._decomp import decomposition_table
+    from torch._decomp import core_aten_decompositions
 
     targets = {node.target for node in program.graph.nodes if isinstance(node.target, torch._ops.OpOverload)}
+    known = core_aten_decompositions()  # others end in operators that are still stranger
     table: dict[Any, Callable[..., Any]] = {
-        target: decomposition_table[target]
+        target: known[target]
         for target in targets
-        if target in decomposition_table and not _knows(target._schema.name.split("::")[-1])
+        if target in known and str(target) not in _ALIASES and not _knows(target._schema.name.split("::")[-1])
     }
     if any(node.kwargs.get("approximate") == "tanh" for node in program.graph.nodes):
         table[torch.ops.aten.gelu.default] = _gelu

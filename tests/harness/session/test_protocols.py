@@ -468,7 +468,7 @@ def test_a_session_goes_on_until_it_is_decided(
 ) -> None:
     """A steady device needs no more rounds than are asked; on one whose runs differ by 20 % they go on to the limit, which is told."""
     plan = Protocol(name="p", warmup=1, runs=20, rounds=3, max_rounds=7, decide=0.05, memory_pass=False)
-    monkeypatch.setattr("harness.session.measurement.judged", lambda run: run.model_copy(update=GOOD))
+    monkeypatch.setattr("harness.session.measurement.judge", lambda run: run.model_copy(update=GOOD))
     steady = measured_on(Bench(VirtualClock()), bundle, plan, monkeypatch)
     assert [run.round for run in steady.runs] == [0, 1, 2]
     draw = np.random.default_rng(5)
