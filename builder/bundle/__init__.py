@@ -4,7 +4,16 @@ A bundle is a directory (or the same as one `.zip`) with `manifest.json`, `varia
 This package is all that `harness` may import from `builder`.
 """
 
-from builder.bundle.archive import BUNDLE_FOLDER, MANIFEST, OWNER_FILE, Bundle, open_bundle, refuse_edited
+from builder.bundle.archive import (
+    BUNDLE_FOLDER,
+    MANIFEST,
+    OWNER_FILE,
+    Bundle,
+    bundle_folder,
+    list_bundles,
+    open_bundle,
+    refuse_edited,
+)
 from builder.bundle.files import file_sha256, tree_bytes, tree_files, tree_sha256
 from builder.bundle.manifest import (
     SCHEMA,
@@ -62,7 +71,9 @@ __all__ = [
     "Tiling",
     "Tool",
     "Variant",
+    "bundle_folder",
     "file_sha256",
+    "list_bundles",
     "open_bundle",
     "parse_manifest",
     "tree_bytes",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import stat
 import tempfile
 import zipfile
@@ -16,7 +18,9 @@ from builder.bundle.variant import Variant, inside_path
 from builder.errors import BundleError
 
 MANIFEST = "manifest.json"
-BUNDLE_FOLDER = "edgebundle"  # its folder inside packages: assets/edgebundle/ in an APK, edgebundle/ in an .app
+BUNDLE_FOLDER = (
+    "edgebundle"  # of all bundles inside a package: assets/edgebundle/NAME/ in an APK, edgebundle/NAME/ in an .app
+)
 SITE_FOLDER = "bundle"  # its folder inside a page for browsers
 OWNER_FILE = ".edgebundle.json"  # beside outputs: names and hashes of what the builder wrote there, so that it never overwrites others
 MAX_ZIP_BYTES = 8 << 30  # a bundle that unpacks to more than this is refused (zip bomb)
@@ -87,6 +91,16 @@ def _inner(root: Path) -> Path | None:
     return min(root.rglob(MANIFEST), default=None)
 
 
+def bundle_folder(model: str) -> str:
+    """Where a package holds the bundle of this model, `edgebundle/NAME`: an app may hold several.
+
+    The name is the model's. One with other signs than letters, digits and `_ . -` is written without them, with a hash that keeps it apart.
+    """
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", model).strip("._-")
+    told = plain if plain == model else f"{plain or 'model'}-{hashlib.sha256(model.encode()).hexdigest()[:8]}"
+    return f"{BUNDLE_FOLDER}/{told}"
+
+
 def refuse_edited(root: Path) -> None:
     """Raise BundleError for a manifest that is not the one that the builder wrote: no hash inside it covers what it says."""
     try:
@@ -122,14 +136,12 @@ def open_bundle(path: Path) -> Iterator[Bundle]:
 def _unpack(path: Path, root: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
-            manifests = [
-                n
-                for n in archive.namelist()
-                if PurePosixPath(n).name == MANIFEST
-                and (n == MANIFEST or PurePosixPath(n).parent.name == BUNDLE_FOLDER)
-            ]
+            manifests = _list_manifests(archive)
             if not manifests:
-                raise BundleError(f"{path} carries no bundle (no {BUNDLE_FOLDER}/{MANIFEST} inside).")
+                raise BundleError(f"{path} carries no bundle (no {BUNDLE_FOLDER}/NAME/{MANIFEST} inside).")
+            if len(manifests) > 1:
+                names = ", ".join(sorted(PurePosixPath(n).parent.name for n in manifests))
+                raise BundleError(f"{path} carries several bundles ({names}); give a package of one of them.")
             prefix = manifests[0][: -len(MANIFEST)]
             members = [i for i in archive.infolist() if i.filename.startswith(prefix) and not i.is_dir()]
             if sum(i.file_size for i in members) > MAX_ZIP_BYTES:
@@ -147,6 +159,24 @@ def _unpack(path: Path, root: Path) -> None:
                 target.write_bytes(archive.read(info))
     except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise BundleError(f"{path} is not a readable archive ({error}).") from error
+
+
+def list_bundles(path: Path) -> tuple[str, ...]:
+    """The names of the bundles that a package carries. Raises BundleError for what is no archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return tuple(sorted(PurePosixPath(n).parent.name for n in _list_manifests(archive)))
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise BundleError(f"{path} is not a readable archive ({error}).") from error
+
+
+def _list_manifests(archive: zipfile.ZipFile) -> list[str]:
+    """At the top of a bundle's own archive, or in `edgebundle/NAME/` of a package."""
+    return [
+        n
+        for n in archive.namelist()
+        if PurePosixPath(n).name == MANIFEST and (n == MANIFEST or PurePosixPath(n).parent.parent.name == BUNDLE_FOLDER)
+    ]
 
 
 def is_bundle(path: Path) -> bool:

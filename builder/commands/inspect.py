@@ -23,9 +23,10 @@ def inspect(arguments: Namespace) -> None:
         print_json(inspection, Inspection)
         return
     title = f"{inspection.path}: {inspection.kind}, {size(inspection.bytes)}"
-    if inspection.manifest is not None:
+    if inspection.manifest is not None or inspection.kind == "package":
         print_line(title)
-        show_variants(inspection.manifest)
+        if inspection.manifest is not None:
+            show_variants(inspection.manifest)
         show_findings(inspection.findings, verbose=True)
     elif inspection.stored:
         rows = table(title, "layer", "op", "scheme", "weights>", "bytes>")

@@ -9,7 +9,7 @@ from typing import Literal
 
 from builder.backends import BACKENDS
 from builder.backends.base import StoredLayer
-from builder.bundle import Bundle, Coverage, Manifest, open_bundle, tree_bytes
+from builder.bundle import Coverage, Manifest, list_bundles, open_bundle, tree_bytes
 from builder.bundle.archive import is_bundle
 from builder.errors import InputError
 from builder.precision.layers import Layer
@@ -18,7 +18,7 @@ from builder.project.source_kinds import MODEL_FILES
 from builder.steps.listener import Listener
 from builder.steps.source import export_source
 from builder.targets import TARGETS
-from builder.targets.base import Finding
+from builder.targets.base import Finding, Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +55,12 @@ def inspect_path(path: Path, listener: Listener) -> Inspection:
             f"the layers of {path} follow from its input shapes, which a builder.toml states; run: builder init {shlex.quote(str(path))}, "
             "then inspect that file."
         )
+    target = next((target for target in TARGETS.values() if path.suffix in target.AUDITED), None)
+    if path.is_file() and target is not None:
+        return _package(path, target)
     if is_bundle(path):
         with open_bundle(path) as bundle:
-            return _bundle(path, bundle)
+            return Inspection(kind="bundle", path=str(path), bytes=tree_bytes(path), manifest=bundle.manifest)
     project = open_project(path)
     source = export_source(project, listener)
     weights = project.folder / (project.config.model.checkpoint or project.config.model.source)
@@ -79,14 +82,14 @@ def _artifact(path: Path, name: str) -> Inspection:
     )
 
 
-def _bundle(path: Path, bundle: Bundle) -> Inspection:
-    target = next((target for target in TARGETS.values() if path.suffix in target.AUDITED), None)
-    if target is None:
-        return Inspection(kind="bundle", path=str(path), bytes=tree_bytes(path), manifest=bundle.manifest)
+def _package(path: Path, target: Target) -> Inspection:
+    """A package with one bundle shows it; one with several, and the SDK as a library, is what its audit says."""
     findings = target.audit_package(path)
-    return Inspection(
-        kind="package", path=str(path), bytes=path.stat().st_size, manifest=bundle.manifest, findings=findings
-    )
+    manifest = None
+    if len(list_bundles(path)) == 1 or any(finding.code == "bundle" for finding in findings):
+        with open_bundle(path) as bundle:
+            manifest = bundle.manifest
+    return Inspection(kind="package", path=str(path), bytes=path.stat().st_size, manifest=manifest, findings=findings)
 
 
 def _pt2_layers(path: Path) -> tuple[Layer, ...]:

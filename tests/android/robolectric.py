@@ -37,43 +37,9 @@ class CompiledApp:
 
     def run(self, bundle: Bundle, data: Path) -> process.Completed:
         """Run the app's tests with this bundle in its assets; `data/out` takes what they hand back."""
-        resources = data / "resources.apk"
-        with zipfile.ZipFile(self.folder / "linked.apk") as linked:
-            names = [Entry(name=name, source=linked.read(name), alignment=4) for name in linked.namelist()]
-        apkzip.write(resources, [*names, *bundle_entries(bundle)])
-        config = data / "config" / "com" / "android" / "tools" / "test_config.properties"
-        config.parent.mkdir(parents=True)
-        values = {
-            "android_merged_manifest": self.folder / "AndroidManifest.xml",
-            "android_resource_apk": resources,
-            "android_custom_package": NAMESPACE,
-        }
-        config.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
-        sdk = compiled_tests()
-        instrumented = self.found["instrumented"][0]
-        argv: list[str | Path] = [
-            "java",
-            *compiler.JVM,
-            f"-Djava.library.path={sdk.native}",
-            "-Djava.awt.headless=true",
-        ]
-        argv += [f"-Dedgebundle.testdata={data}", "-Drobolectric.offline=true"]
-        argv += [f"-Drobolectric.dependency.dir={instrumented.parent}", f"-Djava.io.tmpdir={data}"]
-        argv += [
-            "--add-opens=java.base/java.io=ALL-UNNAMED",
-            "-cp",
-        ]  # Robolectric closes file descriptors by reflection
-        runtime = [path for path in sdk.libraries if path.parent == sdk.native.parent]
-        # The framework stands last: Robolectric loads its own copy, the outer class path only needs the names.
-        argv += [
-            compiler.class_path(
-                [
-                    *(data / "config", self.folder / "tests", self.folder / "app", sdk.native.parent / "sdk"),
-                    *(*runtime, *self.robolectric, *self.found["stdlib"], instrumented),
-                ]
-            )
-        ]
-        return process.run([*argv, "org.junit.runner.JUnitCore", *self._names()], timeout_s=LIMIT_S, check=False)
+        sdk = compiled_tests().native.parent / "sdk"
+        classes = [self.folder / "tests", self.folder / "app", sdk]
+        return run_robolectric(self.folder, NAMESPACE, classes, self.robolectric, [*bundle_entries(bundle)], data)
 
     @property
     def robolectric(self) -> list[Path]:
@@ -82,10 +48,40 @@ class CompiledApp:
             (self.folder / "jars").glob("*.jar")
         )
 
-    def _names(self) -> list[str]:
-        tests = self.folder / "tests"
-        paths = sorted(tests.rglob("*Test.class"))
-        return [p.relative_to(tests).with_suffix("").as_posix().replace("/", ".") for p in paths]
+
+def run_robolectric(
+    linked: Path, package: str, classes: list[Path], robolectric: list[Path], assets: list[Entry], data: Path
+) -> process.Completed:
+    """Run the tests among the classes, the first of which they are, on Android's framework.
+
+    `linked` holds the manifest and what aapt2 linked of an app that is called `package`.
+    """
+    found = maven.resolve(Catalogue.read(PROJECT), {**TOOL_PATHS, **TEST_PATHS, **ROBOLECTRIC_PATHS})
+    resources = data / "resources.apk"
+    with zipfile.ZipFile(linked / "linked.apk") as archive:
+        names = [Entry(name=name, source=archive.read(name), alignment=4) for name in archive.namelist()]
+    apkzip.write(resources, [*names, *assets])
+    config = data / "config" / "com" / "android" / "tools" / "test_config.properties"
+    config.parent.mkdir(parents=True)
+    values = {
+        "android_merged_manifest": linked / "AndroidManifest.xml",
+        "android_resource_apk": resources,
+        "android_custom_package": package,
+    }
+    config.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
+    sdk = compiled_tests()
+    instrumented = found["instrumented"][0]
+    argv: list[str | Path] = ["java", *compiler.JVM, f"-Djava.library.path={sdk.native}", "-Djava.awt.headless=true"]
+    argv += [f"-Dedgebundle.testdata={data}", "-Drobolectric.offline=true"]
+    argv += [f"-Drobolectric.dependency.dir={instrumented.parent}", f"-Djava.io.tmpdir={data}"]
+    argv += ["--add-opens=java.base/java.io=ALL-UNNAMED"]  # Robolectric closes file descriptors by reflection
+    runtime = [path for path in sdk.libraries if path.parent == sdk.native.parent]
+    # The framework stands last: Robolectric loads its own copy, the outer class path only needs the names.
+    everything = [data / "config", *classes, *runtime, *robolectric, *found["stdlib"], instrumented]
+    paths = sorted(classes[0].rglob("*Test.class"))
+    tests = [p.relative_to(classes[0]).with_suffix("").as_posix().replace("/", ".") for p in paths]
+    argv += ["-cp", compiler.class_path(everything), "org.junit.runner.JUnitCore", *tests]
+    return process.run(argv, timeout_s=LIMIT_S, check=False)
 
 
 def compiled_app() -> CompiledApp:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from builder import process
-from builder.bundle import Bundle
+from builder.bundle import Bundle, bundle_folder
 from builder.errors import ConversionError
 from builder.targets.android import apkzip, tools
 from builder.targets.android.apk import bundle_entries, code_entries, link, notices_entry
@@ -61,7 +61,8 @@ def write_unsigned(request: PackageRequest, bundle: Bundle, host: HostApp, proje
         link(request, host, work / "base.apk", "--proto-format")
         packed = models >= LARGE
         assets = list(bundle_entries(bundle))
-        own = {f"assets/edgebundle/{v.file}" for v in bundle.manifest.variants} if packed else set()
+        folder_name = bundle_folder(bundle.manifest.model.name)
+        own = {f"assets/{folder_name}/{v.file}" for v in bundle.manifest.variants} if packed else set()
         base = [entry for entry in assets if entry.name not in own]
         apkzip.write(
             work / "base.zip",

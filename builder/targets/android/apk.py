@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from builder.bundle import BUNDLE_FOLDER, Bundle, tree_files
+from builder.bundle import Bundle, bundle_folder, tree_files
 from builder.targets.android import apkzip
 from builder.targets.android.apkzip import LIBRARY_ALIGNMENT, MODEL_ALIGNMENT, OTHER_ALIGNMENT, Entry
 from builder.targets.android.host import HostApp, aapt2
@@ -60,7 +60,7 @@ def link(request: PackageRequest, host: HostApp, out: Path, *more: str) -> None:
 
 def bundle_entries(bundle: Bundle) -> Iterator[Entry]:
     """The bundle as assets; artifacts are stored, so that the app maps them."""
-    prefix = f"assets/{BUNDLE_FOLDER}/"
+    prefix = f"assets/{bundle_folder(bundle.manifest.model.name)}/"
     artifacts = tuple(v.file for v in bundle.manifest.variants)
     for path in tree_files(bundle.root):
         name = path.relative_to(bundle.root).as_posix()

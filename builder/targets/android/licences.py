@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from builder.bundle import bundle_folder
 from builder.targets.android import runtimes
 
 # Libraries whose archives carry no licence text, by the start of their file's name: what their poms in Maven say.
@@ -23,6 +23,8 @@ NAMED = {
 TEXTS = ("LICENSE", "LICENSE.txt", "META-INF/LICENSE", "META-INF/LICENSE.txt", "NOTICE", "META-INF/NOTICE")
 UNKNOWN = "unknown"
 OWN = "Apache-2.0"
+_OWN_LINE = f"edgebundle SDK: {OWN}"
+SDK_NOTICES = "sdk/edgebundle.txt"  # in a folder of its own: no model's file is there
 NOTICES_FOLDER = "edgebundle-notices"  # in the assets; one file a bundle, for an app may have several
 
 
@@ -46,27 +48,37 @@ def runtime_licences(archives: Sequence[Path]) -> str:
     return "\n".join(["Libraries in this app and their licences", "", *lines, ""]) + "\n\n".join(["", *texts]) + "\n"
 
 
-def library_licences(project: Path, model: str, licences: Sequence[str], needed: Sequence[str]) -> str:
-    """The text of a library: its own licence and the model's, whose files are inside, and those of what its pom brings."""
-    lines = _own(model, licences)
-    lines += [f"{name} (comes by the pom): {_name_licence(name) or UNKNOWN}" for name in needed]
+def sdk_licences(project: Path, needed: Sequence[str]) -> str:
+    """The text of the SDK as a library: its own licence, and those of what its pom brings."""
+    lines = [_OWN_LINE, *(f"{name} (comes by the pom): {_name_licence(name) or UNKNOWN}" for name in needed)]
     text = (project / "LICENSE").read_text(encoding="utf-8").strip()
     return "\n".join(["Libraries in this app and their licences", "", *lines, ""]) + "\n\n\n" + text + "\n"
+
+
+def bundle_licences(model: str, licences: Sequence[str]) -> str:
+    """The text of a bundle as a library: the licences of the model, whose files are inside."""
+    return "\n".join(["Parts of this library and their licences", "", *_list_model(model, licences), ""])
 
 
 def app_licences(libraries: str, model: str, licences: Sequence[str]) -> str:
     """The text of an app: that of its libraries, with the SDK and the model on top."""
     head, _, rest = libraries.partition("\n\n")
-    return f"{head}\n\n" + "".join(f"{line}\n" for line in _own(model, licences)) + rest
+    own = [_OWN_LINE, *_list_model(model, licences)]
+    return f"{head}\n\n" + "".join(f"{line}\n" for line in own) + rest
 
 
-def _own(model: str, licences: Sequence[str]) -> list[str]:
-    return [f"edgebundle SDK: {OWN}", *(f"model {model}: {licence}" for licence in dict.fromkeys(licences))]
+def _list_model(model: str, licences: Sequence[str]) -> list[str]:
+    return [f"model {model}: {licence}" for licence in dict.fromkeys(licences)]
 
 
 def notices_name(model: str) -> str:
     """Where a package of this model tells its licences."""
-    return f"assets/{NOTICES_FOLDER}/{re.sub(r'[^A-Za-z0-9_.-]+', '_', model).lstrip('.') or 'model'}.txt"
+    return f"assets/{NOTICES_FOLDER}/{PurePosixPath(bundle_folder(model)).name}.txt"
+
+
+def sdk_notices_name() -> str:
+    """Where the SDK as a library tells its licences."""
+    return f"assets/{NOTICES_FOLDER}/{SDK_NOTICES}"
 
 
 def _name_licence(file: str) -> str | None:

@@ -78,7 +78,7 @@ def _build_in_process(
         host = prebuilt(project, request.options.runtime)
     if host is not None and "aar" in request.formats:
         files.append(request.out / f"{name}-maven")
-        audited.append(build_aar(request, bundle, host, project, files[-1]))
+        audited += build_aar(request, bundle, host, project, files[-1])
     if host is not None and "apk" in request.formats:
         files.append(request.out / f"{name}.apk")
         build_apk(request, bundle, host, files[-1])

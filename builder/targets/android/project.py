@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from builder.bundle import BUNDLE_FOLDER, Bundle, tree_files
+from builder.bundle import Bundle, bundle_folder, tree_files
 from builder.targets.android.host.aapt2 import app_label
 from builder.targets.android.host.flavours import flavour_of
 from builder.targets.base import PackageRequest
@@ -18,7 +18,7 @@ BUILT = frozenset(
 def write_project(request: PackageRequest, bundle: Bundle, sources: Path, out: Path) -> None:
     """Copy the Gradle project in `sources` to `out`, with the bundle in the app's assets and the request's application id."""
     shutil.copytree(sources, out, ignore=shutil.ignore_patterns(*BUILT))
-    assets = out / "app" / "src" / "main" / "assets" / BUNDLE_FOLDER
+    assets = out / "app" / "src" / "main" / "assets" / bundle_folder(bundle.manifest.model.name)
     for path in tree_files(bundle.root):
         target = assets / path.relative_to(bundle.root)
         target.parent.mkdir(parents=True, exist_ok=True)

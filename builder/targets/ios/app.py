@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from xml.parsers.expat import ExpatError
 
-from builder.bundle import BUNDLE_FOLDER, Bundle
+from builder.bundle import BUNDLE_FOLDER, Bundle, bundle_folder
 from builder.errors import ConfigError
 from builder.targets.base import PackageRequest
 from builder.targets.ios import xcode
@@ -103,7 +103,7 @@ def inject(app: Path, request: PackageRequest, bundle: Bundle) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    copy_bundle(bundle, app / BUNDLE_FOLDER)
+    copy_bundle(bundle, app / bundle_folder(bundle.manifest.model.name))
     info = read_info(app)
     info["CFBundleIdentifier"] = request.application_id
     info["CFBundleDisplayName"] = bundle.manifest.model.name

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
-from builder.bundle import BUNDLE_FOLDER, Bundle, BundleError
+from builder.bundle import BUNDLE_FOLDER, MANIFEST, Bundle, BundleError
 from builder.errors import ConfigError
 from builder.targets.base import Finding
 from builder.targets.ios.app import open_app, read_info
@@ -49,7 +49,7 @@ def audit_app(app: Path, *, identifier: str | None = None) -> list[Finding]:
         add(level, "machine-code", message)
     if not (app / "_CodeSignature").is_dir():
         add("warning", "unsigned", f"is not signed, and no device installs it as it is; sign it on a Mac: {SIGN}.")
-    for level, code, message in _bundle(app, str(info.get("MinimumOSVersion", ""))):
+    for level, code, message in _audit_bundles(app, str(info.get("MinimumOSVersion", ""))):
         add(level, code, message)
     return findings
 
@@ -86,9 +86,17 @@ def _platform(head: bytes) -> int | None:
     return None
 
 
-def _bundle(app: Path, minimum: str) -> list[tuple[Level, str, str]]:
+def _audit_bundles(app: Path, minimum: str) -> list[tuple[Level, str, str]]:
+    """Of each bundle among the app's own resources and those of its Swift packages."""
+    folders = sorted(path.parent for path in app.rglob(f"{BUNDLE_FOLDER}/*/{MANIFEST}"))
+    if not folders:
+        return [("error", "bundle", f"carries no bundle ({BUNDLE_FOLDER}/NAME/{MANIFEST}).")]
+    return [entry for folder in folders for entry in _audit_bundle(folder, minimum)]
+
+
+def _audit_bundle(folder: Path, minimum: str) -> list[tuple[Level, str, str]]:
     try:
-        manifest = Bundle.open(app / BUNDLE_FOLDER).manifest
+        manifest = Bundle.open(folder).manifest
     except BundleError as error:
         return [("error", "bundle", f"carries no good bundle: {error}")]
     entries: list[tuple[Level, str, str]] = [

@@ -18,7 +18,7 @@ from builder.targets.ios.audit import audit_app, audit_ipa
 from builder.targets.ios.models import check_models
 from builder.targets.ios.project import BUILT, write_project
 from builder.targets.ios.settings import check_settings
-from builder.targets.ios.swift_package import write_package
+from builder.targets.ios.swift_package import write_packages
 from builder.targets.mobile import mobile_root
 from builder.targets.subset import subset
 
@@ -64,7 +64,7 @@ def _make(name: str, request: PackageRequest, bundle: Bundle) -> tuple[Path, lis
     model = bundle.manifest.model.name
     if name == "package":
         out = request.out / f"{model}-swift-package"
-        write_package(bundle, mobile_root() / "ios", out, request.deployment_target)
+        write_packages(bundle, mobile_root() / "ios", out, request.deployment_target)
         return out, []
     if name == "project":
         out = request.out / f"{model}-ios"

@@ -6,7 +6,7 @@ import plistlib
 import shutil
 from pathlib import Path
 
-from builder.bundle import BUNDLE_FOLDER, Bundle
+from builder.bundle import BUNDLE_FOLDER, Bundle, bundle_folder
 from builder.targets.base import PackageRequest
 from builder.targets.ios import xcode
 from builder.targets.ios.objects import EXECUTORCH, NAME, SDK, SOURCES, project_objects
@@ -34,10 +34,10 @@ The app is then in `build/Build/Products/Debug-iphonesimulator` or `Debug-iphone
 def write_project(request: PackageRequest, bundle: Bundle, sources: Path, out: Path) -> None:
     """Write the project to the new directory `out`. Equal requests and bundles give equal bytes, where no model is compiled."""
     shutil.copytree(sources / "app" / "App", out / SOURCES, ignore=shutil.ignore_patterns(*BUILT))
-    copy_sdk(sources / "edgebundle", out / SDK, request.deployment_target, resources=False)
+    copy_sdk(sources / "edgebundle", out / SDK)
     if request.executorch:
         copy_executorch(sources / OPT_IN, out / EXECUTORCH)
-    copy_bundle(bundle, out / BUNDLE_FOLDER)
+    copy_bundle(bundle, out / bundle_folder(bundle.manifest.model.name))
     write_notices(bundle, sources / "edgebundle" / "LICENSE", out)
     folders: tuple[str, ...] = (BUNDLE_FOLDER,)
     if xcode.compiles():

@@ -22,7 +22,7 @@ class Consumer : Activity() {
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         Thread {
-                model = ImageModel.open(this, variant = "tflite-first")
+                model = ImageModel.open(this, bundle = "small", variant = "tflite-first")
                 frames =
                     FrameProcessor(this, model, failed = { error -> title = error.message }) { picture ->
                         show(picture)

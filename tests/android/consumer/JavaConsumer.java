@@ -39,6 +39,6 @@ public final class JavaConsumer {
     }
 
     public ImageModel preferred() throws BundleException {
-        return ImageModel.open(context, ImageModel.defaultThreads(), "tflite-second");
+        return ImageModel.open(context, "small", ImageModel.defaultThreads(), "tflite-second");
     }
 }

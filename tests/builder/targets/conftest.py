@@ -39,7 +39,16 @@ def packaged(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Packag
 @pytest.fixture(scope="session")
 def aar(packaged: PackageResult) -> Path:
     repository = next(path for path in packaged.files if path.name.endswith("-maven"))
-    return next(repository.rglob("*.aar"))
+    (bundle_aar,) = repository.glob("org/example/**/*.aar")
+    return bundle_aar
+
+
+@pytest.fixture(scope="session")
+def sdk_aar(packaged: PackageResult) -> Path:
+    """The SDK as a library, which every bundle's repository holds."""
+    repository = next(path for path in packaged.files if path.name.endswith("-maven"))
+    (sdk,) = repository.glob("org/edgebundle/**/*.aar")
+    return sdk
 
 
 @pytest.fixture(scope="session")

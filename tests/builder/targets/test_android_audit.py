@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builder.bundle import Bundle
+from builder.bundle import Bundle, open_bundle
 from builder.errors import BundleError, VerificationError
 from builder.pipeline.inspect import inspect_path
 from builder.steps.listener import Silent
@@ -58,7 +58,9 @@ def test_a_missing_delegate_library(apk: Path, tmp_path: Path) -> None:
     """A variant for the GPU without the GPU's library is told with both ABIs."""
 
     def for_gpu(name: str, content: bytes) -> bytes:
-        return content.replace(b'"xnnpack"', b'"gpu"', 1) if name.endswith("edgebundle/manifest.json") else content
+        return (
+            content.replace(b'"xnnpack"', b'"gpu"', 1) if name.endswith("edgebundle/small/manifest.json") else content
+        )
 
     found = errors(rewritten(apk, tmp_path / "x.apk", for_gpu))
     assert "lacks libtensorflowlite_gpu_jni.so for arm64-v8a, x86_64" in found["delegate-library"]
@@ -72,7 +74,7 @@ def test_a_library_for_one_abi_only(apk: Path, tmp_path: Path) -> None:
 
 def test_a_truncated_or_changed_model(apk: Path, tmp_path: Path) -> None:
     """A model of another size, and one of the right size with another byte, are both found."""
-    model = "assets/edgebundle/variants/first.tflite"
+    model = "assets/edgebundle/small/variants/first.tflite"
     cut = rewritten(apk, tmp_path / "cut.apk", lambda n, c: c[:-100] if n == model else c)
     assert "instead of" in errors(cut)["model-size"]
     turned = rewritten(apk, tmp_path / "turned.apk", lambda n, c: c[:-1] + bytes([c[-1] ^ 1]) if n == model else c)
@@ -88,7 +90,7 @@ def test_paths_of_the_machine_are_found(apk: Path, tmp_path: Path) -> None:
 
 def test_a_name_that_leaves_the_archive(apk: Path, tmp_path: Path) -> None:
     """A `../` name is an error of the audit, and no bundle is opened from such a package."""
-    changed = rewritten(apk, tmp_path / "x.apk", keep, {"assets/edgebundle/../../evil": b"x"})
+    changed = rewritten(apk, tmp_path / "x.apk", keep, {"assets/edgebundle/small/../../evil": b"x"})
     assert "leaves the archive" in errors(changed)["entry-name"]
     with pytest.raises(BundleError, match="leaves the bundle"):
         inspect_path(changed, Silent())
@@ -130,7 +132,7 @@ def test_what_is_no_archive(tmp_path: Path) -> None:
 
 def test_an_operator_that_the_runtime_does_not_execute(apk: Path, tmp_path: Path) -> None:
     """A model that asks for a newer version of an operator than the packaged library registers is refused by name."""
-    model = "assets/edgebundle/variants/first.tflite"
+    model = "assets/edgebundle/small/variants/first.tflite"
     with zipfile.ZipFile(apk) as archive:
         content = bytearray(archive.read(model))
     codes = sorted(op_versions.operator_codes(bytes(content)))
@@ -155,7 +157,7 @@ def test_operator_codes_are_those_of_the_schema(apk: Path) -> None:
     from ai_edge_litert import schema_py_generated as schema
 
     with zipfile.ZipFile(apk) as archive:
-        content = archive.read("assets/edgebundle/variants/first.tflite")
+        content = archive.read("assets/edgebundle/small/variants/first.tflite")
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     wanted = sorted((max(c.builtinCode, c.deprecatedBuiltinCode), c.version) for c in model.operatorCodes)
     assert sorted((code, version) for code, _, version in op_versions.operator_codes(content)) == wanted
@@ -210,15 +212,15 @@ def test_the_table_belongs_to_the_packaged_library() -> None:
     assert table["DEQUANTIZE"] == (1, 5)
 
 
-def test_a_library_is_checked_against_the_runtime_of_its_pom(aar: Path, tmp_path: Path) -> None:
-    """The library carries no runtime: the one that its pom brings decides; an unknown one is said, and none is asked without a pom."""
+def test_a_library_is_checked_against_the_runtime_of_its_pom(aar: Path, sdk_aar: Path, tmp_path: Path) -> None:
+    """The library carries no runtime: the one that the SDK's pom brings decides; an unknown one is said, and none is asked without a pom."""
     by_code = {f.code: f.message for f in audit(aar)}
     assert by_code["runtime"].startswith("takes LiteRT 1.4")
     assert "by LiteRT 1.4" in by_code["op-versions"]
     place = tmp_path / "alone.aar"
     shutil.copy(aar, place)
     assert not {"runtime", "runtime-unknown", "op-versions"} & {f.code for f in audit(place)}
-    pom = aar.with_name(f"{aar.stem}.pom").read_text(encoding="utf-8")
+    pom = sdk_aar.with_name(f"{sdk_aar.stem}.pom").read_text(encoding="utf-8")
     version = Catalogue.read(mobile_root() / "android").versions["litert"]
     place.with_name("alone.pom").write_text(pom.replace(f"<version>{version}<", "<version>9.9.9<"), encoding="utf-8")
     (unknown,) = (f for f in audit(place) if f.code == "runtime-unknown")
@@ -239,8 +241,27 @@ def test_a_fault_is_not_handed_over_unless_it_is_allowed(
     assert all(f.level == "info" and f.message.startswith("(allowed by --allow ") for f in allowed)
 
 
-def test_inspect_reads_all_three(apk: Path, aar: Path) -> None:
-    """builder inspect audits an APK with Android's verifier too, and a library."""
+def test_two_bundles_in_one_app_are_both_audited(apk: Path, tmp_path: Path) -> None:
+    """Somebody's app with two bundles: each one's models are checked, and inspect shows what was found without choosing one."""
+    with zipfile.ZipFile(apk) as archive:
+        first = {n: archive.read(n) for n in archive.namelist() if n.startswith("assets/edgebundle/small/")}
+    second = {n.replace("edgebundle/small/", "edgebundle/second/"): content for n, content in first.items()}
+    both = rewritten(apk, tmp_path / "both.apk", keep, second)
+    assert "bundle" not in errors(both)
+    told = [f.message for f in inspect_path(both, Silent()).findings if f.code == "op-versions"]
+    assert len(told) == 4
+    assert inspect_path(both, Silent()).manifest is None
+    second["assets/edgebundle/second/variants/first.tflite"] = b"cut"
+    assert "instead of" in errors(rewritten(apk, tmp_path / "cut.apk", keep, second))["model-size"]
+    with pytest.raises(BundleError, match=r"several bundles \(second, small\)"), open_bundle(both):
+        pass
+
+
+def test_inspect_reads_all_four(apk: Path, aar: Path, sdk_aar: Path) -> None:
+    """builder inspect audits an APK with Android's verifier too, a bundle's library, and the SDK's."""
+    shown = inspect_path(sdk_aar, Silent())
+    assert shown.manifest is None
+    assert {f.code for f in shown.findings} == {"runtime", "licences", "size", "application"}
     codes = {f.code for f in inspect_path(apk, Silent()).findings}
     assert codes >= {"apksigner", "licences", "size", "size-abi", "op-versions", "application", "signed", "runtime"}
     codes = {f.code for f in inspect_path(aar, Silent()).findings}
@@ -248,11 +269,13 @@ def test_inspect_reads_all_three(apk: Path, aar: Path) -> None:
     assert "signature" not in codes
 
 
-def test_licences_of_everything_inside(apk: Path, aar: Path) -> None:
-    """The report names the licence of the model and of every library in the package; a library names those that its pom brings."""
+def test_licences_of_everything_inside(apk: Path, aar: Path, sdk_aar: Path) -> None:
+    """The report names the licence of the model and of every library in the package; the SDK names those that its pom brings."""
     (licences,) = (f.message for f in audit(aar) if f.code == "licences")
+    assert licences == "holds model small: Apache-2.0."
+    (licences,) = (f.message for f in audit(sdk_aar) if f.code == "licences")
     assert licences == (
-        "holds model small: Apache-2.0; edgebundle SDK: Apache-2.0; litert (comes by the pom): Apache-2.0; "
+        "holds edgebundle SDK: Apache-2.0; litert (comes by the pom): Apache-2.0; "
         "kotlin-stdlib (comes by the pom): Apache-2.0; kotlinx-coroutines (comes by the pom): Apache-2.0."
     )
     (licences,) = (f.message for f in audit(apk, second_opinion=False) if f.code == "licences")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import shutil
 import xml.etree.ElementTree as ElementTree
@@ -16,6 +17,7 @@ from builder.bundle import MANIFEST, Bundle, FileHash, file_sha256, open_bundle,
 from builder.errors import ConfigError, ConversionError
 from builder.targets import TARGETS
 from builder.targets.android import aab, apk
+from builder.targets.android.audit import audit
 from builder.targets.android.host import aapt2, prebuilt
 from builder.targets.base import PackageOptions, PackageResult, Runtime
 from builder.targets.mobile import mobile_root
@@ -32,26 +34,40 @@ def test_defaults_are_library_app_and_project() -> None:
     assert ANDROID.DEFAULT_FORMATS == ("aar", "apk", "project")
 
 
-def test_library_is_complete(aar: Path) -> None:
-    """The AAR has classes, shrinker rules, the OpenCL entries, the minimum SDK and the bundle with its models stored."""
-    with zipfile.ZipFile(aar) as archive:
+def test_the_sdk_is_complete(sdk_aar: Path) -> None:
+    """Its AAR has classes, shrinker rules, the OpenCL entries, the minimum SDK, its licence, and no bundle."""
+    with zipfile.ZipFile(sdk_aar) as archive:
         names = set(archive.namelist())
         manifest = archive.read("AndroidManifest.xml").decode()
         rules = archive.read("proguard.txt").decode()
-        model = archive.getinfo("assets/edgebundle/variants/first.tflite")
     assert {"classes.jar", "R.txt", "META-INF/com/android/build/gradle/aar-metadata.properties"} <= names
-    assert "assets/edgebundle-notices/small.txt" in names
+    assert [name for name in names if name.startswith("assets/")] == ["assets/edgebundle-notices/sdk/edgebundle.txt"]
     assert 'android:minSdkVersion="26"' in manifest
     assert 'package="org.edgebundle.sdk"' in manifest
     assert "libOpenCL.so" in manifest
     assert "-keep class org.tensorflow.lite" in rules
+    assert {f.level for f in audit(sdk_aar)} == {"info"}
+
+
+def test_a_library_is_a_bundle_without_code(aar: Path) -> None:
+    """Its AAR has the bundle under its own name with its models stored, its licences, a namespace of its own, and no class."""
+    with zipfile.ZipFile(aar) as archive:
+        names = set(archive.namelist())
+        manifest = archive.read("AndroidManifest.xml").decode()
+        model = archive.getinfo("assets/edgebundle/small/variants/first.tflite")
+        with zipfile.ZipFile(io.BytesIO(archive.read("classes.jar"))) as classes:
+            assert classes.namelist() == []
+    assert {"R.txt", "META-INF/com/android/build/gradle/aar-metadata.properties"} <= names
+    assert "assets/edgebundle-notices/small.txt" in names
+    assert 'android:minSdkVersion="26"' in manifest
+    assert 'package="org.edgebundle.bundle.small"' in manifest
     assert model.compress_type == zipfile.ZIP_STORED
     with open_bundle(aar) as inside:
         assert [v.id for v in inside.manifest.variants] == ["tflite-first", "tflite-second"]
 
 
-def test_pom_names_what_an_app_needs(aar: Path) -> None:
-    """The pom lies where Maven looks, with checksums, and names the runtimes of today."""
+def test_pom_names_what_an_app_needs(aar: Path, sdk_aar: Path) -> None:
+    """The pom lies where Maven looks, with checksums, and names the SDK, whose own pom names the runtimes of today."""
     assert aar.parent.as_posix().endswith("small-maven/org/example/small/small/1.2")
     pom = aar.with_suffix(".pom")
     root = ElementTree.fromstring(pom.read_text(encoding="utf-8"))
@@ -61,21 +77,59 @@ def test_pom_names_what_an_app_needs(aar: Path) -> None:
         "1.2",
         "aar",
     ]
-    assert artifacts_of(pom) == {"litert", "kotlin-stdlib", "kotlinx-coroutines-core-jvm"}
-    for file in (aar, pom):
+    assert artifacts_of(pom) == {"edgebundle-sdk-tflite"}
+    assert f"<version>{sdk_aar.parent.name}</version>" in pom.read_text(encoding="utf-8")
+    described = sdk_aar.with_name(f"{sdk_aar.stem}.pom")
+    assert artifacts_of(described) == {"litert", "kotlin-stdlib", "kotlinx-coroutines-core-jvm"}
+    for file in (aar, pom, sdk_aar, described):
         assert file.with_name(file.name + ".sha1").read_text() == hashlib.sha1(file.read_bytes()).hexdigest()
 
 
-def test_a_library_brings_its_sources_and_its_list_of_versions(aar: Path) -> None:
-    """Android Studio shows the comments of what an app calls, and Maven finds the version without being told."""
-    sources = aar.with_name(f"{aar.stem}-sources.jar")
+def test_the_sdk_brings_its_sources_and_every_library_its_list_of_versions(aar: Path, sdk_aar: Path) -> None:
+    """Android Studio shows the comments of what an app calls, and Maven finds the versions without being told."""
+    sources = sdk_aar.with_name(f"{sdk_aar.stem}-sources.jar")
     with zipfile.ZipFile(sources) as archive:
         text = archive.read("org/edgebundle/sdk/ImageModel.kt").decode()
         assert "org/edgebundle/sdk/TfliteGpuEngine.kt" in archive.namelist()
-    assert "An image network of the app's bundle" in text
+    assert "An image network of a bundle" in text
     assert sources.with_name(sources.name + ".sha256").is_file()
-    listing = aar.parent.parent / "maven-metadata.xml"
-    assert ElementTree.parse(listing).getroot().findtext("versioning/versions/version") == "1.2"
+    for library in (aar, sdk_aar):
+        listing = library.parent.parent / "maven-metadata.xml"
+        told = ElementTree.parse(listing).getroot().findtext("versioning/versions/version")
+        assert told == library.parent.name
+    assert re.fullmatch(r"0\.1\.0-[0-9a-f]{8}", sdk_aar.parent.name)
+
+
+def test_the_sdk_is_the_same_for_every_bundle(bundle: Bundle, sdk_aar: Path, tmp_path: Path) -> None:
+    """Another bundle, with a GPU variant and of another app, brings the same bytes under the same version: an app takes the SDK once."""
+    model = bundle.manifest.model.model_copy(update={"name": "other"})
+    variants = (bundle.manifest.variants[0].model_copy(update={"delegate": "gpu"}), *bundle.manifest.variants[1:])
+    other = Bundle(bundle.root, bundle.manifest.model_copy(update={"model": model, "variants": variants}))
+    request = request_for(
+        other,
+        tmp_path / "out",
+        formats=("aar",),
+        application_id="com.example.two",
+        options=PackageOptions(allow=("op-version",)),
+    )
+    (repository,) = ANDROID.package(request).files
+    ours = sdk_aar.parents[4]  # repository/org/edgebundle/ARTIFACT/VERSION/FILE
+    own, others = (
+        {p.relative_to(root): p.read_bytes() for p in tree_files(root / "org/edgebundle")}
+        for root in (ours, repository)
+    )
+    assert own == others
+    assert len(own) > 10
+
+
+def test_a_library_whose_sdk_is_gone_is_an_error(aar: Path, tmp_path: Path) -> None:
+    """A repository that lost the SDK is told: no app could resolve it."""
+    repository = aar.parents[5]  # repository/org/example/small/small/1.2/FILE
+    shutil.copytree(repository, tmp_path / "maven")
+    shutil.rmtree(tmp_path / "maven/org/edgebundle")
+    (lost,) = (f for f in audit(tmp_path / "maven" / aar.relative_to(repository)) if f.level == "error")
+    assert lost.code == "sdk"
+    assert "takes edgebundle-sdk-tflite-0.1.0-" in lost.message
 
 
 def artifacts_of(pom: Path) -> set[str | None]:
@@ -90,16 +144,18 @@ def test_a_library_brings_the_gpu_delegate_where_a_variant_asks_for_it(bundle: B
     with_gpu = Bundle(bundle.root, bundle.manifest.model_copy(update={"variants": (gpu, *others)}))
     options = PackageOptions(allow=("op-version",))
     made = ANDROID.package(request_for(with_gpu, tmp_path / "out", formats=("aar", "project"), options=options))
-    (pom,) = made.files[0].rglob("*.pom")
-    assert artifacts_of(pom) >= {"litert", "litert-gpu", "litert-gpu-api"}
+    (pom,) = made.files[0].glob("org/example/**/*.pom")
+    assert artifacts_of(pom) == {"edgebundle-sdk-tflite", "litert-gpu", "litert-gpu-api"}
     assert "edgebundle.gpu=true\n" in (made.files[1] / "gradle.properties").read_text(encoding="utf-8")
 
 
-def test_the_licences_in_a_library_are_told(aar: Path) -> None:
-    """Its own, the model's and those of what the pom brings, each by name, with the text of ours."""
+def test_the_licences_in_the_libraries_are_told(aar: Path, sdk_aar: Path) -> None:
+    """The model's with the bundle; the SDK's with its text, and those of what its pom brings, with the SDK."""
     with zipfile.ZipFile(aar) as archive:
-        notices = archive.read("assets/edgebundle-notices/small.txt").decode()
-    for line in ("edgebundle SDK: Apache-2.0", "model small: Apache-2.0", "litert (comes by the pom): Apache-2.0"):
+        assert "model small: Apache-2.0" in archive.read("assets/edgebundle-notices/small.txt").decode().splitlines()
+    with zipfile.ZipFile(sdk_aar) as archive:
+        notices = archive.read("assets/edgebundle-notices/sdk/edgebundle.txt").decode()
+    for line in ("edgebundle SDK: Apache-2.0", "litert (comes by the pom): Apache-2.0"):
         assert line in notices.splitlines()
     assert "TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION" in notices
     assert "unknown" not in notices.split("\n\n\n")[0]
@@ -182,10 +238,10 @@ def test_large_models_travel_in_an_install_time_pack(app_bundle: PackageResult) 
     """bundletool accepts the app bundle; models are in the asset pack, the rest of the bundle in the base module."""
     with zipfile.ZipFile(app_bundle.files[0]) as archive:
         names = archive.namelist()
-    assert "models/assets/edgebundle/variants/first.tflite" in names
+    assert "models/assets/edgebundle/small/variants/first.tflite" in names
     assert "models/manifest/AndroidManifest.xml" in names
-    assert "base/assets/edgebundle/manifest.json" in names
-    assert not [name for name in names if name.startswith("base/assets/edgebundle/variants/")]
+    assert "base/assets/edgebundle/small/manifest.json" in names
+    assert not [name for name in names if name.startswith("base/assets/edgebundle/small/variants/")]
     assert {f.code for f in app_bundle.findings} >= {"op-versions", "application", "signed", "debug-key"}
     assert not [f for f in app_bundle.findings if f.level == "error"]
 
@@ -222,15 +278,17 @@ def test_executorch_flavour(bundle: Bundle, tmp_path: Path) -> None:
     options = PackageOptions(runtime=Runtime(name="executorch", file=executorch_aar()))
     result = ANDROID.package(request_for(bundle, tmp_path / "out", formats=("apk", "aar"), options=options))
     repository, app = sorted(result.files, key=lambda path: path.suffix)
-    place = repository / "org/example/small/small-runtime/1.2/small-runtime-1.2.aar"
+    (place,) = repository.glob("org/edgebundle/edgebundle-runtime-executorch/*/*.aar")
     assert place.read_bytes() == executorch_aar().read_bytes()
-    assert "<artifactId>small-runtime</artifactId>" in place.with_name("small-runtime-1.2.pom").read_text()
-    library = (repository / "org/example/small/small/1.2/small-1.2.pom").read_text()
-    needed = re.findall("<artifactId>([^<*]+)</artifactId>", library)
-    assert needed == ["small", "small-runtime", "fbjni", "nativeloader", "kotlin-stdlib", "kotlinx-coroutines-core-jvm"]
+    (pom,) = repository.glob("org/edgebundle/edgebundle-sdk-executorch/*/*.pom")
+    needed = re.findall("<artifactId>([^<*]+)</artifactId>", pom.read_text())
+    assert needed == [
+        "edgebundle-sdk-executorch",
+        *("edgebundle-runtime-executorch", "fbjni", "nativeloader", "kotlin-stdlib", "kotlinx-coroutines-core-jvm"),
+    ]
     with zipfile.ZipFile(app) as archive:
         names = set(archive.namelist())
-    assert "assets/edgebundle/variants/small.pte" in names
+    assert "assets/edgebundle/small/variants/small.pte" in names
     said = {f.file: f.message for f in result.findings if f.code == "op-versions"}
     assert said.keys() == {"small.apk", "small-1.2.aar"}  # the library's runtime lies beside it
     assert set(said.values()) == {"has every operator and delegate of executorch-fp32 in its ExecuTorch."}

@@ -33,7 +33,7 @@ GRADLE_NAME = "gradle-9.1.0"
 DOUBLE = """#!{python}
 import json, pathlib, shutil, sys
 project = pathlib.Path(sys.argv[sys.argv.index("-p") + 1])
-bundle = project / "app/src/main/assets/edgebundle/manifest.json"
+bundle = project / "app/src/main/assets/edgebundle/small/manifest.json"
 note = {{"argv": sys.argv[1:], "bundle": bundle.is_file(), "properties": (project / "gradle.properties").read_text()}}
 pathlib.Path("{folder}/note.json").write_text(json.dumps(note))
 for name in {made!r}:

@@ -70,7 +70,7 @@ def test_models_and_libraries_can_be_mapped(apk: Path) -> None:
         names = archive.namelist()
         by_name = {info.filename: info for info in archive.infolist()}
     assert names == sorted(names)
-    for name in ("assets/edgebundle/variants/first.tflite", "assets/edgebundle/variants/second.tflite"):
+    for name in ("assets/edgebundle/small/variants/first.tflite", "assets/edgebundle/small/variants/second.tflite"):
         assert by_name[name].compress_type == zipfile.ZIP_STORED
         assert data_offset(apk, by_name[name]) % 64 == 0
     for abi in ("arm64-v8a", "x86_64"):
@@ -79,7 +79,7 @@ def test_models_and_libraries_can_be_mapped(apk: Path) -> None:
         assert data_offset(apk, info) % 16384 == 0
     assert by_name["classes.dex"].file_size <= 220_000  # 48,000 of it are the runtime's own classes
     assert "lib/arm64-v8a/libtensorflowlite_gpu_jni.so" not in by_name  # no variant asks for the GPU
-    assert "assets/edgebundle/variants/small.pte" not in names
+    assert "assets/edgebundle/small/variants/small.pte" not in names
 
 
 def test_dex_is_well_formed(apk: Path, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_findings_say_what_to_know(packaged: PackageResult) -> None:
 def test_project_carries_bundle_and_id(packaged: PackageResult, bundle: Bundle) -> None:
     """The Gradle project has the bundle in the app's assets, the application id, and all its build files."""
     project = next(path for path in packaged.files if path.name.endswith("-android"))
-    assets = project / "app/src/main/assets/edgebundle"
+    assets = project / "app/src/main/assets/edgebundle/small"
     assert Bundle.open(assets).manifest.variants[0] == bundle.manifest.variants[0]
     properties = (project / "gradle.properties").read_text(encoding="utf-8")
     assert "edgebundle.applicationId=org.example.small\n" in properties

@@ -34,7 +34,7 @@ def apk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with zipfile.ZipFile(root / "my app.apk", "a") as archive:
         for path in sorted(bundle.rglob("*")):
             if path.is_file():
-                archive.write(path, f"assets/edgebundle/{path.relative_to(bundle).as_posix()}")
+                archive.write(path, f"assets/edgebundle/small/{path.relative_to(bundle).as_posix()}")
     return root / "my app.apk"
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from builder.bundle import Manifest
 from builder.targets.android.audit.application import audit_application
 from builder.targets.android.audit.entries import audit_entries, bomb
-from builder.targets.android.audit.layout import KINDS, Package
+from builder.targets.android.audit.layout import KINDS, Carried, Package
 from builder.targets.android.audit.libraries import audit_libraries
-from builder.targets.android.audit.models import audit_models, read_manifest
+from builder.targets.android.audit.models import audit_models, read_bundles
 from builder.targets.android.audit.signing import audit_signatures
 from builder.targets.android.licences import NOTICES_FOLDER, UNKNOWN, parse_list
 from builder.targets.base import Finding
 
 __all__ = ["audit"]
+
+MODEL = re.compile(r"assets/edgebundle/[^/]+/variants/")
 
 
 def audit(path: Path, *, application_id: str | None = None, second_opinion: bool = True) -> tuple[Finding, ...]:
@@ -45,31 +47,30 @@ def audit(path: Path, *, application_id: str | None = None, second_opinion: bool
 
 def _all(package: Package, application_id: str | None, second_opinion: bool) -> Iterator[Finding]:
     yield from audit_entries(package)
-    manifest = read_manifest(package)
-    if isinstance(manifest, Finding):
-        yield manifest
-    yield from audit_libraries(package, manifest if isinstance(manifest, Manifest) else None)
-    if isinstance(manifest, Manifest):
-        yield from audit_models(package, manifest)
-        yield from _licences(package, manifest)
+    read = list(read_bundles(package))
+    bundles = [bundle for bundle in read if isinstance(bundle, Carried)]
+    yield from (finding for finding in read if isinstance(finding, Finding))
+    yield from audit_libraries(package, bundles)
+    yield from audit_models(package, bundles)
+    if bundles or package.is_sdk():
+        yield from _licences(package, bundles)
     yield from _sizes(package)
     yield from audit_application(package, application_id)
     yield from audit_signatures(package, second_opinion)
 
 
-def _licences(package: Package, manifest: Manifest) -> Iterator[Finding]:
-    """The model's licence, and those of the libraries inside."""
-    licences = dict.fromkeys((manifest.model.licence, *manifest.licences))
-    own = {f"model {manifest.model.name}": " and ".join(licences)}
+def _licences(package: Package, bundles: Sequence[Carried]) -> Iterator[Finding]:
+    """The models' licences, and those of the libraries inside."""
+    own = {f"model {b.manifest.model.name}": " and ".join(_list_licences(b)) for b in bundles}
     notices = package.notices()
-    if notices is None:
+    if not notices:
         yield package.finding(
             "warning",
             "licences",
             f"carries no assets/{NOTICES_FOLDER}, so the licences of its libraries are not told; package again.",
         )
         return
-    libraries = {**own, **parse_list(notices), **own}
+    libraries = {**own, **{name: told for text in notices for name, told in parse_list(text).items()}, **own}
     for name, licence in libraries.items():
         if licence == UNKNOWN:
             yield package.finding(
@@ -80,6 +81,10 @@ def _licences(package: Package, manifest: Manifest) -> Iterator[Finding]:
     yield package.finding(
         "info", "licences", f"holds {'; '.join(f'{name}: {licence}' for name, licence in libraries.items())}."
     )
+
+
+def _list_licences(bundle: Carried) -> dict[str, None]:
+    return dict.fromkeys((bundle.manifest.model.licence, *bundle.manifest.licences))
 
 
 def _sizes(package: Package) -> Iterator[Finding]:
@@ -96,7 +101,7 @@ def _part(name: str) -> str:
         return "libraries"
     if name.endswith((".dex", "classes.jar")):
         return "code"
-    if "assets/edgebundle/variants/" in name:
+    if MODEL.search(name):
         return "models"
     if "assets/" in name:
         return "other assets"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.bundle import BUNDLE_FOLDER, MANIFEST
+from builder.bundle import BUNDLE_FOLDER, MANIFEST, Manifest
 from builder.targets.android.licences import NOTICES_FOLDER
 from builder.targets.base import Finding
 
@@ -18,6 +18,16 @@ MOST_BYTES = 8 << 30  # what an archive may unpack to; more is a zip bomb
 MOST_RATIO = 200  # and how much smaller than itself an entry may be packed, from 100 MB on
 BOMB_FROM = 100 << 20
 CHUNK = 1 << 20
+SDK = re.compile(r'\bpackage="org\.edgebundle\.sdk"')
+BUNDLE = re.compile(rf"(?:.*/)?assets/{BUNDLE_FOLDER}/([^/]+)/{re.escape(MANIFEST)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carried:
+    """A bundle inside a package: the name of its folder, and its manifest."""
+
+    name: str
+    manifest: Manifest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,22 +47,25 @@ class Package:
             if match := LIBRARY.fullmatch(info.filename):
                 yield info, match[1], match[2]
 
-    def bundle_prefix(self) -> str | None:
-        """The folder of the bundle with its slash; `base/assets/edgebundle/` in an app bundle."""
-        ending = f"assets/{BUNDLE_FOLDER}/{MANIFEST}"
-        name = next((n for n in self.archive.namelist() if n == ending or n.endswith(f"/{ending}")), None)
-        return None if name is None else name[: -len(MANIFEST)]
+    def is_sdk(self) -> bool:
+        """Whether this is the SDK as a library, which carries no bundle."""
+        if self.kind != "aar" or "AndroidManifest.xml" not in self.archive.namelist():
+            return False
+        return SDK.search(self.archive.read("AndroidManifest.xml").decode(errors="replace")) is not None
 
-    def model_entry(self, file: str) -> zipfile.ZipInfo | None:
+    def manifests(self) -> dict[str, str]:
+        """The entry of each bundle's manifest, by the name of the bundle's folder."""
+        return {match[1]: match[0] for name in self.archive.namelist() if (match := BUNDLE.fullmatch(name))}
+
+    def model_entry(self, bundle: str, file: str) -> zipfile.ZipInfo | None:
         """The entry of a bundle's artifact, in whichever module it is."""
-        ending = f"assets/{BUNDLE_FOLDER}/{file}"
+        ending = f"assets/{BUNDLE_FOLDER}/{bundle}/{file}"
         return next(
             (i for i in self.archive.infolist() if i.filename == ending or i.filename.endswith(f"/{ending}")), None
         )
 
-    def notices(self) -> str | None:
-        """The licences of what is inside, as the package tells them."""
+    def notices(self) -> list[str]:
+        """The licences of what is inside, as the package tells them: a text for each bundle, and one for the SDK as a library."""
         folder = f"assets/{NOTICES_FOLDER}/"
-        names = (n for n in self.archive.namelist() if n.startswith(folder) or f"/{folder}" in n)
-        name = next(names, None)
-        return None if name is None else self.archive.read(name).decode(errors="replace")
+        names = [n for n in self.archive.namelist() if n.startswith(folder) or f"/{folder}" in n]
+        return [self.archive.read(name).decode(errors="replace") for name in names]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from builder.bundle import Manifest
 from builder.targets.android.apkzip import LIBRARY_ALIGNMENT
-from builder.targets.android.audit.layout import Package
+from builder.targets.android.audit.layout import Carried, Package
 from builder.targets.android.elf import read_elf
 from builder.targets.android.host.flavours import flavour_for
 from builder.targets.base import Finding
@@ -22,7 +21,7 @@ CURES = {
 }
 
 
-def audit_libraries(package: Package, manifest: Manifest | None) -> Iterator[Finding]:
+def audit_libraries(package: Package, bundles: Sequence[Carried]) -> Iterator[Finding]:
     """All findings of the libraries. An AAR carries none: its pom brings them."""
     by_abi: dict[str, dict[str, int]] = defaultdict(dict)
     for info, abi, name in package.libraries():
@@ -52,8 +51,8 @@ def audit_libraries(package: Package, manifest: Manifest | None) -> Iterator[Fin
     if package.kind == "aar" and not by_abi:
         return
     yield from _abis(package, by_abi)
-    if manifest is not None:
-        yield from _delegates(package, manifest, by_abi)
+    for bundle in bundles:
+        yield from _delegates(package, bundle, by_abi)
 
 
 def _abis(package: Package, by_abi: dict[str, dict[str, int]]) -> Iterator[Finding]:
@@ -74,9 +73,9 @@ def _abis(package: Package, by_abi: dict[str, dict[str, int]]) -> Iterator[Findi
         )
 
 
-def _delegates(package: Package, manifest: Manifest, by_abi: dict[str, dict[str, int]]) -> Iterator[Finding]:
+def _delegates(package: Package, bundle: Carried, by_abi: dict[str, dict[str, int]]) -> Iterator[Finding]:
     """Every variant finds the library of its runtime and of its delegate, for every ABI that the package serves."""
-    for variant in manifest.variants:
+    for variant in bundle.manifest.variants:
         flavour = flavour_for(variant.file)
         if flavour is None:
             continue

@@ -1,39 +1,47 @@
-"""The bundle inside: every artifact there, stored and mappable, of the right bytes, and executable by the runtime beside it."""
+"""The bundles inside: every artifact there, stored and mappable, of the right bytes, and executable by the runtime beside it."""
 
 from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from builder.bundle import MANIFEST, Manifest, Variant, parse_manifest
+from builder.bundle import BUNDLE_FOLDER, MANIFEST, Variant, parse_manifest
 from builder.errors import BundleError
 from builder.targets.android.apkzip import data_offset
 from builder.targets.android.audit import executorch_ops, op_versions
-from builder.targets.android.audit.layout import CHUNK, Package
-from builder.targets.android.audit.runtimes import runtimes_of
+from builder.targets.android.audit.layout import CHUNK, Carried, Package
+from builder.targets.android.audit.runtimes import Runtimes, runtimes_of
 from builder.targets.android.runtimes import EXECUTORCH, EXECUTORCH_FILE, TFLITE_FILE
 from builder.targets.base import Finding
 
 
-def read_manifest(package: Package) -> Manifest | Finding:
-    """The manifest of the bundle inside, or what is wrong with it."""
-    prefix = package.bundle_prefix()
-    if prefix is None:
-        return package.finding("error", "bundle", f"carries no bundle (assets/edgebundle/{MANIFEST}); package again.")
-    try:
-        text = package.archive.read(prefix + MANIFEST).decode()
-        return parse_manifest(text, where=f"{package.path.name}: {prefix}{MANIFEST}")
-    except (BundleError, UnicodeDecodeError) as error:
-        return package.finding("error", "bundle", f"carries a bundle that cannot be read: {error}")
+def read_bundles(package: Package) -> Iterator[Carried | Finding]:
+    """The bundles inside, or what is wrong with one; the SDK as a library has none, and anything else has one at least."""
+    manifests = package.manifests()
+    if not manifests and not package.is_sdk():
+        yield package.finding(
+            "error", "bundle", f"carries no bundle (assets/{BUNDLE_FOLDER}/NAME/{MANIFEST}); package again."
+        )
+    for name, entry in sorted(manifests.items()):
+        try:
+            text = package.archive.read(entry).decode()
+            yield Carried(name=name, manifest=parse_manifest(text, where=f"{package.path.name}: {entry}"))
+        except (BundleError, UnicodeDecodeError) as error:
+            yield package.finding("error", "bundle", f"carries a bundle that cannot be read: {error}")
 
 
-def audit_models(package: Package, manifest: Manifest) -> Iterator[Finding]:
+def audit_models(package: Package, bundles: Sequence[Carried]) -> Iterator[Finding]:
     """All findings of the artifacts."""
     runtimes = runtimes_of(package)
     yield from runtimes.findings
-    for variant in manifest.variants:
-        info = package.model_entry(variant.file)
+    for bundle in bundles:
+        yield from _audit_bundle(package, bundle, runtimes)
+
+
+def _audit_bundle(package: Package, bundle: Carried, runtimes: Runtimes) -> Iterator[Finding]:
+    for variant in bundle.manifest.variants:
+        info = package.model_entry(bundle.name, variant.file)
         if info is None:
             yield package.finding(
                 "error", "model-missing", f"lacks {variant.file} of variant {variant.id}; package again."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from builder.targets.android.audit import op_versions
@@ -14,6 +14,10 @@ from builder.targets.base import Finding
 
 TFLITE, EXECUTORCH = "libtensorflowlite_jni.so", "libexecutorch.so"
 ABI = "x86_64"  # the one that tables were read from; all are built from one source
+POM_OWN = re.compile(r"<groupId>([\w.-]+)</groupId>")
+POM_OURS = re.compile(
+    r"<dependency><groupId>(org\.edgebundle)</groupId><artifactId>(edgebundle-(?:sdk|runtime)-[\w.-]+)</artifactId><version>([\w.+-]+)<"
+)
 POM_LITERT = re.compile(
     r"<groupId>com\.google\.ai\.edge\.litert</groupId><artifactId>litert</artifactId><version>((\d+\.\d+)[^<]*)<"
 )
@@ -32,11 +36,18 @@ def runtimes_of(package: Package) -> Runtimes:
     """The runtimes of a package, with what there is to say of them."""
     if package.kind != "aar":
         return _inside(package, package.archive)
-    beside = _beside(package.path)
-    if beside is not None:
-        with zipfile.ZipFile(beside) as archive:
-            return _inside(package, archive)
-    return _name_runtimes(package)
+    archives, poms, missing = _bring(package.path)
+    findings = tuple(
+        package.finding("error", "sdk", f"takes {name} by its pom, which is not in its repository; package again.")
+        for name in missing
+    )
+    runtime = next((archive for archive in archives if archive.name.startswith("edgebundle-runtime-")), None)
+    if runtime is not None:
+        with zipfile.ZipFile(runtime) as archive:
+            runtimes = _inside(package, archive)
+    else:
+        runtimes = _name_runtimes(package, poms)
+    return replace(runtimes, findings=findings + runtimes.findings)
 
 
 def _inside(package: Package, archive: zipfile.ZipFile) -> Runtimes:
@@ -50,10 +61,34 @@ def _inside(package: Package, archive: zipfile.ZipFile) -> Runtimes:
     return Runtimes(tflite=name, executorch=executorch, findings=tuple(findings))
 
 
-def _name_runtimes(package: Package) -> Runtimes:
-    """By the pom beside a library; one that stands alone gets its runtime from whoever uses it."""
-    pom = package.path.with_name(f"{package.path.stem}.pom")
-    match = POM_LITERT.search(pom.read_text(encoding="utf-8")) if pom.is_file() else None
+def _bring(aar: Path) -> tuple[list[Path], list[Path], list[str]]:
+    """What a library in a Maven repository brings of ours (the SDK, a runtime that was given as a file), from pom to pom.
+
+    The archives, all poms with its own, and the names of those that are not there. One that stands alone brings nothing.
+    """
+    pom = aar.with_name(f"{aar.stem}.pom")
+    if not pom.is_file():
+        return [], [], []
+    own = POM_OWN.search(pom.read_text(encoding="utf-8"))
+    depth = 2 + (own[1].count(".") + 1 if own else 0)
+    repository = aar.parents[depth] if depth < len(aar.parents) else aar.parent
+    archives, poms, missing = [], [pom], []
+    for each in poms:  # grows while it is walked
+        for group, artifact, version in POM_OURS.findall(each.read_text(encoding="utf-8")):
+            place = repository.joinpath(*group.split("."), artifact, version, f"{artifact}-{version}.aar")
+            brought = place.with_name(f"{place.stem}.pom")
+            if not (place.is_file() and brought.is_file()):
+                missing.append(place.stem)
+            elif brought not in poms:
+                archives.append(place)
+                poms.append(brought)
+    return archives, poms, missing
+
+
+def _name_runtimes(package: Package, poms: Sequence[Path]) -> Runtimes:
+    """By the poms; a library that stands alone gets its runtime from whoever uses it."""
+    matches = (POM_LITERT.search(pom.read_text(encoding="utf-8")) for pom in poms)
+    match = next((match for match in matches if match), None)
     if match is None:
         return Runtimes(tflite=None, executorch=None, findings=())
     name = f"LiteRT {match[2]}"
@@ -72,13 +107,6 @@ def _unknown(package: Package, what: str) -> Finding:
         f"{what} whose operators are not known here (known: {', '.join(op_versions.TABLES)}), so its models are not checked against it; "
         "the check of goldens on the phone remains.",
     )
-
-
-def _beside(aar: Path) -> Path | None:
-    """The runtime that `builder package --runtime NAME=FILE` put beside a library in its repository."""
-    version, name = aar.parent.name, aar.parent.parent.name
-    path = aar.parents[1].with_name(f"{name}-runtime") / version / f"{name}-runtime-{version}.aar"
-    return path if path.is_file() else None
 
 
 def _library(archive: zipfile.ZipFile, wanted: str) -> bytes | None:

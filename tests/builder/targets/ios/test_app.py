@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.bundle import Bundle
+from builder.bundle import Bundle, bundle_folder
 from builder.errors import ConfigError, VerificationError
 from builder.pipeline.inspect import inspect_path
 from builder.steps.listener import Silent
@@ -28,7 +28,7 @@ def test_injects_a_bundle_into_an_app(odd_bundle: Bundle, tmp_path: Path) -> Non
         info = plistlib.loads((made / "Info.plist").read_bytes())
         assert (info["CFBundleIdentifier"], info["CFBundleVersion"]) == ("org.example.small", "3")
         assert info["CFBundleDisplayName"] == ODD
-        assert Bundle.open(made / "edgebundle").manifest.model.name == ODD
+        assert Bundle.open(made / bundle_folder(ODD)).manifest.model.name == ODD
         assert not (made / "_CodeSignature").exists()
         assert not (made / "embedded.mobileprovision").exists()
         assert made.joinpath("Edgebundle").stat().st_mode & 0o111
@@ -94,7 +94,7 @@ def test_audit_finds_what_is_wrong(bundle: Bundle, tmp_path: Path) -> None:
     ]
     assert "deployment-target" in {f.code for f in audit_app(app)}
     assert ("error", "identifier") in {(f.level, f.code) for f in audit_app(app, identifier="org.other")}
-    next((app / "edgebundle" / "golden").iterdir()).write_text("damaged")
+    next((app / bundle_folder(bundle.manifest.model.name) / "golden").iterdir()).write_text("damaged")
     assert ("error", "bundle") in {(f.level, f.code) for f in audit_app(app)}
     simulator = built_app(tmp_path / "simulator", platform=7).joinpath("Edgebundle").read_bytes()
     intel = built_app(tmp_path / "intel", processor=0x01000007).joinpath("Edgebundle").read_bytes()

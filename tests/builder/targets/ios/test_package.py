@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.bundle import Bundle, file_sha256, tree_bytes, tree_files, tree_sha256
-from builder.errors import VerificationError
+from builder.bundle import Bundle, bundle_folder, file_sha256, tree_bytes, tree_files, tree_sha256
+from builder.errors import ConfigError, VerificationError
 from builder.targets import ios
 from tests.builder.targets.ios.making import ODD, built_app, request
 
@@ -29,21 +29,43 @@ def test_two_runs_give_equal_bytes(bundle: Bundle, tmp_path: Path) -> None:
 
 
 def test_package_carries_the_bundle(odd_bundle: Bundle, tmp_path: Path) -> None:
-    """The package has the SDK's sources, the bundle as a resource that is copied as it is, and no tests."""
+    """The bundle's package has it as a resource that is copied as it is; the SDK lies beside it, without tests and without a bundle."""
     result = ios.package(request(odd_bundle, tmp_path / ODD, "package", deployment_target="17.0"))
-    package = result.files[0] / "edgebundle"
+    sdk = result.files[0] / "edgebundle"
+    folder = bundle_folder(ODD)
+    package = result.files[0] / folder.removeprefix("edgebundle/")
+    assert package.name.startswith("a_b_c_d_x-")
     text = (package / "Package.swift").read_text(encoding="utf-8")
     assert '.iOS("17.0")' in text
-    assert '.copy("Resources/edgebundle")' in text
-    assert "EDGEBUNDLE_RESOURCES" in text
-    assert Bundle.open(package / "Sources" / "Edgebundle" / "Resources" / "edgebundle").manifest.model.name == ODD
-    assert not (package / "Tests").exists()
-    for path in tree_files(package):
+    assert '.copy("edgebundle")' in text
+    assert '.package(path: "../edgebundle")' in text
+    (sources,) = (package / "Sources").iterdir()
+    assert Bundle.open(sources / folder).manifest.model.name == ODD
+    assert not (sdk / "Tests").exists()
+    assert not list(sdk.rglob("manifest.json"))
+    for path in tree_files(result.files[0]):
         assert path.stat().st_mode & 0o777 == 0o644, path
     assert (result.files[0] / "executorch" / "Package.swift").is_file()
     notices = (package / "NOTICES.txt").read_text(encoding="utf-8")
     assert f"model {ODD}: {odd_bundle.manifest.model.licence}" in notices
-    assert "Apache License" in (package / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License" in (sdk / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_the_sdk_is_the_same_for_every_bundle(bundle: Bundle, odd_bundle: Bundle, tmp_path: Path) -> None:
+    """Whatever the bundle and the oldest system that it runs on: the packages of two bundles lie side by side around one SDK."""
+    made = []
+    for name, one, target in (("one", bundle, "16.0"), ("two", odd_bundle, "17.0")):
+        packages = ios.package(request(one, tmp_path / name, "package", deployment_target=target)).files[0]
+        made.append({p.relative_to(packages): p.read_bytes() for p in tree_files(packages / "edgebundle")})
+    assert made[0] == made[1]
+
+
+def test_a_model_with_the_name_of_the_sdk_is_refused(bundle: Bundle, tmp_path: Path) -> None:
+    """Its package would take the place of the SDK's."""
+    model = bundle.manifest.model.model_copy(update={"name": "edgebundle"})
+    other = Bundle(bundle.root, bundle.manifest.model_copy(update={"model": model}))
+    with pytest.raises(ConfigError, match="is that of a package of the SDK"):
+        ios.package(request(other, tmp_path / "out", "package"))
 
 
 def test_the_command_packages_a_bundle(odd_bundle: Bundle, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from pbxproj import XcodeProject
 from PIL import Image
 
-from builder.bundle import Bundle
+from builder.bundle import Bundle, bundle_folder
 from builder.errors import ConfigError
 from builder.targets import ios
 from builder.targets.ios.pbxproj import Objects, project_text, quote
@@ -87,7 +87,9 @@ def test_executorch_is_added_where_it_is_asked_for(tmp_path: Path) -> None:
     assert linked == {"Edgebundle", "EdgebundleExecuTorch"}
     settings = next(f["buildSettings"] for f in objects if "PRODUCT_NAME" in f.get("buildSettings", {}))
     assert (settings["OTHER_LDFLAGS"], settings["EXCLUDED_ARCHS[sdk=iphonesimulator*]"]) == ("-all_load", "x86_64")
-    assert [variant.backend for variant in Bundle.open(folder / "edgebundle").manifest.variants] == ["executorch"]
+    assert [
+        variant.backend for variant in Bundle.open(folder / bundle_folder(other.manifest.model.name)).manifest.variants
+    ] == ["executorch"]
     with pytest.raises(ConfigError, match=r'ExecuTorch needs iOS 17 .* set deployment_target = "17.0"'):
         ios.package(request(other, tmp_path / "old", "project", executorch=True))
 
@@ -98,7 +100,7 @@ def test_models_are_a_folder_reference(project: Path) -> None:
     folder = next(f for f in parsed["objects"].values() if f.get("path") == "edgebundle")
     assert folder["lastKnownFileType"] == "folder"
     assert [f["path"] for f in parsed["objects"].values() if "Synchronized" in f["isa"]] == ["App"]
-    assert Bundle.open(project / "edgebundle").manifest.model.name == ODD
+    assert Bundle.open(project / bundle_folder(ODD)).manifest.model.name == ODD
 
 
 def test_plists_are_good(project: Path) -> None:

@@ -67,7 +67,7 @@ final class ImageModelTests: XCTestCase {
         XCTAssertEqual(instead.tried.map(\.variant), ["b"])
         await assertFails("no variant 'x'; it has a, b, c") { try await bundle.open("x") }
         await assertFails("no variant of the bundle works") { try await PlayedBundle(["a": "grey out"]).open() }
-        await assertFails("carries no folder") { try await ImageModel.open() }
+        await assertFails("carries no bundle") { try await ImageModel.open() }
         await assertFails("no readable manifest.json") {
             try await ImageModel.open(folder: URL(fileURLWithPath: "/nowhere"))
         }

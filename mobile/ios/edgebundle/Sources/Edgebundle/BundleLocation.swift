@@ -1,26 +1,24 @@
 import Foundation
 
-/// Where an app carries its bundle: a folder `edgebundle` among its own resources, or among those of this Swift
-/// package.
+/// Where an app carries its bundles: in folders `edgebundle/NAME` among its own resources, or among those of the Swift
+/// packages that it uses.
 public enum BundleLocation {
-    public static let folder = "edgebundle"
     /// Models that `xcrun coremlcompiler` compiled when the project was written, by variant; they save the compilation
     /// on the device.
     public static let compiledFolder = "edgebundle-compiled"
 
-    /// Throws `BundleError` when there is none.
-    public static func find() throws -> URL {
-        var places = [Bundle.main.resourceURL]
-        #if EDGEBUNDLE_RESOURCES
-            places.append(Bundle.module.resourceURL)
-        #endif
-        for place in places.compactMap({ $0?.appendingPathComponent(folder) })
-        where FileManager.default.fileExists(atPath: place.appendingPathComponent(ModelLoader.manifestName).path) {
-            return place
-        }
-        throw BundleError(
-            "the app carries no folder '\(folder)'; add it as a folder reference, or make the app with 'builder package'."
-        )
+    /// The names of the bundles that the app carries, in alphabetical order.
+    public static func names() -> [String] { all().keys.sorted() }
+
+    /// The folder of the bundle of that name, or of the only one. Throws `BundleError` when there is none, or several
+    /// and no name.
+    public static func find(_ name: String? = nil) throws -> URL {
+        let all = all()
+        return all[try BundleChoice.choose(Array(all.keys), name)]!  // it is one of the keys
+    }
+
+    private static func all() -> [String: URL] {
+        BundleChoice.search([Bundle.main.resourceURL, Bundle.main.bundleURL].compactMap { $0 })
     }
 
     /// The model of a variant that was compiled beforehand, if the app carries it.

@@ -2,7 +2,7 @@
     @preconcurrency import CoreGraphics
     import Foundation
 
-    /// An image network of the app's bundle: a picture in; a picture, labels or other values out.
+    /// An image network of a bundle: a picture in; a picture, labels or other values out.
     ///
     ///     let model = try await ImageModel.open()
     ///     let image = try await model.process(cgImage)
@@ -38,14 +38,17 @@
         private let calls = CallQueue()
         private let worker: NetworkWorker
 
-        /// Opens the app's own bundle, or the one in `folder`: the first variant, in the order that suits this device,
-        /// whose hash is right, which Core ML loads and which passes its goldens (checked once per bundle, app and
-        /// system). `variant` names one to be tried before the others. Throws `BundleError` when none works or the
-        /// network takes no picture, `CancellationError` with its task.
+        /// Opens the app's `bundle` of that name (`BundleLocation.names` tells them), its only one, or the one in
+        /// `folder`: the first variant, in the order that suits this device, whose hash is right, which Core ML loads
+        /// and which passes its goldens (checked once per bundle, app and system). `variant` names one to be tried
+        /// before the others. Several models, of one bundle or of several, may be open at once. Throws `BundleError`
+        /// when no variant works, the network takes no picture, or the app carries no bundle of that name, or several
+        /// and none was named; `CancellationError` with its task.
         public static func open(
-            variant: String? = nil, folder: URL? = nil, engines: [String: any EngineFactory] = ImageModel.engines
+            bundle: String? = nil, variant: String? = nil, folder: URL? = nil,
+            engines: [String: any EngineFactory] = ImageModel.engines
         ) async throws -> ImageModel {
-            let loader = try loader(folder: folder, engines: engines)
+            let loader = try loader(bundle: bundle, folder: folder, engines: engines)
             guard loader.manifest.inputs.contains(where: \.isPicture) else {
                 throw BundleError(
                     "model '\(loader.manifest.model.name)' takes no picture; use ModelLoader and Session.")
@@ -61,11 +64,15 @@
         /// The engines of this library: Core ML with each of its compute units.
         public static var engines: [String: any EngineFactory] { CoreMLFactory.all }
 
-        /// The loader of the app's own bundle, or of the one in `folder`.
-        public static func loader(folder: URL? = nil, engines: [String: any EngineFactory] = ImageModel.engines) throws
-            -> ModelLoader
-        {
-            try ModelLoader(root: try folder ?? BundleLocation.find(), reader: PictureIO.reader, engines: engines)
+        /// The loader of the bundle that `open` would open.
+        public static func loader(
+            bundle: String? = nil, folder: URL? = nil, engines: [String: any EngineFactory] = ImageModel.engines
+        ) throws -> ModelLoader {
+            guard bundle == nil || folder == nil else {
+                throw BundleError("a bundle is opened by its name or from a folder, not by both.")
+            }
+            return try ModelLoader(
+                root: try folder ?? BundleLocation.find(bundle), reader: PictureIO.reader, engines: engines)
         }
 
         private init(_ session: sending Session, _ loader: ModelLoader, tried: [Tried], messages: [String]) throws {

@@ -75,7 +75,7 @@ class MainActivityTest {
         val activity = started()
         val uri = Uri.parse("content://pictures/1")
         shadowOf(activity.contentResolver).registerInputStreamSupplier(uri) {
-            APP.assets.open("edgebundle/golden/0-image.png")
+            APP.assets.open("edgebundle/small/golden/0-image.png")
         }
         activity.findViewById<Button>(R.id.pick).performClick()
         val asked = shadowOf(activity).nextStartedActivityForResult
@@ -93,7 +93,7 @@ class MainActivityTest {
         val activity = controller.get().also { settle(it.worker) }
         val uri = Uri.parse("content://pictures/3")
         shadowOf(activity.contentResolver).registerInputStreamSupplier(uri) {
-            APP.assets.open("edgebundle/golden/0-stylized.png")
+            APP.assets.open("edgebundle/small/golden/0-stylized.png")
         }
         activity.open(uri)
         settle(activity.worker)
@@ -137,7 +137,7 @@ class MainActivityTest {
         val activity = controller.get().also { settle(it.worker) }
         val uri = Uri.parse("content://pictures/5")
         shadowOf(activity.contentResolver).registerInputStreamSupplier(uri) {
-            APP.assets.open("edgebundle/golden/0-stylized.png")
+            APP.assets.open("edgebundle/small/golden/0-stylized.png")
         }
         activity.open(uri)
         activity.findViewById<Spinner>(R.id.variants).setSelection(2)

@@ -20,6 +20,9 @@ internal val APP: Application
 internal val OUT =
     File(System.getProperty("edgebundle.testdata") ?: error("start these tests by 'pytest tests/android'"), "out")
 
+/** Where the bundle of these tests lies in the app's assets. */
+private const val BUNDLE = "edgebundle/small"
+
 /** Lets the worker and the main thread do what they were asked for, and what that asks for in turn. */
 internal fun settle(worker: ExecutorService) =
     repeat(3) {
@@ -37,20 +40,20 @@ internal fun screenshot(view: View, name: String) {
 internal fun folder(name: String): File {
     val target = File(APP.filesDir, name)
     fun copy(path: String) {
-        for (child in APP.assets.list("edgebundle$path").orEmpty()) {
-            if (APP.assets.list("edgebundle$path/$child").orEmpty().isNotEmpty()) copy("$path/$child")
+        for (child in APP.assets.list("$BUNDLE$path").orEmpty()) {
+            if (APP.assets.list("$BUNDLE$path/$child").orEmpty().isNotEmpty()) copy("$path/$child")
             else
                 File(target, "$path/$child")
                     .apply { parentFile?.mkdirs() }
                     .outputStream()
-                    .use { out -> APP.assets.open("edgebundle$path/$child").use { it.copyTo(out) } }
+                    .use { out -> APP.assets.open("$BUNDLE$path/$child").use { it.copyTo(out) } }
         }
     }
     copy("")
     return target
 }
 
-internal fun asset(path: String): Bitmap = APP.assets.open("edgebundle/$path").use { BitmapFactory.decodeStream(it) }
+internal fun asset(path: String): Bitmap = APP.assets.open("$BUNDLE/$path").use { BitmapFactory.decodeStream(it) }
 
 /** Largest difference of any channel. */
 internal fun worst(left: Bitmap, right: Bitmap): Int {

@@ -11,28 +11,41 @@ import org.edgebundle.sdk.core.BundleException
 import org.edgebundle.sdk.core.BundleFiles
 import org.edgebundle.sdk.core.PictureReader
 import org.edgebundle.sdk.core.Pixels
+import org.edgebundle.sdk.core.chooseBundle
 import org.edgebundle.sdk.core.copyOnce
 
-/** The bundle in the app's assets. Files that are mapped must be stored in the package without compression. */
-class AssetBundle(context: Context) : BundleFiles {
+/**
+ * A bundle in the app's assets: the one named [name], or the only one. Files that are mapped must be stored in the
+ * package without compression. Throws [BundleException] when there is none of that name, or several and no name.
+ */
+class AssetBundle @JvmOverloads constructor(context: Context, name: String? = null) : BundleFiles {
     private val assets = context.assets
-    private val copies = File(context.noBackupFilesDir, FOLDER)
+    private val root = "$FOLDER/${chooseBundle(bundleNames(context), name)}"
+    private val copies = File(context.noBackupFilesDir, root)
 
-    override fun open(path: String): InputStream = assets.open("$FOLDER/$path")
+    override fun open(path: String): InputStream = assets.open("$root/$path")
 
     override fun map(path: String): ByteBuffer =
-        assets.openFd("$FOLDER/$path").use { file ->
+        assets.openFd("$root/$path").use { file ->
             FileInputStream(file.fileDescriptor).use {
                 it.channel.map(FileChannel.MapMode.READ_ONLY, file.startOffset, file.declaredLength)
             }
         }
 
     override fun file(path: String, sha256: String): File = copyOnce(map(path), File(copies, path), sha256)
-
-    private companion object {
-        const val FOLDER = "edgebundle"
-    }
 }
+
+/** The names of the bundles in the app's assets, in alphabetical order. */
+internal fun bundleNames(context: Context): List<String> =
+    context.assets
+        .list(FOLDER)
+        .orEmpty()
+        .map { it.substringBefore('/') } // Robolectric lists what is deeper, too
+        .distinct()
+        .sorted()
+
+/** In the assets: a folder for each bundle. */
+private const val FOLDER = "edgebundle"
 
 /** Decodes pictures with the system's decoder, pixel by pixel as they are in the file. */
 val BITMAP_READER = PictureReader { stream ->

@@ -22,7 +22,7 @@ import org.edgebundle.sdk.core.Tried
 import org.edgebundle.sdk.core.labelsOf
 
 /**
- * An image network of the app's bundle: a picture in; a picture, labels or other values out.
+ * An image network of a bundle: a picture in; a picture, labels or other values out.
  *
  * [process] and [processLarge] are for networks that give a picture, [classify] for classifiers, [run] for every output
  * of any network.
@@ -327,37 +327,42 @@ internal constructor(
         private const val CLOSED = "the model was closed; open it again"
 
         /**
-         * Opens the bundle in the app's assets: the first variant, in the order that suits this device, whose hash is
-         * right, which the runtime loads, which its own delegate executes and which passes its goldens (checked once
-         * per installed bundle and system). [variant] names one to be tried before the others. [tried] says why others
-         * were passed over. Blocks.
+         * Opens the [bundle] of that name in the app's assets ([bundles] tells the names), or the only one: the first
+         * variant, in the order that suits this device, whose hash is right, which the runtime loads, which its own
+         * delegate executes and which passes its goldens (checked once per installed bundle and system). [variant]
+         * names one to be tried before the others. [tried] says why others were passed over. Several models, of one
+         * bundle or of several, may be open at once. Blocks.
          *
          * With [folder] it opens the bundle in that folder instead, whose files must not change while the model is
          * open.
          *
-         * Throws [BundleException] when none works, or when the network does not take one picture.
+         * Throws [BundleException] when no variant works, when the network does not take one picture, and when the app
+         * carries no bundle of that name, or several and none was named.
          */
         @JvmStatic
         @JvmOverloads
         @Throws(BundleException::class)
         fun open(
             context: Context,
+            bundle: String? = null,
             threads: Int = defaultThreads(),
             variant: String? = null,
             folder: File? = null,
-        ): ImageModel = openModel(context, threads, variant, folder)
+        ): ImageModel =
+            openModel(context, loader(context.applicationContext ?: context, bundle, folder), threads, variant)
 
-        /** The loader of the app's own bundle, or of the one in [folder], with this library's engines. */
+        /** The names of the bundles in the app's assets, in alphabetical order. */
+        @JvmStatic fun bundles(context: Context): List<String> = bundleNames(context)
+
+        /** The loader of the bundle that [open] would open, with this library's engines. */
         @JvmStatic
         @JvmOverloads
         @Throws(BundleException::class)
-        fun loader(context: Context, folder: File? = null): ModelLoader =
-            ModelLoader(
-                if (folder == null) AssetBundle(context) else FolderBundle(folder),
-                BITMAP_READER,
-                ENGINES,
-                Logcat,
-            )
+        fun loader(context: Context, bundle: String? = null, folder: File? = null): ModelLoader {
+            require(bundle == null || folder == null) { "a bundle is opened by its name or from a folder, not by both" }
+            val files = if (folder == null) AssetBundle(context, bundle) else FolderBundle(folder)
+            return ModelLoader(files, BITMAP_READER, ENGINES, Logcat)
+        }
 
         /** What decides which variant this device is given. */
         @JvmStatic fun facts(context: Context): DeviceFacts = deviceFacts(context)

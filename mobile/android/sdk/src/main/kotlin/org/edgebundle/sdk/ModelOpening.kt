@@ -3,7 +3,6 @@ package org.edgebundle.sdk
 import android.app.ActivityManager
 import android.content.Context
 import android.util.Log
-import java.io.File
 import org.edgebundle.sdk.core.BundleException
 import org.edgebundle.sdk.core.DeviceFacts
 import org.edgebundle.sdk.core.ModelLoader
@@ -15,10 +14,9 @@ private const val TAG = "edgebundle"
 /** Opens load one after the other: none sees the mark that another one has set. */
 private val ONE_OPEN = Any()
 
-internal fun openModel(context: Context, threads: Int, variant: String?, folder: File?): ImageModel {
+internal fun openModel(context: Context, loader: ModelLoader, threads: Int, variant: String?): ImageModel {
     require(threads in 1..MOST_THREADS) { "'threads' is 1 to $MOST_THREADS, not $threads" }
     val application = context.applicationContext ?: context
-    val loader = ImageModel.loader(application, folder)
     if (loader.manifest.inputs.count { it.isPicture } != 1) {
         throw BundleException(
             "model '${loader.manifest.modelName}' does not take one picture; use ModelLoader and Session."

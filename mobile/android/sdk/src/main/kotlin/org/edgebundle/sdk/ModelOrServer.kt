@@ -57,11 +57,12 @@ private constructor(val model: ImageModel?, val server: RemoteModel?, private va
             threads: Int = ImageModel.defaultThreads(),
             variant: String? = null,
             folder: File? = null,
+            bundle: String? = null,
         ): ModelOrServer {
             try {
-                return ModelOrServer(ImageModel.open(context, threads, variant, folder), null, null)
+                return ModelOrServer(ImageModel.open(context, bundle, threads, variant, folder), null, null)
             } catch (error: BundleException) {
-                val manifest = ImageModel.loader(context, folder).manifest
+                val manifest = ImageModel.loader(context, bundle, folder).manifest
                 val reason = error.message.orEmpty()
                 val server = RemoteModel.open(address, reason, manifest.modelName, consent = consent)
                 return ModelOrServer(null, server, RemotePictures(manifest))

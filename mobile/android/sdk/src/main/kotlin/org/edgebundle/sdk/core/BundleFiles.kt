@@ -49,7 +49,7 @@ fun sha256(bytes: ByteArray): String = hex(MessageDigest.getInstance("SHA-256").
 fun floats(bytes: ByteArray): FloatArray =
     FloatArray(bytes.size / 4).also { ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(it) }
 
-private fun hex(digest: MessageDigest): String =
+internal fun hex(digest: MessageDigest): String =
     digest.digest().joinToString("") { byte -> HEX[byte.toInt() shr 4 and 15].toString() + HEX[byte.toInt() and 15] }
 
 private const val HEX = "0123456789abcdef"

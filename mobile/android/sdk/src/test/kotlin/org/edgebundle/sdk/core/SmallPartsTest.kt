@@ -20,6 +20,17 @@ class SmallPartsTest {
     }
 
     @Test
+    fun theOnlyBundleIsMeantAndOneOfSeveralIsNamed() {
+        assertEquals("a", chooseBundle(listOf("a"), null))
+        assertEquals("b", chooseBundle(listOf("b", "a"), "b"))
+        fun refusal(names: List<String>, wished: String?) =
+            assertThrows(BundleException::class.java) { chooseBundle(names, wished) }.message.orEmpty()
+        assertTrue(refusal(listOf("b", "a"), null).contains("several bundles (a, b)"))
+        assertTrue(refusal(listOf("b", "a"), "c").contains("no bundle 'c'; it has a, b"))
+        assertTrue(refusal(emptyList(), "c").contains("carries no bundle;"))
+    }
+
+    @Test
     fun transparentPixelsAreComposedOnWhite() {
         val argb = intArrayOf(0x00000000, 0x80ff0000.toInt(), 0xff123456.toInt(), 0x01000000)
         composeOnWhite(argb)
