@@ -301,7 +301,7 @@ def _case(size: tuple[int, int], fade: int) -> Case:
         inverted = number >= 7
         origin = [60 + number, 90 - 3 * number]
         patch = [8 + 2 * number % 5, 6 + number, size[0] // 4, size[1] // 4, 100, 20]
-        frame = _frame(size, origin, patch, inverted)
+        frame = texture_frame(size, origin, patch, inverted)
         begin, finish = number in (0, 3, 7), number in (1, 5, 8)
         if finish:
             assert carrier.pending is not None
@@ -331,7 +331,8 @@ def _half(shown: NDArray[np.uint8]) -> bytes:
     return np.ascontiguousarray(shown[0 : 2 * height : 2, 0 : 2 * width : 2]).tobytes()
 
 
-def _frame(size: tuple[int, int], origin: list[int], patch: list[int], inverted: bool) -> NDArray[np.uint8]:
+def texture_frame(size: tuple[int, int], origin: list[int], patch: list[int], inverted: bool) -> NDArray[np.uint8]:
+    """A frame as ABOUT says it."""
     frame = texture(*origin, *size)
     top, left, height, width, from_top, from_left = patch
     frame[top : top + height, left : left + width] = texture(from_top, from_left, height, width)

@@ -26,7 +26,19 @@ def unpacked(text: str, kind: str) -> np.ndarray[Any, Any]:
 
 def texts() -> dict[str, str]:
     """The text of every file by its name."""
-    from scripts.vectors import browsers, carrying, choice, phones, pictures, probes, sparse, tiling, verdicts, yuv
+    from scripts.vectors import (
+        browsers,
+        carrying,
+        choice,
+        passes,
+        phones,
+        pictures,
+        probes,
+        sparse,
+        tiling,
+        verdicts,
+        yuv,
+    )
 
     files: dict[str, tuple[str, Callable[[], list[Case]]]] = {
         "tiling.json": (tiling.ABOUT, tiling.cases),
@@ -34,6 +46,7 @@ def texts() -> dict[str, str]:
         "transparency.json": (pictures.TRANSPARENCY, pictures.transparent),
         "sparse.json": (sparse.ABOUT, sparse.cases),
         "carrying.json": (carrying.ABOUT, carrying.cases),
+        "passes.json": (passes.ABOUT, passes.cases),
         "yuv.json": (yuv.ABOUT, yuv.cases),
         "verdicts.json": (verdicts.ABOUT, verdicts.cases),
         "probes.json": (probes.ABOUT, probes.cases),

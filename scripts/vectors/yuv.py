@@ -9,18 +9,26 @@ import numpy as np
 from scripts.vectors.files import Case, packed
 
 ABOUT = (
-    "Camera frames (YUV 4:2:0, BT.601, full range): planes `y`, `u`, `v` (bytes, base64) with their strides, turned clockwise by `rotation`; the part `crop` "
+    "Frames of cameras and files (YUV 4:2:0, as `colours` says it: BT.601 or BT.709, full or limited range): planes `y`, `u`, `v` (bytes, base64) with their strides, turned clockwise by `rotation`; the part `crop` "
     "[left, top, width, height] of the upright frame as `size` [height, width] RGB bytes. Each pixel takes the mean luma of the up to 2 x 2 nearest "
     "pixels and the colour of the first."
 )
-# frame h x w, row padding, pixel stride of the colour planes, rotation, crop (left, top, width, height), out h x w
-Frame = tuple[tuple[int, int], int, int, int, tuple[int, int, int, int], tuple[int, int]]
+# Black, and what luma and the two colours give to red, green and blue: ITU-R BT.601 and BT.709 in 16-bit fixed point.
+COLOURS = {
+    "FULL_601": (0, 65536, 91881, 22553, 46802, 116130),
+    "LIMITED_601": (16, 76309, 104597, 25675, 53279, 132201),
+    "FULL_709": (0, 65536, 103206, 12276, 30679, 121609),
+    "LIMITED_709": (16, 76309, 117489, 13975, 34925, 138438),
+}
+# frame h x w, row padding, pixel stride of the colour planes, rotation, crop (left, top, width, height), out h x w, colours
+Frame = tuple[tuple[int, int], int, int, int, tuple[int, int, int, int], tuple[int, int], str]
 FRAMES: tuple[Frame, ...] = (
-    ((8, 12), 0, 1, 0, (0, 0, 12, 8), (8, 12)),
-    ((8, 12), 4, 2, 90, (0, 0, 8, 12), (6, 4)),
-    ((9, 13), 3, 2, 180, (2, 1, 10, 7), (5, 5)),
-    ((9, 13), 0, 1, 270, (0, 2, 9, 9), (12, 12)),
-    ((2, 2), 0, 2, 0, (0, 0, 2, 2), (1, 1)),
+    ((8, 12), 0, 1, 0, (0, 0, 12, 8), (8, 12), "FULL_601"),
+    ((8, 12), 4, 2, 90, (0, 0, 8, 12), (6, 4), "FULL_601"),
+    ((9, 13), 3, 2, 180, (2, 1, 10, 7), (5, 5), "LIMITED_601"),
+    ((9, 13), 0, 1, 270, (0, 2, 9, 9), (12, 12), "LIMITED_709"),
+    ((8, 8), 1, 2, 0, (0, 0, 8, 8), (8, 8), "FULL_709"),
+    ((2, 2), 0, 2, 0, (0, 0, 2, 2), (1, 1), "FULL_601"),
 )
 
 
@@ -30,15 +38,16 @@ def cases() -> list[Case]:
 
 
 def _case(frame: Frame, random: np.random.Generator) -> Case:
-    (height, width), padding, stride, rotation, crop, size = frame
+    (height, width), padding, stride, rotation, crop, size, colours = frame
     half = ((height + 1) // 2, (width + 1) // 2)
     y = random.integers(0, 256, (height, width + padding), dtype=np.uint8)
     u, v = (random.integers(0, 256, (half[0], stride * half[1] + padding), dtype=np.uint8) for _ in "uv")
-    colours = [plane[:, : stride * half[1] : stride] for plane in (u, v)]
-    rgb = yuv_pixels(y[:, :width], *colours, rotation, crop, size)
+    planes = [plane[:, : stride * half[1] : stride] for plane in (u, v)]
+    rgb = yuv_pixels(y[:, :width], *planes, rotation, crop, size, colours)
     return {
         "frame": [height, width],
         "rotation": rotation,
+        "colours": colours,
         "crop": list(crop),
         "size": list(size),
         "y": {"bytes": packed(y), "row_stride": y.shape[1], "pixel_stride": 1},
@@ -55,8 +64,9 @@ def yuv_pixels(
     rotation: int,
     crop: tuple[int, int, int, int],
     size: tuple[int, int],
+    colours: str = "FULL_601",
 ) -> np.ndarray[Any, Any]:
-    """RGB bytes [H, W, 3] of a part of an upright frame. Coefficients of ITU-R BT.601, full range, in 16-bit fixed point."""
+    """RGB bytes [H, W, 3] of a part of an upright frame."""
     height, width = y.shape
     left, top, wide, high = crop
     up_y = top + (2 * np.arange(size[0]) + 1) * high // (2 * size[0])
@@ -72,10 +82,11 @@ def yuv_pixels(
     corners = [y[r, c].astype(np.int64) for r in (rows, below) for c in (columns, right)]
     luma = (sum(corners) + 2) >> 2
     blue, red = (plane[rows // 2, columns // 2].astype(np.int64) - 128 for plane in (u, v))
-    half = 1 << 15
+    black, of_luma, red_of_red, green_of_blue, green_of_red, blue_of_blue = COLOURS[colours]
+    light = of_luma * (luma - black) + (1 << 15)
     channels = (
-        luma + ((91881 * red + half) >> 16),
-        luma - ((22554 * blue + 46802 * red + half) >> 16),
-        luma + ((116130 * blue + half) >> 16),
+        (light + red_of_red * red) >> 16,
+        (light - green_of_blue * blue - green_of_red * red) >> 16,
+        (light + blue_of_blue * blue) >> 16,
     )
     return np.clip(np.stack(channels, -1), 0, 255).astype(np.uint8)

@@ -12,7 +12,7 @@ from tests.ios.swift import ROOT, Swift, build_folder, ios_sources
 
 TESTS = ROOT / "tests" / "ios"
 # without Darwin, which the test runner of Swift itself looks for
-STAND_INS = ("CoreGraphics", "ImageIO", "CoreVideo", "CoreML", "os", "UIKit")
+STAND_INS = ("CoreGraphics", "ImageIO", "CoreVideo", "CoreML", "os", "UIKit", "AVFoundation")
 
 
 def put_together(out: Path) -> None:

@@ -105,7 +105,7 @@ def test_the_documented_snippet_compiles(user: str, work: Path, checked: Complet
     assert found is not None
     lines = found[1].strip().splitlines()
     assert lines[0] == "import Edgebundle"
-    members = "    let uiImage: UIImage\n    let vector: [Float]\n    let pixelBuffer: CVPixelBuffer\n    let time: Double\n    func show(_ frame: CVPixelBuffer) {}"
+    members = "    let uiImage: UIImage\n    let vector: [Float]\n    let pixelBuffer: CVPixelBuffer\n    let time: Double\n    let input: URL\n    let output: URL\n    func show(_ frame: CVPixelBuffer) {}"
     imports = "import CoreGraphics\nimport CoreVideo\nimport Edgebundle\nimport UIKit\n"
     snippet = "\n".join(f"        {line}" for line in lines[1:])
     init = "" if user == "no actor" else _init("shown" if user == "main actor" else "kept")
@@ -122,10 +122,11 @@ def test_the_documented_snippet_compiles(user: str, work: Path, checked: Complet
 
 
 def _init(kept: str) -> str:
-    given = "cgImage: CGImage, uiImage: UIImage, vector: [Float], pixelBuffer: CVPixelBuffer, time: Double"
+    given = "cgImage: CGImage, uiImage: UIImage, vector: [Float], pixelBuffer: CVPixelBuffer, time: Double, input: URL, output: URL"
     return (
         f"\n    init({given}) {{\n        (self.cgImage, {kept}) = (cgImage, cgImage)\n"
-        "        (self.uiImage, self.vector, self.pixelBuffer, self.time) = (uiImage, vector, pixelBuffer, time)\n    }"
+        "        (self.uiImage, self.vector, self.pixelBuffer, self.time) = (uiImage, vector, pixelBuffer, time)\n"
+        "        (self.input, self.output) = (input, output)\n    }"
     )
 
 

@@ -16,6 +16,7 @@ public typealias CVReturn = Int32
 public typealias OSType = UInt32
 public let kCVReturnSuccess: CVReturn = 0
 public let kCVPixelFormatType_32BGRA: OSType = 0x4247_5241
+public let kCVPixelBufferPixelFormatTypeKey: CFString = "PixelFormatType"
 public let kCVPixelBufferIOSurfacePropertiesKey: CFString = "IOSurfaceProperties"
 public struct CVPixelBufferLockFlags: OptionSet, Sendable {
     public let rawValue: UInt64

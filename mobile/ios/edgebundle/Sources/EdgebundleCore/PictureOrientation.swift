@@ -4,6 +4,20 @@ public enum PictureOrientation: Int, Sendable, CaseIterable {
     case up = 1
     case upMirrored, down, downMirrored, leftMirrored, right, rightMirrored, left
 
+    /// Of a video whose stored frames are shown by a transform of these four numbers (a `CGAffineTransform` without its
+    /// shift); nil for one that is no turn by right angles.
+    public init?(a: Double, b: Double, c: Double, d: Double) {
+        let turns: [[Int]: PictureOrientation] = [
+            [1, 0, 0, 1]: .up, [-1, 0, 0, 1]: .upMirrored, [-1, 0, 0, -1]: .down, [1, 0, 0, -1]: .downMirrored,
+            [0, 1, 1, 0]: .leftMirrored, [0, 1, -1, 0]: .right, [0, -1, -1, 0]: .rightMirrored, [0, -1, 1, 0]: .left,
+        ]
+        let numbers = [a, b, c, d]
+        guard numbers.allSatisfy({ abs($0 - $0.rounded()) < 0.01 && abs($0) < 2 }),
+            let turn = turns[numbers.map { Int($0.rounded()) }]
+        else { return nil }
+        self = turn
+    }
+
     /// Whether width and height change places.
     public var isSideways: Bool { rawValue > 4 }
 

@@ -19,6 +19,24 @@ final class PictureTests: XCTestCase {
         XCTAssertEqual(back, pixels.argb)
     }
 
+    /// A video's transform and the orientation that it is read by lead each stored pixel to the same place.
+    func testReadsTransformsOfVideos() throws {
+        for turn in PictureOrientation.allCases {
+            let all = [0.0, 1, -1].flatMap { a in [0.0, 1, -1].map { (a, $0) } }
+            let numbers = all.flatMap { ab in all.map { (a: ab.0, b: ab.1, c: $0.0, d: $0.1) } }
+            let fitting = numbers.filter { PictureOrientation(a: $0.a, b: $0.b, c: $0.c, d: $0.d) == turn }
+            XCTAssertEqual(fitting.count, 1, "\(turn)")
+            let one = try XCTUnwrap(fitting.first)
+            // along x and along y of the upright picture the stored pixel moves by the turn backwards
+            let (origin, right) = (turn.stored(0, 0, width: 5, height: 9), turn.stored(1, 0, width: 5, height: 9))
+            let step = (x: Double(right.x - origin.x), y: Double(right.y - origin.y))
+            XCTAssertEqual(one.a * step.x + one.c * step.y, 1, "\(turn)")
+            XCTAssertEqual(one.b * step.x + one.d * step.y, 0, "\(turn)")
+        }
+        XCTAssertNil(PictureOrientation(a: 0.7, b: 0.7, c: -0.7, d: 0.7))
+        XCTAssertNil(PictureOrientation(a: 1e300, b: 0, c: 0, d: 1))
+    }
+
     /// What is not a number becomes 0, what is beyond the range its end.
     func testClampsWhatIsOutOfRange() throws {
         let spec = try manifest(manifestText(width: 1, height: 2)).inputs[0]

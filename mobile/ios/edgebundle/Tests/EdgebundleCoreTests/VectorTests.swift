@@ -179,6 +179,39 @@ final class VectorTests: XCTestCase {
         }
     }
 
+    /// Which frames of a whole video the network sees, and what is written when.
+    func testWholeVideos() async throws {
+        struct Step: Decodable {
+            let origin: [Int]
+            let patch: [Int]
+            let inverted: Bool
+            let time: Int64
+            let key: Bool
+            let written: Int64
+            let sha256: String
+        }
+        struct Passed: Decodable {
+            let size: [Int]
+            let every: Int
+            let frames: [Step]
+        }
+        for one in try vectors("passes.json", Passed.self) {
+            let (height, width) = (one.size[0], one.size[1])
+            let pass = try VideoPass(width: width, height: height, every: one.every)
+            for (number, step) in one.frames.enumerated() {
+                let frame = textured(height, width, step.origin, step.patch, step.inverted)
+                let keys = pass.keys
+                let shown = try await pass.styled(frame) { $0.map(restyled) }
+                XCTAssertEqual(pass.keys > keys, step.key, "every \(one.every), frame \(number)")
+                XCTAssertEqual(pass.written(step.time), step.written)
+                let bytes = Data(shown.flatMap { [UInt8($0 >> 16 & 255), UInt8($0 >> 8 & 255), UInt8($0 & 255)] })
+                XCTAssertEqual(sha256(bytes), step.sha256, "every \(one.every), frame \(number)")
+            }
+            XCTAssertEqual(pass.frames, one.frames.count)
+        }
+        XCTAssertThrowsError(try VideoPass(width: 8, height: 8, every: 0))
+    }
+
     /// Of a sparse picture the same pixels are taken.
     func testSparsePictures() throws {
         struct Sparse: Decodable {

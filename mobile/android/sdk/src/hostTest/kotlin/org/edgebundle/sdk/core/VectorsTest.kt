@@ -124,6 +124,39 @@ class VectorsTest {
             }
         }
 
+    @Test
+    fun wholeVideosAreThoseOfPython() =
+        each("passes.json") { case ->
+            val (height, width) = case.ints("size")
+            val frames = case.getJSONArray("frames")
+            var next = 0
+            val keys = ArrayList<Int>()
+            val written = ArrayList<Pair<Long, String>>()
+            val stages =
+                object : VideoStages {
+                    override fun read(frame: IntArray): Long {
+                        if (next == frames.length()) return VideoStages.NO_FRAME
+                        val told = frames.getJSONObject(next++)
+                        Texture.frame(height, width, told).copyInto(frame)
+                        return told.getLong("time")
+                    }
+
+                    override fun network(frame: IntArray, styled: IntArray) {
+                        keys += next - 1
+                        stylize(frame, styled)
+                    }
+
+                    override fun write(picture: IntArray, timeUs: Long) {
+                        written += timeUs to sha256(rgbBytes(picture))
+                    }
+                }
+            val count = VideoPass(width, height, case.getInt("every"), stages).run {}
+            val told = (0 until frames.length()).map { frames.getJSONObject(it) }
+            assertEquals(told.indices.filter { told[it].getBoolean("key") }, keys)
+            assertEquals(told.map { it.getLong("written") to it.getString("sha256") }, written)
+            assertEquals(told.size to keys.size, count.frames to count.keys)
+        }
+
     private fun stylize(frame: IntArray, styled: IntArray) {
         for (i in frame.indices) {
             val (red, green, blue) = listOf(16, 8, 0).map { frame[i] shr it and 255 }
@@ -147,7 +180,15 @@ class VectorsTest {
             val (left, top, cropWidth, cropHeight) = case.ints("crop")
             val (outHeight, outWidth) = case.ints("size")
             val frame =
-                YuvFrame(width, height, plane(case, "y"), plane(case, "u"), plane(case, "v"), case.getInt("rotation"))
+                YuvFrame(
+                    width,
+                    height,
+                    plane(case, "y"),
+                    plane(case, "u"),
+                    plane(case, "v"),
+                    case.getInt("rotation"),
+                    YuvColours.valueOf(case.getString("colours")),
+                )
             val argb = IntArray(outWidth * outHeight)
             frame.read(Crop(left, top, cropWidth, cropHeight), outWidth, outHeight, argb)
             assertArrayEquals(case.rgb("result"), argb)

@@ -8,9 +8,19 @@ class YuvPlane(val bytes: ByteBuffer, val rowStride: Int, val pixelStride: Int)
 /**
  * A camera frame in `YUV_420_888`, as CameraX's `ImageProxy` and `android.media.Image` give it: full-size luma, colour
  * planes of half width and height. [rotation] is how far it must be turned clockwise to stand upright: 0, 90, 180 or
- * 270 degrees.
+ * 270 degrees. Its colours are those of Android's cameras, unless [colours] says others.
  */
-class YuvFrame(val width: Int, val height: Int, val y: YuvPlane, val u: YuvPlane, val v: YuvPlane, val rotation: Int) {
+class YuvFrame
+@JvmOverloads
+constructor(
+    val width: Int,
+    val height: Int,
+    val y: YuvPlane,
+    val u: YuvPlane,
+    val v: YuvPlane,
+    val rotation: Int,
+    val colours: YuvColours = YuvColours.FULL_601,
+) {
     init {
         require(rotation % QUARTER == 0 && rotation in 0 until 4 * QUARTER) {
             "a frame is turned by 0, 90, 180 or 270 degrees, not $rotation"
@@ -27,8 +37,7 @@ class YuvFrame(val width: Int, val height: Int, val y: YuvPlane, val u: YuvPlane
 
     /**
      * Writes the part [crop] of the upright frame into [argb] as [outWidth] x [outHeight] opaque pixels. Each takes the
-     * mean luma of the up to 2x2 nearest source pixels, which is enough for video. Colours are BT.601 in full range, as
-     * Android's cameras give.
+     * mean luma of the up to 2x2 nearest source pixels, which is enough for video.
      */
     fun read(crop: Crop, outWidth: Int, outHeight: Int, argb: IntArray) {
         require(argb.size == outWidth * outHeight) { "$outWidth x $outHeight pixels do not fit ${argb.size}" }
@@ -78,10 +87,10 @@ class YuvFrame(val width: Int, val height: Int, val y: YuvPlane, val u: YuvPlane
         val luma = (luma(x, y) + luma(right, y) + luma(x, below) + luma(right, below) + 2) shr 2
         val blue = colour(u, x, y)
         val red = colour(v, x, y)
-        // ITU-R BT.601, full range: 1.402, 0.344136, 0.714136, 1.772, in 16-bit fixed point.
-        val r = luma + ((91881 * red + HALF) shr 16)
-        val g = luma - ((22554 * blue + 46802 * red + HALF) shr 16)
-        val b = luma + ((116130 * blue + HALF) shr 16)
+        val light = colours.luma * (luma - colours.black) + HALF
+        val r = light + colours.redOfRed * red shr 16
+        val g = light - colours.greenOfBlue * blue - colours.greenOfRed * red shr 16
+        val b = light + colours.blueOfBlue * blue shr 16
         return OPAQUE or (clamped(r) shl 16) or (clamped(g) shl 8) or clamped(b)
     }
 
