@@ -21,9 +21,14 @@ final class PictureTests: XCTestCase {
 
     /// A video's transform and the orientation that it is read by lead each stored pixel to the same place.
     func testReadsTransformsOfVideos() throws {
+        struct Numbers {
+            let a, b, c, d: Double
+        }
+        let digits: [Double] = [0, 1, -1]
+        let numbers = (0..<81).map {
+            Numbers(a: digits[$0 % 3], b: digits[$0 / 3 % 3], c: digits[$0 / 9 % 3], d: digits[$0 / 27])
+        }
         for turn in PictureOrientation.allCases {
-            let all = [0.0, 1, -1].flatMap { a in [0.0, 1, -1].map { (a, $0) } }
-            let numbers = all.flatMap { ab in all.map { (a: ab.0, b: ab.1, c: $0.0, d: $0.1) } }
             let fitting = numbers.filter { PictureOrientation(a: $0.a, b: $0.b, c: $0.c, d: $0.d) == turn }
             XCTAssertEqual(fitting.count, 1, "\(turn)")
             let one = try XCTUnwrap(fitting.first)
