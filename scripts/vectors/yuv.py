@@ -42,8 +42,8 @@ def _case(frame: Frame, random: np.random.Generator) -> Case:
     half = ((height + 1) // 2, (width + 1) // 2)
     y = random.integers(0, 256, (height, width + padding), dtype=np.uint8)
     u, v = (random.integers(0, 256, (half[0], stride * half[1] + padding), dtype=np.uint8) for _ in "uv")
-    planes = [plane[:, : stride * half[1] : stride] for plane in (u, v)]
-    rgb = yuv_pixels(y[:, :width], *planes, rotation, crop, size, colours)
+    planes = [y[:, :width], *(plane[:, : stride * half[1] : stride] for plane in (u, v))]
+    rgb = yuv_pixels(planes, rotation, crop, size, colours)
     return {
         "frame": [height, width],
         "rotation": rotation,
@@ -58,15 +58,14 @@ def _case(frame: Frame, random: np.random.Generator) -> Case:
 
 
 def yuv_pixels(
-    y: np.ndarray[Any, Any],
-    u: np.ndarray[Any, Any],
-    v: np.ndarray[Any, Any],
+    planes: list[np.ndarray[Any, Any]],
     rotation: int,
     crop: tuple[int, int, int, int],
     size: tuple[int, int],
     colours: str = "FULL_601",
 ) -> np.ndarray[Any, Any]:
-    """RGB bytes [H, W, 3] of a part of an upright frame."""
+    """RGB bytes [H, W, 3] of a part of an upright frame, from its planes y, u and v."""
+    y, u, v = planes
     height, width = y.shape
     left, top, wide, high = crop
     up_y = top + (2 * np.arange(size[0]) + 1) * high // (2 * size[0])

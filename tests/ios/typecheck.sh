@@ -18,7 +18,7 @@ check() { # FOLDER MODULE SOURCES...
 }
 wanted() { [ -z "$only" ] || [ "$only" = "$1" ]; }
 
-for name in CoreGraphics ImageIO CoreVideo CoreML AVFoundation Darwin os Combine UIKit SwiftUI PhotosUI ExecuTorch; do stand_in "$out" $name "$stubs/$name.swift"; done
+for name in CoreGraphics ImageIO CoreVideo CoreML AVFoundation Compression Darwin os Combine UIKit SwiftUI PhotosUI ExecuTorch; do stand_in "$out" $name "$stubs/$name.swift"; done
 if wanted EdgebundleCore; then
     check "$out" EdgebundleCore "$sdk"/EdgebundleCore/*.swift
     echo "EdgebundleCore is right"
@@ -36,7 +36,7 @@ if wanted App; then
     echo "App is right"
 fi
 if wanted mac; then
-    for name in CoreGraphics ImageIO CoreVideo CoreML AVFoundation Darwin; do stand_in "$out-mac" $name "$stubs/$name.swift"; done
+    for name in CoreGraphics ImageIO CoreVideo CoreML AVFoundation Compression Darwin; do stand_in "$out-mac" $name "$stubs/$name.swift"; done
     # macOS has the module and not its one function that we use
     : >"$out-mac/os.swift"
     stand_in "$out-mac" os "$out-mac/os.swift"

@@ -61,7 +61,7 @@ import Foundation
 public enum {type} {{
     /// Its name, for `ImageModel.open(bundle:)`.
     public static let name = "{name}"
-    /// Where it lies, for `ImageModel.open(folder:)`: previews and tests find it too, whose main bundle is not the app.
+    /// Where it lies, for `ImageModel.open(file:)`: previews and tests find it too, whose main bundle is not the app.
     public static let folder = (Bundle.module.resourceURL ?? Bundle.module.bundleURL)
         .appendingPathComponent("{folder}/{name}")
 }}

@@ -43,7 +43,7 @@ class Consumer : Activity() {
 
     /** As an app was written for an earlier version. */
     fun earlier(picture: Bitmap) =
-        StyleModel.open(this, folder = File(filesDir, "bundle")).use { model: StyleModel ->
+        StyleModel.open(this, file = File(filesDir, "bundle")).use { model: StyleModel ->
             show(model.stylize(picture, strength = 0.5f))
         }
 

@@ -6,7 +6,7 @@ import PackageDescription
 let standIns: [Target] = [
     ("CoreGraphics", []), ("ImageIO", ["CoreGraphics"]), ("CoreVideo", ["CoreGraphics"]), ("CoreML", ["CoreVideo"]),
     ("os", []),
-    ("UIKit", ["CoreGraphics"]), ("AVFoundation", ["CoreVideo"]),
+    ("UIKit", ["CoreGraphics"]), ("AVFoundation", ["CoreVideo"]), ("Compression", []),
 ].map { name, needs in
     .target(
         name: name, dependencies: needs.map { Target.Dependency(stringLiteral: $0) },

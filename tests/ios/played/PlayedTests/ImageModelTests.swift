@@ -69,8 +69,54 @@ final class ImageModelTests: XCTestCase {
         await assertFails("no variant of the bundle works") { try await PlayedBundle(["a": "grey out"]).open() }
         await assertFails("carries no bundle") { try await ImageModel.open() }
         await assertFails("no readable manifest.json") {
-            try await ImageModel.open(folder: URL(fileURLWithPath: "/nowhere"))
+            try await ImageModel.open(file: URL(fileURLWithPath: "/nowhere"))
         }
+    }
+
+    /// A `.zip` of a bundle is opened like a folder; what is damaged is refused, and nothing of it is left.
+    func testOpensADownloadedArchive() async throws {
+        let bundle = try PlayedBundle()
+        let files = try bundle.files()
+        let zip = bundle.folder.deletingLastPathComponent().appendingPathComponent("\(UUID().uuidString).zip")
+        try stored(files).write(to: zip)
+        let model = try await ImageModel.open(file: zip)
+        XCTAssertEqual(model.variant, "a")
+        XCTAssertEqual(
+            try ImageModel.loader(file: zip).bundleSha256, try ImageModel.loader(file: bundle.folder).bundleSha256)
+        let other = try PlayedBundle().files()
+        let whole = stored(other)
+        var changed = other
+        changed["variants/a"]![0] ^= 1
+        var strange = other
+        strange["../evil"] = Data("x".utf8)
+        let cases: [(Data, String)] = [
+            (whole.prefix(whole.count / 2), "no whole archive"), (Data("text".utf8), "no whole archive"),
+            (stored(["a": Data()]), "no manifest.json"), (stored(changed), "does not have the hash"),
+            (stored(strange), "../evil"), (stored(other.filter { $0.key != "variants/a" }), "lacks variants/a"),
+        ]
+        for (content, says) in cases {
+            try content.write(to: zip)
+            await assertFails(says) { try await ImageModel.open(file: zip) }
+        }
+    }
+
+    /// The bundles of an app are opened by their names, both at once; without a name the app is asked for one.
+    func testOpensSeveralBundlesByName() async throws {
+        let place = Bundle.main.bundleURL.appendingPathComponent("edgebundle")
+        defer { try? FileManager.default.removeItem(at: place) }
+        try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+        for (name, play) in [("first", "invert out"), ("second", "invert out")] {
+            try FileManager.default.moveItem(
+                at: try PlayedBundle(["\(name) variant": play]).folder, to: place.appendingPathComponent(name))
+        }
+        let (first, second) = (try await ImageModel.open(bundle: "first"), try await ImageModel.open(bundle: "second"))
+        XCTAssertEqual([first.variant, second.variant], ["first variant", "second variant"])
+        await assertFails("several bundles (first, second)") { try await ImageModel.open() }
+        await assertFails("no bundle 'third'; it has first, second") { try await ImageModel.open(bundle: "third") }
+        await assertFails("not by both") { try await ImageModel.open(bundle: "first", file: place) }
+        try FileManager.default.removeItem(at: place.appendingPathComponent("second"))
+        let only = try await ImageModel.open()
+        XCTAssertEqual(only.variant, "first variant")
     }
 
     /// A photo that the camera stored on its side stands upright in the result, at once, in tiles, and as a `UIImage`.

@@ -13,14 +13,14 @@ final class MisuseTests: XCTestCase {
     /// Folders that are none, a bundle for other runtimes, and an address of the web are sentences.
     func testFoldersThatAreNoBundle() async throws {
         let bundle = try PlayedBundle()
-        await assertFails("no readable manifest.json") {
-            try await ImageModel.open(folder: bundle.folder.appendingPathComponent("manifest.json"))
+        await assertFails("manifest.json is no whole archive") {
+            try await ImageModel.open(file: bundle.folder.appendingPathComponent("manifest.json"))
         }
         await assertFails("is no folder of this device") {
-            try await ImageModel.open(folder: URL(string: "https://example.org/bundle")!)
+            try await ImageModel.open(file: URL(string: "https://example.org/bundle")!)
         }
         await assertFails("this app carries other runtimes") {
-            try await ImageModel.open(folder: bundle.folder, engines: [:])
+            try await ImageModel.open(file: bundle.folder, engines: [:])
         }
         try FileManager.default.removeItem(at: bundle.folder.appendingPathComponent("variants/a"))
         await assertFails("a is missing in the app's bundle") { try await bundle.open() }

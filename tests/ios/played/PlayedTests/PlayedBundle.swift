@@ -72,9 +72,35 @@ struct PlayedBundle {
 
     static let picture = #""kind": "image", "shape": [1, 3, 8, 8], "color_order": "RGB", "range": [0, 1]"#
 
-    func open(_ variant: String? = nil) async throws -> ImageModel {
-        try await ImageModel.open(variant: variant, folder: folder)
+    /// All its files by their paths.
+    func files() throws -> [String: Data] {
+        var files: [String: Data] = [:]
+        for path in try FileManager.default.subpathsOfDirectory(atPath: folder.path) {
+            var isFolder: ObjCBool = false
+            let file = folder.appendingPathComponent(path)
+            _ = FileManager.default.fileExists(atPath: file.path, isDirectory: &isFolder)
+            if !isFolder.boolValue { files[path] = try Data(contentsOf: file) }
+        }
+        return files
     }
+
+    func open(_ variant: String? = nil) async throws -> ImageModel {
+        try await ImageModel.open(variant: variant, file: folder)
+    }
+}
+
+/// A `.zip` of stored files.
+func stored(_ files: [String: Data]) -> Data {
+    func bytes(_ value: Int, _ count: Int) -> Data { Data((0..<count).map { UInt8(value >> (8 * $0) & 255) }) }
+    var (content, directory) = (Data(), Data())
+    for (name, data) in files.sorted(by: { $0.key < $1.key }) {
+        let sizes = bytes(0, 4) + bytes(data.count, 4) + bytes(data.count, 4) + bytes(name.utf8.count, 2)
+        directory += bytes(0x0201_4b50, 4) + bytes(20, 2) + bytes(20, 2) + bytes(0, 8) + sizes
+        directory += bytes(0, 12) + bytes(content.count, 4) + Data(name.utf8)
+        content += bytes(0x0403_4b50, 4) + bytes(20, 2) + bytes(0, 8) + sizes + bytes(0, 2) + Data(name.utf8) + data
+    }
+    let end = bytes(0x0605_4b50, 4) + bytes(0, 4) + bytes(files.count, 2) + bytes(files.count, 2)
+    return content + directory + end + bytes(directory.count, 4) + bytes(content.count, 4) + bytes(0, 2)
 }
 
 private func ppm(_ planes: [UInt8]) -> Data {

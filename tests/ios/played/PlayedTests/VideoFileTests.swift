@@ -89,7 +89,9 @@ final class VideoFileTests: XCTestCase {
         try Data("no video".utf8).write(to: text)
         let soundOnly = try movie([], sounds: 3)
         let broken = try movie(words) { $0.decodes = 2 }
-        let slanted = try movie(words) { $0.transform = CGAffineTransform(a: 0.7, b: 0.7, c: -0.7, d: 0.7, tx: 0, ty: 0) }
+        let slanted = try movie(words) {
+            $0.transform = CGAffineTransform(a: 0.7, b: 0.7, c: -0.7, d: 0.7, tx: 0, ty: 0)
+        }
         let good = try movie(words)
         let nowhere = folder.appendingPathComponent("absent/out.mp4")
         let cases: [(URL, URL, VideoError.Problem, String)] = [

@@ -30,7 +30,7 @@
             let documents = try FileManager.default.url(
                 for: .documentDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
             let loader = try ImageModel.loader(
-                folder: request.bundle.map { documents.appendingPathComponent($0) }, engines: engines)
+                file: request.bundle.map { documents.appendingPathComponent($0) }, engines: engines)
             let variants = try request.variant.map { [try loader.manifest.variant($0)] } ?? loader.variants
             guard !variants.isEmpty else {
                 throw BundleError(

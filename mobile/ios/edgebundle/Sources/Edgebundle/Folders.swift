@@ -18,6 +18,9 @@ enum Folders {
         }
     }
 
+    /// Bundles that were taken out of files. The app's caches may be emptied: the file is still there then.
+    static func bundles() throws -> URL { try caches().appendingPathComponent("bundles") }
+
     /// What this installation remembers of the bundle's variants, until bundle, app or system change.
     static func memory(_ loader: ModelLoader) throws -> FileMemory {
         let build = Bundle.main.infoDictionary?["CFBundleVersion"] as? String ?? ""

@@ -39,16 +39,16 @@
         private let worker: NetworkWorker
 
         /// Opens the app's `bundle` of that name (`BundleLocation.names` tells them), its only one, or the one in
-        /// `folder`: the first variant, in the order that suits this device, whose hash is right, which Core ML loads
-        /// and which passes its goldens (checked once per bundle, app and system). `variant` names one to be tried
-        /// before the others. Several models, of one bundle or of several, may be open at once. Throws `BundleError`
-        /// when no variant works, the network takes no picture, or the app carries no bundle of that name, or several
-        /// and none was named; `CancellationError` with its task.
+        /// `file`, a folder or a `.zip`: the first variant, in the order that suits this device, whose hash is right,
+        /// which Core ML loads and which passes its goldens (checked once per bundle, app and system). `variant` names
+        /// one to be tried before the others. Several models, of one bundle or of several, may be open at once. Throws
+        /// `BundleError` when no variant works, the network takes no picture, or the app carries no bundle of that
+        /// name, or several and none was named; `CancellationError` with its task.
         public static func open(
-            bundle: String? = nil, variant: String? = nil, folder: URL? = nil,
+            bundle: String? = nil, variant: String? = nil, file: URL? = nil,
             engines: [String: any EngineFactory] = ImageModel.engines
         ) async throws -> ImageModel {
-            let loader = try loader(bundle: bundle, folder: folder, engines: engines)
+            let loader = try loader(bundle: bundle, file: file, engines: engines)
             guard loader.manifest.inputs.contains(where: \.isPicture) else {
                 throw BundleError(
                     "model '\(loader.manifest.model.name)' takes no picture; use ModelLoader and Session.")
@@ -66,13 +66,14 @@
 
         /// The loader of the bundle that `open` would open.
         public static func loader(
-            bundle: String? = nil, folder: URL? = nil, engines: [String: any EngineFactory] = ImageModel.engines
+            bundle: String? = nil, file: URL? = nil, engines: [String: any EngineFactory] = ImageModel.engines
         ) throws -> ModelLoader {
-            guard bundle == nil || folder == nil else {
-                throw BundleError("a bundle is opened by its name or from a folder, not by both.")
+            guard bundle == nil || file == nil else {
+                throw BundleError("a bundle is opened by its name or from a file, not by both.")
             }
             return try ModelLoader(
-                root: try folder ?? BundleLocation.find(bundle), reader: PictureIO.reader, engines: engines)
+                root: try file.map(BundleFile.folder) ?? BundleLocation.find(bundle), reader: PictureIO.reader,
+                engines: engines)
         }
 
         private init(_ session: sending Session, _ loader: ModelLoader, tried: [Tried], messages: [String]) throws {

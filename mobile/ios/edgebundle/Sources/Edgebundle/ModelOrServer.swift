@@ -18,15 +18,15 @@
         /// `ImageModel.open`; where it finds no variant that works, `consent` is asked, and then the server at
         /// `address` is used. Throws `BundleError` with both reasons when neither can be used.
         public static func open(
-            server address: String, bundle: String? = nil, variant: String? = nil, folder: URL? = nil,
+            server address: String, bundle: String? = nil, variant: String? = nil, file: URL? = nil,
             engines: [String: any EngineFactory] = ImageModel.engines,
             consent: @Sendable (RemoteQuestion) async -> Bool
         ) async throws -> ModelOrServer {
             do {
                 return .model(
-                    try await ImageModel.open(bundle: bundle, variant: variant, folder: folder, engines: engines))
+                    try await ImageModel.open(bundle: bundle, variant: variant, file: file, engines: engines))
             } catch let error as BundleError {
-                let manifest = try ImageModel.loader(bundle: bundle, folder: folder, engines: engines).manifest
+                let manifest = try ImageModel.loader(bundle: bundle, file: file, engines: engines).manifest
                 guard let input = manifest.inputs.first(where: \.isPicture),
                     let output = manifest.outputs.first(where: \.isPicture)
                 else { throw error }

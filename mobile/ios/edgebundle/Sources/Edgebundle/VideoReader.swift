@@ -20,7 +20,8 @@
         init(_ url: URL) async throws {
             let asset = AVURLAsset(url: url)
             let name = url.lastPathComponent
-            let (video, audio, length, turn, formats): (AVAssetTrack, AVAssetTrack?, Double, CGAffineTransform, [CMFormatDescription]?)
+            let (video, audio, length, turn, formats):
+                (AVAssetTrack, AVAssetTrack?, Double, CGAffineTransform, [CMFormatDescription]?)
             do {
                 guard let first = try await asset.loadTracks(withMediaType: .video).first else {
                     throw VideoError(.input, "\(name) holds no track of pictures.")

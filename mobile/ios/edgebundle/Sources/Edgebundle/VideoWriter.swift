@@ -2,8 +2,8 @@
     import AVFoundation
     import Foundation
 
-    /// An .mp4 of H.264 by this device's encoder, with packets of sound as they are. Throws `VideoError` of the problems
-    /// `encoder` and `output`.
+    /// An .mp4 of H.264 by this device's encoder, with packets of sound as they are. Throws `VideoError` of the
+    /// problems `encoder` and `output`.
     final class VideoWriter {
         let (width, height): (Int, Int)
         /// What was left out, and why.

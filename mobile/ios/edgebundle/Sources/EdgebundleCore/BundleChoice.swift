@@ -25,8 +25,8 @@ public enum BundleChoice {
         return names[0]
     }
 
-    /// The bundles below folders of resources, by their names. Resources of Swift packages lie there too, each package's
-    /// in a bundle of its own (on Linux in a folder with another ending). The first of a name counts.
+    /// The bundles below folders of resources, by their names. Resources of Swift packages lie there too, each
+    /// package's in a bundle of its own (on Linux in a folder with another ending). The first of a name counts.
     public static func search(_ resources: [URL]) -> [String: URL] {
         var found: [String: URL] = [:]
         for place in resources.flatMap({ [$0] + packages(in: $0) }).map({ $0.appendingPathComponent(folder) }) {

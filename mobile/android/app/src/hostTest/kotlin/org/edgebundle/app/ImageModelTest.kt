@@ -11,6 +11,8 @@ import java.util.concurrent.ExecutionException
 import java.util.concurrent.Executors
 import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.TimeUnit
+import java.util.zip.ZipEntry
+import java.util.zip.ZipOutputStream
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.cancelAndJoin
@@ -224,7 +226,7 @@ class ImageModelTest {
         assertTrue(message, "tflite-first, tflite-second" in message)
         val damaged = folder("damaged")
         File(damaged, "variants/second.tflite").appendText("more")
-        ImageModel.open(APP, variant = "tflite-second", folder = damaged).use {
+        ImageModel.open(APP, variant = "tflite-second", file = damaged).use {
             assertEquals("tflite-first" to "tflite-second", it.variant to it.tried.single().variant)
             assertTrue(it.messages.toString(), "hash" in it.messages.single())
         }
@@ -232,11 +234,29 @@ class ImageModelTest {
     }
 
     @Test
+    fun aDownloadedZipIsOpenedLikeAFolder() {
+        val whole = folder("zipped")
+        val zip = File(APP.filesDir, "bundle.zip")
+        ZipOutputStream(zip.outputStream()).use { out ->
+            // One picture is of these tests, and no bundle may hold it.
+            for (file in whole.walk().filter { it.isFile && it.name != "0-stylized.png" }) {
+                out.putNextEntry(ZipEntry(file.relativeTo(whole).path))
+                out.write(file.readBytes())
+            }
+        }
+        ImageModel.open(APP, file = zip).use { assertEquals("tflite-first", it.variant) }
+        assertEquals(ImageModel.loader(APP).bundleSha256, ImageModel.loader(APP, file = zip).bundleSha256)
+        zip.writeBytes(zip.readBytes().copyOf(1000))
+        assertThrows(BundleException::class.java) { ImageModel.open(APP, file = zip) }
+        assertThrows(IllegalArgumentException::class.java) { ImageModel.loader(APP, bundle = "small", file = whole) }
+    }
+
+    @Test
     fun openingIsCheckedOnceForEachInstalledBundle() {
         val bundle = folder("once")
-        ImageModel.open(APP, folder = bundle).close()
+        ImageModel.open(APP, file = bundle).close()
         File(bundle, "golden").deleteRecursively() // what is not read cannot be missed
-        ImageModel.open(APP, folder = bundle).use { assertEquals("tflite-first", it.variant) }
+        ImageModel.open(APP, file = bundle).use { assertEquals("tflite-first", it.variant) }
     }
 
     @Test

@@ -37,10 +37,10 @@ class MisuseTest {
 
     @Test
     fun aFolderThatHoldsNoBundle() {
-        says<BundleException>("manifest.json") { ImageModel.open(APP, folder = File(APP.filesDir, "nowhere")) }
-        says<BundleException>("manifest.json") { ImageModel.open(APP, folder = APP.filesDir) }
+        says<BundleException>("manifest.json") { ImageModel.open(APP, file = File(APP.filesDir, "nowhere")) }
+        says<BundleException>("manifest.json") { ImageModel.open(APP, file = APP.filesDir) }
         val whole = folder("inner")
-        says<BundleException>("manifest.json") { ImageModel.open(APP, folder = File(whole, "variants")) }
+        says<BundleException>("manifest.json") { ImageModel.open(APP, file = File(whole, "variants")) }
     }
 
     @Test

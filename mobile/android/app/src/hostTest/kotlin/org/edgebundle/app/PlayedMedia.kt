@@ -136,9 +136,13 @@ class PlayedCodec {
     companion object {
         private const val MOST_WAITING = 3
 
-        @Implementation @JvmStatic fun createDecoderByType(type: String): MediaCodec = Shadow.newInstanceOf(MediaCodec::class.java)
+        @Implementation
+        @JvmStatic
+        fun createDecoderByType(type: String): MediaCodec = Shadow.newInstanceOf(MediaCodec::class.java)
 
-        @Implementation @JvmStatic fun createEncoderByType(type: String): MediaCodec = Shadow.newInstanceOf(MediaCodec::class.java)
+        @Implementation
+        @JvmStatic
+        fun createEncoderByType(type: String): MediaCodec = Shadow.newInstanceOf(MediaCodec::class.java)
     }
 }
 
@@ -174,8 +178,7 @@ private class PlayedImage(format: MediaFormat, private val bytes: ByteBuffer) : 
 
             override fun getPixelStride() = 1
 
-            override fun getBuffer(): ByteBuffer =
-                bytes.duplicate().apply { limit(at + size).position(at) }.slice()
+            override fun getBuffer(): ByteBuffer = bytes.duplicate().apply { limit(at + size).position(at) }.slice()
         }
 }
 

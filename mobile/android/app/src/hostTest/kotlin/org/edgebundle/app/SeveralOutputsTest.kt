@@ -28,7 +28,7 @@ class SeveralOutputsTest {
         File(System.getProperty("edgebundle.testdata") ?: error("start these tests by 'pytest tests/android'"))
 
     private fun opened(name: String, work: (ImageModel, Bitmap) -> Unit) =
-        ImageModel.open(APP, folder = File(data, name)).use {
+        ImageModel.open(APP, file = File(data, name)).use {
             work(it, BitmapFactory.decodeFile(File(data, "$name/golden/image.png").path))
         }
 

@@ -136,8 +136,7 @@ class VideoFilesTest {
             MediaFormat.createVideoFormat("video/avc", WIDTH, HEIGHT).apply { setInteger(MediaFormat.KEY_ROTATION, 90) }
         val made = model.processVideo(put(listOf(format to listOf(PlayedSample(stored, 0)))), output)
         val size = made.width
-        val upright =
-            IntArray(size * size) { if (it / size < size / 2) 0xffffffff.toInt() else 0xff000000.toInt() }
+        val upright = IntArray(size * size) { if (it / size < size / 2) 0xffffffff.toInt() else 0xff000000.toInt() }
         val wanted = Bitmap.createBitmap(upright, size, size, Bitmap.Config.ARGB_8888)
         val pixels = shown(written()[0].second[0], size)
         val styled = model.process(wanted)

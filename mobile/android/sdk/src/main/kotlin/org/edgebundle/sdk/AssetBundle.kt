@@ -7,6 +7,7 @@ import java.io.FileInputStream
 import java.io.InputStream
 import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
+import org.edgebundle.sdk.core.BundleArchive
 import org.edgebundle.sdk.core.BundleException
 import org.edgebundle.sdk.core.BundleFiles
 import org.edgebundle.sdk.core.PictureReader
@@ -43,6 +44,10 @@ internal fun bundleNames(context: Context): List<String> =
         .map { it.substringBefore('/') } // Robolectric lists what is deeper, too
         .distinct()
         .sorted()
+
+/** The folder of a bundle: [file] itself, or what was taken out of the `.zip` that it is. */
+internal fun folderOf(context: Context, file: File): File =
+    if (file.isFile) BundleArchive(File(context.noBackupFilesDir, "$FOLDER-files")).unpacked(file) else file
 
 /** In the assets: a folder for each bundle. */
 private const val FOLDER = "edgebundle"

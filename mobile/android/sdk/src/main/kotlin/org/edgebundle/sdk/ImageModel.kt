@@ -333,8 +333,8 @@ internal constructor(
          * names one to be tried before the others. [tried] says why others were passed over. Several models, of one
          * bundle or of several, may be open at once. Blocks.
          *
-         * With [folder] it opens the bundle in that folder instead, whose files must not change while the model is
-         * open.
+         * With [file] it opens the bundle in that folder instead, or in that `.zip`. A folder's files must not change
+         * while the model is open. A `.zip` is taken out once; every file of it is checked against the manifest's hash.
          *
          * Throws [BundleException] when no variant works, when the network does not take one picture, and when the app
          * carries no bundle of that name, or several and none was named.
@@ -347,9 +347,9 @@ internal constructor(
             bundle: String? = null,
             threads: Int = defaultThreads(),
             variant: String? = null,
-            folder: File? = null,
+            file: File? = null,
         ): ImageModel =
-            openModel(context, loader(context.applicationContext ?: context, bundle, folder), threads, variant)
+            openModel(context, loader(context.applicationContext ?: context, bundle, file), threads, variant)
 
         /** The names of the bundles in the app's assets, in alphabetical order. */
         @JvmStatic fun bundles(context: Context): List<String> = bundleNames(context)
@@ -358,9 +358,9 @@ internal constructor(
         @JvmStatic
         @JvmOverloads
         @Throws(BundleException::class)
-        fun loader(context: Context, bundle: String? = null, folder: File? = null): ModelLoader {
-            require(bundle == null || folder == null) { "a bundle is opened by its name or from a folder, not by both" }
-            val files = if (folder == null) AssetBundle(context, bundle) else FolderBundle(folder)
+        fun loader(context: Context, bundle: String? = null, file: File? = null): ModelLoader {
+            require(bundle == null || file == null) { "a bundle is opened by its name or from a file, not by both" }
+            val files = if (file == null) AssetBundle(context, bundle) else FolderBundle(folderOf(context, file))
             return ModelLoader(files, BITMAP_READER, ENGINES, Logcat)
         }
 

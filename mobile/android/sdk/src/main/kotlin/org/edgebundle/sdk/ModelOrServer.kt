@@ -56,13 +56,13 @@ private constructor(val model: ImageModel?, val server: RemoteModel?, private va
             consent: RemoteConsent,
             threads: Int = ImageModel.defaultThreads(),
             variant: String? = null,
-            folder: File? = null,
+            file: File? = null,
             bundle: String? = null,
         ): ModelOrServer {
             try {
-                return ModelOrServer(ImageModel.open(context, bundle, threads, variant, folder), null, null)
+                return ModelOrServer(ImageModel.open(context, bundle, threads, variant, file), null, null)
             } catch (error: BundleException) {
-                val manifest = ImageModel.loader(context, bundle, folder).manifest
+                val manifest = ImageModel.loader(context, bundle, file).manifest
                 val reason = error.message.orEmpty()
                 val server = RemoteModel.open(address, reason, manifest.modelName, consent = consent)
                 return ModelOrServer(null, server, RemotePictures(manifest))

@@ -37,7 +37,8 @@ internal class SoundTrack private constructor(private val extractor: MediaExtrac
     /** Copies all sound before [timeUs], which is later by [shiftUs] in the output. */
     fun copyTo(muxer: MediaMuxer, timeUs: Long, shiftUs: Long) {
         while (track >= 0 && !isEnded && extractor.sampleTime <= timeUs) {
-            val size = telling(VideoProblem.INPUT, "the video's sound cannot be read") { extractor.readSampleData(bytes, 0) }
+            val size =
+                telling(VideoProblem.INPUT, "the video's sound cannot be read") { extractor.readSampleData(bytes, 0) }
             if (size < 0) {
                 isEnded = true
                 return

@@ -118,8 +118,7 @@ private const val USUAL_EVERY = 5
 
 private fun sourceOf(file: File) = VideoSource(file.path) { it.setDataSource(file.path) }
 
-private fun sourceOf(context: Context, uri: Uri) =
-    VideoSource(uri.toString()) { it.setDataSource(context, uri, null) }
+private fun sourceOf(context: Context, uri: Uri) = VideoSource(uri.toString()) { it.setDataSource(context, uri, null) }
 
 private suspend fun ImageModel.onOwnThread(work: (CallQueue.Call) -> VideoMade): VideoMade {
     val call = call()
@@ -149,7 +148,10 @@ private fun ImageModel.converted(
     }
     val part = File(output.absoluteFile.parentFile, "${output.name}.part")
     try {
-        val made = SoundTrack.of(source).use { sound -> VideoReader(source, spec).use { pass(it, sound, part, every, progress, call) } }
+        val made =
+            SoundTrack.of(source).use { sound ->
+                VideoReader(source, spec).use { pass(it, sound, part, every, progress, call) }
+            }
         call.check()
         if (!part.renameTo(output)) throw VideoException(VideoProblem.OUTPUT, "$output cannot be written")
         return made

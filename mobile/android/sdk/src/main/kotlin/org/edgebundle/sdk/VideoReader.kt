@@ -46,7 +46,8 @@ internal class VideoReader(source: VideoSource, private val spec: TensorSpec) : 
             extractor.selectTrack(track)
             format = extractor.getTrackFormat(track)
             rotation = Math.floorMod(format.number(MediaFormat.KEY_ROTATION) ?: 0, FULL_TURN)
-            durationUs = if (format.containsKey(MediaFormat.KEY_DURATION)) format.getLong(MediaFormat.KEY_DURATION) else null
+            durationUs =
+                if (format.containsKey(MediaFormat.KEY_DURATION)) format.getLong(MediaFormat.KEY_DURATION) else null
             rate = (format.number(MediaFormat.KEY_FRAME_RATE) ?: USUAL_RATE).coerceIn(1, MOST_RATE)
             colours = coloursOf(format, format.number(MediaFormat.KEY_HEIGHT) ?: 0)
             val type = checkNotNull(format.getString(MediaFormat.KEY_MIME))
