@@ -2,6 +2,7 @@ package org.example.consumer
 
 import android.app.Activity
 import android.graphics.Bitmap
+import android.net.Uri
 import android.os.Bundle
 import java.io.File
 import java.nio.ByteBuffer
@@ -11,8 +12,10 @@ import kotlinx.coroutines.launch
 import org.edgebundle.sdk.FrameProcessor
 import org.edgebundle.sdk.ImageModel
 import org.edgebundle.sdk.StyleModel
+import org.edgebundle.sdk.awaitProcessedVideo
 import org.edgebundle.sdk.core.YuvFrame
 import org.edgebundle.sdk.core.YuvPlane
+import org.edgebundle.sdk.stylizeVideo
 
 /** An app that uses every public way into the library, as a developer would write it. */
 class Consumer : Activity() {
@@ -48,6 +51,14 @@ class Consumer : Activity() {
         }
 
     fun later(picture: Bitmap) = CoroutineScope(Dispatchers.Default).launch { show(model.awaitProcessed(picture)) }
+
+    fun film(input: File) = model.stylizeVideo(input, File(filesDir, "out.mp4")) { done -> title = "$done" }
+
+    fun filmLater(input: Uri) =
+        CoroutineScope(Dispatchers.Default).launch {
+            val made = model.awaitProcessedVideo(this@Consumer, input, File(filesDir, "out.mp4"), every = 3)
+            title = "${made.frames} ${made.keys} ${made.hasSound} ${made.notes}"
+        }
 
     fun camera(y: ByteBuffer, u: ByteBuffer, v: ByteBuffer) {
         frames.submit(YuvFrame(640, 480, YuvPlane(y, 640, 1), YuvPlane(u, 640, 2), YuvPlane(v, 640, 2), 90))

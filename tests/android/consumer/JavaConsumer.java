@@ -2,12 +2,15 @@ package org.example.consumer;
 
 import android.content.Context;
 import android.graphics.Bitmap;
+import java.io.File;
 import java.util.List;
 import org.edgebundle.sdk.FrameProcessor;
 import org.edgebundle.sdk.ImageModel;
+import org.edgebundle.sdk.VideoFiles;
 import org.edgebundle.sdk.core.BundleException;
 import org.edgebundle.sdk.core.Label;
 import org.edgebundle.sdk.core.Tried;
+import org.edgebundle.sdk.core.VideoException;
 
 /** The same library from Java: no Companion, no Unit, no default that must be given. */
 public final class JavaConsumer {
@@ -35,6 +38,14 @@ public final class JavaConsumer {
             return error.getMessage();
         } catch (Exception error) {
             return "the call could not be closed: " + error.getMessage();
+        }
+    }
+
+    public String film(File input, File output) throws BundleException {
+        try (ImageModel model = ImageModel.open(context, "small")) {
+            return VideoFiles.stylizeVideo(model, input, output, 5, done -> System.out.println(done)).getFrames() + " frames";
+        } catch (VideoException error) {
+            return error.getProblem() + ": " + error.getMessage();
         }
     }
 

@@ -17,9 +17,7 @@ class BundleArchiveTest {
     private val place = File(work, "place")
     private val bundle = File(TEST_DATA, "bundle")
     private val files =
-        bundle.walk().filter { it.isFile }.associate {
-            it.relativeTo(bundle).invariantSeparatorsPath to it.readBytes()
-        }
+        bundle.walk().filter { it.isFile }.associate { it.relativeTo(bundle).invariantSeparatorsPath to it.readBytes() }
 
     private fun zip(entries: Map<String, ByteArray>, name: String = "bundle.zip"): File =
         File(work, name).also { target ->
@@ -42,7 +40,8 @@ class BundleArchiveTest {
         val archive = zip(files)
         val folder = BundleArchive(place).unpacked(archive)
         assertEquals(sha256(files.getValue("manifest.json")), folder.name)
-        for ((path, content) in files) if (path != ".edgebundle.json") assertTrue(path, File(folder, path).readBytes().contentEquals(content))
+        for ((path, content) in files) if (path != ".edgebundle.json")
+            assertTrue(path, File(folder, path).readBytes().contentEquals(content))
         val before = File(folder, "manifest.json").lastModified()
         assertEquals(folder, BundleArchive(place).unpacked(archive))
         assertEquals(before, File(folder, "manifest.json").lastModified())

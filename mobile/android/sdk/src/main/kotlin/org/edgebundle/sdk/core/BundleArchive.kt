@@ -57,9 +57,12 @@ internal class BundleArchive(private val place: File) {
         if (missing != null) throw BundleException("$name lacks $missing; download it again.")
         val stranger = there.firstOrNull { it !in named && it !in OWN }
         if (stranger != null || there.toSet().size != there.size)
-            throw BundleException("$name is refused: it holds ${stranger ?: "a file twice"}, which its manifest does not name.")
+            throw BundleException(
+                "$name is refused: it holds ${stranger ?: "a file twice"}, which its manifest does not name."
+            )
         val bytes = zip.entries().asSequence().sumOf { maxOf(0, it.size) }
-        if (bytes > MOST_BYTES) throw BundleException("$name unpacks to more than ${MOST_BYTES shr 30} GB and is refused.")
+        if (bytes > MOST_BYTES)
+            throw BundleException("$name unpacks to more than ${MOST_BYTES shr 30} GB and is refused.")
     }
 
     private fun copy(zip: ZipFile, entry: ZipEntry, target: File, sha256: String, name: String) {
