@@ -1,8 +1,8 @@
 import Foundation
 
-/// Takes a bundle out of its `.zip` into a folder of `place` that is named by the hash of its manifest: whole or absent,
-/// whatever interrupts it (docs/sdk-rules.md, "Bundles in a file"). A folder that is there is taken as it is: what opens
-/// it checks its files.
+/// Takes a bundle out of its `.zip` into a folder of `place` that is named by the hash of its manifest: whole or
+/// absent, whatever interrupts it (docs/sdk-rules.md, "Bundles in a file"). A folder that is there is taken as it is:
+/// what opens it checks its files.
 public struct BundleArchive {
     private static let mostBytes = 8 << 30
     private let place: URL
