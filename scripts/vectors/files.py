@@ -26,7 +26,19 @@ def unpacked(text: str, kind: str) -> np.ndarray[Any, Any]:
 
 def texts() -> dict[str, str]:
     """The text of every file by its name."""
-    from scripts.vectors import browsers, carrying, choice, phones, pictures, probes, sparse, tiling, verdicts, yuv
+    from scripts.vectors import (
+        browsers,
+        carrying,
+        choice,
+        labels,
+        phones,
+        pictures,
+        probes,
+        sparse,
+        tiling,
+        verdicts,
+        yuv,
+    )
 
     files: dict[str, tuple[str, Callable[[], list[Case]]]] = {
         "tiling.json": (tiling.ABOUT, tiling.cases),
@@ -40,6 +52,7 @@ def texts() -> dict[str, str]:
         "phones.json": (phones.ABOUT, phones.cases),
         "choice.json": (choice.ABOUT, choice.cases),
         "browsers.json": (browsers.ABOUT, browsers.cases),
+        "labels.json": (labels.ABOUT, labels.cases),
     }
     return {name: _text(about, make()) for name, (about, make) in files.items()}
 

@@ -28,6 +28,7 @@ from PIL import Image
 import builder
 from builder.bundle import file_sha256, tree_files
 from builder.errors import ConfigError
+from tests.android.several import classifier
 from tests.harness.small_bundle import make_small_bundle, write_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -176,6 +177,27 @@ def test_a_body_that_does_not_come_is_not_waited_for(server: Running) -> None:
         assert client.recv(100).startswith(b"HTTP/1.1 408 ")
 
 
+def test_bodies_of_many_clients_are_bounded_together(folder: Path, tmp_path: Path) -> None:
+    """Clients that send without end cost no more memory than is set, and once they are gone the next is served."""
+    with running(folder, tmp_path / "log", held_bytes=1_000_000, body_s=20) as server:
+        body, head = b"x" * 600_000, b"POST /v1/process HTTP/1.1\r\nHost: x\r\nContent-Length: 700000\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT_S) as first:
+            first.sendall(head + body)
+            status, answer, text = 200, None, b""
+            deadline = time.monotonic() + LIMIT_S
+            while status != 429 and time.monotonic() < deadline:  # until the first body has arrived
+                status, answer, text = server.process_picture(body)
+            assert status == 429
+            assert answer is not None
+            assert int(answer.headers["Retry-After"]) >= 1
+            assert b"too many pictures arrive at once" in text
+            assert server.process_picture(picture())[0] == 200
+        deadline = time.monotonic() + LIMIT_S
+        while (status := server.process_picture(body)[0]) == 429 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert status == 400  # it was taken, and is no picture
+
+
 def test_fifty_clients_are_served_or_told_to_come_again(folder: Path, tmp_path: Path) -> None:
     """The queue is bounded: what it does not take gets 429 with the time to wait, and everybody is served in the end."""
     with running(folder, tmp_path / "log", queue=4) as server, ThreadPoolExecutor(50) as pool:
@@ -271,3 +293,10 @@ def test_a_bundle_for_gpus_alone_is_refused(tmp_path: Path) -> None:
     write_manifest(bundle, delegate="gpu")
     with pytest.raises(ConfigError, match="for processors"):
         builder.package(bundle, target="server", out=tmp_path / "dist")
+
+
+def test_a_classifier_is_refused(tmp_path: Path) -> None:
+    """A server gives pictures; what gives labels is named before anybody deploys it."""
+    classifier(tmp_path / "bundle")
+    with pytest.raises(ConfigError, match="gives scores alone"):
+        builder.package(tmp_path / "bundle", target="server", out=tmp_path / "dist")

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from builder.backends import backends_of
-from builder.bundle import file_sha256, tree_files
+from builder.bundle import Manifest, file_sha256, tree_files
 from builder.errors import ConfigError
 from builder.storage import cache
 from builder.suggest import did_you_mean
@@ -33,6 +33,7 @@ def package(request: PackageRequest) -> PackageResult:
     for name in request.formats:
         if name not in FORMATS:
             raise ConfigError(f"unknown server format {name!r}{did_you_mean(name, FORMATS)}")
+    _require_pictures(request.bundle.manifest)
     model = request.bundle.manifest.model
     out = request.out / f"{model.name}-server"
     out.mkdir()
@@ -55,6 +56,17 @@ def package(request: PackageRequest) -> PackageResult:
     message = f"serves {runnable[0]}" + (f", and has no use for {', '.join(left)}." if left else ".")
     finding = Finding(level="info", code="served", file=out.name, message=message)
     return PackageResult(files=(out,), findings=judge([finding], request.options.allow))
+
+
+def _require_pictures(manifest: Manifest) -> None:
+    """Raises ConfigError for a network that is not what a server serves."""
+    for side, specs in (("takes", manifest.inputs), ("gives", manifest.outputs)):
+        if not any(spec.kind == "image" for spec in specs):
+            names = ", ".join(spec.name for spec in specs)
+            raise ConfigError(
+                f"a server takes a picture and gives one, but {manifest.model.name} {side} {names} alone; "
+                "package it for phones or the web, whose 'classify' and 'run' give every output."
+            )
 
 
 def _copy(source: Path, target: Path) -> None:

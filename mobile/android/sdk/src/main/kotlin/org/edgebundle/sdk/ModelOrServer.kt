@@ -45,7 +45,8 @@ private constructor(val model: ImageModel?, val server: RemoteModel?, private va
     companion object {
         /**
          * [ImageModel.open]; where it finds no variant that works, [consent] is asked, and then the server at [address]
-         * is used. Blocks. Throws [BundleException] with both reasons when neither can be used.
+         * is used. Blocks. Throws [BundleException] with both reasons when neither can be used, and at once for a
+         * network that does not take and give a picture, which is what a server does.
          */
         @JvmStatic
         @JvmOverloads
@@ -62,6 +63,7 @@ private constructor(val model: ImageModel?, val server: RemoteModel?, private va
                 return ModelOrServer(ImageModel.open(context, threads, variant, folder), null, null)
             } catch (error: BundleException) {
                 val manifest = ImageModel.loader(context, folder).manifest
+                if (manifest.inputs.none { it.isPicture } || manifest.outputs.none { it.isPicture }) throw error
                 val reason = error.message.orEmpty()
                 val server = RemoteModel.open(address, reason, manifest.modelName, consent = consent)
                 return ModelOrServer(null, server, RemotePictures(manifest))
@@ -70,12 +72,10 @@ private constructor(val model: ImageModel?, val server: RemoteModel?, private va
     }
 }
 
-/** Bitmaps to files of the network's own size and back. */
+/** Bitmaps to files of the network's own size and back; the network takes and gives a picture. */
 internal class RemotePictures(manifest: Manifest) : AutoCloseable {
     private val input = manifest.inputs.first { it.isPicture }
-    private val output =
-        manifest.outputs.firstOrNull { it.isPicture }
-            ?: throw BundleException("model '${manifest.modelName}' gives no picture, which is what a server gives.")
+    private val output = manifest.outputs.first { it.isPicture }
     private val fitter = BitmapFitter(input)
     private val original = OriginalPicture(input, output)
     private val pixels = IntArray(input.width * input.height)

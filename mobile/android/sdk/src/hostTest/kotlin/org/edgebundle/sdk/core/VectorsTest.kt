@@ -141,6 +141,15 @@ class VectorsTest {
         }
 
     @Test
+    fun classifiersNameTheSameLabels() =
+        each("labels.json") { case ->
+            val values = case.bytes("values").ints().map { Float.fromBits(it) }.toFloatArray()
+            val found = labelsOf(values, case.texts("names"), case.getInt("most"))
+            assertEquals(case.texts("labels"), found.map { it.name })
+            assertEquals(case.ints("places").map { values[it] }, found.map { it.score })
+        }
+
+    @Test
     fun cameraFramesBecomeTheSamePixelsAsInPython() =
         each("yuv.json") { case ->
             val (height, width) = case.ints("frame")
