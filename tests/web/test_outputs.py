@@ -109,6 +109,7 @@ def test_a_classifier_names_what_it_sees(visit: tuple[Page, Host], bundles: Path
     assert looks.unnamed(page) == []
     assert looks.faint_texts(page) == []
     page.set_viewport_size({"width": 320, "height": 640})
+    assert page.locator("#labels li span").first.evaluate("name => name.clientWidth") > 100  # room for a word
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.locator("#labels").evaluate("list => list.replaceChildren()")
     page.click("#camera")

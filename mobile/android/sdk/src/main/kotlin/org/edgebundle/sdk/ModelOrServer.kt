@@ -100,6 +100,7 @@ internal class RemotePictures(manifest: Manifest) : AutoCloseable {
     private fun picture(server: RemoteModel, png: ByteArray): IntArray {
         val size = BitmapFactory.Options().apply { inJustDecodeBounds = true }
         BitmapFactory.decodeByteArray(png, 0, png.size, size)
+        if (size.outWidth < 0) throw BundleException("${server.host} answered with a picture that cannot be read.")
         if (size.outWidth != output.width || size.outHeight != output.height) {
             throw BundleException(
                 "${server.host} answered with a picture of ${size.outWidth} x ${size.outHeight} pixels, not ${output.width} x ${output.height}."
