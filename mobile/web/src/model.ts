@@ -88,7 +88,7 @@ export class ImageModel {
   /** Opens the bundle in the folder `bundle`. Throws BundleError with every variant that was tried, and why it did not work. */
   static async open(bundle: URL, options: OpenOptions): Promise<ImageModel> {
     const { worker: script, runtime, wish = {}, remote } = options;
-    const worker = new Worker(script);
+    const worker = startWorker(script);
     const model = new ImageModel(worker, undefined);
     try {
       const answer = await model.ask({
@@ -182,6 +182,15 @@ export class ImageModel {
     this.ended ??= reason;
     for (const { reject } of this.waiting.values()) reject(new BundleError(reason));
     this.waiting.clear();
+  }
+}
+
+/** Throws BundleError for a script that a page may not start: one of another host, or of a page that was opened as a file. */
+function startWorker(script: URL): Worker {
+  try {
+    return new Worker(script);
+  } catch (error) {
+    throw new BundleError(`the worker ${script.href} cannot be started (${(error as Error).message}): serve it by http from the page's own host.`);
   }
 }
 

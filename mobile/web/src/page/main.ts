@@ -5,7 +5,7 @@ import { ImageModel, type ProcessOptions } from "../model.js";
 import type { RemoteOptions } from "../remote.js";
 import { Camera } from "./camera.js";
 import { Compare } from "./compare.js";
-import { installWorker } from "./isolation.js";
+import { installWorker, requireServed } from "./isolation.js";
 import { showLabels } from "./labels.js";
 import { type Look, lookAt, notShown } from "./look.js";
 import { Queue } from "./queue.js";
@@ -77,6 +77,7 @@ class Studio {
   }
 
   private async open(): Promise<ImageModel> {
+    requireServed();
     this.status.textContent = say("opening", { size: document.documentElement.dataset["size"] ?? "" });
     const query = new URLSearchParams(location.search);
     const model = await ImageModel.open(new URL("bundle/", HERE), {
