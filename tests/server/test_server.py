@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,14 @@ def picture(size: tuple[int, int] = (96, 80), form: str = "PNG") -> bytes:
     noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
     Image.fromarray(noise).save(stream, form)
     return stream.getvalue()
+
+
+def bomb() -> bytes:
+    """A PNG of a few bytes that says it has billions of pixels."""
+    head = bytearray(picture((1, 1)))
+    head[16:24] = (60_000).to_bytes(4, "big") * 2
+    head[29:33] = zlib.crc32(head[12:29]).to_bytes(4, "big")
+    return bytes(head)
 
 
 @dataclass
@@ -158,7 +167,15 @@ def test_a_picture_is_processed_as_the_bundle_says(server: Running) -> None:
         (b"x" * 300_000, "", 413, "at most 200,000 bytes"),
         (picture(), "?vectors=no", 400, "vectors must be JSON"),
         (picture(), "?vectors=%7B%22style%22:[1]%7D", 400, "there is no vector 'style'"),
-        (picture(), "?vectors=" + "1" * 9000, 422, "8192"),
+        (picture(), "?vectors=" + "1" * 9000, 422, '{"detail":"vectors: String should have at most 8192'),
+        (picture((60, 60), "TIFF"), "", 400, "send a JPEG, PNG or WebP"),
+        (
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n",
+            "",
+            400,
+            "send a JPEG, PNG or WebP",
+        ),  # no Ghostscript is started
+        (bomb(), "", 400, "far more than the 100,000 pixels"),
     ],
 )
 def test_what_is_no_picture_is_refused_with_a_sentence(

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -26,6 +27,7 @@ PROBLEMS = {
     400: "No picture, or a parameter that does not fit",
     408: "The body did not come in time",
     413: "The body is too large",
+    422: "A parameter that this schema forbids",
     429: "The queue is full: come again after Retry-After seconds",
     503: "It took too long, or the server is about to end: come again after Retry-After seconds",
 }
@@ -165,6 +167,12 @@ class Service:
         """For Prometheus."""
         return Response(generate_latest(self._metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
+    async def misuse(self, request: Request, error: Exception) -> Response:
+        """A parameter that the schema forbids is told as any other problem."""
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        return self._problem(Unanswered(422, f"{first['loc'][-1]}: {first['msg']}."))
+
     def _problem(self, error: Unanswered) -> Response:
         self._metrics.requests.labels(str(error.status)).inc()
         # a body that was not read to its end would be taken for the next request; whoever comes while it ends must go elsewhere
@@ -195,6 +203,7 @@ def make_application(service: Service, *, title: str, version: str, licence: str
             allow_headers=["Content-Type"],
             expose_headers=["Retry-After"],
         )
+    app.add_exception_handler(RequestValidationError, service.misuse)
     app.post(
         "/v1/process",
         response_class=Response,
