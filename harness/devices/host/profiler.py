@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CPU = 1  # kLiteRtHwAcceleratorCpu
 WRITE = 1  # kLiteRtTensorBufferLockModeWrite
 TYPE_BYTES = 72  # of LiteRtRankedTensorType
+OPERATORS = (1 << 1, 1 << 3)  # types of events: an operator, and one that a delegate executed
 
 
 def main(folder: Path) -> None:
@@ -71,7 +72,21 @@ def _innermost(block: Any) -> str:
 
 
 def profile_litert(artifact: str, threads: int, inputs: Arrays, runs: int) -> list[str]:
-    return LiteRt(artifact, threads, inputs).summaries(runs)
+    return LiteRt(artifact, threads, inputs).traces(runs)
+
+
+class Event(ctypes.Structure):
+    """LiteRtProfiledEvent."""
+
+    _fields_ = (
+        ("tag", ctypes.c_char_p),
+        ("type", ctypes.c_int),
+        ("start_us", ctypes.c_uint64),
+        ("elapsed_us", ctypes.c_uint64),
+        ("memory", ctypes.c_size_t * 6),
+        ("metadata", ctypes.c_uint64 * 2),
+        ("source", ctypes.c_int),
+    )
 
 
 class LiteRt:
@@ -95,8 +110,8 @@ class LiteRt:
         for buffer, value in zip(self._inputs, inputs, strict=True):
             self._fill(buffer, value)
 
-    def summaries(self, runs: int) -> list[str]:
-        """The profiler's own table of each inference."""
+    def traces(self, runs: int) -> list[str]:
+        """Of each inference a line for each operator. The runtime's own summary would add up all inferences of an instance."""
         profiler = self._make("LiteRtCompiledModelGetProfiler", self._compiled)
         self._run()
         texts = []
@@ -105,10 +120,18 @@ class LiteRt:
             self._call("LiteRtStartProfiler", profiler)
             self._run()
             self._call("LiteRtStopProfiler", profiler)
-            text = ctypes.c_char_p()
-            self._call("LiteRtGetProfileSummary", profiler, self._compiled, ctypes.byref(text))
-            texts.append((text.value or b"").decode())
+            texts.append("".join(self._operators(profiler)))
         return texts
+
+    def _operators(self, profiler: ctypes.c_void_p) -> list[str]:
+        count = ctypes.c_int()
+        self._call("LiteRtGetNumProfilerEvents", profiler, ctypes.byref(count))
+        events = (Event * count.value)()
+        if count.value:
+            self._call("LiteRtGetProfilerEvents", profiler, count, events)
+        return [
+            f"{(event.tag or b'').decode()}\t{event.elapsed_us * 1000}\n" for event in events if event.type in OPERATORS
+        ]
 
     def _run(self) -> None:
         handles = [(ctypes.c_void_p * len(side))(*side) for side in (self._inputs, self._outputs)]
