@@ -93,7 +93,7 @@ class ConfigDesk:
         if waiting >= MOST_WAITING:
             raise InputError(f"{waiting} plans wait; try again when some of them are done.")
         changed = sum(a != b for a, b in zip(schemes, bench.start.schemes, strict=True))
-        self._later(variant, bench.begin(choice, f"{changed} layers changed"))
+        self._later(variant, bench.begin(choice, f"{changed} {'layer' if changed == 1 else 'layers'} changed"))
 
     def write(self, variant: str, schemes: tuple[str, ...]) -> str:
         """Replace the variant's plan file; the name of it, and what builder.toml must say where it does not name it yet.

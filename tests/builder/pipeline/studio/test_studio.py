@@ -149,10 +149,25 @@ def test_a_plan_that_is_written_keeps_what_a_person_wrote(session: Session) -> N
         status, told = session.ask("POST", "/api/write", {"variant": PLAN, "schemes": schemes})
         assert status == 200, told
         assert "plan.toml is written" in told["said"]
+    state = session.ask("GET", "/api/state")[1]
+    shown = [layer["scheme"] for layer in next(v for v in state["variants"] if v["id"] == PLAN)["layers"]]
+    assert shown == schemes  # for every tab, and after a reload
     text = plan.read_text()
     assert 'match = "head|tail"' in text
     rules = load_plan(plan).rule
     assert [(rule.match, rule.scheme) for rule in rules[2:]] == [("dw", "fp16")]
+
+
+def test_another_tab_sees_what_one_tab_tries(session: Session, page: Page) -> None:
+    """Without a reload, and once: the same plan is not exported again."""
+    rows = page.locator("#trials tbody tr")
+    before = rows.count()
+    schemes = [layer["scheme"] for layer in session.ask("GET", "/api/state")[1]["variants"][1]["layers"]]
+    for _ in range(2):
+        asked = {"variant": PLAN, "schemes": [*schemes[:3], "dynamic_wi8_afp32"]}
+        assert session.ask("POST", "/api/try", asked)[0] == 200
+    wait_for(lambda: rows.count() == before + 1, "the other tab's trial")
+    wait_for(lambda: "is exported" not in page.inner_text("#trials"), "its end")
 
 
 def test_the_page_is_for_everybody(page: Page) -> None:
