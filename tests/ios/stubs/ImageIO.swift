@@ -69,7 +69,9 @@ private func writtenPng(_ image: CGImage) -> [UInt8] {
     for start in stride(from: 0, to: rows.count, by: 65535) {
         let part = rows[start..<min(start + 65535, rows.count)]
         let (count, isLast) = (part.count, start + 65535 >= rows.count)
-        stream += [isLast ? 1 : 0, UInt8(count & 255), UInt8(count >> 8), UInt8(~count & 255), UInt8(~count >> 8 & 255)]
+        stream += [
+            isLast ? 1 : 0, UInt8(count & 255), UInt8(count >> 8), UInt8(~count & 255), UInt8(~count >> 8 & 255),
+        ]
         stream += part
     }
     var (low, high) = (1, 0)
