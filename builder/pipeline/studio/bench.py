@@ -85,13 +85,13 @@ class Bench:
         if (step := self.exporter.steps.get(trial.choice)) is None:
             return
         try:
-            found: Times | str = timer.measure(
+            times: Times | str = timer.measure(
                 tree_sha256(step.folder / step.result.artifact), self.section.name, partial(self._bundle, step)
             )
         except Untimed as error:
-            found = str(error)
+            times = str(error)
         with self._lock:
-            trial.times = found
+            trial.times = times
 
     def _bundle(self, step: VariantStep, work: Path) -> Path:
         """Of this one artifact, for the harness; the plan's text in it plays no part there."""

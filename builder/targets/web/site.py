@@ -33,7 +33,7 @@ def write_site(bundle: Bundle, scripts: Path, static: Path, out: Path, *, remote
         "@LICENCE@": f"{model.name} {model.version}, {model.licence}",
         "@SIZE@": size,
         "@REMOTE@": remote,
-        "@GIVES@": _given(bundle),
+        "@GIVES@": _kind_of_output(bundle),
         "@CONNECT@": f" {remote_origin(remote)}" if remote else "",
         "@PRIVACY@": "pictures stay here unless you agree to send them"
         if remote
@@ -65,7 +65,7 @@ def _first_size(out: Path, bundle: Bundle) -> str:
     return f"{(runtime + variant) / 1e6:.1f} MB"
 
 
-def _given(bundle: Bundle) -> str:
+def _kind_of_output(bundle: Bundle) -> str:
     """What the page shows of the network, so that its parts stand in their places before the network is loaded."""
     outputs = bundle.manifest.outputs
     labels = any(spec.labels is not None for spec in outputs) and not any(spec.kind == "image" for spec in outputs)
