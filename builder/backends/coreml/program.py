@@ -137,4 +137,7 @@ def largest_live_set(program: Any) -> int:
 
 
 def _bytes(var: Any) -> int:
-    return math.prod(int(size) for size in var.shape) * _BITS.get(dtype_of(var), 32) // 8
+    """0 where the values themselves decide a size (`non_zero`): it is not known."""
+    from coremltools.converters.mil.mil.types.symbolic import any_symbolic
+
+    return 0 if any_symbolic(var.shape) else math.prod(map(int, var.shape)) * _BITS.get(dtype_of(var), 32) // 8

@@ -144,8 +144,8 @@ def _median(x: Tensor, axis: int, keepdim: bool = False) -> Any:
 
 
 def _median_of_all(x: Tensor) -> Any:
-    found = _median(x.reshape(-1), 0) if x.ndim else NotImplemented
-    return NotImplemented if found is NotImplemented else found[0]
+    median = _median(x.reshape(-1), 0) if x.ndim else NotImplemented
+    return NotImplemented if median is NotImplemented else median[0]
 
 
 def _quantile(
@@ -157,12 +157,12 @@ def _quantile(
     values, dim = (x.reshape(-1), 0) if axis is None else (x, axis)
     place = q * (values.shape[dim] - 1)
     low, part = int(place), place - int(place)
-    found = _kth(values, low + 1, dim, True)[0]
+    value = _kth(values, low + 1, dim, True)[0]
     if part:
-        found = found * (1 - part) + _kth(values, low + 2, dim, True)[0] * part
+        value = value * (1 - part) + _kth(values, low + 2, dim, True)[0] * part
     if axis is None:
-        return found.reshape([1] * x.ndim if keepdim else [])
-    return found if keepdim else found.squeeze(dim)
+        return value.reshape([1] * x.ndim if keepdim else [])
+    return value if keepdim else value.squeeze(dim)
 
 
 def _kth(x: Tensor, k: int, axis: int = -1, keepdim: bool = False) -> Any:
