@@ -1,10 +1,13 @@
-"""The house's own rules for names: a function is a verb, data is a noun."""
+"""The house's own rules for names: a function is a verb, data is a noun, and a backend or delegate is named in its own folder alone."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
+
+from builder.backends import BACKENDS
 
 ROOT = Path(__file__).resolve().parent.parent
 # Past participles that do not end in -ed. `read`, `run`, `put`, `set`, `split`, `cut`, `fit` and `cast` are verbs too.
@@ -83,3 +86,86 @@ def test_all_pages_that_are_written_are_one_document() -> None:
         if path.suffix in (".py", ".j2") and "<!doctype html>" in path.read_text(encoding="utf-8").lower()
     ]
     assert places == ["builder/bundle/page.py"]
+
+
+BACKEND = re.compile(rf"(?<![\w.-])({'|'.join(BACKENDS)})(?![\w-])")
+BACKEND_WORD = re.compile(rf"(?i)(?:^|_)({'|'.join(BACKENDS)})(?:_|$)")
+REGISTRY = "builder/backends/__init__.py"
+# Runtimes of packages have names of their own, some of which are those of backends: what `--runtime` and [package.ios] take, and libraries
+# in Maven. The folders of both targets hold such names of their own and no backend's.
+RUNTIMES = ("builder/targets/android/", "builder/targets/ios/")
+# Places that name a backend, and why.
+NAMES_BACKEND = {
+    "builder/cli.py": "an example in the help",
+    "builder/targets/android/runtimes.py": "what --runtime takes: the names of libraries in Maven, two of which are called as a backend is",
+    "builder/targets/ios/settings.py": "the key of [package.ios] that asks for the second runtime",
+    "builder/targets/ios/swift_package.py": "the folder of that runtime's package in mobile/ios",
+}
+# Places that name a delegate, and why. `all` is a word of every day, and no delegate where it stands elsewhere.
+DELEGATES = {name for backend in BACKENDS.values() for name in backend.SPEC.delegate_names} - {"all"}
+NAMES_DELEGATE = {
+    "builder/legalize/rewrites/": "traits of delegates: a rewrite says beside its code which of them need it",
+    "builder/targets/android/": "what the libraries of an Android package execute",
+    "builder/targets/server/__init__.py": "what the library of a server executes",
+    "builder/targets/server/app/network.py": "the same, in a file that is packed without the builder",
+    "harness/analysis/comparison.py": "the word of a record for a page's WebGPU",
+}
+
+
+def outside_backends() -> Iterator[tuple[str, ast.Module]]:
+    """Every file of builder and harness but those of the backends' own folders and the registry, by its place."""
+    own = tuple(f"builder/backends/{name}/" for name in BACKENDS)
+    for root in ("builder", "harness"):
+        for path in sorted((ROOT / root).rglob("*.py")):
+            place = path.relative_to(ROOT).as_posix()
+            if not place.startswith((*own, "builder/_mobile/")) and place != REGISTRY:
+                yield place, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def texts(tree: ast.Module) -> Iterator[str]:
+    """Every string of a file, docstrings left out; and the modules that it imports of the backends."""
+    documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents:
+            yield node.value
+        elif isinstance(node, ast.Import):
+            yield " ".join(alias.name.replace(".", " ") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("builder.backends"):
+            yield " ".join([*(node.module or "").split("."), *(alias.name for alias in node.names)])
+
+
+def identifiers(tree: ast.Module) -> Iterator[str]:
+    """Every name that a file gives to something of its own: functions, classes, variables, fields, parameters."""
+    for node in ast.walk(tree):
+        if isinstance(node, Function | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def test_no_other_room_names_a_backend() -> None:
+    """Neither as a string, nor by importing from its folder; what names one is listed with the reason."""
+    naming = {place for place, tree in outside_backends() if any(map(BACKEND.search, texts(tree)))}
+    assert naming == set(NAMES_BACKEND)
+
+
+def test_nothing_of_another_room_is_called_like_a_backend() -> None:
+    """`profile_executorch` or `TFLITE` in the harness would be a fact about a backend that stands outside its folder."""
+    called = {
+        f"{place} {name}"
+        for place, tree in outside_backends()
+        if not place.startswith(RUNTIMES)
+        for name in identifiers(tree)
+        if BACKEND_WORD.search(name)
+    }
+    assert called == set()
+
+
+def test_no_other_room_names_a_delegate() -> None:
+    """What runs where is asked of the backend. A place that names a delegate of its own runtime is listed with the reason."""
+    naming = {place for place, tree in outside_backends() if DELEGATES & set(texts(tree))}
+    unknown = {place for place in naming if not place.startswith(tuple(NAMES_DELEGATE))}
+    assert unknown == set()
+    assert [entry for entry in NAMES_DELEGATE if not any(place.startswith(entry) for place in naming)] == []

@@ -56,14 +56,11 @@ def runs_table(runs: list[Run]) -> Table:
 
 def changes_table(found: list[Change]) -> Table:
     """One row for each lasting change, the newest first."""
-    from rich.markup import escape
-    from rich.table import Table
+    from builder.command_line import console
 
-    table = Table(box=None, pad_edge=False, header_style="bold", title="changed for good", title_justify="left")
-    for heading in ("variant", "way", "device", "change"):
-        table.add_column(heading, overflow="fold")
+    table = console.table("changed for good", "variant", "way", "device", "change")
     for change in found:
-        table.add_row(escape(change.variant), change.way.words, escape(change.device), escape(change.words))
+        console.add_row(table, change.variant, change.way.words, change.device, change.words)
     return table
 
 

@@ -43,7 +43,7 @@ def package(request: PackageRequest) -> PackageResult:
     files: list[Path] = []
     findings: list[Finding] = []
     with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
-        artifacts = (ARTIFACT, OPTIONAL) if request.executorch else (ARTIFACT,)
+        artifacts = (ARTIFACT, OPTIONAL) if request.second_runtime else (ARTIFACT,)
         bundle = subset(request.bundle, artifacts, Path(folder))
         check_settings(request, bundle)
         check_models(bundle)

@@ -35,7 +35,6 @@ from harness.devices.runner.operators import operators_of
 from harness.devices.runner.result import (
     RunnerResult,
     command,
-    name_executed,
     output_name,
     parse_result,
     read_outputs,
@@ -174,9 +173,9 @@ class Android:
         remove(self._adb, [f"{folder}/{file}" for file in (*inputs, *files)])
         return Measured(
             mode="shell",
-            runtime=runner.runtime.name,
-            runtime_version=runner.runtime.version,
-            delegate_executed=name_executed(result),
+            runtime=runner.engine.name,
+            runtime_version=runner.program.version,
+            delegate_executed=TextReading(value=runner.engine.name_executed(result.delegates)),
             load_ns=Reading(value=result.load_ns + result.init_ns, unit="ns"),
             first_ns=Reading(value=result.first_ns, unit="ns"),
             latency_ns=result.latency_ns,
@@ -211,8 +210,8 @@ class Android:
             result, _ = self._run(folder, model, inputs, single, profile=request.runs)
         remove(self._adb, [f"{folder}/{file}" for file in (*inputs, *map(output_name, range(len(result.outputs))))])
         return Profiled(
-            runtime=runner.runtime.name,
-            runtime_version=runner.runtime.version,
+            runtime=runner.engine.name,
+            runtime_version=runner.program.version,
             operators=operators_of(result.profile, where=self._adb.serial),
         )
 

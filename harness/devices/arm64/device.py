@@ -19,7 +19,7 @@ from harness.devices.arm64 import qemu
 from harness.devices.base import Device, Found, Measured, Profiled, Request
 from harness.devices.runner.binaries import COMPILER, runner_bundle
 from harness.devices.runner.operators import operators_of
-from harness.devices.runner.result import command, name_executed, parse_result, read_outputs, refusal, write_inputs
+from harness.devices.runner.result import command, parse_result, read_outputs, refusal, write_inputs
 from harness.errors import DeviceError, UsageError
 from harness.records.run import Conditions, DeviceInfo, Reading, TextReading
 
@@ -118,9 +118,9 @@ class Arm64:
             )
         return Measured(
             mode="shell",
-            runtime=runner.runtime.name,
-            runtime_version=runner.runtime.version,
-            delegate_executed=name_executed(result),
+            runtime=runner.engine.name,
+            runtime_version=runner.program.version,
+            delegate_executed=TextReading(value=runner.engine.name_executed(result.delegates)),
             load_ns=Reading(unit="ns", reason=NOT_TIMED),
             first_ns=Reading(unit="ns", reason=NOT_TIMED),
             latency_ns=(),
@@ -145,8 +145,8 @@ class Arm64:
             )
             result = parse_result(self._run(words, request, count=False).stdout, where=KIND)
         return Profiled(
-            runtime=runner.runtime.name,
-            runtime_version=runner.runtime.version,
+            runtime=runner.engine.name,
+            runtime_version=runner.program.version,
             operators=operators_of(result.profile, where=KIND),
         )
 
