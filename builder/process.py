@@ -251,7 +251,7 @@ def supervise(
 
 
 @contextmanager
-def background(argv: Sequence[str | Path], *, log: Path) -> Iterator[int]:
+def run_beside(argv: Sequence[str | Path], *, log: Path) -> Iterator[int]:
     """A program that runs beside, by its process id, with its output in `log`; it ends, with all that it started, when the block does.
 
     Raises ToolMissing.

@@ -54,7 +54,7 @@ def write_durably(path: Path, content: bytes) -> None:
         os.close(folder)
 
 
-def entry(name: str, make: Callable[[Path], None]) -> Path:
+def make_entry(name: str, make: Callable[[Path], None]) -> Path:
     """Directory `name` of the cache; `make` fills an empty directory when it is not there yet.
 
     A process that is killed while making leaves nothing that a later one would take for complete, and its lock frees itself.

@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     shared = Path(tempfile.mkdtemp(prefix="edgebundle-tests-"))
     os.environ[SHARED] = str(shared)
-    if servers.CHOICE not in os.environ and not servers.plain():
+    if servers.CHOICE not in os.environ and not servers.is_plain():
         (shared / "servers").mkdir()
         config.stash[_kept] = servers.start(shared / "servers")
         os.environ[servers.CHOICE] = str(shared / "servers")

@@ -14,7 +14,7 @@ SLOW_IMPORTS = (
     "torch", "coremltools", "executorch", "litert_torch", "ai_edge_litert", "ai_edge_quantizer", "keras", "onnx", "onnxruntime", "skimage",
     "subprocess", "playwright", "psycopg", "distributed", "tests.emulated_phone", "tests.small_models", "tests.harness.small_bundle",
     "tests.harness.browser", "tests.builder.projects", "tests.builder.processes", "tests.ios.swift", "tests.android", "tests.bundles",
-    "builder.workers.supervisor", "builder.workers.servers", "builder.pipeline", "builder.targets.android.host.prebuilt",
+    "builder.workers.supervisor", "builder.workers.servers", "builder.pipeline", "builder.targets.android.host.provide_prebuilt",
     "scripts.formatting",
 )  # fmt: skip
 SLOW_FIXTURES = {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from builder import process
 from builder.bundle import Binding, Coverage, Quality, Variant, file_sha256
-from harness.cache import entry
+from harness.cache import make_entry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +70,7 @@ def small_models() -> SmallModels:
 
     versions = "".join(metadata.version(name) for name in ("torch", "litert-torch", "executorch"))
     key = hashlib.sha256(Path(__file__).read_bytes() + versions.encode()).hexdigest()[:20]
-    folder = entry(f"tests/small-models-{key}", convert_in_a_process)
+    folder = make_entry(f"tests/small-models-{key}", convert_in_a_process)
     return SmallModels(
         tflite=folder / "small.tflite",
         executorch=folder / "small.pte",

@@ -34,9 +34,9 @@ def test_the_generated_reference_is_fresh(monkeypatch: pytest.MonkeyPatch) -> No
     """After a change of a model, a parser or a public docstring `make reference` was run."""
     monkeypatch.setenv("COLUMNS", "100")
     sys.path.insert(0, os.fspath(ROOT))
-    from scripts.reference.pages import pages
+    from scripts.reference.pages import make_pages
 
-    for name, text in pages().items():
+    for name, text in make_pages().items():
         assert (DOCS / "reference" / name).read_text(encoding="utf-8") == text, f"{name}: run 'make reference'"
 
 

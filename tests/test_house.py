@@ -22,6 +22,34 @@ IRREGULAR = {
 VERBS = {"embed", "feed", "need", "seed", "speed"}
 # Operators under the names that Core ML and ONNX give them.
 OPERATORS = {"clamped_relu", "scaled_tanh", "thresholded_relu"}
+OPERATOR_FOLDERS = ("builder/backends/coreml/ops/",)
+# What a function of one word may be called that other modules call, beside a question (`takes`, `fits`) and, of a `with`, what
+# happens meanwhile (`recording`). A word that is missing here is a noun, or a verb to be added.
+ACTIONS = {
+    "acquire", "add", "agree", "answer", "append", "apply", "ask", "assemble", "attempt", "attend", "audit", "average",
+    "begin", "bind", "bisect", "build", "bury", "calibrate", "call", "carry", "choose", "clear", "clip", "close", "collect",
+    "compare", "compile", "compress", "compute", "conclude", "connect", "convert", "copy", "count", "cut", "decide",
+    "deliver", "dequantize", "descend", "describe", "design", "distil", "divide", "drop", "edit", "empty", "end", "endure",
+    "enlarge", "equalize", "evaluate", "examine", "execute", "expand", "explain", "export", "fail", "feed", "fetch", "fill",
+    "find", "finish", "fit", "fold", "forget", "gate", "greet", "group", "guard", "hold", "induce", "inject", "inspect",
+    "install", "interleave", "interpolate", "interrupt", "invoke", "join", "judge", "keep", "kill", "launch", "legalize",
+    "link", "listen", "load", "locate", "look", "lower", "main", "make", "mark", "measure", "merge", "negate", "observe",
+    "open", "order", "pack", "package", "pad", "pair", "parse", "pause", "pick", "pin", "place", "plan", "plant", "play",
+    "plot", "predict", "prepare", "print", "profile", "propose", "prove", "prune", "publish", "pull", "push", "put",
+    "quantize", "quote", "rank", "reach", "read", "realise", "rearrange", "rebuild", "recall", "record", "refine", "refuse",
+    "register", "release", "remember", "remove", "render", "repair", "replace", "report", "require", "resample", "resolve",
+    "resume", "retry", "reverse", "rewrite", "run", "sample", "save", "say", "scale", "scatter", "search", "seed", "select",
+    "send", "separate", "serve", "settle", "shorten", "show", "sign", "silence", "simplify", "simulate", "sleep", "slim",
+    "sort", "spare", "split", "spread", "square", "stage", "start", "stop", "store", "strip", "stylize", "summarize",
+    "supervise", "take", "tell", "tidy", "train", "transform", "trim", "try", "undo", "unfuse", "unpack", "validate",
+    "vary", "verify", "wait", "wake", "walk", "warm", "warn", "watch", "widen", "work", "wrap", "write",
+}  # fmt: skip
+# Formulas under the names of their authors or papers, programs under their own, a command under the word that its user types, and what
+# every backend, delegate and target is asked for (`base.py` of each).
+FORMULAS = {"autocovariance", "frechet", "gram", "holm", "psnr", "ssim", "tlp", "tof", "wasserstein", "williams"}
+PROGRAMS = {"bundletool", "devicectl", "jar", "javac", "kotlinc", "r8"}
+COMMANDS = {"cache", "check", "devices", "doctor", "farm", "init", "studio", "version", "worker"}
+CONTRACTS = {"coverage", "elsewhere", "execution", "form", "needs", "runner"}
 # Up to so many lines `found` stands beside what it was found by; below them its reader has lost that line.
 SHORT = 6
 
@@ -57,6 +85,30 @@ def test_no_function_is_named_by_a_past_participle() -> None:
     assert wrong == []
 
 
+def is_action(word: str) -> bool:
+    """`measure`; a question such as `takes`; and what happens in a `with`, such as `recording`."""
+    meanwhile = word.removesuffix("ing")
+    return bool({word, word.removesuffix("s"), meanwhile, f"{meanwhile}e"} & ACTIONS)
+
+
+def test_a_function_of_one_word_is_a_verb() -> None:
+    """`format_size(bytes)` acts and `size` is what it gives: a noun alone reads as data where it is called."""
+    allowed = FORMULAS | PROGRAMS | COMMANDS | CONTRACTS
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for root in ("builder", "harness", "scripts")
+        for path in sorted((ROOT / root).rglob("*.py"))
+        if not path.relative_to(ROOT).as_posix().startswith(OPERATOR_FOLDERS)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, Function)
+        and not node.name.startswith("_")
+        and "_" not in node.name
+        and node.name not in allowed
+        and not is_action(node.name)
+    ]
+    assert wrong == []
+
+
 def test_what_a_long_function_found_is_named_for_what_it_is() -> None:
     """Ten lines further down, `found` says nothing of what it holds."""
     wrong = [
@@ -75,6 +127,8 @@ def test_the_rule_sees_a_participle() -> None:
     """The words that it is made for, and those that only look like them."""
     assert all(map(is_participle, ("judged", "told", "found", "legalized")))
     assert not any(map(is_participle, ("judge", "find", "feed", "read", "embed")))
+    assert all(map(is_action, ("judge", "takes", "recording", "making", "pack")))
+    assert not any(map(is_action, ("size", "table", "page", "rounding", "entry", "milliseconds")))
 
 
 def test_all_pages_that_are_written_are_one_document() -> None:

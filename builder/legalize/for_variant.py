@@ -40,7 +40,7 @@ def choose(traits: Collection[str], off: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in find_needed(traits) if name not in off)
 
 
-def cures() -> dict[str, tuple[str, str]]:
+def collect_cures() -> dict[str, tuple[str, str]]:
     """What rewrites say of operators that a delegate left: where they come from, and what would help."""
     return {op: cure for rewrite in REWRITES.values() for op, cure in getattr(rewrite, "CURES", {}).items()}
 

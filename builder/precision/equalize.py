@@ -23,7 +23,7 @@ _LARGEST_FACTOR = 1e3
 ROUNDS = 4  # pairs share layers: a few rounds settle them
 
 
-def pairs(program: ExportedProgram) -> list[tuple[Node, Node]]:
+def find_pairs(program: ExportedProgram) -> list[tuple[Node, Node]]:
     """Calls of two layers with nothing between them that does not commute with a positive factor."""
     parameters = program.graph_signature.inputs_to_parameters
     uses: dict[str, int] = {}
@@ -49,7 +49,7 @@ def pairs(program: ExportedProgram) -> list[tuple[Node, Node]]:
 
 def equalize(program: ExportedProgram) -> ExportedProgram:
     """The program with other weights and the same function; itself where it has no such pair."""
-    couples = pairs(program)
+    couples = find_pairs(program)
     if not couples:
         return program
     changed = copy.deepcopy(program)

@@ -30,10 +30,10 @@ def check_held_out(data: DataSets, progress: Callable[[int, int], None]) -> None
     total, read = len(data.calibration) + len(data.evaluation), 0
     seen: list[NDArray[np.float32]] = []
     for file in data.evaluation:
-        seen.append(thumbnail(file.path))
+        seen.append(make_thumbnail(file.path))
         progress(read := read + 1, total)
     for file in data.calibration:
-        mine = thumbnail(file.path)
+        mine = make_thumbnail(file.path)
         if (twin := _nearest(mine, seen, data.evaluation)) is not None:
             raise DataError(
                 f"{file.path} shows the same as the evaluation file {twin.path.name}; evaluation must be held out: remove it from one set."
@@ -41,7 +41,7 @@ def check_held_out(data: DataSets, progress: Callable[[int, int], None]) -> None
         progress(read := read + 1, total)
 
 
-def thumbnail(path: Path) -> NDArray[np.float32]:
+def make_thumbnail(path: Path) -> NDArray[np.float32]:
     """What a file shows in a few numbers: `[SIDE, SIDE, 3]` in 0..255 for a picture, all values of an .npz, flat."""
     return _numbers(path) if path.suffix == ".npz" else _picture(path)
 

@@ -15,7 +15,7 @@ from builder.steps.listener import Listener
 from builder.steps.source import SourceStep
 from builder.steps.step import Step, Working, run_step
 from builder.steps.variant import VariantStep
-from builder.storage.cache import cache_root, content_key, keep_entry, versions
+from builder.storage.cache import cache_root, content_key, keep_entry, read_versions
 from builder.workers.messages import RESULT, CompressJob, CompressResult, JudgeJob, JudgeResult
 from builder.workers.supervisor import run_job
 
@@ -57,7 +57,7 @@ def compress_network(
             "section": trained,
             "own": _own_code(project, section),
             "files": [file.sha256 for file in files],
-            "versions": versions(PACKAGES),
+            "versions": read_versions(PACKAGES),
         }
     )
     what = "the smaller network"

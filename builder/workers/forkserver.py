@@ -29,7 +29,7 @@ from pydantic import BaseModel
 
 from builder.process import children_of, kill_tree
 from builder.workers.orders import FILES, KIND_BYTES, Ended, Order, Started, parent_of
-from builder.workers.warming import unsafe, warm
+from builder.workers.warming import warm, why_unsafe
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -119,7 +119,7 @@ class Server:
         connection.close()
 
     def _fork_server(self, kind: str, connection: socket.socket) -> bool:
-        if reason := unsafe():
+        if reason := why_unsafe():
             _tell(connection, Started(refused=reason))
             connection.close()
             return False
@@ -146,7 +146,7 @@ class Server:
         if order.folder is None:
             connection.close()
             return
-        if reason := unsafe():
+        if reason := why_unsafe():
             _tell(connection, Started(refused=reason))
             connection.close()
             return

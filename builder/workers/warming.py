@@ -26,7 +26,9 @@ def warm(kind: str) -> None:
     warnings.simplefilter("ignore")  # the converters' own; they would bury the lines that matter
     from builder.backends import BACKENDS
 
-    shared = [name for backend in BACKENDS.values() if backend.SPEC.server == kind for name in backend.SPEC.server_imports]
+    shared = [
+        name for backend in BACKENDS.values() if backend.SPEC.server == kind for name in backend.SPEC.server_imports
+    ]
     for name in (*IMPORTS.get(kind, ()), *shared):
         if _is_installed(name.partition(".")[0]):
             importlib.import_module(name)
@@ -68,7 +70,7 @@ def _warm_torch() -> None:
         torch.export.export(network, (torch.zeros(1, 1, 2, 2),)).run_decompositions()
 
 
-def unsafe() -> str:
+def why_unsafe() -> str:
     """Why this process must not fork now, empty where it may: a thread of its own besides this one, or a GPU that it opened."""
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:

@@ -43,7 +43,7 @@ class Group:
         return self.runs[-1]
 
 
-def groups(runs: Iterable[Run], *, baseline: bool = False) -> list[Group]:
+def group_runs(runs: Iterable[Run], *, baseline: bool = False) -> list[Group]:
     """The last measurement of each variant on each device, in the order in which variant and device first appeared.
 
     Of the build; with `baseline` of the older one that sessions measured in turns with it.

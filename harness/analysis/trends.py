@@ -67,7 +67,7 @@ class Change:
         }
 
 
-def changes(runs: Iterable[Run]) -> list[Change]:
+def find_changes(runs: Iterable[Run]) -> list[Change]:
     """The newest first. Of good latency runs of the builds themselves, not of the baselines beside them."""
     histories = [nights[-MOST_NIGHTS:] for nights in _histories(runs)]
     told = [

@@ -12,7 +12,7 @@ from harness.analysis.processor_use import load_beside
 from harness.errors import MeasurementError, VerificationError
 from harness.records.run import Conditions, GoldenResult, Run
 from harness.records.verdict import DISTURBED, Verdict
-from harness.statistics import stationarity, summarize
+from harness.statistics import judge_stationarity, summarize
 from harness.statistics.change import Stationarity
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _judge_disturbed(run: Run) -> Verdict | None:
     before, after = clock_ceiling(run.conditions_start), clock_ceiling(run.conditions_end)
     if before is not None and after is not None and abs(after / before - 1) > SAME_CLOCK:
         return Verdict.of("clocks_changed", before_mhz=before, after_mhz=after)
-    return _judge_moved(stationarity(run.latency_ns))
+    return _judge_moved(judge_stationarity(run.latency_ns))
 
 
 def _judge_moved(series: Stationarity) -> Verdict | None:

@@ -64,7 +64,7 @@ def battery_temperature(text: str) -> Reading:
     return reading
 
 
-def charging(text: str) -> TextReading:
+def parse_charging(text: str) -> TextReading:
     """`charging (USB)`, `discharging`, `not charging (USB)`, `full (AC)`: the state and what powers the device."""
     fields = battery_fields(text)
     if UPDATES_STOPPED in text:

@@ -92,7 +92,7 @@ def png_pixels(png: bytes) -> Pixels:
         return np.asarray(image.convert("RGB"), np.uint8)
 
 
-def difference(expected: Pixels, output: Pixels) -> tuple[Pixels, int]:
+def make_difference(expected: Pixels, output: Pixels) -> tuple[Pixels, int]:
     """|output - expected| made visible, and by how much: the largest power of two that keeps the largest difference below 256."""
     apart = np.abs(output.astype(np.int16) - expected.astype(np.int16))
     largest = int(apart.max(initial=0))

@@ -52,7 +52,7 @@ class Stationarity:
         return steps_up_or_down_a_slope or abs(self.drift) > self.change
 
 
-def stationarity(samples: ArrayLike) -> Stationarity:
+def judge_stationarity(samples: ArrayLike) -> Stationarity:
     """Changes of level by binary segmentation, and drift. Samples in the order of measurement. Raises ValueError as `summarize`."""
     values = check(samples)
     shifts: list[Shift] = []
@@ -75,7 +75,7 @@ def stationarity(samples: ArrayLike) -> Stationarity:
     return Stationarity(shifts=named, change=change, drift=_drift(values))
 
 
-def outliers(samples: ArrayLike) -> NDArray[np.intp]:
+def find_outliers(samples: ArrayLike) -> NDArray[np.intp]:
     """Indices of samples whose modified z-score exceeds 3.5. They are to be shown, and stay in every figure."""
     values = check(samples)
     apart = np.abs(values - np.median(values))

@@ -137,13 +137,13 @@ def ratio_of_sessions(
 def blur_of(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> float:
     """How far the ratio of two levels may be off for the timer alone, as a fraction: half a step on each side."""
     steps = [
-        max((resolution(rounds) / float(np.median(np.asarray(rounds))) for rounds in side), default=0.0)
+        max((find_resolution(rounds) / float(np.median(np.asarray(rounds))) for rounds in side), default=0.0)
         for side in (base, new)
     ]
     return sum(steps) / 2
 
 
-def resolution(samples: ArrayLike) -> float:
+def find_resolution(samples: ArrayLike) -> float:
     """The step of the timer, in the samples' unit: the smallest difference that occurs, where most samples share their value with others.
 
     It is 0 where they do not, because the step is then far below their spread.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.statistics.change import outliers
+from harness.statistics.change import find_outliers
 from harness.statistics.interval import LEVEL, check, median_interval, quantile_of
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def summarize(samples: ArrayLike) -> Summary:
         block=interval.block,
         freedom=interval.freedom,
         dispersion=NORMAL_MAD * mad / interval.value if interval.value else 0.0,
-        outliers=int(outliers(values).size),
+        outliers=int(find_outliers(values).size),
     )
 
 

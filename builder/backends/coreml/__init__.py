@@ -154,9 +154,9 @@ def read_back(path: Path, model: Model) -> dict[str, str]:
 
 def read_integers(path: Path, model: Model) -> dict[str, list[Integers | None]]:
     """What the ops of every layer compute with; None for floats on one side."""
-    from builder.backends.coreml.realise import integers
+    from builder.backends.coreml.realise import read_integers
 
-    return integers(path, model)
+    return read_integers(path, model)
 
 
 def read_norms(path: Path, model: Model) -> dict[str, str]:

@@ -191,12 +191,14 @@ def _before_casts(node: Any) -> Any:
 def _collect_observed(node: Node, observed: Observed) -> list[Observation | None]:
     """What was observed of a value, first, and of all others that XNNPACK moves without changing their integers."""
     others = (
-        observed.get(other.name) for other in sorted(sharing(node), key=lambda other: other.name) if other is not node
+        observed.get(other.name)
+        for other in sorted(find_sharing(node), key=lambda other: other.name)
+        if other is not node
     )
     return [observed.get(node.name), *(seen for seen in others if seen is not None)]
 
 
-def sharing(node: Node) -> set[Node]:
+def find_sharing(node: Node) -> set[Node]:
     """The values that need one scale: those that operators which only move or choose values take and give.
 
     XNNPACK joins, pools and reshapes integers as they are; a file where the scales on the two sides differ does not load.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.tflite.flatbuffer import text
+from builder.backends.tflite.flatbuffer import read_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,7 +93,7 @@ def op_name(code: Any) -> str:
     """The schema's name of an operator code, the custom name for a custom op."""
     number = max(code.builtinCode, code.deprecatedBuiltinCode)  # codes above 126 are only in the newer field
     name = _names("BuiltinOperator")[number]
-    return text(code.customCode) if name == "CUSTOM" else name
+    return read_text(code.customCode) if name == "CUSTOM" else name
 
 
 @cache
@@ -116,7 +116,7 @@ def _tensor(index: int, tensor: Any, model: Any) -> Tensor:
     data = model.buffers[tensor.buffer].data
     return Tensor(
         index=index,
-        name=text(tensor.name),
+        name=read_text(tensor.name),
         shape=_indices(tensor.shape),
         dtype=_names("TensorType")[tensor.type],
         data=None if data is None or len(data) == 0 else np.asarray(data, np.uint8),

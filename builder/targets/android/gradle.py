@@ -20,7 +20,7 @@ MADE = {
 }
 
 
-def sdk() -> Path | None:
+def find_sdk() -> Path | None:
     """The Android SDK that `ANDROID_HOME` names, when it is there."""
     root = os.environ.get(VARIABLE)
     return Path(root) if root and (Path(root) / "platforms").is_dir() else None
@@ -28,7 +28,7 @@ def sdk() -> Path | None:
 
 def needs() -> list[Need]:
     """The optional route and why it would not be taken: the built-in one needs neither."""
-    home = sdk()
+    home = find_sdk()
     return [
         Need(
             name="Android SDK (for --with-gradle; without it the built-in path is used)",
@@ -46,7 +46,7 @@ def build(request: PackageRequest, flavour: Flavour, project: Path, out: Path, n
     Raises MissingToolError without SDK or Java, ConversionError, ConfigError for a keystore that cannot be used.
     """
     key = keys.signing_key(request.keystore)
-    if sdk() is None:
+    if find_sdk() is None:
         raise MissingToolError(
             f"--with-gradle needs the Android SDK, but {VARIABLE} names none; set it, or leave out --with-gradle: the built-in path needs no SDK."
         )

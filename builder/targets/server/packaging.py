@@ -13,7 +13,7 @@ from builder.storage import cache
 from builder.suggest import did_you_mean
 from builder.targets.base import Finding, PackageRequest, PackageResult, judge
 from builder.targets.server import ARTIFACT, DELEGATE, FORMATS
-from builder.targets.subset import subset
+from builder.targets.subset import write_subset
 
 HERE = Path(__file__).parent
 BUILDER = HERE.parents[1]
@@ -36,7 +36,7 @@ def package(request: PackageRequest) -> PackageResult:
     model = request.bundle.manifest.model
     out = request.out / f"{model.name}-server"
     out.mkdir()
-    bundle = subset(request.bundle, (ARTIFACT,), out / "bundle")
+    bundle = write_subset(request.bundle, (ARTIFACT,), out / "bundle")
     runnable = [variant.id for variant in bundle.manifest.variants if variant.delegate == DELEGATE]
     if not runnable:
         raise ConfigError(

@@ -107,7 +107,7 @@ class Adb:
         return done
 
     def shell(self, command: str, *, doing: str, timeout_s: float = SHELL_S) -> ShellResult:
-        """Run a command line of the device's shell; words that are not constants must come quoted (`words`).
+        """Run a command line of the device's shell; words that are not constants must come quoted (`quote_words`).
 
         The command's status is printed behind its output: without that line an output that was cut off by a lost connection
         would look complete, because adb then ends with status 0.
@@ -199,6 +199,6 @@ class Adb:
         return said.rstrip(".")
 
 
-def words(*parts: str) -> str:
+def quote_words(*parts: str) -> str:
     """Words of a command line, quoted for the device's shell."""
     return shlex.join(parts)

@@ -87,7 +87,7 @@ def _refusal(address: str) -> str:
         return f"{address} cannot be reached ({error.strerror or error}); let the phone and this computer join the same network, then {again}."
 
 
-def reachable(serial: str | None) -> list[Listed]:
+def find_reachable(serial: str | None) -> list[Listed]:
     """All devices that adb knows, after connecting to `serial` where it is an address that adb does not know yet. Raises DeviceError."""
     listed = list_devices()
     if serial is None or network_address(serial) is None or any(device.serial == serial for device in listed):

@@ -40,7 +40,7 @@ def open_page(server: PageServer, where: str, *, within_s: float, cure: str) -> 
     return OpenPage(server=server, hello=hello, where=where)
 
 
-def refusal(variant: Variant, page: OpenPage | None) -> str | None:
+def find_refusal(variant: Variant, page: OpenPage | None) -> str | None:
     """Why a page cannot run a variant, or None when it can."""
     accelerators = _accelerators(variant)
     if not accelerators:
@@ -64,7 +64,7 @@ def measure_on_page(page: OpenPage | None, request: Request) -> Measured:
     if page is None:
         raise DeviceError("the browser is not open; use the device in a 'with' block.")
     variant, where = request.variant, page.where
-    if (reason := refusal(variant, page)) is not None:
+    if (reason := find_refusal(variant, page)) is not None:
         raise DeviceError(f"{where} cannot run variant {variant.id}: {reason}.")
     inputs = {binding.name: to_artifact(request.inputs[binding.name], binding) for binding in variant.inputs}
     order = Order(

@@ -196,7 +196,7 @@ class Simctl:
         self._said = ""
         with tempfile.TemporaryDirectory(prefix="edgebundle-log-") as folder:
             log = Path(folder) / "log.ndjson"
-            with process.background([find_xcrun(), *words], log=log):
+            with process.run_beside([find_xcrun(), *words], log=log):
                 deadline = time.monotonic() + FOLLOW_S
                 while not log.stat().st_size and time.monotonic() < deadline:  # its first line says that it listens
                     self._sleep(FOLLOW_PAUSE_S)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder import process
-from harness.cache import copy_file, entry
+from harness.cache import copy_file, make_entry
 from harness.devices.engines import program_of
 from harness.errors import DeviceError, HarnessError, MissingToolError
 
@@ -68,7 +68,7 @@ def runner_bundle(backend: str) -> RunnerBundle:
     engine, program = known
     sources = [path for path in runner_sources().iterdir() if path.suffix in (".cpp", ".h")]
     key = sources_key(repr((engine.package, program, FLAGS)), sources)
-    folder = entry(
+    folder = make_entry(
         f"runner/{engine.package}-{program.version}-{key}", lambda made: build(engine.package, program, made)
     )
     return RunnerBundle(engine=engine, program=program, folder=folder, key=key)

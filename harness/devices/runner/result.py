@@ -72,7 +72,7 @@ class RunnerError(Line):
     model_config = RunnerResult.model_config
 
 
-def refusal(variant: Variant) -> str | None:
+def find_refusal(variant: Variant) -> str | None:
     """Why the runner cannot execute this variant, or None."""
     known = program_of(variant.backend)
     if isinstance(known, str):
@@ -83,7 +83,7 @@ def refusal(variant: Variant) -> str | None:
     return None
 
 
-def command(
+def make_command(
     request: Request, *, model: str, inputs: list[str], output: str, folder: str = ".", profile: int = 0
 ) -> list[str]:
     """Words that start the runner of the bundle in `folder` through the bundle's own loader; `profile` inferences are profiled after the rest."""

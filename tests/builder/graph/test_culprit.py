@@ -64,8 +64,8 @@ def test_the_planted_operator_is_named(
 
 
 def _whole(program: torch.export.ExportedProgram) -> Model:
-    from builder.graph.parts import part
+    from builder.graph.parts import cut_part
 
-    model = part(program, 1000)
+    model = cut_part(program, 1000)
     assert model is not None
     return model

@@ -10,7 +10,7 @@ import pytest
 
 from builder.bundle import Bundle
 from harness.analysis.comparison import compare_runs
-from harness.analysis.mode_parity import parity
+from harness.analysis.mode_parity import compare_modes
 from harness.analysis.ranking import rank_measured
 from harness.analysis.session_verdict import SessionVerdict, session_verdicts
 from harness.analysis.verdict import judge
@@ -139,7 +139,7 @@ def test_parity_is_refused_where_some_rounds_were_executed_elsewhere() -> None:
     """One round of the app on another delegate is no parity, however the others were."""
     shell = session(set(), {}, mode="shell", device=device("android", "A"))
     app = session({1}, FAULTS["delegate"][0], mode="app", device=device("android-app", "A"))
-    (found,) = parity([*shell, *app])
+    (found,) = compare_modes([*shell, *app])
     assert found.outcome == "not comparable"
     assert "in 1 of 5 rounds: cpu executed it" in found.why
 

@@ -11,8 +11,8 @@ import pytest
 
 from harness.devices import open_device
 from harness.devices.arm64 import device as arm64
-from harness.devices.host import device as host
 from harness.devices.engines import program_of
+from harness.devices.host import device as host
 from harness.errors import DeviceError, MissingToolError, UsageError
 from tests.harness.devices.conftest import request_for
 from tests.small_models import Backend, SmallModels, largest_error

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from builder.backends.tflite.flatbuffer import read_model, text, write_model
+from builder.backends.tflite.flatbuffer import read_model, read_text, write_model
 from builder.backends.tflite.graph import op_name
 
 OPERATOR, PLAIN_VERSION = "TRANSPOSE_CONV", 3  # with a bias, without an activation
@@ -37,7 +37,7 @@ def unfuse(content: bytes) -> bytes:
         result = main.tensors[op.outputs[0]]
         summed = copy.copy(result)
         # The layer's name stays with what the layer gives.
-        result.name = f"{text(result.name)}_activation".encode()
+        result.name = f"{read_text(result.name)}_activation".encode()
         main.tensors.append(summed)
         activation = schema.OperatorT()
         version = 1 if result.type == _FLOAT32 else 2

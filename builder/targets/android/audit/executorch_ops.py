@@ -35,11 +35,13 @@ def read_program(model: bytes) -> Program:
     operators: set[str] = set()
     delegates: set[str] = set()
     try:
-        for plan in flatbuffer.tables(model, flatbuffer.offset(model, 0), PLANS):
-            for table in flatbuffer.tables(model, plan, OPERATORS):
-                name, overload = flatbuffer.text(model, table, NAME), flatbuffer.text(model, table, OVERLOAD)
+        for plan in flatbuffer.read_tables(model, flatbuffer.read_offset(model, 0), PLANS):
+            for table in flatbuffer.read_tables(model, plan, OPERATORS):
+                name, overload = flatbuffer.read_text(model, table, NAME), flatbuffer.read_text(model, table, OVERLOAD)
                 operators.add(f"{name}.{overload}" if overload else name)
-            delegates.update(flatbuffer.text(model, table, ID) for table in flatbuffer.tables(model, plan, DELEGATES))
+            delegates.update(
+                flatbuffer.read_text(model, table, ID) for table in flatbuffer.read_tables(model, plan, DELEGATES)
+            )
     except (struct.error, OverflowError) as error:
         raise ValueError(f"it is cut short ({error})") from error
     return Program(identifier=identifier, operators=tuple(sorted(operators)), delegates=tuple(sorted(delegates)))

@@ -42,7 +42,7 @@ def resolve(catalogue: Catalogue, class_paths: dict[str, tuple[Wanted, ...]]) ->
     }
     parent = _parent(poms)
     key = cache.content_key([parent, poms])
-    listings = cache.entry("android-maven", key)
+    listings = cache.locate("android-maven", key)
     with cache.hold_lock(f"android-maven-{key}"):
         if (files := _read(listings, poms)) is not None:
             return files

@@ -24,7 +24,9 @@ def load(artifact: str, threads: int, inputs: Arrays) -> Loaded:
         for place, (name, value) in enumerate(zip(about["inputs"], inputs, strict=True))
     )
     given = {binding.name: value for binding, value in zip(taken, inputs, strict=True)}
-    made = tuple(Binding(name=name, index=place, layout="NCHW", shape=()) for place, name in enumerate(about["outputs"]))
+    made = tuple(
+        Binding(name=name, index=place, layout="NCHW", shape=()) for place, name in enumerate(about["outputs"])
+    )
     last: dict[str, Any] = {}
     return Loaded(
         delegate="slow",
