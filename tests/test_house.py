@@ -50,6 +50,10 @@ FORMULAS = {"autocovariance", "frechet", "gram", "holm", "psnr", "ssim", "tlp", 
 PROGRAMS = {"bundletool", "devicectl", "jar", "javac", "kotlinc", "r8"}
 COMMANDS = {"cache", "check", "devices", "doctor", "farm", "init", "studio", "version", "worker"}
 CONTRACTS = {"coverage", "elsewhere", "execution", "form", "needs", "runner"}
+# Lines of a function: what stands on one screen. Lines of a file: what holds one idea.
+MOST_LINES, MOST_LINES_OF_A_FILE = 60, 400
+# Modules that stand directly in a package: who opens it sees its rooms.
+MOST_MODULES = 8
 # Up to so many lines `found` stands beside what it was found by; below them its reader has lost that line.
 SHORT = 6
 
@@ -107,6 +111,26 @@ def test_a_function_of_one_word_is_a_verb() -> None:
         and not is_action(node.name)
     ]
     assert wrong == []
+
+
+def test_a_function_stands_on_one_screen() -> None:
+    """A longer one does two things, of which one deserves a name."""
+    long = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for root in ("builder", "harness", "scripts")
+        for path in sorted((ROOT / root).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, Function) and (node.end_lineno or 0) - node.lineno >= MOST_LINES
+    ]
+    assert long == []
+
+
+def test_a_file_holds_one_idea() -> None:
+    """And who opens a package sees its rooms, not its modules."""
+    paths = [path for root in ("builder", "harness", "scripts") for path in (ROOT / root).rglob("*.py")]
+    assert [path for path in paths if path.read_text(encoding="utf-8").count("\n") > MOST_LINES_OF_A_FILE] == []
+    for root in ("builder", "harness"):
+        assert len([path for path in (ROOT / root).glob("*.py") if not path.stem.startswith("__")]) <= MOST_MODULES
 
 
 def test_what_a_long_function_found_is_named_for_what_it_is() -> None:
