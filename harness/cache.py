@@ -12,9 +12,8 @@ from filelock import FileLock, Timeout
 
 from harness.errors import HarnessError
 
-LOCK_WAIT_S = (
-    900.0  # another process may be making the very entry: two downloads and two compilations with limits of their own
-)
+# Another process may be making the very entry: two downloads and two compilations with limits of their own.
+LOCK_WAIT_S = 900.0
 
 
 def cache_root() -> Path:

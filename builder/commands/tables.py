@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from builder.targets.base import Finding
 
 
-_NAMED = 5  # of the operators that a delegate leaves; a line has to end
+# Of the operators that a delegate leaves; a line has to end.
+_NAMED = 5
 
 
 def show_variants(manifest: Manifest) -> None:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 LEAST = 2
 """Channels that a group keeps, whatever the budget."""
-TRIES = 24  # halvings of the share: finer than one channel of any layer
+# Halvings of the share: finer than one channel of any layer.
+TRIES = 24
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import Node
 
-TIME_S = 60.0  # for all trials; the network's own failure has been told by then
-MOST = 3  # operators that may be to blame together
-HINTS = 3  # operators that a converter's own words may name
+# For all trials; the network's own failure has been told by then.
+TIME_S = 60.0
+# Operators that may be to blame together.
+MOST = 3
+# Operators that a converter's own words may name.
+HINTS = 3
 
 
 def name_culprit(

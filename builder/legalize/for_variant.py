@@ -19,7 +19,8 @@ from builder.suggest import did_you_mean
 if TYPE_CHECKING:
     from torch import Tensor
 
-PROVEN_ON = 2  # evaluation samples besides the random input: each rewrite costs one run of the network on each
+# Evaluation samples besides the random input: each rewrite costs one run of the network on each.
+PROVEN_ON = 2
 
 
 def check_rewrites(key: str, names: Sequence[str]) -> None:

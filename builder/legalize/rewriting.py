@@ -11,10 +11,13 @@ if TYPE_CHECKING:
 
     Inputs = tuple[Tensor, ...]
 
-MOVES_DATA = 1e-6  # bound of a rewrite that only moves values: nothing but the order of a later sum may differ
-WIDEST = 5  # xnn_define_concatenate5
+# Bound of a rewrite that only moves values: nothing but the order of a later sum may differ.
+MOVES_DATA = 1e-6
+# xnn_define_concatenate5.
+WIDEST = 5
 _NORM = "aten._native_batch_norm_legit_no_training.default"
-ARITHMETIC = 1e-4  # bound of a rewrite that sums in another order: float32 rounding, amplified by the norms that follow
+# Bound of a rewrite that sums in another order: float32 rounding, amplified by the norms that follow.
+ARITHMETIC = 1e-4
 
 
 class Rewrite(Protocol):

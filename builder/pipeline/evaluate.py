@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 RESULT = "evaluation.json"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 LEAST_FRAMES = 2
-SMALLEST = 32  # pixels of a side that the features' strides leave something of
+# Pixels of a side that the features' strides leave something of.
+SMALLEST = 32
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 MARK = "<title>Pictures of "
-BEST = 3  # classes that are named of an output with labels
+# Classes that are named of an output with labels.
+BEST = 3
 
 STYLE = """
 body{max-width:1400px}section{margin:2em 0}.row{display:flex;flex-wrap:wrap;gap:14px}figure{width:256px}
 figure img{width:256px;height:auto;display:block;background:#888}
 figcaption{margin-top:4px;overflow-wrap:anywhere}figcaption b{display:block}.low{color:var(--invalid)}
 """
-LOW_DB = 30.0  # below this most people see a difference side by side
+# Below this most people see a difference side by side.
+LOW_DB = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,8 +25,10 @@ from builder.workers.messages import ProbeJob, ProbeResult
 from builder.workers.supervisor import run_job
 
 CHECKPOINTS = (".safetensors", ".pt", ".pth")
-MOST_TRIED = 12  # factories
-SLOW_S = 2.0  # of one run: a smaller size is tried
+# Factories.
+MOST_TRIED = 12
+# Of one run: a smaller size is tried.
+SLOW_S = 2.0
 # Names of files that say nothing of the network; its directory may.
 NAMELESS = r"(model|net|network|checkpoint|weights?|best|last|latest|final|generator|saved_model|epoch)?[-_]*\d*"
 WHAT = "the network"

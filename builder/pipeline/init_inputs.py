@@ -12,8 +12,10 @@ from builder.errors import SourceError
 from builder.graph.samples import is_plane
 from builder.project.config import InputSection
 
-SIDES = (256, 224, 512, 64)  # that are tried where no file says the size
-SMALLER = 128  # for a network that needs seconds for one run at the first
+# That are tried where no file says the size.
+SIDES = (256, 224, 512, 64)
+# For a network that needs seconds for one run at the first.
+SMALLER = 128
 
 
 def describe_picture(name: str, height: int, width: int) -> InputSection:

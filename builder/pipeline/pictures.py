@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
 
 PAGE = "page.html"
-HEAD_BYTES = 1000  # of a page, in which its mark stands
+# Of a page, in which its mark stands.
+HEAD_BYTES = 1000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-EDGE_DB, EDGE_COST = 70.0, 2.0  # beyond, plans are alike: their dots stand at the plot's edge
-PICTURES = 4  # of the curve, beside the source model's and the chosen plan's
+# Beyond, plans are alike: their dots stand at the plot's edge.
+EDGE_DB, EDGE_COST = 70.0, 2.0
+# Of the curve, beside the source model's and the chosen plan's.
+PICTURES = 4
 
 STYLE = """
 tr.chosen{background:var(--ok-back)}

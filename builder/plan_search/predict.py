@@ -16,7 +16,8 @@ from builder.plan_search.space import Choice
 from builder.precision.layers import LayerTable
 from builder.precision.scheme import parse_scheme
 
-MOST_SCALE = 30.0  # a simulation that is further off than 15 dB is not believed for more
+# A simulation that is further off than 15 dB is not believed for more.
+MOST_SCALE = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,8 @@ _LINEAR = ("aten.linear.default",)
 _POSITIVE = ("aten.relu.default", "aten.relu_.default", "aten.leaky_relu.default", "aten.leaky_relu_.default")
 # A weight channel that is almost zero would ask for a factor that no number format holds.
 _LARGEST_FACTOR = 1e3
-ROUNDS = 4  # pairs share layers: a few rounds settle them
+# Pairs share layers: a few rounds settle them.
+ROUNDS = 4
 
 
 def find_pairs(program: ExportedProgram) -> list[tuple[Node, Node]]:

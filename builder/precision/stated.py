@@ -18,7 +18,8 @@ from builder.suggest import did_you_mean
 
 Side = Literal["input", "output"]
 SCHEME = "static_wi8_ai8"
-STEPS = 255  # between the ends of 8-bit integers
+# Between the ends of 8-bit integers.
+STEPS = 255
 
 
 class RangeRule(BaseModel):

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SIDE = 32  # of the thumbnails that are compared
+# Of the thumbnails that are compared.
+SIDE = 32
 # Mean absolute difference of two thumbnails in 1/255. Over the pictures of examples/: JPEG at quality 50 and half the size
 # moves one by at most 2.9, two different pictures are at least 15 apart.
 SAME = 3.0
-READ_MOST = 512  # a picture is decoded at about this side where its format allows it, for speed
+# A picture is decoded at about this side where its format allows it, for speed.
+READ_MOST = 512
 
 
 def check_held_out(data: DataSets, progress: Callable[[int, int], None]) -> None:

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]
 
-MOST_TIMES = 64  # a difference of one level of 255 shows as a quarter of white; more would be noise
-NEARLY_ALL = 99.5  # percent of the differing values stay below white
+# A difference of one level of 255 shows as a quarter of white; more would be noise.
+MOST_TIMES = 64
+# Percent of the differing values stay below white.
+NEARLY_ALL = 99.5
 
 
 def compute_differences(pictures: Mapping[str, Pixels], wanted: Pixels) -> tuple[dict[str, Pixels], int]:

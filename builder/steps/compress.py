@@ -22,7 +22,8 @@ from builder.workers.supervisor import run_job
 PACKAGES = ("torch", "torchao", "numpy", "pillow")
 FEW = 4
 """Training pictures of which so few are warned of."""
-EXTRA_S = 900.0  # beyond the time of training: loading, measuring, saving
+# Beyond the time of training: loading, measuring, saving.
+EXTRA_S = 900.0
 
 
 def training_files(project: Project, section: CompressSection, listener: Listener) -> tuple[DataFile, ...]:

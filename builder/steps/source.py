@@ -32,7 +32,8 @@ WARNINGS = "warnings.json"
 
 
 WHAT = "the source model"
-GOLDENS = 1  # evaluation samples that travel with the bundle
+# Evaluation samples that travel with the bundle.
+GOLDENS = 1
 
 
 @dataclass(frozen=True, kw_only=True)

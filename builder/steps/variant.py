@@ -24,7 +24,8 @@ from builder.storage.cache import content_key, read_versions
 from builder.storage.environments import python_of
 from builder.workers.messages import PerceptualRequest, SharedKeys, VariantJob, VariantResult
 
-NAMED = 5  # of the layers that stay floats; a sentence has to end
+# Of the layers that stay floats; a sentence has to end.
+NAMED = 5
 
 
 @dataclass(frozen=True, kw_only=True)

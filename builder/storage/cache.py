@@ -19,7 +19,8 @@ from filelock import FileLock
 from builder.bundle import file_sha256, tree_files
 from builder.errors import ConversionError, OutputError
 
-LOCK_WAIT_S = 3600.0  # another build may be making the very entry; it has its own limits
+# Another build may be making the very entry; it has its own limits.
+LOCK_WAIT_S = 3600.0
 
 
 def cache_root() -> Path:

@@ -12,7 +12,8 @@ from builder.bundle.tensors import golden_tensor, peak_of, psnr_db, specs_of
 from builder.errors import ConfigError
 from builder.targets.sparse_goldens import sparse_goldens
 
-SHARE_DB = 15.0  # a picture that is nearer than what a variant must reach by this has 3 % of the error that is allowed
+# A picture that is nearer than what a variant must reach by this has 3 % of the error that is allowed.
+SHARE_DB = 15.0
 
 
 def write_subset(bundle: Bundle, artifacts: tuple[str, ...], out: Path) -> Bundle:

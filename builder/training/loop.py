@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TELL_EVERY_S = 1.0
-DIVERGED = 1e3  # times the loss of the first steps
+# Times the loss of the first steps.
+DIVERGED = 1e3
 FIRST = 10
 
 

@@ -34,9 +34,11 @@ from builder.workers.warming import warm, why_unsafe
 if TYPE_CHECKING:
     from types import FrameType
 
-ORDER_S = 10.0  # a client sends its order at once
+# A client sends its order at once.
+ORDER_S = 10.0
 LOOK_S = 1.0
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+# Linux/prctl.h.
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 @dataclass(kw_only=True)

@@ -26,9 +26,11 @@ from builder.workers.orders import KIND_BYTES, Ended, Order, Started
 
 CHOICE, PLAIN = "EDGEBUNDLE_WORKERS", "plain"
 SOCKET, LOG = "socket", "servers.txt"
-WARM_S = 600.0  # the longest that imports may take, on a machine that does much else
+# The longest that imports may take, on a machine that does much else.
+WARM_S = 600.0
 POLL_S = 0.1
-ENDED_S = 10.0  # from SIGKILL to the end
+# From SIGKILL to the end.
+ENDED_S = 10.0
 CONNECTIONS = 64
 
 

@@ -15,7 +15,8 @@ from harness.records.run import Run
 from harness.statistics import Ratio, holm, pair_ratio, ratio_of_rounds, ratio_of_runs
 from harness.statistics.ratio import FEWEST_PAIRS
 
-TEMPERATURE_BAND_C = 5.0  # at the start of a run: the width of a band that cool-down by temperature keeps easily
+# At the start of a run: the width of a band that cool-down by temperature keeps easily.
+TEMPERATURE_BAND_C = 5.0
 SAME_CLOCK = 0.01
 
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from harness.records.run import Run
 from harness.records.way import Way
 
-MOST_ROUNDS = (
-    20  # runs of earlier sessions that still count; what is older tells more of the device's age than of the artifact
-)
+# Runs of earlier sessions that still count; what is older tells more of the device's age than of the artifact.
+MOST_ROUNDS = 20
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MINUTE_S = 60.0
-WINDOW_S = 10.0  # throughput is told for windows of this length, or of a 240th of the run where that is longer
+# Throughput is told for windows of this length, or of a 240th of the run where that is longer.
+WINDOW_S = 10.0
 MOST_WINDOWS = 240
-THROTTLED_AT = 0.9  # of the peak; a fall to less that lasts for three windows is throttling
+# Of the peak; a fall to less that lasts for three windows is throttling.
+THROTTLED_AT = 0.9
 LASTING = 3
 COUNTER = "inferences"  # probe that tells how many inferences were done at a moment; places latencies on the time axis
 

@@ -12,7 +12,8 @@ from harness.records.way import Way
 from harness.statistics import log_medians
 from harness.statistics.steps import steps_of
 
-MOST_NIGHTS = 200  # the newest; an older change is old
+# The newest; an older change is old.
+MOST_NIGHTS = 200
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,13 +18,16 @@ from harness.statistics.change import Stationarity
 if TYPE_CHECKING:
     from harness.records.tensors import Tensors
 
-MAX_DISPERSION = (
-    0.10  # 1.4826 MAD / median of the warm latencies; above it neither the median nor a comparison means much
-)
-MAX_UNCERTAINTY = 0.05  # how far the 95 % interval may reach from the median
-MAX_LOAD = 20.0  # percent of all processors that others may use meanwhile: as much as `standard` lets begin (conditions.max_load)
-ROUNDED_DB = 0.01  # by which a record may have rounded its decibels
-SAME_CLOCK = 0.01  # relative; kernels round clocks to their own steps
+# 1.4826 MAD / median of the warm latencies; above it neither the median nor a comparison means much.
+MAX_DISPERSION = 0.10
+# How far the 95 % interval may reach from the median.
+MAX_UNCERTAINTY = 0.05
+# Percent of all processors that others may use meanwhile: as much as `standard` lets begin (conditions.max_load).
+MAX_LOAD = 20.0
+# By which a record may have rounded its decibels.
+ROUNDED_DB = 0.01
+# Relative; kernels round clocks to their own steps.
+SAME_CLOCK = 0.01
 
 
 def check_golden(

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 Role = Literal["input", "source", "expected", "output"]
-SAME_IN_8_BITS_DB = 90.0  # an artifact this close to the source model differs by less than a tenth of a step of 8 bits
+# An artifact this close to the source model differs by less than a tenth of a step of 8 bits.
+SAME_IN_8_BITS_DB = 90.0
 
 
 @dataclass(frozen=True, kw_only=True)

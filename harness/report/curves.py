@@ -13,9 +13,11 @@ from harness.report.svg import Scale
 
 LEFT, RIGHT = 64.0, svg.WIDTH - 150
 PANEL, GAP = 128.0, 34.0
-MOST_CURVES = 8  # of a panel; phones have dozens of zones and a clock for each core
+# Of a panel; phones have dozens of zones and a clock for each core.
+MOST_CURVES = 8
 MOST_POINTS = 400
-COLOURS = 8  # of the page's palette
+# Of the page's palette.
+COLOURS = 8
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,8 @@ from harness.report.plots import Series, overview_plot
 from harness.report.sweep import sweep_plot
 from harness.report.view import DeviceTable, Row
 
-MOST_PLOTTED = 24  # variants in one plot, of the fastest; the table has all
+# Variants in one plot, of the fastest; the table has all.
+MOST_PLOTTED = 24
 MOST_TRACES = 10
 
 

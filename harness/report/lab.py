@@ -16,7 +16,8 @@ from harness.report.findings import STYLE
 
 VERDICTS = ".ok{color:var(--ok)}.unstable{color:var(--unstable)}.invalid{color:var(--invalid)}"
 MOST_CHANGES = 50
-MOST_SESSIONS = 200  # the newest; the report has every measurement
+# The newest; the report has every measurement.
+MOST_SESSIONS = 200
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from builder.bundle import Manifest, Variant
     from harness.records.pictures import Picture
 
-MOST_DETAILED = 40  # runs shown one by one with plots and pictures; every run is in the tables
+# Runs shown one by one with plots and pictures; every run is in the tables.
+MOST_DETAILED = 40
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEFT, RIGHT = 64.0, svg.WIDTH - 8
-MOST_POINTS = (
-    600  # of a plot: beyond it, stretches show their least, middle and greatest sample, so that no extreme is lost
-)
+# Of a plot: beyond it, stretches show their least, middle and greatest sample, so that no extreme is lost.
+MOST_POINTS = 600
 BINS = 36
 
 

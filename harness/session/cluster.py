@@ -38,9 +38,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 ALL = "all variants"
-PATIENCE_S = 120.0  # how long a device may be offered by no worker before what is left of it is given up
-FETCH_S = 60.0  # of an answer, from the worker that has it
-ASK_S = 1.0  # how often it is looked at who offers what, and what has been measured
+# How long a device may be offered by no worker before what is left of it is given up.
+PATIENCE_S = 120.0
+# Of an answer, from the worker that has it.
+FETCH_S = 60.0
+# How often it is looked at who offers what, and what has been measured.
+ASK_S = 1.0
 
 
 def run_on_cluster(  # noqa: PLR0913  (all that `harness run` can be asked for)

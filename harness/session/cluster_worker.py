@@ -23,7 +23,8 @@ from harness.session.outcome import Place, Skipped, list_done
 from harness.session.scheduler import CONNECT_S, check_listens
 from harness.session.session import measure_devices
 
-MOST_AT_ONCE = 20  # records in one answer: each has its pictures
+# Records in one answer: each has its pictures.
+MOST_AT_ONCE = 20
 
 
 @dataclass(frozen=True, kw_only=True)

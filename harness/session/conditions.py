@@ -11,7 +11,8 @@ from harness.probes.temperature import OVERRIDDEN
 from harness.protocol import Wanted
 from harness.records.run import Conditions, TextReading
 
-LOOK_EVERY_S = 10.0  # reading a phone's state costs it about a tenth of a second of one core: nothing beside 10 s
+# Reading a phone's state costs it about a tenth of a second of one core: nothing beside 10 s.
+LOOK_EVERY_S = 10.0
 
 
 def find_unmet(state: Conditions, wanted: Wanted, start_c: float | None) -> str | None:

@@ -34,8 +34,10 @@ from harness.statistics.warmup import warmup_length
 if TYPE_CHECKING:
     from harness.records.tensors import Tensors
 
-SETTLE = 0.5  # of the runs: made on top of them, so that a warm-up that is found longer leaves enough
-CHUNK_S = 30.0  # of lasting load between two looks at the device
+# Of the runs: made on top of them, so that a warm-up that is found longer leaves enough.
+SETTLE = 0.5
+# Of lasting load between two looks at the device.
+CHUNK_S = 30.0
 HIDDEN = Verdict(grade="invalid", code="hidden", detail={"said": "the page was not visible all the time"})
 
 

@@ -13,12 +13,17 @@ from harness.statistics.interval import block_length, check, long_run_variance
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-SIGNIFICANCE = 0.01  # of a change of level: one steady run in a hundred may look like one
-MIN_CHANGE = 0.05  # of the median; a smaller change is real perhaps, and does not spoil the run
-SHORTEST = 8  # samples on each side of a change
+# Of a change of level: one steady run in a hundred may look like one.
+SIGNIFICANCE = 0.01
+# Of the median; a smaller change is real perhaps, and does not spoil the run.
+MIN_CHANGE = 0.05
+# Samples on each side of a change.
+SHORTEST = 8
 MOST_CHANGES = 8
-BUCKETS = 200  # the slope is taken between medians of this many stretches, so that a million samples take no longer
-FAR = 3.5  # modified z-score of an outlier: Iglewicz & Hoaglin 1993, How to Detect and Handle Outliers, section 3.3
+# The slope is taken between medians of this many stretches, so that a million samples take no longer.
+BUCKETS = 200
+# Modified z-score of an outlier: Iglewicz & Hoaglin 1993, How to Detect and Handle Outliers, section 3.3.
+FAR = 3.5
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,10 +14,13 @@ from harness.statistics.summary import Level, design, level_of_rounds, level_of_
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-ALPHA = 0.03  # rounds are not quite independent, nor normal: at this level false alarms stay below 5 % (`scripts/bench measuring`)
-FEWEST_PAIRS = 3  # with two, Student's t knows almost nothing
+# Rounds are not quite independent, nor normal: at this level false alarms stay below 5 % (`scripts/bench measuring`).
+ALPHA = 0.03
+# With two, Student's t knows almost nothing.
+FEWEST_PAIRS = 3
 
-FEWEST_FREEDOM = 3  # of what tells how sessions differ: with fewer Student's t knows almost nothing
+# Of what tells how sessions differ: with fewer Student's t knows almost nothing.
+FEWEST_FREEDOM = 3
 
 Basis = Literal["paired rounds", "rounds", "sessions", "too few sessions", "one run"]
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # of the medians of neighbouring rounds of one session: they share temperature and whatever else runs; too few to be measured each time
 ROUND_CORRELATION = 0.5
-NORMAL_MAD = 1.4826  # 1 / Phi^-1(3/4): makes the MAD of a normal distribution equal to its standard deviation
+# 1 / Phi^-1(3/4): makes the MAD of a normal distribution equal to its standard deviation.
+NORMAL_MAD = 1.4826
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,9 +29,8 @@ if TYPE_CHECKING:
     from builder.precision.ranges import Observation
     from builder.precision.scheme import Scheme
 
-_SMALLEST_COMPRESSED = (
-    10  # weights below stay inside the program, where coremltools compresses none (should_use_weight_file)
-)
+# Weights below stay inside the program, where coremltools compresses none (should_use_weight_file).
+_SMALLEST_COMPRESSED = 10
 
 
 def options_kind() -> type[Options]:

@@ -17,7 +17,8 @@ from builder.precision.ranges import Observed
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-_SEGMENT_ALIGNMENT = 16  # what XNNPACK asks of constants; ExecuTorch's default of 128 pads every small weight
+# What XNNPACK asks of constants; ExecuTorch's default of 128 pads every small weight.
+_SEGMENT_ALIGNMENT = 16
 
 
 def convert(model: Model, plan: ResolvedPlan, seen: Seen) -> tuple[bytes, Lowered]:

@@ -13,7 +13,8 @@ from builder.graph.model import Model
 from builder.precision.plan import ResolvedPlan
 from builder.precision.scheme import SCHEMES
 
-MOST = 3  # layers that may stay fp32
+# Layers that may stay fp32.
+MOST = 3
 RANDOM_SEED = 0
 
 Attempt = Callable[[ResolvedPlan], str | None]

@@ -44,7 +44,8 @@ MOVING = (
     "aten.upsample_nearest2d.vec",
 )
 _SMALLEST_STEP = 1e-6
-_SMALLEST_FLOAT = 2.0**-126  # that is not denormal
+# That is not denormal.
+_SMALLEST_FLOAT = 2.0**-126
 # Paddings with zeros, and what stands between the sizes and the value among their arguments.
 _PADS = {"aten.pad.default": ("constant",), "aten.constant_pad_nd.default": ()}
 # A channel's scale is at least its layer's largest divided by this: a bias in units of a vanishing scale would overflow 32 bits.

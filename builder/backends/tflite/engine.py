@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 
     from builder.backends.engine import Arrays
 
-CPU = 1  # kLiteRtHwAcceleratorCpu
-WRITE = 1  # kLiteRtTensorBufferLockModeWrite
-TYPE_BYTES = 72  # of LiteRtRankedTensorType
+# kLiteRtHwAcceleratorCpu.
+CPU = 1
+# kLiteRtTensorBufferLockModeWrite.
+WRITE = 1
+# Of LiteRtRankedTensorType.
+TYPE_BYTES = 72
 RELEASE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 IDENTIFIER = b"TFL3"  # at byte 4 of every TFLite file
 RUNTIME_KEY = "min_runtime_version"  # metadata: the oldest runtime that loads the file
-_ALIGNMENT = 16  # of constants, `force_align` in the schema: kernels read them in place with SIMD loads
+# Of constants, `force_align` in the schema: kernels read them in place with SIMD loads.
+_ALIGNMENT = 16
 
 
 def read_model(content: bytes) -> Any:

@@ -40,7 +40,8 @@ _SOURCES = {
     "conv_transpose2d": ("TRANSPOSE_CONV",),
     "linear": ("FULLY_CONNECTED",),
 }
-_SAMPLE = 1024  # values compared before all are: most pairs of layers differ at once
+# Values compared before all are: most pairs of layers differ at once.
+_SAMPLE = 1024
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,8 @@ from builder.targets.android.host.flavours import Flavour
 from builder.targets.android.signing import jarsign, keys, signature
 from builder.targets.base import Need, PackageRequest
 
-LIMIT_S = 3600.0  # a first run downloads Gradle and its plug-ins
+# A first run downloads Gradle and its plug-ins.
+LIMIT_S = 3600.0
 VARIABLE = "ANDROID_HOME"
 TASKS = {"apk": ":app:assemble{0}Release", "aab": ":app:bundle{0}Release"}
 MADE = {

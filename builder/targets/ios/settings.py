@@ -17,8 +17,10 @@ IDENTIFIER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-
 LONGEST_IDENTIFIER = 155
 VERSION = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,2}")  # CFBundleShortVersionString: at most three numbers
 TARGET = re.compile(r"(\d{1,2})\.(\d{1,2})")
-OLDEST = (16, 0)  # MLModel.compileModel(at:) as the SDK calls it
-SECOND_RUNTIME_SYSTEM = 17  # its Swift package's oldest system
+# MLModel.compileModel(at:) as the SDK calls it.
+OLDEST = (16, 0)
+# Its Swift package's oldest system.
+SECOND_RUNTIME_SYSTEM = 17
 
 
 class IosSection(Section):

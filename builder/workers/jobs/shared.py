@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
 
 REWRITES, OBSERVED, FILE, ABOUT = "rewrites.json", "observed.npz", "float", "about.json"
-PARITY_DB, PARITY_SAMPLES = 60.0, 2  # of an fp32 file by a converter that is not trusted
+# Of an fp32 file by a converter that is not trusted.
+PARITY_DB, PARITY_SAMPLES = 60.0, 2
 _ROWS = TypeAdapter(tuple[Legalization, ...])
 
 Tell = Callable[[str], None]

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
     from builder.quality.parity import Run
 
-NOISY = 2  # evaluation samples on which the network's answer to noise is measured
+# Evaluation samples on which the network's answer to noise is measured.
+NOISY = 2
 
 
 def run_source(job: SourceJob, folder: Path) -> SourceResult:

@@ -44,7 +44,8 @@ FLOAT_GATE_DB = 40.0
 HALF_GATE_DB = 20.0
 # Two pictures that have nothing to do with each other agree to about 8 dB.
 UNRELATED_DB = 7.0
-SENSITIVE_DB = 40.0  # noise 60 dB below the inputs comes out ten times stronger
+# Noise 60 dB below the inputs comes out ten times stronger.
+SENSITIVE_DB = 40.0
 
 
 def run_variant(job: VariantJob, folder: Path) -> VariantResult:

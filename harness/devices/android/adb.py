@@ -12,10 +12,13 @@ from builder import process
 from harness.devices.android.adb_program import REPLACED, tell_replaced, usable_adb
 from harness.errors import DeviceError, DeviceLost
 
-LIST_S = 30.0  # the first call of the day starts adb's server
+# The first call of the day starts adb's server.
+LIST_S = 30.0
 SHELL_S = 20.0
-INSTALL_S = 120.0  # the phone compiles and verifies the app
-SLOWEST_BYTES_PER_S = 1_000_000.0  # of a transfer: USB 2 with a bad cable is faster
+# The phone compiles and verifies the app.
+INSTALL_S = 120.0
+# Of a transfer: USB 2 with a bad cable is faster.
+SLOWEST_BYTES_PER_S = 1_000_000.0
 END = re.compile(r"\nedgebundle-end (\d+)\n\Z")
 STATE_ADVICE = {
     "unauthorized": "does not trust this computer; unlock it and accept the question 'Allow USB debugging?'",

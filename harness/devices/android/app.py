@@ -33,7 +33,8 @@ KIND = "android-app"
 LOCAL = False
 APP = "EDGEBUNDLE_ANDROID_APP"  # environment: the .apk that 'builder package --target android' wrote
 ACTIVITY = "org.edgebundle.app.MainActivity"
-LARGEST_RECORD = 4 << 20  # bytes; for the time limit of fetching it
+# Bytes; for the time limit of fetching it.
+LARGEST_RECORD = 4 << 20
 LINE = re.compile(r"^(\{.*\})\s*$", re.MULTILINE)
 DIED = re.compile(r"FATAL EXCEPTION|has died|Process: ")
 

@@ -65,7 +65,8 @@ POWER = (
 # developer.android.com, 'Codenames, Tags, and Build Numbers'; before Android 10 versions have a part behind the dot
 VERSIONS = {"29": "10", "30": "11", "31": "12", "32": "12", "33": "13", "34": "14", "35": "15", "36": "16"}
 MODELS = ("ro.product.model", "ro.product.vendor.model", "ro.product.odm.model")
-OPTIONAL_S = 12.0  # of a probe that a measurement can do without
+# Of a probe that a measurement can do without.
+OPTIONAL_S = 12.0
 
 
 def read_properties(adb: Adb) -> dict[str, str]:

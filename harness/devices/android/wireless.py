@@ -11,7 +11,8 @@ from harness.devices.android.adb_program import tell_replaced, usable_adb, versi
 from harness.errors import DeviceAbsent, DeviceError, MissingToolError, UsageError
 
 PAIR_S = 30.0
-CONNECT_S = 10.0  # an address that nobody has is tried twice
+# An address that nobody has is tried twice.
+CONNECT_S = 10.0
 LOOK_S = 5.0
 ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|(\w[\w.-]*)):([0-9]{1,5})")
 CODE = re.compile(r"[0-9]{6}")

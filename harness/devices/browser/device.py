@@ -21,7 +21,8 @@ from harness.records.run import Conditions, DeviceInfo
 
 KIND = "browser"
 LOCAL = True
-OPEN_S = 60.0  # for Chromium to open a page
+# For Chromium to open a page.
+OPEN_S = 60.0
 
 
 def find() -> list[Found]:

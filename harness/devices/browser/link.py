@@ -19,7 +19,8 @@ from harness.records.run import Conditions, DeviceInfo, Reading, TextReading
 
 log = logging.getLogger(__name__)
 LINK, LAN = "link", "lan"
-OPEN_S = 300.0  # for a person to open the link
+# For a person to open the link.
+OPEN_S = 300.0
 UNTOLD = "a browser does not tell a page"
 
 

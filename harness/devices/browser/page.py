@@ -18,8 +18,10 @@ from harness.devices.browser.server import Order, PageServer
 from harness.errors import DeviceError, UsageError
 from harness.records.run import BrowserInfo, Reading, Sample, TextReading
 
-NS = 1_000_000  # in a millisecond
-SILENT_S = 60.0  # that a page may be silent before it asks for its order: a phone that reloads it takes some
+# In a millisecond.
+NS = 1_000_000
+# That a page may be silent before it asks for its order: a phone that reloads it takes some.
+SILENT_S = 60.0
 WEBGPU = "webgpu"  # of what executes a variant in a browser, the one that not every browser has
 
 

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 KIND = "host"
 LOCAL = True
-LOOK_S = 0.5  # over which the load by other programs is seen
+# Over which the load by other programs is seen.
+LOOK_S = 0.5
 
 
 def find() -> list[Found]:

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 CONDITION = "EDGEBUNDLE_IOS_CONDITION"  # environment: what the device is to pretend, e.g. ThermalSerious
 LINE = re.compile(r"EDGEBUNDLE_RUN (\{.*\})")
-FRESH_S = 5.0  # for so long what the app told is its present state
+# For so long what the app told is its present state.
+FRESH_S = 5.0
 ASK_S = 60.0
 
 

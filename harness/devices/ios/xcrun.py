@@ -14,7 +14,8 @@ from harness.errors import DeviceError, MissingToolError
 
 XCODE = "install Xcode from the App Store and run 'sudo xcode-select -s /Applications/Xcode.app' (macOS only)"
 ERROR = re.compile(r"domain=(?P<domain>[\w.]+), code=(?P<code>\d+)")
-WRONG_STATE = 405  # com.apple.CoreSimulator.SimError: the device is in another state than the command needs
+# com.apple.CoreSimulator.SimError: the device is in another state than the command needs.
+WRONG_STATE = 405
 
 # what a tool's message holds -> what to do
 ADVICE = (

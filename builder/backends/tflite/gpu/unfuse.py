@@ -11,8 +11,10 @@ from typing import Any
 from builder.backends.tflite.flatbuffer import read_model, read_text, write_model
 from builder.backends.tflite.graph import op_name
 
-OPERATOR, PLAIN_VERSION = "TRANSPOSE_CONV", 3  # with a bias, without an activation
-_FLOAT32 = 0  # TensorType
+# With a bias, without an activation.
+OPERATOR, PLAIN_VERSION = "TRANSPOSE_CONV", 3
+# TensorType.
+_FLOAT32 = 0
 
 
 def unfuse(content: bytes) -> bytes:

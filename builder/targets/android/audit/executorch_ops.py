@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from builder.targets.android.audit import flatbuffer
 
 IDENTIFIER = slice(4, 8)
-PLANS = 1  # of Program
-OPERATORS, DELEGATES = 6, 7  # of ExecutionPlan
-NAME, OVERLOAD = 0, 1  # of Operator
-ID = 0  # of BackendDelegate
+# Of Program.
+PLANS = 1
+# Of ExecutionPlan.
+OPERATORS, DELEGATES = 6, 7
+# Of Operator.
+NAME, OVERLOAD = 0, 1
+# Of BackendDelegate.
+ID = 0
 
 
 @dataclass(frozen=True, kw_only=True)

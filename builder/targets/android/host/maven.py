@@ -19,7 +19,8 @@ from builder.storage import cache
 from builder.targets.android import tools
 from builder.targets.android.catalogue import Catalogue, Library
 
-RESOLVE_LIMIT_S = 1200.0  # a first run downloads about 350 MB
+# A first run downloads about 350 MB.
+RESOLVE_LIMIT_S = 1200.0
 PLUGIN = ("org.apache.maven.plugins", "maven-dependency-plugin", "3.6.1")
 LISTING = "classpath.txt"
 EXCLUDE_ALL = "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>"
