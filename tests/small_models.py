@@ -81,6 +81,25 @@ def small_models() -> SmallModels:
     )
 
 
+def unopened_models(folder: Path) -> SmallModels:
+    """Files that nothing can open in the place of the networks."""
+    import numpy as np
+
+    folder.mkdir(parents=True)
+    files = [folder / name for name in ("small.tflite", "small.pte", "mixed.tflite", "undelegated.tflite")]
+    for file in files:
+        file.write_bytes(f"no network: {file.name}".encode())
+    picture = np.linspace(0, 1, int(np.prod(SHAPE)), dtype=np.float32).reshape(SHAPE)
+    return SmallModels(
+        tflite=files[0],
+        executorch=files[1],
+        mixed_tflite=files[2],
+        undelegated_tflite=files[3],
+        input=picture,
+        output=picture[:, :, ::-1],
+    )
+
+
 def convert_in_a_process(folder: Path) -> None:
     """The converters warn a lot and take much memory: not in the process that runs the tests."""
     process.run(

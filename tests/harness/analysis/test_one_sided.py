@@ -83,9 +83,9 @@ def test_a_build_that_lost_a_variant_in_one_session() -> None:
     assert [(one.variant, one.side) for one in find_one_sided_builds(runs)] == [("lost", "base"), ("added", "new")]
 
 
-def test_two_builds_in_turns_measure_what_the_new_one_lost(small_bundle: Path) -> None:
+def test_two_builds_in_turns_measure_what_the_new_one_lost(unopened_bundle: Path) -> None:
     """So that the records show it; not where variants were asked for by name."""
-    old = Bundle.open(small_bundle)
+    old = Bundle.open(unopened_bundle)
     new = Bundle(old.root, old.manifest.model_copy(update={"variants": old.manifest.variants[1:]}))
     names = [entry.name for entry in list_contenders(new, old)]
     assert "tflite-fp32 (baseline)" in names

@@ -19,7 +19,7 @@ from harness.errors import MeasurementError
 from harness.records.run import GoldenResult, ProtocolInfo, Reading, Run, TextReading
 from harness.records.store import open_store
 from harness.records.tolerated import Tolerated
-from tests.bundles import make_bundle
+from tests.bundles import make_unopened_bundle
 from tests.harness.runs import conditions, device, make_run, noisy, rounds
 
 COUNT = 5
@@ -83,7 +83,7 @@ def stored(path: Path, runs: list[Run]) -> str:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_is_wrong_in_some_rounds_is_never_the_first_choice_of_an_app(fault: str, tmp_path: Path) -> None:
     """A variant that was wrong in 4 of 5 rounds, on one phone of a kind and in one mode, is in no order of that kind."""
-    bundle: Bundle = make_bundle(tmp_path / "bundle")
+    bundle: Bundle = make_unopened_bundle(tmp_path / "bundle")
     ids = ("tflite-first", "tflite-second", "executorch-fp32")
     phones = [device("android", "A"), device("android", "B"), device("android-app", "A")]
 

@@ -334,9 +334,9 @@ def test_an_empty_store_has_a_page(tmp_path: Path) -> None:
     store.close()
 
 
-def test_the_source_model_is_shown_by_a_variant_that_equals_it(small_bundle: Path) -> None:
+def test_the_source_model_is_shown_by_a_variant_that_equals_it(unopened_bundle: Path) -> None:
     """The closest variant stands for the source model where 8 bits cannot tell them apart, and none does otherwise."""
-    manifest = parse_manifest((small_bundle / "manifest.json").read_text(encoding="utf-8"), where="small")
+    manifest = parse_manifest((unopened_bundle / "manifest.json").read_text(encoding="utf-8"), where="small")
     assert source_variant(manifest) == "tflite-fp32"
     poor = tuple(
         v.model_copy(update={"quality": v.quality.model_copy(update={"psnr_db_worst": 60.0})})

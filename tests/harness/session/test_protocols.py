@@ -127,8 +127,8 @@ def doing(*, screen: str = "on", airplane: str = "off", load: float = 0) -> Cond
 
 
 @pytest.fixture
-def bundle(small_bundle: Path) -> Bundle:
-    with open_bundle_or_package(small_bundle) as opened:
+def bundle(unopened_bundle: Path) -> Bundle:
+    with open_bundle_or_package(unopened_bundle) as opened:
         return opened
 
 

@@ -84,9 +84,9 @@ def test_the_plot_is_of_the_newest_sweep(tmp_path: Path) -> None:
     assert "by the number of threads" not in page.read_text(encoding="utf-8")
 
 
-def test_turns_of_a_sweep_are_balanced(small_bundle: Path) -> None:
+def test_turns_of_a_sweep_are_balanced(unopened_bundle: Path) -> None:
     """Each number of threads is a contender of its own; two builds of one variant with the same threads are neighbours."""
-    bundle = Bundle.open(small_bundle)
+    bundle = Bundle.open(unopened_bundle)
     entries = list_contenders(bundle, bundle, ["tflite-fp32"], (1, 4))
     order = draw_turns(entries, 4, 7)
     assert len(order) == 4 * 2 * 2
@@ -111,11 +111,12 @@ def test_runs_of_a_sweep_are_different_places() -> None:
 
 @pytest.mark.parametrize("threads", ["0", "65", "1,,2", "two", "-1", "1;2", "1,\u0662"])
 def test_bad_numbers_of_threads(
-    small_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], threads: str
+    unopened_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], threads: str
 ) -> None:
     """One sentence with an example, and no store."""
     assert (
-        main(["run", str(small_bundle), "-d", "host", f"--threads={threads}", "-o", str(tmp_path / "runs.sqlite")]) == 2
+        main(["run", str(unopened_bundle), "-d", "host", f"--threads={threads}", "-o", str(tmp_path / "runs.sqlite")])
+        == 2
     )
     assert "e.g. --threads 1,2,4" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
@@ -154,9 +155,11 @@ def test_a_sweep_over_cores(small_bundle: Path, phone: EmulatedPhone, tmp_path: 
 
 
 @pytest.mark.parametrize("cores", ["huge", "big,", "Big", "0"])
-def test_bad_names_of_cores(small_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], cores: str) -> None:
+def test_bad_names_of_cores(
+    unopened_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], cores: str
+) -> None:
     """One sentence with the names, and no store."""
     store = tmp_path / "runs.sqlite"
-    assert main(["run", str(small_bundle), "-d", "host", "--cores", cores, "-o", str(store)]) == 2
+    assert main(["run", str(unopened_bundle), "-d", "host", "--cores", cores, "-o", str(store)]) == 2
     assert "write some of little, middle, big" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
