@@ -17,7 +17,7 @@ from builder.errors import ConfigError
 from builder.targets import ios
 from builder.targets.ios.pbxproj import Objects, project_text, quote
 from tests.builder.targets.ios.making import ODD, request
-from tests.bundles import make_bundle
+from tests.bundles import make_unopened_bundle
 
 
 def strings(value: object) -> list[str]:
@@ -73,7 +73,7 @@ def test_every_file_of_the_project_exists(project: Path) -> None:
 
 def test_executorch_is_added_where_it_is_asked_for(tmp_path: Path) -> None:
     """With `executorch` the bundle's variants for it, its package beside the SDK, and its linker flags are in the project."""
-    other = make_bundle(tmp_path / "bundle")
+    other = make_unopened_bundle(tmp_path / "bundle")
     result = ios.package(request(other, tmp_path / "out", "project", second_runtime=True, deployment_target="17.0"))
     folder = result.files[0]
     parsed = openstep_plist.loads((folder / "Edgebundle.xcodeproj" / "project.pbxproj").read_text(), use_numbers=False)
