@@ -25,9 +25,12 @@ LOADING = (
 )  # fmt: skip
 # What starts a process, or drives something that does.
 STARTING = (
-    *LOADING, "subprocess", "multiprocessing", "builder.workers.supervisor", "builder.workers.servers",
-    "builder.pipeline.story", "builder.targets.android.host.provide_prebuilt", "scripts.formatting", "tests.emulated_phone.AdbServer",
-    "tests.emulated_phone.EmulatedPhone", "tests.small_models.small_models", "tests.ios.swift", "tests.android",
+    *LOADING, "subprocess", "multiprocessing", "tests.web", "tests.ios.swift", "tests.android",
+    "builder.process.run", "builder.process.run_limited", "builder.process.run_beside", "builder.workers.supervisor",
+    "builder.workers.servers", "builder.pipeline.story", "builder.targets.android.tools", "builder.targets.android.aab",
+    "builder.targets.android.host", "builder.targets.android.doctor", "scripts.formatting", "harness.devices.android.adb.list_devices", "harness.devices.find_devices", "harness.devices.android.adb_program",
+    "harness.devices.runner.binaries.runner_bundle", "tests.emulated_phone.AdbServer", "tests.emulated_phone.EmulatedPhone",
+    "tests.harness.devices.adb_doubles", "tests.harness.devices.ios_standin", "tests.small_models.small_models",
     "builder.check", "builder.compress", "builder.convert", "builder.doctor", "builder.evaluate", "builder.export", "builder.init",
     "builder.inspect", "builder.package", "builder.plan", "builder.run", "builder.search", "builder.verify",
 )  # fmt: skip
@@ -57,6 +60,8 @@ def mark_fast(items: list[pytest.Item]) -> None:
 class Watch:
     """Hears of each process that this one starts, from the interpreter itself, for as long as it lives."""
 
+    # What `platform` of Python asks once, for whoever wants to know the processor.
+    ITSELF = "['uname', '-p']"
     EVENTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec")
 
     def __init__(self) -> None:
@@ -64,7 +69,7 @@ class Watch:
         sys.addaudithook(self._hear)
 
     def _hear(self, event: str, arguments: tuple[object, ...]) -> None:
-        if event in self.EVENTS:
+        if event in self.EVENTS and self.ITSELF not in map(str, arguments):
             self._started.append(f"{event} {arguments[1] if len(arguments) > 1 else ''}".strip())
 
     def take(self) -> list[str]:

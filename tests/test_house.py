@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from builder.backends import BACKENDS
@@ -60,12 +61,26 @@ SHORT = 6
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def functions() -> Iterator[tuple[str, Function]]:
-    for root in ("builder", "harness"):
-        for path in sorted((ROOT / root).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, Function):
-                    yield f"{path.relative_to(ROOT)}:{node.lineno} {node.name}", node
+@cache
+def trees() -> dict[str, ast.Module]:
+    """Every module by its place; read once for all tests."""
+    return {
+        path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        for root in ("builder", "harness", "scripts")
+        for path in sorted((ROOT / root).rglob("*.py"))
+    }
+
+
+@cache
+def functions() -> list[tuple[str, Function]]:
+    """Those of both packages, with their places."""
+    return [
+        (f"{place}:{node.lineno} {node.name}", node)
+        for place, tree in trees().items()
+        if not place.startswith("scripts/")
+        for node in ast.walk(tree)
+        if isinstance(node, Function)
+    ]
 
 
 def is_participle(word: str) -> bool:
@@ -99,11 +114,10 @@ def test_a_function_of_one_word_is_a_verb() -> None:
     """`format_size(bytes)` acts and `size` is what it gives: a noun alone reads as data where it is called."""
     allowed = FORMULAS | PROGRAMS | COMMANDS | CONTRACTS
     wrong = [
-        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
-        for root in ("builder", "harness", "scripts")
-        for path in sorted((ROOT / root).rglob("*.py"))
-        if not path.relative_to(ROOT).as_posix().startswith(OPERATOR_FOLDERS)
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        f"{place}:{node.lineno} {node.name}"
+        for place, tree in trees().items()
+        if not place.startswith(OPERATOR_FOLDERS)
+        for node in tree.body
         if isinstance(node, Function)
         and not node.name.startswith("_")
         and "_" not in node.name
@@ -116,10 +130,9 @@ def test_a_function_of_one_word_is_a_verb() -> None:
 def test_a_function_stands_on_one_screen() -> None:
     """A longer one does two things, of which one deserves a name."""
     long = [
-        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
-        for root in ("builder", "harness", "scripts")
-        for path in sorted((ROOT / root).rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        f"{place}:{node.lineno} {node.name}"
+        for place, tree in trees().items()
+        for node in ast.walk(tree)
         if isinstance(node, Function) and (node.end_lineno or 0) - node.lineno >= MOST_LINES
     ]
     assert long == []
@@ -193,11 +206,9 @@ NAMES_DELEGATE = {
 def outside_backends() -> Iterator[tuple[str, ast.Module]]:
     """Every file of builder and harness but those of the backends' own folders and the registry, by its place."""
     own = tuple(f"builder/backends/{name}/" for name in BACKENDS)
-    for root in ("builder", "harness"):
-        for path in sorted((ROOT / root).rglob("*.py")):
-            place = path.relative_to(ROOT).as_posix()
-            if not place.startswith((*own, "builder/_mobile/")) and place != REGISTRY:
-                yield place, ast.parse(path.read_text(encoding="utf-8"))
+    for place, tree in trees().items():
+        if not place.startswith((*own, "builder/_mobile/", "scripts/")) and place != REGISTRY:
+            yield place, tree
 
 
 def texts(tree: ast.Module) -> Iterator[str]:

@@ -16,11 +16,11 @@ from harness.errors import HarnessError
 
 KILLED = """
 import os, signal
-from harness.cache import entry
+from harness.cache import make_entry
 def make(folder):
     (folder / "half").write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
-entry("things/one", make)
+make_entry("things/one", make)
 """
 
 

@@ -171,3 +171,9 @@ def test_a_reader_that_closes_early_is_no_error(tmp_path: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait(timeout=60) == 0
+
+
+def test_a_report_is_written_to_a_pipe(tmp_path: Path) -> None:
+    """`-o /dev/stdout` replaces nothing."""
+    done = harness("report", stored(tmp_path / "runs.jsonl", make_run()), "--format", "markdown", "-o", "/dev/stdout")
+    assert "tflite-fp32" in done.stdout

@@ -15,6 +15,7 @@ from builder import process
 from builder.bundle import Bundle, open_bundle
 from builder.errors import ConfigError, MissingToolError, VerificationError
 from builder.targets import TARGETS
+from builder.targets.android import doctor
 from builder.targets.android.apkzip import data_offset
 from builder.targets.android.audit import audit
 from builder.targets.android.host import provide_prebuilt
@@ -178,7 +179,7 @@ def test_missing_tools_name_the_command(bundle: Bundle, tmp_path: Path, monkeypa
 
 def test_doctor_finds_the_tools() -> None:
     """All tools are here, with their versions and the command that would add them."""
-    needs = {need.name: need for need in ANDROID.doctor()}
+    needs = {need.name: need for need in doctor()}
     programs = {"java", "javac", "mvn", "aapt2", "apksigner"}
     assert set(needs) > programs
     assert all(needs[name].found and needs[name].version for name in programs)
