@@ -34,8 +34,7 @@ class Studio(private val context: Context) : AutoCloseable {
     val takesWhole = loader.manifest.outputs.any { it.isPicture }
 
     /**
-     * Renders the present picture by a variant (`null`: the one that suits the phone). Blocks. Throws
-     * [BundleError].
+     * Renders the present picture by a variant (`null`: the one that suits the phone). Blocks. Throws [BundleError].
      */
     fun render(variant: String?, strength: Float, whole: Boolean): Shown {
         val model = opened(variant)

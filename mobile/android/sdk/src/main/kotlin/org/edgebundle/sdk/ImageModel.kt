@@ -15,9 +15,9 @@ import org.edgebundle.sdk.core.CallQueue
 import org.edgebundle.sdk.core.DeviceFacts
 import org.edgebundle.sdk.core.FolderBundle
 import org.edgebundle.sdk.core.GoldenCheck
-import org.edgebundle.sdk.core.ScoredLabel
 import org.edgebundle.sdk.core.ModelLoader
 import org.edgebundle.sdk.core.Opened
+import org.edgebundle.sdk.core.ScoredLabel
 import org.edgebundle.sdk.core.Tried
 import org.edgebundle.sdk.core.labelsOf
 
@@ -209,7 +209,9 @@ internal constructor(
     ): Bitmap = onWorker { whole(bitmap, strength, progress, it) }
 
     /** [classify] on the model's own thread; cancelling the coroutine ends it as [cancel] does. */
-    suspend fun awaitClassified(bitmap: Bitmap, most: Int = 5): List<ScoredLabel> = onWorker { classified(bitmap, most, it) }
+    suspend fun awaitClassified(bitmap: Bitmap, most: Int = 5): List<ScoredLabel> = onWorker {
+        classified(bitmap, most, it)
+    }
 
     /**
      * [process] on the model's own thread, for callers without coroutines: [callback] is told there. Closing what comes

@@ -27,8 +27,7 @@ private constructor(val model: ImageModel?, val server: RemoteModel?, private va
 
     /**
      * The picture as the network renders it, as [ImageModel.process] gives it. On a server the picture goes there in
-     * the network's own size, and nothing else. Blocks. Throws [BundleError] when the runtime or the server gives
-     * up.
+     * the network's own size, and nothing else. Blocks. Throws [BundleError] when the runtime or the server gives up.
      */
     @JvmOverloads
     @Throws(BundleError::class)

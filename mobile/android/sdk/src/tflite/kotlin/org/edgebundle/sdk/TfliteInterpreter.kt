@@ -68,10 +68,7 @@ private class TfliteEngine(
         try {
             interpreter.runForMultipleInputsOutputs(inputs, outputsByIndex)
         } catch (error: RuntimeException) { // the interpreter's own words: a GPU may refuse a model as late as here
-            throw BundleError(
-                "TensorFlow Lite $runtimeVersion cannot run variant '$variant': ${error.message}",
-                error,
-            )
+            throw BundleError("TensorFlow Lite $runtimeVersion cannot run variant '$variant': ${error.message}", error)
         }
     }
 

@@ -6,8 +6,8 @@ import java.nio.ByteOrder
 /**
  * Runs a golden of the bundle through a loaded variant and compares what comes out, as `builder verify` does.
  *
- * A golden that is damaged, cut, too long or incomplete is never compared: each function throws [BundleError] for
- * it (docs/sdk-rules.md, "Damaged goldens"). [hashes] are those of the manifest, by path.
+ * A golden that is damaged, cut, too long or incomplete is never compared: each function throws [BundleError] for it
+ * (docs/sdk-rules.md, "Damaged goldens"). [hashes] are those of the manifest, by path.
  */
 class GoldenCheck(
     private val files: BundleFiles,

@@ -85,8 +85,7 @@ class Binding(val name: String, val index: Int, val layout: String, val shape: L
                 FLOAT32,
                 INT32 -> 4
                 INT64 -> 8
-                else ->
-                    throw BundleError("tensor '$name' is $dtype, which this app cannot fill; export it as float32.")
+                else -> throw BundleError("tensor '$name' is $dtype, which this app cannot fill; export it as float32.")
             }
 
     val bytes

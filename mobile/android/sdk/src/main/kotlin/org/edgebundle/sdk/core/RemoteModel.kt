@@ -112,8 +112,8 @@ class RemoteModel private constructor(private val address: URI, private val limi
          * Asks the user by [consent], then the server at [address] what it serves. [reason] says why no variant works
          * here, and [modelName] which network it must serve; `null` takes any.
          *
-         * Throws [BundleError] for an address over which others could see the pictures, a user who does not agree,
-         * and a server that cannot be reached or serves another network.
+         * Throws [BundleError] for an address over which others could see the pictures, a user who does not agree, and
+         * a server that cannot be reached or serves another network.
          */
         @JvmStatic
         @JvmOverloads
@@ -161,9 +161,7 @@ private fun checkedAddress(address: String): URI {
     val host = uri.host.orEmpty()
     val safe = uri.scheme == "https" || (uri.scheme == "http" && isLoopback(host))
     if (host.isEmpty() || !safe || uri.userInfo != null || uri.query != null || uri.fragment != null) {
-        throw BundleError(
-            "'$address' is not taken as a server; use https, without a login or a query in the address."
-        )
+        throw BundleError("'$address' is not taken as a server; use https, without a login or a query in the address.")
     }
     return uri
 }

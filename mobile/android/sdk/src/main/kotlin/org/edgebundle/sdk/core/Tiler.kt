@@ -159,8 +159,7 @@ class Tiler(
         private const val LEAST_STEP = 4
 
         /**
-         * Tiles of a network's input by the facts of its bundle. Throws [BundleError] where it cannot work in
-         * tiles.
+         * Tiles of a network's input by the facts of its bundle. Throws [BundleError] where it cannot work in tiles.
          */
         fun of(input: TensorSpec, scale: Int, facts: Tiling?): Tiler {
             if (facts?.allowed == false)

@@ -77,9 +77,7 @@ class VariantOpener(
         try {
             val executed = session.delegateExecuted.value
             if (variant.isAccelerated && executed != null && executed != variant.delegate)
-                throw BundleError(
-                    "its runtime says that $executed executes it, and ${variant.delegate} was asked for."
-                )
+                throw BundleError("its runtime says that $executed executes it, and ${variant.delegate} was asked for.")
             if (before == null) check(session)
             else session.run() // a run warms it up, and a delegate may fail as late as here
             val delegate =

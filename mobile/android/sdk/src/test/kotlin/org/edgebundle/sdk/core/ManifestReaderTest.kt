@@ -69,8 +69,7 @@ class ManifestReaderTest {
 
     @Test
     fun anUnknownVariantNamesTheKnownOnes() {
-        val message =
-            assertThrows(BundleError::class.java) { ManifestReader.read(text).variant("w") }.message.orEmpty()
+        val message = assertThrows(BundleError::class.java) { ManifestReader.read(text).variant("w") }.message.orEmpty()
         assertTrue(message, "'w'" in message && "it has v" in message)
     }
 }
