@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 LEAST = 2
 """Channels that a group keeps, whatever the budget."""
-# Halvings of the share: finer than one channel of any layer.
-TRIES = 24
+TRIES = 24  # halvings of the share: finer than one channel of any layer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 SUMS = ("aten.add.Tensor", "aten.add_.Tensor")
 """Operators between the layers that all runtimes here compute in 8 bits, with scales of their own."""
-# Batches that the first ranges are taken from.
-CALIBRATED = 16
+CALIBRATED = 16  # batches that the first ranges are taken from
 RANGES_SHARE, ZEROS_SHARE = 2.0, 100.0
 """Rates of learning relative to the weights': of the logarithm of a scale, and of a zero point in steps."""
 

@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
 
 Tell = Callable[[str], None]
-# Batches that `separable` takes its inputs from.
-LOOKED_AT = 16
+LOOKED_AT = 16  # batches that `separable` takes its inputs from
 
 
 @dataclass(frozen=True, kw_only=True)

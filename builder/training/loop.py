@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TELL_EVERY_S = 1.0
-# Times the loss of the first steps.
-DIVERGED = 1e3
+DIVERGED = 1e3  # times the loss of the first steps
 FIRST = 10
 
 

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.export import ExportedProgram
 
-# Of the outputs' range: a picture alone and in a batch.
-CLOSE = 1e-3
+CLOSE = 1e-3  # of the outputs' range: a picture alone and in a batch
 
 
 def make_trainable(program: ExportedProgram) -> Any:

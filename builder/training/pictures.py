@@ -26,12 +26,9 @@ if TYPE_CHECKING:
 
 MANY = 100
 """With so many photographs none is drawn; with fewer every second one is."""
-# Of a photograph in memory.
-LARGEST_SIDE = 640
-# Photographs in memory.
-KEPT = 64
-# Of a crop's side in its photograph's shorter side.
-SMALLEST_SHARE = 0.3
+LARGEST_SIDE = 640  # of a photograph in memory
+KEPT = 64  # photographs in memory
+SMALLEST_SHARE = 0.3  # of a crop's side in its photograph's shorter side
 LEAVES = 60
 
 

@@ -21,8 +21,7 @@ from .network import Network, Refused
 from .settings import Settings
 from .work import Full, Work
 
-# Characters.
-MOST_VECTORS = 8192
+MOST_VECTORS = 8192  # characters
 PROBLEMS = {
     400: "No picture, or a parameter that does not fit",
     408: "The body did not come in time",
