@@ -47,7 +47,20 @@ def measure_share(folder: Path) -> dict[str, tuple[int, int]]:
     """By module that needs no converter: statements, and those that the fast tests reach. Raises CalledProcessError where one fails."""
     report = folder / "coverage.json"
     environment = os.environ | {"EDGEBUNDLE_WORKERS": "plain", "COVERAGE_FILE": str(folder / "coverage")}
-    words = ["-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-m", "fast", "--cov", "--cov-report", f"json:{report}"]
+    words = [
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+        "-m",
+        "fast",
+        "--cov",
+        "--cov-report",
+        f"json:{report}",
+    ]
     subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, check=True, stdout=sys.stderr)
     converting = find_converting()
     files = json.loads(report.read_text(encoding="utf-8"))["files"]
