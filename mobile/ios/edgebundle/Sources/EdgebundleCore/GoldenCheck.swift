@@ -49,7 +49,8 @@ public struct GoldenCheck: Sendable {
             }
             let wanted =
                 tensor.isPicture
-                ? try session.codec(of: tensor.name).logical(expectedPicture(tensor, spec).argb) : try values(tensor, spec)
+                ? try session.codec(of: tensor.name).logical(expectedPicture(tensor, spec).argb)
+                : try values(tensor, spec)
             let actual = try actualValues(session, tensor, spec)
             worst = min(worst, psnrDb(actual, wanted, peak: peak(of: spec, wanted)))
             error = max(error, maxAbsError(actual, wanted))
