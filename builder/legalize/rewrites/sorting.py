@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 BOUND = MOVES_DATA
 NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
-_FEW = 32  # values that are compared two at a time, in at most 191 comparisons
+# Values that are compared two at a time, in at most 191 comparisons.
+_FEW = 32
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
