@@ -9,7 +9,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, functional, replace_calls
+from builder.legalize.rewriting import MOVES_DATA, make_functional, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +30,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
     program, count = replace_calls(program, functions, only=_takes_floats)
     if not any(_gives_values_alone(node) for node in program.graph.nodes):
         return program, count
-    return _read_by_places(program if count else functional(program)), max(count, 1)
+    return _read_by_places(program if count else make_functional(program)), max(count, 1)
 
 
 def _gives_values_alone(node: Node) -> bool:
