@@ -13,7 +13,7 @@ ABOUT = (
 NAMES = ("cat", "dog", "house", "tree", "boat", "bird")
 
 
-def cases() -> list[Case]:
+def make_cases() -> list[Case]:
     random = np.random.default_rng(20)
     ties = np.float32([1, 3, 2, 3, 1, 3])
     holes = np.float32([np.nan, -np.inf, 0.5, np.nan, np.inf, 0.5])

@@ -11,7 +11,7 @@ from PIL import Image
 
 import builder
 from builder.bundle import Bundle, file_sha256
-from builder.targets.subset import subset
+from builder.targets.subset import write_subset
 from harness.records.run import read_jsonl
 from tests.android.robolectric import compiled_app
 from tests.android.several import classifier, several_outputs
@@ -23,7 +23,7 @@ from tests.server.test_server import running
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """As a package carries it, and beside it the whole picture that must come out, which packages hold sparsely."""
     folder = tmp_path_factory.mktemp("bundle")
-    small = subset(make_bundle(folder / "small"), ("tflite",), folder / "tflite")
+    small = write_subset(make_bundle(folder / "small"), ("tflite",), folder / "tflite")
     shutil.copyfile(folder / "small/golden/0-stylized.png", small.root / "golden/0-stylized.png")
     return small
 

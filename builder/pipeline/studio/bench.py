@@ -14,7 +14,7 @@ from builder.pipeline.studio.pictures import Pictures
 from builder.pipeline.studio.timing import Timer, Untimed
 from builder.pipeline.studio.view import Figures, LayerView, Times, TrialView, VariantView
 from builder.plan_search.goal import Measures
-from builder.plan_search.predict import Prediction, alone, predict, work
+from builder.plan_search.predict import Prediction, estimate_work, predict, predict_alone
 from builder.plan_search.simulation import Noise
 from builder.plan_search.space import Choice, Space, make_space
 from builder.plan_search.trials import Exporter
@@ -134,7 +134,7 @@ class Bench:
         for place, layer in enumerate(self.table.layers):
             now = self.start.schemes[place]
             options = () if self.space is None else tuple(dict.fromkeys((*self.space.options[place], now)))
-            damages = {scheme: alone(scheme, place, self.simulated) for scheme in options}
+            damages = {scheme: predict_alone(scheme, place, self.simulated) for scheme in options}
             layers.append(
                 LayerView(
                     name=layer.name,
@@ -170,7 +170,7 @@ class Bench:
             if done is None
             else Figures(
                 bytes=done.bytes, psnr_db=done.psnr_db, psnr_db_mean=done.psnr_db_mean, ssim=done.ssim,
-                work=round(work(trial.choice, self.table), 3), delegated=done.delegated,
+                work=round(estimate_work(trial.choice, self.table), 3), delegated=done.delegated,
             ),
         )  # fmt: skip
 

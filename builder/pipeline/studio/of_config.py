@@ -28,7 +28,8 @@ from builder.steps.variant import require_packages
 from builder.storage.cache import replace_text
 from builder.workers.supervisor import run_job
 
-MOST_WAITING = 8  # trials; whoever clicks more often than that has lost the overview
+# Trials; whoever clicks more often than that has lost the overview.
+MOST_WAITING = 8
 
 
 class ConfigDesk:

@@ -12,8 +12,8 @@ from builder.errors import ConfigError
 from builder.storage import cache
 from builder.suggest import did_you_mean
 from builder.targets.base import Finding, PackageRequest, PackageResult, judge
-from builder.targets.server import ARTIFACT, FORMATS
-from builder.targets.subset import subset
+from builder.targets.server import ARTIFACT, DELEGATE, FORMATS
+from builder.targets.subset import write_subset
 
 HERE = Path(__file__).parent
 BUILDER = HERE.parents[1]
@@ -37,12 +37,12 @@ def package(request: PackageRequest) -> PackageResult:
     model = request.bundle.manifest.model
     out = request.out / f"{model.name}-server"
     out.mkdir()
-    bundle = subset(request.bundle, (ARTIFACT,), out / "bundle")
-    runnable = [variant.id for variant in bundle.manifest.variants if variant.delegate == "xnnpack"]
+    bundle = write_subset(request.bundle, (ARTIFACT,), out / "bundle")
+    runnable = [variant.id for variant in bundle.manifest.variants if variant.delegate == DELEGATE]
     if not runnable:
         raise ConfigError(
             "the bundle has no TFLite variant for processors, which is what a server runs; add a [[variant]] with "
-            f'backend = "{backends_of((ARTIFACT,))[0]}" and delegate = "xnnpack" to builder.toml.'
+            f'backend = "{backends_of((ARTIFACT,))[0]}" and delegate = "{DELEGATE}" to builder.toml.'
         )
     _copy(HERE / "app", out / MODULE)
     for name in NEEDED:

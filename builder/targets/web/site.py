@@ -12,7 +12,8 @@ from builder.bundle import Bundle, file_sha256, tree_files
 from builder.targets.web.scripts import BUILD_MARK
 from builder.targets.web.settings import remote_origin
 
-ICON_SIZES = (192, 512)  # pixels; browsers that draw no SVG icon install with these
+# Pixels; browsers that draw no SVG icon install with these.
+ICON_SIZES = (192, 512)
 STATIC = ("style.css", "icon.svg", *(f"icon-{size}.png" for size in ICON_SIZES))
 PAGES = ("index.html", "bench.html")
 

@@ -28,7 +28,7 @@ from builder.bundle.tensors import (
 )
 from builder.errors import BundleError
 
-ARTIFACT = ".tflite"  # what LiteRT executes
+ARTIFACT, DELEGATE = ".tflite", "xnnpack"  # what LiteRT executes on a processor
 PICTURES = ("JPEG", "PNG", "WEBP")  # of what Pillow knows: for others, such as EPS, it starts programs
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -113,7 +113,7 @@ def open_network(bundle: Bundle, *, workers: int, threads: int) -> tuple[Network
     """The first TFLite variant for processors that loads and passes, its agreement, and what was passed over. Raises Unfit."""
     passed: list[str] = []
     for variant in bundle.manifest.variants:
-        if not variant.file.endswith(ARTIFACT) or variant.delegate != "xnnpack":
+        if not variant.file.endswith(ARTIFACT) or variant.delegate != DELEGATE:
             continue
         try:
             network = Network(bundle, variant, workers=workers, threads=threads)

@@ -7,7 +7,7 @@ import java.io.File
 import java.net.InetAddress
 import java.net.InetSocketAddress
 import org.edgebundle.sdk.ModelOrServer
-import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleError
 import org.edgebundle.sdk.core.RemoteConsent
 import org.edgebundle.sdk.core.RemoteQuestion
 import org.junit.Assert.assertEquals
@@ -43,7 +43,7 @@ class ModelOrServerTest {
     private fun opened(consent: RemoteConsent, name: String = "broken", at: String = address) =
         ModelOrServer.open(APP, at, consent, folder = File(data, name))
 
-    private fun refusal(work: () -> Unit): String = assertThrows(BundleException::class.java, work).message.orEmpty()
+    private fun refusal(work: () -> Unit): String = assertThrows(BundleError::class.java, work).message.orEmpty()
 
     @Test
     fun whereTheDeviceCanNobodyIsAskedAndNothingIsSent() =

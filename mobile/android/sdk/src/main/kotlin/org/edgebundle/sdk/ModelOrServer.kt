@@ -6,7 +6,7 @@ import android.graphics.BitmapFactory
 import java.io.ByteArrayOutputStream
 import java.io.File
 import org.edgebundle.sdk.core.Blend
-import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleError
 import org.edgebundle.sdk.core.Manifest
 import org.edgebundle.sdk.core.RemoteConsent
 import org.edgebundle.sdk.core.RemoteModel
@@ -27,11 +27,10 @@ private constructor(val model: ImageModel?, val server: RemoteModel?, private va
 
     /**
      * The picture as the network renders it, as [ImageModel.process] gives it. On a server the picture goes there in
-     * the network's own size, and nothing else. Blocks. Throws [BundleException] when the runtime or the server gives
-     * up.
+     * the network's own size, and nothing else. Blocks. Throws [BundleError] when the runtime or the server gives up.
      */
     @JvmOverloads
-    @Throws(BundleException::class)
+    @Throws(BundleError::class)
     fun process(bitmap: Bitmap, strength: Float = 1f): Processed {
         if (model != null) return Processed(model.process(bitmap, strength), null)
         return checkNotNull(pictures).process(checkNotNull(server), bitmap, strength)
@@ -45,12 +44,12 @@ private constructor(val model: ImageModel?, val server: RemoteModel?, private va
     companion object {
         /**
          * [ImageModel.open]; where it finds no variant that works, [consent] is asked, and then the server at [address]
-         * is used. Blocks. Throws [BundleException] with both reasons when neither can be used, and at once for a
+         * is used. Blocks. Throws [BundleError] with both reasons when neither can be used, and at once for a
          * network that does not take and give a picture, which is what a server does.
          */
         @JvmStatic
         @JvmOverloads
-        @Throws(BundleException::class)
+        @Throws(BundleError::class)
         fun open(
             context: Context,
             address: String,
@@ -61,7 +60,7 @@ private constructor(val model: ImageModel?, val server: RemoteModel?, private va
         ): ModelOrServer {
             try {
                 return ModelOrServer(ImageModel.open(context, threads, variant, folder), null, null)
-            } catch (error: BundleException) {
+            } catch (error: BundleError) {
                 val manifest = ImageModel.loader(context, folder).manifest
                 if (manifest.inputs.none { it.isPicture } || manifest.outputs.none { it.isPicture }) throw error
                 val reason = error.message.orEmpty()
@@ -100,15 +99,15 @@ internal class RemotePictures(manifest: Manifest) : AutoCloseable {
     private fun picture(server: RemoteModel, png: ByteArray): IntArray {
         val size = BitmapFactory.Options().apply { inJustDecodeBounds = true }
         BitmapFactory.decodeByteArray(png, 0, png.size, size)
-        if (size.outWidth < 0) throw BundleException("${server.host} answered with a picture that cannot be read.")
+        if (size.outWidth < 0) throw BundleError("${server.host} answered with a picture that cannot be read.")
         if (size.outWidth != output.width || size.outHeight != output.height) {
-            throw BundleException(
+            throw BundleError(
                 "${server.host} answered with a picture of ${size.outWidth} x ${size.outHeight} pixels, not ${output.width} x ${output.height}."
             )
         }
         val decoded =
             BitmapFactory.decodeByteArray(png, 0, png.size)
-                ?: throw BundleException("${server.host} answered with a picture that cannot be read.")
+                ?: throw BundleError("${server.host} answered with a picture that cannot be read.")
         return IntArray(output.width * output.height).also {
             decoded.getPixels(it, 0, output.width, 0, 0, output.width, output.height)
             decoded.recycle()

@@ -29,7 +29,7 @@ class VectorsTest {
                     )
                 }
             if (case.has("refused")) {
-                assertThrows(BundleException::class.java) { Tiler.of(spec, 1, tiling) }
+                assertThrows(BundleError::class.java) { Tiler.of(spec, 1, tiling) }
             } else {
                 val tiler = Tiler.of(spec, 1, tiling)
                 val found = listOf(tiler.margin, tiler.band, tiler.multiple)
