@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scripts.vectors.files import Case, packed
+from scripts.vectors.files import Case, pack
 
 ABOUT = (
     "Labels of a classifier: of `values` (float32, base64) with `names`, the `most` best, best first, as their `labels` and the `places` of their "
@@ -30,4 +30,4 @@ def make_cases() -> list[Case]:
 def _case(values: np.ndarray[tuple[int, ...], np.dtype[np.float32]], names: tuple[str, ...], most: int) -> Case:
     places = sorted(range(len(values)), key=lambda at: (-(-np.inf if np.isnan(values[at]) else values[at]), at))[:most]
     labels = [names[at] if at < len(names) else str(at) for at in places]
-    return {"values": packed(values), "names": list(names), "most": most, "labels": labels, "places": places}
+    return {"values": pack(values), "names": list(names), "most": most, "labels": labels, "places": places}

@@ -36,7 +36,7 @@ def test_every_layer_has_its_time(
 ) -> None:
     """Both runtimes tell their operators; those with weights carry the manifest's names, in order, and the shares make a whole."""
     kept = tmp_path / "profile.json"
-    assert main(["profile", str(small_bundle), "-d", device, "--inferences", "3", "-o", str(kept), "--json"]) == 0
+    assert main(["profile", str(small_bundle), "-d", device, "--inferences", "30", "-o", str(kept), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert [entry["variant"] for entry in document["profiles"]] == ["tflite-fp32", "executorch-fp32"]
     assert [entry["variant"] for entry in document["skipped"]] == ["coreml-fp32"]
@@ -46,7 +46,7 @@ def test_every_layer_has_its_time(
         assert all(row.ns > 0 and row.low_ns <= row.ns <= row.high_ns for row in found.operators if row.layer)
         assert any(row.low_ns < row.high_ns for row in found.operators)  # each inference has times of its own
         assert sum(row.share for row in found.operators) == pytest.approx(1.0)
-        assert (found.inferences, found.threads) == (3, 1)
+        assert (found.inferences, found.threads) == (30, 1)
         assert (found.simulated is None) == (device == "host")
         if device == "arm64":
             assert "not a latency" in str(found.simulated)

@@ -44,8 +44,8 @@ private constructor(val model: ImageModel?, val server: RemoteModel?, private va
     companion object {
         /**
          * [ImageModel.open]; where it finds no variant that works, [consent] is asked, and then the server at [address]
-         * is used. Blocks. Throws [BundleError] with both reasons when neither can be used, and at once for a
-         * network that does not take and give a picture, which is what a server does.
+         * is used. Blocks. Throws [BundleError] with both reasons when neither can be used, and at once for a network
+         * that does not take and give a picture, which is what a server does.
          */
         @JvmStatic
         @JvmOverloads
