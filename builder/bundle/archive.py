@@ -23,7 +23,8 @@ BUNDLE_FOLDER = (
 )
 SITE_FOLDER = "bundle"  # its folder inside a page for browsers
 OWNER_FILE = ".edgebundle.json"  # beside outputs: names and hashes of what the builder wrote there, so that it never overwrites others
-MAX_ZIP_BYTES = 8 << 30  # a bundle that unpacks to more than this is refused (zip bomb)
+# A bundle that unpacks to more than this is refused (zip bomb).
+MAX_ZIP_BYTES = 8 << 30
 
 
 class Bundle:

@@ -27,7 +27,9 @@ def write_project(project: Project, program: Path, folder: Path, final: Path, *,
     for output in project.config.output:
         if output.labels is not None:
             _copy(project.folder / output.labels, folder, output.labels)
-    (folder / "builder.toml").write_text(HEAD + toml(_config(project, folder, final, integers)), encoding="utf-8")
+    (folder / "builder.toml").write_text(
+        HEAD + format_toml(_config(project, folder, final, integers)), encoding="utf-8"
+    )
 
 
 def _config(project: Project, folder: Path, final: Path, integers: bool) -> dict[str, Any]:
@@ -59,7 +61,7 @@ def _copy(source: Path, folder: Path, name: str) -> None:
         shutil.copyfile(source, target)
 
 
-def toml(values: Mapping[str, Any]) -> str:
+def format_toml(values: Mapping[str, Any]) -> str:
     """Tables and lists of tables as sections, everything else as values of one line."""
     lines: list[str] = []
     for name, value in values.items():

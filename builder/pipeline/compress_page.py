@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from builder.bundle.page import document
+from builder.bundle.page import make_document
 from builder.bundle.tensors import tensor_to_pixels
 from builder.compression.result import CompressReport, Point, StageReport
-from builder.quality.difference import differences, png
+from builder.quality.difference import compute_differences, encode_png
 from builder.steps.source import SourceStep
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ body{max-width:1000px}svg{max-width:100%;height:auto}figure{display:inline-block
 """
 
 
-def page(report: CompressReport, teacher: SourceStep, judged: Path) -> str:
+def render_page(report: CompressReport, teacher: SourceStep, judged: Path) -> str:
     """One file that shows everything; `judged` holds what the exported file gave for evaluation samples."""
     verdict = "All budgets are met." if report.met else f"Not met: {report.unmet}."
     parts = [
@@ -37,7 +37,7 @@ def page(report: CompressReport, teacher: SourceStep, judged: Path) -> str:
         _cuts(report.stages),
         _pictures(teacher, judged),
     ]
-    return document(f"{report.name}, compressed", "".join(parts), style=STYLE)
+    return make_document(f"{report.name}, compressed", "".join(parts), style=STYLE)
 
 
 def _row(name: str, point: Point, more: str) -> str:
@@ -129,7 +129,10 @@ def _pictures(teacher: SourceStep, judged: Path) -> str:
             np.load(teacher.folder / "reference" / file.name, allow_pickle=False) as want,
         ):
             small, whole = (tensor_to_pixels(values[specs[0].name], specs[0]) for values in (got, want))
-        (difference,), times = differences({"small": small}, whole)[0].values(), differences({"small": small}, whole)[1]
+        (difference,), times = (
+            compute_differences({"small": small}, whole)[0].values(),
+            compute_differences({"small": small}, whole)[1],
+        )
         shown = (("trained", whole), ("compressed", small), (f"difference, {times} times", difference))
         figures += [_figure(f"sample {int(file.stem) + 1}: {words}", pixels) for words, pixels in shown]
         figures.append("<br>")
@@ -137,5 +140,5 @@ def _pictures(teacher: SourceStep, judged: Path) -> str:
 
 
 def _figure(words: str, pixels: NDArray[np.uint8]) -> str:
-    data = base64.b64encode(png(pixels)).decode()
+    data = base64.b64encode(encode_png(pixels)).decode()
     return f'<figure><img alt="{escape(words)}" src="data:image/png;base64,{data}"><figcaption>{escape(words)}</figcaption></figure>'

@@ -11,7 +11,7 @@ from builder.bundle import TensorSpec
 from builder.errors import ConfigError, ConversionError, reason_of
 from builder.quality.features import Features
 from builder.quality.style import gram
-from builder.sources.own_code import neighbours, user_line
+from builder.sources.own_code import importing_neighbours, user_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -108,7 +108,7 @@ class OwnLoss:
 
         given = (student[0], teacher[0]) if len(student) == 1 else (list(student), list(teacher))
         try:
-            with neighbours(self._folder):
+            with importing_neighbours(self._folder):
                 value = self._function(*given, batch)
         except Exception as error:
             raise ConversionError(

@@ -18,7 +18,7 @@ TIMES = (-10, 33_366, 66_733, 66_733, 66_732, 166_833, 200_200, 233_566, 266_933
 CUT = 7  # from here on another scene
 
 
-def cases() -> list[Case]:
+def make_cases() -> list[Case]:
     return [_case((40, 48), 1), _case((40, 48), 3), _case((37, 51), 5)]
 
 

@@ -29,7 +29,7 @@ def build_aar(request: PackageRequest, bundle: Bundle, host: HostApp, project: P
 
     Needs no Java.
     """
-    library = coordinates(request)
+    library = make_coordinates(request)
     sdk = publish_sdk(out, host, project, request.options.runtime)
     aar = place(out, library)
     apkzip.write(aar, _entries(request, bundle, host))
@@ -43,7 +43,7 @@ def build_aar(request: PackageRequest, bundle: Bundle, host: HostApp, project: P
     return [aar, place(out, sdk)]
 
 
-def coordinates(request: PackageRequest) -> Library:
+def make_coordinates(request: PackageRequest) -> Library:
     """Group, name and version of the library: the application id, the model's name, the version name."""
     name = request.bundle.manifest.model.name
     if not ARTIFACT.fullmatch(name):

@@ -52,7 +52,7 @@ def publish_sdk(repository: Path, host: HostApp, project: Path, runtime: Runtime
 
 def _own_version() -> str:
     """That of the installed distribution; 0 in a source tree that was not installed."""
-    return cache.versions(("edgebundle",))["edgebundle"].replace("missing", "0")
+    return cache.read_versions(("edgebundle",))["edgebundle"].replace("missing", "0")
 
 
 def _list_needed(host: HostApp, project: Path, name: str, file: Path | None) -> list[Dependency]:

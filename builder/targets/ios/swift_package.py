@@ -72,7 +72,7 @@ def write_packages(bundle: Bundle, sources: Path, out: Path, deployment_target: 
     """The SDK, the bundle beside it, and the opt-in package for ExecuTorch. Only the bundle's differs from bundle to bundle."""
     copy_sdk(sources / SDK, out / SDK)
     shutil.copyfile(sources / SDK / "LICENSE", out / SDK / "LICENSE")
-    copy_executorch(sources / OPT_IN, out / OPT_IN)
+    copy_second_runtime(sources / OPT_IN, out / OPT_IN)
     write_bundle_package(bundle, out, deployment_target)
 
 
@@ -126,7 +126,7 @@ def _list_licences(bundle: Bundle) -> list[str]:
     return [f"model {model.name}: {name}" for name in dict.fromkeys((model.licence, *bundle.manifest.licences))]
 
 
-def copy_executorch(sources: Path, out: Path) -> None:
+def copy_second_runtime(sources: Path, out: Path) -> None:
     """The package with ExecuTorch's engines; it finds the SDK beside itself, in a directory named `edgebundle`."""
     shutil.copytree(sources, out, ignore=shutil.ignore_patterns(".build"))
 

@@ -7,8 +7,8 @@ import java.util.List;
 import org.edgebundle.sdk.FrameProcessor;
 import org.edgebundle.sdk.ImageModel;
 import org.edgebundle.sdk.VideoFiles;
-import org.edgebundle.sdk.core.BundleException;
-import org.edgebundle.sdk.core.Label;
+import org.edgebundle.sdk.core.BundleError;
+import org.edgebundle.sdk.core.ScoredLabel;
 import org.edgebundle.sdk.core.Tried;
 import org.edgebundle.sdk.core.VideoException;
 
@@ -27,21 +27,21 @@ public final class JavaConsumer {
             Bitmap whole = model.processLarge(soft, 1f, (done, tiles) -> System.out.println(done + "/" + tiles));
             AutoCloseable call = model.processAsync(whole, (result, error) -> System.out.println(result == null ? error.getMessage() : "done"));
             call.close();
-            List<Label> labels = model.isClassifier() ? model.classify(photo) : List.of();
+            List<ScoredLabel> labels = model.isClassifier() ? model.classify(photo) : List.of();
             try (FrameProcessor frames = new FrameProcessor(context, model, error -> System.out.println(error), shown -> System.out.println(shown.getWidth()))) {
                 frames.submit(photo);
             }
             StringBuilder said = new StringBuilder(model.getVariant() + labels);
             for (Tried tried : model.getTried()) said.append(tried.getReason());
             return said.toString();
-        } catch (BundleException error) {
+        } catch (BundleError error) {
             return error.getMessage();
         } catch (Exception error) {
             return "the call could not be closed: " + error.getMessage();
         }
     }
 
-    public String film(File input, File output) throws BundleException {
+    public String film(File input, File output) throws BundleError {
         try (ImageModel model = ImageModel.open(context, "small")) {
             return VideoFiles.stylizeVideo(model, input, output, 5, done -> System.out.println(done)).getFrames() + " frames";
         } catch (VideoException error) {
@@ -49,7 +49,7 @@ public final class JavaConsumer {
         }
     }
 
-    public ImageModel preferred() throws BundleException {
+    public ImageModel preferred() throws BundleError {
         return ImageModel.open(context, "small", ImageModel.defaultThreads(), "tflite-second");
     }
 }

@@ -7,7 +7,7 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import kotlin.math.abs
 import org.edgebundle.sdk.ImageModel
-import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleError
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
@@ -47,10 +47,10 @@ class TwoBundlesTest {
 
     @Test
     fun withoutANameTheAppIsAskedForOne() {
-        val message = assertThrows(BundleException::class.java) { ImageModel.open(app) }.message.orEmpty()
+        val message = assertThrows(BundleError::class.java) { ImageModel.open(app) }.message.orEmpty()
         assertTrue(message, "several bundles (several, small)" in message)
         val unknown =
-            assertThrows(BundleException::class.java) { ImageModel.open(app, bundle = "absent") }.message.orEmpty()
+            assertThrows(BundleError::class.java) { ImageModel.open(app, bundle = "absent") }.message.orEmpty()
         assertTrue(unknown, "no bundle 'absent'; it has several, small" in unknown)
     }
 }

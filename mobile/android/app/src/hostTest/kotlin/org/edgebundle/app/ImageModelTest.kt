@@ -20,7 +20,7 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import org.edgebundle.sdk.ImageModel
 import org.edgebundle.sdk.StyleModel
-import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleError
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNotSame
 import org.junit.Assert.assertSame
@@ -222,7 +222,7 @@ class ImageModelTest {
             assertEquals("tflite-second" to 0, it.variant to it.tried.size)
         }
         val message =
-            assertThrows(BundleException::class.java) { ImageModel.open(APP, variant = "absent") }.message.orEmpty()
+            assertThrows(BundleError::class.java) { ImageModel.open(APP, variant = "absent") }.message.orEmpty()
         assertTrue(message, "tflite-first, tflite-second" in message)
         val damaged = folder("damaged")
         File(damaged, "variants/second.tflite").appendText("more")
@@ -247,7 +247,7 @@ class ImageModelTest {
         ImageModel.open(APP, file = zip).use { assertEquals("tflite-first", it.variant) }
         assertEquals(ImageModel.loader(APP).bundleSha256, ImageModel.loader(APP, file = zip).bundleSha256)
         zip.writeBytes(zip.readBytes().copyOf(1000))
-        assertThrows(BundleException::class.java) { ImageModel.open(APP, file = zip) }
+        assertThrows(BundleError::class.java) { ImageModel.open(APP, file = zip) }
         assertThrows(IllegalArgumentException::class.java) { ImageModel.loader(APP, bundle = "small", file = whole) }
     }
 

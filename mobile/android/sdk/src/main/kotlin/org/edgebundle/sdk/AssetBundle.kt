@@ -8,7 +8,7 @@ import java.io.InputStream
 import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
 import org.edgebundle.sdk.core.BundleArchive
-import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleError
 import org.edgebundle.sdk.core.BundleFiles
 import org.edgebundle.sdk.core.PictureReader
 import org.edgebundle.sdk.core.Pixels
@@ -17,7 +17,7 @@ import org.edgebundle.sdk.core.copyOnce
 
 /**
  * A bundle in the app's assets: the one named [name], or the only one. Files that are mapped must be stored in the
- * package without compression. Throws [BundleException] when there is none of that name, or several and no name.
+ * package without compression. Throws [BundleError] when there is none of that name, or several and no name.
  */
 class AssetBundle @JvmOverloads constructor(context: Context, name: String? = null) : BundleFiles {
     private val assets = context.assets
@@ -61,7 +61,7 @@ val BITMAP_READER = PictureReader { stream ->
         }
     val bitmap =
         BitmapFactory.decodeStream(stream, null, options)
-            ?: throw BundleException("a picture of the bundle cannot be decoded; install the app again.")
+            ?: throw BundleError("a picture of the bundle cannot be decoded; install the app again.")
     val argb = IntArray(bitmap.width * bitmap.height)
     bitmap.getPixels(argb, 0, bitmap.width, 0, 0, bitmap.width, bitmap.height)
     Pixels(bitmap.width, bitmap.height, argb).also { bitmap.recycle() }

@@ -3,7 +3,7 @@ package org.edgebundle.sdk
 import android.app.ActivityManager
 import android.content.Context
 import android.util.Log
-import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleError
 import org.edgebundle.sdk.core.DeviceFacts
 import org.edgebundle.sdk.core.ModelLoader
 import org.edgebundle.sdk.core.Opened
@@ -18,7 +18,7 @@ internal fun openModel(context: Context, loader: ModelLoader, threads: Int, vari
     require(threads in 1..MOST_THREADS) { "'threads' is 1 to $MOST_THREADS, not $threads" }
     val application = context.applicationContext ?: context
     if (loader.manifest.inputs.count { it.isPicture } != 1) {
-        throw BundleException(
+        throw BundleError(
             "model '${loader.manifest.modelName}' does not take one picture; use ModelLoader and Session."
         )
     }

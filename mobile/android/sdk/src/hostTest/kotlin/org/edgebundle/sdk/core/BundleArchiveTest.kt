@@ -30,7 +30,7 @@ class BundleArchiveTest {
         }
 
     private fun refusal(archive: File): String {
-        val message = assertThrows(BundleException::class.java) { BundleArchive(place).unpacked(archive) }.message
+        val message = assertThrows(BundleError::class.java) { BundleArchive(place).unpacked(archive) }.message
         assertEquals("$message", emptyList<String>(), place.list().orEmpty().toList())
         return message.orEmpty()
     }

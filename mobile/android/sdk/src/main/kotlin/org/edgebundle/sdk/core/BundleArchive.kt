@@ -11,7 +11,7 @@ import java.util.zip.ZipFile
 /**
  * Takes a bundle out of its `.zip` into a folder of [place] that is named by the hash of its manifest: whole or absent,
  * whatever interrupts it (docs/sdk-rules.md, "Bundles in a file"). A folder that is there is taken as it is: what opens
- * it checks its files. Throws [BundleException] for what is no whole archive of a bundle.
+ * it checks its files. Throws [BundleError] for what is no whole archive of a bundle.
  */
 internal class BundleArchive(private val place: File) {
     /** The folder of the bundle in [archive]. */
@@ -19,9 +19,9 @@ internal class BundleArchive(private val place: File) {
         try {
             ZipFile(archive).use { zip -> kept(zip, archive.name) }
         } catch (error: ZipException) {
-            throw BundleException("${archive.name} is no whole archive (${error.message}); download it again.", error)
+            throw BundleError("${archive.name} is no whole archive (${error.message}); download it again.", error)
         } catch (error: IOException) {
-            throw BundleException(
+            throw BundleError(
                 "${archive.name} cannot be taken out (${error.message}); free space, or download it again.",
                 error,
             )
@@ -30,9 +30,9 @@ internal class BundleArchive(private val place: File) {
     private fun kept(zip: ZipFile, name: String): File {
         val entry =
             zip.getEntry(ModelLoader.MANIFEST)
-                ?: throw BundleException("$name is no bundle: it has no ${ModelLoader.MANIFEST} at its top.")
+                ?: throw BundleError("$name is no bundle: it has no ${ModelLoader.MANIFEST} at its top.")
         val text = zip.getInputStream(entry).use { it.readNBytesWithin(MOST_MANIFEST) }
-        if (text == null) throw BundleException("$name has a manifest of more than $MOST_MANIFEST bytes.")
+        if (text == null) throw BundleError("$name has a manifest of more than $MOST_MANIFEST bytes.")
         val folder = File(place, sha256(text))
         if (folder.isDirectory) return folder
         val manifest = ManifestReader.read(text.decodeToString())
@@ -54,15 +54,15 @@ internal class BundleArchive(private val place: File) {
         for (path in named) ManifestReader.insidePath(path)
         val there = zip.entries().asSequence().filter { !it.isDirectory }.map { it.name }.toList()
         val missing = (named - there.toSet()).minOrNull()
-        if (missing != null) throw BundleException("$name lacks $missing; download it again.")
+        if (missing != null) throw BundleError("$name lacks $missing; download it again.")
         val stranger = there.firstOrNull { it !in named && it !in OWN }
         if (stranger != null || there.toSet().size != there.size)
-            throw BundleException(
+            throw BundleError(
                 "$name is refused: it holds ${stranger ?: "a file twice"}, which its manifest does not name."
             )
         val bytes = zip.entries().asSequence().sumOf { maxOf(0, it.size) }
         if (bytes > MOST_BYTES)
-            throw BundleException("$name unpacks to more than ${MOST_BYTES shr 30} GB and is refused.")
+            throw BundleError("$name unpacks to more than ${MOST_BYTES shr 30} GB and is refused.")
     }
 
     private fun copy(zip: ZipFile, entry: ZipEntry, target: File, sha256: String, name: String) {
@@ -77,7 +77,7 @@ internal class BundleArchive(private val place: File) {
                     val count = stream.read(buffer)
                     if (count < 0) break
                     left -= count
-                    if (left < 0) throw BundleException("$name is refused: ${entry.name} is longer than it says.")
+                    if (left < 0) throw BundleError("$name is refused: ${entry.name} is longer than it says.")
                     digest.update(buffer, 0, count)
                     out.write(buffer, 0, count)
                 }
@@ -85,7 +85,7 @@ internal class BundleArchive(private val place: File) {
             out.fd.sync()
         }
         if (hex(digest) != sha256)
-            throw BundleException("${entry.name} of $name does not have the hash in its manifest; download it again.")
+            throw BundleError("${entry.name} of $name does not have the hash in its manifest; download it again.")
     }
 
     private companion object {

@@ -16,7 +16,7 @@ internal inline fun <T> telling(problem: VideoProblem, what: String, work: () ->
         throw error
     } catch (error: IOException) {
         throw told(problem, what, error)
-    } catch (error: BundleException) {
+    } catch (error: BundleError) {
         throw told(problem, what, error)
     } catch (error: RuntimeException) { // codecs throw of many kinds, and none is declared
         throw told(problem, what, error)

@@ -24,7 +24,7 @@ class SmallPartsTest {
         assertEquals("a", chooseBundle(listOf("a"), null))
         assertEquals("b", chooseBundle(listOf("b", "a"), "b"))
         fun refusal(names: List<String>, wished: String?) =
-            assertThrows(BundleException::class.java) { chooseBundle(names, wished) }.message.orEmpty()
+            assertThrows(BundleError::class.java) { chooseBundle(names, wished) }.message.orEmpty()
         assertTrue(refusal(listOf("b", "a"), null).contains("several bundles (a, b)"))
         assertTrue(refusal(listOf("b", "a"), "c").contains("no bundle 'c'; it has a, b"))
         assertTrue(refusal(emptyList(), "c").contains("carries no bundle;"))
