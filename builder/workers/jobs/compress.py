@@ -14,7 +14,8 @@ def run_compress(job: CompressJob, folder: Path) -> CompressResult:
     from safetensors.torch import save_file
 
     from builder.compression.learned_plan import PLAN, to_plan
-    from builder.compression.run import Task, run, threads
+    from builder.compression.run import Task, run
+    from builder.training.run import threads
 
     stage(folder, "load")
     model, _ = load_source(job.source)
