@@ -25,7 +25,7 @@ from builder.storage.cache import replace_text
 from builder.training.loop import Done, Lesson, train
 from builder.training.network import takes, trainable, without_checks
 from builder.training.objective import Objective, OwnLoss, Weights
-from builder.training.pictures import MANY, Batches, Selection
+from builder.training.pictures import MANY, Batches, Selection, split_batch
 from builder.training.run import threads
 from builder.training.settings import Settings
 
@@ -128,7 +128,7 @@ def _batches_to_look_at(task: Task, program: ExportedProgram) -> Iterator[torch.
     batches, together = _batches(task, module)
     for number in range(LOOKED_AT):
         (batch,) = batches(number)
-        yield from [batch] if together else batch.split(1)
+        yield from [batch] if together else split_batch(batch)
 
 
 def _distil(task: Task, program: ExportedProgram, state: Path, deadline: float) -> tuple[ExportedProgram, Done]:
@@ -153,7 +153,7 @@ def _train_rounded(task: Task, program: ExportedProgram, state: Path, deadline: 
 
     def parts(number: int) -> list[torch.Tensor]:
         (batch,) = batches(number)
-        return [batch] if together else list(batch.split(1))
+        return [batch] if together else split_batch(batch)
 
     rounded.calibrate(parts)
     student = _Student(module=rounded.module, groups=rounded.groups, tidy=rounded.tidy)

@@ -118,7 +118,7 @@ def _average(student: Any, settings: Settings) -> Any:
         return None
     from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-    return AveragedModel(student, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
+    return AveragedModel(student, multi_avg_fn=get_ema_multi_avg_fn(settings.average))  # type: ignore[no-untyped-call]
 
 
 def _compute(lesson: Lesson, network: Any, number: int) -> float:

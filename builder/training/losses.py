@@ -51,7 +51,7 @@ def directions(channels: int, count: int, seed: int = 0) -> Tensor:
 
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randn(count, channels, generator=generator)
-    return drawn / drawn.norm(dim=1, keepdim=True)
+    return drawn / drawn.square().sum(1, keepdim=True).sqrt()
 
 
 def sort_slices(features: Tensor, along: Tensor, count: int | None = None) -> Tensor:

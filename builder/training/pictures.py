@@ -81,6 +81,11 @@ class Batches:
         return np.asarray(cut.resize((width, height), Image.Resampling.BILINEAR), np.uint8)
 
 
+def split_batch(batch: Tensor) -> list[Tensor]:
+    """Its pictures, a batch of one each."""
+    return [batch[place : place + 1] for place in range(len(batch))]
+
+
 @lru_cache(maxsize=KEPT)
 def _photograph(path: Path) -> Pixels:
     try:

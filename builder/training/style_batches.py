@@ -10,6 +10,7 @@ import numpy as np
 from builder.training.pictures import Batches
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
 MIXED = 0.25  # of the pictures, where there are several styles
@@ -35,7 +36,7 @@ class StyleBatches:
         crops = [self._crop(random, vector) for vector in vectors] if self._styles else [pictures]
         return pictures, torch.from_numpy(vectors), torch.from_numpy(motions), torch.cat(crops)
 
-    def _vector(self, random: np.random.Generator) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    def _vector(self, random: np.random.Generator) -> NDArray[np.float32]:
         count = max(len(self._styles), 1)
         vector = np.zeros(count, np.float32)
         if count > 1 and random.random() < MIXED:
@@ -46,7 +47,7 @@ class StyleBatches:
             vector[int(random.integers(count))] = 1
         return vector
 
-    def _crop(self, random: np.random.Generator, vector: np.ndarray[tuple[int], np.dtype[np.float32]]) -> Tensor:
+    def _crop(self, random: np.random.Generator, vector: NDArray[np.float32]) -> Tensor:
         from torch.nn.functional import interpolate
 
         style = self._styles[int(vector.argmax())]
@@ -56,7 +57,7 @@ class StyleBatches:
         return crop if (height, width) == self._size else interpolate(crop, size=self._size, mode="bilinear")
 
 
-def _motion(random: np.random.Generator) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def _motion(random: np.random.Generator) -> NDArray[np.float32]:
     """A small turn, growth and shift, as torch's affine_grid has them."""
     turn, size = random.uniform(-TURN, TURN), 1 + random.uniform(-GROW, GROW)
     across, down = random.uniform(-SHIFT, SHIFT, 2)

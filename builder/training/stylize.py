@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from builder.bundle import TensorSpec
 from builder.project.training import TermSection, TrainLossSection
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SLICES = 32  # directions of the sliced Wasserstein distance, a layer
+OfStyle: TypeAlias = "Callable[[Tensor, dict[str, Tensor]], Tensor]"
+"""What is compared of a style: from its picture and its features."""
 WINDOWS = (1, 4)  # of the palette: fine lines alone must not satisfy it
 
 
@@ -153,10 +155,14 @@ class Stylization:
         from torch.nn.functional import avg_pool2d
 
         along = losses.palette_directions()
+
+        def pool(window: int) -> OfStyle:
+            return lambda picture, _: avg_pool2d(picture, window)
+
         distances = [
             self._compare_sorted(
                 f"window{window}", avg_pool2d(after, window), along,
-                lambda picture, _, window=window: avg_pool2d(picture, window), vectors,
+                pool(window), vectors,
             )
             for window in WINDOWS
         ]  # fmt: skip
@@ -167,7 +173,7 @@ class Stylization:
         name: str,
         got: Tensor,
         along: Tensor,
-        of_style: Callable[[Tensor, dict[str, Tensor]], Tensor],
+        of_style: OfStyle,
         vectors: Tensor,
     ) -> Tensor:
         import torch
@@ -195,7 +201,8 @@ def _mix(of_styles: Tensor, vectors: Tensor) -> Tensor:
     """`[styles, ...]` and `[n, styles]` -> `[n, ...]`: of each picture's own mixture."""
     import torch
 
-    return torch.tensordot(vectors, of_styles, dims=1)
+    mixed: Tensor = torch.tensordot(vectors, of_styles, dims=1)
+    return mixed
 
 
 def _weight(loss: TrainLossSection, name: str) -> float:

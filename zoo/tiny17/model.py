@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
+
+BORDER = 8
+"""Pixels that are mirrored around the picture and cut off again: the zeros around the blocks' inputs would show as a line."""
 
 
 class Block(nn.Module):
@@ -33,10 +37,10 @@ class Tiny17(nn.Module):
         self.shuffle = nn.PixelShuffle(2)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = torch.relu(self.head(x))
+        x = torch.relu(self.head(pad(x, (BORDER,) * 4, mode="reflect")))
         for block in self.blocks:
             x = block(x)
-        return torch.sigmoid(self.shuffle(self.tail(x)))
+        return torch.sigmoid(self.shuffle(self.tail(x))[:, :, BORDER:-BORDER, BORDER:-BORDER])
 
 
 def create(width: int = 24, blocks: int = 4) -> nn.Module:
