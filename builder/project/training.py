@@ -41,6 +41,8 @@ class TrainLossSection(Section):
     """Sliced Wasserstein distance of the features to the style picture's."""
     palette: float = Field(default=0.0, ge=0)
     """Sliced Wasserstein distance of the colours to the style picture's, pixel by pixel and as means of 4 x 4 pixels."""
+    tint: float = Field(default=0.0, ge=0)
+    """Squared difference of mean colours of 4 x 4 pixels to those that the style has for the photograph's brightness."""
     tone: float = Field(default=0.0, ge=0)
     """Squared difference of mean brightness in windows of 8 pixels: light places stay light."""
     identity: float = Field(default=0.0, ge=0)
@@ -55,7 +57,7 @@ class TrainLossSection(Section):
     @property
     def of_style(self) -> bool:
         """Whether a term needs a style picture."""
-        return bool(self.gram.weight or self.statistics.weight or self.wasserstein.weight or self.palette)
+        return bool(self.gram.weight or self.statistics.weight or self.wasserstein.weight or self.palette or self.tint)
 
     @property
     def of_features(self) -> bool:
@@ -110,11 +112,11 @@ class TrainSection(Section):
         loss = self.loss
         if loss.of_style and not self.styles:
             raise ValueError(
-                "'gram', 'statistics', 'wasserstein' and 'palette' compare with a style: name its picture in 'styles'"
+                "'gram', 'statistics', 'wasserstein', 'palette' and 'tint' compare with a style: name its picture in 'styles'"
             )
         if self.styles and not loss.of_style:
             raise ValueError(
-                "nothing teaches 'styles': give 'gram', 'statistics', 'wasserstein' or 'palette' a weight in 'loss'"
+                "nothing teaches 'styles': give 'gram', 'statistics', 'wasserstein', 'palette' or 'tint' a weight in 'loss'"
             )
         if not (loss.of_style or loss.content.weight or loss.tone or loss.identity):
             raise ValueError("a loss needs 'content', 'tone', 'identity', or a term of style")

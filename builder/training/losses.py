@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LEAST = 1e-6
+COLOURS, TURNS, SHADES = 8, 20, 256  # of a style's ramp: main colours, rounds of k-means, steps of brightness
 LIGHT = (0.299, 0.587, 0.114)  # of red, green and blue in brightness (ITU-R BT.601)
 
 
@@ -78,6 +79,44 @@ def palette_directions(count: int = 16) -> Tensor:
     height, turn = place / count, place * math.pi * (1.0 + math.sqrt(5.0))
     radius = (1.0 - height.square()).sqrt()
     return torch.stack([radius * turn.cos(), radius * turn.sin(), height], dim=1)
+
+
+def ramp(style: Tensor) -> Tensor:
+    """RGB `[1, 3, h, w]` in 0..1 -> `[1, SHADES, 3]`: the style's own colour for each brightness from black to white.
+
+    Its main colours, by k-means (Lloyd, 1982) of 4 x 4 pixels, in the order of their brightness; between them and to both ends the way is
+    straight. It is what painters' gradient maps are.
+    """
+    import torch
+    from torch.nn.functional import avg_pool2d
+
+    pixels = avg_pool2d(style, 4).flatten(2)[0].T
+    pixels = pixels[brightness(pixels.T[None, :, :, None]).flatten().argsort()]
+    centres = pixels[torch.linspace(0, len(pixels) - 1, COLOURS + 2).long()[1:-1]]
+    for _ in range(TURNS):
+        nearest = torch.cdist(pixels, centres).argmin(1)
+        centres = torch.stack(
+            [pixels[nearest == k].mean(0) if bool((nearest == k).any()) else centres[k] for k in range(COLOURS)]
+        )
+    ends = torch.cat([torch.zeros(1, 3), centres, torch.ones(1, 3)])
+    light = brightness(ends.T[None, :, :, None]).flatten()
+    light, order = light.sort()
+    wanted = torch.linspace(0, 1, SHADES)
+    above = torch.searchsorted(light, wanted).clamp(1, len(light) - 1)
+    share = (wanted - light[above - 1]) / (light[above] - light[above - 1]).clamp_min(LEAST)
+    colours = ends[order]
+    return torch.lerp(colours[above - 1], colours[above], share.clamp(0, 1)[:, None])[None]
+
+
+def tint(after: Tensor, before: Tensor, ramps: Tensor, window: int = 4) -> Tensor:
+    """RGB in 0..1, ramps `[n, SHADES, 3]`: squared difference of mean colours to those that the style has for the photograph's brightness."""
+    import torch
+    from torch.nn.functional import avg_pool2d
+
+    light = avg_pool2d(brightness(before), window)[:, 0]
+    place = (light * (SHADES - 1)).round().long().clamp(0, SHADES - 1).flatten(1)
+    colours = torch.gather(ramps, 1, place[:, :, None].expand(-1, -1, 3)).transpose(1, 2).reshape(-1, 3, *light.shape[1:])
+    return (avg_pool2d(after, window) - colours).square().mean()
 
 
 def tone(after: Tensor, before: Tensor, window: int = 8) -> Tensor:

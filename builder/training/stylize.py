@@ -90,6 +90,7 @@ class Stylization:
             self._styles = [(style, self._maps(style)) for style in gauge.styles]
             self._grams = self._of_styles("gram", gram)
             self._moments = self._of_styles("statistics", losses.moments)
+            self._ramps = [losses.ramp(style) for style in gauge.styles] if loss.tint else []
         self._slices: dict[tuple[str, int], Tensor] = {}
 
     def __call__(self, got: Sequence[Tensor], wanted: Sequence[Tensor], batch: Sequence[Tensor]) -> Tensor:
@@ -104,6 +105,8 @@ class Stylization:
             terms["palette"] = loss.palette * self._compare_palettes(after, vectors)
         if loss.tone:
             terms["tone"] = loss.tone * losses.tone(after, before)
+        if loss.tint:
+            terms["tint"] = loss.tint * losses.tint(after, before, _mix(torch.cat(self._ramps), vectors))
         if loss.variation:
             terms["variation"] = loss.variation * losses.variation(after)
         if loss.edges:

@@ -79,6 +79,26 @@ def test_a_known_motion_carries_pictures_and_what_flickers_is_counted_where_it_w
     assert float(losses.temporal(wrong_outside, row, inside)) == 0
 
 
+def test_a_styles_ramp_has_its_colours_at_their_brightness() -> None:
+    """From black to white over the style's own colours; a photograph that has them already costs nothing, a black one what is on paper."""
+    blue, yellow = torch.tensor([0.0, 0.0, 0.5]), torch.tensor([1.0, 1.0, 0.0])
+    style = torch.cat([blue.reshape(1, 3, 1, 1).expand(1, 3, 16, 8), yellow.reshape(1, 3, 1, 1).expand(1, 3, 16, 8)], 3)
+    ramp = losses.ramp(style)
+    assert ramp.shape == (1, losses.SHADES, 3)
+    assert ramp[0, 0].tolist() == pytest.approx([0, 0, 0])
+    assert ramp[0, -1].tolist() == pytest.approx([1, 1, 1])
+    for colour, light in ((blue, 0.114 * 0.5), (yellow, 0.886)):
+        assert ramp[0, round(light * 255)].tolist() == pytest.approx(colour.tolist(), abs=0.04)
+    assert losses.brightness(ramp.permute(0, 2, 1)[..., None]).flatten().tolist() == pytest.approx(
+        torch.linspace(0, 1, losses.SHADES).tolist(), abs=1e-3
+    )
+    grey = torch.full((1, 3, 8, 8), 0.5)
+    wanted = ramp[0, round(0.5 * 255)].reshape(1, 3, 1, 1).expand_as(grey)
+    assert float(losses.tint(wanted, grey, ramp)) == pytest.approx(0, abs=1e-9)
+    on_paper = float(wanted.square().mean())
+    assert float(losses.tint(torch.zeros_like(grey), grey, ramp)) == pytest.approx(on_paper)
+
+
 def test_colours_are_compared_along_directions_of_length_one() -> None:
     """Of the palette, and of features; the same ones every time."""
     for along in (losses.palette_directions(), losses.directions(5, 7)):
