@@ -115,7 +115,9 @@ def tint(after: Tensor, before: Tensor, ramps: Tensor, window: int = 4) -> Tenso
 
     light = avg_pool2d(brightness(before), window)[:, 0]
     place = (light * (SHADES - 1)).round().long().clamp(0, SHADES - 1).flatten(1)
-    colours = torch.gather(ramps, 1, place[:, :, None].expand(-1, -1, 3)).transpose(1, 2).reshape(-1, 3, *light.shape[1:])
+    colours = (
+        torch.gather(ramps, 1, place[:, :, None].expand(-1, -1, 3)).transpose(1, 2).reshape(-1, 3, *light.shape[1:])
+    )
     return (avg_pool2d(after, window) - colours).square().mean()
 
 
