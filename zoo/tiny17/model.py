@@ -49,6 +49,6 @@ def repeat_border(x: Tensor, axis: int) -> Tensor:
     return torch.cat([first, first, x, last, last], axis)
 
 
-def create(width: int = 24) -> nn.Module:
+def create(width: int = 22) -> nn.Module:
     """The network without its trained weights."""
     return Tiny17(width)
