@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from builder.bundle import Bundle
 from builder.bundle.tensors import tensor_to_pixels
 from builder.graph.samples import read_sample
+from builder.pipeline.story import convert
 from builder.project.project import Project, open_project
 from builder.quality.features import Features
 from builder.quality.style import edges_kept, feature_maps, gram_distance
 from builder.sources import specs
 from builder.sources.checkpoint import load_module
+from builder.steps.listener import Silent
 from builder.steps.train import photographs, style_pictures
 from builder.training.run import read_style
 
@@ -63,6 +66,19 @@ def test_pictures_come_nearer_to_the_style_and_stay_what_they_show(project: Proj
     before, after = np.mean(distances, axis=0)
     assert after < 0.67 * before
     assert min(share for share in kept if share is not None) > 0.5
+
+
+def test_tiny17_is_17_kb_of_integers(tmp_path: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The int8 file by the ranges that were learned: its bytes, its quality on the worst picture, and nothing left to the processor."""
+    monkeypatch.setenv("EDGEBUNDLE_CACHE", str(shared_cache))
+    bundle = convert(ZOO / "tiny17", out=tmp_path / "bundle", backends=["tflite"], listener=Silent())
+    assert isinstance(bundle, Bundle)
+    variant = next(each for each in bundle.manifest.variants if each.id == "tflite-xnnpack-int8")
+    assert {layer.realised for layer in variant.layers} == {"static_wi8_ai8"}
+    assert variant.bytes <= 17_000
+    assert variant.quality is not None
+    assert variant.quality.psnr_db_worst is not None
+    assert variant.quality.psnr_db_worst >= 36
 
 
 def test_every_style_picture_has_its_origin() -> None:
