@@ -41,10 +41,19 @@ def name_culprit(
             refused = _find_refused_alone(suspects, trials)
             few = len({bare_name(node) for node in refused}) <= MOST
             if refused and few and trials.passes(refused):
-                return _name_operators(refused)
+                return _name_operators(_drop_innocent(refused, trials))
         return _by_halves(trials)
     except _OutOfTimeError:
         return None
+
+
+def _drop_innocent(refused: list[Node], trials: _Trials) -> list[Node]:
+    """Without the operators that a converter takes in this network, though not by themselves."""
+    for name in dict.fromkeys(bare_name(node) for node in refused):
+        rest = [node for node in refused if bare_name(node) != name]
+        if rest and trials.passes(rest):
+            refused = rest
+    return refused
 
 
 def _by_halves(trials: _Trials) -> str:
@@ -56,7 +65,7 @@ def _by_halves(trials: _Trials) -> str:
             break
         blamed.append(culprit)
         if trials.passes(blamed):
-            return _name_operators(blamed)
+            return _name_operators(_drop_innocent(blamed, trials))
     if not blamed:
         return "each part of it converts by itself: no single operator is to blame"
     names = ", ".join(f"{bare_name(node)!r}{place(node)}" for node in blamed)
@@ -82,7 +91,7 @@ def _find_told(calls: Sequence[Node], told: str) -> list[list[Node]]:
 
 
 def _kinds(calls: Sequence[Node]) -> list[list[Node]]:
-    return [_alike(calls)]
+    return [_alike([node for node in calls if "getitem" not in str(node.target)])]
 
 
 def _alike(calls: Sequence[Node]) -> list[Node]:
@@ -133,6 +142,8 @@ def _first_failing(trials: _Trials, blamed: Sequence[Node]) -> Node | None:
         else:
             high = middle
     first = trials.calls[high - 1]
+    while "getitem" in str(first.target):  # one of several results: to blame is what computed them
+        first = first.all_input_nodes[0]
     return None if first in blamed else first
 
 

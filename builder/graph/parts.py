@@ -28,6 +28,7 @@ def part(program: ExportedProgram, count: int, given: Collection[str] = ()) -> M
     finals = list(output.all_input_nodes)
     calls = [node for node in graph.nodes if node.op == "call_function"]
     entered: list[Node] = []
+    given = {*given, *(user.name for node in calls if node.name in given for user in list_parts(node))}
     for node in [node for node in calls[:count] if node.name in given and _is_tensor(values.get(node.name))]:
         with graph.inserting_before(next(iter(graph.nodes))):
             entry = graph.placeholder(f"given_{len(entered)}")
@@ -70,9 +71,13 @@ def side_by_side(program: ExportedProgram, names: Collection[str]) -> Model | No
             count += 1
             values[entry.name] = values[source.name]
             node.replace_input_with(source, entry)
-        several = [user for user in node.users if "getitem" in str(user.target)]
-        ends += [end for end in several or [node] if _is_tensor(values.get(end.name)) and _depends(end)]
+        ends += [end for end in list_parts(node) or [node] if _is_tensor(values.get(end.name)) and _depends(end)]
     return _export(module, ends, values) if ends else None
+
+
+def list_parts(node: Node) -> list[Node]:
+    """What takes the single results of an operator that has several."""
+    return [user for user in node.users if "getitem" in str(user.target)]
 
 
 def _export(module: Any, ends: list[Node], values: dict[str, Any]) -> Model:

@@ -12,9 +12,12 @@ if TYPE_CHECKING:
 
 AT_SOURCE = (
     "aliases",
+    "comparisons",
+    "special_functions",
     "checks",
     "memory_layout",
     "mutations",
+    "indexed_writes",
     "complex_numbers",
     "constant_folding",
     "repetitions",

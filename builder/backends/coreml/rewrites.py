@@ -53,6 +53,8 @@ def _choose_decompositions(program: ExportedProgram) -> dict[Any, Callable[..., 
         table[target] = _fmod
     for target in targets & {torch.ops.aten.lerp.Tensor, torch.ops.aten.lerp.Scalar}:
         table[target] = _lerp
+    for target in targets & {torch.ops.aten.where.ScalarOther, torch.ops.aten.where.ScalarSelf}:
+        table[target] = _where
     if torch.ops.aten.trunc.default in targets:
         table[torch.ops.aten.trunc.default] = _trunc
     return table
@@ -63,6 +65,17 @@ def _knows(name: str) -> bool:
     from coremltools.converters.mil.frontend.torch.torch_op_registry import _TORCH_OPS_REGISTRY
 
     return _TORCH_OPS_REGISTRY.get_func(name) is not None
+
+
+def _where(condition: Tensor, x: Any, y: Any) -> Tensor:
+    """The front end chooses between tensors only."""
+    import torch
+
+    if not isinstance(x, torch.Tensor):
+        x = torch.full((), x, dtype=y.dtype)
+    if not isinstance(y, torch.Tensor):
+        y = torch.full((), y, dtype=x.dtype)
+    return torch.where(condition, x, y)
 
 
 def _trunc(x: Tensor) -> Tensor:

@@ -114,9 +114,19 @@ def _median(x: Tensor, axis: int, keepdim: bool = False) -> Any:
     return (values, places) if keepdim else (values.squeeze(axis), places.squeeze(axis))
 
 
+def _kth(x: Tensor, k: int, axis: int = -1, keepdim: bool = False) -> Any:
+    """The k-th smallest: the largest of the k smallest, or the smallest of the others, whichever are fewer."""
+    if not x.is_floating_point() or x.ndim == 0:
+        return NotImplemented
+    others = x.shape[axis] - k + 1
+    values, places = (part.narrow(axis, min(k, others) - 1, 1) for part in _values(x, min(k, others), axis, others < k))
+    return (values, places) if keepdim else (values.squeeze(axis), places.squeeze(axis))
+
+
 _VALUES: dict[str, Callable[..., Any]] = {
     "aten.sort.default": _sort,
     "aten.sort.stable": _sort_stably,
     "aten.median.dim": _median,
+    "aten.kthvalue.default": _kth,
     "aten.topk.default": _largest,
 }

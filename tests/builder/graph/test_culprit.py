@@ -63,6 +63,26 @@ def test_the_planted_operator_is_named(
     assert len(tried) <= (3 if hinted else 7)
 
 
+@pytest.mark.parametrize("told", ["", "there is no kthvalue here"])
+def test_an_operator_with_several_results_is_named_itself(told: str) -> None:
+    """Not what takes one of its results; and an operator beside it that is refused by itself alone is not named."""
+
+    class Ranked(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.reshape(4, 64).kthvalue(3, 1).values * 2 + x.mean()
+
+    program = torch.export.export(Ranked().eval(), (torch.rand(1, 4, 8, 8),))
+
+    def lower(model: Model) -> None:
+        calls = [str(node.target) for node in model.program.graph.nodes if node.op == "call_function"]
+        if any("kthvalue" in call for call in calls) or calls == ["aten.reshape.default"]:
+            raise ConversionError("refused")
+
+    said = name_culprit(program, lower, told, floats=True)
+    assert said is not None
+    assert said.startswith("the operator 'kthvalue' ("), said
+
+
 def _whole(program: torch.export.ExportedProgram) -> Model:
     from builder.graph.parts import part
 

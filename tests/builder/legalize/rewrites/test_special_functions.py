@@ -1,0 +1,28 @@
+"""The rewrite `special_functions` on the forms that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tests.builder.legalize.cases import check_rewrite
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        torch.erfc,
+        lambda x: torch.hypot(x, x.flip(1)),
+        lambda x: F.cosine_similarity(x, x.flip(1), dim=1)[:, None] * x,
+        lambda x: F.cosine_similarity(x.flatten(2), x.flip(2).flatten(2), dim=-1, eps=1e-3)[:, :, None, None] * x,
+        F.logsigmoid,
+        lambda x: torch.logaddexp(x, x.flip(1)),
+    ],
+)
+def test_it_computes_the_same_by_other_functions(function: Callable[[Tensor], Tensor]) -> None:
+    """Of pictures and of rows."""
+    check_rewrite("special_functions", function, gone=("erfc", "hypot", "cosine", "log_sigmoid", "logaddexp"))
