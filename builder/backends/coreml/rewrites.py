@@ -53,8 +53,8 @@ def _choose_decompositions(program: ExportedProgram) -> dict[Any, Callable[..., 
         table[target] = _fmod
     for target in targets & {torch.ops.aten.lerp.Tensor, torch.ops.aten.lerp.Scalar}:
         table[target] = _lerp
-    for target in targets & {torch.ops.aten.where.ScalarOther, torch.ops.aten.where.ScalarSelf}:
-        table[target] = _where
+    # Not only where the program has them: torch makes them of `hardshrink` and `diag_embed` on the way.
+    table |= dict.fromkeys((torch.ops.aten.where.ScalarOther, torch.ops.aten.where.ScalarSelf), _where)
     if torch.ops.aten.trunc.default in targets:
         table[torch.ops.aten.trunc.default] = _trunc
     return table

@@ -5,10 +5,11 @@ Two backends have no sort and no median, and one has no `topk` at all. All have 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, replace_calls
+from builder.legalize.rewriting import MOVES_DATA, functional, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +26,35 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
     for name, function in _VALUES.items():
         if not _reads_places(program, name):
             functions[name] = function
-    return replace_calls(program, functions, only=_takes_floats)
+    program, count = replace_calls(program, functions, only=_takes_floats)
+    if not any(_gives_values_alone(node) for node in program.graph.nodes):
+        return program, count
+    return _read_by_places(program if count else functional(program)), max(count, 1)
+
+
+def _gives_values_alone(node: Node) -> bool:
+    if str(node.target) != "aten.topk.default" or not _takes_floats(node):
+        return False
+    return not any(user.args[1] == 1 and user.users for user in node.users)
+
+
+def _read_by_places(program: ExportedProgram) -> ExportedProgram:
+    """Values of `topk` as what stands at their places: TFLite's converter makes a sort, which no runtime has, of values alone."""
+    import torch
+
+    for node in [node for node in program.graph.nodes if _gives_values_alone(node)]:
+        x, axis = node.args[0], node.args[2] if len(node.args) > 2 else -1
+        for values in [user for user in node.users if user.args[1] == 0 and user.users]:
+            with program.graph.inserting_after(values):
+                places = program.graph.call_function(operator.getitem, (node, 1))
+            with program.graph.inserting_after(places):
+                read = program.graph.call_function(torch.ops.aten.gather.default, (x, axis, places))
+            places.meta = {**values.meta, "val": node.meta["val"][1]}
+            read.meta = dict(values.meta)
+            values.replace_all_uses_with(read)
+            program.graph_signature.replace_all_uses(values.name, read.name)
+    program.graph_module.recompile()
+    return program
 
 
 def _takes_floats(node: Node) -> bool:
@@ -114,6 +143,28 @@ def _median(x: Tensor, axis: int, keepdim: bool = False) -> Any:
     return (values, places) if keepdim else (values.squeeze(axis), places.squeeze(axis))
 
 
+def _median_of_all(x: Tensor) -> Any:
+    found = _median(x.reshape(-1), 0) if x.ndim else NotImplemented
+    return NotImplemented if found is NotImplemented else found[0]
+
+
+def _quantile(
+    x: Tensor, q: float, axis: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Any:
+    """Between the two values that stand around q of the way from the smallest to the largest."""
+    if interpolation != "linear" or not x.is_floating_point() or x.ndim == 0:
+        return NotImplemented
+    values, dim = (x.reshape(-1), 0) if axis is None else (x, axis)
+    place = q * (values.shape[dim] - 1)
+    low, part = int(place), place - int(place)
+    found = _kth(values, low + 1, dim, True)[0]
+    if part:
+        found = found * (1 - part) + _kth(values, low + 2, dim, True)[0] * part
+    if axis is None:
+        return found.reshape([1] * x.ndim if keepdim else [])
+    return found if keepdim else found.squeeze(dim)
+
+
 def _kth(x: Tensor, k: int, axis: int = -1, keepdim: bool = False) -> Any:
     """The k-th smallest: the largest of the k smallest, or the smallest of the others, whichever are fewer."""
     if not x.is_floating_point() or x.ndim == 0:
@@ -127,6 +178,8 @@ _VALUES: dict[str, Callable[..., Any]] = {
     "aten.sort.default": _sort,
     "aten.sort.stable": _sort_stably,
     "aten.median.dim": _median,
+    "aten.median.default": _median_of_all,
     "aten.kthvalue.default": _kth,
+    "aten.quantile.scalar": _quantile,
     "aten.topk.default": _largest,
 }

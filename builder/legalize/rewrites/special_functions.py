@@ -1,4 +1,5 @@
-"""Functions that no converter has, by those that all have: `erfc`, `hypot`, `cosine_similarity`, `logsigmoid`, `logaddexp`."""
+"""Functions that no converter has, by those that all have: `erfc`, `hypot`, `cosine_similarity`, `logsigmoid`, `logaddexp`,
+`nan_to_num`."""
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
             "aten.special_erfc.default": _complementary_error,
             "aten.hypot.default": _hypotenuse,
             "aten.cosine_similarity.default": _cosine,
+            "aten.nan_to_num.default": _replace_no_numbers,
             "aten.logaddexp.default": _log_add_exp,
             "aten.log_sigmoid.default": _log_sigmoid,
             "aten.log_sigmoid_forward.default": lambda x: (_log_sigmoid(x), x),
@@ -53,6 +55,21 @@ def _log_sigmoid(x: Tensor) -> Tensor:
     import torch
 
     return x.clamp(max=0.0) - torch.log(torch.exp(-x.abs()) + 1.0)
+
+
+def _replace_no_numbers(
+    x: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
+) -> Any:
+    """NaN, and what is infinite, as numbers: the largest of the type where nothing else is asked for."""
+    import torch
+
+    if not x.is_floating_point():
+        return x
+    largest = torch.finfo(x.dtype).max
+    numbers = torch.where(x != x, torch.full((), nan or 0.0, dtype=x.dtype), x)
+    low, high = -largest if neginf is None else neginf, largest if posinf is None else posinf
+    infinite = torch.where(x > largest, torch.full((), high, dtype=x.dtype), numbers)
+    return torch.where(x < -largest, torch.full((), low, dtype=x.dtype), infinite)
 
 
 def _log_add_exp(x: Tensor, y: Tensor) -> Any:
