@@ -33,7 +33,7 @@ class ShownError(Exception):
 
     def __init__(self, message: str) -> None:
         """Keep one full stop at the end of `message`, which may carry other messages."""
-        super().__init__(sentence(message))
+        super().__init__(make_sentence(message))
 
 
 class EdgebundleError(ShownError):
@@ -98,7 +98,7 @@ class Interrupted(EdgebundleError):
     exit_code: int = ExitCode.INTERRUPTED
 
 
-def sentence(message: str) -> str:
+def make_sentence(message: str) -> str:
     """A message that carries other messages, with one end: `unknown 'x'; did you mean 'y'?`, not `did you mean 'y'?.`."""
     text = _TWO_ENDS.sub(r"\1", message)
     return _END_INSIDE.sub(lambda end: "." if _ABBREVIATIONS.search(text[: end.start()]) else "", text)

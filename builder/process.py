@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 # Rounds of listing and killing a tree of processes; one is enough unless it starts more at that very moment.
 KILLS = 10
-LOOK_S = 1.0  # between two looks at whether a program that is waited for has ended
+# Between two looks at whether a program that is waited for has ended.
+LOOK_S = 1.0
 # Its output may stay open after its end, in the hands of a daemon that it started: what it said is then taken after so long.
 KEPT_OPEN_S = 3.0
 
@@ -251,7 +252,7 @@ def supervise(
 
 
 @contextmanager
-def background(argv: Sequence[str | Path], *, log: Path) -> Iterator[int]:
+def run_beside(argv: Sequence[str | Path], *, log: Path) -> Iterator[int]:
     """A program that runs beside, by its process id, with its output in `log`; it ends, with all that it started, when the block does.
 
     Raises ToolMissing.

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
+def find_nearest(word: str, known: Iterable[str]) -> str | None:
     """The known name that is most like the word, None when none is near."""
     near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
     return near[0] if near else None
@@ -15,7 +15,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest known name, or the list of known names when none is near."""
     names = sorted(known)
-    near = nearest(word, names)
+    near = find_nearest(word, names)
     if near is not None:
         return f"; did you mean {near!r}?"
     return f"; known are {', '.join(names)}." if names else "."

@@ -12,9 +12,8 @@ from filelock import FileLock, Timeout
 
 from harness.errors import HarnessError
 
-LOCK_WAIT_S = (
-    900.0  # another process may be making the very entry: two downloads and two compilations with limits of their own
-)
+# Another process may be making the very entry: two downloads and two compilations with limits of their own.
+LOCK_WAIT_S = 900.0
 
 
 def cache_root() -> Path:
@@ -54,7 +53,7 @@ def write_durably(path: Path, content: bytes) -> None:
         os.close(folder)
 
 
-def entry(name: str, make: Callable[[Path], None]) -> Path:
+def make_entry(name: str, make: Callable[[Path], None]) -> Path:
     """Directory `name` of the cache; `make` fills an empty directory when it is not there yet.
 
     A process that is killed while making leaves nothing that a later one would take for complete, and its lock frees itself.

@@ -18,7 +18,7 @@ EXAMPLE = "examples/tiny_style"
 TIME_LIMIT_S = 1800.0
 
 
-def step(*words: str) -> None:
+def run_step(*words: str) -> None:
     """Run one command in the repository's root; its failure is the demo's failure."""
     print(f"\n$ {shlex.join(words)}", flush=True)
     start = time.monotonic()
@@ -30,9 +30,9 @@ def step(*words: str) -> None:
 
 def main() -> None:
     start = time.monotonic()
-    step("builder", "convert", EXAMPLE, "-o", f"{DIST}/bundle")
-    step("builder", "package", EXAMPLE, "--target", "android", "-o", f"{DIST}/android")
-    step(
+    run_step("builder", "convert", EXAMPLE, "-o", f"{DIST}/bundle")
+    run_step("builder", "package", EXAMPLE, "--target", "android", "-o", f"{DIST}/android")
+    run_step(
         "harness",
         "run",
         f"{DIST}/bundle",
@@ -45,7 +45,7 @@ def main() -> None:
         "-o",
         f"{DIST}/runs.sqlite",
     )
-    step("harness", "report", f"{DIST}/runs.sqlite", "-o", f"{DIST}/report.html")
+    run_step("harness", "report", f"{DIST}/runs.sqlite", "-o", f"{DIST}/report.html")
     apk = next((ROOT / DIST / "android").glob("*.apk")).relative_to(ROOT)
     verify_signature(apk)
     print("\nMade:")

@@ -55,7 +55,7 @@ FILE_SCHEMES = ("fp32", "fp16", "weight_only_wi8_afp32", "dynamic_wi8_afp32", "s
 SEED = 7
 
 
-def made(network: Network, folder: Path) -> Iterator[tuple[str, Path, Lowered]]:
+def make_files(network: Network, folder: Path) -> Iterator[tuple[str, Path, Lowered]]:
     """The files of a network, one a scheme; layers that do not have it stay fp32."""
     samples = network.samples(SEED)
     source = fold_batch_norms(torch.export.export(network.create(), samples))
@@ -80,7 +80,7 @@ def feed_of(network: Network) -> dict[str, np.ndarray]:
     return {spec.name: np.asarray(sample) for spec, sample in zip(network.inputs, network.samples(SEED), strict=True)}
 
 
-def figures(path: Path, network: Network, lowered: Lowered, drivers: tuple[Driver, ...]) -> str:
+def format_figures(path: Path, network: Network, lowered: Lowered, drivers: tuple[Driver, ...]) -> str:
     """Worst output's dB against the CPU on each driver; `fails` with the sentence where it fails."""
     feed, said = feed_of(network), []
     cpu = tflite.runner(path, lowered.inputs, lowered.outputs, 1)(feed)
@@ -106,14 +106,14 @@ def main(names: list[str]) -> None:
         network = NETWORKS[name]
         with tempfile.TemporaryDirectory(prefix="edgebundle-gpu-ops-") as folder:
             try:
-                for scheme, path, lowered in made(network, Path(folder)):
+                for scheme, path, lowered in make_files(network, Path(folder)):
                     try:
                         said = look_into(path, drivers[0], taken, left)
                     except EdgebundleError as error:  # the accelerator dies on some files
                         print(f"{name} {scheme}: {error}", flush=True)
                         continue
                     files += 1
-                    more = figures(path, network, lowered, drivers) if names and scheme == "fp32" else ""
+                    more = format_figures(path, network, lowered, drivers) if names and scheme == "fp32" else ""
                     print(f"{name} {scheme}: {said} {more}", flush=True)
             except EdgebundleError as error:
                 print(f"{name}: {error}", flush=True)

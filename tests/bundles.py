@@ -21,7 +21,7 @@ from builder.bundle import (
     tree_files,
 )
 from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels, write_picture
-from tests.small_models import SHAPE, small_models
+from tests.small_models import SHAPE, SmallModels, small_models, unopened_models
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +37,17 @@ def make_bundle(root: Path) -> Bundle:
         warnings.simplefilter("ignore")  # of the converters, when the models are made for the first time
         models = small_models()
     pixels = tensor_to_pixels(models.input, IMAGE)
-    expected = tensor_to_pixels(run_tflite(models.tflite, pixels_to_tensor(pixels, IMAGE)), STYLIZED)
+    return _write(root, models, run_tflite(models.tflite, pixels_to_tensor(pixels, IMAGE)))
+
+
+def make_unopened_bundle(root: Path) -> Bundle:
+    """The same, of which nothing can be executed: for tests that look at a bundle alone. No converter is started for it."""
+    models = unopened_models(root.parent / f"{root.name}-files")
+    return _write(root, models, models.output)
+
+
+def _write(root: Path, models: SmallModels, output: NDArray[np.float32]) -> Bundle:
+    pixels, expected = tensor_to_pixels(models.input, IMAGE), tensor_to_pixels(output, STYLIZED)
     (root / "variants").mkdir(parents=True)
     (root / "golden").mkdir()
     shutil.copy(models.tflite, root / "variants" / "first.tflite")

@@ -26,6 +26,7 @@ settings.load_profile("fuzz" if FUZZ else "fixed")
 SHARED = "EDGEBUNDLE_TEST_SESSION"
 _started = pytest.StashKey[set[int]]()
 _kept = pytest.StashKey[servers.Servers]()
+_watch = pytest.StashKey[fast.Watch]()
 _left: list[str] = []
 _seconds: dict[str, float] = defaultdict(float)
 
@@ -37,13 +38,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The first process of a session makes what all of them share."""
+    """The first process of a session makes what all of them share. Fast tests alone need no servers, and start nothing."""
     keeping.surroundings()
+    if config.option.markexpr == "fast":
+        os.environ.setdefault(servers.CHOICE, servers.PLAIN)
+        config.stash[_watch] = fast.Watch()
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
     shared = Path(tempfile.mkdtemp(prefix="edgebundle-tests-"))
     os.environ[SHARED] = str(shared)
-    if servers.CHOICE not in os.environ and not servers.plain():
+    if servers.CHOICE not in os.environ and not servers.is_plain():
         (shared / "servers").mkdir()
         config.stash[_kept] = servers.start(shared / "servers")
         os.environ[servers.CHOICE] = str(shared / "servers")
@@ -85,6 +89,10 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     try:
         return (yield)
     finally:
+        if (watch := item.config.stash.get(_watch, None)) is not None and (started := watch.take()):
+            pytest.fail(
+                f"it is marked as fast and starts a process: {started[0]}; see STARTING in tests/fast.py", pytrace=False
+            )
         _left.extend(f"{item.nodeid}: {line}" for line in keeping.end_leftovers(item.stash.get(_started, set())))
 
 

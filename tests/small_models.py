@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from builder import process
 from builder.bundle import Binding, Coverage, Quality, Variant, file_sha256
-from harness.cache import entry
+from harness.cache import make_entry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +70,7 @@ def small_models() -> SmallModels:
 
     versions = "".join(metadata.version(name) for name in ("torch", "litert-torch", "executorch"))
     key = hashlib.sha256(Path(__file__).read_bytes() + versions.encode()).hexdigest()[:20]
-    folder = entry(f"tests/small-models-{key}", convert_in_a_process)
+    folder = make_entry(f"tests/small-models-{key}", convert_in_a_process)
     return SmallModels(
         tflite=folder / "small.tflite",
         executorch=folder / "small.pte",
@@ -78,6 +78,25 @@ def small_models() -> SmallModels:
         undelegated_tflite=folder / "undelegated.tflite",
         input=np.load(folder / "input.npy"),
         output=np.load(folder / "output.npy"),
+    )
+
+
+def unopened_models(folder: Path) -> SmallModels:
+    """Files that nothing can open in the place of the networks."""
+    import numpy as np
+
+    folder.mkdir(parents=True)
+    files = [folder / name for name in ("small.tflite", "small.pte", "mixed.tflite", "undelegated.tflite")]
+    for file in files:
+        file.write_bytes(f"no network: {file.name}".encode())
+    picture = np.linspace(0, 1, int(np.prod(SHAPE)), dtype=np.float32).reshape(SHAPE)
+    return SmallModels(
+        tflite=files[0],
+        executorch=files[1],
+        mixed_tflite=files[2],
+        undelegated_tflite=files[3],
+        input=picture,
+        output=picture[:, :, ::-1],
     )
 
 

@@ -15,7 +15,7 @@ import builder.errors
 import harness.cli
 import harness.errors
 from builder.command_line import EXIT_CODES
-from builder.errors import ExitCode, InputError, ShownError, reason_of, sentence
+from builder.errors import ExitCode, InputError, ShownError, make_sentence, reason_of
 from harness.errors import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -141,7 +141,7 @@ def test_json_is_one_document_in_one_form(program: str, capsys: pytest.CaptureFi
 )
 def test_a_message_that_carries_another_has_one_end(message: str, expected: str) -> None:
     """Every error of both commands is put right when it is raised."""
-    assert sentence(message) == expected
+    assert make_sentence(message) == expected
     assert str(InputError(message)) == str(UsageError(message)) == expected
 
 

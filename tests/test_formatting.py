@@ -27,9 +27,9 @@ def test_every_source_is_formatted_and_a_crowded_one_is_not(
     name, before, after = CROWDED[language]
     crowded = tmp_path / name
     crowded.write_text(before, encoding="utf-8")
-    tracked = languages.sources
-    monkeypatch.setattr(languages, "sources", lambda *patterns: [*tracked(*patterns), crowded])
-    formatted = getattr(languages, language)()
+    tracked = languages.list_sources
+    monkeypatch.setattr(languages, "list_sources", lambda *patterns: [*tracked(*patterns), crowded])
+    formatted = getattr(languages, f"format_{language}")()
     assert formatted.pop(crowded) == after
     assert [path for path, text in formatted.items() if path.read_text(encoding="utf-8") != text] == []
     assert formatted

@@ -21,7 +21,7 @@ from harness.devices.android.state import device_info
 from harness.records.phone import phone_of, same_phone
 from harness.records.run import Conditions, Reading, TextReading
 from harness.session.measurement import make_samples
-from scripts.vectors.files import FOLDER, texts, unpacked
+from scripts.vectors.files import FOLDER, make_texts, unpack
 
 ROOT = Path(__file__).resolve().parent.parent
 KOTLIN = ROOT / "mobile/android/sdk/src/hostTest/kotlin/org/edgebundle/sdk/core"
@@ -48,7 +48,7 @@ def cases(name: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def written() -> dict[str, str]:
-    return texts()
+    return make_texts()
 
 
 def test_the_command_writes_the_same_bytes(written: dict[str, str]) -> None:
@@ -70,8 +70,8 @@ def test_a_transparent_picture_file_is_read_as_the_vectors_say(tmp_path: Path) -
     """Calibration, evaluation and golden pictures are composed on white, as both SDKs compose pictures."""
     (case,) = cases("transparency.json")
     rgba, opaque = (
-        unpacked(case["straight"], "u1").reshape(32, 32, 4),
-        unpacked(case["opaque"], "u1").reshape(32, 32, 3),
+        unpack(case["straight"], "u1").reshape(32, 32, 4),
+        unpack(case["opaque"], "u1").reshape(32, 32, 3),
     )
     Image.fromarray(rgba, "RGBA").save(tmp_path / "picture.png")
     spec = TensorSpec(name="image", kind="image", shape=(1, 3, 32, 32), range=(0.0, 1.0))
@@ -82,13 +82,13 @@ def test_camera_frames_are_bt601() -> None:
     """The reference's colours are within two levels of libjpeg's, which converts by the same standard."""
     (case, *_) = [c for c in cases("yuv.json") if c["rotation"] == 0]
     height, width = case["frame"]
-    planes = [unpacked(case[p]["bytes"], "u1").reshape(-1, case[p]["row_stride"]) for p in "yuv"]
+    planes = [unpack(case[p]["bytes"], "u1").reshape(-1, case[p]["row_stride"]) for p in "yuv"]
     stretched = [planes[0], *(plane.repeat(2, 0).repeat(2, 1)[:height, :width] for plane in planes[1:])]
     reference = np.asarray(
         Image.merge("YCbCr", [Image.fromarray(np.ascontiguousarray(p), "L") for p in stretched]).convert("RGB"), int
     )
     smooth = np.asarray(Image.open(io.BytesIO(_png(planes[0]))), int)
-    ours = unpacked(case["result"], "u1").reshape(height, width, 3).astype(int)
+    ours = unpack(case["result"], "u1").reshape(height, width, 3).astype(int)
     # The mean of four lumas differs from the pixel's own: shift the reference by that, and leave out what was clipped.
     mean = (smooth + np.roll(smooth, -1, 0) + np.roll(smooth, -1, 1) + np.roll(smooth, (-1, -1), (0, 1)) + 2) // 4
     wanted = reference + (mean - smooth)[..., None]

@@ -23,7 +23,7 @@ from builder.graph.samples import read_sample
 from builder.project.project import open_project
 from builder.quality.features import Features
 from builder.quality.style import feature_maps, gram_distance, wasserstein
-from builder.sources import specs
+from builder.sources import make_specs
 from builder.sources.checkpoint import load_module
 
 
@@ -45,7 +45,7 @@ def judge(folder: Path, style: Path, sheet: Path | None = None) -> dict[str, tup
     """Distances of the network's pictures and of the photographs, by name."""
     project = open_project(folder)
     config = project.config
-    inputs, (output, *_) = specs(config, project.folder, tuple(config.input[0].shape for _ in config.output))
+    inputs, (output, *_) = make_specs(config, project.folder, tuple(config.input[0].shape for _ in config.output))
     network = load_module(project.folder, config)
     features = OtherFeatures()
     picture = read_rgb(style)

@@ -14,6 +14,7 @@ from builder.errors import BundleError
 
 if TYPE_CHECKING:
     from builder.backends.base import Backend
+    from builder.backends.spec import BackendSpec
 
 BACKENDS: dict[str, Backend] = {
     "tflite": tflite,
@@ -25,6 +26,11 @@ BACKENDS: dict[str, Backend] = {
 def backends_of(suffixes: Collection[str]) -> list[str]:
     """The names of those whose artifacts end so."""
     return [name for name, backend in BACKENDS.items() if backend.SPEC.suffix in suffixes]
+
+
+def spec_of(name: str) -> BackendSpec | None:
+    """What the backend of a bundle's variant says of itself; None for one that only another edgebundle knows."""
+    return BACKENDS[name].SPEC if name in BACKENDS else None
 
 
 def backend_of(name: str, *, variant: str) -> Backend:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
 
 
-def logical(
+def make_logical(
     runner: Runner,
     takes: Sequence[Binding],
     gives: Sequence[Binding],

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import Node
 
-_NAMED = 5  # of the operators that are left; a sentence has to end
+# Of the operators that are left; a sentence has to end.
+_NAMED = 5
 
 Cures = Mapping[str, tuple[str, str]]
 """By the bare name of an operator that was left: the operator of the source that it comes from, and what would help."""

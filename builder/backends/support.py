@@ -35,7 +35,7 @@ class Outcome:
     reason: str | None = None
 
 
-def outcomes(plan: ResolvedPlan, table: LayerTable, backend: Backend, delegate: str) -> dict[str, Outcome]:
+def list_outcomes(plan: ResolvedPlan, table: LayerTable, backend: Backend, delegate: str) -> dict[str, Outcome]:
     """What a backend makes of every scheme that the plan gives: as asked, the first fallback of the plan that it has, or nothing."""
     return {row.name: _outcome(row, plan, backend, delegate) for row in table.rows if row.name in plan.choices}
 
@@ -74,7 +74,7 @@ def check_support(
     choices: dict[str, Choice] = {}
     reasons: dict[str, str] = {}
     norms = {norm.name for norm in table.norms}
-    for name, found in outcomes(plan, table, backend, delegate).items():
+    for name, found in list_outcomes(plan, table, backend, delegate).items():
         choice = plan.choices[name]
         if found.scheme is None:
             what = "norm" if name in norms else "layer"

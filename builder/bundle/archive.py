@@ -19,7 +19,8 @@ MANIFEST = "manifest.json"
 BUNDLE_FOLDER = "edgebundle"  # its folder inside packages: assets/edgebundle/ in an APK, edgebundle/ in an .app
 SITE_FOLDER = "bundle"  # its folder inside a page for browsers
 OWNER_FILE = ".edgebundle.json"  # beside outputs: names and hashes of what the builder wrote there, so that it never overwrites others
-MAX_ZIP_BYTES = 8 << 30  # a bundle that unpacks to more than this is refused (zip bomb)
+# A bundle that unpacks to more than this is refused (zip bomb).
+MAX_ZIP_BYTES = 8 << 30
 
 
 class Bundle:

@@ -33,7 +33,7 @@ box.addEventListener('click',()=>box.close());
 </script>"""
 
 
-def document(title: str, body: str, *, style: str = "", zoom: bool = False, refresh_s: int | None = None) -> str:
+def make_document(title: str, body: str, *, style: str = "", zoom: bool = False, refresh_s: int | None = None) -> str:
     """A whole page. `body` is HTML; `style` is added to what all pages share.
 
     With `zoom` a click on a picture of a figure shows it at its full size. With `refresh_s` the browser loads the page again after so

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 _SIXTEEN = ("I;16", "I;16L", "I;16B", "I;16N")
 _ALPHA = ("RGBA", "LA", "PA", "RGBa")
 _PLAIN = ("1", "L", "P", "RGB", "RGBX", "YCbCr", "HSV", "CMYK", *_ALPHA)
-_BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # tags of TIFF
-_SLACK = 1e-3  # floats that rounding moved past white or black
+# Tags of TIFF.
+_BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
+# Floats that rounding moved past white or black.
+_SLACK = 1e-3
 
 
 def read_rgb(path: Path | io.BytesIO, *, about: int | None = None, name: str | None = None) -> Image.Image:

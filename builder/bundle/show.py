@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from builder.bundle.archive import Bundle
     from builder.bundle.manifest import GoldenTensor
 
-WIDTH = 160  # of a picture in pixels
+# Of a picture in pixels.
+WIDTH = 160
 
 
 def bundle_html(bundle: Bundle) -> str:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLOCK = 4
-LEAST = 64  # pixels of the shorter side: a smaller picture is small enough, and its sample would be too few pixels
+# Pixels of the shorter side: a smaller picture is small enough, and its sample would be too few pixels.
+LEAST = 64
 
 
 def sparse_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

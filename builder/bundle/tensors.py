@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     Array = NDArray[np.generic]
     Pixels = NDArray[np.uint8]
 
-EQUAL_DB = 200.0  # the PSNR that stands for "equal": JSON has no infinity, and float32 cannot show more
+# The PSNR that stands for "equal": JSON has no infinity, and float32 cannot show more.
+EQUAL_DB = 200.0
 
 
 def pixels_to_tensor(pixels: Pixels, spec: TensorSpec) -> NDArray[np.float32]:

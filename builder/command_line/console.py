@@ -20,7 +20,7 @@ def print_line(text: str) -> None:
     results.print(text, markup=False, soft_wrap=True)
 
 
-def table(title: str, *columns: str) -> Table:
+def make_table(title: str, *columns: str) -> Table:
     """A table whose columns named with a trailing '>' hold numbers: they stand at the right, on one line."""
     made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
@@ -34,7 +34,7 @@ def add_row(rows: Table, *cells: str) -> None:
     rows.add_row(*(Text(cell) for cell in cells))
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     """Bytes for people: exact below 100 kB, as file managers show it above."""
     if count < 100_000:
         return f"{count:,} B"

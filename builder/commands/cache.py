@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from builder.command_line import print_json
-from builder.command_line.console import add_row, print_line, results, size, table
+from builder.command_line.console import add_row, format_size, make_table, print_line, results
 from builder.errors import InputError
 from builder.project.budgets import parse_size
 from builder.storage.content import CacheContent, clear, look, trim
@@ -23,10 +23,10 @@ def cache(arguments: Namespace) -> None:
     if arguments.json:
         print_json(content, CacheContent)
         return
-    print_line(f"{content.root}: {size(content.bytes)}")
-    rows = table("", "step", "results>", "size>")
+    print_line(f"{content.root}: {format_size(content.bytes)}")
+    rows = make_table("", "step", "results>", "size>")
     for step in content.steps:
-        add_row(rows, step.name, str(step.results), size(step.bytes))
+        add_row(rows, step.name, str(step.results), format_size(step.bytes))
     results.print(rows)
     if arguments.clear or limit is not None:
-        print_line(f"removed: {size(removed)}")
+        print_line(f"removed: {format_size(removed)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from builder.command_line import print_json
-from builder.command_line.console import add_row, results, table
+from builder.command_line.console import add_row, make_table, results
 from builder.commands.progress import listening
 from builder.errors import ConfigError
 
@@ -18,7 +18,7 @@ def check(arguments: Namespace) -> None:
     if arguments.json:
         print_json(points, tuple[Checked, ...])
     else:
-        rows = table(str(arguments.config), "what", "", "found")
+        rows = make_table(str(arguments.config), "what", "", "found")
         for one in points:
             add_row(rows, one.what, "fault" if one.fault else "good", one.fault or one.note)
         results.print(rows)

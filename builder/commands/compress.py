@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from builder.command_line import print_json
-from builder.command_line.console import add_row, print_line, results, table
+from builder.command_line.console import add_row, make_table, print_line, results
 from builder.commands.progress import listening
 from builder.compression.result import CompressReport
 from builder.errors import VerificationError
@@ -35,7 +35,7 @@ def compress(arguments: Namespace) -> None:
 
 def show_report(report: CompressReport) -> None:
     """A row a stage: what is left of the network, and how near it is to the trained one."""
-    rows = table(
+    rows = make_table(
         f"{report.name}: {report.pictures} training pictures{' and drawn ones' if report.drawn else ''}",
         "stage", "parameters>", "MACs>", "worst dB>", "mean dB>", "seconds>",
     )  # fmt: skip

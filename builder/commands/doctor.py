@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from builder.command_line import print_json
-from builder.command_line.console import add_row, results, table
+from builder.command_line.console import add_row, make_table, results
 from builder.errors import MissingToolError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def doctor(arguments: Namespace) -> None:
     if arguments.json:
         print_json(findings, tuple[Finding, ...], named="needs")
     else:
-        rows = table("what edgebundle needs", "for", "what", "found", "to add it")
+        rows = make_table("what edgebundle needs", "for", "what", "found", "to add it")
         for finding in findings:
             cure = finding.cure if finding.required or not finding.cure else f"(optional) {finding.cure}"
             add_row(rows, finding.part, finding.name, finding.version or "missing", cure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from builder.command_line import print_json
-from builder.command_line.console import add_row, print_line, results, table
+from builder.command_line.console import add_row, make_table, print_line, results
 from builder.commands.progress import listening
 
 
@@ -28,7 +28,7 @@ def evaluate(arguments: Namespace) -> None:
         print_json(evaluation, Evaluation)
         return
     columns = [f"{each.name}>" for each in evaluation.sets]
-    rows = table(
+    rows = make_table(
         f"{len(evaluation.pictures)} pictures against {evaluation.reference}: mean (worst)",
         "measure",
         *columns,

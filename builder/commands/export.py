@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from builder.command_line import print_json
-from builder.command_line.console import add_row, print_line, results, table
+from builder.command_line.console import add_row, make_table, print_line, results
 from builder.commands.progress import listening
 from builder.pipeline import story
 
@@ -29,7 +29,7 @@ def export(arguments: Namespace) -> None:
     if arguments.json:
         print_json(exported, tuple[ExportResult, ...], named="exports")
         return
-    rows = table("exports", "format", "file", "worst dB>", "samples>", "run by")
+    rows = make_table("exports", "format", "file", "worst dB>", "samples>", "run by")
     for result in exported:
         for file in result.files:
             agreement = result.agreement

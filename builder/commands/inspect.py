@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from builder.command_line import print_json
-from builder.command_line.console import add_row, print_line, results, size, table
+from builder.command_line.console import add_row, format_size, make_table, print_line, results
 from builder.commands.progress import listening
 from builder.commands.tables import coverage_text, show_findings, show_variants
 
@@ -22,13 +22,13 @@ def inspect(arguments: Namespace) -> None:
     if arguments.json:
         print_json(inspection, Inspection)
         return
-    title = f"{inspection.path}: {inspection.kind}, {size(inspection.bytes)}"
+    title = f"{inspection.path}: {inspection.kind}, {format_size(inspection.bytes)}"
     if inspection.manifest is not None:
         print_line(title)
         show_variants(inspection.manifest)
         show_findings(inspection.findings, verbose=True)
     elif inspection.stored:
-        rows = table(title, "layer", "op", "scheme", "weights>", "bytes>")
+        rows = make_table(title, "layer", "op", "scheme", "weights>", "bytes>")
         for stored in inspection.stored:
             add_row(
                 rows,
@@ -40,7 +40,7 @@ def inspect(arguments: Namespace) -> None:
             )
         results.print(rows)
     else:
-        rows = table(title, "layer", "op", "weights>", "params>", "MACs>")
+        rows = make_table(title, "layer", "op", "weights>", "params>", "MACs>")
         for layer in inspection.layers:
             add_row(
                 rows,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.command_line import print_json
-from builder.command_line.console import print_line, size
+from builder.command_line.console import format_size, print_line
 from builder.commands.progress import listening
 from builder.commands.tables import show_findings
 from builder.pipeline import story
@@ -40,5 +40,5 @@ def package(arguments: Namespace) -> None:
         print_json(result, PackageResult)
         return
     for file in result.files:
-        print_line(f"{file}  {size(file.stat().st_size) if file.is_file() else 'directory'}")
+        print_line(f"{file}  {format_size(file.stat().st_size) if file.is_file() else 'directory'}")
     show_findings(result.findings, verbose=arguments.verbose)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from builder.command_line import print_json
-from builder.command_line.console import add_row, print_line, results, table
+from builder.command_line.console import add_row, make_table, print_line, results
 from builder.commands.progress import listening
 from builder.errors import ConfigError
 
@@ -35,7 +35,7 @@ def plan(arguments: Namespace) -> None:
 def show_plans(planned: Sequence[PlannedVariant]) -> None:
     """One table a plan and backend: which rule won for each layer, and what the backend makes of it."""
     for variant in planned:
-        rows = table(variant.id, "layer", "op", "rule>", "requested", "lowered as", "weights B>", "MACs>", "why")
+        rows = make_table(variant.id, "layer", "op", "rule>", "requested", "lowered as", "weights B>", "MACs>", "why")
         for row in variant.layers:
             add_row(
                 rows,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from builder.command_line import print_json
-from builder.command_line.console import add_row, print_line, results, table
+from builder.command_line.console import add_row, make_table, print_line, results
 from builder.commands.progress import listening
 
 
@@ -19,7 +19,7 @@ def run(arguments: Namespace) -> None:
     if arguments.json:
         print_json(result, RunResult)
         return
-    rows = table(f"compared with {result.reference}", "picture", "variant", "dB>", "file")
+    rows = make_table(f"compared with {result.reference}", "picture", "variant", "dB>", "file")
     for shot in result.shots:
         add_row(rows, shot.picture, shot.variant, "" if shot.psnr_db is None else f"{shot.psnr_db:.1f}", str(shot.file))
     results.print(rows)

@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from builder.command_line import print_json
-from builder.command_line.console import add_row, print_line, results, table
+from builder.command_line.console import add_row, make_table, print_line, results
 from builder.commands.progress import listening
 from builder.errors import VerificationError
 from builder.pipeline import story
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def search(arguments: Namespace) -> None:
-    from builder.plan_search import SearchResult, unmet
+    from builder.plan_search import SearchResult, explain_unmet
 
     with listening(quiet=arguments.quiet) as listener:
         outcome = story.search(
@@ -31,12 +31,12 @@ def search(arguments: Namespace) -> None:
             print_line(f"written: {arguments.output}, with the trade-off as .json and .html beside it")
     for result in outcome:
         if result.chosen is None:
-            raise VerificationError(unmet(result))
+            raise VerificationError(explain_unmet(result))
 
 
 def show_search(result: SearchResult, *, verbose: bool) -> None:
     """The trade-off curve of a search with the chosen plan marked, its stock recipes, and what failed."""
-    rows = table(f"{result.variant}: {len(result.trials)} trials", "trial>", "", "measured", "what")
+    rows = make_table(f"{result.variant}: {len(result.trials)} trials", "trial>", "", "measured", "what")
     for trial in result.trials:
         if verbose or trial.number in (*result.curve, result.chosen) or trial.origin == "uniform" or trial.failure:
             mark = "chosen" if trial.number == result.chosen else "curve" if trial.number in result.curve else ""

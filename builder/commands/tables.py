@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from builder.bundle import Coverage, Manifest
-from builder.command_line.console import add_row, print_line, results, table
+from builder.command_line.console import add_row, make_table, print_line, results
 
 if TYPE_CHECKING:
     from builder.targets.base import Finding
 
 
-_NAMED = 5  # of the operators that a delegate leaves; a line has to end
+# Of the operators that a delegate leaves; a line has to end.
+_NAMED = 5
 
 
 def show_variants(manifest: Manifest) -> None:
     """The variants of a bundle as a table: size, precision, quality, coverage."""
-    rows = table(
+    rows = make_table(
         f"{manifest.model.name}: {len(manifest.variants)} variants",
         "variant",
         "bytes>",

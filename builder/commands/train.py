@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from builder.command_line import print_json
-from builder.command_line.console import add_row, print_line, results, table
+from builder.command_line.console import add_row, make_table, print_line, results
 from builder.commands.progress import listening
 from builder.pipeline.train import PAGE, Instead
 from builder.pipeline.train import train as run
@@ -27,7 +27,7 @@ def train(arguments: Namespace) -> None:
     if arguments.json:
         print_json(report, TrainReport)
         return
-    rows = table(
+    rows = make_table(
         f"{report.name}: {report.parameters:,} parameters, {report.steps} steps in {report.seconds:.0f} s",
         "term of the loss", "on crops that no step saw>",
     )  # fmt: skip

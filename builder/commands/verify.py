@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from builder.bundle.tensors import EQUAL_DB
 from builder.command_line import print_json
-from builder.command_line.console import add_row, print_line, results, table
+from builder.command_line.console import add_row, make_table, print_line, results
 from builder.commands.progress import listening
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def verify(arguments: Namespace) -> None:
         print_json(verification, Verification)
         return
     unexecuted = any(check.psnr_db is None for check in verification.checks)
-    rows = table(
+    rows = make_table(
         f"{verification.model}: every hash and every golden {'that can be executed here ' if unexecuted else ''}agrees",
         "variant",
         "golden",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from builder.bundle import Variant
-from builder.command_line.console import add_row, messages, print_line, results, table
+from builder.command_line.console import add_row, make_table, messages, print_line, results
 from builder.commands.progress import listening
 from builder.commands.tables import precision_summary
 from builder.errors import InputError
@@ -29,7 +29,7 @@ def show(latest: Round) -> None:
     if latest.error:
         messages.print(f"builder: {latest.error}", markup=False, soft_wrap=True)
         return
-    rows = table("converted", "variant", "bytes>", "", "worst dB>", "", "delegated>", "", "precision")
+    rows = make_table("converted", "variant", "bytes>", "", "worst dB>", "", "delegated>", "", "precision")
     for change in latest.changes:
         add_row(rows, change.variant, *_cells(change))
     results.print(rows)

@@ -19,24 +19,24 @@ def shape_of(node: Any) -> tuple[int, ...]:
     return tuple(int(size) for size in value.shape) if hasattr(value, "shape") else ()
 
 
-def argument(node: Node, place: int, otherwise: Any = None) -> Any:
+def read_argument(node: Node, place: int, otherwise: Any = None) -> Any:
     return node.args[place] if len(node.args) > place else otherwise
 
 
 def _convolution(channels: Channels, node: Node) -> bool:
-    weight, bias, groups = node.args[1], argument(node, 2), int(argument(node, 6, 1))
+    weight, bias, groups = node.args[1], read_argument(node, 2), int(read_argument(node, 6, 1))
     return _layer(channels, node, weight, bias, groups, transposed=False)
 
 
 def _visit_transposed(channels: Channels, node: Node) -> bool:
-    weight, bias, groups = node.args[1], argument(node, 2), int(argument(node, 6, 1))
+    weight, bias, groups = node.args[1], read_argument(node, 2), int(read_argument(node, 6, 1))
     return _layer(channels, node, weight, bias, groups, transposed=True)
 
 
 def _linear(channels: Channels, node: Node) -> bool:
     if len(shape_of(node.args[0])) != 2:
         return False
-    return _layer(channels, node, node.args[1], argument(node, 2), 1, transposed=False)
+    return _layer(channels, node, node.args[1], read_argument(node, 2), 1, transposed=False)
 
 
 def _layer(channels: Channels, node: Node, weight: Any, bias: Any, groups: int, *, transposed: bool) -> bool:
@@ -88,7 +88,7 @@ def _same(channels: Channels, node: Node) -> bool:
 
 def _two(channels: Channels, node: Node) -> bool:
     """A sum or product of two values, one of which may be one channel, stored or a number."""
-    one, other = (argument(node, place) for place in (0, 1))
+    one, other = (read_argument(node, place) for place in (0, 1))
     rank = len(shape_of(node))
     sides = [side for side in (one, other) if side in channels.atoms and len(shape_of(side)) == rank]
     stored = [side for side in (one, other) if getattr(side, "op", "") == "get_attr"]
@@ -119,7 +119,9 @@ def _two(channels: Channels, node: Node) -> bool:
 
 def _visit_joined(channels: Channels, node: Node) -> bool:
     parts: Any = node.args[0]
-    if argument(node, 1, 0) not in (1, 1 - len(shape_of(node))) or any(part not in channels.atoms for part in parts):
+    if read_argument(node, 1, 0) not in (1, 1 - len(shape_of(node))) or any(
+        part not in channels.atoms for part in parts
+    ):
         return False
     channels.atoms[node] = tuple(atom for part in parts for atom in channels.atoms[part])
     return True
@@ -130,7 +132,7 @@ def _split(channels: Channels, node: Node) -> bool:
     import torch
 
     atoms = channels.atoms.get(node.args[0])  # type: ignore[arg-type]
-    if atoms is None or argument(node, 2, 0) != 1:
+    if atoms is None or read_argument(node, 2, 0) != 1:
         return False
     values = node.meta["val"]
     sizes = [int(value.shape[1]) for value in values]
@@ -158,11 +160,11 @@ def _slice(channels: Channels, node: Node) -> bool:
     atoms = channels.atoms.get(node.args[0])  # type: ignore[arg-type]
     if atoms is None:
         return False
-    axis, step = argument(node, 1, 0), argument(node, 4, 1)
+    axis, step = read_argument(node, 1, 0), read_argument(node, 4, 1)
     if axis != 1:
         channels.atoms[node] = atoms
         return shape_of(node)[1:2] == (len(atoms),)
-    start, end = argument(node, 2) or 0, argument(node, 3)
+    start, end = read_argument(node, 2) or 0, read_argument(node, 3)
     part = atoms[slice(start, end)]
     if step != 1 or len(part) != shape_of(node)[1]:
         return False
@@ -208,7 +210,7 @@ def _make_stored_by_channel(*places: int) -> Rule:
             return False
         atoms = channels.atoms[node]
         for place in places:
-            stored = argument(node, place)
+            stored = read_argument(node, place)
             if stored is None:
                 continue
             if getattr(stored, "op", "") == "get_attr" and tuple(channels.value(stored).shape) == (1,) != (len(atoms),):
@@ -233,7 +235,7 @@ def _group_norm(channels: Channels, node: Node) -> bool:
 
 def _over_pixels(channels: Channels, node: Node) -> bool:
     """Means and the like over rows and columns."""
-    axes: Any = argument(node, 1)
+    axes: Any = read_argument(node, 1)
     rank = len(shape_of(node.args[0]))
     axes = [axes] if isinstance(axes, int) else axes
     if not axes or any(axis % rank < 2 for axis in axes):
@@ -245,7 +247,7 @@ def _flat(channels: Channels, node: Node) -> bool:
     """From pictures to one row of numbers, channel by channel."""
     atoms = channels.atoms.get(node.args[0])  # type: ignore[arg-type]
     before, after = shape_of(node.args[0]), shape_of(node)
-    if atoms is None or len(after) != 2 or after[0] != before[0] or argument(node, 1, 0) != 1:
+    if atoms is None or len(after) != 2 or after[0] != before[0] or read_argument(node, 1, 0) != 1:
         return False
     channels.atoms[node] = tuple(atom for atom in atoms for _ in range(after[1] // len(atoms)))
     return True
@@ -303,7 +305,7 @@ def _rules() -> dict[str, Rule]:
         "aten.linear.default": _linear,
         "aten.cat.default": _visit_joined,
         "aten.slice.Tensor": _slice,
-        "aten.unsqueeze.default": lambda found, node: argument(node, 1, 0) not in (0, 1) and _same(found, node),
+        "aten.unsqueeze.default": lambda found, node: read_argument(node, 1, 0) not in (0, 1) and _same(found, node),
         "aten.pow.Tensor_Scalar": _same,
         "aten.pixel_shuffle.default": _shuffle,
         "aten.pixel_unshuffle.default": _unshuffle,

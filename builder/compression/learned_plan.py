@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from builder.precision.layers import layer_table
 from builder.precision.quantizers import Grid, has_quantizers, read_trained_integers
-from builder.precision.stated import SCHEME, ends
+from builder.precision.stated import SCHEME, find_ends
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -41,5 +41,5 @@ def to_plan(program: ExportedProgram) -> str | None:
 
 
 def _range(name: str, side: str, grid: Grid) -> list[str]:
-    low, high = ends(grid)
+    low, high = find_ends(grid)
     return ["", "[[range]]", f"layer = {json.dumps(name)}", f'of = "{side}"', f"low = {low!r}", f"high = {high!r}"]

@@ -9,7 +9,7 @@ from typing import Any
 from builder.backends import BACKENDS
 from builder.compression.learned_plan import PLAN
 from builder.project.project import Project
-from builder.project.relocation import copy_labels, copy_plans, relocate, toml
+from builder.project.relocation import copy_labels, copy_plans, format_toml, relocate
 
 MODEL, WEIGHTS = "model.pt2", "weights.safetensors"
 HEAD = "# Written by 'builder compress'. compress.json says what was done, compress.html shows it.\n"
@@ -24,7 +24,7 @@ def write_project(project: Project, program: Path, folder: Path, final: Path, *,
     else:
         copy_plans(project, folder)
     copy_labels(project, folder)
-    (folder / "builder.toml").write_text(HEAD + toml(_config(project, final, integers)), encoding="utf-8")
+    (folder / "builder.toml").write_text(HEAD + format_toml(_config(project, final, integers)), encoding="utf-8")
 
 
 def _config(project: Project, final: Path, integers: bool) -> dict[str, Any]:

@@ -34,12 +34,12 @@ class Pruned:
     stayed: dict[str, str]
 
 
-def parameters(program: ExportedProgram) -> int:
+def count_parameters(program: ExportedProgram) -> int:
     """Stored numbers that are trained: floats."""
     return sum(int(value.numel()) for value in program.parameters())
 
 
-def macs(table: LayerTable) -> int:
+def count_macs(table: LayerTable) -> int:
     return sum(layer.macs for layer in table.layers)
 
 
@@ -59,10 +59,10 @@ def prune(program: ExportedProgram, fits: Callable[[int, int], bool], *, multipl
         )
     low, high = 0.0, 1.0
     best = _cut(program, channels, order, high, multiple)
-    if not fits(parameters(best), macs(layer_table(best))):
+    if not fits(count_parameters(best), count_macs(layer_table(best))):
         raise VerificationError(
-            f"the budget cannot be met by pruning: with {LEAST} channels a group the network has {parameters(best)} parameters and "
-            f"{macs(layer_table(best))} multiply-accumulates; raise the limit in [compress] budget."
+            f"the budget cannot be met by pruning: with {LEAST} channels a group the network has {count_parameters(best)} parameters and "
+            f"{count_macs(layer_table(best))} multiply-accumulates; raise the limit in [compress] budget."
         )
     sizes = {len(groups) for groups in order}
     for _ in range(TRIES):
@@ -70,7 +70,7 @@ def prune(program: ExportedProgram, fits: Callable[[int, int], bool], *, multipl
         if high - low < 0.5 / max(sizes):
             break
         tried = _cut(program, channels, order, middle, multiple)
-        if fits(parameters(tried), macs(layer_table(tried))):
+        if fits(count_parameters(tried), count_macs(layer_table(tried))):
             high, best = middle, tried
         else:
             low = middle

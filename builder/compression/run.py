@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.compression.prune import macs, parameters, prune
+from builder.compression.prune import count_macs, count_parameters, prune
 from builder.compression.result import Cut, Point, StageReport
 from builder.compression.separable import require, separate
 from builder.errors import ConfigError
@@ -23,10 +23,10 @@ from builder.quality.metrics import QualityMeter
 from builder.sources.own_code import own_callable
 from builder.storage.cache import replace_text
 from builder.training.loop import Done, Lesson, train
-from builder.training.network import takes, trainable, without_checks
+from builder.training.network import make_trainable, takes, without_checks
 from builder.training.objective import Objective, OwnLoss, Weights
 from builder.training.pictures import MANY, Batches, Selection, split_batch
-from builder.training.run import threads
+from builder.training.run import count_threads
 from builder.training.settings import Settings
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def run(task: Task) -> tuple[tuple[ExportedProgram, StageReport], ...]:
     import torch
 
     know_operators()
-    torch.set_num_threads(threads())
+    torch.set_num_threads(count_threads())
     _require_trainable(task.model)
     deadline = time.monotonic() + task.section.time_s
     results: list[tuple[ExportedProgram, StageReport]] = []
@@ -116,8 +116,8 @@ def _stage(
 
 def _fits(task: Task) -> Callable[[int, int], bool]:
     budget, program = task.section.budget, task.model.program
-    most_parameters = (budget.max_parameters or 1.0) * parameters(program)
-    most_macs = (budget.max_macs or 1.0) * macs(task.model.layers)
+    most_parameters = (budget.max_parameters or 1.0) * count_parameters(program)
+    most_macs = (budget.max_macs or 1.0) * count_macs(task.model.layers)
     return lambda count, work: count <= most_parameters and work <= most_macs
 
 
@@ -136,7 +136,7 @@ def _distil(task: Task, program: ExportedProgram, state: Path, deadline: float) 
 
     from builder.graph.equality import random_inputs
 
-    module = trainable(program)
+    module = make_trainable(program)
     student = _Student(module=module, groups=[([p for p in module.parameters() if p.requires_grad], 1.0)])
     done = _train(task, "distill", student, state, deadline)
     with torch.no_grad():
@@ -254,8 +254,8 @@ def point_of(task: Task, program: ExportedProgram) -> Point:
     assert mean is not None  # it measured
     floats = without_quantizers(program)
     return Point(
-        parameters=parameters(floats),
-        macs=macs(layer_table(floats)),
+        parameters=count_parameters(floats),
+        macs=count_macs(layer_table(floats)),
         psnr_db=worst,
         psnr_db_mean=mean,
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from builder.compression.prune import export_again, macs, parameters
+from builder.compression.prune import count_macs, count_parameters, export_again
 from builder.errors import ConversionError, VerificationError
 from builder.precision.layers import Layer, layer_table
 from builder.sources.quantized import drop_unused
@@ -101,7 +101,7 @@ def separate(program: ExportedProgram, batches: Iterable[Tensor], fits: Callable
         pairs = {c.layer.name: _pair(module, c) for c in candidates}
     order = sorted(candidates, key=lambda c: (pairs[c.layer.name].missed / _share_saved(c.layer), c.layer.name))
     replaced: dict[str, float] = {}
-    size, work = parameters(program), macs(layer_table(program))
+    size, work = count_parameters(program), count_macs(layer_table(program))
     for candidate in order:
         layer = candidate.layer
         if fits is not None and fits(size, work):
@@ -122,7 +122,7 @@ def separate(program: ExportedProgram, batches: Iterable[Tensor], fits: Callable
 
 def require(program: ExportedProgram, fits: Callable[[int, int], bool]) -> None:
     """Raises VerificationError where nothing that comes after makes the network fit."""
-    size, work = parameters(program), macs(layer_table(program))
+    size, work = count_parameters(program), count_macs(layer_table(program))
     if not fits(size, work):
         raise VerificationError(
             f"the budget cannot be met by 'separable' alone: the network has {size} parameters and {work} multiply-accumulates; add 'prune' to "

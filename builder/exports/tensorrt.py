@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 def write(request: ExportRequest, out: Path) -> SourceAgreement:
     """`NAME.onnx` and `NAME.trtexec.sh` in `out`. Raises ConversionError, ConfigError."""
     agreement = onnx.write(request, out)
-    text = f"#!/bin/sh\n# Run beside the ONNX file on the machine that will use the plan, with its TensorRT.\n{shlex.join(command(request))}\n"
+    text = f"#!/bin/sh\n# Run beside the ONNX file on the machine that will use the plan, with its TensorRT.\n{shlex.join(make_command(request))}\n"
     (out / f"{request.name}.trtexec.sh").write_text(text, encoding="utf-8")
     return agreement
 
 
-def command(request: ExportRequest) -> list[str]:
+def make_command(request: ExportRequest) -> list[str]:
     """trtexec's words. Open sizes need a range: from half of builder.toml's size to twice of it."""
     words = ["trtexec", f"--onnx={request.name}.onnx", f"--saveEngine={request.name}.plan", "--fp16"]
     if request.dynamic:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from builder.errors import ConversionError
 from builder.graph.model import Model
 from builder.graph.origins import bare_name, place
-from builder.graph.parts import part, side_by_side
+from builder.graph.parts import cut_part, side_by_side
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import Node
 
-TIME_S = 60.0  # for all trials; the network's own failure has been told by then
-MOST = 3  # operators that may be to blame together
-HINTS = 3  # operators that a converter's own words may name
+# For all trials; the network's own failure has been told by then.
+TIME_S = 60.0
+# Operators that may be to blame together.
+MOST = 3
+# Operators that a converter's own words may name.
+HINTS = 3
 
 
 def name_culprit(
@@ -161,7 +164,7 @@ class _Trials:
     def passes(self, blamed: Sequence[Node], count: int | None = None) -> bool:
         """The first `count` operators, or all."""
         size = len(self.calls) if count is None else count
-        return self._is_taken(lambda: part(self._program, size, [node.name for node in blamed]))
+        return self._is_taken(lambda: cut_part(self._program, size, [node.name for node in blamed]))
 
     def alone_passes(self, nodes: Sequence[Node]) -> bool:
         """Operators side by side, each on inputs of its own."""

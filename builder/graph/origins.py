@@ -24,11 +24,11 @@ class Origin:
     line: str | None
 
 
-def origins(graph: Graph) -> Iterator[Origin]:
+def list_origins(graph: Graph) -> Iterator[Origin]:
     """Of every operator of a graph in order of execution; calls of delegates are no operators."""
     for node in graph.nodes:
         if node.op == "call_function" and "delegate" not in str(node.target) and "getitem" not in str(node.target):
-            yield Origin(op=bare_name(node), layer=owner(node), line=user_line(node))
+            yield Origin(op=bare_name(node), layer=find_owner(node), line=user_line(node))
 
 
 def bare_name(node: Node) -> str:
@@ -37,7 +37,7 @@ def bare_name(node: Node) -> str:
     return name.split("::")[-1].split(".")[0] if "::" in name else name.removeprefix("aten.").split(".")[0]
 
 
-def owner(node: Node) -> str | None:
+def find_owner(node: Node) -> str | None:
     """Name of the innermost module that the operator belongs to; None at the top."""
     stack = node.meta.get("nn_module_stack") or {}
     names = [str(entry[0]) for entry in stack.values() if entry and entry[0]]
@@ -53,5 +53,5 @@ def user_line(node: Node) -> str | None:
 
 def place(node: Node) -> str:
     """` in layer 'x' (model.py line 3)`, as far as it is known."""
-    layer, line = owner(node), user_line(node)
+    layer, line = find_owner(node), user_line(node)
     return (f" in {layer!r}" if layer else "") + (f" ({line})" if line else "")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _TYPES = ("float32", "int32", "int64")
 
 
-def part(program: ExportedProgram, count: int, given: Collection[str] = ()) -> Model | None:
+def cut_part(program: ExportedProgram, count: int, given: Collection[str] = ()) -> Model | None:
     """The first `count` operators; its outputs are what the others read. None where nothing of it depends on an input.
 
     The results of the operators named in `given` come in as inputs.

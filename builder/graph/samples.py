@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from builder.graph.tensors import Tensors
 
-ONE_LEVEL = 1 / 255  # beyond the declared range: rounding of values that were once pixels
+# Beyond the declared range: rounding of values that were once pixels.
+ONE_LEVEL = 1 / 255
 
 
 def read_sample(path: Path, inputs: tuple[TensorSpec, ...]) -> Tensors:

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 BAND = 8
 # A tile must move on by at least this part of its side. Below it a picture takes over 16 times the work of its pixels.
 LEAST_STEP = 4
-SEAM = 1 / 255  # of the output's range: the smallest step of a picture of 8 bits
-_ONE = 256  # the whole weight of a mixture
+# Of the output's range: the smallest step of a picture of 8 bits.
+SEAM = 1 / 255
+# The whole weight of a mixture.
+_ONE = 256
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,6 +45,6 @@ def in_float32(program: ExportedProgram) -> ExportedProgram:
     return legalize(program, AFTER_THE_GATE, REWRITES)[0]
 
 
-def plain(program: ExportedProgram) -> ExportedProgram:
+def make_plain(program: ExportedProgram) -> ExportedProgram:
     """The program with these rewrites made, each proven on noise; a program that needs none is returned as it is."""
     return legalize(program, AT_SOURCE, REWRITES)[0]

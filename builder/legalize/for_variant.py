@@ -19,7 +19,8 @@ from builder.suggest import did_you_mean
 if TYPE_CHECKING:
     from torch import Tensor
 
-PROVEN_ON = 2  # evaluation samples besides the random input: each rewrite costs one run of the network on each
+# Evaluation samples besides the random input: each rewrite costs one run of the network on each.
+PROVEN_ON = 2
 
 
 def check_rewrites(key: str, names: Sequence[str]) -> None:
@@ -40,7 +41,7 @@ def choose(traits: Collection[str], off: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in find_needed(traits) if name not in off)
 
 
-def cures() -> dict[str, tuple[str, str]]:
+def collect_cures() -> dict[str, tuple[str, str]]:
     """What rewrites say of operators that a delegate left: where they come from, and what would help."""
     return {op: cure for rewrite in REWRITES.values() for op, cure in getattr(rewrite, "CURES", {}).items()}
 

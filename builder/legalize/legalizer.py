@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     Inputs = tuple[Tensor, ...]
 
-EQUAL = 1e-10  # of an output's range, in float64
-SLACK = 4.0  # between two draws of the noise of float32
+# Of an output's range, in float64.
+EQUAL = 1e-10
+# Between two draws of the noise of float32.
+SLACK = 4.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,13 @@ if TYPE_CHECKING:
 
     Inputs = tuple[Tensor, ...]
 
-MOVES_DATA = 1e-6  # bound of a rewrite that only moves values: nothing but the order of a later sum may differ
-WIDEST = 5  # xnn_define_concatenate5
+# Bound of a rewrite that only moves values: nothing but the order of a later sum may differ.
+MOVES_DATA = 1e-6
+# xnn_define_concatenate5.
+WIDEST = 5
 _NORM = "aten._native_batch_norm_legit_no_training.default"
-ARITHMETIC = 1e-4  # bound of a rewrite that sums in another order: float32 rounding, amplified by the norms that follow
+# Bound of a rewrite that sums in another order: float32 rounding, amplified by the norms that follow.
+ARITHMETIC = 1e-4
 
 
 class Rewrite(Protocol):
@@ -73,14 +76,14 @@ def replace_calls(
 
     # All of them, found or not: torch itself makes `split_with_sizes` of `chunk` on the way.
     table = {_operator(name): replace_and_count(function) for name, function in functions.items()}
-    rewritten = functional(program, table)
+    rewritten = make_functional(program, table)
     if not count:
         return program, 0
     left = sum(1 for node in rewritten.graph.nodes if node.op == "call_function" and node.target in table)
     return rewritten, max(len(nodes) - left, 1)
 
 
-def functional(program: ExportedProgram, table: dict[Any, Any] | None = None) -> ExportedProgram:
+def make_functional(program: ExportedProgram, table: dict[Any, Any] | None = None) -> ExportedProgram:
     """A copy of the program without writes, operators of `table` decomposed.
 
     What was written into an input or a buffer is no output of it. Batch norms stay what they are.

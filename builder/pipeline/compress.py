@@ -10,7 +10,7 @@ from builder.bundle import tree_bytes
 from builder.compression.project import write_project
 from builder.compression.result import CompressReport, FilePoint, Point
 from builder.errors import ConfigError, OutputError
-from builder.pipeline.compress_page import page
+from builder.pipeline.compress_page import render_page
 from builder.project.budgets import parse_size
 from builder.project.compression import CompressBudget
 from builder.project.config import VariantSection
@@ -73,7 +73,7 @@ def compress(
         if report.met:
             write_project(project, final, work, out.absolute(), integers="qat" in section.stages)
         (work / REPORT).write_text(report.model_dump_json(indent=1, by_alias=False) + "\n", encoding="utf-8")
-        (work / PAGE).write_text(page(report, source, judged_at), encoding="utf-8")
+        (work / PAGE).write_text(render_page(report, source, judged_at), encoding="utf-8")
     return report
 
 

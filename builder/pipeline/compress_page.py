@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from builder.bundle.page import document
+from builder.bundle.page import make_document
 from builder.bundle.tensors import tensor_to_pixels
 from builder.compression.result import CompressReport, Point, StageReport
-from builder.pipeline.curves import HEIGHT, MARGIN, STYLE, WIDTH, figure, loss_plot, plot
-from builder.quality.difference import differences, png
+from builder.pipeline.curves import HEIGHT, MARGIN, STYLE, WIDTH, draw_figure, draw_plot, loss_plot
+from builder.quality.difference import compute_differences, encode_png
 from builder.steps.source import SourceStep
 
 if TYPE_CHECKING:
     pass
 
 
-def page(report: CompressReport, teacher: SourceStep, judged: Path) -> str:
+def render_page(report: CompressReport, teacher: SourceStep, judged: Path) -> str:
     """One file that shows everything; `judged` holds what the exported file gave for evaluation samples."""
     verdict = "All budgets are met." if report.met else f"Not met: {report.unmet}."
     parts = [
@@ -32,7 +32,7 @@ def page(report: CompressReport, teacher: SourceStep, judged: Path) -> str:
         _cuts(report.stages),
         _pictures(teacher, judged),
     ]
-    return document(f"{report.name}, compressed", "".join(parts), style=STYLE)
+    return make_document(f"{report.name}, compressed", "".join(parts), style=STYLE)
 
 
 def _row(name: str, point: Point, more: str) -> str:
@@ -64,7 +64,7 @@ def _curve(report: CompressReport) -> str:
         for (name, _, quality), x, y in zip(points, xs, ys, strict=True)
     )
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
-    return plot(
+    return draw_plot(
         "Quality over parameters",
         f'<polyline points="{line}" fill="none" stroke="#2563eb"/>{dots}',
         "parameters, of the trained network's",
@@ -107,8 +107,11 @@ def _pictures(teacher: SourceStep, judged: Path) -> str:
             np.load(teacher.folder / "reference" / file.name, allow_pickle=False) as want,
         ):
             small, whole = (tensor_to_pixels(values[specs[0].name], specs[0]) for values in (got, want))
-        (difference,), times = differences({"small": small}, whole)[0].values(), differences({"small": small}, whole)[1]
+        (difference,), times = (
+            compute_differences({"small": small}, whole)[0].values(),
+            compute_differences({"small": small}, whole)[1],
+        )
         shown = (("trained", whole), ("compressed", small), (f"difference, {times} times", difference))
-        figures += [figure(f"sample {int(file.stem) + 1}: {words}", png(pixels)) for words, pixels in shown]
+        figures += [draw_figure(f"sample {int(file.stem) + 1}: {words}", encode_png(pixels)) for words, pixels in shown]
         figures.append("<br>")
     return f"<h2>Pictures</h2>{''.join(figures)}"

@@ -21,17 +21,17 @@ def loss_plot(title: str, losses: Sequence[float], steps: int) -> str:
         for number, loss in enumerate(losses)
     )
     drawn = f'<polyline points="{line}" fill="none" stroke="#1a7f37"/>'
-    return plot(title, drawn, f"{steps} steps", f"root of the loss, up to {top:.3g}")
+    return draw_plot(title, drawn, f"{steps} steps", f"root of the loss, up to {top:.3g}")
 
 
-def plot(title: str, inside: str, below: str, beside: str) -> str:
+def draw_plot(title: str, inside: str, below: str, beside: str) -> str:
     """A heading and a plot with its axes; `inside` is SVG."""
     axes = f'<path d="M{MARGIN} {MARGIN / 2} V{HEIGHT - MARGIN} H{WIDTH - MARGIN / 2}" fill="none" stroke="#888"/>'
     words = f'<text x="{MARGIN}" y="{HEIGHT - 20}">{escape(below)}</text><text x="4" y="14">{escape(beside)}</text>'
     return f'<h2>{escape(title)}</h2><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{axes}{inside}{words}</svg>'
 
 
-def figure(words: str, content: bytes) -> str:
+def draw_figure(words: str, content: bytes) -> str:
     """A PNG with its caption, inside the page."""
     data = base64.b64encode(content).decode()
     return f'<figure><img alt="{escape(words)}" src="data:image/png;base64,{data}"><figcaption>{escape(words)}</figcaption></figure>'

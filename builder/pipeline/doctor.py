@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from builder.backends import BACKENDS
-from builder.storage.cache import versions
+from builder.storage.cache import read_versions
 from builder.targets import TARGETS
 
 
@@ -34,7 +34,7 @@ def examine() -> tuple[Finding, ...]:
         )
     ]
     for name, backend in BACKENDS.items():
-        for package, version in versions(backend.SPEC.packages).items():
+        for package, version in read_versions(backend.SPEC.packages).items():
             missing = version == "missing"
             cure = f"pip install 'edgebundle[{name}]'" if missing else ""
             findings.append(Finding(part=name, name=package, version=None if missing else version, cure=cure))

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from builder.bundle import TensorSpec
 from builder.bundle.pictures import read_rgb
 from builder.errors import DataError, InputError
-from builder.pipeline.evaluate_page import pages
+from builder.pipeline.evaluate_page import render_pages
 from builder.pipeline.pictures import run_pictures
 from builder.quality import fidelity, style, video
 from builder.quality.frechet import frechet
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 RESULT = "evaluation.json"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 LEAST_FRAMES = 2
-SMALLEST = 32  # pixels of a side that the features' strides leave something of
+# Pixels of a side that the features' strides leave something of.
+SMALLEST = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +111,7 @@ def evaluate(
             with replacing(out, "pictures") as work:
                 text = TypeAdapter(Evaluation).dump_json(evaluation, indent=1).decode()
                 (work / RESULT).write_text(text + "\n", encoding="utf-8")
-                for name, page in pages(evaluation, sets.wanted, sets.made).items():
+                for name, page in render_pages(evaluation, sets.wanted, sets.made).items():
                     (work / name).write_text(page, encoding="utf-8")
     return evaluation
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from builder.bundle.page import document
+from builder.bundle.page import make_document
 from builder.bundle.pictures import read_rgb
-from builder.quality.difference import png
+from builder.quality.difference import encode_png
 from builder.quality.measures import BY_NAME
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ next();
 """
 
 
-def pages(found: Evaluation, wanted: Mapping[str, Path], made: Mapping[str, Mapping[str, Path]]) -> dict[str, str]:
+def render_pages(
+    found: Evaluation, wanted: Mapping[str, Path], made: Mapping[str, Mapping[str, Path]]
+) -> dict[str, str]:
     """HTML by file name; no vote where one maker stands alone."""
     written = {PAGE: _side_by_side(found, wanted, made)}
     if len(made) > 1:
@@ -73,7 +75,7 @@ def _side_by_side(found: Evaluation, wanted: Mapping[str, Path], made: Mapping[s
             said = ", ".join(f"{f.measure} {f.each[name]:.4g}" for f in each.figures if name in f.each)
             figures.append(_figure(each.name, made[each.name][name], said))
         parts.append(f"<section><h2>{escape(name)}</h2><div class='row'>{''.join(figures)}</div></section>")
-    return document(f"Pictures of {found.reference}", "".join(parts), style=STYLE, zoom=True)
+    return make_document(f"Pictures of {found.reference}", "".join(parts), style=STYLE, zoom=True)
 
 
 def _table(found: Evaluation) -> str:
@@ -98,7 +100,7 @@ def _figure(name: str, file: Path, said: str) -> str:
 
 
 def _data(file: Path) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png(np.asarray(read_rgb(file), np.uint8))).decode()}"
+    return f"data:image/png;base64,{base64.b64encode(encode_png(np.asarray(read_rgb(file), np.uint8))).decode()}"
 
 
 def _vote(found: Evaluation, made: Mapping[str, Mapping[str, Path]]) -> str:
@@ -117,4 +119,4 @@ def _vote(found: Evaluation, made: Mapping[str, Mapping[str, Path]]) -> str:
         "<textarea id='result' readonly aria-label='your votes'></textarea></div>"
         f"<script type='application/json' id='data'>{held}</script><script>{VOTE_SCRIPT}</script>"
     )
-    return document("A blind vote between pictures", body, style=VOTE_STYLE)
+    return make_document("A blind vote between pictures", body, style=VOTE_STYLE)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from builder.bundle import TensorSpec
-from builder.bundle.page import document
+from builder.bundle.page import make_document
 from builder.bundle.tensors import EQUAL_DB, peak_of, psnr_db, tensor_to_pixels
-from builder.quality.difference import differences, png
+from builder.quality.difference import compute_differences, encode_png
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 MARK = "<title>Pictures of "
-BEST = 3  # classes that are named of an output with labels
+# Classes that are named of an output with labels.
+BEST = 3
 
 STYLE = """
 body{max-width:1400px}section{margin:2em 0}.row{display:flex;flex-wrap:wrap;gap:14px}figure{width:256px}
 figure img{width:256px;height:auto;display:block;background:#888}
 figcaption{margin-top:4px;overflow-wrap:anywhere}figcaption b{display:block}.low{color:var(--invalid)}
 """
-LOW_DB = 30.0  # below this most people see a difference side by side
+# Below this most people see a difference side by side.
+LOW_DB = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +69,13 @@ class Cell:
     times: int
 
 
-def cells(sample: Sample, outputs: Sequence[TensorSpec]) -> list[Cell]:
+def make_cells(sample: Sample, outputs: Sequence[TensorSpec]) -> list[Cell]:
     """All pictures of one sample, the reference first; every difference of an output is enlarged by the same power of two."""
     entries = []
     for spec in (spec for spec in outputs if spec.kind == "image"):
         wanted = tensor_to_pixels(sample.reference.outputs[spec.name], spec)
         shown = {made.name: tensor_to_pixels(made.outputs[spec.name], spec) for made in sample.made}
-        apart, times = differences(shown, wanted)
+        apart, times = compute_differences(shown, wanted)
         entries.append(_cell(sample, sample.reference, spec, wanted, None, 1))
         for made in sample.made:
             entries.append(_cell(sample, made, spec, shown[made.name], apart[made.name], times))
@@ -89,17 +91,17 @@ def _cell(sample: Sample, made: Made, spec: TensorSpec, pixels: Pixels, differen
     )  # fmt: skip
 
 
-def page(title: str, about: str, samples: Sequence[Sample], outputs: Sequence[TensorSpec]) -> str:
+def render_page(title: str, about: str, samples: Sequence[Sample], outputs: Sequence[TensorSpec]) -> str:
     """The whole page as HTML."""
     parts = [f"<h1>{escape(title)}</h1><p>{escape(about)}</p>"]
     for sample in samples:
         figures = (
             [_figure("the photograph", "", [_image(sample.picture, sample.name)])] if sample.picture is not None else []
         )
-        figures += [_cell_figure(cell) for cell in cells(sample, outputs)]
+        figures += [_cell_figure(cell) for cell in make_cells(sample, outputs)]
         figures += [f for made in (sample.reference, *sample.made) for f in _numbers(made, sample, outputs)]
         parts.append(f"<section><h2>{escape(sample.name)}</h2><div class='row'>{''.join(figures)}</div></section>")
-    return document(f"{MARK.removeprefix('<title>')}{title}", "".join(parts), style=STYLE, zoom=True)
+    return make_document(f"{MARK.removeprefix('<title>')}{title}", "".join(parts), style=STYLE, zoom=True)
 
 
 def _cell_figure(cell: Cell) -> str:
@@ -135,6 +137,4 @@ def _figure(name: str, said: str, images: Sequence[str]) -> str:
 
 
 def _image(pixels: Pixels, label: str) -> str:
-    return (
-        f"<img src='data:image/png;base64,{base64.b64encode(png(pixels)).decode()}' alt='{escape(label, quote=True)}'>"
-    )
+    return f"<img src='data:image/png;base64,{base64.b64encode(encode_png(pixels)).decode()}' alt='{escape(label, quote=True)}'>"

@@ -15,7 +15,7 @@ from pathlib import Path
 from builder.backends import BACKENDS
 from builder.errors import ConfigError, EdgebundleError, InputError, OutputError, SourceError
 from builder.pipeline.init_data import Data, find_data, find_labels
-from builder.pipeline.init_inputs import SIDES, SMALLER, inputs_of, inputs_said_by, picture
+from builder.pipeline.init_inputs import SIDES, SMALLER, describe_picture, inputs_of, inputs_said_by
 from builder.pipeline.init_text import Found, text_of
 from builder.project.config import Config, InputSection, load_config
 from builder.project.source_kinds import CARRY_INTEGERS, WHOLE_MODELS, source_kind
@@ -25,8 +25,10 @@ from builder.workers.messages import ProbeJob, ProbeResult
 from builder.workers.supervisor import run_job
 
 CHECKPOINTS = (".safetensors", ".pt", ".pth")
-MOST_TRIED = 12  # factories
-SLOW_S = 2.0  # of one run: a smaller size is tried
+# Factories.
+MOST_TRIED = 12
+# Of one run: a smaller size is tried.
+SLOW_S = 2.0
 # Names of files that say nothing of the network; its directory may.
 NAMELESS = r"(model|net|network|checkpoint|weights?|best|last|latest|final|generator|saved_model|epoch)?[-_]*\d*"
 WHAT = "the network"
@@ -172,7 +174,11 @@ class Trials:
 
     def run(self, source: Source) -> tuple[tuple[InputSection, ...], ProbeResult] | None:
         """The inputs under which it runs and what it gives then; None where it runs under none."""
-        todo = [source.inputs] if source.inputs is not None else [(picture("image", side, side),) for side in SIDES]
+        todo = (
+            [source.inputs]
+            if source.inputs is not None
+            else [(describe_picture("image", side, side),) for side in SIDES]
+        )
         asked = False
         while todo:
             inputs = todo.pop(0)

@@ -9,11 +9,15 @@ from itertools import chain, zip_longest
 from pathlib import Path
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-PROBED = 4  # photographs
-DEEP = 3  # directories below the model in which photographs are looked for
-LEAST = 2  # pictures that make a set
+# Photographs.
+PROBED = 4
+# Directories below the model in which photographs are looked for.
+DEEP = 3
+# Pictures that make a set.
+LEAST = 2
 CALIBRATION, EVALUATION = r"calib|train", r"eval|val|test|held"
-LONGEST = 1_000_000  # bytes of a file that may hold class names
+# Bytes of a file that may hold class names.
+LONGEST = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)

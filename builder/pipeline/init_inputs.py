@@ -12,11 +12,13 @@ from builder.errors import SourceError
 from builder.graph.samples import is_plane
 from builder.project.config import InputSection
 
-SIDES = (256, 224, 512, 64)  # that are tried where no file says the size
-SMALLER = 128  # for a network that needs seconds for one run at the first
+# That are tried where no file says the size.
+SIDES = (256, 224, 512, 64)
+# For a network that needs seconds for one run at the first.
+SMALLER = 128
 
 
-def picture(name: str, height: int, width: int) -> InputSection:
+def describe_picture(name: str, height: int, width: int) -> InputSection:
     return InputSection(name=name, kind="image", shape=(1, 3, height, width), range=(0.0, 1.0))
 
 
@@ -92,7 +94,7 @@ def section_of(name: str, shape: list[int], dtype: str) -> InputSection:
     if len(sizes) == 4 and sizes[1] not in (1, 3) and sizes[3] in (1, 3):
         sizes = [sizes[0], sizes[3], sizes[1], sizes[2]]
     if len(sizes) == 4 and sizes[:2] == [1, 3] and dtype == "float32":
-        return picture(clean, sizes[2], sizes[3])
+        return describe_picture(clean, sizes[2], sizes[3])
     values: dict[str, Any] = {
         "name": clean,
         "kind": "vector" if len(sizes) == 2 else "tensor",

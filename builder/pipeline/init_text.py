@@ -10,7 +10,8 @@ from builder.project.config import InputSection
 from builder.quality.declared import MARGIN, SPREAD, USUAL
 from builder.workers.messages import ProbedOutput, ProbeResult
 
-OVER = 0.02  # of a range's width, by which a measured value may leave it without a word
+# Of a range's width, by which a measured value may leave it without a word.
+OVER = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)

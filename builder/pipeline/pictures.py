@@ -14,11 +14,11 @@ from builder.backends import backend_of
 from builder.bundle import Bundle, TensorSpec, Variant, open_bundle
 from builder.bundle.tensors import read_picture, specs_of
 from builder.errors import InputError, OutputError, VerificationError
-from builder.pipeline.gallery import MARK, Made, Sample, cells, page
+from builder.pipeline.gallery import MARK, Made, Sample, make_cells, render_page
 from builder.project.config import LimitsSection
 from builder.project.project import Project, open_project
 from builder.project.sizes import of_size
-from builder.quality.difference import png
+from builder.quality.difference import encode_png
 from builder.steps.listener import Listener
 from builder.steps.source import SourceStep, export_source
 from builder.steps.variant import VariantStep
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
 
 PAGE = "page.html"
-HEAD_BYTES = 1000  # of a page, in which its mark stands
+# Of a page, in which its mark stands.
+HEAD_BYTES = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,7 @@ def run_pictures(
         about = f"Every variant of {bundle.manifest.model.name}, compared with {name}. A click shows a picture at its full size."
         with replacing(out, "pictures") as work:
             shots = [shot for sample, outputs in work_list for shot in _write_shots(sample, outputs, work, out)]
-            text = page(bundle.manifest.model.name, about, [sample for sample, _ in work_list], work_list[0][1])
+            text = render_page(bundle.manifest.model.name, about, [sample for sample, _ in work_list], work_list[0][1])
             (work / PAGE).write_text(text, encoding="utf-8")
     return RunResult(reference=name, page=out / PAGE, shots=tuple(shots))
 
@@ -156,11 +157,11 @@ def _group(
 def _write_shots(sample: Sample, outputs: Sequence[TensorSpec], work: Path, out: Path) -> list[Shot]:
     several = sum(spec.kind == "image" for spec in outputs) > 1
     shots = []
-    for cell in cells(sample, outputs):
+    for cell in make_cells(sample, outputs):
         stem = f"{sample.name}.{cell.name.replace(' ', '-')}" + (f".{cell.output}" if several else "")
-        (work / f"{stem}.png").write_bytes(png(cell.pixels))
+        (work / f"{stem}.png").write_bytes(encode_png(cell.pixels))
         if cell.difference is not None:
-            (work / f"{stem}.difference.png").write_bytes(png(cell.difference))
+            (work / f"{stem}.difference.png").write_bytes(encode_png(cell.difference))
         psnr = None if cell.psnr_db is None else round(cell.psnr_db, 2)
         shots.append(
             Shot(picture=sample.name, variant=cell.name, output=cell.output, file=out / f"{stem}.png", psnr_db=psnr)
@@ -206,7 +207,7 @@ def evaluation_page(project: Project, variants: Sequence[VariantStep], sources: 
         f"The first {_count(samples)} evaluation samples and each variant's worst, as the exported files give them, beside the source model. "
         "A click shows a picture at its full size."
     )
-    return page(project.config.model.name, about, samples, sources[0].result.outputs)
+    return render_page(project.config.model.name, about, samples, sources[0].result.outputs)
 
 
 def _count(samples: Sequence[Sample]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from builder.backends import BACKENDS
 from builder.backends.base import Backend
-from builder.backends.support import Outcome, outcomes
+from builder.backends.support import Outcome, list_outcomes
 from builder.plan_search import find_plans
 from builder.precision.layers import Layer, LayerTable
 from builder.precision.plan import ResolvedPlan, resolve
@@ -77,7 +77,7 @@ def plan_config(
             names += [name for name in BACKENDS if name != section.backend]
         for name in names:
             delegate = section.delegate if name == section.backend else BACKENDS[name].SPEC.delegates[0].name
-            outcome_of = outcomes(resolved, layers, BACKENDS[name], delegate)
+            outcome_of = list_outcomes(resolved, layers, BACKENDS[name], delegate)
             between = _between(resolved, outcome_of, layers, BACKENDS[name])
             rows = tuple(_plan_layer(row, resolved, outcome_of.get(row.name, between)) for row in layers.all_rows)
             same = name == section.backend

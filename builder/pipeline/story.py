@@ -50,7 +50,8 @@ from builder.workers.messages import ExportResult, VariantJob, VariantResult
 from builder.workers.servers import warm
 from builder.workers.supervisor import kind_of
 
-WORKERS = 2  # variants lowered side by side: each takes one to two cores and up to 3.5 GB
+# Variants lowered side by side: each takes one to two cores and up to 3.5 GB.
+WORKERS = 2
 
 
 def convert(

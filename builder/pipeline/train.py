@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder.errors import ConfigError, OutputError
-from builder.pipeline.train_page import page
+from builder.pipeline.train_page import render_page
 from builder.project.project import Project, open_project, own_modules
-from builder.project.relocation import copy_beside, copy_labels, copy_plans, relocate, toml
+from builder.project.relocation import copy_beside, copy_labels, copy_plans, format_toml, relocate
 from builder.project.source_kinds import source_kind
 from builder.project.training import TrainSection
 from builder.steps.listener import Listener
-from builder.steps.train import photographs, style_pictures, train_network
+from builder.steps.train import list_photographs, style_pictures, train_network
 from builder.storage.output import check_output, replacing
 from builder.training.result import TrainReport
 from builder.training.team import read_team
@@ -59,7 +59,7 @@ def train(
     with replacing(out, "a project") as work:
         _write(project, folder / WEIGHTS, work, out.absolute())
         (work / REPORT).write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        shown = page(report, style_pictures(project, section), folder / "pictures")
+        shown = render_page(report, style_pictures(project, section), folder / "pictures")
         (work / PAGE).write_text(shown, encoding="utf-8")
     return report
 
@@ -95,7 +95,7 @@ def _write(project: Project, weights: Path, folder: Path, final: Path) -> None:
     shutil.copyfile(weights, folder / checkpoint)
     copy_plans(project, folder)
     copy_labels(project, folder)
-    (folder / "builder.toml").write_text(HEAD + toml(values), encoding="utf-8")
+    (folder / "builder.toml").write_text(HEAD + format_toml(values), encoding="utf-8")
 
 
 def _report(project: Project, section: TrainSection, result: TrainResult) -> TrainReport:
@@ -104,7 +104,7 @@ def _report(project: Project, section: TrainSection, result: TrainResult) -> Tra
         name=project.config.model.name,
         settings=named,
         parameters=result.parameters,
-        pictures=len(photographs(project, section)),
+        pictures=len(list_photographs(project, section)),
         processes=read_team().size,
         threads=result.threads,
         steps=result.steps,

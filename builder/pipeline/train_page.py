@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from builder.bundle.page import document
+from builder.bundle.page import make_document
 from builder.bundle.pictures import read_rgb
 from builder.bundle.tensors import png_bytes
-from builder.pipeline.curves import STYLE, figure, loss_plot
+from builder.pipeline.curves import STYLE, draw_figure, loss_plot
 from builder.training.result import TrainReport
 
 SHOWN = 256  # the longer side of a style picture on the page
 
 
-def page(report: TrainReport, styles: Sequence[Path], pictures: Path) -> str:
+def render_page(report: TrainReport, styles: Sequence[Path], pictures: Path) -> str:
     """One file that shows everything; `pictures` holds `NNNN-before.png` and `NNNN-after.png`."""
     parts = [
         f"<h1>{escape(report.name)}, trained</h1>",
@@ -25,11 +25,11 @@ def page(report: TrainReport, styles: Sequence[Path], pictures: Path) -> str:
         loss_plot("Loss", report.losses, report.steps),
         loss_plot("Loss on crops that no step saw", report.looks, report.steps) if report.looks else "",
         "<h2>Styles</h2>" if styles else "",
-        *(figure(path.name, _small(path)) for path in styles),
+        *(draw_figure(path.name, _small(path)) for path in styles),
         "<h2>Pictures that no step saw</h2>",
         *_pairs(pictures),
     ]
-    return document(f"{report.name}, trained", "".join(parts), style=STYLE, zoom=True)
+    return make_document(f"{report.name}, trained", "".join(parts), style=STYLE, zoom=True)
 
 
 def _facts(report: TrainReport) -> str:
@@ -57,5 +57,9 @@ def _pairs(pictures: Path) -> list[str]:
     for before in sorted(pictures.glob("*-before.png")):
         after = before.with_name(before.name.replace("before", "after"))
         number = int(before.name[:4]) + 1
-        pairs += [figure(f"sample {number}", before.read_bytes()), figure("the network's", after.read_bytes()), "<br>"]
+        pairs += [
+            draw_figure(f"sample {number}", before.read_bytes()),
+            draw_figure("the network's", after.read_bytes()),
+            "<br>",
+        ]
     return pairs

@@ -12,7 +12,7 @@ from typing import NoReturn
 from builder.bundle import Bundle, Manifest, Variant
 from builder.errors import EdgebundleError
 from builder.pipeline import story
-from builder.pipeline.watch_page import Side, page
+from builder.pipeline.watch_page import Side, render_page
 from builder.project.config import load_config
 from builder.project.model_files import model_files
 from builder.steps.listener import Listener
@@ -49,18 +49,18 @@ def watch(
     before: tuple[Side, ...] = ()
     last: Manifest | None = None
     while True:
-        seen = stamp(config)
+        seen = take_stamp(config)
         try:
             bundle = story.convert(config, out=out, backends=backends, listener=listener)
         except EdgebundleError as error:
-            _write(out, page(before, before, str(error)))
+            _write(out, render_page(before, before, str(error)))
             told(Round(error=str(error)))
         else:
             sides = _sides(bundle)
-            _write(out, page(sides, before, ""))
+            _write(out, render_page(sides, before, ""))
             told(Round(manifest=bundle.manifest, changes=compare(bundle.manifest, last)))
             before, last = sides, bundle.manifest
-        while stamp(config) == seen:
+        while take_stamp(config) == seen:
             time.sleep(LOOK_S)
 
 
@@ -69,7 +69,7 @@ def page_of(out: Path) -> Path:
     return out.with_name(f"{out.name}.watch.html")
 
 
-def stamp(config: Path) -> Stamp:
+def take_stamp(config: Path) -> Stamp:
     """The state of all files that decide the bundle, as far as a wrong builder.toml names them."""
     folder = (config if config.is_dir() else config.parent).resolve()
     files = {path for path in folder.rglob("*") if path.suffix in TEXTS}

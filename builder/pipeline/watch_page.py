@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from builder.bundle.page import document
+from builder.bundle.page import make_document
 
 REFRESH_S = 2
 STYLE = """
@@ -28,12 +28,12 @@ class Side:
     picture: bytes
 
 
-def page(now: Sequence[Side], before: Sequence[Side], error: str) -> str:
+def render_page(now: Sequence[Side], before: Sequence[Side], error: str) -> str:
     """`error` is the sentence of a conversion that failed; what is shown is then of the last one that did not."""
     old = {side.variant: side for side in before}
     body = f'<p class="error">{escape(error)}</p>' if error else ""
     body += "".join(_section(side, old.get(side.variant)) for side in now)
-    return document("builder convert --watch", body, style=STYLE, refresh_s=REFRESH_S)
+    return make_document("builder convert --watch", body, style=STYLE, refresh_s=REFRESH_S)
 
 
 def _section(side: Side, before: Side | None) -> str:

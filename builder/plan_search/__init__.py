@@ -4,7 +4,7 @@ Every decision is made on exported files, run in their own runtime on held-out d
 """
 
 from builder.plan_search.output import choose_places, write_found
-from builder.plan_search.result import SearchResult, unmet
+from builder.plan_search.result import SearchResult, explain_unmet
 from builder.plan_search.run import find_plans, search_variant
 
-__all__ = ["SearchResult", "find_plans", "choose_places", "search_variant", "unmet", "write_found"]
+__all__ = ["SearchResult", "find_plans", "choose_places", "search_variant", "explain_unmet", "write_found"]

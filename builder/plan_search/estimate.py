@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     Vector = NDArray[np.float64]
 
-TRUST = 0.02  # a measurement is fitted as if it were exact to this share; schemes side by side are not quite additive
+# A measurement is fitted as if it were exact to this share; schemes side by side are not quite additive.
+TRUST = 0.02
 
 
 # Instructions relative to fp32 where nothing was counted yet: XNNPACK's kernels on arm64, and reference kernels for int16.

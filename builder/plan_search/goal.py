@@ -25,8 +25,10 @@ QUALITIES: tuple[Quantity, ...] = ("noise", "dissimilarity", "distance", "disagr
 OBJECTIVES: dict[str, Quantity] = {
     "psnr": "noise", "ssim": "dissimilarity", "perceptual": "distance", "top1": "disagreement", "bytes": "bytes", "cost": "cost",
 }  # fmt: skip
-COVERAGE_SLACK = 0.05  # of the multiply-accumulates, that a plan may leave beyond what the floats leave
-LEAST_NOISE = 1e-20  # 200 dB, which stands for 'equal'
+# Of the multiply-accumulates, that a plan may leave beyond what the floats leave.
+COVERAGE_SLACK = 0.05
+# 200 dB, which stands for 'equal'.
+LEAST_NOISE = 1e-20
 
 
 class Measures(BaseModel):

@@ -12,8 +12,10 @@ from builder.plan_search.space import Choice, Schemes, Space
 from builder.plan_search.trials import Trial
 from builder.precision.layers import LayerTable
 
-DOUBT = 0.9  # a cost is counted where this part of the estimate would be good enough
-EQUAL = 1.01  # noise within this ratio (0.04 dB) is the same quality
+# A cost is counted where this part of the estimate would be good enough.
+DOUBT = 0.9
+# Noise within this ratio (0.04 dB) is the same quality.
+EQUAL = 1.01
 # What emulating a multiply-accumulate takes, relative to one of floats; seen with QEMU 7.2 on x86-64.
 EMULATED = {"float": 1.0, "int8": 0.08, "dynamic": 0.08, "int16": 0.5}
 # Of floats, or what takes as long, for one search: a quarter of an hour of one core, half of which is fp32 of anime_style.

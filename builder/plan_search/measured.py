@@ -31,7 +31,8 @@ from builder.storage.cache import code_sha256, content_key, keep_entry
 ARM64 = "arm64"
 MEASURE_S = 3600.0
 RUNS, PROTOCOL, KEPT = "runs.jsonl", "search.toml", "cost.json"
-UNSTABLE = 7  # the harness' exit code for a measurement that is not good enough
+# The harness' exit code for a measurement that is not good enough.
+UNSTABLE = 7
 # Counts repeat; the protocol is there for its time limit, since a large network takes minutes under QEMU.
 COUNTING = f"warmup = 1\nruns = 1\ntimeout_s = {MEASURE_S:g}\n"
 # A plan and fp32 take turns, so that what changes on the device in the meantime changes both.

@@ -16,9 +16,12 @@ from builder.plan_search.space import Choice, Schemes, Space
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-BASES = 3  # how many of the best plans are changed
-STEPS = 200  # of one descent on the estimate
-KEPT = 50  # changes of one base that are looked at closely
+# How many of the best plans are changed.
+BASES = 3
+# Of one descent on the estimate.
+STEPS = 200
+# Changes of one base that are looked at closely.
+KEPT = 50
 
 
 @dataclass(frozen=True, kw_only=True)

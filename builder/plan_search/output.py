@@ -11,7 +11,8 @@ from builder.plan_search.run import PAGE, PLAN, RESULT
 
 MARKS = {PLAN: "# Found by 'builder search'", RESULT: '{\n "variant": ', PAGE: "<title>Search of "}
 SUFFIXES = {RESULT: ".json", PAGE: ".html"}
-MARK_BYTES = 1000  # a mark stands at the head of its file
+# A mark stands at the head of its file.
+MARK_BYTES = 1000
 
 
 def choose_places(out: Path, variant: str) -> dict[str, Path]:

@@ -8,19 +8,21 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.bundle.page import document
+from builder.bundle.page import make_document
 from builder.plan_search.goal import Measures
 from builder.plan_search.plot import CHOSEN, CURVE, LIMIT, OTHER, Axis, mark, plot, square
-from builder.plan_search.result import SearchResult, unmet
+from builder.plan_search.result import SearchResult, explain_unmet
 from builder.project.budgets import parse_size
-from builder.quality.difference import differences, png
+from builder.quality.difference import compute_differences, encode_png
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-EDGE_DB, EDGE_COST = 70.0, 2.0  # beyond, plans are alike: their dots stand at the plot's edge
-PICTURES = 4  # of the curve, beside the source model's and the chosen plan's
+# Beyond, plans are alike: their dots stand at the plot's edge.
+EDGE_DB, EDGE_COST = 70.0, 2.0
+# Of the curve, beside the source model's and the chosen plan's.
+PICTURES = 4
 
 STYLE = """
 tr.chosen{background:var(--ok-back)}
@@ -31,7 +33,7 @@ svg.plot{max-width:100%;height:auto}div.wide{overflow-x:auto}
 """
 
 
-def fragment(result: SearchResult) -> str:
+def render_fragment(result: SearchResult) -> str:
     """What a notebook shows of a search: all but the pictures, in a box with its own styles for the marks."""
     parts = (
         f"<p>{escape(_verdict(result))}</p>",
@@ -44,10 +46,10 @@ def fragment(result: SearchResult) -> str:
 def _verdict(result: SearchResult) -> str:
     if result.chosen:
         return f"Chosen: trial {result.chosen}, {result.measures(result.chosen).describe()}."
-    return unmet(result)[:1].upper() + unmet(result)[1:]
+    return explain_unmet(result)[:1].upper() + explain_unmet(result)[1:]
 
 
-def page(result: SearchResult, pictures: Mapping[int, Path], reference: Path | None) -> str:
+def render_page(result: SearchResult, pictures: Mapping[int, Path], reference: Path | None) -> str:
     """`pictures` by trial number, `reference` the source model's; none for networks without pictures."""
     failed = [trial for trial in result.trials if trial.failure is not None]
     parts = [
@@ -64,7 +66,7 @@ def page(result: SearchResult, pictures: Mapping[int, Path], reference: Path | N
         _damage(result),
         _trials(result),
     ]
-    return document(f"Search of {result.variant}", "".join(parts), style=STYLE, zoom=True)
+    return make_document(f"Search of {result.variant}", "".join(parts), style=STYLE, zoom=True)
 
 
 def _plots(result: SearchResult) -> str:
@@ -125,12 +127,12 @@ def _pictures(result: SearchResult, pictures: Mapping[int, Path], reference: Pat
     for number in dict.fromkeys([*special, *on_curve]):
         name = "chosen, " if number == result.chosen else ""
         shown.append((f"{name}trial {number}: {result.measures(number).describe()}", pictures[number]))
-    apart, times = differences({what: _pixels(path) for what, path in shown[1:]}, _pixels(reference))
+    apart, times = compute_differences({what: _pixels(path) for what, path in shown[1:]}, _pixels(reference))
     return (
         f"<h2>Pictures</h2><p>Below each its difference from the source model's, times {times}. A click shows one at its full size.</p>"
         + "".join(
             f"<figure>{_image(path.read_bytes(), what)}"
-            f"{_image(png(apart[what]), f'{what}: difference, times {times}') if what in apart else ''}"
+            f"{_image(encode_png(apart[what]), f'{what}: difference, times {times}') if what in apart else ''}"
             f"<figcaption>{escape(what)}</figcaption></figure>"
             for what, path in shown
         )

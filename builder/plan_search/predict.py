@@ -16,7 +16,8 @@ from builder.plan_search.space import Choice
 from builder.precision.layers import LayerTable
 from builder.precision.scheme import parse_scheme
 
-MOST_SCALE = 30.0  # a simulation that is further off than 15 dB is not believed for more
+# A simulation that is further off than 15 dB is not believed for more.
+MOST_SCALE = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,22 +40,22 @@ def predict(
     near = min(known, key=lambda other: (_apart(choice, other), other.order()))
     base = known[near]
     if near == choice:
-        return Prediction(bytes=base.bytes, psnr_db=base.psnr_db, work=work(choice, table), measured=True)
+        return Prediction(bytes=base.bytes, psnr_db=base.psnr_db, work=estimate_work(choice, table), measured=True)
     return Prediction(
         bytes=max(0, base.bytes + _weights(choice, table) - _weights(near, table)),
         psnr_db=None if simulated is None else _psnr_db(choice, near, base, known, simulated),
-        work=work(choice, table),
+        work=estimate_work(choice, table),
         measured=False,
     )
 
 
-def alone(scheme: str, layer: int, simulated: Mapping[str, Sequence[float]] | None) -> float | None:
+def predict_alone(scheme: str, layer: int, simulated: Mapping[str, Sequence[float]] | None) -> float | None:
     """PSNR in dB of the outputs with this one layer in the scheme and all others in floats; None where it adds no noise to speak of."""
     noise = simulated[scheme][layer] if simulated is not None and scheme in simulated else 0.0
     return None if noise <= LEAST_NOISE else -10 * math.log10(noise)
 
 
-def work(choice: Choice, table: LayerTable) -> float:
+def estimate_work(choice: Choice, table: LayerTable) -> float:
     """By the kernels that run each scheme, relative to fp32."""
     total = sum(layer.macs for layer in table.layers)
     pairs = zip(choice.schemes, table.layers, strict=True)

@@ -56,9 +56,9 @@ class SearchResult(BaseModel):
 
     def _repr_html_(self) -> str:
         """For notebooks: the verdict, the plots, the plan and the trials."""
-        from builder.plan_search.page import fragment
+        from builder.plan_search.page import render_fragment
 
-        return fragment(self)
+        return render_fragment(self)
 
     def trial(self, number: int) -> Trial:
         """The trial with this number; the first is 1."""
@@ -72,7 +72,7 @@ class SearchResult(BaseModel):
         return measures
 
 
-def curve(trials: Sequence[Trial], goal: Goal) -> tuple[int, ...]:
+def find_curve(trials: Sequence[Trial], goal: Goal) -> tuple[int, ...]:
     """Trials that no other equals or beats in quality, bytes and (where it counts) cost, by bytes."""
     names = (goal.quality().objective, "bytes", *(["cost"] if "cost" in (*goal.limits, goal.objective) else []))
     points: list[tuple[Trial, tuple[float, ...]]] = []
@@ -89,7 +89,7 @@ def curve(trials: Sequence[Trial], goal: Goal) -> tuple[int, ...]:
     return tuple(number for _, number in sorted(kept.items(), key=lambda item: (item[0][1], item[0])))
 
 
-def nearest(trials: Sequence[Trial], goal: Goal) -> tuple[int | None, int | None]:
+def find_nearest(trials: Sequence[Trial], goal: Goal) -> tuple[int | None, int | None]:
     """The best trial within the limits of bytes and cost, and the smallest of those within the limits of quality."""
     small, good = goal.resources(), goal.quality()
     whole = []
@@ -101,7 +101,7 @@ def nearest(trials: Sequence[Trial], goal: Goal) -> tuple[int | None, int | None
     return (min(within)[1] if within else None), (min(enough)[1] if enough else None)
 
 
-def unmet(result: SearchResult) -> str:
+def explain_unmet(result: SearchResult) -> str:
     """One sentence: which budgets no plan meets together, and the nearest plans on each side."""
     b = result.budgets
     wanted = [

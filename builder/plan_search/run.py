@@ -16,8 +16,8 @@ from builder.plan_search.cost import INSTRUCTIONS, LATENCY, CostMeter, MacCost, 
 from builder.plan_search.goal import Goal
 from builder.plan_search.ledger import COUNTED_MACS
 from builder.plan_search.measured import ARM64, Harness, InstructionCost, LatencyCost, harness_sha256
-from builder.plan_search.page import page
-from builder.plan_search.result import LayerDamage, SearchResult, curve, nearest, unmet
+from builder.plan_search.page import render_page
+from builder.plan_search.result import LayerDamage, SearchResult, explain_unmet, find_curve, find_nearest
 from builder.plan_search.simulation import Simulation
 from builder.plan_search.space import Space, make_space, plan_of, plan_text
 from builder.plan_search.strategy import Damage, Search
@@ -32,7 +32,7 @@ from builder.steps.listener import Listener, Silent
 from builder.steps.source import SourceStep
 from builder.steps.step import Working
 from builder.steps.variant import VariantStep, lower_variant, plan_variant
-from builder.storage.cache import content_key, keep_entry, versions
+from builder.storage.cache import content_key, keep_entry, read_versions
 from builder.workers.cluster import Cluster
 from builder.workers.supervisor import run_job
 
@@ -46,7 +46,7 @@ def find_plans(project: Project, source: SourceStep, sections: Sequence[VariantS
         if section.search is not None:
             folder, result = search_variant(project, source, section, listener)
             if result.chosen is None:
-                raise VerificationError(unmet(result))
+                raise VerificationError(explain_unmet(result))
             plans[section.name] = load_plan(folder / PLAN)
     return replace(project, found=plans)
 
@@ -75,7 +75,7 @@ class _Task:
                 "source": self.source.key,
                 "section": self.section.model_dump(mode="json"),
                 "calibration": [file.sha256 for file in self.project.data.calibration],
-                "versions": versions(BACKENDS[self.section.backend].SPEC.packages),
+                "versions": read_versions(BACKENDS[self.section.backend].SPEC.packages),
                 "cost": [self.cost_name, harness_sha256()] if self.cost_name else None,
                 "lpips": file_sha256(lpips) if lpips else None,
             }
@@ -183,7 +183,7 @@ def _write(task: _Task, search: Search, exporter: Exporter, work: Path) -> None:
         next((task.source.folder / t.file for t in references[0] if t.encoding == "png"), None) if references else None
     )
     (work / RESULT).write_text(result.model_dump_json(indent=1), encoding="utf-8")
-    (work / PAGE).write_text(page(result, pictures, reference), encoding="utf-8")
+    (work / PAGE).write_text(render_page(result, pictures, reference), encoding="utf-8")
     if result.plan is not None:
         (work / PLAN).write_text(result.plan, encoding="utf-8")
         _same(task.source, work / PLAN, best)
@@ -202,7 +202,7 @@ def _make_nothing_error(task: _Task, search: Search) -> ConfigError | Conversion
 def _result(task: _Task, search: Search, best: Trial) -> SearchResult:
     goal = search.goal  # with the coverage that it holds
     met = best.measures is not None and goal.is_met(best.measures)
-    small, good = (None, None) if met else nearest(search.trials, goal)
+    small, good = (None, None) if met else find_nearest(search.trials, goal)
     return SearchResult(
         variant=task.section.name,
         backend=task.section.backend,
@@ -213,7 +213,7 @@ def _result(task: _Task, search: Search, best: Trial) -> SearchResult:
         chosen=best.number if met else None,
         nearest_small=small,
         nearest_good=good,
-        curve=curve(search.trials, goal),
+        curve=find_curve(search.trials, goal),
         damage=tuple(LayerDamage(**asdict(d), noise_per_byte=d.noise_per_byte) for d in search.damages),
         trials=tuple(search.trials),
         plan=_plan(task.section, search, best) if met else None,

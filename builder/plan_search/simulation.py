@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from builder.errors import ConversionError
 from builder.plan_search.space import Space
 from builder.precision.scheme import parse_scheme
-from builder.precision.sensitivity import LARGEST_MACS, count_simulated_macs, roundings
+from builder.precision.sensitivity import LARGEST_MACS, count_simulated_macs, list_roundings
 from builder.project.project import Project
 from builder.steps.listener import Listener
 from builder.steps.source import SourceStep
@@ -29,7 +29,7 @@ class Simulation:
     def noise(self, space: Space, what: str, listener: Listener) -> Noise | None:
         """None for a network that is too large, and, with a warning, for one that cannot be simulated. Raises Interrupted."""
         known = [parse_scheme(name, where="search") for name in space.schemes]
-        wanted = [scheme for scheme in known if roundings(scheme)]
+        wanted = [scheme for scheme in known if list_roundings(scheme)]
         if not wanted or count_simulated_macs(self.source.result.layers, wanted) > LARGEST_MACS:
             return None
         file = (self.project.data.calibration or self.project.data.evaluation)[0]

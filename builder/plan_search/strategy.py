@@ -22,9 +22,12 @@ from builder.precision.layers import LayerTable
 from builder.precision.ranges import CalibrationSettings
 from builder.precision.scheme import parse_scheme
 
-PATIENCE = 8  # pairs of trials without a clearly better plan, after which the search ends
-CLEARLY = 0.02  # smaller gains (0.1 dB) are kept but do not prolong the search
-DAMAGE_PART = 0.3  # of the trials at most are spent on the layers' damage
+# Pairs of trials without a clearly better plan, after which the search ends.
+PATIENCE = 8
+# Smaller gains (0.1 dB) are kept but do not prolong the search.
+CLEARLY = 0.02
+# Of the trials at most are spent on the layers' damage.
+DAMAGE_PART = 0.3
 
 Shares = Mapping[str, Sequence[float]]
 """By scheme, the part of a whole network's noise that each layer adds."""

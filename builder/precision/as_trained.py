@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from builder.precision.layers import Layer
-from builder.precision.quantizers import Integers, difference
+from builder.precision.quantizers import Integers, find_difference
 from builder.precision.scheme import AS_TRAINED, Scheme
 
 Held = Callable[[str], Sequence[Integers | None]]
@@ -32,7 +32,7 @@ def _one(scheme: str, calls: tuple[Integers, ...] | None, layer: str, held: Held
     if len(stored) != len(calls):
         return f"{len(stored)} calls instead of {len(calls)}"
     for call, mine in zip(calls, stored, strict=True):
-        wrong = f"{scheme}, not the checkpoint's integers" if mine is None else difference(call, mine)
+        wrong = f"{scheme}, not the checkpoint's integers" if mine is None else find_difference(call, mine)
         if wrong is not None:
             return wrong
     return AS_TRAINED

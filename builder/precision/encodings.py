@@ -16,7 +16,8 @@ from typing import Any
 from builder.errors import ConfigError
 from builder.precision.stated import RangeRule, Side
 
-_TOO_LARGE = 64 << 20  # bytes of a file that is no list of ranges
+# Bytes of a file that is no list of ranges.
+_TOO_LARGE = 64 << 20
 _SUFFIX = re.compile(r"(_output_\d+|:\d+)$")
 _OPERATION = re.compile(r"/[A-Z][A-Za-z0-9]*(_\d+)?$")
 

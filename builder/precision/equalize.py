@@ -20,10 +20,11 @@ _LINEAR = ("aten.linear.default",)
 _POSITIVE = ("aten.relu.default", "aten.relu_.default", "aten.leaky_relu.default", "aten.leaky_relu_.default")
 # A weight channel that is almost zero would ask for a factor that no number format holds.
 _LARGEST_FACTOR = 1e3
-ROUNDS = 4  # pairs share layers: a few rounds settle them
+# Pairs share layers: a few rounds settle them.
+ROUNDS = 4
 
 
-def pairs(program: ExportedProgram) -> list[tuple[Node, Node]]:
+def find_pairs(program: ExportedProgram) -> list[tuple[Node, Node]]:
     """Calls of two layers with nothing between them that does not commute with a positive factor."""
     parameters = program.graph_signature.inputs_to_parameters
     uses: dict[str, int] = {}
@@ -49,7 +50,7 @@ def pairs(program: ExportedProgram) -> list[tuple[Node, Node]]:
 
 def equalize(program: ExportedProgram) -> ExportedProgram:
     """The program with other weights and the same function; itself where it has no such pair."""
-    couples = pairs(program)
+    couples = find_pairs(program)
     if not couples:
         return program
     changed = copy.deepcopy(program)

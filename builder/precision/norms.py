@@ -21,7 +21,8 @@ _NORMS = {
     "aten.instance_norm.default": (1, 2),
     "aten.layer_norm.default": (2, 3),
 }
-_OWN_STATISTICS = 5  # argument of an instance norm; where it is false, it is a batch norm
+# Argument of an instance norm; where it is false, it is a batch norm.
+_OWN_STATISTICS = 5
 _MARK = "norm"
 
 

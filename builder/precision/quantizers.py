@@ -155,7 +155,7 @@ def _read_stored(program: ExportedProgram, argument: Any, keys: dict[str, str]) 
     return program.constants[constants[name]] if name in constants else program.state_dict[keys[name]].detach()
 
 
-def difference(wanted: Integers, held: Integers) -> str | None:
+def find_difference(wanted: Integers, held: Integers) -> str | None:
     """What of a file's call is not the checkpoint's, or None where integers, scales and zero points are equal."""
     import numpy as np
 

@@ -27,10 +27,13 @@ if TYPE_CHECKING:
 RangeMethod = Literal["min_max", "percentile", "mse"]
 RANGE_METHODS: tuple[RangeMethod, ...] = ("min_max", "percentile", "mse")
 
-BINS = 8192  # of a histogram over [-reach, reach]: at least 8 for each step of 8-bit integers
-SAMPLED = 1 << 16  # values of one tensor in one sample that enter its histogram; extremes and means see them all
+# Of a histogram over [-reach, reach]: at least 8 for each step of 8-bit integers.
+BINS = 8192
+# Values of one tensor in one sample that enter its histogram; extremes and means see them all.
+SAMPLED = 1 << 16
 SMALLEST_REACH = 2.0**-20
-_SHRINK = 40  # ranges tried on each side by `mse`, down to a fifth
+# Ranges tried on each side by `mse`, down to a fifth.
+_SHRINK = 40
 
 
 class CalibrationSettings(BaseModel):

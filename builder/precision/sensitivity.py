@@ -35,7 +35,7 @@ class Rounding:
     bits: int
 
 
-def roundings(scheme: Scheme) -> tuple[Rounding, ...]:
+def list_roundings(scheme: Scheme) -> tuple[Rounding, ...]:
     """The independent sources of noise of a scheme; none for floats and 16-bit activations, which add little beside 8 bits."""
     if scheme.mode == "float":
         return ()
@@ -50,11 +50,11 @@ def roundings(scheme: Scheme) -> tuple[Rounding, ...]:
 
 def count_simulated_macs(table: LayerTable, schemes: Sequence[Scheme]) -> float:
     """Multiply-accumulates of `sensitivities`: each simulation runs what follows the layer, half of the network on average."""
-    kinds = {rounding for scheme in schemes for rounding in roundings(scheme)}
+    kinds = {rounding for scheme in schemes for rounding in list_roundings(scheme)}
     return sum(layer.macs for layer in table.layers) / 2 * len(table.layers) * len(kinds)
 
 
-def sensitivities(
+def estimate_sensitivities(
     program: ExportedProgram,
     table: LayerTable,
     inputs: Sequence[str],
@@ -67,7 +67,7 @@ def sensitivities(
 
     module: Any = program.module(check_guards=False)
     simulation = _Simulation(module, table)
-    kinds = sorted({r for scheme in schemes for r in roundings(scheme)}, key=lambda r: (r.what, r.bits))
+    kinds = sorted({r for scheme in schemes for r in list_roundings(scheme)}, key=lambda r: (r.what, r.bits))
     damage: dict[str, dict[Rounding, float]] = {layer.name: dict.fromkeys(kinds, 0.0) for layer in table.layers}
     with torch.no_grad():
         values = [torch.from_numpy(sample[name]) for name in inputs]
@@ -76,7 +76,7 @@ def sensitivities(
             tell(f"simulate {number + 1}/{len(table.layers) * len(kinds)}")
             damage[layer][kind] = _noise(outputs, wanted)
     return {
-        scheme.name: tuple(sum(damage[layer.name][r] for r in roundings(scheme)) for layer in table.layers)
+        scheme.name: tuple(sum(damage[layer.name][r] for r in list_roundings(scheme)) for layer in table.layers)
         for scheme in schemes
     }
 

@@ -18,7 +18,8 @@ from builder.suggest import did_you_mean
 
 Side = Literal["input", "output"]
 SCHEME = "static_wi8_ai8"
-STEPS = 255  # between the ends of 8-bit integers
+# Between the ends of 8-bit integers.
+STEPS = 255
 
 
 class RangeRule(BaseModel):
@@ -104,13 +105,13 @@ def find_missed(rules: Sequence[RangeRule], held: Mapping[str, Sequence[Integers
             grid = None if call is None else call.inputs if rule.of == "input" else call.outputs
             if grid is None:
                 return f"the plan states {rule}, and the file has no integers there"
-            low, high = ends(grid)
+            low, high = find_ends(grid)
             step = (rule.high - rule.low) / STEPS
             if max(abs(low - rule.low), abs(high - rule.high)) > 1.01 * step:
                 return f"the plan states {rule}, and the file has {low:g} to {high:g}"
     return None
 
 
-def ends(grid: Grid) -> tuple[float, float]:
+def find_ends(grid: Grid) -> tuple[float, float]:
     """The real numbers of -128 and 127."""
     return (-128 - grid.zero_point[0]) * grid.scale[0], (127 - grid.zero_point[0]) * grid.scale[0]

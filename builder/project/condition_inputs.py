@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-NAMED = 8  # values that a warning names; of more it says how many
+# Values that a warning names; of more it says how many.
+NAMED = 8
 
 
 def find_uncovered(data: DataSets, inputs: Sequence[InputSection]) -> tuple[str, ...]:

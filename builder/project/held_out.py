@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SIDE = 32  # of the thumbnails that are compared
+# Of the thumbnails that are compared.
+SIDE = 32
 # Mean absolute difference of two thumbnails in 1/255. Over the pictures of examples/: JPEG at quality 50 and half the size
 # moves one by at most 2.9, two different pictures are at least 15 apart.
 SAME = 3.0
-READ_MOST = 512  # a picture is decoded at about this side where its format allows it, for speed
+# A picture is decoded at about this side where its format allows it, for speed.
+READ_MOST = 512
 
 
 def check_held_out(data: DataSets, progress: Callable[[int, int], None]) -> None:
@@ -30,10 +32,10 @@ def check_held_out(data: DataSets, progress: Callable[[int, int], None]) -> None
     total, read = len(data.calibration) + len(data.evaluation), 0
     seen: list[NDArray[np.float32]] = []
     for file in data.evaluation:
-        seen.append(thumbnail(file.path))
+        seen.append(make_thumbnail(file.path))
         progress(read := read + 1, total)
     for file in data.calibration:
-        mine = thumbnail(file.path)
+        mine = make_thumbnail(file.path)
         if (twin := _nearest(mine, seen, data.evaluation)) is not None:
             raise DataError(
                 f"{file.path} shows the same as the evaluation file {twin.path.name}; evaluation must be held out: remove it from one set."
@@ -41,7 +43,7 @@ def check_held_out(data: DataSets, progress: Callable[[int, int], None]) -> None
         progress(read := read + 1, total)
 
 
-def thumbnail(path: Path) -> NDArray[np.float32]:
+def make_thumbnail(path: Path) -> NDArray[np.float32]:
     """What a file shows in a few numbers: `[SIDE, SIDE, 3]` in 0..255 for a picture, all values of an .npz, flat."""
     return _numbers(path) if path.suffix == ".npz" else _picture(path)
 

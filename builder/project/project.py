@@ -18,7 +18,7 @@ from builder.project.fresh import Fresh
 from builder.project.integers import keeps_integers
 from builder.project.model_files import model_sha256
 from builder.project.source_kinds import IMPORT_PACKAGES, source_kind
-from builder.storage.cache import code_sha256, content_key, versions
+from builder.storage.cache import code_sha256, content_key, read_versions
 
 NOT_OWN = ("__pycache__", "node_modules", "site-packages", "dist-packages")
 
@@ -73,7 +73,7 @@ class Project:
                 "frozen_by": [file.sha256 for file in self.data.calibration]
                 if self.config.legalize.freeze_norms
                 else None,
-                "versions": versions(
+                "versions": read_versions(
                     ("torch", "numpy", "pillow", *IMPORT_PACKAGES.get(source_kind(self.config.model.source), ()))
                 ),
                 "code": self.code,

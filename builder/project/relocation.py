@@ -52,7 +52,7 @@ def copy_beside(source: Path, folder: Path, name: str) -> None:
         shutil.copyfile(source, target)
 
 
-def toml(values: Mapping[str, Any]) -> str:
+def format_toml(values: Mapping[str, Any]) -> str:
     """Tables and lists of tables as sections, everything else as values of one line."""
     lines: list[str] = []
     for name, value in values.items():

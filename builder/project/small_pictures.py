@@ -11,8 +11,10 @@ from builder.project.data import DataSets
 if TYPE_CHECKING:
     from pathlib import Path
 
-SMALL = 0.5  # of the input's height or width
-LOOKED_AT = 500  # pictures of a set: more say the same
+# Of the input's height or width.
+SMALL = 0.5
+# Pictures of a set: more say the same.
+LOOKED_AT = 500
 
 
 def find_small(data: DataSets, inputs: Sequence[InputSection]) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ from builder.bundle import file_sha256
 from builder.storage.cache import cache_root, content_key, replace_text
 
 SEEN = "source-used"
-MOST = 16  # combinations that are remembered of one base key
+# Combinations that are remembered of one base key.
+MOST = 16
 
 
 class Used(BaseModel):

@@ -21,13 +21,20 @@ if TYPE_CHECKING:
 
     from builder.graph.tensors import Tensors
 
-LEVEL = 1 / 255  # of a picture of 8 bits: what varies less is one colour
-FLAT = 1e-6  # of a value's size: what varies less is float32's rounding
-MARGIN = 0.10  # of a range's width, by which networks without a clamp leave it
-CLAMPED = 0.25  # of all values: more of them outside of the range is not a network without a clamp
-SPREAD = 0.25  # of a range's width, that pictures fill at least where it is to be proposed
-NARROW = 0.02  # of the declared range's width: pictures that fill less of it are looked at
-FEW, MANY = 0.5, 99.5  # percentiles between which values are taken for usual
+# Of a picture of 8 bits: what varies less is one colour.
+LEVEL = 1 / 255
+# Of a value's size: what varies less is float32's rounding.
+FLAT = 1e-6
+# Of a range's width, by which networks without a clamp leave it.
+MARGIN = 0.10
+# Of all values: more of them outside of the range is not a network without a clamp.
+CLAMPED = 0.25
+# Of a range's width, that pictures fill at least where it is to be proposed.
+SPREAD = 0.25
+# Of the declared range's width: pictures that fill less of it are looked at.
+NARROW = 0.02
+# Percentiles between which values are taken for usual.
+FEW, MANY = 0.5, 99.5
 USUAL = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0), (-0.5, 0.5), (-127.5, 127.5))
 
 

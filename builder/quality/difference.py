@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]
 
-MOST_TIMES = 64  # a difference of one level of 255 shows as a quarter of white; more would be noise
-NEARLY_ALL = 99.5  # percent of the differing values stay below white
+# A difference of one level of 255 shows as a quarter of white; more would be noise.
+MOST_TIMES = 64
+# Percent of the differing values stay below white.
+NEARLY_ALL = 99.5
 
 
-def differences(pictures: Mapping[str, Pixels], wanted: Pixels) -> tuple[dict[str, Pixels], int]:
+def compute_differences(pictures: Mapping[str, Pixels], wanted: Pixels) -> tuple[dict[str, Pixels], int]:
     """The absolute difference of each from `wanted`, all enlarged by the same power of two, and that power."""
     apart = {name: np.abs(pixels.astype(np.int32) - wanted) for name, pixels in pictures.items()}
     largest = max((float(np.percentile(values, NEARLY_ALL)) for values in apart.values()), default=0.0)
@@ -27,7 +29,7 @@ def differences(pictures: Mapping[str, Pixels], wanted: Pixels) -> tuple[dict[st
     return {name: np.clip(values * times, 0, 255).astype(np.uint8) for name, values in apart.items()}, times
 
 
-def png(pixels: Pixels) -> bytes:
+def encode_png(pixels: Pixels) -> bytes:
     """PNG with fixed settings, so that equal pixels give equal bytes."""
     from PIL import Image
 

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
     Picture = NDArray[np.float64]
 
-SIGMA, RADIUS = 1.5, 5  # of the window of SSIM: 11 x 11
+# Of the window of SSIM: 11 x 11.
+SIGMA, RADIUS = 1.5, 5
 C1, C2 = 0.01**2, 0.03**2
-SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang, Simoncelli and Bovik, 2003
+# Wang, Simoncelli and Bovik, 2003.
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 SMALLEST_SSIM = 2 * RADIUS + 1
 SMALLEST_MS_SSIM = SMALLEST_SSIM * 2 ** (len(SCALE_WEIGHTS) - 1)
 

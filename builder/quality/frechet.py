@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.float64]
 
-LEAST = 2  # pictures, or there is no covariance
+# Pictures, or there is no covariance.
+LEAST = 2
 
 
 def frechet(got: Rows, want: Rows) -> float | None:

@@ -28,10 +28,14 @@ if TYPE_CHECKING:
 Run = Callable[["Tensors"], "Tensors"]
 """A network: logical tensors by name in and out, by the names of builder.toml."""
 
-ENOUGH_DB = 80.0  # agreement that float32 rounding explains in any network of ours
-LEAST_DB = 20.0  # below this a wrong network could hide in the noise, whatever its reference does
-SLACK_DB = 3.0  # between two draws of the noise
-NOISE = 1e-7  # of the input's largest value: about one unit in the last place of a float32
+# Agreement that float32 rounding explains in any network of ours.
+ENOUGH_DB = 80.0
+# Below this a wrong network could hide in the noise, whatever its reference does.
+LEAST_DB = 20.0
+# Between two draws of the noise.
+SLACK_DB = 3.0
+# Of the input's largest value: about one unit in the last place of a float32.
+NOISE = 1e-7
 RANDOM_SAMPLES = 2
 
 

@@ -18,9 +18,12 @@ from builder.quality.parity import Run, agree
 if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
 
-NOISE_DB = 60.0  # below the range of each input
-SLACK_DB = 3.0  # between two draws of the noise
-LEAST_DB = 10.0  # pictures that have nothing to do with each other agree to 8 dB
+# Below the range of each input.
+NOISE_DB = 60.0
+# Between two draws of the noise.
+SLACK_DB = 3.0
+# Pictures that have nothing to do with each other agree to 8 dB.
+LEAST_DB = 10.0
 # fp32 rounds 78 dB finer than fp16; kernels that add in another order may lose half of that.
 FINER_DB = {"fp32": 39.0, "fp16": 0.0, "int8": -12.0}
 

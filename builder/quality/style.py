@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
     Picture = NDArray[np.float64]
 
-DIRECTIONS = 64  # of the sliced Wasserstein distance, a layer
+# Of the sliced Wasserstein distance, a layer.
+DIRECTIONS = 64
 SEED = 0
-NEAR = 2  # pixels that an edge may move
+# Pixels that an edge may move.
+NEAR = 2
 EDGE_SIGMA = 2.0
 
 

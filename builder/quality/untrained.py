@@ -9,7 +9,8 @@ from builder.errors import SourceError
 if TYPE_CHECKING:
     from builder.graph.model import Model
 
-NAMED = 3  # layers that a warning names
+# Layers that a warning names.
+NAMED = 3
 
 
 def look_for_zeros(model: Model) -> tuple[str, ...]:

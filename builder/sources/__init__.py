@@ -30,7 +30,7 @@ def load_checked(config: Config, folder: Path, evaluation: tuple[Path, ...]) -> 
     An imported one has agreed with the runtime of its own file on the evaluation files and on random samples.
     Raises SourceError for anything that is wrong with the model, its checkpoint or its declared shapes.
     """
-    from builder.legalize.at_source import in_float32, plain
+    from builder.legalize.at_source import in_float32, make_plain
     from builder.precision.layers import layer_table
     from builder.quality.parity import gate_samples
     from builder.sources import exported
@@ -40,8 +40,8 @@ def load_checked(config: Config, folder: Path, evaluation: tuple[Path, ...]) -> 
 
     loaded = load_source(config, folder)
     store_as_leaves(loaded.program)
-    program = fold_batch_norms(plain(free_of_clashes(loaded.program)))
-    inputs, outputs = specs(config, folder, exported.output_shapes(program))
+    program = fold_batch_norms(make_plain(free_of_clashes(loaded.program)))
+    inputs, outputs = make_specs(config, folder, exported.output_shapes(program))
     check_pictures(outputs)
     agreement = loaded.gate(program, gate_samples(evaluation, inputs), outputs) if loaded.gate is not None else None
     program = cast_outputs(in_float32(program), outputs)
@@ -107,7 +107,7 @@ def check_pictures(outputs: tuple[TensorSpec, ...]) -> None:
             )
 
 
-def specs(
+def make_specs(
     config: Config, folder: Path, output_shapes: tuple[tuple[int, ...], ...]
 ) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
     """Inputs and outputs as the manifest states them; output shapes come from the exported program."""

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # Largest difference of the folded network's output, relative to the output's range, on random inputs: float32 rounding.
 BOUND = 1e-4
-SLACK = 8.0  # of what float32 rounding moves this network by: weights are rounded once more
+# Of what float32 rounding moves this network by: weights are rounded once more.
+SLACK = 8.0
 LAST_BIT = 2.0**-23
 
 _CHANNEL_AXIS = {"aten.conv2d.default": 0, "aten.linear.default": 0, "aten.conv_transpose2d.input": 1}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.errors import SourceError
-from builder.suggest import did_you_mean, nearest
+from builder.suggest import did_you_mean, find_nearest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,7 +39,7 @@ def load_into(module: Module, state: State, path: Path, *, strict: bool = True) 
         )
     extra = [key for key in state if key not in wanted]
     if extra and strict:
-        near = nearest(extra[0], wanted)
+        near = find_nearest(extra[0], wanted)
         cure = f"did you mean {near!r}? If it is not needed" if near else "if nothing is missing without it"
         raise SourceError(
             f"the checkpoint {path} has {extra[0]!r}{_more(extra)}, which the model does not know; {cure}, set strict = false in [model] "

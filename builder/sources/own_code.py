@@ -15,7 +15,7 @@ from builder.suggest import did_you_mean
 
 
 @contextmanager
-def neighbours(folder: Path) -> Iterator[None]:
+def importing_neighbours(folder: Path) -> Iterator[None]:
     """The modules beside builder.toml can be imported."""
     sys.path.insert(0, str(folder))
     try:
@@ -27,7 +27,7 @@ def neighbours(folder: Path) -> Iterator[None]:
 @contextmanager
 def run_own(folder: Path, named: str, *, what: str) -> Iterator[None]:
     """Code of the user's own runs, with its neighbours. Raises SourceError with the user's line, MissingToolError for a package."""
-    with neighbours(folder):
+    with importing_neighbours(folder):
         try:
             yield
         except EdgebundleError:

@@ -34,7 +34,7 @@ from builder.quality.steadiness import floor_db
 from builder.sources import environment_of
 from builder.steps.source import SourceStep
 from builder.steps.variant import VariantStep
-from builder.storage.cache import content_key, keep_entry, versions
+from builder.storage.cache import content_key, keep_entry, read_versions
 from builder.storage.output import copy_into
 
 # Least agreement of a device with a golden, in dB. Kernels of other versions round int8 otherwise: LiteRT 2.3 and TFLite
@@ -111,7 +111,7 @@ def _tools(project: Project, variants: Sequence[VariantStep]) -> tuple[Tool, ...
     """What decided the bytes: packages of this environment, and those that an environment of its own is made of."""
     packages = {"torch", "numpy", "edgebundle", *IMPORT_PACKAGES.get(source_kind(project.config.model.source), ())}
     packages.update(name for step in variants for name in BACKENDS[step.section.backend].SPEC.packages)
-    version_of = versions(tuple(packages))
+    version_of = read_versions(tuple(packages))
     isolated = [environment_of(project.config, project.folder)]
     others = [step.section.options.other_converter() for step in variants]
     isolated += [other.environment for other in others if other is not None]

@@ -15,14 +15,15 @@ from builder.steps.listener import Listener
 from builder.steps.source import SourceStep
 from builder.steps.step import Step, Working, run_step
 from builder.steps.variant import VariantStep
-from builder.storage.cache import cache_root, content_key, keep_entry, versions
+from builder.storage.cache import cache_root, content_key, keep_entry, read_versions
 from builder.workers.messages import RESULT, CompressJob, CompressResult, JudgeJob, JudgeResult
 from builder.workers.supervisor import run_job
 
 PACKAGES = ("torch", "torchao", "numpy", "pillow")
 FEW = 4
 """Training pictures of which so few are warned of."""
-EXTRA_S = 900.0  # beyond the time of training: loading, measuring, saving
+# Beyond the time of training: loading, measuring, saving.
+EXTRA_S = 900.0
 
 
 def training_files(project: Project, section: CompressSection, listener: Listener) -> tuple[DataFile, ...]:
@@ -57,7 +58,7 @@ def compress_network(
             "section": trained,
             "own": _own_code(project, section),
             "files": [file.sha256 for file in files],
-            "versions": versions(PACKAGES),
+            "versions": read_versions(PACKAGES),
         }
     )
     what = "the smaller network"

@@ -10,7 +10,7 @@ from builder.project.project import Project
 from builder.steps.listener import Listener
 from builder.steps.source import SourceStep
 from builder.steps.step import Step, Working, run_step
-from builder.storage.cache import versions
+from builder.storage.cache import read_versions
 from builder.workers.messages import ExportJob, ExportResult
 
 
@@ -18,7 +18,7 @@ def export_file(
     project: Project, source: SourceStep, format_name: str, dynamic: bool, listener: Listener
 ) -> tuple[Path, ExportResult]:
     """One export of the source model: the directory of its files, and what it is. Raises ConversionError, ConfigError, MissingToolError."""
-    missing = [name for name, version in versions(PACKAGES[format_name]).items() if version == "missing"]
+    missing = [name for name, version in read_versions(PACKAGES[format_name]).items() if version == "missing"]
     if missing:
         raise MissingToolError(f"the export {format_name!r} needs {missing[0]}: pip install 'edgebundle[onnx]'.")
     step = Step(
@@ -29,7 +29,7 @@ def export_file(
             "format": format_name,
             "dynamic": dynamic,
             "name": project.config.model.name,
-            "versions": versions(PACKAGES[format_name]),
+            "versions": read_versions(PACKAGES[format_name]),
         },
         job=ExportJob(
             format=format_name,

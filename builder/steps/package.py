@@ -69,7 +69,7 @@ def _request_key(asked: PackageRequest) -> dict[str, object]:
     there = asked.app is not None and asked.app.exists()
     return {
         "app": [asked.application_id, asked.version_name, asked.version_code],
-        "system": [asked.deployment_target, asked.team, asked.executorch],
+        "system": [asked.deployment_target, asked.team, asked.second_runtime],
         "remote": asked.remote,
         "keystore": file_sha256(asked.keystore.path) if asked.keystore else None,
         "prebuilt": tree_sha256(asked.app) if asked.app is not None and there else None,

@@ -18,7 +18,7 @@ from builder.project.source_kinds import IMPORT_PACKAGES, source_kind
 from builder.project.used import recall, remember
 from builder.sources import environment_of
 from builder.steps.listener import Listener
-from builder.storage.cache import content_key, entry, hold_lock, keep_entry, making, publish, versions, whole
+from builder.storage.cache import content_key, find_whole, hold_lock, keep_entry, locate, making, publish, read_versions
 from builder.storage.environments import python_of
 from builder.workers.messages import RESULT, SourceJob, SourceResult
 from builder.workers.orders import TORCH
@@ -32,7 +32,8 @@ WARNINGS = "warnings.json"
 
 
 WHAT = "the source model"
-GOLDENS = 1  # evaluation samples that travel with the bundle
+# Evaluation samples that travel with the bundle.
+GOLDENS = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,7 @@ def export_source(project: Project, listener: Listener) -> SourceStep:
     )
     key, cached = _source(project, job, listener)
     listener.finish(WHAT, cached=cached)
-    folder = entry("source", key)
+    folder = locate("source", key)
     result = SourceResult.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
     for text in result.warnings:
         listener.warn(text)
@@ -75,7 +76,7 @@ def export_source(project: Project, listener: Listener) -> SourceStep:
 def warm_up(project: Project, sections: Iterable[VariantSection]) -> None:
     """Begin to import what these variants' converters need, while data and source are read, where the source is not kept yet."""
     known = recall(project.source_key(), project.folder)
-    if known is None or whole("source", known) is None:
+    if known is None or find_whole("source", known) is None:
         warm((TORCH, *dict.fromkeys(section.backend for section in sections)))
 
 
@@ -84,7 +85,7 @@ def _source(project: Project, job: SourceJob, listener: Listener) -> tuple[str, 
     base = project.source_key()
     with hold_lock(f"source {base}"):
         known = None if project.fresh.first("source", base) else recall(base, project.folder)
-        if known is not None and whole("source", known) is not None:
+        if known is not None and find_whole("source", known) is not None:
             return known, True
         if (needed := environment_of(project.config, project.folder)) is not None:
             python_of(needed, listener.warn)
@@ -105,7 +106,7 @@ def require_importer(project: Project) -> None:
     kind = source_kind(project.config.model.source)
     extra = "keras" if kind == "keras" else "onnx"
     needed = ("keras", "h5py") if kind == "keras" else IMPORT_PACKAGES.get(kind, ())
-    missing = [name for name, version in versions(needed).items() if version == "missing"]
+    missing = [name for name, version in read_versions(needed).items() if version == "missing"]
     if missing:
         raise MissingToolError(
             f"the model {project.config.model.source!r} needs {missing[0]}, which is not installed: pip install 'edgebundle[{extra}]'."

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from builder.project.project import Project
 from builder.steps.listener import Listener
-from builder.storage.cache import content_key, entry, keep_entry, whole
+from builder.storage.cache import content_key, find_whole, keep_entry, locate
 from builder.workers.messages import RESULT, AnyJob
 from builder.workers.supervisor import RunJob, run_job
 
@@ -37,11 +37,11 @@ class Step(Generic[Result]):
     @property
     def folder(self) -> Path:
         """Where the result lies, with the files beside it, once the step was run."""
-        return entry(self.kind, self.key)
+        return locate(self.kind, self.key)
 
     @property
     def is_kept(self) -> bool:
-        return whole(self.kind, self.key) is not None
+        return find_whole(self.kind, self.key) is not None
 
 
 @dataclass(frozen=True, kw_only=True)

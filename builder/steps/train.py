@@ -11,7 +11,7 @@ from builder.project.data import DataFile, data_files
 from builder.project.project import Project, own_modules
 from builder.project.training import TrainSection
 from builder.steps.listener import Listener
-from builder.storage.cache import cache_root, content_key, keep_entry, versions
+from builder.storage.cache import cache_root, content_key, keep_entry, read_versions
 from builder.training.team import read_team
 from builder.workers.messages import RESULT, TrainJob, TrainResult
 from builder.workers.supervisor import run_job
@@ -23,7 +23,7 @@ HARMLESS = frozenset({"save_every_s", "time_s"})
 """Keys of [train] that change no weight."""
 
 
-def photographs(project: Project, section: TrainSection) -> tuple[DataFile, ...]:
+def list_photographs(project: Project, section: TrainSection) -> tuple[DataFile, ...]:
     """The photographs to train on. Raises DataError for one that quality is judged on."""
     files = {
         file.path: file
@@ -53,7 +53,7 @@ def train_network(
 ) -> tuple[Path, TrainResult] | None:
     """The directory of the weights, and how the training went; kept by content. None in a process that only helps the first one."""
     team = read_team()
-    files, styles = photographs(project, section), style_pictures(project, section)
+    files, styles = list_photographs(project, section), style_pictures(project, section)
     start = project.folder / section.start if section.start is not None else None
     key = content_key(
         {
@@ -66,7 +66,7 @@ def train_network(
             "start": None if start is None or not start.is_file() else file_sha256(start),
             "evaluation": [file.sha256 for file in project.data.evaluation],
             "processes": team.size,
-            "versions": versions(PACKAGES),
+            "versions": read_versions(PACKAGES),
             "code": project.code,
         }
     )

@@ -20,11 +20,12 @@ from builder.project.project import Project
 from builder.steps.listener import Listener
 from builder.steps.source import SOURCE_PACKAGES, SourceStep
 from builder.steps.step import Step, Working, run_step
-from builder.storage.cache import content_key, versions
+from builder.storage.cache import content_key, read_versions
 from builder.storage.environments import python_of
 from builder.workers.messages import PerceptualRequest, SharedKeys, VariantJob, VariantResult
 
-NAMED = 5  # of the layers that stay floats; a sentence has to end
+# Of the layers that stay floats; a sentence has to end.
+NAMED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ def require_packages(project: Project, sections: Sequence[VariantSection]) -> No
     """Everything that these variants' converters need is installed. Raises MissingToolError with the command that adds it."""
     for section in sections:
         needed = (*SOURCE_PACKAGES, *BACKENDS[section.backend].SPEC.packages)
-        missing = [name for name, version in versions(needed).items() if version == "missing"]
+        missing = [name for name, version in read_versions(needed).items() if version == "missing"]
         if missing:
             raise MissingToolError(
                 f"variant {section.name!r} needs {missing[0]}, which is not installed: pip install 'edgebundle[{section.backend}]'."
@@ -159,7 +160,7 @@ def variant_step(
             "job": job.model_dump(mode="json", exclude={"source", "plan", "calibration", "evaluation", "perceptual"}),
             "plan": _plan_content(plan),
             "calibration": [file.sha256 for file in calibration],
-            "versions": versions(BACKENDS[section.backend].SPEC.packages),
+            "versions": read_versions(BACKENDS[section.backend].SPEC.packages),
             **_perceptual_key(perceptual),
         },
         job=job,
@@ -211,7 +212,7 @@ def _make_shared_keys(
         "backend": section.backend,
         "converter": () if other is None else other.environment.packages,
         "equalize": plan.plan.calibration.equalize,
-        "versions": versions(BACKENDS[section.backend].SPEC.packages),
+        "versions": read_versions(BACKENDS[section.backend].SPEC.packages),
     }
     return SharedKeys(
         legalized=content_key(legalized),

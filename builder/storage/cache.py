@@ -19,7 +19,8 @@ from filelock import FileLock
 from builder.bundle import file_sha256, tree_files
 from builder.errors import ConversionError, OutputError
 
-LOCK_WAIT_S = 3600.0  # another build may be making the very entry; it has its own limits
+# Another build may be making the very entry; it has its own limits.
+LOCK_WAIT_S = 3600.0
 
 
 def cache_root() -> Path:
@@ -35,7 +36,7 @@ def content_key(parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def versions(packages: tuple[str, ...]) -> dict[str, str]:
+def read_versions(packages: tuple[str, ...]) -> dict[str, str]:
     """Installed versions of distributions, `missing` where one is not there."""
     version_of = {}
     for name in packages:
@@ -64,14 +65,14 @@ def hold_lock(name: str, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
         yield
 
 
-def entry(step: str, key: str) -> Path:
+def locate(step: str, key: str) -> Path:
     """Where the entry of a step lies; it exists only when it is complete."""
     return cache_root() / step / key
 
 
-def whole(step: str, key: str) -> Path | None:
+def find_whole(step: str, key: str) -> Path | None:
     """The entry as it was published, None where there is none; a damaged one is removed, so that it is made again."""
-    folder = entry(step, key)
+    folder = locate(step, key)
     if not folder.is_dir():
         return None
     listing = _listing(folder)
@@ -87,9 +88,9 @@ def whole(step: str, key: str) -> Path | None:
 
 def drop(step: str, key: str) -> None:
     """Forget an entry: the next who wants it makes it."""
-    _WHOLE.discard(entry(step, key))
-    shutil.rmtree(entry(step, key), ignore_errors=True)
-    _listing(entry(step, key)).unlink(missing_ok=True)
+    _WHOLE.discard(locate(step, key))
+    shutil.rmtree(locate(step, key), ignore_errors=True)
+    _listing(locate(step, key)).unlink(missing_ok=True)
 
 
 def keep_entry(step: str, key: str, make: Callable[[Path], object], *, forget: bool = False) -> tuple[Path, bool]:
@@ -100,13 +101,13 @@ def keep_entry(step: str, key: str, make: Callable[[Path], object], *, forget: b
     with hold_lock(f"{step} {key}"):
         if forget:
             drop(step, key)
-        there = whole(step, key) is not None
+        there = find_whole(step, key) is not None
         if not there:
-            for left in entry(step, key).parent.glob(f".{key}-*"):  # by a process that was killed
+            for left in locate(step, key).parent.glob(f".{key}-*"):  # by a process that was killed
                 shutil.rmtree(left, ignore_errors=True)
             with publishing(step, key) as work:
                 make(work)
-    return entry(step, key), there
+    return locate(step, key), there
 
 
 @contextmanager
@@ -129,7 +130,7 @@ def making(step: str, key: str = "new") -> Iterator[Path]:
 
 def publish(work: Path, step: str, key: str) -> Path:
     """Make a filled directory of `making` the entry of this key; one that was made in the meantime, of the same content, stays."""
-    final = entry(step, key)
+    final = locate(step, key)
     if not final.exists():
         hashes = {path.relative_to(work).as_posix(): file_sha256(path) for path in tree_files(work)}
         replace_text(_listing(final), json.dumps(hashes))

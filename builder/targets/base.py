@@ -52,7 +52,7 @@ class PackageRequest:
     """What to package. `out` is a fresh, empty directory of the caller; nothing is written outside it but the cache.
 
     For iOS alone: the oldest system that the app is installed on, the team that signs it, an .app or .ipa built before,
-    and whether it runs ExecuTorch too. For the web alone: the address of the server that a page may ask, or nothing.
+    and whether it carries its second runtime. For the web alone: the address of the server that a page may ask, or nothing.
     """
 
     bundle: Bundle
@@ -65,7 +65,7 @@ class PackageRequest:
     deployment_target: str = "16.0"
     team: str = ""
     app: Path | None = None
-    executorch: bool = False
+    second_runtime: bool = False
     remote: str = ""
     options: PackageOptions = PackageOptions()
 

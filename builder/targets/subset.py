@@ -12,10 +12,11 @@ from builder.bundle.tensors import golden_tensor, peak_of, psnr_db, specs_of
 from builder.errors import ConfigError
 from builder.targets.sparse_goldens import sparse_goldens
 
-SHARE_DB = 15.0  # a picture that is nearer than what a variant must reach by this has 3 % of the error that is allowed
+# A picture that is nearer than what a variant must reach by this has 3 % of the error that is allowed.
+SHARE_DB = 15.0
 
 
-def subset(bundle: Bundle, artifacts: tuple[str, ...], out: Path) -> Bundle:
+def write_subset(bundle: Bundle, artifacts: tuple[str, ...], out: Path) -> Bundle:
     """Write to `out` (absent or empty) the bundle with the variants only whose files end so, its manifest consistent with it.
 
     Files that only left-out variants use (artifacts, expected outputs of goldens) are left out too, and so are the goldens' references,

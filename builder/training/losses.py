@@ -17,7 +17,7 @@ COLOURS, TURNS, SHADES = 8, 20, 256  # of a style's ramp: main colours, rounds o
 LIGHT = (0.299, 0.587, 0.114)  # of red, green and blue in brightness (ITU-R BT.601)
 
 
-def content(got: Tensor, want: Tensor) -> Tensor:
+def compare_content(got: Tensor, want: Tensor) -> Tensor:
     """Features `[n, c, h, w]`: squared distance, in units of the wanted ones' variance (Gatys, Ecker and Bethge, 2016)."""
     return ((got - want).square().mean((1, 2, 3)) / want.var((1, 2, 3), correction=0).clamp_min(LEAST)).mean()
 
@@ -33,7 +33,7 @@ def gram_distance(got: Tensor, want: Tensor) -> Tensor:
     return ((got - want).square() / (power[:, :, None] * power[:, None, :])).mean()
 
 
-def moments(features: Tensor) -> Tensor:
+def compute_moments(features: Tensor) -> Tensor:
     """`[n, c, h, w]` -> `[n, 2, c]`: mean and standard deviation of each channel over positions."""
     import torch
 
@@ -41,12 +41,12 @@ def moments(features: Tensor) -> Tensor:
     return torch.stack([flat.mean(2), (flat.var(2, correction=0) + LEAST).sqrt()], dim=1)
 
 
-def statistics(got: Tensor, want: Tensor) -> Tensor:
+def compare_statistics(got: Tensor, want: Tensor) -> Tensor:
     """Moments `[n, 2, c]`: squared distance, in units of the wanted channels' mean variance (Huang and Belongie, 2017)."""
     return ((got - want).square().sum(1).mean(1) / want[:, 1].square().mean(1)).mean()
 
 
-def directions(channels: int, count: int, seed: int = 0) -> Tensor:
+def draw_directions(channels: int, count: int, seed: int = 0) -> Tensor:
     """Random unit vectors `[count, channels]`, always the same for a seed."""
     import torch
 
@@ -81,7 +81,7 @@ def palette_directions(count: int = 16) -> Tensor:
     return torch.stack([radius * turn.cos(), radius * turn.sin(), height], dim=1)
 
 
-def ramp(style: Tensor) -> Tensor:
+def compute_ramp(style: Tensor) -> Tensor:
     """RGB `[1, 3, h, w]` in 0..1 -> `[1, SHADES, 3]`: the style's own colour for each brightness from black to white.
 
     Its main colours, by k-means (Lloyd, 1982) of 4 x 4 pixels, in the order of their brightness; between them and to both ends the way is
@@ -91,7 +91,7 @@ def ramp(style: Tensor) -> Tensor:
     from torch.nn.functional import avg_pool2d
 
     pixels = avg_pool2d(style, 4).flatten(2)[0].T
-    pixels = pixels[brightness(pixels.T[None, :, :, None]).flatten().argsort()]
+    pixels = pixels[compute_brightness(pixels.T[None, :, :, None]).flatten().argsort()]
     centres = pixels[torch.linspace(0, len(pixels) - 1, COLOURS + 2).long()[1:-1]]
     for _ in range(TURNS):
         nearest = torch.cdist(pixels, centres).argmin(1)
@@ -99,7 +99,7 @@ def ramp(style: Tensor) -> Tensor:
             [pixels[nearest == k].mean(0) if bool((nearest == k).any()) else centres[k] for k in range(COLOURS)]
         )
     ends = torch.cat([torch.zeros(1, 3), centres, torch.ones(1, 3)])
-    light = brightness(ends.T[None, :, :, None]).flatten()
+    light = compute_brightness(ends.T[None, :, :, None]).flatten()
     light, order = light.sort()
     wanted = torch.linspace(0, 1, SHADES)
     above = torch.searchsorted(light, wanted).clamp(1, len(light) - 1)
@@ -108,12 +108,12 @@ def ramp(style: Tensor) -> Tensor:
     return torch.lerp(colours[above - 1], colours[above], share.clamp(0, 1)[:, None])[None]
 
 
-def tint(after: Tensor, before: Tensor, ramps: Tensor, window: int = 4) -> Tensor:
+def compare_tint(after: Tensor, before: Tensor, ramps: Tensor, window: int = 4) -> Tensor:
     """RGB in 0..1, ramps `[n, SHADES, 3]`: squared difference of mean colours to those that the style has for the photograph's brightness."""
     import torch
     from torch.nn.functional import avg_pool2d
 
-    light = avg_pool2d(brightness(before), window)[:, 0]
+    light = avg_pool2d(compute_brightness(before), window)[:, 0]
     place = (light * (SHADES - 1)).round().long().clamp(0, SHADES - 1).flatten(1)
     colours = (
         torch.gather(ramps, 1, place[:, :, None].expand(-1, -1, 3)).transpose(1, 2).reshape(-1, 3, *light.shape[1:])
@@ -121,25 +121,27 @@ def tint(after: Tensor, before: Tensor, ramps: Tensor, window: int = 4) -> Tenso
     return (avg_pool2d(after, window) - colours).square().mean()
 
 
-def tone(after: Tensor, before: Tensor, window: int = 8) -> Tensor:
+def compare_tone(after: Tensor, before: Tensor, window: int = 8) -> Tensor:
     """RGB `[n, 3, h, w]` in 0..1: squared difference of mean brightness in windows of so many pixels."""
     from torch.nn.functional import avg_pool2d
 
-    return (avg_pool2d(brightness(after), window) - avg_pool2d(brightness(before), window)).square().mean()
+    return (
+        (avg_pool2d(compute_brightness(after), window) - avg_pool2d(compute_brightness(before), window)).square().mean()
+    )
 
 
-def identity(after: Tensor, before: Tensor) -> Tensor:
+def compare_identity(after: Tensor, before: Tensor) -> Tensor:
     """Mean absolute difference of what is to stay as it is (Zhu et al., "Unpaired Image-to-Image Translation", 2017, section 5.2)."""
     return (after - before).abs().mean()
 
 
-def variation(pictures: Tensor) -> Tensor:
+def measure_variation(pictures: Tensor) -> Tensor:
     """Mean absolute difference of neighbouring pixels, down and across (Rudin, Osher and Fatemi, 1992)."""
     down = (pictures[:, :, 1:] - pictures[:, :, :-1]).abs().mean()
     return down + (pictures[:, :, :, 1:] - pictures[:, :, :, :-1]).abs().mean()
 
 
-def edges(after: Tensor, before: Tensor) -> Tensor:
+def compare_edges(after: Tensor, before: Tensor) -> Tensor:
     """RGB in 0..1: difference of the strength of edges, where the photograph has them: weighted by its own edges, whose mean is 1."""
     mine, wanted = edge_strength(after), edge_strength(before)
     weight = wanted / wanted.mean((1, 2, 3), keepdim=True).clamp_min(LEAST)
@@ -153,18 +155,18 @@ def edge_strength(pictures: Tensor) -> Tensor:
 
     across = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]) / 8
     kernel = torch.stack([across, across.T])[:, None].to(pictures)
-    slopes = conv2d(brightness(pictures), kernel)
+    slopes = conv2d(compute_brightness(pictures), kernel)
     return (slopes.square().sum(1, keepdim=True) + LEAST).sqrt()
 
 
-def brightness(pictures: Tensor) -> Tensor:
+def compute_brightness(pictures: Tensor) -> Tensor:
     """`[n, 3, h, w]` -> `[n, 1, h, w]`."""
     import torch
 
     return (pictures * torch.tensor(LIGHT).to(pictures).reshape(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
-def temporal(moved_after: Tensor, after_moved: Tensor, seen: Tensor) -> Tensor:
+def compare_motion(moved_after: Tensor, after_moved: Tensor, seen: Tensor) -> Tensor:
     """Mean squared difference where both were seen (`seen` `[n, 1, h, w]`, 0 or 1): what flickers (Gao et al., ReCoNet, 2018)."""
     error = (moved_after - after_moved).square().mean(1, keepdim=True) * seen
     return (error.sum((1, 2, 3)) / seen.sum((1, 2, 3)).clamp_min(1)).mean()

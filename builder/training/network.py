@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CLOSE = 1e-3  # of the outputs' range: a picture alone and in a batch
 
 
-def trainable(program: ExportedProgram) -> Any:
+def make_trainable(program: ExportedProgram) -> Any:
     """A module of its own with the program's weights, floats that gradients reach."""
     import copy
 

@@ -11,8 +11,8 @@ from builder.bundle import TensorSpec
 from builder.errors import ConfigError, ConversionError, reason_of
 from builder.quality.features import Features
 from builder.quality.style import gram
-from builder.sources.own_code import neighbours, user_line
-from builder.training.losses import variation
+from builder.sources.own_code import importing_neighbours, user_line
+from builder.training.losses import measure_variation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,7 +83,7 @@ class Objective:
         if weights.ce and not picture and got.ndim == 2:
             total = total + weights.ce * _cross_entropy(got, want)
         if weights.variation and picture:
-            total = total + weights.variation * variation(got / span)
+            total = total + weights.variation * measure_variation(got / span)
         if self._features is not None and picture:
             ours, theirs = (self._maps((value - low) / span, spec) for value in (got, want))
             if weights.content:
@@ -109,7 +109,7 @@ class OwnLoss:
 
         given = (student[0], teacher[0]) if len(student) == 1 else (list(student), list(teacher))
         try:
-            with neighbours(self._folder):
+            with importing_neighbours(self._folder):
                 value = self._function(*given, inputs[0])
         except Exception as error:
             raise ConversionError(

@@ -67,7 +67,7 @@ def run(task: Task) -> Trained:
     import torch
 
     section = task.section
-    torch.set_num_threads(threads())
+    torch.set_num_threads(count_threads())
     torch.manual_seed(section.seed)
     network: Any = make_module(task.folder, task.config.model.source, task.config.model.arguments)
     if section.start is not None:
@@ -122,7 +122,7 @@ def run(task: Task) -> Trained:
     return Trained(network=network.eval(), done=done, terms=terms)
 
 
-def threads() -> int:
+def count_threads() -> int:
     """As many as OMP_NUM_THREADS says, which whoever shares a machine sets; else all processors."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return int(asked) if asked.isdigit() and int(asked) > 0 else os.cpu_count() or 1

@@ -89,8 +89,8 @@ class Stylization:
         with torch.no_grad():
             self._styles = [(style, self._maps(style)) for style in gauge.styles]
             self._grams = self._of_styles("gram", gram)
-            self._moments = self._of_styles("statistics", losses.moments)
-            self._ramps = [losses.ramp(style) for style in gauge.styles] if loss.tint else []
+            self._moments = self._of_styles("statistics", losses.compute_moments)
+            self._ramps = [losses.compute_ramp(style) for style in gauge.styles] if loss.tint else []
         self._slices: dict[tuple[str, int], Tensor] = {}
 
     def __call__(self, got: Sequence[Tensor], wanted: Sequence[Tensor], batch: Sequence[Tensor]) -> Tensor:
@@ -104,20 +104,20 @@ class Stylization:
         if loss.palette:
             terms["palette"] = loss.palette * self._compare_palettes(after, vectors)
         if loss.tone:
-            terms["tone"] = loss.tone * losses.tone(after, before)
+            terms["tone"] = loss.tone * losses.compare_tone(after, before)
         if loss.tint:
-            terms["tint"] = loss.tint * losses.tint(after, before, _mix(torch.cat(self._ramps), vectors))
+            terms["tint"] = loss.tint * losses.compare_tint(after, before, _mix(torch.cat(self._ramps), vectors))
         if loss.variation:
-            terms["variation"] = loss.variation * losses.variation(after)
+            terms["variation"] = loss.variation * losses.measure_variation(after)
         if loss.edges:
-            terms["edges"] = loss.edges * losses.edges(after, before)
+            terms["edges"] = loss.edges * losses.compare_edges(after, before)
         if loss.identity:
             own = crops if self._styles else before
-            terms["identity"] = loss.identity * losses.identity(self._apply(own, vectors), own)
+            terms["identity"] = loss.identity * losses.compare_identity(self._apply(own, vectors), own)
         if loss.temporal:
             moved, _ = losses.move(before, motion)
             carried, seen = losses.move(after, motion)
-            terms["temporal"] = loss.temporal * losses.temporal(self._apply(moved, vectors), carried, seen)
+            terms["temporal"] = loss.temporal * losses.compare_motion(self._apply(moved, vectors), carried, seen)
         self.terms = {name: float(term.detach()) for name, term in terms.items()}
         return torch.stack(list(terms.values())).sum()
 
@@ -139,18 +139,18 @@ class Stylization:
         if "content" in terms:
             with torch.no_grad():
                 wanted = self._maps(before)
-            terms["content"] = [losses.content(maps[layer], wanted[layer]) for layer in self._layers["content"]]
+            terms["content"] = [losses.compare_content(maps[layer], wanted[layer]) for layer in self._layers["content"]]
         for layer in self._layers.get("gram", ()):
             terms["gram"].append(losses.gram_distance(gram(maps[layer]), _mix(self._grams[layer], vectors)))
         for layer in self._layers.get("statistics", ()):
             want = _mix(self._moments[layer], vectors)
-            terms["statistics"].append(losses.statistics(losses.moments(maps[layer]), want))
+            terms["statistics"].append(losses.compare_statistics(losses.compute_moments(maps[layer]), want))
         for layer in self._layers.get("wasserstein", ()):
             terms["wasserstein"].append(self._compare_slices(layer, maps[layer], vectors))
         return {name: _weight(self._loss, name) * torch.stack(each).mean() for name, each in terms.items()}
 
     def _compare_slices(self, layer: str, got: Tensor, vectors: Tensor) -> Tensor:
-        along = losses.directions(got.shape[1], SLICES)
+        along = losses.draw_directions(got.shape[1], SLICES)
         return self._compare_sorted(layer, got, along, lambda _, maps: maps[layer], vectors)
 
     def _compare_palettes(self, after: Tensor, vectors: Tensor) -> Tensor:

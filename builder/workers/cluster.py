@@ -25,7 +25,8 @@ from builder.workers.messages import JOB, RESULT, AnyJob, Job, VariantJob
 from builder.workers.supervisor import run_job
 
 CONNECT_S, POLL_S = 20.0, 0.5
-TRIES = 3  # of a trial whose files are lost with a worker
+# Of a trial whose files are lost with a worker.
+TRIES = 3
 
 
 @dataclass(frozen=True, kw_only=True)

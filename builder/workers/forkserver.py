@@ -29,14 +29,16 @@ from pydantic import BaseModel
 
 from builder.process import children_of, kill_tree
 from builder.workers.orders import FILES, KIND_BYTES, Ended, Order, Started, parent_of
-from builder.workers.warming import unsafe, warm
+from builder.workers.warming import warm, why_unsafe
 
 if TYPE_CHECKING:
     from types import FrameType
 
-ORDER_S = 10.0  # a client sends its order at once
+# A client sends its order at once.
+ORDER_S = 10.0
 LOOK_S = 1.0
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+# Linux/prctl.h.
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 @dataclass(kw_only=True)
@@ -119,7 +121,7 @@ class Server:
         connection.close()
 
     def _fork_server(self, kind: str, connection: socket.socket) -> bool:
-        if reason := unsafe():
+        if reason := why_unsafe():
             _tell(connection, Started(refused=reason))
             connection.close()
             return False
@@ -146,7 +148,7 @@ class Server:
         if order.folder is None:
             connection.close()
             return
-        if reason := unsafe():
+        if reason := why_unsafe():
             _tell(connection, Started(refused=reason))
             connection.close()
             return

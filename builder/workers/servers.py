@@ -26,9 +26,11 @@ from builder.workers.orders import KIND_BYTES, Ended, Order, Started
 
 CHOICE, PLAIN = "EDGEBUNDLE_WORKERS", "plain"
 SOCKET, LOG = "socket", "servers.txt"
-WARM_S = 600.0  # the longest that imports may take, on a machine that does much else
+# The longest that imports may take, on a machine that does much else.
+WARM_S = 600.0
 POLL_S = 0.1
-ENDED_S = 10.0  # from SIGKILL to the end
+# From SIGKILL to the end.
+ENDED_S = 10.0
 CONNECTIONS = 64
 
 
@@ -80,14 +82,14 @@ _guard = Lock()
 _own: list[Servers] = []  # of this process, none or one
 
 
-def plain() -> bool:
+def is_plain() -> bool:
     """Whether each job gets a new process."""
     return sys.platform != "linux" or os.environ.get(CHOICE) == PLAIN
 
 
 def warm(kinds: Sequence[str]) -> None:
     """Begin to import what jobs of these kinds need; returns at once."""
-    if not plain():
+    if not is_plain():
         for kind in kinds:
             with contextlib.suppress(OSError):  # the job itself says what is wrong
                 _connect(kind, Order()).close()
@@ -141,7 +143,7 @@ def _short(folder: Path) -> Iterator[str]:
         os.close(handle)
 
 
-def umask() -> int:
+def read_umask() -> int:
     """Of this process; asking the system for it would change it for a moment, for all threads."""
     for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("Umask:"):

@@ -34,7 +34,7 @@ from builder.workers.messages import (
     VerifyJob,
 )
 from builder.workers.orders import FILES, TORCH, Order
-from builder.workers.servers import Forked, ServerLost, place, plain, umask
+from builder.workers.servers import Forked, ServerLost, is_plain, place, read_umask
 
 LAST_LINES = 8
 TRIES = 2
@@ -88,7 +88,7 @@ def kind_of(job: AnyJob) -> str:
 
 def _attempt(kind: str, folder: Path, limits: LimitsSection, watch: Watch) -> int:
     """One worker's exit status. Raises ServerLost, ConversionError, Interrupted."""
-    attempt = _in_new_process if plain() else partial(_supervise_forked, kind)
+    attempt = _in_new_process if is_plain() else partial(_supervise_forked, kind)
     with watch.explain_limits():
         return attempt(folder, limits.time_s, int(limits.memory_gb * 1e9), watch)
 
@@ -118,7 +118,7 @@ def _supervise_forked(kind: str, folder: Path, timeout_s: float, memory_bytes: i
         log=(folder / LOG).absolute(),
         temporary=temporary,
         cwd=Path.cwd(),
-        umask=umask(),
+        umask=read_umask(),
         environment=dict(os.environ),
     )
     try:

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from builder.workers.orders import FILES, TORCH
 
 IMPORTS = {
-    FILES: ("numpy", "ai_edge_litert.interpreter", "ai_edge_quantizer.quantizer"),
+    FILES: ("numpy",),
     TORCH: ("torch", "torch.export", "safetensors.torch"),
 }
 # One thread for each library of arithmetic: a fork copies none but the one that forks, and the others' locks stay locked.
@@ -24,7 +24,12 @@ def warm(kind: str) -> None:
     """Import, and make once, what every job of this kind needs."""
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     warnings.simplefilter("ignore")  # the converters' own; they would bury the lines that matter
-    for name in IMPORTS.get(kind, ()):
+    from builder.backends import BACKENDS
+
+    shared = [
+        name for backend in BACKENDS.values() if backend.SPEC.server == kind for name in backend.SPEC.server_imports
+    ]
+    for name in (*IMPORTS.get(kind, ()), *shared):
         if _is_installed(name.partition(".")[0]):
             importlib.import_module(name)
     if kind == FILES:
@@ -32,8 +37,6 @@ def warm(kind: str) -> None:
     elif kind == TORCH:
         _warm_torch()
     else:
-        from builder.backends import BACKENDS
-
         BACKENDS[kind].warm()
 
 
@@ -67,7 +70,7 @@ def _warm_torch() -> None:
         torch.export.export(network, (torch.zeros(1, 1, 2, 2),)).run_decompositions()
 
 
-def unsafe() -> str:
+def why_unsafe() -> str:
     """Why this process must not fork now, empty where it may: a thread of its own besides this one, or a GPU that it opened."""
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:

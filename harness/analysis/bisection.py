@@ -12,8 +12,8 @@ from typing import Literal
 
 from harness.analysis.comparison import compare_groups
 from harness.analysis.gate import Decision, decide
-from harness.analysis.grouping import Group, by_time, device_label, groups
-from harness.analysis.nights import Nights, nights
+from harness.analysis.grouping import Group, by_time, device_label, group_runs
+from harness.analysis.nights import Nights, collect_nights
 from harness.errors import UsageError
 from harness.records.run import Run
 
@@ -60,7 +60,7 @@ def bisect_builds(runs: Iterable[Run], limit: float) -> tuple[Bisection, ...]:
     Raises UsageError where there is no such variant.
     """
     every = [run for run in by_time(runs) if not run.protocol.sustained]
-    history = nights(every)
+    history = collect_nights(every)
     places: dict[tuple[object, ...], dict[str, list[Run]]] = {}
     for run in every:
         place = (run.model_name, run.variant, run.device.kind, run.device.id, run.mode, run.way)
@@ -74,7 +74,7 @@ def bisect_builds(runs: Iterable[Run], limit: float) -> tuple[Bisection, ...]:
 def _builds(files: dict[str, list[Run]]) -> list[Build]:
     """In the order in which they were first measured; a build that was a baseline counts as any other."""
     plain = ([run.model_copy(update={"baseline": False}) for run in runs] for runs in files.values())
-    return [Build(group=groups(runs)[0]) for runs in plain]
+    return [Build(group=group_runs(runs)[0]) for runs in plain]
 
 
 def _bisect(builds: list[Build], history: Nights, limit: float) -> Bisection:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from harness.analysis.grouping import Group, device_label, groups
-from harness.analysis.nights import Nights, nights, ratio_of_groups
-from harness.analysis.one_sided import counterpart
+from harness.analysis.grouping import Group, device_label, group_runs
+from harness.analysis.nights import Nights, collect_nights, ratio_of_groups
+from harness.analysis.one_sided import find_counterpart
 from harness.analysis.session_verdict import session_verdict
 from harness.analysis.verdict import clock_ceiling
 from harness.errors import UsageError
@@ -15,7 +15,8 @@ from harness.records.run import Run
 from harness.statistics import Ratio, holm, pair_ratio, ratio_of_rounds, ratio_of_runs
 from harness.statistics.ratio import FEWEST_PAIRS
 
-TEMPERATURE_BAND_C = 5.0  # at the start of a run: the width of a band that cool-down by temperature keeps easily
+# At the start of a run: the width of a band that cool-down by temperature keeps easily.
+TEMPERATURE_BAND_C = 5.0
 SAME_CLOCK = 0.01
 
 
@@ -62,15 +63,15 @@ class Comparison:
 def compare_runs(base: Iterable[Run], new: Iterable[Run]) -> tuple[Comparison, ...]:
     """Every variant and device that both sides measured; p-values corrected for their number by Holm. Raises UsageError for none."""
     base, new = list(base), list(new)
-    before, after = groups(base), groups(new)
-    history = nights([*base, *new])
+    before, after = group_runs(base), group_runs(new)
+    history = collect_nights([*base, *new])
     if not before or not after:
         raise UsageError(
             f"there is nothing to compare: {'BASE' if not before else 'NEW'} holds no runs; measure with 'harness run'."
         )
     comparisons = []
     for group in after:
-        held = counterpart(group, before)
+        held = find_counterpart(group, before)
         if held is not None:
             comparisons.append(compare_groups(held, group, history))
     if not comparisons:
@@ -81,9 +82,9 @@ def compare_runs(base: Iterable[Run], new: Iterable[Run]) -> tuple[Comparison, .
 def compare_builds(runs: Iterable[Run]) -> tuple[Comparison, ...]:
     """The two builds that the newest session of each device measured in turns. Empty where none did."""
     every = list(runs)
-    before = groups(every, baseline=True)
+    before = group_runs(every, baseline=True)
     comparisons = []
-    for group in groups(every):
+    for group in group_runs(every):
         base = next((candidate for candidate in before if candidate.place == group.place), None)
         if base is not None and base.last.session == group.last.session:
             comparisons.append(compare_groups(base, group))
@@ -94,7 +95,7 @@ def compare_variants(runs: Iterable[Run]) -> tuple[Comparison, ...]:
     """On each device, every variant of one store against the first. Raises UsageError where no device has two."""
     comparisons = []
     first: dict[tuple[object, ...], Group] = {}
-    for group in groups(runs):
+    for group in group_runs(runs):
         # a device whose runs are counts and one whose runs are times are never the same row
         base = first.setdefault((*group.place[1:], group.last.model_name), group)
         if base is not group:
@@ -136,7 +137,7 @@ def compare_groups(base: Group, new: Group, history: Nights | None = None) -> Co
             return replace(entry, refused=f"the {what} of {side} is {verdict.text}")
     same_variant = base.variant == new.variant
     for run in good[0][:-1] + good[1]:
-        reason = incomparable(entry.base, run, same_variant=same_variant)
+        reason = why_incomparable(entry.base, run, same_variant=same_variant)
         if reason is not None:
             return replace(entry, refused=reason)
     if entry.new.metric == "instructions":
@@ -168,7 +169,7 @@ def _ratio(base: list[Run], new: list[Run]) -> Ratio:
     return ratio_of_rounds([run.latency_ns for run in base], [run.latency_ns for run in new])
 
 
-def incomparable(
+def why_incomparable(
     base: Run, new: Run, *, same_variant: bool = True, apart_from: frozenset[str] = frozenset()
 ) -> str | None:
     """The first reason why two runs measure different things, or None when only the artifact differs.

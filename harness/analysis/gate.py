@@ -23,7 +23,7 @@ class Decision:
     why: str
 
 
-def fraction(text: str) -> float:
+def parse_fraction(text: str) -> float:
     """`3%` as 0.03. Raises UsageError for anything but a percentage above 0 and up to 1000."""
     match = PERCENT.fullmatch(text.strip())
     value = float(match.group(1)) / 100 if match else 0.0

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from harness.records.run import Run
 from harness.records.way import Way
 
-MOST_ROUNDS = (
-    20  # runs of earlier sessions that still count; what is older tells more of the device's age than of the artifact
-)
+# Runs of earlier sessions that still count; what is older tells more of the device's age than of the artifact.
+MOST_ROUNDS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +42,7 @@ class Group:
         return self.runs[-1]
 
 
-def groups(runs: Iterable[Run], *, baseline: bool = False) -> list[Group]:
+def group_runs(runs: Iterable[Run], *, baseline: bool = False) -> list[Group]:
     """The last measurement of each variant on each device, in the order in which variant and device first appeared.
 
     Of the build; with `baseline` of the older one that sessions measured in turns with it.

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.analysis.comparison import incomparable
-from harness.analysis.grouping import Group, groups
+from harness.analysis.comparison import why_incomparable
+from harness.analysis.grouping import Group, group_runs
 from harness.analysis.session_verdict import session_verdict
 from harness.errors import MeasurementError, UsageError, VerificationError
 from harness.records.run import Run
@@ -43,10 +43,10 @@ class Parity:
     causes: tuple[str, ...] = ()
 
 
-def parity(runs: Iterable[Run]) -> tuple[Parity, ...]:
+def compare_modes(runs: Iterable[Run]) -> tuple[Parity, ...]:
     """Every variant that a phone measured in both modes, lasting load apart. Raises UsageError when there is none."""
     sides: dict[tuple[str, str], dict[str, list[Group]]] = {}
-    for group in groups(runs):
+    for group in group_runs(runs):
         if group.last.mode in ("app", "shell") and not group.sustained:
             sides.setdefault((group.variant, group.device[1]), {}).setdefault(group.last.mode, []).append(group)
     parities = tuple(
@@ -89,7 +89,7 @@ def _parity(shell: Group, app: Group) -> Parity:
             what = "run" if len(verdict.runs) == 1 else "session"
             return tell("not comparable", f"the {what} in {group.last.mode} mode is {verdict.text}")
     for run in [*good[0][:-1], *good[1]]:
-        if (reason := incomparable(last[0], run, apart_from=BY_MODE)) is not None:
+        if (reason := why_incomparable(last[0], run, apart_from=BY_MODE)) is not None:
             return tell("not comparable", reason)
     before, after = (
         [run.latency_ns for run in kept] for kept in good

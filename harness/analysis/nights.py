@@ -14,7 +14,7 @@ Place = tuple[str, str, str, str, Way, str]  # kind and id of the device, mode, 
 Nights = dict[Place, dict[str, dict[str, Rounds]]]  # of each place: artifact -> session -> rounds
 
 
-def nights(runs: Iterable[Run]) -> Nights:
+def collect_nights(runs: Iterable[Run]) -> Nights:
     """Good rounds of latencies by device, protocol, variant, artifact and session."""
     by_night: Nights = {}
     for run in runs:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.analysis.grouping import Group, by_time, device_label, groups
+from harness.analysis.grouping import Group, by_time, device_label, group_runs
 from harness.records.run import Run
 
 
@@ -32,7 +32,7 @@ class OneSided:
         return "only BASE has it: it was removed, got another name, or was not measured again"
 
 
-def counterpart(group: Group, before: Sequence[Group]) -> Group | None:
+def find_counterpart(group: Group, before: Sequence[Group]) -> Group | None:
     """What a measurement of NEW is held against: the same variant, where there is one on the same device, in the same way."""
     same = [candidate for candidate in before if candidate.variant == group.variant]
     for length in range(2, len(group.place) + 1):
@@ -43,11 +43,11 @@ def counterpart(group: Group, before: Sequence[Group]) -> Group | None:
 def find_one_sided_runs(base: Iterable[Run], new: Iterable[Run]) -> tuple[OneSided, ...]:
     """Of two stores. Asked of BASE is the newest bundle of each model that NEW measured: what was given up long ago is no news."""
     new = list(new)
-    before, after = groups(base), groups(new)
+    before, after = group_runs(base), group_runs(new)
     models = {run.model_name for run in new}
     newest = {run.model_name: run.bundle_sha256 for run in by_time(group.last for group in before)}
     asked = [g for g in before if g.last.model_name in models and g.last.bundle_sha256 == newest[g.last.model_name]]
-    pairs = [(group, counterpart(group, before)) for group in after]
+    pairs = [(group, find_counterpart(group, before)) for group in after]
     held = [base for _, base in pairs if base is not None]
     return tuple(
         [OneSided(side="base", run=group.last) for group in asked if group not in held]
@@ -58,7 +58,7 @@ def find_one_sided_runs(base: Iterable[Run], new: Iterable[Run]) -> tuple[OneSid
 def find_one_sided_builds(runs: Iterable[Run]) -> tuple[OneSided, ...]:
     """Of the two builds that the newest session of each device measured in turns."""
     every = list(runs)
-    before, after = groups(every, baseline=True), groups(every)
+    before, after = group_runs(every, baseline=True), group_runs(every)
     sessions = {group.last.session for group in before} & {group.last.session for group in after} - {None}
     places = [{g.place: g for g in side if g.last.session in sessions} for side in (before, after)]
     return tuple(

@@ -39,7 +39,7 @@ def load_beside(run: Run) -> Reading:
     return background_load(use.passed_s, use.busy_s, use.own_s)
 
 
-def together(uses: Sequence[ProcessorUse | None]) -> ProcessorUse | None:
+def add_up(uses: Sequence[ProcessorUse | None]) -> ProcessorUse | None:
     """The sum of several passes; None where one of them is not known."""
     known = [use for use in uses if use is not None]
     if not known or len(known) < len(uses):

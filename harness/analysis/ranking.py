@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from builder.bundle import MANIFEST, Bundle, Phone, Ranking, tree_files
-from harness.analysis.grouping import groups
+from harness.analysis.grouping import group_runs
 from harness.analysis.session_verdict import SessionVerdict, session_verdict
 from harness.analysis.verdict import exit_code
 from harness.errors import MeasurementError, UsageError, VerificationError
@@ -33,7 +33,7 @@ def rank_measured(runs: Iterable[Run], bundle: Bundle) -> tuple[Ranking, ...]:
     """
     wanted = {variant.id: variant.sha256 for variant in bundle.manifest.variants}
     own = [run for run in runs if _is_of_a_phone(run) and wanted.get(run.variant) == run.variant_sha256]
-    verdicts = [session_verdict(group) for group in groups(own)]
+    verdicts = [session_verdict(group) for group in group_runs(own)]
     usable = [verdict for verdict in verdicts if verdict.exit_code == 0]
     wrong = {
         (_place(found.group.last), found.group.variant)

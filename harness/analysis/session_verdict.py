@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.analysis.grouping import Group, groups
+from harness.analysis.grouping import Group, group_runs
 from harness.analysis.verdict import exit_code, judge, throttling_status
 from harness.errors import MeasurementError, VerificationError
 from harness.protocol import PROTOCOLS
@@ -44,7 +44,7 @@ class SessionVerdict:
 
 def session_verdicts(runs: Iterable[Run]) -> list[SessionVerdict]:
     """Of each variant on each device, its newest session; in the order in which variant and device first appeared."""
-    return [session_verdict(group) for group in groups(runs)]
+    return [session_verdict(group) for group in group_runs(runs)]
 
 
 def session_verdict(group: Group) -> SessionVerdict:

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MINUTE_S = 60.0
-WINDOW_S = 10.0  # throughput is told for windows of this length, or of a 240th of the run where that is longer
+# Throughput is told for windows of this length, or of a 240th of the run where that is longer.
+WINDOW_S = 10.0
 MOST_WINDOWS = 240
-THROTTLED_AT = 0.9  # of the peak; a fall to less that lasts for three windows is throttling
+# Of the peak; a fall to less that lasts for three windows is throttling.
+THROTTLED_AT = 0.9
 LASTING = 3
 COUNTER = "inferences"  # probe that tells how many inferences were done at a moment; places latencies on the time axis
 
@@ -49,7 +51,7 @@ class Throttling:
         return self.last_minute / self.peak
 
 
-def throttling(run: Run) -> Throttling | None:
+def find_throttling(run: Run) -> Throttling | None:
     """None for a run that is too short to have a first and a last minute, or that has no latencies."""
     seconds = np.asarray(run.latency_ns, np.float64) / 1e9
     if seconds.size == 0 or seconds.min() <= 0:
@@ -81,7 +83,7 @@ def throttling(run: Run) -> Throttling | None:
     )
 
 
-def curves(run: Run, unit: str) -> tuple[Curve, ...]:
+def read_curves(run: Run, unit: str) -> tuple[Curve, ...]:
     """What the probes told in one unit (`degC`, `MHz`, `status`), a curve for each probe in the order of its first sample."""
     points_of: dict[str, list[tuple[float, float]]] = {}
     for sample in run.samples:
@@ -109,16 +111,16 @@ def energy_per_inference(run: Run) -> Reading:
             return missing(f"charging is unknown ({state.charging.reason})")
         if told.startswith(("charging", "full", "not charging", "plugged in")):
             return missing(f"the battery was not the only source ({told})")
-    volts, amperes = curves(run, "V"), curves(run, "A")
+    volts, amperes = read_curves(run, "V"), read_curves(run, "A")
     if not volts or not amperes or not run.latency_ns:
         return missing("the fuel gauge told no voltage and current over time")
     power = float(np.mean(volts[0].values)) * abs(float(np.mean(amperes[0].values)))
     return Reading(value=power * float(np.mean(run.latency_ns)) / 1e9, unit="J")
 
 
-def ranking(runs: Iterable[Run]) -> list[tuple[Run, Throttling]]:
+def rank_lasting(runs: Iterable[Run]) -> list[tuple[Run, Throttling]]:
     """Runs over minutes, fastest in the first minute first; invalid ones last: how fast a wrong output was made is no rank."""
-    lasting = [(run, shown) for run in runs if (shown := throttling(run)) is not None]
+    lasting = [(run, shown) for run in runs if (shown := find_throttling(run)) is not None]
     return sorted(lasting, key=lambda entry: (entry[0].verdict.grade == "invalid", -entry[1].first_minute))
 
 

@@ -12,7 +12,8 @@ from harness.records.way import Way
 from harness.statistics import log_medians
 from harness.statistics.steps import steps_of
 
-MOST_NIGHTS = 200  # the newest; an older change is old
+# The newest; an older change is old.
+MOST_NIGHTS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,7 @@ class Change:
         }
 
 
-def changes(runs: Iterable[Run]) -> list[Change]:
+def find_changes(runs: Iterable[Run]) -> list[Change]:
     """The newest first. Of good latency runs of the builds themselves, not of the baselines beside them."""
     histories = [nights[-MOST_NIGHTS:] for nights in _histories(runs)]
     told = [

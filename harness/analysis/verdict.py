@@ -12,19 +12,22 @@ from harness.analysis.processor_use import load_beside
 from harness.errors import MeasurementError, VerificationError
 from harness.records.run import Conditions, GoldenResult, Run
 from harness.records.verdict import DISTURBED, Verdict
-from harness.statistics import stationarity, summarize
+from harness.statistics import judge_stationarity, summarize
 from harness.statistics.change import Stationarity
 
 if TYPE_CHECKING:
     from harness.records.tensors import Tensors
 
-MAX_DISPERSION = (
-    0.10  # 1.4826 MAD / median of the warm latencies; above it neither the median nor a comparison means much
-)
-MAX_UNCERTAINTY = 0.05  # how far the 95 % interval may reach from the median
-MAX_LOAD = 20.0  # percent of all processors that others may use meanwhile: as much as `standard` lets begin (conditions.max_load)
-ROUNDED_DB = 0.01  # by which a record may have rounded its decibels
-SAME_CLOCK = 0.01  # relative; kernels round clocks to their own steps
+# 1.4826 MAD / median of the warm latencies; above it neither the median nor a comparison means much.
+MAX_DISPERSION = 0.10
+# How far the 95 % interval may reach from the median.
+MAX_UNCERTAINTY = 0.05
+# Percent of all processors that others may use meanwhile: as much as `standard` lets begin (conditions.max_load).
+MAX_LOAD = 20.0
+# By which a record may have rounded its decibels.
+ROUNDED_DB = 0.01
+# Relative; kernels round clocks to their own steps.
+SAME_CLOCK = 0.01
 
 
 def check_golden(
@@ -103,7 +106,7 @@ def _judge_disturbed(run: Run) -> Verdict | None:
     before, after = clock_ceiling(run.conditions_start), clock_ceiling(run.conditions_end)
     if before is not None and after is not None and abs(after / before - 1) > SAME_CLOCK:
         return Verdict.of("clocks_changed", before_mhz=before, after_mhz=after)
-    return _judge_moved(stationarity(run.latency_ns))
+    return _judge_moved(judge_stationarity(run.latency_ns))
 
 
 def _judge_moved(series: Stationarity) -> Verdict | None:

@@ -11,11 +11,11 @@ from harness.errors import MeasurementError
 def bisect(args: argparse.Namespace) -> int:
     """7 where a slow-down is there and the build could not be told."""
     from harness.analysis.bisection import bisect_builds
-    from harness.analysis.gate import fraction
+    from harness.analysis.gate import parse_fraction
     from harness.records.store import read_runs
     from harness.report.bisection import bisection_json, bisection_table
 
-    bisections = bisect_builds(read_runs(args.runs), fraction(args.max_regression))
+    bisections = bisect_builds(read_runs(args.runs), parse_fraction(args.max_regression))
     if args.json:
         print_document({"variants": [bisection_json(entry) for entry in bisections]})
     else:

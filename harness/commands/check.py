@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 def check(args: argparse.Namespace) -> int:
     """The newest session of each variant on each device; a wrong output (5) is worse than a poor measurement (7). Then the baseline, if given."""
-    from harness.analysis.gate import fraction
+    from harness.analysis.gate import parse_fraction
     from harness.analysis.session_verdict import session_verdicts
     from harness.records.store import read_runs
 
     if args.baseline is not None and args.max_regression is None:
         raise UsageError("a check against a baseline needs a limit: add --max-regression PERCENT, e.g. 3%.")
     check_output(args)
-    limit = None if args.max_regression is None else fraction(args.max_regression)
+    limit = None if args.max_regression is None else parse_fraction(args.max_regression)
     every = read_runs(args.runs)
     verdicts = session_verdicts(every)
     if not verdicts:

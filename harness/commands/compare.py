@@ -47,13 +47,13 @@ def compare(args: argparse.Namespace) -> int:
 
 def _parity(args: argparse.Namespace) -> int:
     """5 where outputs differ; 7 where latencies do, or where the runs cannot tell."""
-    from harness.analysis.mode_parity import EXIT_CODES, parity
+    from harness.analysis.mode_parity import EXIT_CODES, compare_modes
     from harness.records.store import read_runs
     from harness.report.parity import parity_json, parity_table
 
     if args.new is not None:
         raise UsageError(f"parity is between the two modes of one store; leave {args.new} out.")
-    parities = parity(read_runs(args.base))
+    parities = compare_modes(read_runs(args.base))
     if args.json:
         print_document(parity_json(parities))
     else:

@@ -23,7 +23,7 @@ def devices(args: argparse.Namespace) -> int:
         return 0
     from rich.markup import escape
 
-    table = console.table("", "device", "what it is", "state")
+    table = console.make_table("", "device", "what it is", "state")
     for line in devices_found:
         colour = "green" if line.state == "ready" else "yellow"
         table.add_row(

@@ -54,7 +54,7 @@ def _check_words(args: argparse.Namespace) -> None:
 
 def _show(args: argparse.Namespace, result: ProfileResult) -> None:
     from harness.records.profile import Profiles
-    from harness.report.profile import profile_table, title
+    from harness.report.profile import make_title, profile_table
 
     document = Profiles(profiles=result.profiles)
     if args.output is not None and result.profiles:
@@ -68,7 +68,7 @@ def _show(args: argparse.Namespace, result: ProfileResult) -> None:
 
     out = console.results
     for entry in result.profiles:
-        out.print(f"[bold]{escape(title(entry))}[/bold]", soft_wrap=True)
+        out.print(f"[bold]{escape(make_title(entry))}[/bold]", soft_wrap=True)
         out.print(profile_table(entry))
         if entry.unnamed is not None:
             out.print(f"[yellow]layers have no names[/yellow]: {escape(entry.unnamed)}")

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 def show(args: argparse.Namespace) -> int:
     from builder.command_line.console import results
-    from harness.analysis.trends import changes
+    from harness.analysis.trends import find_changes
     from harness.records.store import read_runs
     from harness.report.terminal import changes_table
 
     runs = read_runs(args.runs)
-    changed = changes(runs)
+    changed = find_changes(runs)
     if args.json:
         print_document({"runs": [record(entry) for entry in runs], "changes": [change.to_json() for change in changed]})
         return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +18,7 @@ from harness.errors import DeviceError, MeasurementError, MissingToolError, Usag
 if TYPE_CHECKING:
     from harness.records.run import Run
     from harness.records.way import Cores
-    from harness.session.outcome import SessionResult
+    from harness.session.outcome import SessionResult, Skipped
 
 NUMBER, MOST_THREADS = re.compile("[0-9]{1,3}", re.ASCII), 64
 
@@ -69,13 +70,7 @@ def run(args: argparse.Namespace) -> int:
                     cores=cores,
                 )
     _show_result(args, result)
-    failed = [skipped for skipped in result.skipped if skipped.failed]
-    if failed:
-        kinds = (DeviceError, MissingToolError, MeasurementError)  # the first that occurs
-        kind = next(kind for kind in kinds if any(skipped.exit_code == kind.exit_code for skipped in failed))
-        raise kind(
-            f"{len(failed)} measurements failed; the first, {failed[0].variant} on {failed[0].device}: {failed[0].reason}"
-        )
+    _fail_on_failed(result.skipped)
     if not result.runs and result.earlier:
         say(args, f"nothing was left to measure: all {len(result.earlier)} runs of the session are in {args.output}")
     elif not result.runs:
@@ -84,6 +79,17 @@ def run(args: argparse.Namespace) -> int:
         )
     _fail_on_invalid([*result.earlier, *result.runs])
     return 0
+
+
+def _fail_on_failed(skipped: Sequence[Skipped]) -> None:
+    """Raises the error of what failed: the first kind that occurs, with the first of all as an example."""
+    failed = [one for one in skipped if one.failed]
+    if failed:
+        kinds = (DeviceError, MissingToolError, MeasurementError)
+        kind = next(kind for kind in kinds if any(one.exit_code == kind.exit_code for one in failed))
+        raise kind(
+            f"{len(failed)} measurements failed; the first, {failed[0].variant} on {failed[0].device}: {failed[0].reason}"
+        )
 
 
 def _threads(text: str | None) -> tuple[int, ...]:

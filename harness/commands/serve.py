@@ -79,10 +79,10 @@ def _lab(where: str, query: Query) -> str:
 
 def _session(where: str, query: Query) -> str | None:
     from harness.records.store import read_runs
-    from harness.report.lab import session_page, sessions
+    from harness.report.lab import list_sessions, session_page
 
     wanted = query.get("id", [""])[0]
-    held = next((entry for entry in sessions(read_runs(where)) if entry.session == wanted), None)
+    held = next((entry for entry in list_sessions(read_runs(where)) if entry.session == wanted), None)
     return None if held is None else session_page(held)
 
 

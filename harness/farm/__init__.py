@@ -19,7 +19,7 @@ ACTIVITY = "org.edgebundle.app.MainActivity"
 OUTPUT = "runs.jsonl"
 MARK = "edgebundle-farm.txt"  # in a folder that we wrote: it may be replaced
 
-# farm -> module with files(job) -> {name: text}
+# farm -> module with make_files(job) -> {name: text}
 FARMS: dict[str, str] = {"aws": "harness.farm.aws", "firebase": "harness.farm.firebase"}
 
 
@@ -52,7 +52,7 @@ def write_job(apk: Path, farm: str, protocol: str, minutes: int, target: Path) -
     except BundleError as error:
         raise UsageError(str(error)) from error
     job = Job(app=apk.name, application_id=application_id(apk), variants=variants, protocol=protocol, minutes=minutes)
-    files = cast(Callable[[Job], dict[str, str]], importlib.import_module(FARMS[farm]).files)(job)
+    files = cast(Callable[[Job], dict[str, str]], importlib.import_module(FARMS[farm]).make_files)(job)
     if target.exists() and not (target / MARK).is_file():
         raise UsageError(f"{target} exists and was not written by this command; choose another place with -o.")
     try:

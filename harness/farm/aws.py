@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SPEC, COMMANDS = "testspec.yml", "commands.sh"
 
 
-def files(job: Job) -> dict[str, str]:
+def make_files(job: Job) -> dict[str, str]:
     return {SPEC: _spec(job), "test_edgebundle.py": _PLACEHOLDER, "requirements.txt": "", COMMANDS: _commands(job)}
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SCRIPT, COMMANDS = "robo.json", "commands.sh"
 
 
-def files(job: Job) -> dict[str, str]:
+def make_files(job: Job) -> dict[str, str]:
     return {SCRIPT: _script(job), COMMANDS: _commands(job)}
 
 

@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 
 # what a damaged, encrypted or strangely packed archive raises
 UNREADABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
-MOST_BYTES = 1 << 30  # of an archive's member; a record has some ten kilobytes
+# Of an archive's member; a record has some ten kilobytes.
+MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, kw_only=True)

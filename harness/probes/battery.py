@@ -9,7 +9,8 @@ from harness.records.run import Reading, TextReading
 STATUS = {2: "charging", 3: "discharging", 4: "not charging", 5: "full"}
 STOPPED = "its battery service was told to stop its updates; run 'adb shell dumpsys battery reset'"
 UPDATES_STOPPED = "(UPDATES STOPPED"
-EMPTIEST_MV = 2000  # of a cell that a phone can run on; a few services tell whole volts
+# Of a cell that a phone can run on; a few services tell whole volts.
+EMPTIEST_MV = 2000
 WHOLE_VOLTS = range(3, 10)
 SOURCES = {"AC powered": "AC", "USB powered": "USB", "Wireless powered": "wireless", "Dock powered": "dock"}
 
@@ -64,7 +65,7 @@ def battery_temperature(text: str) -> Reading:
     return reading
 
 
-def charging(text: str) -> TextReading:
+def parse_charging(text: str) -> TextReading:
     """`charging (USB)`, `discharging`, `not charging (USB)`, `full (AC)`: the state and what powers the device."""
     fields = battery_fields(text)
     if UPDATES_STOPPED in text:

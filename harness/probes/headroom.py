@@ -15,8 +15,10 @@ from harness.records.run import Reading
 
 UNIT = "headroom"
 HIGHEST = 10.0
-DEGREES = 30.0  # between the headroom 0.0 and 1.0
-SEVERE = 3  # place among the thresholds, which begin with that of the status NONE
+# Between the headroom 0.0 and 1.0.
+DEGREES = 30.0
+# Place among the thresholds, which begin with that of the status NONE.
+SEVERE = 3
 SAID = re.compile(r"^Headroom in 0 seconds:[ \t]*(\S+)[ \t]*$", re.MULTILINE)
 THRESHOLD = re.compile(
     r"TemperatureThreshold\{mType=(-?\d{1,3}), mName=([^,}]*), mHotThrottlingThresholds=\[([^\]\n]*)\]"

@@ -13,10 +13,12 @@ from harness.records.run import Reading
 
 LOAD_UNIT, TIME_UNIT, SHARE_UNIT = "programs", "s", "%"
 TICKS_PER_S = 100
-SHORTEST_S = 0.2  # of processor time: below it the kernel's steps are a twentieth of the whole and more
+# Of processor time: below it the kernel's steps are a twentieth of the whole and more.
+SHORTEST_S = 0.2
 LONGEST_S = 1e8
 HIGHEST_LOAD = 100_000.0
-LOOK_S = 0.5  # over which the background load is seen: the kernel counts in hundredths of a second on each CPU
+# Over which the background load is seen: the kernel counts in hundredths of a second on each CPU.
+LOOK_S = 0.5
 LATER = "edgebundle-later"
 LOOK = "cat /proc/stat 2>&1 | grep -e '^cpu ' -e denied"
 LOOKS = f"{LOOK}; sleep {LOOK_S}; echo {LATER}; {LOOK}"

@@ -8,7 +8,8 @@ from harness.records.run import Reading
 
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?")
-SHOWN = 40  # characters of a wrong text that a reason repeats
+# Characters of a wrong text that a reason repeats.
+SHOWN = 40
 
 
 def parse_bounded(text: str, *, unit: str, what: str, low: float, high: float, scale: float = 1.0) -> Reading:

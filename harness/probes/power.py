@@ -11,10 +11,13 @@ from harness.probes.probe import Probe
 from harness.records.run import Reading
 
 VOLT, AMPERE = "V", "A"
-LOWEST_V, HIGHEST_V = 2.0, 30.0  # an empty cell; packs of several cells in tablets
+# An empty cell; packs of several cells in tablets.
+LOWEST_V, HIGHEST_V = 2.0, 30.0
 HIGHEST_A = 20.0
-MILLIVOLTS = 100_000.0  # a voltage below this is in thousandths: 0.1 V would be no battery
-MILLIAMPERES = 10_000.0  # so is a current: a phone that computes draws far more than 10 mA
+# A voltage below this is in thousandths: 0.1 V would be no battery.
+MILLIVOLTS = 100_000.0
+# So is a current: a phone that computes draws far more than 10 mA.
+MILLIAMPERES = 10_000.0
 GAUGES = (
     "battery",
     "bms",

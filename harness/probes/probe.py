@@ -50,7 +50,7 @@ def shell_line(probes: tuple[Probe, ...]) -> str:
     return f"; echo; echo {PART}; ".join(probe.shell for probe in probes if probe.shell is not None)
 
 
-def answers(probes: tuple[Probe, ...], printed: str) -> list[tuple[Probe, str]]:
+def split_answers(probes: tuple[Probe, ...], printed: str) -> list[tuple[Probe, str]]:
     """What each probe of `shell_line` printed; nothing for all of them when the answer is not whole."""
     asked = [probe for probe in probes if probe.shell is not None]
     parts = re.split(rf"^{PART}\n", printed, flags=re.MULTILINE)

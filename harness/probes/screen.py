@@ -13,7 +13,7 @@ SAID = re.compile(r"^[ \t]*mWakefulness=(\S{1,40})", re.MULTILINE)
 MODES = {"0": "off", "1": "on"}
 
 
-def screen(text: str) -> TextReading:
+def parse_screen(text: str) -> TextReading:
     """`on` or `off`."""
     match = SAID.search(text)
     if match is None:
@@ -41,7 +41,7 @@ PROBES = (
         meaning="whether the screen is on",
         unit=None,
         shell="dumpsys power 2>&1 | grep mWakefulness=",
-        read=screen,
+        read=parse_screen,
         field="screen",
     ),
     Probe(

@@ -13,8 +13,10 @@ from harness.probes.probe import Probe
 from harness.records.run import Reading, TextReading
 
 UNIT, STATUS_UNIT = "degC", "status"
-LOWEST_C, HIGHEST_C = -40.0, 150.0  # beyond these no phone works; silicon shuts down far below the upper one
-CPU, GPU, BATTERY, SKIN, NPU, TPU, SOC = 0, 1, 2, 3, 9, 10, 13  # android.os.Temperature types
+# Beyond these no phone works; silicon shuts down far below the upper one.
+LOWEST_C, HIGHEST_C = -40.0, 150.0
+# android.os.Temperature types.
+CPU, GPU, BATTERY, SKIN, NPU, TPU, SOC = 0, 1, 2, 3, 9, 10, 13
 DIE = (
     CPU,
     GPU,

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from harness.records.pictures import Picture
 
 log = logging.getLogger(__name__)
-PAUSES_S = (0.2, 0.5, 1.0, 2.0)  # between tries; the last one again and again
-PATIENCE_S = 60.0  # at the end of a session, for a store that does not answer
+# Between tries; the last one again and again.
+PAUSES_S = (0.2, 0.5, 1.0, 2.0)
+# At the end of a session, for a store that does not answer.
+PATIENCE_S = 60.0
 
 
 class Delivery:

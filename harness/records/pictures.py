@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 Role = Literal["input", "source", "expected", "output"]
-SAME_IN_8_BITS_DB = 90.0  # an artifact this close to the source model differs by less than a tenth of a step of 8 bits
+# An artifact this close to the source model differs by less than a tenth of a step of 8 bits.
+SAME_IN_8_BITS_DB = 90.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +93,7 @@ def png_pixels(png: bytes) -> Pixels:
         return np.asarray(image.convert("RGB"), np.uint8)
 
 
-def difference(expected: Pixels, output: Pixels) -> tuple[Pixels, int]:
+def make_difference(expected: Pixels, output: Pixels) -> tuple[Pixels, int]:
     """|output - expected| made visible, and by how much: the largest power of two that keeps the largest difference below 256."""
     apart = np.abs(output.astype(np.int16) - expected.astype(np.int16))
     largest = int(apart.max(initial=0))

@@ -14,10 +14,9 @@ from harness.records.run import Frozen
 
 @dataclass(frozen=True, kw_only=True)
 class Operator:
-    """An operator as a runtime executed it: its kernel, the tensor that it makes where the runtime tells, and ns, one a profiled inference."""
+    """An operator as a runtime executed it: its kernel, and ns, one a profiled inference."""
 
     kernel: str
-    tensor: str | None
     ns: tuple[int, ...]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.analysis.bisection import Bisection, Build
-from harness.report.text import DASH, moment
+from harness.report.text import DASH, format_moment
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,7 +20,9 @@ def bisection_table(bisections: Sequence[Bisection]) -> Table:
 
     from builder.command_line import console
 
-    table = console.table("", "variant", "device", "builds>", "last good build", "first slow build", "answer", "why")
+    table = console.make_table(
+        "", "variant", "device", "builds>", "last good build", "first slow build", "answer", "why"
+    )
     for entry in bisections:
         answer = f"one of {entry.between + 1}" if entry.state == "range" else entry.state
         table.add_row(
@@ -60,4 +62,4 @@ def _identity(build: Build) -> dict[str, str]:
 
 
 def _build(build: Build | None) -> str:
-    return DASH if build is None else f"{build.name}\n[dim]{moment(build.run.started_at)}[/dim]"
+    return DASH if build is None else f"{build.name}\n[dim]{format_moment(build.run.started_at)}[/dim]"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from harness.analysis.grouping import device_label
 from harness.analysis.processor_use import load_beside
-from harness.analysis.throttling import Throttling, energy_per_inference, throttling
+from harness.analysis.throttling import Throttling, energy_per_inference, find_throttling
 from harness.analysis.verdict import throttling_status
 from harness.probes import all_probes
-from harness.records.pictures import Picture, difference, png_bytes, png_pixels
+from harness.records.pictures import Picture, make_difference, png_bytes, png_pixels
 from harness.records.run import BrowserInfo, Reading, Run, TextReading
 from harness.records.verdict import NOT_STATIONARY
 from harness.report import text
 from harness.report.curves import throttling_plot
-from harness.report.endurance import describe_throttling, hottest
+from harness.report.endurance import describe_throttling, format_hottest
 from harness.report.model import Entry
 from harness.report.plots import Series, run_plot
 from harness.report.view import Card, Comparison, ConditionRow, Fact, Gallery
@@ -21,11 +21,11 @@ from harness.statistics import Summary
 SAMPLES = "Every sample in the order of measurement, and how they are distributed. Line and band: median in its 95 % interval; red: far out."
 
 
-def card(entry: Entry, anchor: str, gallery: Gallery) -> Card:
+def make_card(entry: Entry, anchor: str, gallery: Gallery) -> Card:
     run, summary = entry.run, entry.summary
     plot, caption = None, ""
     statistics: tuple[Fact, ...] = ()
-    lasting = throttling(run) if run.protocol.sustained else None
+    lasting = find_throttling(run) if run.protocol.sustained else None
     if lasting is not None and summary is not None:
         plot, caption = throttling_plot(run, lasting), _lasting_caption(run, lasting)
         statistics = _lasting_statistics(run, lasting, summary)
@@ -43,7 +43,7 @@ def card(entry: Entry, anchor: str, gallery: Gallery) -> Card:
         else entry.name.removeprefix(run.variant).removeprefix(", "),
         grade=entry.verdict.grade,
         verdict=entry.verdict.text,
-        headline=text.headline(run, summary),
+        headline=text.format_headline(run, summary),
         statistics=statistics,
         facts=_run_facts(run),
         plot=plot,
@@ -65,27 +65,29 @@ def _lasting_caption(run: Run, shown: Throttling) -> str:
 def _lasting_statistics(run: Run, shown: Throttling, summary: Summary) -> tuple[Fact, ...]:
     """Throughput, and not quantiles: latencies of a cool and of a hot phone have no common distribution."""
     return (
-        Fact(name="minute 1", value=text.rate(shown.first_minute)),
-        Fact(name="last minute", value=text.rate(shown.last_minute)),
+        Fact(name="minute 1", value=text.format_rate(shown.first_minute)),
+        Fact(name="last minute", value=text.format_rate(shown.last_minute)),
         Fact(name="sustained / peak", value=f"{shown.sustained_ratio:.0%}"),
         Fact(name="throttled after", value=describe_throttling(shown)),
-        Fact(name="hottest", value=hottest(run)),
+        Fact(name="hottest", value=format_hottest(run)),
         Fact(name="inferences", value=f"{summary.count:,}"),
     )
 
 
 def _statistics(entry: Entry, summary: Summary) -> tuple[Fact, ...]:
     facts = [
-        Fact(name="median", value=text.milliseconds(summary.median)),
-        Fact(name="95 % interval", value=text.interval(summary.low, summary.high)),
-        Fact(name="p90", value=text.milliseconds(summary.p90)),
-        Fact(name="p95", value=text.milliseconds(summary.p95)),
-        Fact(name="p99", value=text.milliseconds(summary.p99)),
-        Fact(name="MAD", value=text.milliseconds(summary.mad)),
+        Fact(name="median", value=text.format_milliseconds(summary.median)),
+        Fact(name="95 % interval", value=text.format_interval(summary.low, summary.high)),
+        Fact(name="p90", value=text.format_milliseconds(summary.p90)),
+        Fact(name="p95", value=text.format_milliseconds(summary.p95)),
+        Fact(name="p99", value=text.format_milliseconds(summary.p99)),
+        Fact(name="MAD", value=text.format_milliseconds(summary.mad)),
         Fact(name="samples", value=f"{summary.count}, {summary.outliers} far out"),
     ]
     if entry.level is not None and entry.level.between:
-        over = f"{text.milliseconds(entry.level.value)} ({text.interval(entry.level.low, entry.level.high)})"
+        over = (
+            f"{text.format_milliseconds(entry.level.value)} ({text.format_interval(entry.level.low, entry.level.high)})"
+        )
         facts.append(Fact(name=f"over {entry.level.rounds} rounds", value=over))
     return tuple(facts)
 
@@ -105,7 +107,7 @@ def _run_facts(run: Run) -> tuple[Fact, ...]:
     before = at_start.get("memory_before_load")
     memory = _reading("peak memory", run.peak_memory_bytes)
     if before is not None and memory.reason is None:
-        memory = Fact(name="peak memory", value=f"{memory.value}, {text.size(before)} of it before loading")
+        memory = Fact(name="peak memory", value=f"{memory.value}, {text.format_size(before)} of it before loading")
     protocol = f"{run.protocol.name}: {run.protocol.warmup} warm-up, {run.protocol.runs} measured, {run.way.words}"
     facts = [
         _text("model", run.device.model),
@@ -142,7 +144,12 @@ def _run_facts(run: Run) -> tuple[Fact, ...]:
             name="golden",
             value=f"{text.golden_text(run)}; at least {run.golden.min_psnr_db:g} dB asked, largest error {run.golden.max_abs_error:.3g}",
         )
-    return (*facts, golden, Fact(name="started", value=text.moment(run.started_at)), Fact(name="run", value=run.id))
+    return (
+        *facts,
+        golden,
+        Fact(name="started", value=text.format_moment(run.started_at)),
+        Fact(name="run", value=run.id),
+    )
 
 
 def _processors(run: Run) -> list[Fact]:
@@ -151,11 +158,11 @@ def _processors(run: Run) -> list[Fact]:
     if use is None:
         return []
     clocks = [
-        Fact(name=f"clock of CPU {state.cpus or state.policy}", value=text.clock(state), reason=state.reason)
+        Fact(name=f"clock of CPU {state.cpus or state.policy}", value=text.format_clock(state), reason=state.reason)
         for state in use.time_in_state
     ] or [Fact(name="time at each clock", value=text.DASH, reason="the device shows no clock domains")]
     beside = load_beside(run)
-    value = f"{text.percent(beside)} of all processors" if beside.value is not None else text.DASH
+    value = f"{text.format_percent(beside)} of all processors" if beside.value is not None else text.DASH
     return [*clocks, Fact(name="load by other programs meanwhile", value=value, reason=beside.reason)]
 
 
@@ -187,11 +194,11 @@ def _clocks(clocks: tuple[Reading, ...]) -> Fact:
 
 
 def _reading(name: str, entry: Reading) -> Fact:
-    return Fact(name=name, value=text.reading(entry), reason=entry.reason)
+    return Fact(name=name, value=text.format_reading(entry), reason=entry.reason)
 
 
 def _text(name: str, entry: TextReading) -> Fact:
-    return Fact(name=name, value=text.text(entry), reason=entry.reason)
+    return Fact(name=name, value=text.format_text(entry), reason=entry.reason)
 
 
 def _comparisons(entry: Entry, gallery: Gallery) -> tuple[Comparison, ...]:
@@ -203,7 +210,7 @@ def _comparisons(entry: Entry, gallery: Gallery) -> tuple[Comparison, ...]:
     comparisons = []
     for name in outputs.keys() & (source.keys() | expected.keys()):
         wanted, title = (source[name], "source model") if name in source else (expected[name], "expected")
-        apart, gain = difference(png_pixels(wanted.png), png_pixels(outputs[name].png))
+        apart, gain = make_difference(png_pixels(wanted.png), png_pixels(outputs[name].png))
         caption = f"difference of the two, amplified {gain}{text.TIMES}"
         if not apart.any():
             caption = "difference of the two: none, every pixel is equal"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.comparison import Comparison
 from harness.report.model import summary_of
-from harness.report.text import DASH, headline
+from harness.report.text import DASH, format_headline
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,7 +24,7 @@ def comparison_table(comparisons: tuple[Comparison, ...], alone: tuple[OneSided,
 
     from builder.command_line import console
 
-    table = console.table(
+    table = console.make_table(
         "", "variant", "device", "base>", "new>", "new / base>", "95 % interval>", "p (Holm)>", "verdict"
     )
     for entry in comparisons:
@@ -34,8 +34,8 @@ def comparison_table(comparisons: tuple[Comparison, ...], alone: tuple[OneSided,
         table.add_row(
             escape(name),
             label,
-            headline(entry.base, summary_of(entry.base)),
-            headline(entry.new, summary_of(entry.new)),
+            format_headline(entry.base, summary_of(entry.base)),
+            format_headline(entry.new, summary_of(entry.new)),
             _ratio(entry),
             f"{entry.ratio.low:.3f} {DASH} {entry.ratio.high:.3f}"
             if entry.ratio
@@ -46,7 +46,7 @@ def comparison_table(comparisons: tuple[Comparison, ...], alone: tuple[OneSided,
             f"[{colour}]{escape(verdict_text(entry))}[/{colour}]",
         )
     for one in alone:
-        shown = headline(one.run, summary_of(one.run))
+        shown = format_headline(one.run, summary_of(one.run))
         sides = (shown, "") if one.side == "base" else ("", shown)
         table.add_row(
             escape(one.variant), escape(one.device), *sides, "", "", "", f"[yellow]{escape(one.why)}[/yellow]"
@@ -88,7 +88,7 @@ def decision_table(decisions: tuple[Decision, ...], alone: tuple[OneSided, ...] 
 
     from builder.command_line import console
 
-    table = console.table("", "variant", "device", "against the baseline", "why")
+    table = console.make_table("", "variant", "device", "against the baseline", "why")
     for entry in decisions:
         colour = OUTCOMES[entry.outcome]
         label = escape(entry.comparison.device)

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from harness.analysis.throttling import Curve, Throttling, curves
+from harness.analysis.throttling import Curve, Throttling, read_curves
 from harness.records.run import Run
 from harness.report import svg
 from harness.report.svg import Scale
 
 LEFT, RIGHT = 64.0, svg.WIDTH - 150
 PANEL, GAP = 128.0, 34.0
-MOST_CURVES = 8  # of a panel; phones have dozens of zones and a clock for each core
+# Of a panel; phones have dozens of zones and a clock for each core.
+MOST_CURVES = 8
 MOST_POINTS = 400
-COLOURS = 8  # of the page's palette
+# Of the page's palette.
+COLOURS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,7 @@ def throttling_plot(run: Run, shown: Throttling) -> str:
     """Throughput, temperatures, headroom and clocks on one time axis; the thermal status as shades behind the throughput."""
     panels: list[tuple[str, tuple[Curve, ...], bool]] = [("inferences / s", (shown.throughput,), True)]
     for unit, title in (("degC", "°C"), ("headroom", "thermal headroom"), ("MHz", "MHz")):
-        drawn = _distinct(curves(run, unit))
+        drawn = _distinct(read_curves(run, unit))
         if drawn:
             panels.append((title, drawn, unit == "MHz"))
     end = max(max(curve.t_s) for _, group, _ in panels for curve in group) / 60
@@ -46,22 +48,22 @@ def throttling_plot(run: Run, shown: Throttling) -> str:
         parts.append(svg.draw_left_axis(y, x, title))
         if index == 0:
             parts += _states(run, x, y)
-            parts.append(svg.line(x.first, y(0.9 * shown.peak), x.last, y(0.9 * shown.peak), "mark"))
-            parts.append(svg.text(RIGHT + 8, y(0.9 * shown.peak) + 4, "90 % of the peak", kind="tick"))
+            parts.append(svg.draw_line(x.first, y(0.9 * shown.peak), x.last, y(0.9 * shown.peak), "mark"))
+            parts.append(svg.draw_text(RIGHT + 8, y(0.9 * shown.peak) + 4, "90 % of the peak", kind="tick"))
             if shown.throttled_after_s is not None:
                 at = x(shown.throttled_after_s / 60)
-                parts.append(svg.line(at, y.last, at, y.first, "shift"))
+                parts.append(svg.draw_line(at, y.last, at, y.first, "shift"))
         ordered = sorted(group, key=lambda curve: -curve.values[-1])
         names = svg.spread([y(curve.values[-1]) for curve in ordered], 14, y.first)
         for number, curve in enumerate(ordered):
             parts.append(
-                svg.polyline([(x(t / 60), y(value)) for t, value in _thin(curve)], f"line c{number % COLOURS}")
+                svg.draw_polyline([(x(t / 60), y(value)) for t, value in _thin(curve)], f"line c{number % COLOURS}")
             )
             if index:
-                parts.append(svg.text(RIGHT + 8, names[number] + 4, curve.name, kind=f"name c{number % COLOURS}"))
-        parts.append(svg.line(x.first, y.first, x.last, y.first, "axis"))
+                parts.append(svg.draw_text(RIGHT + 8, names[number] + 4, curve.name, kind=f"name c{number % COLOURS}"))
+        parts.append(svg.draw_line(x.first, y.first, x.last, y.first, "axis"))
     parts.append(svg.bottom_axis(x, 24 + len(panels) * (PANEL + GAP) - GAP, "minutes since the start", about=10))
-    return svg.picture(height, parts, f"Throughput, temperature and clocks over time of {run.variant}")
+    return svg.draw_picture(height, parts, f"Throughput, temperature and clocks over time of {run.variant}")
 
 
 def history_plot(traces: Sequence[Trace], changes: Sequence[float] = ()) -> str:
@@ -73,29 +75,33 @@ def history_plot(traces: Sequence[Trace], changes: Sequence[float] = ()) -> str:
     first, last = min(moments), max(moments)
     x = Scale(low=first, high=last if last > first else first + 1, first=LEFT, last=right)
     y = Scale(low=0, high=1.08 * highest, first=height - 40, last=24)
-    parts = [svg.draw_left_axis(y, x, "ms"), svg.line(x.first, y.first, x.last, y.first, "axis")]
+    parts = [svg.draw_left_axis(y, x, "ms"), svg.draw_line(x.first, y.first, x.last, y.first, "axis")]
     count = 5
     for number in range(count + 1):
         moment = first + (last - first) * number / count
-        parts.append(svg.text(x(moment), y.first + 18, _date(moment, last - first), anchor="middle", kind="tick"))
-    parts += [svg.line(x(moment), y.last, x(moment), y.first, "shift") for moment in changes if first <= moment <= last]
+        parts.append(svg.draw_text(x(moment), y.first + 18, _date(moment, last - first), anchor="middle", kind="tick"))
+    parts += [
+        svg.draw_line(x(moment), y.last, x(moment), y.first, "shift") for moment in changes if first <= moment <= last
+    ]
     order = sorted(range(len(traces)), key=lambda index: -traces[index].points[-1][1])
     names = svg.spread([y(traces[index].points[-1][1]) for index in order], 15, y.first)
     for index, under in zip(order, names, strict=True):
         trace, colour = traces[index], f"c{index % COLOURS}"
         good = [(x(moment), y(value)) for moment, value, grade in trace.points if grade == "ok"]
         if len(good) > 1:
-            parts.append(svg.polyline(good, f"line {colour}"))
-        parts.append(svg.dots(good, f"dots {colour}"))
-        parts.append(svg.dots([(x(m), y(v)) for m, v, grade in trace.points if grade != "ok"], f"dots far {colour}"))
-        parts.append(svg.text(right + 10, under + 4, svg.short(trace.label, 32), kind=f"name {colour}"))
-    return svg.picture(height, parts, "Median latency of every run over time")
+            parts.append(svg.draw_polyline(good, f"line {colour}"))
+        parts.append(svg.draw_dots(good, f"dots {colour}"))
+        parts.append(
+            svg.draw_dots([(x(m), y(v)) for m, v, grade in trace.points if grade != "ok"], f"dots far {colour}")
+        )
+        parts.append(svg.draw_text(right + 10, under + 4, svg.shorten(trace.label, 32), kind=f"name {colour}"))
+    return svg.draw_picture(height, parts, "Median latency of every run over time")
 
 
 def _states(run: Run, x: Scale, y: Scale) -> list[str]:
     """Shades where the device told a thermal status above 0."""
     parts = []
-    for curve in curves(run, "status"):
+    for curve in read_curves(run, "status"):
         start = 0
         for index in range(1, len(curve.values) + 1):
             value = curve.values[start]
@@ -104,7 +110,7 @@ def _states(run: Run, x: Scale, y: Scale) -> list[str]:
             if value >= 1:
                 end = curve.t_s[index] / 60 if index < len(curve.t_s) else x.high
                 left, right = x(curve.t_s[start] / 60), x(min(end, x.high))
-                parts.append(svg.box(left, y.last, right - left, y.first - y.last, f"heat h{min(int(value), 4)}"))
+                parts.append(svg.draw_box(left, y.last, right - left, y.first - y.last, f"heat h{min(int(value), 4)}"))
             start = index
     return parts
 

@@ -15,7 +15,8 @@ from harness.report.plots import Series, overview_plot
 from harness.report.sweep import sweep_plot
 from harness.report.view import DeviceTable, Row
 
-MOST_PLOTTED = 24  # variants in one plot, of the fastest; the table has all
+# Variants in one plot, of the fastest; the table has all.
+MOST_PLOTTED = 24
 MOST_TRACES = 10
 
 
@@ -53,7 +54,7 @@ def device_table(
         simulated=run.simulated,
         metric=run.metric,
         counts={word: words.count(word) for word in ("ok", "unstable", "invalid")},
-        fastest=f"{fastest.name}, {text.milliseconds(fastest.level.value)}" if fastest and fastest.level else "",
+        fastest=f"{fastest.name}, {text.format_milliseconds(fastest.level.value)}" if fastest and fastest.level else "",
         rows=tuple(_row(entry, slowest, cards.get(entry.run.id)) for entry in entries),
         counters=any(entry.run.processor_use is not None for entry in entries),
         plot=overview_plot(series[:MOST_PLOTTED]) if len(series) > 1 else None,
@@ -75,25 +76,25 @@ def _choose_shown_latency(entry: Entry) -> float:
 def _row(entry: Entry, slowest: float, anchor: str | None) -> Row:
     run, summary, level = entry.run, entry.summary, entry.level
     word = entry.verdict.grade
-    result = text.headline(run, summary)
-    interval = text.interval(summary.low, summary.high) if summary else text.DASH
+    result = text.format_headline(run, summary)
+    interval = text.format_interval(summary.low, summary.high) if summary else text.DASH
     if level is not None and level.between:
-        result = text.milliseconds(level.value)
-        interval = f"{text.interval(level.low, level.high)}, {level.rounds} rounds"
+        result = text.format_milliseconds(level.value)
+        interval = f"{text.format_interval(level.low, level.high)}, {level.rounds} rounds"
     energy = energy_per_inference(run)
     return Row(
         variant=entry.name,
         anchor=anchor,
-        size=text.size(run.variant_bytes),
-        quality=text.decibel(entry.variant.quality.psnr_db_worst) if entry.variant else text.DASH,
+        size=text.format_size(run.variant_bytes),
+        quality=text.format_decibel(entry.variant.quality.psnr_db_worst) if entry.variant else text.DASH,
         result=result,
         share=level.value / slowest if level is not None and slowest and word == "ok" else None,
         interval=interval,
-        tail=text.milliseconds(summary.p90) if summary else text.DASH,
-        memory=text.reading(run.peak_memory_bytes),
-        energy=text.reading(energy) if energy.value is not None else text.DASH,
+        tail=text.format_milliseconds(summary.p90) if summary else text.DASH,
+        memory=text.format_reading(run.peak_memory_bytes),
+        energy=text.format_reading(energy) if energy.value is not None else text.DASH,
         clock=text.clock_parts(fastest_domain(run.processor_use)),
-        beside=text.percent(load_beside(run)),
+        beside=text.format_percent(load_beside(run)),
         golden=text.golden_text(run),
         grade=word,
         verdict=entry.verdict.text,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from harness.analysis.throttling import Throttling, curves, energy_per_inference, ranking
+from harness.analysis.throttling import Throttling, energy_per_inference, rank_lasting, read_curves
 from harness.records.run import Run
 from harness.report import text
 from harness.report.model import Entry
 from harness.report.view import Endurance, Fact, Rank
 
 
-def endurance(device: str, entries: list[Entry], cards: dict[str, str]) -> Endurance | None:
+def make_endurance(device: str, entries: list[Entry], cards: dict[str, str]) -> Endurance | None:
     """None for a device without a lasting run of two minutes or more. `cards` says where a run (by its id) is shown in detail."""
-    ranked = ranking(entry.run for entry in entries if entry.run.protocol.sustained)
+    ranked = rank_lasting(entry.run for entry in entries if entry.run.protocol.sustained)
     if not ranked:
         return None
     grades = {entry.run.id: entry.verdict.grade for entry in entries}
@@ -38,14 +38,14 @@ def _rank(run: Run, shown: Throttling, first: int, last: int, anchor: str | None
     return Rank(
         variant=run.variant,
         anchor=anchor,
-        first=text.rate(shown.first_minute),
+        first=text.format_rate(shown.first_minute),
         first_place=first,
-        last=text.rate(shown.last_minute),
+        last=text.format_rate(shown.last_minute),
         last_place=last,
         ratio=f"{shown.sustained_ratio:.0%}",
         throttled=describe_throttling(shown),
-        hottest=hottest(run),
-        energy=Fact(name="energy", value=text.reading(energy), reason=energy.reason),
+        hottest=format_hottest(run),
+        energy=Fact(name="energy", value=text.format_reading(energy), reason=energy.reason),
         grade=grade,
     )
 
@@ -55,7 +55,7 @@ def describe_throttling(shown: Throttling) -> str:
     return "never" if shown.throttled_after_s is None else f"{shown.throttled_after_s / 60:.1f} min"
 
 
-def hottest(run: Run) -> str:
+def format_hottest(run: Run) -> str:
     """Of all that the device's sensors told during a run."""
-    told = [value for curve in curves(run, "degC") for value in curve.values]
+    told = [value for curve in read_curves(run, "degC") for value in curve.values]
     return f"{max(told):.0f} °C" if told else text.DASH

@@ -9,7 +9,7 @@ from html import escape
 from typing import Literal
 from xml.etree import ElementTree
 
-from builder.bundle.page import document
+from builder.bundle.page import make_document
 from harness.analysis.comparison import Comparison
 from harness.analysis.gate import Decision
 from harness.analysis.grouping import device_label, variant_labels
@@ -94,7 +94,7 @@ def of_comparisons(comparisons: Sequence[Comparison]) -> list[Finding]:
     ]
 
 
-def markdown(title: str, findings: Sequence[Finding]) -> str:
+def render_markdown(title: str, findings: Sequence[Finding]) -> str:
     lines = [
         f"## {_cell(title)}",
         "",
@@ -109,7 +109,7 @@ def markdown(title: str, findings: Sequence[Finding]) -> str:
     return "\n".join([*lines, ""])
 
 
-def html(title: str, findings: Sequence[Finding]) -> str:
+def render_html(title: str, findings: Sequence[Finding]) -> str:
     rows = "".join(
         f'<tr><td class="{entry.state}">{MARKS[entry.state]} {entry.state}<td>{escape(entry.variant)}<td>{escape(entry.device)}'
         f"<td>{escape(entry.what)}<td>{escape(entry.why)}"
@@ -120,10 +120,10 @@ def html(title: str, findings: Sequence[Finding]) -> str:
         f"<h1>{escape(title)}</h1><p>{escape(_summary(findings))}</p>"
         f"<table><thead><tr>{head}</thead><tbody>{rows}</tbody></table>"
     )
-    return document(title, body, style=STYLE)
+    return make_document(title, body, style=STYLE)
 
 
-def junit(title: str, findings: Sequence[Finding]) -> str:
+def render_junit(title: str, findings: Sequence[Finding]) -> str:
     suites = ElementTree.Element("testsuites")
     suite = ElementTree.SubElement(
         suites,
@@ -146,7 +146,11 @@ def junit(title: str, findings: Sequence[Finding]) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(suites, encoding="unicode") + "\n"
 
 
-FORMS: dict[str, Callable[[str, Sequence[Finding]], str]] = {"markdown": markdown, "html": html, "junit": junit}
+FORMS: dict[str, Callable[[str, Sequence[Finding]], str]] = {
+    "markdown": render_markdown,
+    "html": render_html,
+    "junit": render_junit,
+}
 
 
 def _summary(findings: Sequence[Finding]) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from builder.bundle.page import document
+from builder.bundle.page import make_document
 from harness.analysis.grouping import device_label
 from harness.report import text
-from harness.report.cards import card
+from harness.report.cards import make_card
 from harness.report.devices import device_table
-from harness.report.endurance import endurance
+from harness.report.endurance import make_endurance
 from harness.report.matrix import matrix_of
 from harness.report.model import Chapter, Entry, Report
 from harness.report.profile import profile_html
@@ -30,15 +30,15 @@ def render(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["size"] = text.size
-    environment.filters["db"] = text.decibel
+    environment.filters["size"] = text.format_size
+    environment.filters["db"] = text.format_decibel
     gallery = Gallery()
     pages = [_page(report, chapter, index, gallery) for index, chapter in enumerate(report.chapters)]
     body = environment.get_template("report.html.j2").render(
         pages=pages, left_out=report.left_out, pictures=gallery.uris
     )
     style = (files("harness.report") / "templates" / "report.css").read_text(encoding="utf-8")
-    return document(f"{', '.join(page.title for page in pages) or 'No runs'}: measured", body, style=style)
+    return make_document(f"{', '.join(page.title for page in pages) or 'No runs'}: measured", body, style=style)
 
 
 def _page(report: Report, chapter: Chapter, index: int, gallery: Gallery) -> Page:
@@ -63,8 +63,8 @@ def _page(report: Report, chapter: Chapter, index: int, gallery: Gallery) -> Pag
         input_text=", ".join(f"{spec.name} {text.TIMES.join(map(str, spec.shape))}" for spec in manifest.inputs)
         if manifest
         else "",
-        when=text.moments(first.started_at, last.started_at),
-        counts=grades(chapter.entries),
+        when=text.format_moments(first.started_at, last.started_at),
+        counts=count_grades(chapter.entries),
         matrix=matrix_of(chapter.entries, {device: f"m{index}-d{number}" for number, device in enumerate(by_device)}),
         devices=tuple(
             device_table(
@@ -79,14 +79,16 @@ def _page(report: Report, chapter: Chapter, index: int, gallery: Gallery) -> Pag
             if (entries := [entry for entry in every if not entry.run.protocol.sustained])
         ),
         endurance=tuple(
-            curve for device, entries in by_device.items() if (curve := endurance(device, entries, shown)) is not None
+            curve
+            for device, entries in by_device.items()
+            if (curve := make_endurance(device, entries, shown)) is not None
         ),
         sections=tuple(section for section in sections if section.cards or section.layers),
         unmeasured=tuple(section for section in sections if not section.measured and not section.layers),
     )
 
 
-def grades(entries: tuple[Entry, ...] | list[Entry]) -> dict[str, int]:
+def count_grades(entries: tuple[Entry, ...] | list[Entry]) -> dict[str, int]:
     words: list[str] = [entry.verdict.grade for entry in entries]
     return {word: words.count(word) for word in ("ok", "unstable", "invalid")}
 
@@ -101,7 +103,7 @@ def _section(
     digest = variant.sha256 if variant else entries[-1].run.variant_sha256
     size = variant.bytes if variant else entries[0].run.variant_bytes
     backend = variant.backend if variant else entries[0].run.backend
-    facts = [Fact(name="size", value=f"{text.size(size)} ({size:,} B)"), Fact(name="backend", value=backend)]
+    facts = [Fact(name="size", value=f"{text.format_size(size)} ({size:,} B)"), Fact(name="backend", value=backend)]
     fallbacks, precision = 0, ""
     if variant is not None:
         facts += _quality(variant)
@@ -118,7 +120,7 @@ def _section(
         facts=tuple(facts),
         precision=precision,
         fallbacks=fallbacks,
-        cards=tuple(card(entry, f"{anchor}-{number}", gallery) for number, entry in enumerate(detailed)),
+        cards=tuple(make_card(entry, f"{anchor}-{number}", gallery) for number, entry in enumerate(detailed)),
         measured=len(entries),
         layers=profile_html(report.profiles_of(digest)),
     )
@@ -133,7 +135,7 @@ def _quality(variant: Variant) -> list[Fact]:
         ),
         Fact(
             name="PSNR worst / mean",
-            value=f"{text.decibel(quality.psnr_db_worst)} / {text.decibel(quality.psnr_db_mean)}",
+            value=f"{text.format_decibel(quality.psnr_db_worst)} / {text.format_decibel(quality.psnr_db_mean)}",
         ),
     ]
     if quality.ssim_worst is not None and quality.ssim_mean is not None:

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 
 from harness.analysis.processor_use import load_beside, mean_clock, top_share
-from harness.analysis.throttling import energy_per_inference, throttling
+from harness.analysis.throttling import energy_per_inference, find_throttling
 from harness.records.run import Run
 from harness.report.model import Entry, Report
 from harness.report.verdicts import verdict_json
@@ -61,7 +61,7 @@ def _processors(run: Run) -> dict[str, object] | None:
 
 def _lasting(entry: Entry) -> dict[str, object] | None:
     """Throughput of a run over minutes, in inferences per second."""
-    lasting = throttling(entry.run) if entry.run.protocol.sustained else None
+    lasting = find_throttling(entry.run) if entry.run.protocol.sustained else None
     if lasting is None:
         return None
     return {

@@ -53,8 +53,10 @@ def _case(entry: Entry, word: str, device: str) -> ElementTree.Element:
     elif word == "unstable":
         ElementTree.SubElement(case, "skipped", message=_clean(entry.verdict.text))
     out = ElementTree.SubElement(case, "system-out")
-    interval = f" (95 % interval {text.interval(summary.low, summary.high)})" if summary else ""
-    out.text = _clean(f"{text.headline(run, summary)}{interval}, golden {text.golden_text(run)}, {entry.verdict.text}")
+    interval = f" (95 % interval {text.format_interval(summary.low, summary.high)})" if summary else ""
+    out.text = _clean(
+        f"{text.format_headline(run, summary)}{interval}, golden {text.golden_text(run)}, {entry.verdict.text}"
+    )
     return case
 
 

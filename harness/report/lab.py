@@ -6,17 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from builder.bundle.page import document
-from harness.analysis.grouping import by_time, device_label, groups
+from builder.bundle.page import make_document
+from harness.analysis.grouping import by_time, device_label, group_runs
 from harness.analysis.session_verdict import session_verdict
-from harness.analysis.trends import changes
+from harness.analysis.trends import find_changes
 from harness.records.run import Run
 from harness.report import text
 from harness.report.findings import STYLE
 
 VERDICTS = ".ok{color:var(--ok)}.unstable{color:var(--unstable)}.invalid{color:var(--invalid)}"
 MOST_CHANGES = 50
-MOST_SESSIONS = 200  # the newest; the report has every measurement
+# The newest; the report has every measurement.
+MOST_SESSIONS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ class Held:
     runs: tuple[Run, ...]
 
 
-def devices(runs: Iterable[Run]) -> list[Seen]:
+def list_devices(runs: Iterable[Run]) -> list[Seen]:
     """Those with the newest runs first."""
     last: dict[str, Run] = {}
     sessions: dict[str, set[str]] = {}
@@ -46,7 +47,7 @@ def devices(runs: Iterable[Run]) -> list[Seen]:
         last[device_label(run)] = run
         sessions.setdefault(device_label(run), set()).add(run.session or run.id)
     counts: dict[str, dict[str, int]] = {name: {} for name in last}
-    for group in groups(every):
+    for group in group_runs(every):
         verdict = session_verdict(group)
         count = counts[device_label(group.last)]
         count[verdict.grade] = count.get(verdict.grade, 0) + 1
@@ -54,7 +55,7 @@ def devices(runs: Iterable[Run]) -> list[Seen]:
     return sorted(entries, key=lambda seen: seen.last.moment, reverse=True)
 
 
-def sessions(runs: Iterable[Run]) -> list[Held]:
+def list_sessions(runs: Iterable[Run]) -> list[Held]:
     """The newest first."""
     by_session: dict[tuple[str, str], list[Run]] = {}
     for run in by_time(runs):
@@ -67,7 +68,7 @@ def sessions(runs: Iterable[Run]) -> list[Held]:
 
 def lab_page(name: str, runs: list[Run]) -> str:
     """One HTML page without scripts; `name` is the store's."""
-    seen, held = devices(runs), sessions(runs)
+    seen, held = list_devices(runs), list_sessions(runs)
     shown = held[:MOST_SESSIONS]
     more = f", the newest {len(shown)} of {len(held)}" if len(held) > len(shown) else ""
     body = (
@@ -76,11 +77,11 @@ def lab_page(name: str, runs: list[Run]) -> str:
         f"{_list_changes(runs)}<h2>Sessions{more}</h2>"
         f"{_table(('session', 'device', 'protocol', 'started', 'runs', 'verdicts'), [_session(entry) for entry in shown])}"
     )
-    return document(f"Lab: {name}", body, style=STYLE + VERDICTS)
+    return make_document(f"Lab: {name}", body, style=STYLE + VERDICTS)
 
 
 def _list_changes(runs: list[Run]) -> str:
-    newest = changes(runs)[:MOST_CHANGES]
+    newest = find_changes(runs)[:MOST_CHANGES]
     rows = [
         (escape(change.variant), change.way.words, escape(change.device), escape(change.words)) for change in newest
     ]
@@ -93,8 +94,8 @@ def session_page(held: Held) -> str:
         (
             escape(run.variant) + (" (baseline)" if run.baseline else ""),
             str(run.round or 0),
-            text.moment(run.started_at),
-            escape(text.headline(run, None) if run.metric == "instructions" else _median(run)),
+            text.format_moment(run.started_at),
+            escape(text.format_headline(run, None) if run.metric == "instructions" else _median(run)),
             escape(text.golden_text(run)),
             escape(run.verdict.words),
         )
@@ -105,12 +106,12 @@ def session_page(held: Held) -> str:
         f"<h1>{escape(title)}</h1>"
         f'<p>{escape(held.device)}. <a href="/">Lab</a></p>{_table(("variant", "round", "started", "result", "golden", "verdict"), rows)}'
     )
-    return document(title, body, style=STYLE)
+    return make_document(title, body, style=STYLE)
 
 
 def _median(run: Run) -> str:
     ordered = sorted(run.latency_ns)
-    return text.milliseconds(ordered[len(ordered) // 2]) if ordered else text.DASH
+    return text.format_milliseconds(ordered[len(ordered) // 2]) if ordered else text.DASH
 
 
 def _device(seen: Seen) -> tuple[str, ...]:
@@ -118,18 +119,22 @@ def _device(seen: Seen) -> tuple[str, ...]:
     about = dict.fromkeys(part.value for part in (run.device.model, run.device.soc, run.device.os) if part.value)
     label = f" ({run.simulated})" if run.simulated else ""
     end = run.conditions_end
-    state = [text.reading(end.temperature_c), f"battery {text.reading(end.battery_percent)}", text.text(end.charging)]
+    state = [
+        text.format_reading(end.temperature_c),
+        f"battery {text.format_reading(end.battery_percent)}",
+        text.format_text(end.charging),
+    ]
     return (
         escape(device_label(run) + label),
         escape(", ".join(about)),
-        text.moment(run.started_at),
+        text.format_moment(run.started_at),
         escape(", ".join(state)),
         _counts(seen.counts),
     )
 
 
 def _session(held: Held) -> tuple[str, ...]:
-    verdicts = [session_verdict(group) for group in groups(held.runs)]
+    verdicts = [session_verdict(group) for group in group_runs(held.runs)]
     counts: dict[str, int] = {}
     for verdict in verdicts:
         counts[verdict.grade] = counts.get(verdict.grade, 0) + 1
@@ -139,7 +144,7 @@ def _session(held: Held) -> tuple[str, ...]:
         link,
         escape(held.device),
         escape(first.protocol.name),
-        text.moment(first.started_at),
+        text.format_moment(first.started_at),
         str(len(held.runs)),
         _counts(counts),
     )

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from harness.analysis.grouping import device_label
-from harness.analysis.throttling import ranking
+from harness.analysis.throttling import rank_lasting
 from harness.report.matrix import matrix_of
 from harness.report.model import Chapter, Entry, Report
-from harness.report.text import DASH, decibel, golden_text, headline, interval, milliseconds, significant, size
+from harness.report.text import (
+    DASH,
+    format_decibel,
+    format_headline,
+    format_interval,
+    format_milliseconds,
+    format_significant,
+    format_size,
+    golden_text,
+)
 
 
 def render(report: Report) -> str:
@@ -51,11 +60,11 @@ def _row(entry: Entry) -> str:
     cells = (
         entry.name,
         device_label(run) + (f" ({run.simulated})" if run.simulated else ""),
-        size(run.variant_bytes),
-        decibel(entry.variant.quality.psnr_db_worst) if entry.variant else DASH,
-        milliseconds(level.value) if level and level.between else headline(run, summary),
+        format_size(run.variant_bytes),
+        format_decibel(entry.variant.quality.psnr_db_worst) if entry.variant else DASH,
+        format_milliseconds(level.value) if level and level.between else format_headline(run, summary),
         _interval(entry),
-        milliseconds(summary.p90) if summary else DASH,
+        format_milliseconds(summary.p90) if summary else DASH,
         golden_text(run),
         entry.verdict.text,
     )
@@ -64,13 +73,13 @@ def _row(entry: Entry) -> str:
 
 def _interval(entry: Entry) -> str:
     if entry.level is not None and entry.level.between:
-        return f"{interval(entry.level.low, entry.level.high)}, {entry.level.rounds} rounds"
-    return interval(entry.summary.low, entry.summary.high) if entry.summary else DASH
+        return f"{format_interval(entry.level.low, entry.level.high)}, {entry.level.rounds} rounds"
+    return format_interval(entry.summary.low, entry.summary.high) if entry.summary else DASH
 
 
 def _lasting(chapter: Chapter) -> list[str]:
     """Who is fast at first and who after the heat."""
-    ranked = ranking(entry.run for entry in chapter.entries if entry.run.protocol.sustained)
+    ranked = rank_lasting(entry.run for entry in chapter.entries if entry.run.protocol.sustained)
     if not ranked:
         return []
     verdicts = {entry.run.id: entry.verdict.text for entry in chapter.entries}
@@ -83,8 +92,8 @@ def _lasting(chapter: Chapter) -> list[str]:
         cells = (
             run.variant,
             device_label(run) + (f" ({run.simulated})" if run.simulated else ""),
-            f"{significant(shown.first_minute)} / s",
-            f"{significant(shown.last_minute)} / s",
+            f"{format_significant(shown.first_minute)} / s",
+            f"{format_significant(shown.last_minute)} / s",
             f"{shown.sustained_ratio:.0%}",
             verdicts[run.id],
         )

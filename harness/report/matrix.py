@@ -53,7 +53,7 @@ def _cell(entry: Entry | None, base: float | None, *, fastest: bool) -> Cell:
     if level is None:
         return Cell(time=entry.verdict.grade, factor="", grade=entry.verdict.grade, fastest=False)
     factor = f"{text.TIMES}{level / base:.2f}" if base else ""
-    return Cell(time=text.milliseconds(level), factor=factor, grade="ok", fastest=fastest)
+    return Cell(time=text.format_milliseconds(level), factor=factor, grade="ok", fastest=fastest)
 
 
 def _level(entry: Entry | None) -> float | None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.analysis.grouping import Group, by_time, device_label, groups, variant_labels
+from harness.analysis.grouping import Group, by_time, device_label, group_runs, variant_labels
 from harness.analysis.session_verdict import SessionVerdict, session_verdict
-from harness.analysis.trends import Change, changes
+from harness.analysis.trends import Change, find_changes
 from harness.records.profile import Profile
 from harness.records.run import Run
 from harness.records.store import Store
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from builder.bundle import Manifest, Variant
     from harness.records.pictures import Picture
 
-MOST_DETAILED = 40  # runs shown one by one with plots and pictures; every run is in the tables
+# Runs shown one by one with plots and pictures; every run is in the tables.
+MOST_DETAILED = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +105,7 @@ def _chapter(store: Store, name: str, runs: list[Run], every: list[Run]) -> Chap
     digest = runs[-1].bundle_sha256
     manifest = store.manifest(digest)
     facts = {variant.id: variant for variant in manifest.variants} if manifest else {}
-    chosen = groups(runs)
+    chosen = group_runs(runs)
     if manifest:  # the bundle's order of preference is the order people think in
         order = {variant.id: index for index, variant in enumerate(manifest.variants)}
         chosen.sort(key=lambda group: order.get(group.variant, len(order)))
@@ -120,7 +121,7 @@ def _chapter(store: Store, name: str, runs: list[Run], every: list[Run]) -> Chap
         entries=entries,
         left_out=len(runs) - sum(entry.rounds for entry in entries),
         history=_history(by_time(every)),
-        changes=tuple(changes(every)),
+        changes=tuple(find_changes(every)),
     )
 
 

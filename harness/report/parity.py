@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.analysis.mode_parity import BOUND, Parity
 from harness.report.model import summary_of
-from harness.report.text import DASH, golden_text, headline
+from harness.report.text import DASH, format_headline, golden_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,7 +20,7 @@ def parity_table(parities: tuple[Parity, ...]) -> Table:
 
     from builder.command_line import console
 
-    table = console.table(
+    table = console.make_table(
         "", "variant", "phone", "shell>", "app>", "app / shell>", "95 % interval>", "golden, shell / app", "verdict"
     )
     for entry in parities:
@@ -28,8 +28,8 @@ def parity_table(parities: tuple[Parity, ...]) -> Table:
         table.add_row(
             escape(entry.variant),
             escape(entry.phone) + (f"\n[dim]{escape(entry.app.simulated)}[/dim]" if entry.app.simulated else ""),
-            headline(entry.shell, summary_of(entry.shell)),
-            headline(entry.app, summary_of(entry.app)),
+            format_headline(entry.shell, summary_of(entry.shell)),
+            format_headline(entry.app, summary_of(entry.app)),
             f"{entry.ratio.value:.3f}" if entry.ratio else "",
             f"{entry.ratio.low:.3f} {DASH} {entry.ratio.high:.3f}" if entry.ratio else "",
             f"{golden_text(entry.shell)} / {golden_text(entry.app)}",

@@ -9,16 +9,15 @@ import numpy as np
 
 from harness.report import svg
 from harness.report.svg import Scale
-from harness.report.text import significant
-from harness.statistics import Summary, outliers, stationarity
+from harness.report.text import format_significant
+from harness.statistics import Summary, find_outliers, judge_stationarity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEFT, RIGHT = 64.0, svg.WIDTH - 8
-MOST_POINTS = (
-    600  # of a plot: beyond it, stretches show their least, middle and greatest sample, so that no extreme is lost
-)
+# Of a plot: beyond it, stretches show their least, middle and greatest sample, so that no extreme is lost.
+MOST_POINTS = 600
 BINS = 36
 
 
@@ -39,27 +38,31 @@ def run_plot(series: Series) -> str:
     limit = _limit(values)
     y = _close_scale(values[values <= limit], height - 42, 22)
     x = Scale(low=0.5, high=values.size + 0.5, first=LEFT, last=690)
-    far = set(outliers(values).tolist())
+    far = set(find_outliers(values).tolist())
     shown = _thin(values)
     summary = series.summary
     parts = [
         svg.draw_left_axis(y, Scale(low=0, high=1, first=LEFT, last=RIGHT), "ms"),
-        svg.box(x.first, y(summary.high / 1e6), x.last - x.first, y(summary.low / 1e6) - y(summary.high / 1e6), "band"),
-        svg.line(x.first, y(summary.median / 1e6), x.last, y(summary.median / 1e6), "median"),
-        svg.dots([(x(i + 1), y(values[i])) for i in shown if i not in far], "dots"),
-        svg.dots([(x(i + 1), max(y(values[i]), y.last)) for i in shown if i in far], "dots far"),
+        svg.draw_box(
+            x.first, y(summary.high / 1e6), x.last - x.first, y(summary.low / 1e6) - y(summary.high / 1e6), "band"
+        ),
+        svg.draw_line(x.first, y(summary.median / 1e6), x.last, y(summary.median / 1e6), "median"),
+        svg.draw_dots([(x(i + 1), y(values[i])) for i in shown if i not in far], "dots"),
+        svg.draw_dots([(x(i + 1), max(y(values[i]), y.last)) for i in shown if i in far], "dots far"),
         svg.bottom_axis(x, y.first, "sample, in order of measurement"),
     ]
-    stationary = stationarity(values)
+    stationary = judge_stationarity(values)
     if not stationary.stationary:
         for shift in stationary.shifts:
-            parts.append(svg.line(x(shift.at + 0.5), y.last, x(shift.at + 0.5), y.first, "shift"))
+            parts.append(svg.draw_line(x(shift.at + 0.5), y.last, x(shift.at + 0.5), y.first, "shift"))
     if (above := int((values > limit).sum())) > 0:
-        words = f"{above} above, up to {significant(float(values.max()))} ms"
-        parts.append(svg.text(x.last, y.last - 9, words, anchor="end", kind="tick"))
+        words = f"{above} above, up to {format_significant(float(values.max()))} ms"
+        parts.append(svg.draw_text(x.last, y.last - 9, words, anchor="end", kind="tick"))
     parts += _histogram(values[values <= limit], y, Scale(low=0, high=1, first=730, last=RIGHT - 70))
     parts += _marks(summary, y, 730, RIGHT - 66)
-    return svg.picture(height, parts, f"Latencies of {series.label}: every sample in order, and their distribution")
+    return svg.draw_picture(
+        height, parts, f"Latencies of {series.label}: every sample in order, and their distribution"
+    )
 
 
 def overview_plot(all_series: list[Series]) -> str:
@@ -72,7 +75,7 @@ def overview_plot(all_series: list[Series]) -> str:
     highest = max(max(series.summary.p95, series.summary.high) for series in all_series) / 1e6
     x = Scale(low=0, high=1.04 * highest, first=left, last=RIGHT - 70)
     bottom = top + row * len(all_series)
-    parts = [svg.line(x(tick), top, x(tick), bottom, "grid") for tick in x.ticks(8)]
+    parts = [svg.draw_line(x(tick), top, x(tick), bottom, "grid") for tick in x.ticks(8)]
     for index, series in enumerate(all_series):
         middle = top + row * (index + 0.5)
         values = np.asarray(series.latency_ns, np.float64) / 1e6
@@ -80,24 +83,24 @@ def overview_plot(all_series: list[Series]) -> str:
         summary = series.summary
         faint = "" if series.grade == "ok" else " faint"
         parts += [
-            svg.text(left - 12, middle + 4, svg.short(series.label, 40), anchor="end"),
-            svg.line(x(low), middle, x(high), middle, "whisker" + faint),
-            svg.box(x(first), middle - 7, x(third) - x(first), 14, "quartiles" + faint),
-            svg.box(
+            svg.draw_text(left - 12, middle + 4, svg.shorten(series.label, 40), anchor="end"),
+            svg.draw_line(x(low), middle, x(high), middle, "whisker" + faint),
+            svg.draw_box(x(first), middle - 7, x(third) - x(first), 14, "quartiles" + faint),
+            svg.draw_box(
                 x(summary.low / 1e6), middle - 3, x(summary.high / 1e6) - x(summary.low / 1e6), 6, "certain" + faint
             ),
-            svg.line(
+            svg.draw_line(
                 x(summary.median / 1e6), middle - 10, x(summary.median / 1e6), middle + 10, "median strong" + faint
             ),
-            svg.text(
+            svg.draw_text(
                 max(x(high), x(summary.high / 1e6)) + 8,
                 middle + 4,
-                f"{significant(summary.median / 1e6)} ms",
+                f"{format_significant(summary.median / 1e6)} ms",
                 kind="tick",
             ),
         ]
     parts.append(svg.bottom_axis(x, bottom, "latency, ms"))
-    return svg.picture(height, parts, "Latencies of all variants on one axis")
+    return svg.draw_picture(height, parts, "Latencies of all variants on one axis")
 
 
 def _limit(values: NDArray[np.float64]) -> float:
@@ -125,11 +128,11 @@ def _histogram(values: NDArray[np.float64], y: Scale, x: Scale) -> list[str]:
     """Counts by latency, turned so that it shares the axis of the samples."""
     low, high = float(values.min()), float(values.max())
     if low == high:
-        return [svg.line(x.first, y(low), x.last, y(low), "bars one")]
+        return [svg.draw_line(x.first, y(low), x.last, y(low), "bars one")]
     counts, edges = np.histogram(values, bins=min(BINS, max(6, values.size // 4)), range=(low, high))
     full = (x.last - x.first) / counts.max()
     return [
-        svg.box(x.first, y(edges[i + 1]), full * count, max(y(edges[i]) - y(edges[i + 1]) - 0.6, 0.6), "bars")
+        svg.draw_box(x.first, y(edges[i + 1]), full * count, max(y(edges[i]) - y(edges[i + 1]) - 0.6, 0.6), "bars")
         for i, count in enumerate(counts)
         if count
     ]
@@ -144,9 +147,9 @@ def _marks(summary: Summary, y: Scale, left: float, right: float) -> list[str]:
         ("p99", summary.p99, "mark"),
     ):
         at = y(value / 1e6)
-        parts.append(svg.line(left, at, right, at, kind))
+        parts.append(svg.draw_line(left, at, right, at, kind))
         if last - at >= 13:
-            parts.append(svg.text(right + 4, at + 4, f"{name} {significant(value / 1e6)}", kind="tick"))
+            parts.append(svg.draw_text(right + 4, at + 4, f"{name} {format_significant(value / 1e6)}", kind="tick"))
             last = at
     return parts
 

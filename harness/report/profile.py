@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from harness.records.profile import LayerTime, Profile
-from harness.report.text import DASH, decibel, milliseconds
+from harness.report.text import DASH, format_decibel, format_milliseconds
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,17 +22,17 @@ def profile_table(profile: Profile) -> Table:
 
     from builder.command_line import console
 
-    table = console.table("", *(f"{heading}>" if heading in NUMBERS else heading for heading in HEADINGS))
+    table = console.make_table("", *(f"{heading}>" if heading in NUMBERS else heading for heading in HEADINGS))
     for row in profile.operators:
         cells = [plain(cell) for cell in _cells(row)]
         table.add_row(*cells, style="" if row.layer is not None else "dim")
     return table
 
 
-def title(profile: Profile) -> str:
+def make_title(profile: Profile) -> str:
     label = f" ({profile.simulated})" if profile.simulated else ""
     return (
-        f"{profile.variant} on {profile.device}{label}: {milliseconds(profile.total_ns)} in {len(profile.operators)} operators, "
+        f"{profile.variant} on {profile.device}{label}: {format_milliseconds(profile.total_ns)} in {len(profile.operators)} operators, "
         f"{profile.runtime} {profile.runtime_version}, {profile.threads} thread{'s' if profile.threads > 1 else ''}, "
         f"median of {profile.inferences} inferences"
     )
@@ -48,7 +48,7 @@ def _section(profile: Profile) -> str:
     unnamed = f'<p class="note">Layers have no names here: {escape(profile.unnamed)}.</p>' if profile.unnamed else ""
     return (
         f'<details class="profile" open><summary>Time by layer on {escape(profile.device)}</summary>'
-        f'<p class="note">{escape(title(profile))}</p>{unnamed}'
+        f'<p class="note">{escape(make_title(profile))}</p>{unnamed}'
         f'<div class="scroll"><table class="compact"><thead><tr>{head}</thead><tbody>'
         + "".join(_row(row, profile) for row in profile.operators)
         + "</tbody></table></div></details>"
@@ -65,11 +65,11 @@ def _row(row: LayerTime, profile: Profile) -> str:
 
 
 def _cells(row: LayerTime) -> tuple[str, ...]:
-    damage = DASH if row.damage_db is None else f"{decibel(row.damage_db)} in {row.damage_in}"
+    damage = DASH if row.damage_db is None else f"{format_decibel(row.damage_db)} in {row.damage_in}"
     return (
         row.layer or DASH,
         row.op,
-        milliseconds(row.ns),
+        format_milliseconds(row.ns),
         f"{row.share:.1%}",
         row.realised or DASH,
         damage,

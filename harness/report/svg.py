@@ -38,7 +38,7 @@ class Scale:
         return [round(number * step, 12) for number in range(first, floor(self.high / step + 1e-9) + 1)]
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """A tick's text: no more digits than it needs."""
     return f"{value:.0f}" if isclose(value, round(value), abs_tol=1e-9) else f"{value:.6g}"
 
@@ -47,16 +47,16 @@ def place(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def short(words: str, most: int) -> str:
+def shorten(words: str, most: int) -> str:
     return words if len(words) <= most else words[: most - 1] + "\u2026"
 
 
-def text(x: float, y: float, words: str, *, anchor: str = "start", kind: str = "") -> str:
+def draw_text(x: float, y: float, words: str, *, anchor: str = "start", kind: str = "") -> str:
     style = f' class="{kind}"' if kind else ""
     return f'<text x="{place(x)}" y="{place(y)}" text-anchor="{anchor}"{style}>{escape(words)}</text>'
 
 
-def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+def draw_line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
     return f'<path class="{kind}" d="M{place(x1)} {place(y1)}L{place(x2)} {place(y2)}"/>'
 
 
@@ -71,37 +71,37 @@ def spread(places: Sequence[float], gap: float, lowest: float) -> list[float]:
     return moved
 
 
-def polyline(points: Iterable[tuple[float, float]], kind: str) -> str:
+def draw_polyline(points: Iterable[tuple[float, float]], kind: str) -> str:
     return f'<path class="{kind}" d="M{"L".join(f"{place(x)} {place(y)}" for x, y in points)}"/>'
 
 
-def dots(points: Iterable[tuple[float, float]], kind: str) -> str:
+def draw_dots(points: Iterable[tuple[float, float]], kind: str) -> str:
     """Points as round caps of strokes without length: a tenth of the bytes of circles."""
     return f'<path class="{kind}" d="{"".join(f"M{place(x)} {place(y)}h0" for x, y in points)}"/>'
 
 
-def box(x: float, y: float, width: float, height: float, kind: str) -> str:
+def draw_box(x: float, y: float, width: float, height: float, kind: str) -> str:
     return f'<rect class="{kind}" x="{place(x)}" y="{place(y)}" width="{place(max(width, 0.5))}" height="{place(height)}"/>'
 
 
-def draw_left_axis(y: Scale, x: Scale, unit: str, about: int = 4, show: Callable[[float], str] = number) -> str:
+def draw_left_axis(y: Scale, x: Scale, unit: str, about: int = 4, show: Callable[[float], str] = format_number) -> str:
     """Grid lines across, values at the left, and the unit above them."""
-    parts = [line(x.first, y(tick), x.last, y(tick), "grid") for tick in y.ticks(about)]
-    parts += [text(x.first - 8, y(tick) + 4, show(tick), anchor="end", kind="tick") for tick in y.ticks(about)]
-    return "".join([*parts, text(0, y.last - 9, unit, kind="unit")])
+    parts = [draw_line(x.first, y(tick), x.last, y(tick), "grid") for tick in y.ticks(about)]
+    parts += [draw_text(x.first - 8, y(tick) + 4, show(tick), anchor="end", kind="tick") for tick in y.ticks(about)]
+    return "".join([*parts, draw_text(0, y.last - 9, unit, kind="unit")])
 
 
-def bottom_axis(x: Scale, y: float, label: str, about: int = 8, show: Callable[[float], str] = number) -> str:
-    parts = [line(x.first, y, x.last, y, "axis")]
+def bottom_axis(x: Scale, y: float, label: str, about: int = 8, show: Callable[[float], str] = format_number) -> str:
+    parts = [draw_line(x.first, y, x.last, y, "axis")]
     for tick in x.ticks(about):
         parts += [
-            line(x(tick), y, x(tick), y + 4, "axis"),
-            text(x(tick), y + 18, show(tick), anchor="middle", kind="tick"),
+            draw_line(x(tick), y, x(tick), y + 4, "axis"),
+            draw_text(x(tick), y + 18, show(tick), anchor="middle", kind="tick"),
         ]
-    return "".join([*parts, text(x.last, y + 34, label, anchor="end", kind="unit")])
+    return "".join([*parts, draw_text(x.last, y + 34, label, anchor="end", kind="unit")])
 
 
-def picture(height: float, parts: Sequence[str], label: str) -> str:
+def draw_picture(height: float, parts: Sequence[str], label: str) -> str:
     return (
         f'<svg class="plot" viewBox="0 0 {WIDTH:.0f} {place(height)}" role="img" aria-label="{escape(label, quote=True)}">'
         + "".join(parts)

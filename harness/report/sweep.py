@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from harness.analysis.grouping import device_label, groups
+from harness.analysis.grouping import device_label, group_runs
 from harness.analysis.session_verdict import session_verdict
 from harness.records.run import Run
 from harness.report import svg
 from harness.report.curves import COLOURS
 from harness.report.svg import Scale
-from harness.report.text import DASH, interval, milliseconds
+from harness.report.text import DASH, format_interval, format_milliseconds
 from harness.statistics import Level, level_of_rounds
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def sweep_table(runs: Iterable[Run]) -> Table:
 
     from builder.command_line import console
 
-    table = console.table(
+    table = console.make_table(
         "",
         "variant",
         "device",
@@ -43,7 +43,7 @@ def sweep_table(runs: Iterable[Run]) -> Table:
     )
     first: dict[object, float] = {}
     fewest: dict[object, tuple[int, float]] = {}
-    for group in groups(run for run in runs if run.metric == "latency"):
+    for group in group_runs(run for run in runs if run.metric == "latency"):
         verdict = session_verdict(group)
         level = _level([run.latency_ns for run in verdict.good])
         cells = [DASH, DASH, DASH, DASH]
@@ -51,7 +51,12 @@ def sweep_table(runs: Iterable[Run]) -> Table:
             gain = first.setdefault(group.place[:-1], level.value) / level.value
             least, slowest = fewest.setdefault((*group.place[:-1], group.way.cores), (group.threads, level.value))
             share = slowest / level.value / (group.threads / least)
-            cells = [milliseconds(level.value), interval(level.low, level.high), f"{gain:.2f}", f"{share:.0%}"]
+            cells = [
+                format_milliseconds(level.value),
+                format_interval(level.low, level.high),
+                f"{gain:.2f}",
+                f"{share:.0%}",
+            ]
         table.add_row(
             escape(group.variant),
             escape(device_label(group.last)),
@@ -79,9 +84,9 @@ def sweep_plot(entries: Sequence[Entry]) -> str | None:
     x = Scale(low=threads[0], high=max(threads[-1], threads[0] + 1), first=LEFT, last=right)
     highest = max(value for points in lines.values() for _, value in points)
     y = Scale(low=0, high=1.08 * highest, first=HEIGHT - 42, last=24)
-    parts = [svg.draw_left_axis(y, x, "ms"), svg.line(x.first, y.first, x.last, y.first, "axis")]
-    parts += [svg.text(x(number), y.first + 18, str(number), anchor="middle", kind="tick") for number in threads]
-    parts.append(svg.text(x.last, y.first + 34, "threads", anchor="end", kind="unit"))
+    parts = [svg.draw_left_axis(y, x, "ms"), svg.draw_line(x.first, y.first, x.last, y.first, "axis")]
+    parts += [svg.draw_text(x(number), y.first + 18, str(number), anchor="middle", kind="tick") for number in threads]
+    parts.append(svg.draw_text(x.last, y.first + 34, "threads", anchor="end", kind="unit"))
     names = sorted(lines, key=lambda variant: -lines[variant][-1][1])
     places = svg.spread([y(lines[variant][-1][1]) for variant in names], 15, y.first)
     for number, (variant, under) in enumerate(zip(names, places, strict=True)):
@@ -89,12 +94,12 @@ def sweep_plot(entries: Sequence[Entry]) -> str | None:
         least, slowest = points[0]
         ideal = [(x(count), y(slowest * least / count)) for count in threads if count >= least]
         parts += [
-            svg.polyline(ideal, "mark"),
-            svg.polyline([(x(count), y(value)) for count, value in points], f"line {colour}"),
-            svg.dots([(x(count), y(value)) for count, value in points], f"dots {colour}"),
-            svg.text(right + 10, under + 4, svg.short(variant, 32), kind=f"name {colour}"),
+            svg.draw_polyline(ideal, "mark"),
+            svg.draw_polyline([(x(count), y(value)) for count, value in points], f"line {colour}"),
+            svg.draw_dots([(x(count), y(value)) for count, value in points], f"dots {colour}"),
+            svg.draw_text(right + 10, under + 4, svg.shorten(variant, 32), kind=f"name {colour}"),
         ]
-    return svg.picture(HEIGHT, parts, "Median latency by the number of threads")
+    return svg.draw_picture(HEIGHT, parts, "Median latency by the number of threads")
 
 
 def _level(rounds: list[tuple[int, ...]]) -> Level | None:

@@ -8,7 +8,14 @@ from harness.analysis.grouping import device_label, variant_labels
 from harness.analysis.trends import Change
 from harness.records.run import Run
 from harness.report.model import summary_of
-from harness.report.text import golden_text, headline, interval, milliseconds, moment, size
+from harness.report.text import (
+    format_headline,
+    format_interval,
+    format_milliseconds,
+    format_moment,
+    format_size,
+    golden_text,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,7 +30,7 @@ def runs_table(runs: list[Run]) -> Table:
     from builder.command_line import console
 
     # of this run alone: how a run differs from the next, 'check' and 'report' tell over rounds
-    table = console.table(
+    table = console.make_table(
         "",
         "variant",
         "device",
@@ -44,10 +51,10 @@ def runs_table(runs: list[Run]) -> Table:
             escape(labels[run.id]) + (" [dim](baseline)[/dim]" if run.baseline else ""),
             device,
             _when(run),
-            size(run.variant_bytes),
-            headline(run, summary),
-            interval(summary.low, summary.high) if summary else "",
-            milliseconds(summary.p90) if summary else "",
+            format_size(run.variant_bytes),
+            format_headline(run, summary),
+            format_interval(summary.low, summary.high) if summary else "",
+            format_milliseconds(summary.p90) if summary else "",
             golden_text(run),
             f"[{colour}]{escape(run.verdict.words)}[/{colour}]",
         )
@@ -56,18 +63,15 @@ def runs_table(runs: list[Run]) -> Table:
 
 def changes_table(found: list[Change]) -> Table:
     """One row for each lasting change, the newest first."""
-    from rich.markup import escape
-    from rich.table import Table
+    from builder.command_line import console
 
-    table = Table(box=None, pad_edge=False, header_style="bold", title="changed for good", title_justify="left")
-    for heading in ("variant", "way", "device", "change"):
-        table.add_column(heading, overflow="fold")
+    table = console.make_table("changed for good", "variant", "way", "device", "change")
     for change in found:
-        table.add_row(escape(change.variant), change.way.words, escape(change.device), escape(change.words))
+        console.add_row(table, change.variant, change.way.words, change.device, change.words)
     return table
 
 
 def _when(run: Run) -> str:
     """The beginning of the session's name, the turn in it, and the time."""
     turn = f"{run.session[:8]} {run.round or 0}" if run.session is not None else "-"
-    return f"{turn}\n[dim]{moment(run.started_at)}[/dim]"
+    return f"{turn}\n[dim]{format_moment(run.started_at)}[/dim]"

@@ -9,7 +9,7 @@ from harness.analysis.grouping import device_label, variant_labels
 from harness.analysis.session_verdict import SessionVerdict
 from harness.report.model import summary_of
 from harness.report.terminal import COLOURS
-from harness.report.text import golden_text, headline, size
+from harness.report.text import format_headline, format_size, golden_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,7 +21,7 @@ def verdicts_table(verdicts: Sequence[SessionVerdict]) -> Table:
 
     from builder.command_line import console
 
-    table = console.table("", "variant", "device", "size>", "result>", "rounds>", "good>", "golden", "verdict")
+    table = console.make_table("", "variant", "device", "size>", "result>", "rounds>", "good>", "golden", "verdict")
     labels = variant_labels(verdict.decides for verdict in verdicts)
     for verdict in verdicts:
         run = verdict.decides
@@ -30,8 +30,8 @@ def verdicts_table(verdicts: Sequence[SessionVerdict]) -> Table:
         table.add_row(
             escape(labels[run.id]),
             device,
-            size(run.variant_bytes),
-            headline(run, summary_of(run)),
+            format_size(run.variant_bytes),
+            format_headline(run, summary_of(run)),
             str(len(verdict.runs)),
             str(len(verdict.good)),
             golden_text(run),

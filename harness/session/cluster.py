@@ -26,10 +26,10 @@ from harness.records.way import Cores
 from harness.session import cluster_worker as beside
 from harness.session.cluster_worker import Answer
 from harness.session.measurement import Keeps
-from harness.session.order import contenders
+from harness.session.order import list_contenders
 from harness.session.outcome import SessionResult, Skipped, Step, list_done
-from harness.session.scheduler import check_versions, connect, offers
-from harness.session.session import resumable
+from harness.session.scheduler import check_versions, connect, list_offers
+from harness.session.session import find_resumable
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -38,9 +38,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 ALL = "all variants"
-PATIENCE_S = 120.0  # how long a device may be offered by no worker before what is left of it is given up
-FETCH_S = 60.0  # of an answer, from the worker that has it
-ASK_S = 1.0  # how often it is looked at who offers what, and what has been measured
+# How long a device may be offered by no worker before what is left of it is given up.
+PATIENCE_S = 120.0
+# Of an answer, from the worker that has it.
+FETCH_S = 60.0
+# How often it is looked at who offers what, and what has been measured.
+ASK_S = 1.0
 
 
 def run_on_cluster(  # noqa: PLR0913  (all that `harness run` can be asked for)
@@ -63,7 +66,7 @@ def run_on_cluster(  # noqa: PLR0913  (all that `harness run` can be asked for)
     as failed. With `resume` the newest session goes on, also with what its workers had measured and nobody had fetched. Raises UsageError
     when the scheduler does not answer or a device is offered by nobody, DeviceError when the scheduler goes away.
     """
-    contenders(bundle, None, variants)  # a wrong id is bad usage here, and not a failure of every worker
+    list_contenders(bundle, None, variants)  # a wrong id is bad usage here, and not a failure of every worker
     with connect(address) as client:
         check_versions(client)
         _require_offers(client, devices, address)
@@ -98,7 +101,7 @@ def run_on_cluster(  # noqa: PLR0913  (all that `harness run` can be asked for)
 
 def _require_offers(client: Client, devices: Sequence[str], address: str) -> None:
     """Raises UsageError for a device that no worker has."""
-    offered = offers(client)
+    offered = list_offers(client)
     missing = [name for name in devices if name not in offered]
     if missing:
         known = ", ".join(sorted(offered)) or "none at all"
@@ -109,10 +112,10 @@ def _require_offers(client: Client, devices: Sequence[str], address: str) -> Non
 
 def _resume(client: Client, bundle: Bundle, protocol: Protocol, store: Store | None) -> tuple[str, list[Run]]:
     """The newest session of this bundle and protocol, by the store or by what workers hold, and what the store has of it."""
-    asked = client.run(beside.newest, bundle.sha256, protocol.sha256, on_error="ignore").values()
+    asked = client.run(beside.find_newest, bundle.sha256, protocol.sha256, on_error="ignore").values()
     there = max((newest for newest in asked if newest is not None), key=lambda newest: newest.started_at, default=None)
     try:
-        earlier = resumable(bundle, protocol, store)
+        earlier = find_resumable(bundle, protocol, store)
     except UsageError:
         if there is None:
             raise
@@ -153,7 +156,7 @@ class Collecting:
                 skipped += answer.skipped
             if not tasks:
                 break
-            offered, now = offers(self.client), time.monotonic()
+            offered, now = list_offers(self.client), time.monotonic()
             last_seen.update({device: now for device in last_seen if device in offered})
             for future, device in list(tasks.items()):
                 if now - last_seen[device] > self.patience_s:

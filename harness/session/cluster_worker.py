@@ -18,12 +18,13 @@ from harness.records.pictures import Picture
 from harness.records.run import Run
 from harness.records.way import Cores
 from harness.session.device_turns import Course
-from harness.session.order import contenders
+from harness.session.order import list_contenders
 from harness.session.outcome import Place, Skipped, list_done
 from harness.session.scheduler import CONNECT_S, check_listens
 from harness.session.session import measure_devices
 
-MOST_AT_ONCE = 20  # records in one answer: each has its pictures
+# Records in one answer: each has its pictures.
+MOST_AT_ONCE = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,7 @@ def measure_on(  # noqa: PLR0913  (all that a worker is told)
             path.write_bytes(archive)
             with open_bundle(path) as bundle:
                 course = Course(
-                    entries=contenders(bundle, None, variants, threads, cores),
+                    entries=list_contenders(bundle, None, variants, threads, cores),
                     protocol=protocol,
                     store=_Appending(outbox),
                     session=session,
@@ -93,7 +94,7 @@ def collect(session: str, known: frozenset[str]) -> list[tuple[str, tuple[Pictur
     return collected
 
 
-def newest(bundle_sha256: str, protocol_sha256: str) -> Found | None:
+def find_newest(bundle_sha256: str, protocol_sha256: str) -> Found | None:
     """The last session of this bundle and protocol of which this machine holds records."""
     root = _folder("")
     sessions = [path.name for path in root.iterdir() if path.is_dir()] if root.is_dir() else []

@@ -11,10 +11,11 @@ from harness.probes.temperature import OVERRIDDEN
 from harness.protocol import Wanted
 from harness.records.run import Conditions, TextReading
 
-LOOK_EVERY_S = 10.0  # reading a phone's state costs it about a tenth of a second of one core: nothing beside 10 s
+# Reading a phone's state costs it about a tenth of a second of one core: nothing beside 10 s.
+LOOK_EVERY_S = 10.0
 
 
-def unmet(state: Conditions, wanted: Wanted, start_c: float | None) -> str | None:
+def find_unmet(state: Conditions, wanted: Wanted, start_c: float | None) -> str | None:
     """The first condition that does not hold, with both figures, or None. `start_c` is the temperature at the session's start."""
     if (frozen := _explain_frozen(state, wanted)) is not None:
         return frozen
@@ -68,7 +69,7 @@ def wait_for(look: Callable[[], Conditions], wanted: Wanted, start_c: float | No
     deadline = clock.now() + wanted.wait_s
     while True:
         state = look()
-        reason = unmet(state, wanted, start_c)
+        reason = find_unmet(state, wanted, start_c)
         if reason is None:
             return state
         left = deadline - clock.now()

@@ -18,7 +18,7 @@ from harness.records.run import DeviceInfo, Run
 from harness.records.way import Way
 from harness.session.decided import find_undecided
 from harness.session.measurement import Keeps, Turn, cores_of, measure_variant, threads_of
-from harness.session.order import Contender, turns
+from harness.session.order import Contender, draw_turns
 from harness.session.outcome import Place, SessionResult, Skipped, Step
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Course:
 
 def measure_device(course: Course, name: str) -> SessionResult:
     """All turns of one device; one that is lost is opened again where it stopped, after a pause, and in the end quarantined."""
-    left = turns(course.entries, course.protocol.rounds, course.seed)
+    left = draw_turns(course.entries, course.protocol.rounds, course.seed)
     return _Turns(course=course, name=name, left=left, total=len(left)).make_result()
 
 
@@ -155,7 +155,7 @@ class _Turns:
                 *(self.name, protocol.decide * 100, len(open_), last + 1, variant, why),
             )
             return []
-        return [(last + 1, entry) for _, entry in turns(again, 2, self.course.seed + last)][: len(again)]
+        return [(last + 1, entry) for _, entry in draw_turns(again, 2, self.course.seed + last)][: len(again)]
 
     def _turn(self, device: Device, entry: Contender, turn: Turn) -> None:
         """One measurement, unless the device cannot, has failed on this variant before, or the store has it. Raises DeviceLost."""

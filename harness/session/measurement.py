@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from builder.bundle import Bundle, Golden, Variant
 from builder.bundle.tensors import golden_tensor, specs_of
-from harness.analysis.processor_use import together
+from harness.analysis.processor_use import add_up
 from harness.analysis.throttling import COUNTER
 from harness.analysis.verdict import check_golden, judge
 from harness.clock import Clock
@@ -34,8 +34,10 @@ from harness.statistics.warmup import warmup_length
 if TYPE_CHECKING:
     from harness.records.tensors import Tensors
 
-SETTLE = 0.5  # of the runs: made on top of them, so that a warm-up that is found longer leaves enough
-CHUNK_S = 30.0  # of lasting load between two looks at the device
+# Of the runs: made on top of them, so that a warm-up that is found longer leaves enough.
+SETTLE = 0.5
+# Of lasting load between two looks at the device.
+CHUNK_S = 30.0
 HIDDEN = Verdict(grade="invalid", code="hidden", detail={"said": "the page was not visible all the time"})
 
 
@@ -105,7 +107,7 @@ def measure_variant(
     before_pass: Measured | None = None
     if plan.memory_pass and not is_paced(device):
         before_pass = device.measure(replace(request, warmup=1, runs=1))
-    before = wait_for(partial(awake, device, plan.conditions), plan.conditions, turn.start_c, clock)
+    before = wait_for(partial(wake_and_look, device, plan.conditions), plan.conditions, turn.start_c, clock)
     started = datetime.now(UTC)
     timed = time_pass(device, request, plan, clock)
     after = device.conditions()
@@ -146,7 +148,7 @@ def time_pass(device: Device, request: Request, plan: Protocol, clock: Clock) ->
         only = device.endure(request, plan.duration_s)
         return Timed(last=only, warm_up=plan.warmup, latency_ns=only.latency_ns, samples=only.samples)
     if plan.duration_s is not None:
-        return lasting(device, request, plan.duration_s, clock)
+        return measure_lasting(device, request, plan.duration_s, clock)
     return settle(device.measure, request, plan)
 
 
@@ -226,7 +228,7 @@ def cores_of(device: Device, protocol: Protocol, entry: Contender) -> Cores | No
     return protocol.cores if entry.cores is None else entry.cores
 
 
-def awake(device: Device, wanted: Wanted) -> Conditions:
+def wake_and_look(device: Device, wanted: Wanted) -> Conditions:
     """The device's state, its screen switched on first where that is wanted and it is off."""
     state = device.conditions()
     if wanted.screen != "on" or state.screen is None or state.screen.value != "off" or not isinstance(device, Wakeable):
@@ -262,7 +264,7 @@ def settle(measure: Callable[[Request], Measured], request: Request, plan: Proto
         runs = min(max(math.ceil(runs * (reach / plan.interval) ** 2), 2 * runs), plan.most_runs)
 
 
-def lasting(device: Device, request: Request, duration_s: float, clock: Clock) -> Timed:
+def measure_lasting(device: Device, request: Request, duration_s: float, clock: Clock) -> Timed:
     """Back to back for `duration_s`, in chunks of 30 s; the device is looked at between chunks, never inside a sample.
 
     The runtime is loaded anew for each chunk: the pauses show in the counting probe, which places latencies on the time axis.
@@ -285,9 +287,7 @@ def lasting(device: Device, request: Request, duration_s: float, clock: Clock) -
         count = max(1, round(min(CHUNK_S, left) / max(typical_s, 1e-6)))
         measured = device.measure(replace(request, warmup=1, runs=count))
         uses.append(measured.processor_use)
-    last = replace(
-        measured, load_ns=first.load_ns, first_ns=first.first_ns, processor_use=together(uses), hidden=hidden
-    )
+    last = replace(measured, load_ns=first.load_ns, first_ns=first.first_ns, processor_use=add_up(uses), hidden=hidden)
     return Timed(last=last, warm_up=request.warmup, latency_ns=tuple(latencies), samples=tuple(samples))
 
 

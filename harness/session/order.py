@@ -40,7 +40,7 @@ class Contender:
         return self.variant.id, self.threads, self.cores
 
 
-def contenders(
+def list_contenders(
     bundle: Bundle,
     baseline: Bundle | None,
     only: Sequence[str] = (),
@@ -76,7 +76,7 @@ def contenders(
     ]
 
 
-def turns(entries: Sequence[Contender], rounds: int, seed: int) -> list[tuple[int, Contender]]:
+def draw_turns(entries: Sequence[Contender], rounds: int, seed: int) -> list[tuple[int, Contender]]:
     """Every round with every contender. The two builds of a variant are neighbours, the older one first in half of the rounds."""
     together: dict[Pair, list[Contender]] = {}
     for entry in entries:
@@ -86,7 +86,7 @@ def turns(entries: Sequence[Contender], rounds: int, seed: int) -> list[tuple[in
         return [(0, entry) for pair in pairs for entry in pair]
     draw = random.Random(seed)
     draw.shuffle(pairs)
-    turned = {pair[0].pair: halves(rounds, draw) for pair in pairs}
+    turned = {pair[0].pair: draw_halves(rounds, draw) for pair in pairs}
     order = []
     rows: list[list[int]] = []
     for number in range(rounds):
@@ -99,7 +99,7 @@ def turns(entries: Sequence[Contender], rounds: int, seed: int) -> list[tuple[in
     return order
 
 
-def halves(count: int, draw: random.Random) -> list[bool]:
+def draw_halves(count: int, draw: random.Random) -> list[bool]:
     """As many of one kind as of the other, to one, in an order by chance: strict turns would fall in step with what comes and goes."""
     which = draw.random() < 0.5
     flags = [(number % 2 == 0) == which for number in range(count)]

@@ -15,7 +15,7 @@ from harness.devices.base import Device, Profiling, Request
 from harness.errors import DeviceError, MissingToolError, UsageError
 from harness.records.profile import Profile, file_text
 from harness.session.measurement import golden_inputs, golden_of
-from harness.session.order import contenders
+from harness.session.order import list_contenders
 from harness.session.outcome import Skipped, Step
 
 TIMEOUT_S = 600.0
@@ -49,7 +49,7 @@ def profile_variants(
     """
     if not bundle.manifest.goldens:
         raise UsageError("the bundle has no golden to run; rebuild it with 'builder convert'.")
-    chosen = [entry.variant for entry in contenders(bundle, None, asked.variants)]
+    chosen = [entry.variant for entry in list_contenders(bundle, None, asked.variants)]
     profiles: list[Profile] = []
     skipped: list[Skipped] = []
     for name in dict.fromkeys(devices):

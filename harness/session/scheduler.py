@@ -58,14 +58,14 @@ def check_listens(address: str) -> None:
         ) from error
 
 
-def workers(client: Client) -> dict[str, dict[str, Any]]:
+def list_workers(client: Client) -> dict[str, dict[str, Any]]:
     """By their addresses. Empty while the scheduler is away."""
     by_address: dict[str, dict[str, Any]] = client.scheduler_info(n_workers=-1).get("workers", {})
     return by_address
 
 
-def offers(client: Client) -> set[str]:
-    return {name for worker in workers(client).values() for name in worker["resources"]}
+def list_offers(client: Client) -> set[str]:
+    return {name for worker in list_workers(client).values() for name in worker["resources"]}
 
 
 def check_versions(client: Client) -> None:

@@ -22,7 +22,7 @@ from harness.records.run import Run
 from harness.records.store import Store
 from harness.records.way import Cores
 from harness.session.device_turns import Course, measure_device
-from harness.session.order import contenders
+from harness.session.order import list_contenders
 from harness.session.outcome import SessionResult, Step, list_done
 
 log = logging.getLogger(__name__)
@@ -67,10 +67,10 @@ def run_session(  # noqa: PLR0913  (all that `harness run` can be asked for)
             raise UsageError(
                 "the bundle has no golden to measure on and to check against; rebuild it with 'builder convert'."
             )
-    entries = contenders(bundle, baseline, variants, threads, cores)
+    entries = list_contenders(bundle, baseline, variants, threads, cores)
     if store is not None and (sent := send_leftovers(store)):
         log.warning("%d records of earlier sessions that had not reached %s are in it now", sent, store.name)
-    earlier = resumable(bundle, protocol, store) if resume else []
+    earlier = find_resumable(bundle, protocol, store) if resume else []
     session_id = (earlier[0].session if earlier else None) or uuid.uuid4().hex
     with delivering(store, session_id) if store is not None else nullcontext() as delivery:
         if delivery is not None:
@@ -106,7 +106,7 @@ def _measure_lane(course: Course, names: list[str]) -> list[SessionResult]:
     return [measure_device(course, name) for name in names]
 
 
-def resumable(bundle: Bundle, protocol: Protocol, store: Store | None) -> list[Run]:
+def find_resumable(bundle: Bundle, protocol: Protocol, store: Store | None) -> list[Run]:
     """The records of the last session of this bundle and protocol. Raises UsageError where there is none."""
     if store is None:
         raise UsageError("there is no store to resume a session from; name it with -o.")

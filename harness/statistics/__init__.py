@@ -5,16 +5,16 @@ Latencies of one run are neighbours in time: what disturbs one sample disturbs t
 
 from __future__ import annotations
 
-from harness.statistics.change import Shift, Stationarity, outliers, stationarity
+from harness.statistics.change import Shift, Stationarity, find_outliers, judge_stationarity
 from harness.statistics.interval import Interval, block_length, median_interval
 from harness.statistics.ratio import (
     Ratio,
+    find_resolution,
     holm,
     pair_ratio,
     ratio_of_rounds,
     ratio_of_runs,
     ratio_of_sessions,
-    resolution,
 )
 from harness.statistics.summary import (
     Level,
@@ -40,12 +40,12 @@ __all__ = [
     "level_of_summary",
     "log_medians",
     "median_interval",
-    "outliers",
+    "find_outliers",
     "pair_ratio",
     "ratio_of_rounds",
     "ratio_of_runs",
     "ratio_of_sessions",
-    "resolution",
-    "stationarity",
+    "find_resolution",
+    "judge_stationarity",
     "summarize",
 ]

@@ -13,12 +13,17 @@ from harness.statistics.interval import block_length, check, long_run_variance
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-SIGNIFICANCE = 0.01  # of a change of level: one steady run in a hundred may look like one
-MIN_CHANGE = 0.05  # of the median; a smaller change is real perhaps, and does not spoil the run
-SHORTEST = 8  # samples on each side of a change
+# Of a change of level: one steady run in a hundred may look like one.
+SIGNIFICANCE = 0.01
+# Of the median; a smaller change is real perhaps, and does not spoil the run.
+MIN_CHANGE = 0.05
+# Samples on each side of a change.
+SHORTEST = 8
 MOST_CHANGES = 8
-BUCKETS = 200  # the slope is taken between medians of this many stretches, so that a million samples take no longer
-FAR = 3.5  # modified z-score of an outlier: Iglewicz & Hoaglin 1993, How to Detect and Handle Outliers, section 3.3
+# The slope is taken between medians of this many stretches, so that a million samples take no longer.
+BUCKETS = 200
+# Modified z-score of an outlier: Iglewicz & Hoaglin 1993, How to Detect and Handle Outliers, section 3.3.
+FAR = 3.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +57,7 @@ class Stationarity:
         return steps_up_or_down_a_slope or abs(self.drift) > self.change
 
 
-def stationarity(samples: ArrayLike) -> Stationarity:
+def judge_stationarity(samples: ArrayLike) -> Stationarity:
     """Changes of level by binary segmentation, and drift. Samples in the order of measurement. Raises ValueError as `summarize`."""
     values = check(samples)
     shifts: list[Shift] = []
@@ -75,7 +80,7 @@ def stationarity(samples: ArrayLike) -> Stationarity:
     return Stationarity(shifts=named, change=change, drift=_drift(values))
 
 
-def outliers(samples: ArrayLike) -> NDArray[np.intp]:
+def find_outliers(samples: ArrayLike) -> NDArray[np.intp]:
     """Indices of samples whose modified z-score exceeds 3.5. They are to be shown, and stay in every figure."""
     values = check(samples)
     apart = np.abs(values - np.median(values))

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import log
 
-APART = 0.02  # of one another at least; what is nearer is noise of rounds
-CLEAR = 3.0  # times the wider of the two groups
-FEWEST = 2  # rounds in each: one alone is a round that something disturbed
+# Of one another at least; what is nearer is noise of rounds.
+APART = 0.02
+# Times the wider of the two groups.
+CLEAR = 3.0
+# Rounds in each: one alone is a round that something disturbed.
+FEWEST = 2
 
 
 def two_levels(medians: Sequence[float]) -> tuple[float, float] | None:

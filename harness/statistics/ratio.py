@@ -14,10 +14,13 @@ from harness.statistics.summary import Level, design, level_of_rounds, level_of_
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-ALPHA = 0.03  # rounds are not quite independent, nor normal: at this level false alarms stay below 5 % (`scripts/bench measuring`)
-FEWEST_PAIRS = 3  # with two, Student's t knows almost nothing
+# Rounds are not quite independent, nor normal: at this level false alarms stay below 5 % (`scripts/bench measuring`).
+ALPHA = 0.03
+# With two, Student's t knows almost nothing.
+FEWEST_PAIRS = 3
 
-FEWEST_FREEDOM = 3  # of what tells how sessions differ: with fewer Student's t knows almost nothing
+# Of what tells how sessions differ: with fewer Student's t knows almost nothing.
+FEWEST_FREEDOM = 3
 
 Basis = Literal["paired rounds", "rounds", "sessions", "too few sessions", "one run"]
 
@@ -137,13 +140,13 @@ def ratio_of_sessions(
 def blur_of(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> float:
     """How far the ratio of two levels may be off for the timer alone, as a fraction: half a step on each side."""
     steps = [
-        max((resolution(rounds) / float(np.median(np.asarray(rounds))) for rounds in side), default=0.0)
+        max((find_resolution(rounds) / float(np.median(np.asarray(rounds))) for rounds in side), default=0.0)
         for side in (base, new)
     ]
     return sum(steps) / 2
 
 
-def resolution(samples: ArrayLike) -> float:
+def find_resolution(samples: ArrayLike) -> float:
     """The step of the timer, in the samples' unit: the smallest difference that occurs, where most samples share their value with others.
 
     It is 0 where they do not, because the step is then far below their spread.

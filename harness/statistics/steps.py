@@ -12,11 +12,16 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-LEVEL = 0.04  # of false alarms, over all histories that are looked at together
-FEWEST = 8  # nights: of fewer no order is rare enough
-SIDE = 2  # nights on each side of a step: one alone is a bad night
-LEAST = 0.01  # of the level; a smaller step is none that anybody acts on
-ROUGH, FINE, CLEARLY_NONE = 199, 9999, 0.2  # resamples: a steady history is told by few
+# Of false alarms, over all histories that are looked at together.
+LEVEL = 0.04
+# Nights: of fewer no order is rare enough.
+FEWEST = 8
+# Nights on each side of a step: one alone is a bad night.
+SIDE = 2
+# Of the level; a smaller step is none that anybody acts on.
+LEAST = 0.01
+# Resamples: a steady history is told by few.
+ROUGH, FINE, CLEARLY_NONE = 199, 9999, 0.2
 SEED = 20
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.statistics.change import outliers
+from harness.statistics.change import find_outliers
 from harness.statistics.interval import LEVEL, check, median_interval, quantile_of
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # of the medians of neighbouring rounds of one session: they share temperature and whatever else runs; too few to be measured each time
 ROUND_CORRELATION = 0.5
-NORMAL_MAD = 1.4826  # 1 / Phi^-1(3/4): makes the MAD of a normal distribution equal to its standard deviation
+# 1 / Phi^-1(3/4): makes the MAD of a normal distribution equal to its standard deviation.
+NORMAL_MAD = 1.4826
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,7 @@ def summarize(samples: ArrayLike) -> Summary:
         block=interval.block,
         freedom=interval.freedom,
         dispersion=NORMAL_MAD * mad / interval.value if interval.value else 0.0,
-        outliers=int(outliers(values).size),
+        outliers=int(find_outliers(values).size),
     )
 
 

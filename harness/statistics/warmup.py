@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 BATCH = 5
-LONGEST = 0.5  # of the series; a minimum beyond means that it never settled
+# Of the series; a minimum beyond means that it never settled.
+LONGEST = 0.5
 
 
 def warmup_length(samples: Sequence[int]) -> int:

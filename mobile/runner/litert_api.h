@@ -32,6 +32,19 @@ struct LiteRtRankedTensorType {
 };
 static_assert(sizeof(LiteRtRankedTensorType) == 72, "layout of LiteRtRankedTensorType");
 
+// litert/c/litert_profiler_event.h: what happened, and for how long.
+struct LiteRtProfiledEvent {
+    const char* tag;  // the profiler's
+    int type;
+    uint64_t start_us;
+    uint64_t elapsed_us;
+    size_t memory[6];
+    uint64_t metadata[2];
+    int source;
+};
+constexpr int kLiteRtOperatorInvoked = 1 << 1;
+constexpr int kLiteRtDelegateOperatorProfiled = 1 << 3;
+
 constexpr int kLiteRtHwAcceleratorCpu = 1;
 constexpr int kLiteRtTensorBufferLockModeRead = 0;
 constexpr int kLiteRtTensorBufferLockModeWrite = 1;
@@ -66,6 +79,6 @@ LiteRtStatus LiteRtCompiledModelGetProfiler(LiteRtCompiledModel, LiteRtProfiler*
 LiteRtStatus LiteRtStartProfiler(LiteRtProfiler);
 LiteRtStatus LiteRtStopProfiler(LiteRtProfiler);
 LiteRtStatus LiteRtResetProfiler(LiteRtProfiler);
-LiteRtStatus LiteRtGetProfileSummary(LiteRtProfiler, LiteRtCompiledModel,
-                                     const char** summary);  // the caller frees the text
+LiteRtStatus LiteRtGetNumProfilerEvents(LiteRtProfiler, int*);
+LiteRtStatus LiteRtGetProfilerEvents(LiteRtProfiler, int count, LiteRtProfiledEvent*);
 }

@@ -93,15 +93,31 @@ public:
     const char* fully_delegated() const override { return !told_ ? "null" : full_ ? "true" : "false"; }
 
     // Whether XNNPACK, the only delegate that this process can load, takes part. Where it does not execute everything,
-    // only a profile tells: the events of a delegate's operators are named so.
+    // only a profile tells: the events of a delegate's operators have a type of their own.
     std::vector<std::string> delegates() const override {
-        if (full_ || summaries(1, 1)[0].find("Delegate/") != std::string::npos) return {"xnnpack"};
+        if (full_) return {"xnnpack"};
+        for (const Event& event : events(1, 1)[0]) {
+            if (event.delegated) return {"xnnpack"};
+        }
         return {};
     }
 
-    std::vector<std::string> profile(int count) override { return summaries(count, threads_); }
+    std::vector<std::string> profile(int count) override {
+        std::vector<std::string> texts;
+        for (const std::vector<Event>& inference : events(count, threads_)) {
+            std::string text;
+            for (const Event& event : inference) text += event.kernel + "\t" + std::to_string(event.ns) + "\n";
+            texts.push_back(text);
+        }
+        return texts;
+    }
 
 private:
+    struct Event {
+        std::string kernel;
+        bool delegated;
+        uint64_t ns;
+    };
     struct Buffer {
         LiteRtTensorBuffer handle = nullptr;
         Tensor tensor;
@@ -123,8 +139,9 @@ private:
         return compiled;
     }
 
-    // The runtime's summary of each inference of a second, profiled instance: the measured one is not disturbed.
-    std::vector<std::string> summaries(int count, int threads) const {
+    // The operators of each inference of a second, profiled instance, in order: the measured one is not disturbed. Its
+    // events are read, since the runtime's own summary adds up all inferences of an instance.
+    std::vector<std::vector<Event>> events(int count, int threads) const {
         LiteRtCompiledModel compiled = compile({{"xnnpack", "num_threads = " + std::to_string(threads) + "\n"},
                                                 {"runtime_options_string", "enable_profiling = true\n"}});
         LiteRtProfiler profiler = nullptr;
@@ -136,18 +153,29 @@ private:
                   "run the profiled model");
         };
         if (count > 1) run();  // the first inference of an instance prepares what later ones use
-        std::vector<std::string> texts;
+        std::vector<std::vector<Event>> inferences;
         for (int i = 0; i < count; i++) {
             check(LiteRtResetProfiler(profiler), "clear its profiler");
             check(LiteRtStartProfiler(profiler), "start its profiler");
             run();
             check(LiteRtStopProfiler(profiler), "stop its profiler");
-            const char* summary = nullptr;
-            check(LiteRtGetProfileSummary(profiler, compiled, &summary), "summarize its profile");
-            texts.push_back(summary == nullptr ? "" : summary);
-            free(const_cast<char*>(summary));
+            inferences.push_back(operators(profiler));
         }
-        return texts;
+        return inferences;
+    }
+
+    static std::vector<Event> operators(LiteRtProfiler profiler) {
+        int count = 0;
+        check(LiteRtGetNumProfilerEvents(profiler, &count), "count its events");
+        std::vector<LiteRtProfiledEvent> all(count);
+        if (count > 0) check(LiteRtGetProfilerEvents(profiler, count, all.data()), "read its events");
+        std::vector<Event> found;
+        for (const LiteRtProfiledEvent& event : all) {
+            bool delegated = event.type == kLiteRtDelegateOperatorProfiled;
+            if (delegated || event.type == kLiteRtOperatorInvoked)
+                found.push_back({event.tag == nullptr ? "" : event.tag, delegated, event.elapsed_us * 1000});
+        }
+        return found;
     }
 
     Buffer make_buffer(LiteRtTensor tensor, LiteRtTensorBufferRequirements requirements) {

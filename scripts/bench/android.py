@@ -31,7 +31,7 @@ def package_rows(work: Path) -> list[Row]:
     shared = Path(os.environ.get("EDGEBUNDLE_CACHE") or Path.home() / ".cache" / "edgebundle")
     for name in ("android-host", "keys"):
         (cache / name).symlink_to(shared / name)
-    best = {name: min(timed(bundle, name, work, tools, cache) for _ in range(3)) for name in ("apk", "aar")}
+    best = {name: min(time_package(bundle, name, work, tools, cache) for _ in range(3)) for name in ("apk", "aar")}
     return [
         Row(
             what=f"builder package --format {name}, tiny_style, host app prebuilt, no Java on the path",
@@ -43,7 +43,7 @@ def package_rows(work: Path) -> list[Row]:
     ]
 
 
-def timed(bundle: Path, name: str, work: Path, tools: Path, cache: Path) -> float:
+def time_package(bundle: Path, name: str, work: Path, tools: Path, cache: Path) -> float:
     shutil.rmtree(cache / "package", ignore_errors=True)
     argv = [
         str(BIN / "builder"),
@@ -66,11 +66,18 @@ def code_row(work: Path) -> Row:
     """The app's dex less what R8 makes of the runtime's own classes under the same rules."""
     from builder.targets.android import tools
     from builder.targets.android.catalogue import Catalogue
-    from builder.targets.android.host import TOOL_PATHS, compiler, consumer_rules, maven, prebuilt, runtime_paths
+    from builder.targets.android.host import (
+        TOOL_PATHS,
+        compiler,
+        consumer_rules,
+        maven,
+        provide_prebuilt,
+        runtime_paths,
+    )
     from builder.targets.mobile import mobile_root
 
     project = mobile_root() / "android"
-    host = prebuilt(project)
+    host = provide_prebuilt(project)
     found = maven.resolve(Catalogue.read(project), {**TOOL_PATHS, **runtime_paths(host.flavour, None)})
     (work / "runtime").mkdir()
     compiler.r8(

@@ -25,7 +25,7 @@ LIMIT_S = 3600.0
 MEMORY_GB = 3.5
 
 
-def judged(backend: str, names: tuple[str, ...], *, plain: bool = False) -> dict[str, dict[str, Any]]:
+def judge(backend: str, names: tuple[str, ...], *, plain: bool = False) -> dict[str, dict[str, Any]]:
     """Verdicts by network, from one process for all (imports take longer than most networks)."""
     command = [sys.executable, "-m", "tests.corpus.judge", backend, *(["--plain"] if plain else []), *names]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False)
@@ -34,18 +34,18 @@ def judged(backend: str, names: tuple[str, ...], *, plain: bool = False) -> dict
     if done.returncode or len(found) != len(names):
         sys.exit(f"{backend}: {len(found)} of {len(names)} networks were judged:\n{done.stderr[-2000:]}")
     for name, verdict in found.items():  # at once, so that a bench that is stopped has told what it knew
-        print(f"{name}: {said(verdict)}", file=sys.stderr, flush=True)
+        print(f"{name}: {say(verdict)}", file=sys.stderr, flush=True)
     return found
 
 
-def said(verdict: dict[str, Any]) -> str:
+def say(verdict: dict[str, Any]) -> str:
     if verdict["error"]:
         return f"{verdict['backend']}: {verdict['error']}"
     share = "" if verdict["mac_share"] is None else f", {verdict['mac_share']:.1%} of MACs"
     return f"{verdict['backend']} {verdict['psnr_db']:.1f} dB, {verdict['delegated_ops']}/{verdict['total_ops']} ops in {verdict['subgraphs']}{share}"
 
 
-def good(verdict: dict[str, Any]) -> bool:
+def is_good(verdict: dict[str, Any]) -> bool:
     return verdict["error"] is None and verdict["psnr_db"] >= LEAST_DB
 
 
@@ -63,9 +63,9 @@ def style_row(name: str, ours: dict[str, Any], plain: dict[str, Any]) -> Row:
     return Row(
         what=f"{name}, ExecuTorch",
         figure=">= 99 % of MACs, <= 3 subgraphs, not slower, not worse",
-        measured=f"{said(ours)}, {plain['rewritten_ms'] or ours['latency_ms']} ms",
+        measured=f"{say(ours)}, {plain['rewritten_ms'] or ours['latency_ms']} ms",
         reached=reached,
-        instead=f"unlegalized: {said(plain)}, {plain['latency_ms']} ms",
+        instead=f"unlegalized: {say(plain)}, {plain['latency_ms']} ms",
     )
 
 
@@ -125,19 +125,19 @@ def measure() -> list[Row]:
     from tests.corpus import CORPUS, STYLE
 
     names = tuple(CORPUS)
-    found = {backend: judged(backend, names) for backend in BACKENDS}
-    plain = judged("executorch", STYLE, plain=True)
+    found = {backend: judge(backend, names) for backend in BACKENDS}
+    plain = judge("executorch", STYLE, plain=True)
     rows = [
         Row(
             what=name,
             figure=f">= {LEAST_DB:g} dB on each",
-            measured="; ".join(said(found[backend][name]) for backend in BACKENDS),
-            reached=all(good(found[backend][name]) for backend in BACKENDS),
+            measured="; ".join(say(found[backend][name]) for backend in BACKENDS),
+            reached=all(is_good(found[backend][name]) for backend in BACKENDS),
         )
         for name in names
     ]
     verdicts = [verdict for backend in BACKENDS for verdict in found[backend].values()]
-    right, wrong = sum(map(good, verdicts)), [v for v in verdicts if v["error"] is None and v["psnr_db"] < LEAST_DB]
+    right, wrong = sum(map(is_good, verdicts)), [v for v in verdicts if v["error"] is None and v["psnr_db"] < LEAST_DB]
     rows.append(
         Row(
             what=f"corpus x {len(BACKENDS)} backends",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.everyday import quiet
+from bench.everyday import silencing
 from bench.table import ROOT, Row
 
 sys.path.insert(0, str(ROOT))
@@ -42,7 +42,7 @@ class Planted:
     seconds: float
 
 
-def planted(program: ExportedProgram, operator: str, draw: random.Random) -> tuple[ExportedProgram, str]:
+def plant(program: ExportedProgram, operator: str, draw: random.Random) -> tuple[ExportedProgram, str]:
     """The program with the operator behind one of its own, drawn among those that give floats; and the name of that one."""
     import torch
 
@@ -76,7 +76,7 @@ def look(network: str, backend_name: str, operator: str, draw: random.Random) ->
     from builder.graph.model import Model
     from builder.graph.origins import place
     from builder.legalize import REWRITES
-    from builder.legalize.at_source import plain
+    from builder.legalize.at_source import make_plain
     from builder.legalize.for_variant import find_needed
     from builder.legalize.legalizer import legalize
     from builder.precision.layers import layer_table
@@ -85,11 +85,11 @@ def look(network: str, backend_name: str, operator: str, draw: random.Random) ->
     from tests.papers.projects import PAPERS
 
     entry = PAPERS[network][1]
-    program = fold_batch_norms(plain(torch.export.export(entry.create(), entry.samples())))
+    program = fold_batch_norms(make_plain(torch.export.export(entry.create(), entry.samples())))
     delegate = "all" if backend_name == "coreml" else "xnnpack"
     traits = BACKENDS[backend_name].SPEC.delegate(delegate).traits
     program, _ = legalize(program, find_needed(traits), REWRITES)
-    program, after = planted(program, operator, draw)
+    program, after = plant(program, operator, draw)
     model = Model(program=program, inputs=entry.inputs, outputs=entry.outputs, layers=layer_table(program))
     with tempfile.TemporaryDirectory() as name:
         from builder.workers.jobs.shared import lower_alone
@@ -124,7 +124,7 @@ def measure() -> list[Row]:
     found = []
     for number in range(PLACES):
         network, backend = NETWORKS[number % len(NETWORKS)], ("tflite", "coreml", "executorch")[number % 3]
-        with quiet():
+        with silencing():
             found.append(look(network, backend, draw.choice(OPERATORS), draw))
         one = found[-1]
         print(

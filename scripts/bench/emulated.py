@@ -77,7 +77,7 @@ def phone_of(
 def record(folder: Path, bundle: Path, levels_s: Mapping[str, float]) -> Path:
     """Results of all variants under QEMU, those of the last kept: they are one network. A session that is not good ends the benchmark."""
     out, physics = folder / "recorded", PhysicalPhone(seed=0)
-    with served(folder / "recording") as server, phone_of(folder / "one", bundle, server, physics, levels_s) as phone:
+    with serving(folder / "recording") as server, phone_of(folder / "one", bundle, server, physics, levels_s) as phone:
         phone.faults.garble = keep_results(phone, out)
         with open_bundle_or_package(bundle) as opened:
             result = run_session(opened, [f"android:{phone.address}"], PROTOCOLS["quick"], None, clock=physics)
@@ -87,7 +87,7 @@ def record(folder: Path, bundle: Path, levels_s: Mapping[str, float]) -> Path:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[AdbServer]:
+def serving(folder: Path) -> Iterator[AdbServer]:
     """An adb server of its own for this process."""
     folder.mkdir()
     with AdbServer(folder) as server:

@@ -53,15 +53,15 @@ class Cell:
 def judge(folder: Path, work: Path, only: Collection[str] = ()) -> list[Cell]:
     """The variants of the project in `folder`, or these of them; what its source raises is the answer of all."""
     project = open_project(folder)
-    sections = [section for section in project.config.variant if not only or letters(section) in only]
+    sections = [section for section in project.config.variant if not only or write_letters(section) in only]
     try:
-        source = exported(project, work)
+        source = export(project, work)
     except Exception as error:
-        return [cell(folder.name, letters(section), error, 0.0) for section in sections]
-    return [tried(folder.name, project, source, section, work) for section in sections]
+        return [make_cell(folder.name, write_letters(section), error, 0.0) for section in sections]
+    return [try_section(folder.name, project, source, section, work) for section in sections]
 
 
-def exported(project: Project, work: Path) -> SourceStep:
+def export(project: Project, work: Path) -> SourceStep:
     place = work / "source"
     place.mkdir(parents=True)
     evaluation = tuple(file.path for file in project.data.evaluation)
@@ -71,15 +71,15 @@ def exported(project: Project, work: Path) -> SourceStep:
     return SourceStep(folder=place, key=str(work), result=result)
 
 
-def tried(case: str, project: Project, source: SourceStep, section: VariantSection, work: Path) -> Cell:
+def try_section(case: str, project: Project, source: SourceStep, section: VariantSection, work: Path) -> Cell:
     """Planned and lowered as `builder convert` does it, but in this process."""
-    start, name = time.monotonic(), letters(section)
+    start, name = time.monotonic(), write_letters(section)
     place = work / name
     place.mkdir()
     try:
         result = variant_result(project, source, section, place)
     except Exception as error:
-        return cell(case, name, error, time.monotonic() - start)
+        return make_cell(case, name, error, time.monotonic() - start)
     asked = "int8" if section.plan else section.scheme or "fp32"
     worst = result.quality.psnr_db_worst
     convolutions = [row for row in result.layers if "conv" in row.op]
@@ -127,7 +127,7 @@ def variant_result(project: Project, source: SourceStep, section: VariantSection
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def silencing() -> Iterator[None]:
     """What converters print, from their C++ too, goes nowhere."""
     kept = os.dup(1), os.dup(2)
     sys.stdout.flush()
@@ -142,12 +142,12 @@ def quiet() -> Iterator[None]:
             os.close(descriptor)
 
 
-def letters(section: VariantSection) -> str:
+def write_letters(section: VariantSection) -> str:
     first = section.backend[0].upper()
     return first + ("8" if section.plan else "16" if section.scheme == "fp16" else "")
 
 
-def cell(case: str, variant: str, error: Exception, seconds: float) -> Cell:
+def make_cell(case: str, variant: str, error: Exception, seconds: float) -> Cell:
     kind = "refused" if isinstance(error, EdgebundleError) else "traceback"
     return Cell(
         case=case, variant=variant, verdict=kind, text=f"{type(error).__name__}: {error}", seconds=round(seconds, 1)
@@ -167,7 +167,7 @@ def main() -> int:
     )
     cells: list[Cell] = []
     for case in cases:
-        with tempfile.TemporaryDirectory() as work, quiet():
+        with tempfile.TemporaryDirectory() as work, silencing():
             found = judge(arguments.folder / case, Path(work), arguments.only)
         cells += found
         print(

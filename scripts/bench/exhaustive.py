@@ -27,7 +27,7 @@ from builder.precision.layers import layer_table
 from builder.precision.plan import Choice as LayerChoice
 from builder.precision.plan import ResolvedPlan
 from builder.precision.scheme import SCHEMES
-from builder.precision.sensitivity import sensitivities
+from builder.precision.sensitivity import estimate_sensitivities
 
 SEEDS = 20
 SIZE, SAMPLES = 16, 3
@@ -54,7 +54,7 @@ class SixLayers(nn.Module):
         return torch.sigmoid(self.tail(x + self.back(y)))
 
 
-def source(seed: int) -> Model:
+def make_source(seed: int) -> Model:
     torch.manual_seed(seed)
     spec = TensorSpec(
         name="image", kind="image", shape=(1, 3, SIZE, SIZE), color_order="RGB", range=(0.0, 1.0), resize="stretch"
@@ -64,7 +64,7 @@ def source(seed: int) -> Model:
     return Model(program=program, inputs=(spec,), outputs=(out,), layers=layer_table(program))
 
 
-def pictures(seed: int, count: int) -> list[dict[str, np.ndarray]]:  # type: ignore[type-arg]
+def draw_pictures(seed: int, count: int) -> list[dict[str, np.ndarray]]:  # type: ignore[type-arg]
     generator = np.random.default_rng(seed)
     return [{"image": generator.random((1, 3, SIZE, SIZE), np.float32)} for _ in range(count)]
 
@@ -72,8 +72,8 @@ def pictures(seed: int, count: int) -> list[dict[str, np.ndarray]]:  # type: ign
 def every_plan(model: Model, seed: int) -> dict[Schemes, Measures]:
     """Each plan exported, run on held-out pictures and compared with the source network."""
     file, lowered = to_float_file(model)
-    observed = observe_file(file, lowered, pictures(seed + 1000, SAMPLES))
-    held_out = pictures(seed + 2000, SAMPLES)
+    observed = observe_file(file, lowered, draw_pictures(seed + 1000, SAMPLES))
+    held_out = draw_pictures(seed + 2000, SAMPLES)
     with torch.no_grad():
         module = model.program.module()
         wanted = [module(torch.from_numpy(picture["image"])).numpy() for picture in held_out]
@@ -94,13 +94,13 @@ def every_plan(model: Model, seed: int) -> dict[Schemes, Measures]:
     return found
 
 
-def gaps(seed: int) -> list[float]:
+def measure_gaps(seed: int) -> list[float]:
     """By how many dB the search falls short of the best plan of all, for each budget of bytes."""
-    model = source(seed)
+    model = make_source(seed)
     measured = every_plan(model, seed)
     space = Space(names=tuple(model.layers.names()), schemes=CHOICES, options=(CHOICES,) * len(model.layers.names()))
-    noise = sensitivities(
-        model.program, model.layers, ["image"], pictures(seed + 1000, 1)[0], [SCHEMES[s] for s in CHOICES[1:]], lambda t: None
+    noise = estimate_sensitivities(
+        model.program, model.layers, ["image"], draw_pictures(seed + 1000, 1)[0], [SCHEMES[s] for s in CHOICES[1:]], lambda t: None
     )  # fmt: skip
 
     def look_up(wanted: Sequence[Choice]) -> list[Measures | str]:
@@ -123,10 +123,10 @@ def gaps(seed: int) -> list[float]:
     return found
 
 
-def exhaustive(seeds: Sequence[int] = range(SEEDS)) -> Row:
+def search_all(seeds: Sequence[int] = range(SEEDS)) -> Row:
     """A minute or two a seed."""
     torch.set_num_threads(1)
-    worst = [max(gaps(seed)) for seed in seeds]
+    worst = [max(measure_gaps(seed)) for seed in seeds]
     plans = len(CHOICES) ** 6
     return Row(
         what=f"6 layers x 3 schemes, all {plans} plans exported, {len(worst)} seeds x {len(BUDGETS)} budgets of bytes",

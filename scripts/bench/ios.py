@@ -64,7 +64,7 @@ def swift_milliseconds(work: Path) -> float:
     return float(found[1])
 
 
-def faults(work: Path) -> tuple[int, int, float]:
+def play_faults(work: Path) -> tuple[int, int, float]:
     """Faults that are played, how many of them end well, and the seconds of the longest."""
     report = work / "faults.xml"
     words = [
@@ -83,7 +83,7 @@ def faults(work: Path) -> tuple[int, int, float]:
     return len(cases), len(well), max(float(case.get("time", 0)) for case in cases)
 
 
-def contents(folder: Path) -> dict[str, bytes]:
+def read_contents(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
@@ -95,10 +95,10 @@ def measure() -> list[Row]:
         run(*command, work / "one")
         seconds = best_of(3, *command, work / "one")
         run(*command, work / "two", cache=work / "cache")
-        same = contents(work / "one") == contents(work / "two")
+        same = read_contents(work / "one") == read_contents(work / "two")
         (work / "swift").mkdir()
         milliseconds = swift_milliseconds(work / "swift")
-        played, well, longest = faults(work)
+        played, well, longest = play_faults(work)
     return [
         Row(
             what="builder package --target ios, warm",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.emulated import make_bundle, phone_of, record, served
+from bench.emulated import make_bundle, phone_of, record, serving
 from bench.table import LIMIT_S, ROOT, Row
 
 sys.path.insert(0, str(ROOT))
@@ -56,11 +56,14 @@ class Bench:
     recorded: Path
 
 
-def night(bench: Bench, seed: int, pause_s: float | None, work: tuple[int, int]) -> Night:
+def run_night(bench: Bench, seed: int, pause_s: float | None, work: tuple[int, int]) -> Night:
     """Each median is a session over adb; `pause_s` None gates by temperature. A session that fails ends the benchmark."""
     physics, draw, medians = PhysicalPhone(seed=seed), np.random.default_rng(seed), []
     folder = Path(tempfile.mkdtemp(dir=bench.folder))
-    with served(folder / "adb") as server, phone_of(folder / "phone", bench.bundle, server, physics, LEVELS_S) as phone:
+    with (
+        serving(folder / "adb") as server,
+        phone_of(folder / "phone", bench.bundle, server, physics, LEVELS_S) as phone,
+    ):
         phone.replay(bench.recorded)
         for _ in range(REPEATS):
             for _ in range(int(draw.integers(*work))):
@@ -87,7 +90,7 @@ def measure() -> list[Row]:
 
 def rows_of(kind: str, bench: Bench, pool: ProcessPoolExecutor) -> list[Row]:
     begun = {
-        pause_s: [pool.submit(night, bench, seed, pause_s, WORK[kind]) for seed in range(PHONES)]
+        pause_s: [pool.submit(run_night, bench, seed, pause_s, WORK[kind]) for seed in range(PHONES)]
         for pause_s in (None, *SLEEPS_S)
     }
     nights = {pause_s: [entry.result(timeout=LIMIT_S) for entry in own] for pause_s, own in begun.items()}

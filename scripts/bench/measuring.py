@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from harness.analysis.comparison import Comparison, compare_variants
 from harness.analysis.verdict import judge
-from harness.statistics import level_of_rounds, median_interval, stationarity, summarize
+from harness.statistics import judge_stationarity, level_of_rounds, median_interval, summarize
 from tests.harness.phone_model import PhoneModel, session, true_median
 from tests.harness.runs import device, make_run
 
@@ -31,24 +31,24 @@ LEVEL_NS = 8e6
 CI_NOISE = {"noise": 0.03, "phi": 0.6, "offset": 0.015, "offset_phi": 0.5, "spike": 0.02}
 
 
-def paired(factor: float, seed: int) -> Comparison:
+def pair(factor: float, seed: int) -> Comparison:
     """Two variants of one interleaved session; runs that are judged invalid are left out, as `harness compare` does it."""
     levels = {"a": LEVEL_NS, "b": LEVEL_NS * factor}
     runs = [judge(entry) for entry in session(PhoneModel(seed=seed, **CI_NOISE), levels, ROUNDS, SAMPLES)]
     return compare_variants(sorted(runs, key=lambda entry: entry.variant))[0]
 
 
-def share(found: list[Comparison], word: str) -> float:
+def compute_share(found: list[Comparison], word: str) -> float:
     return sum(entry.verdict.startswith(word) for entry in found) / len(found)
 
 
 def comparison_rows() -> list[Row]:
     rows = []
-    for name, make in (("one interleaved session", paired),):
+    for name, make in (("one interleaved session", pair),):
         same = [make(1.0, seed) for seed in range(PAIRS)]
-        alarms = share(same, "slower") + share(same, "faster")
+        alarms = compute_share(same, "slower") + compute_share(same, "faster")
         slow = [make(1.05, 10_000 + seed) for seed in range(PAIRS)]
-        seen, ratios = share(slow, "slower"), [entry.ratio for entry in slow if entry.ratio]
+        seen, ratios = compute_share(slow, "slower"), [entry.ratio for entry in slow if entry.ratio]
         held = np.mean([ratio.low <= 1.05 <= ratio.high for ratio in ratios])
         refused = sum(entry.refused is not None for entry in [*same, *slow])
         note = f"{ROUNDS} rounds of {SAMPLES} samples; {refused} of {2 * PAIRS} comparisons refused"
@@ -67,7 +67,7 @@ def single_run(factor: float) -> float:
         model = PhoneModel(seed=50_000 + seed, **CI_NOISE)
         runs = session(model, {"a": LEVEL_NS, "b": LEVEL_NS * factor}, 1, SAMPLES)
         found.append(compare_variants(sorted(runs, key=lambda entry: entry.variant))[0])
-    return share(found, "slower") + (share(found, "faster") if factor == 1.0 else 0.0)
+    return compute_share(found, "slower") + (compute_share(found, "faster") if factor == 1.0 else 0.0)
 
 
 def coverage_rows() -> list[Row]:
@@ -101,7 +101,7 @@ def speed_rows(work: Path) -> list[Row]:
     samples = np.random.default_rng(0).gamma(9.0, 1e6, 1_000_000)
     start = time.process_time()
     summarize(samples)
-    stationarity(samples)
+    judge_stationarity(samples)
     seconds = time.process_time() - start
     store, page = work / "runs.jsonl", work / "report.html"
     random = np.random.default_rng(1)

@@ -13,7 +13,7 @@ from bench.table import ROOT, Row
 
 sys.path.insert(0, str(ROOT))
 
-from harness.session.order import halves
+from harness.session.order import draw_halves
 from harness.statistics import Ratio, pair_ratio, ratio_of_sessions
 from harness.statistics.steps import steps_of
 
@@ -24,7 +24,7 @@ MOST_ROUNDS, DECIDE = 15, 0.05  # of `standard`: it goes on until a change by so
 NIGHTS = ((4, 1, 0), (3, 2, 0), (2, 1, 3))  # sessions of the base, of the new file, and of an older file of the variant
 
 
-def night(draw: np.random.Generator, offset: float) -> list[Values]:
+def run_night(draw: np.random.Generator, offset: float) -> list[Values]:
     """Rounds of one session: an offset for all of it, one that lingers for each run, noise for each sample."""
     session, lingering, rounds = draw.normal(0, offset), draw.normal(0, 0.015), []
     for _ in range(ROUNDS):
@@ -33,10 +33,10 @@ def night(draw: np.random.Generator, offset: float) -> list[Values]:
     return rounds
 
 
-def between(offset: float, counts: tuple[int, int, int], seed: int) -> Ratio:
+def compare_same(offset: float, counts: tuple[int, int, int], seed: int) -> Ratio:
     """Two identical files."""
     draw = np.random.default_rng([seed, round(offset * 1000)])
-    base, new, other = ([night(draw, offset) for _ in range(count)] for count in counts)
+    base, new, other = ([run_night(draw, offset) for _ in range(count)] for count in counts)
     return ratio_of_sessions(base, new, [other] if other else [])
 
 
@@ -74,7 +74,7 @@ NOISES: dict[str, Callable[[np.random.Generator, int], Values]] = {
 }
 
 
-def interleaved(kind: str, slower: float, seed: int) -> Ratio:
+def interleave(kind: str, slower: float, seed: int) -> Ratio:
     """Two builds that take turns in one session, as `harness run BASE NEW` orders them."""
     return pair_ratio(*taking_turns(kind, slower, seed, ROUNDS))
 
@@ -85,7 +85,7 @@ def until_decided(kind: str, seed: int) -> tuple[Ratio, int]:
     for rounds in range(ROUNDS, MOST_ROUNDS + 1):
         ratio = pair_ratio(base[:rounds], new[:rounds])
         slower = ratio.verdict == "slower" and ratio.value > 1 + DECIDE
-        if slower or within(ratio, DECIDE):
+        if slower or judge_within(ratio, DECIDE):
             break
     return ratio, rounds
 
@@ -96,7 +96,7 @@ def taking_turns(kind: str, slower: float, seed: int, rounds: int) -> tuple[list
     noise = NOISES[kind](draw, 2 * rounds * SAMPLES)
     sides: tuple[list[Values], list[Values]] = ([], [])
     at = 0
-    for turned in halves(rounds, random.Random(seed)):
+    for turned in draw_halves(rounds, random.Random(seed)):
         for side in (1, 0) if turned else (0, 1):
             samples = LEVEL_NS * (1 + slower * side) * np.exp(noise[at : at + SAMPLES])
             sides[side].append(np.floor(samples / 1e6) * 1e6 if kind == "timer of 1 ms" else samples)
@@ -104,11 +104,11 @@ def taking_turns(kind: str, slower: float, seed: int, rounds: int) -> tuple[list
     return sides
 
 
-def share(found: Sequence[bool]) -> float:
+def compute_share(found: Sequence[bool]) -> float:
     return float(np.mean(found))
 
 
-def within(ratio: Ratio, limit: float = LIMIT) -> bool:
+def judge_within(ratio: Ratio, limit: float = LIMIT) -> bool:
     """What `harness check` passes at the limit."""
     return ratio.high <= 1 + limit or (ratio.value <= 1 + limit and ratio.reach <= limit)
 
@@ -121,43 +121,46 @@ BETWEEN: dict[str, Callable[[np.random.Generator, float], Values]] = {
 }
 
 
-def changed(kind: str, sd: float, slower: float, seed: int) -> bool:
+def is_changed(kind: str, sd: float, slower: float, seed: int) -> bool:
     """Whether a history of nights is said to have changed."""
     logs = BETWEEN[kind](np.random.default_rng([seed, 11]), sd)
     logs[CHANGED:] += np.log1p(slower)
     return bool(steps_of([np.exp(logs).tolist()])[0])
 
 
-def histories() -> list[Row]:
+def run_histories() -> list[Row]:
     rows = []
     for kind in BETWEEN:
         for sd in (0.01, 0.02, 0.03):
-            alarms = share([changed(kind, sd, 0.0, seed) for seed in range(PAIRS)])
-            seen = share([changed(kind, sd, 0.05, 10_000 + seed) for seed in range(PAIRS // 4)])
+            alarms = compute_share([is_changed(kind, sd, 0.0, seed) for seed in range(PAIRS)])
+            seen = compute_share([is_changed(kind, sd, 0.05, 10_000 + seed) for seed in range(PAIRS // 4)])
             rows.append(Row(what=f"false alarms of a history of {HISTORY} nights, {kind}, {sd:.0%}", figure="<= 5 %", measured=f"{alarms:.1%}; 5 % slower since night {CHANGED + 1}: seen {seen:.0%}", reached=alarms <= 0.05))  # fmt: skip
     return rows
 
 
 def measure() -> list[Row]:
-    rows = histories()
+    rows = run_histories()
     for offset in (0.01, 0.02, 0.03):
         for counts in NIGHTS:
-            found = [between(offset, counts, seed) for seed in range(PAIRS)]
-            alarms = share([ratio.verdict != "no significant difference" for ratio in found])
-            held = share([ratio.low <= 1 <= ratio.high for ratio in found])
-            failed = share([ratio.verdict == "slower" and ratio.value > 1 + LIMIT for ratio in found])
+            found = [compare_same(offset, counts, seed) for seed in range(PAIRS)]
+            alarms = compute_share([ratio.verdict != "no significant difference" for ratio in found])
+            held = compute_share([ratio.low <= 1 <= ratio.high for ratio in found])
+            failed = compute_share([ratio.verdict == "slower" and ratio.value > 1 + LIMIT for ratio in found])
             rows.append(Row(what=f"false alarms, nights that differ by {offset:.0%}, {counts[0]} + {counts[1]} sessions and {counts[2]} of an older file", figure="<= 5 %", measured=f"{alarms:.1%}; intervals hold {held:.1%}; 'regression' at 3 % {failed:.1%}", reached=alarms <= 0.05))  # fmt: skip
     for kind in NOISES:
-        same = [interleaved(kind, 0.0, seed) for seed in range(PAIRS)]
-        slow = [interleaved(kind, 0.05, 10_000 + seed) for seed in range(PAIRS)]
-        alarms = share([ratio.verdict != "no significant difference" for ratio in same])
-        held = share([ratio.low <= 1.05 <= ratio.high for ratio in slow])
-        seen, passed = share([ratio.verdict == "slower" for ratio in slow]), share([within(ratio) for ratio in slow])
+        same = [interleave(kind, 0.0, seed) for seed in range(PAIRS)]
+        slow = [interleave(kind, 0.05, 10_000 + seed) for seed in range(PAIRS)]
+        alarms = compute_share([ratio.verdict != "no significant difference" for ratio in same])
+        held = compute_share([ratio.low <= 1.05 <= ratio.high for ratio in slow])
+        seen, passed = (
+            compute_share([ratio.verdict == "slower" for ratio in slow]),
+            compute_share([judge_within(ratio) for ratio in slow]),
+        )
         decided = f"5 % slower: seen {seen:.1%}, passed {passed:.1%}, else undecided; intervals hold {held:.1%}"
         rows.append(Row(what=f"false alarms in one session of {ROUNDS} rounds, {kind}", figure="<= 5 %, never passed", measured=f"{alarms:.1%}; {decided}", reached=alarms <= 0.05 and passed <= 0.01))  # fmt: skip
     for kind in NOISES:
         ended = [until_decided(kind, seed) for seed in range(PAIRS)]
-        alarms = share([ratio.verdict != "no significant difference" for ratio, _ in ended])
+        alarms = compute_share([ratio.verdict != "no significant difference" for ratio, _ in ended])
         took = float(np.mean([rounds for _, rounds in ended]))
         rows.append(Row(what=f"false alarms of a session that looks after each round, {kind}", figure="<= 5 %", measured=f"{alarms:.1%}; {took:.1f} rounds on average", reached=alarms <= 0.05))  # fmt: skip
     return rows

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.emulated import make_bundle, phone_of, record, served
+from bench.emulated import make_bundle, phone_of, record, serving
 from bench.measuring import CI_NOISE
 from bench.table import LIMIT_S, ROOT, Row
 
@@ -67,10 +67,10 @@ class Outcome:
     failed: tuple[str, ...]
 
 
-def sessions(folder: Path, bundle: Path, recorded: Path, seeds: list[int]) -> list[Outcome]:
+def run_sessions(folder: Path, bundle: Path, recorded: Path, seeds: list[int]) -> list[Outcome]:
     """One after the other, each on a phone of its own."""
     outcomes = []
-    with served(folder) as server:
+    with serving(folder) as server:
         for seed in seeds:
             physics = PhysicalPhone(seed=seed, **NOISE)
             with phone_of(folder / f"phone-{seed}", bundle, server, physics, LEVELS_S) as phone:
@@ -78,27 +78,27 @@ def sessions(folder: Path, bundle: Path, recorded: Path, seeds: list[int]) -> li
                 store = str(folder / f"{seed}.jsonl")
                 with open_bundle_or_package(bundle) as opened, closing(open_store(store, create=True)) as opened_store:
                     result = run_session(opened, [f"android:{phone.address}"], PROTOCOL, opened_store, clock=physics)
-            outcomes.append(outcome(tuple(read_runs(store)), tuple(entry.reason for entry in result.skipped)))
+            outcomes.append(judge_outcome(tuple(read_runs(store)), tuple(entry.reason for entry in result.skipped)))
             shutil.rmtree(folder / f"phone-{seed}")
     return outcomes
 
 
-def outcome(runs: tuple[Run, ...], failed: tuple[str, ...]) -> Outcome:
-    held = tuple(holds_level(own) for name in LEVELS_S if (own := good(runs, name)))
+def judge_outcome(runs: tuple[Run, ...], failed: tuple[str, ...]) -> Outcome:
+    held = tuple(holds_level(own) for name in LEVELS_S if (own := pick_good(runs, name)))
     return Outcome(
-        same=compared(runs, "same"),
-        slow=compared(runs, "slow"),
+        same=compare_with(runs, "same"),
+        slow=compare_with(runs, "slow"),
         held=held,
         verdicts=tuple(run.verdict.words for run in runs),
         failed=failed,
     )
 
 
-def good(runs: tuple[Run, ...], variant: str) -> list[Run]:
+def pick_good(runs: tuple[Run, ...], variant: str) -> list[Run]:
     return [run for run in runs if run.variant == variant and run.verdict.grade == "ok"]
 
 
-def compared(runs: tuple[Run, ...], variant: str) -> Compared:
+def compare_with(runs: tuple[Run, ...], variant: str) -> Compared:
     """`a` and this variant by what `harness compare` does, as if the session had measured these two alone."""
     pair = [run for name in ("a", variant) for run in runs if run.variant == name]
     said = compare_variants(pair)[0]
@@ -122,7 +122,7 @@ def measure() -> list[Row]:
         with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
             parts = [
                 pool.submit(
-                    sessions, folder / f"worker-{number}", bundle, recorded, list(range(PAIRS))[number::WORKERS]
+                    run_sessions, folder / f"worker-{number}", bundle, recorded, list(range(PAIRS))[number::WORKERS]
                 )
                 for number in range(WORKERS)
             ]
@@ -132,12 +132,12 @@ def measure() -> list[Row]:
 
 def rows_of(found: list[Outcome]) -> list[Row]:
     same, slow = [entry.same for entry in found], [entry.slow for entry in found]
-    alarms = share([entry.verdict.startswith(("slower", "faster")) for entry in same])
-    seen = share([entry.verdict.startswith("slower") for entry in slow])
+    alarms = compute_share([entry.verdict.startswith(("slower", "faster")) for entry in same])
+    seen = compute_share([entry.verdict.startswith("slower") for entry in slow])
     answered = [
         (entry, truth) for side, truth in ((same, 1.0), (slow, SLOWER)) for entry in side if entry.low is not None
     ]
-    ratios = share([entry.holds(truth) for entry, truth in answered])
+    ratios = compute_share([entry.holds(truth) for entry, truth in answered])
     levels = [held for entry in found for held in entry.held]
     verdicts = [verdict for entry in found for verdict in entry.verdicts]
     poor = sum(verdict != "ok" for verdict in verdicts)
@@ -149,9 +149,9 @@ def rows_of(found: list[Outcome]) -> list[Row]:
         Row(what=f"false alarms between identical variants, {pairs}", figure="<= 5 %", measured=f"{alarms:.1%}", reached=alarms <= 0.05, instead=refused),
         Row(what=f"a real 5 % slow-down is seen, {pairs}", figure=">= 95 %", measured=f"{seen:.1%}", reached=seen >= 0.95, instead=not_ok),
         Row(what=f"95 % intervals of {len(answered)} ratios hold the true one", figure="93-97 %", measured=f"{ratios:.1%}", reached=0.93 <= ratios <= 0.97),
-        Row(what=f"95 % intervals of {len(levels)} levels over {PROTOCOL.rounds} rounds hold the true one", figure="93-97 %", measured=f"{share(levels):.1%}", reached=0.93 <= share(levels) <= 0.97),
+        Row(what=f"95 % intervals of {len(levels)} levels over {PROTOCOL.rounds} rounds hold the true one", figure="93-97 %", measured=f"{compute_share(levels):.1%}", reached=0.93 <= compute_share(levels) <= 0.97),
     ]  # fmt: skip
 
 
-def share(held: list[bool]) -> float:
+def compute_share(held: list[bool]) -> float:
     return sum(held) / len(held)

@@ -10,7 +10,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from bench.everyday import Cell, judge, quiet
+from bench.everyday import Cell, judge, silencing
 from bench.table import ROOT, Row
 
 sys.path.insert(0, str(ROOT))
@@ -25,7 +25,7 @@ def measure() -> list[Row]:
     warnings.simplefilter("ignore")
     rows, cells = [], []
     for name in PAPERS:
-        with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as folder, quiet():
+        with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as folder, silencing():
             write_project(name, Path(folder) / name)
             (Path(folder) / "work").mkdir()
             found = judge(Path(folder) / name, Path(folder) / "work")
@@ -34,7 +34,7 @@ def measure() -> list[Row]:
             Row(
                 what=name,
                 figure="right on all backends, or refused by name",
-                measured="; ".join(map(said, found)),
+                measured="; ".join(map(say, found)),
                 reached=all(cell.verdict in ("right", "unproven", "refused") for cell in found),
             )
         )
@@ -52,5 +52,5 @@ def measure() -> list[Row]:
     return rows
 
 
-def said(cell: Cell) -> str:
+def say(cell: Cell) -> str:
     return f"{cell.variant} {cell.text if cell.verdict == 'right' else f'{cell.verdict.upper()}: {cell.text}'}"

@@ -64,11 +64,11 @@ def project_of(name: str, network: Network, folder: Path) -> Path:
     return folder
 
 
-def contents(folder: Path) -> dict[str, bytes]:
+def read_contents(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def same(project: Path, work: Path) -> str:
+def compare(project: Path, work: Path) -> str:
     """`identical`, `different`, or the sentence of a refusal that both give."""
     found: list[dict[str, bytes] | str] = []
     for way in ("forked", "plain"):
@@ -78,7 +78,7 @@ def same(project: Path, work: Path) -> str:
             os.environ["EDGEBUNDLE_WORKERS"] = "plain"
         try:
             run("builder", "convert", project, "-o", out, "-q", cache=work / f"cache-{out.name}")
-            found.append(contents(out))
+            found.append(read_contents(out))
         except SystemExit as refusal:  # how `run` tells a failure
             found.append(str(refusal).splitlines()[-1])
     first, second = found
@@ -96,7 +96,7 @@ def measure() -> list[Row]:
         work = Path(folder)
         projects = [EXAMPLE, *(project_of(name, CORPUS[name], work / name) for name in names if name)]
         for project in projects:
-            found = same(project, work)
+            found = compare(project, work)
             print(f"{project.name}: {found}", file=sys.stderr, flush=True)
             rows.append(
                 Row(

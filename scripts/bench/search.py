@@ -32,7 +32,7 @@ class Recipe:
     coverage: float
 
 
-def project(example: str, work: Path, variants: str) -> Path:
+def copy_project(example: str, work: Path, variants: str) -> Path:
     """A copy of the example with these variants in place of its own."""
     folder = work / "examples" / example
     if not folder.exists():
@@ -42,14 +42,16 @@ def project(example: str, work: Path, variants: str) -> Path:
     return folder
 
 
-def variant(name: str, line: str) -> str:
+def write_variant(name: str, line: str) -> str:
     return f'[[variant]]\nbackend = "tflite"\ndelegate = "xnnpack"\nid = "{name}"\n{line}\n'
 
 
-def recipes(example: str, work: Path, cache: Path) -> dict[str, Recipe]:
+def measure_recipes(example: str, work: Path, cache: Path) -> dict[str, Recipe]:
     """What each stock recipe measures, with arm64 instructions relative to fp32."""
     lines = {"fp32": 'scheme = "fp32"', **STOCK}
-    folder = project(example, work, "".join(variant(name.replace(" ", "-"), line) for name, line in lines.items()))
+    folder = copy_project(
+        example, work, "".join(write_variant(name.replace(" ", "-"), line) for name, line in lines.items())
+    )
     bundle = work / f"{example}-bundle"
     run("builder", "convert", folder, "-o", bundle, cache=cache)
     manifest = json.loads((bundle / "manifest.json").read_text())
@@ -67,22 +69,22 @@ def recipes(example: str, work: Path, cache: Path) -> dict[str, Recipe]:
             psnr_db=made[name.replace(" ", "-")]["quality"]["psnr_db_worst"],
             bytes=made[name.replace(" ", "-")]["bytes"],
             cost=counts[name.replace(" ", "-")] / counts["fp32"],
-            coverage=share_of(made[name.replace(" ", "-")]["coverage"]),
+            coverage=compute_share(made[name.replace(" ", "-")]["coverage"]),
         )
         for name in STOCK
     }
 
 
-def share_of(coverage: dict[str, int]) -> float:
+def compute_share(coverage: dict[str, int]) -> float:
     """The delegate's part of the multiply-accumulates."""
     return coverage["delegated_macs"] / coverage["total_macs"]
 
 
-def searched(
+def search(
     example: str, work: Path, cache: Path, bytes_: float, cost: float, coverage: float
 ) -> tuple[float, dict[str, Any]]:
     budgets = f'[variant.search]\nobjective = "psnr"\nmax_bytes = {int(bytes_)}\nmax_cost = {cost:.4f}\nmax_trials = {TRIALS}\nmin_coverage = {coverage}'
-    folder = project(example, work, variant("found", budgets))
+    folder = copy_project(example, work, write_variant("found", budgets))
     seconds, done = run("builder", "search", folder, "--json", cache=cache)
     result: dict[str, Any] = json.loads(done.stdout)["searches"][0]
     return seconds, result
@@ -90,13 +92,13 @@ def searched(
 
 def measure() -> list[Row]:
     """Two hours on two cores; the counts of anime_style under QEMU are most of it."""
-    from bench.exhaustive import exhaustive
+    from bench.exhaustive import search_all
 
-    rows = [exhaustive()]
+    rows = [search_all()]
     for example, limit in EXAMPLES.items():
         with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as name:
             work, cache = Path(name), Path(name) / "cache"
-            stock = recipes(example, work, cache)
+            stock = measure_recipes(example, work, cache)
             asked = {f"its bytes and cost: {name}": (recipe, 1.0, 1.0, 0.0) for name, recipe in stock.items()}
             if example == "anime_style":
                 asked["1.10 of the bytes and 1.25 of the cost of static 8 all"] = (
@@ -104,7 +106,7 @@ def measure() -> list[Row]:
                 )  # fmt: skip
             for what, (recipe, more_bytes, more_cost, gain) in asked.items():
                 # A ten-thousandth of the cost is what rounding may take.
-                seconds, result = searched(
+                seconds, result = search(
                     example,
                     work,
                     cache,

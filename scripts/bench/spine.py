@@ -16,7 +16,7 @@ EXAMPLE = ROOT / "examples" / "tiny_style"
 CHANGED_S = 3.0
 
 
-def contents(folder: Path) -> dict[str, bytes]:
+def read_contents(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
@@ -102,7 +102,7 @@ print(json.dumps({"bytes": (out / "stock_int8.tflite").stat().st_size, "fp32_byt
 """
 
 
-def stock(work: Path) -> dict[str, Any]:
+def convert_stock(work: Path) -> dict[str, Any]:
     """What a user gets by the converters' own defaults: litert-torch and the static int8 recipe of ai-edge-quantizer."""
     result: dict[str, Any] = json.loads(run("python", "-c", STOCK, EXAMPLE, work)[1].stdout.splitlines()[-1])
     return result
@@ -138,7 +138,7 @@ def measure() -> list[Row]:
         run("builder", "convert", EXAMPLE, "-o", work / "bundle2", cache=second)
         manifest = json.loads((work / "bundle1" / "manifest.json").read_text())
         rows += quality_rows(manifest)
-        rows.append(size_row(manifest, stock(work)))
+        rows.append(size_row(manifest, convert_stock(work)))
 
         packaged, _ = run("builder", "package", EXAMPLE, "--target", "android", "-o", work / "android1", cache=first)
         run("builder", "package", EXAMPLE, "--target", "android", "-o", work / "android2", cache=second)
@@ -154,7 +154,7 @@ def measure() -> list[Row]:
         )
         rows.append(plan_change(first, work))
 
-        same = contents(work / "bundle1") == contents(work / "bundle2")
+        same = read_contents(work / "bundle1") == read_contents(work / "bundle2")
         rows.append(
             Row(
                 what="two clean builds of the bundle",

@@ -119,7 +119,7 @@ def memory_row(work: Path) -> Row:
     done = run("python", "-c", code, EXAMPLE, work, cache=work / "memory")[1]
     together = int(done.stdout.split()[-1])
     with tempfile.TemporaryDirectory(dir=work) as out:
-        one = peak([sys.executable, "-c", MODEL + STOCK["tflite"], str(EXAMPLE), out])
+        one = measure_peak([sys.executable, "-c", MODEL + STOCK["tflite"], str(EXAMPLE), out])
     return Row(
         what="memory of all servers together",
         figure=f"<= {SERVERS_GB} GB beyond one worker's",
@@ -128,7 +128,7 @@ def memory_row(work: Path) -> Row:
     )
 
 
-def peak(words: list[str]) -> int:
+def measure_peak(words: list[str]) -> int:
     """The largest resident memory of a process."""
     largest = 0
     with psutil.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:

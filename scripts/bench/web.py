@@ -40,16 +40,16 @@ def measure() -> list[Row]:
         work = Path(name)
         bundle = work / "bundle"
         run("builder", "convert", EXAMPLE, "--backend", "tflite", "-o", bundle)
-        rows, site = packaged(bundle, work)
-        picture = photograph(work / "photograph.jpg")
+        rows, site = package(bundle, work)
+        picture = make_photograph(work / "photograph.jpg")
         with chromium() as browser, hosting(site) as host:
-            rows += visits(browser, host, site, picture)
-            rows.append(many(browser, host, picture))
+            rows += measure_visits(browser, host, site, picture)
+            rows.append(render_many(browser, host, picture))
         rows.append(against_python(site, work))
-        return rows + served(bundle, work, picture)
+        return rows + serve(bundle, work, picture)
 
 
-def packaged(bundle: Path, work: Path) -> tuple[list[Row], Path]:
+def package(bundle: Path, work: Path) -> tuple[list[Row], Path]:
     """The same page from npm's packages, and again with its scripts in the cache."""
     cache = work / "cache"
     cache.mkdir()
@@ -69,13 +69,13 @@ def packaged(bundle: Path, work: Path) -> tuple[list[Row], Path]:
     ], site  # fmt: skip
 
 
-def photograph(path: Path) -> Path:
+def make_photograph(path: Path) -> Path:
     noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
     Image.fromarray(noise).save(path, quality=90)
     return path
 
 
-def visits(browser: Browser, host: Host, site: Path, picture: Path) -> list[Row]:
+def measure_visits(browser: Browser, host: Host, site: Path, picture: Path) -> list[Row]:
     """A new visitor up to the first picture, and the same one again."""
     context = browser.new_context()
     page = opened(context.new_page(), host.url)
@@ -102,16 +102,16 @@ def to_picture(page: Page, picture: Path) -> float:
     return time.perf_counter() - start
 
 
-def many(browser: Browser, host: Host, picture: Path) -> Row:
+def render_many(browser: Browser, host: Host, picture: Path) -> Row:
     """All at once in the queue: memory after a tenth of them against memory after all."""
     context = browser.new_context()
     page = opened(context.new_page(), host.url)
     page.set_input_files("#files", [str(picture)] * PICTURES)
     done = page.locator("#queue li.finished")
     wait_for(lambda: done.count() >= PICTURES // 10, "a tenth")
-    early = memory(page)
+    early = read_memory(page)
     wait_for(lambda: page.locator("#queue li.finished, #queue li.failed").count() == PICTURES, "all pictures")
-    late, kept = memory(page), done.count()
+    late, kept = read_memory(page), done.count()
     context.close()
     return Row(
         what=f"{PICTURES} dropped pictures",
@@ -121,7 +121,7 @@ def many(browser: Browser, host: Host, picture: Path) -> Row:
     )
 
 
-def memory(page: Page) -> float:
+def read_memory(page: Page) -> float:
     """Of the page with its worker, after a collection, by the browser's own account."""
     found: float = page.evaluate("performance.measureUserAgentSpecificMemory().then((found) => found.bytes)")
     return found
@@ -161,7 +161,7 @@ def median_ms(runs: list[Run]) -> float:
     return float(np.median(np.concatenate([run.latency_ns for run in runs]))) / 1e6
 
 
-def served(bundle: Path, work: Path, picture: Path) -> list[Row]:
+def serve(bundle: Path, work: Path, picture: Path) -> list[Row]:
     """Fifty clients on this computer, which compete with the server for its processors; then SIGTERM in the middle."""
     run("builder", "package", bundle, "--target", "server", "-o", work / "server")
     folder, body = work / "server" / "tiny-style-server", picture.read_bytes()

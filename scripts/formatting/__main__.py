@@ -14,9 +14,13 @@ import sys
 from collections.abc import Callable
 
 from builder.errors import MissingToolError
-from scripts.formatting.languages import Formatted, cpp, kotlin, swift
+from scripts.formatting.languages import Formatted, format_cpp, format_kotlin, format_swift
 
-LANGUAGES: dict[str, Callable[[], Formatted | None]] = {"kotlin": kotlin, "swift": swift, "cpp": cpp}
+LANGUAGES: dict[str, Callable[[], Formatted | None]] = {
+    "kotlin": format_kotlin,
+    "swift": format_swift,
+    "cpp": format_cpp,
+}
 
 
 def main() -> int:

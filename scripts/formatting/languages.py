@@ -30,7 +30,7 @@ _PARAGRAPH = re.compile(
 Formatted = dict[Path, str]
 
 
-def kotlin() -> Formatted:
+def format_kotlin() -> Formatted:
     """By ktfmt, started from source with our line length. Raises MissingToolError without Java or Maven."""
     for program, package in (("java", "openjdk-17-jdk-headless"), ("mvn", "maven")):
         if find(program) is None:
@@ -38,24 +38,24 @@ def kotlin() -> Formatted:
                 f"ktfmt needs {program}: install with 'apt-get install --no-install-recommends {package}'."
             )
     with tempfile.TemporaryDirectory(prefix="edgebundle-formatting-") as name:
-        copies = _copies(sources("*.kt", "*.kts"), Path(name))
+        copies = _copies(list_sources("*.kt", "*.kts"), Path(name))
         words: list[str | Path] = ["java", "-XX:TieredStopAtLevel=1", "-cp", _class_path(), HERE / "Ktfmt.java"]
         run([*words, *copies.values()], timeout_s=LIMIT_S)
         return _texts(copies)
 
 
-def cpp() -> Formatted:
+def format_cpp() -> Formatted:
     """By the clang-format of this environment."""
     program = Path(sys.executable).with_name("clang-format")
     if not program.is_file():
         raise MissingToolError("clang-format is not installed: pip install -c constraints.txt -e '.[dev]'.")
     with tempfile.TemporaryDirectory(prefix="edgebundle-formatting-") as name:
-        copies = _copies(sources("*.c", "*.cpp", "*.h"), Path(name))
+        copies = _copies(list_sources("*.c", "*.cpp", "*.h"), Path(name))
         run([program, f"--style=file:{ROOT / '.clang-format'}", "-i", *copies.values()], timeout_s=LIMIT_S)
         return _texts(copies)
 
 
-def swift() -> Formatted | None:
+def format_swift() -> Formatted | None:
     """By the toolchain's own swift-format; None where no toolchain was made yet."""
     try:
         run([SWIFT, "find"], timeout_s=LIMIT_S)
@@ -63,7 +63,7 @@ def swift() -> Formatted | None:
         return None
     with tempfile.TemporaryDirectory(prefix="edgebundle-formatting-") as name:
         work = Path(name)
-        copies = _copies(sources("*.swift"), work)
+        copies = _copies(list_sources("*.swift"), work)
         shutil.copy(ROOT / ".swift-format", work / "configuration.json")
         inside = [f"/work/{copy.relative_to(work)}" for copy in copies.values()]
         words: list[str | Path] = [SWIFT, "run", work, work, "--", SWIFT_FORMAT, "format", "--in-place", "--parallel"]
@@ -92,7 +92,7 @@ def _wrapped(paragraph: re.Match[str]) -> str:
     )
 
 
-def sources(*patterns: str) -> list[Path]:
+def list_sources(*patterns: str) -> list[Path]:
     """Tracked files of these patterns."""
     listed = run(["git", "ls-files", "-z", *patterns], timeout_s=LIMIT_S, cwd=ROOT).stdout
     return [ROOT / name for name in sorted(filter(None, listed.split("\0"))) if (ROOT / name).is_file()]

@@ -10,8 +10,8 @@ os.environ["COLUMNS"] = "100"  # argparse wraps by it
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
 if __name__ == "__main__":
-    from scripts.reference.pages import pages
+    from scripts.reference.pages import make_pages
 
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, text in pages().items():
+    for name, text in make_pages().items():
         (FOLDER / name).write_text(text, encoding="utf-8")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from scripts.vectors.files import FOLDER, texts
+from scripts.vectors.files import FOLDER, make_texts
 
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, text in texts().items():
+    for name, text in make_texts().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
         print(f"{FOLDER.name}/{name}  {len(text):,} B")

@@ -22,7 +22,7 @@ AGENTS = (
 )
 
 
-def cases() -> list[Case]:
+def make_cases() -> list[Case]:
     return [
         {"agent": agent, "name": browser_of(agent)[0], "version": browser_of(agent)[1], "system": system_of(agent)}
         for agent in AGENTS

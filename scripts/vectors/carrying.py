@@ -27,7 +27,7 @@ CERTAIN, STRANGE = 12, 28  # difference of luma up to which motion is believed, 
 FULL = STRANGE - CERTAIN  # the weight of a motion that is believed
 
 
-def luma(rgb: NDArray[np.uint8]) -> Ints:
+def compute_luma(rgb: NDArray[np.uint8]) -> Ints:
     """RGB [H, W, 3] -> luma of half the size, from 2 x 2 pixels each."""
     height, width = rgb.shape[:2]
     even = np.pad(rgb.astype(np.int64), ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
@@ -35,7 +35,7 @@ def luma(rgb: NDArray[np.uint8]) -> Ints:
     return np.asarray((77 * four[..., 0] + 150 * four[..., 1] + 29 * four[..., 2] + 512) >> 10)
 
 
-def pyramid(finest: Ints) -> list[Ints]:
+def build_pyramid(finest: Ints) -> list[Ints]:
     """The luma and its halves; none where the picture is too small for a flow."""
     levels = [finest] if min(finest.shape) >= LEAST else []
     while levels and len(levels) < LEVELS and min(levels[-1].shape) // 2 >= LEAST:
@@ -45,12 +45,12 @@ def pyramid(finest: Ints) -> list[Ints]:
     return levels
 
 
-def divided(number: Ints, by: Ints | int) -> Ints:
+def divide(number: Ints, by: Ints | int) -> Ints:
     """Division towards zero, as in Kotlin and Swift; `by` is above zero."""
     return np.asarray(np.sign(number) * (np.abs(number) // by))
 
 
-def median(grid: Ints) -> Ints:
+def filter_median(grid: Ints) -> Ints:
     """Of 3 x 3 neighbours; the edge counts as its own neighbour."""
     padded = np.pad(grid, 1, mode="edge")
     height, width = grid.shape
@@ -87,9 +87,9 @@ def search(now: Ints, before: Ints, starts: list[tuple[Ints, Ints]], steps: int)
         lower = before[r + 1, c] * (ONE - fx) + before[r + 1, c + 1] * fx
         apart = ((upper * (ONE - fy) + lower * fy) >> 8) - (own << 4)
         total = apart.sum((2, 3))
-        error = (apart * apart).sum((2, 3)) - divided(total * total, PATCH * PATCH)
-        along_x = (gx * apart).sum((2, 3)) - divided(sum_x * total, PATCH * PATCH)
-        along_y = (gy * apart).sum((2, 3)) - divided(sum_y * total, PATCH * PATCH)
+        error = (apart * apart).sum((2, 3)) - divide(total * total, PATCH * PATCH)
+        along_x = (gx * apart).sum((2, 3)) - divide(sum_x * total, PATCH * PATCH)
+        along_y = (gy * apart).sum((2, 3)) - divide(sum_y * total, PATCH * PATCH)
         return error, along_x, along_y
 
     x = y = error = bx = by = np.zeros((rows, columns), np.int64)
@@ -102,8 +102,8 @@ def search(now: Ints, before: Ints, starts: list[tuple[Ints, Ints]], steps: int)
     first_x, first_y, best_x, best_y = x, y, x, y
     calm = error <= CALM
     for _ in range(steps):
-        x = np.where(calm, x, np.clip(x - divided(8 * (yy * bx - xy * by), determinant), 0, most_x))
-        y = np.where(calm, y, np.clip(y - divided(8 * (xx * by - xy * bx), determinant), 0, most_y))
+        x = np.where(calm, x, np.clip(x - divide(8 * (yy * bx - xy * by), determinant), 0, most_x))
+        y = np.where(calm, y, np.clip(y - divide(8 * (xx * by - xy * bx), determinant), 0, most_y))
         found_error, bx, by = look(x, y)
         near = (np.abs(x - first_x) <= PATCH * ONE) & (np.abs(y - first_y) <= PATCH * ONE)
         better = (found_error < error) & near
@@ -112,7 +112,7 @@ def search(now: Ints, before: Ints, starts: list[tuple[Ints, Ints]], steps: int)
     return best_x - ONE * left, best_y - ONE * top
 
 
-def dense(grid: Ints, height: int, width: int) -> Ints:
+def interpolate(grid: Ints, height: int, width: int) -> Ints:
     """The grid's values between the centres of its patches, for each pixel."""
 
     def axis(size: int, count: int) -> tuple[Ints, Ints, Ints]:
@@ -152,8 +152,8 @@ class Carrier:
 
     def advance(self, frame: NDArray[np.uint8]) -> None:
         """The next frame: its motion since the frame before, and the way from it to all keys."""
-        self.frame, self.luma = frame, luma(frame)
-        now = pyramid(self.luma)
+        self.frame, self.luma = frame, compute_luma(frame)
+        now = build_pyramid(self.luma)
         if now and self.last:
             self._follow(now)
         self.last = now
@@ -174,9 +174,9 @@ class Carrier:
             if level == 0 and self.grid is not None:
                 starts.append(self.grid)
             u, v = search(now[level], self.last[level], starts, STEPS[level])
-            u, v = median(u), median(v)
+            u, v = filter_median(u), filter_median(v)
         self.grid = u, v
-        fu, fv = dense(u, *self.half), dense(v, *self.half)
+        fu, fv = interpolate(u, *self.half), interpolate(v, *self.half)
         y, x = np.indices(self.half)
         rows_at = np.clip((ONE * y + fv + 32) >> 6, 0, self.half[0] - 1)
         columns_at = np.clip((ONE * x + fu + 32) >> 6, 0, self.half[1] - 1)
@@ -271,7 +271,7 @@ ABOUT = (
 )
 
 
-def stylized(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def stylize(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """What stands for a network."""
     return np.ascontiguousarray(np.stack([frame[..., 2], 255 - frame[..., 0], frame[..., 1]], -1))
 
@@ -280,7 +280,7 @@ def _hash(i: Ints, j: Ints, k: Ints) -> Ints:
     return np.asarray((((7919 * i + 104729 * j + 1299709 * k) * 2654435761) % 2**32) >> 24)
 
 
-def texture(top: int, left: int, height: int, width: int) -> NDArray[np.uint8]:
+def draw_texture(top: int, left: int, height: int, width: int) -> NDArray[np.uint8]:
     """The part of an endless picture: smooth spots, and a little noise."""
     y, x, c = np.meshgrid(np.arange(top, top + height), np.arange(left, left + width), np.arange(3), indexing="ij")
     i, j, fy, fx = y >> 3, x >> 3, y & 7, x & 7
@@ -290,7 +290,7 @@ def texture(top: int, left: int, height: int, width: int) -> NDArray[np.uint8]:
     return np.asarray((smooth * 240 >> 8) + (_hash(y, x, c + 3) >> 4), np.uint8)
 
 
-def cases() -> list[Case]:
+def make_cases() -> list[Case]:
     return [_case((64, 80), 5), _case((37, 51), 3), _case((20, 24), 2)]
 
 
@@ -305,7 +305,7 @@ def _case(size: tuple[int, int], fade: int) -> Case:
         begin, finish = number in (0, 3, 7), number in (1, 5, 8)
         if finish:
             assert carrier.pending is not None
-            carrier.finish(stylized(carrier.pending.frame))
+            carrier.finish(stylize(carrier.pending.frame))
         carrier.advance(frame)
         cut = carrier.is_cut
         if begin:
@@ -332,7 +332,7 @@ def _half(shown: NDArray[np.uint8]) -> bytes:
 
 
 def _frame(size: tuple[int, int], origin: list[int], patch: list[int], inverted: bool) -> NDArray[np.uint8]:
-    frame = texture(*origin, *size)
+    frame = draw_texture(*origin, *size)
     top, left, height, width, from_top, from_left = patch
-    frame[top : top + height, left : left + width] = texture(from_top, from_left, height, width)
+    frame[top : top + height, left : left + width] = draw_texture(from_top, from_left, height, width)
     return 255 - frame if inverted else frame

@@ -41,7 +41,7 @@ CHOICES: tuple[tuple[list[str], list[Case], Phone, int | None], ...] = (
 )
 
 
-def cases() -> list[Case]:
+def make_cases() -> list[Case]:
     return [
         {
             "variants": [

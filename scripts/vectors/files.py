@@ -15,31 +15,44 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs" / "formats" / "vectors"
 Case = dict[str, Any]
 
 
-def packed(array: np.ndarray[Any, Any]) -> str:
+def pack(array: np.ndarray[Any, Any]) -> str:
     """An array's little-endian bytes, as base64."""
     return base64.b64encode(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes()).decode()
 
 
-def unpacked(text: str, kind: str) -> np.ndarray[Any, Any]:
+def unpack(text: str, kind: str) -> np.ndarray[Any, Any]:
     return np.frombuffer(base64.b64decode(text), kind)
 
 
-def texts() -> dict[str, str]:
+def make_texts() -> dict[str, str]:
     """The text of every file by its name."""
-    from scripts.vectors import browsers, carrying, choice, phones, pictures, probes, sparse, tiling, verdicts, yuv
+    from scripts.vectors import (
+        browsers,
+        carrying,
+        choice,
+        labels,
+        phones,
+        pictures,
+        probes,
+        sparse,
+        tiling,
+        verdicts,
+        yuv,
+    )
 
     files: dict[str, tuple[str, Callable[[], list[Case]]]] = {
-        "tiling.json": (tiling.ABOUT, tiling.cases),
-        "pictures.json": (pictures.ABOUT, pictures.cases),
-        "transparency.json": (pictures.TRANSPARENCY, pictures.transparent),
-        "sparse.json": (sparse.ABOUT, sparse.cases),
-        "carrying.json": (carrying.ABOUT, carrying.cases),
-        "yuv.json": (yuv.ABOUT, yuv.cases),
-        "verdicts.json": (verdicts.ABOUT, verdicts.cases),
-        "probes.json": (probes.ABOUT, probes.cases),
-        "phones.json": (phones.ABOUT, phones.cases),
-        "choice.json": (choice.ABOUT, choice.cases),
-        "browsers.json": (browsers.ABOUT, browsers.cases),
+        "tiling.json": (tiling.ABOUT, tiling.make_cases),
+        "pictures.json": (pictures.ABOUT, pictures.make_cases),
+        "transparency.json": (pictures.TRANSPARENCY, pictures.make_transparent),
+        "sparse.json": (sparse.ABOUT, sparse.make_cases),
+        "carrying.json": (carrying.ABOUT, carrying.make_cases),
+        "yuv.json": (yuv.ABOUT, yuv.make_cases),
+        "verdicts.json": (verdicts.ABOUT, verdicts.make_cases),
+        "probes.json": (probes.ABOUT, probes.make_cases),
+        "phones.json": (phones.ABOUT, phones.make_cases),
+        "choice.json": (choice.ABOUT, choice.make_cases),
+        "browsers.json": (browsers.ABOUT, browsers.make_cases),
+        "labels.json": (labels.ABOUT, labels.make_cases),
     }
     return {name: _text(about, make()) for name, (about, make) in files.items()}
 

@@ -77,7 +77,7 @@ IPHONES = ("iPhone12,1", "iPhone14,2", "iPhone14,5", "iPhone15,2", "iPhone17,1",
 Told = tuple[str | None, str | None, str | None, str | None, str | None, str | None]
 
 
-def told() -> list[Told]:
+def list_told() -> list[Told]:
     """SoC manufacturer and model, board, hardware, manufacturer, model of every case."""
     made: list[Told] = []
     for line in BEFORE_12.strip().splitlines():
@@ -89,7 +89,7 @@ def told() -> list[Told]:
     return [*made, *((None, None, None, None, None, model) for model in IPHONES)]
 
 
-def phone(names: Told) -> Phone:
+def make_phone(names: Told) -> Phone:
     soc_maker, soc, board, hardware, maker, model = names
 
     def known(name: str | None) -> str | None:
@@ -100,9 +100,9 @@ def phone(names: Told) -> Phone:
     )
 
 
-def cases() -> list[Case]:
-    every = told()
-    phones = [phone(names) for names in every]
+def make_cases() -> list[Case]:
+    every = list_told()
+    phones = [make_phone(names) for names in every]
     return [
         {
             "told": list(names),

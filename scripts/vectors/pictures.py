@@ -9,7 +9,7 @@ import numpy as np
 from builder.bundle import Binding, TensorSpec
 from builder.bundle.pictures import on_white
 from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels, to_artifact
-from scripts.vectors.files import Case, packed
+from scripts.vectors.files import Case, pack
 
 ABOUT = (
     "Pictures as tensors: `pixels` (RGB bytes) become `tensor` (float32) in the artifact's layout, to the bit; `output` (float32) becomes `output_pixels`. "
@@ -31,7 +31,7 @@ SPECS: dict[str, dict[str, object]] = {
 LAYOUTS: tuple[Literal["NCHW", "NHWC"], ...] = ("NCHW", "NHWC")
 
 
-def cases() -> list[Case]:
+def make_cases() -> list[Case]:
     random = np.random.default_rng(20)
     return [_case(name, fields, layout, random) for name, fields in SPECS.items() for layout in LAYOUTS]
 
@@ -51,14 +51,14 @@ def _case(name: str, fields: dict[str, object], layout: Literal["NCHW", "NHWC"],
         "id": f"{name}-{layout}",
         "spec": spec.model_dump(mode="json"),
         "binding": binding.model_dump(mode="json"),
-        "pixels": packed(pixels),
-        "tensor": packed(to_artifact(levels, binding)),
-        "output": packed(to_artifact(output, binding)),
-        "output_pixels": packed(tensor_to_pixels(output, spec)),
+        "pixels": pack(pixels),
+        "tensor": pack(to_artifact(levels, binding)),
+        "output": pack(to_artifact(output, binding)),
+        "output_pixels": pack(tensor_to_pixels(output, spec)),
     }
 
 
-def transparent() -> list[Case]:
+def make_transparent() -> list[Case]:
     """Every alpha with the ends and the middle of a channel, and random ones."""
     random = np.random.default_rng(21)
     ends = [[level, 255 - level, 128, alpha] for alpha in range(256) for level in (0, 255)]
@@ -68,8 +68,8 @@ def transparent() -> list[Case]:
     premultiplied = np.concatenate([(straight[:, :3] * alpha + 127) // 255, alpha], 1).astype(np.uint8)
     return [
         {
-            "straight": packed(straight),
-            "premultiplied": packed(premultiplied),
-            "opaque": packed(on_white(straight)),
+            "straight": pack(straight),
+            "premultiplied": pack(premultiplied),
+            "opaque": pack(on_white(straight)),
         }
     ]

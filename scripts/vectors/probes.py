@@ -8,7 +8,7 @@ from scripts.vectors.files import Case
 ABOUT = "Names of probes in a run record's samples, with their units. The lists `android` and `ios` are what the apps read beside a measurement; the harness may read all."
 
 
-def cases() -> list[Case]:
+def make_cases() -> list[Case]:
     return [
         {"probe": name, "unit": unit, "meaning": meaning, "android": name in ANDROID_APP, "ios": name in IOS_APP}
         for name, (unit, meaning) in sample_names().items()

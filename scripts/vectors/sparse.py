@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from builder.bundle.sparse import sparse_pixels
-from scripts.vectors.files import Case, packed
+from scripts.vectors.files import Case, pack
 
 ABOUT = (
     "Sparse pictures: of `pixels` (RGB bytes, base64) of a picture of `size` [height, width], one of each whole block of 4 x 4. Block (row, column) gives its "
@@ -14,10 +14,10 @@ ABOUT = (
 SIZES = ((8, 8), (4, 20), (21, 38), (16, 64))
 
 
-def cases() -> list[Case]:
+def make_cases() -> list[Case]:
     random = np.random.default_rng(16)
     found = []
     for size in SIZES:
         pixels = random.integers(0, 256, (*size, 3), dtype=np.uint8)
-        found.append({"size": list(size), "pixels": packed(pixels), "sparse": packed(sparse_pixels(pixels))})
+        found.append({"size": list(size), "pixels": pack(pixels), "sparse": pack(sparse_pixels(pixels))})
     return found

@@ -9,7 +9,7 @@ import numpy as np
 from builder.bundle import Tiling
 from builder.errors import InputError
 from builder.graph.tiling import Tiler
-from scripts.vectors.files import Case, packed
+from scripts.vectors.files import Case, pack
 
 ABOUT = (
     "Tiles (docs/formats/tiling.md). `facts`: the tiles of a network's input by a manifest's `tiling`, or `refused`. `picture`: pixel (x, y) is "
@@ -44,7 +44,7 @@ PICTURES = (
 )
 
 
-def cases() -> list[Case]:
+def make_cases() -> list[Case]:
     return [*map(_facts, FACTS), *itertools.starmap(_picture, PICTURES)]
 
 
@@ -70,7 +70,7 @@ def _picture(
         large = pixels.repeat(scale, 0).repeat(scale, 1)
         return (large.astype(np.int64) + 37 * next(count)).astype(np.uint8)
 
-    result, _ = tiler.run(noise(*picture), render)
+    result, _ = tiler.run(draw_noise(*picture), render)
     return {
         "picture": list(picture),
         "tile": list(tile),
@@ -80,11 +80,11 @@ def _picture(
         "multiple": multiple,
         "rows": tiler.starts(picture[0], tile[0]),
         "columns": tiler.starts(picture[1], tile[1]),
-        "result": packed(result),
+        "result": pack(result),
     }
 
 
-def noise(height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def draw_noise(height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     y, x = np.mgrid[:height, :width]
     words = (7919 * x + 104729 * y) % (1 << 24)
     return np.stack([words >> 16, words >> 8 & 255, words & 255], -1).astype(np.uint8)

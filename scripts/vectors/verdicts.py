@@ -44,7 +44,7 @@ CHANGES: tuple[dict[str, Any], ...] = (
 )
 
 
-def cases() -> list[Case]:
+def make_cases() -> list[Case]:
     return [_case(changes) for changes in CHANGES]
 
 

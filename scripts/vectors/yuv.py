@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.vectors.files import Case, packed
+from scripts.vectors.files import Case, pack
 
 ABOUT = (
     "Camera frames (YUV 4:2:0, BT.601, full range): planes `y`, `u`, `v` (bytes, base64) with their strides, turned clockwise by `rotation`; the part `crop` "
@@ -24,7 +24,7 @@ FRAMES: tuple[Frame, ...] = (
 )
 
 
-def cases() -> list[Case]:
+def make_cases() -> list[Case]:
     random = np.random.default_rng(22)
     return [_case(frame, random) for frame in FRAMES]
 
@@ -41,10 +41,10 @@ def _case(frame: Frame, random: np.random.Generator) -> Case:
         "rotation": rotation,
         "crop": list(crop),
         "size": list(size),
-        "y": {"bytes": packed(y), "row_stride": y.shape[1], "pixel_stride": 1},
-        "u": {"bytes": packed(u), "row_stride": u.shape[1], "pixel_stride": stride},
-        "v": {"bytes": packed(v), "row_stride": v.shape[1], "pixel_stride": stride},
-        "result": packed(rgb),
+        "y": {"bytes": pack(y), "row_stride": y.shape[1], "pixel_stride": 1},
+        "u": {"bytes": pack(u), "row_stride": u.shape[1], "pixel_stride": stride},
+        "v": {"bytes": pack(v), "row_stride": v.shape[1], "pixel_stride": stride},
+        "result": pack(rgb),
     }
 
 

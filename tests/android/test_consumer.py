@@ -14,7 +14,7 @@ from builder import process
 from builder.targets import TARGETS
 from builder.targets.android import tools
 from builder.targets.android.catalogue import Catalogue
-from builder.targets.android.host import TOOL_PATHS, compiler, maven, prebuilt
+from builder.targets.android.host import TOOL_PATHS, compiler, maven, provide_prebuilt
 from builder.targets.android.host.maven import Wanted
 from builder.targets.mobile import mobile_root
 from tests.android.references import missing_references
@@ -164,6 +164,9 @@ def test_everything_the_consumer_refers_to_exists_on_the_oldest_android(linked: 
 def test_everything_the_app_refers_to_exists_on_the_oldest_android(linked: Linked, tmp_path: Path) -> None:
     """The same for the sample app; the guarded calls are exactly these, so the check is known to look."""
     missing = missing_references(
-        prebuilt(PROJECT).dex, r8=linked.found["r8"][0], framework=linked.found["framework-min"][0], work=tmp_path
+        provide_prebuilt(PROJECT).dex,
+        r8=linked.found["r8"][0],
+        framework=linked.found["framework-min"][0],
+        work=tmp_path,
     )
     assert missing == GUARDED

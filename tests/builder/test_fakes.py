@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from builder.bundle import Bundle
-from tests.builder.fakes.grown import builder, grow
+from tests.builder.fakes.grown import builder, grow, harness
 from tests.builder.projects import CONFIG, make_project
 
 VARIANTS = """
@@ -124,6 +124,20 @@ def test_the_other_commands_know_them(root: Path, cache: Path, project: Path, bu
     assert ("fake", "torch") in told
     assert ("tflite abacus", "beads") in told
     assert ("fake", "cardboard") in told
+
+
+def test_the_host_measures_what_the_backend_says_how_to_run(
+    root: Path, cache: Path, bundle: Path, tmp_path: Path
+) -> None:
+    """The harness knows nothing of it: goldens are met, records name its engine, and other devices refuse it in a sentence."""
+    store = tmp_path / "runs.jsonl"
+    done = harness(root, cache, "run", bundle, "-d", "host", "--protocol", "quick", "-o", store)
+    assert done.returncode == 0, done.stderr
+    runs = [json.loads(line) for line in store.read_text(encoding="utf-8").splitlines()]
+    measured = {run["variant"]: run for run in runs if run["runtime"] == "Fake"}
+    assert set(measured) == {"fake-slow-fp16-sweet", "found"}
+    assert {run["delegate_executed"]["value"] for run in measured.values()} == {"slow"}
+    assert all(run["golden"]["passed"] for run in measured.values())
 
 
 def test_a_target_packs_what_it_takes(root: Path, cache: Path, project: Path, bundle: Path) -> None:

@@ -30,7 +30,7 @@ from builder.bundle.tensors import peak_of, psnr_db
 from builder.errors import EdgebundleError
 from builder.graph.model import Model
 from builder.legalize import REWRITES
-from builder.legalize.for_variant import cures, find_needed
+from builder.legalize.for_variant import collect_cures, find_needed
 from builder.legalize.legalizer import legalize
 from builder.precision.layers import layer_table
 from builder.sources.batch_norm import fold_batch_norms
@@ -133,7 +133,7 @@ def _made(network: Network, module: nn.Module, backend_name: str, plain: bool, s
     lowered = backend.lower(model, plan, delegate, dict, path)
     assert set(backend.read_back(path, model).values()) <= {"fp32"}
     return Made(
-        coverage=explain_left(backend.coverage(path, delegate), lowered.origins, source, cures()),
+        coverage=explain_left(backend.coverage(path, delegate), lowered.origins, source, collect_cures()),
         rewrites=tuple(done.name for done in applied),
         run=backend.runner(path, lowered.inputs, lowered.outputs, 1),
         border_transposes=_border_transposes(path) if backend_name == "tflite" else None,

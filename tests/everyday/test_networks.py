@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from builder.graph.equality import largest_change, outputs_of
-from builder.legalize.at_source import in_float32, plain
+from builder.legalize.at_source import in_float32, make_plain
 from builder.precision.layers import layer_table
 from tests.everyday.networks import ALL, NETWORKS, SHAPE, create
 
@@ -25,7 +25,7 @@ def test_it_is_the_same_in_plain_operators(kind: str, name: str) -> None:
     sample = (torch.rand(SHAPE, generator=torch.Generator().manual_seed(3)),)
     with torch.no_grad():
         wanted = network(sample[0].clone())
-    program = in_float32(plain(torch.export.export(network, sample)))
+    program = in_float32(make_plain(torch.export.export(network, sample)))
     assert largest_change([wanted], outputs_of(program, sample)) < 1e-5
     targets = [str(node.target) for node in program.graph.nodes if node.op == "call_function"]
     assert not [target for target in targets if any(part in target for part in GONE)]
@@ -37,5 +37,5 @@ def test_a_computed_weight_has_its_layers_plain_name() -> None:
     """The name that rules speak of is the module's, whatever computes the weight."""
     sample = (torch.rand(SHAPE),)
     for name in NETWORKS["weights"]:
-        table = layer_table(plain(torch.export.export(create("weights", name), sample)))
+        table = layer_table(make_plain(torch.export.export(create("weights", name), sample)))
         assert table.names() == ["head", "middle", "tail"]

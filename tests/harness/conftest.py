@@ -7,12 +7,18 @@ from pathlib import Path
 import pytest
 
 from harness.records.run import Run
-from tests.harness.small_bundle import make_small_bundle
+from tests.harness.small_bundle import make_small_bundle, make_unopened_bundle
 
 
 @pytest.fixture(scope="session")
 def small_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_small_bundle(tmp_path_factory.mktemp("bundle") / "small")
+
+
+@pytest.fixture(scope="session")
+def unopened_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For tests that execute nothing: its artifacts are no networks."""
+    return make_unopened_bundle(tmp_path_factory.mktemp("unopened") / "small")
 
 
 @pytest.fixture(scope="session")

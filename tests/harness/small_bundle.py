@@ -1,4 +1,7 @@
-"""A small, real bundle made of tests/small_models.py: a TFLite and an ExecuTorch artifact with a golden, and a Core ML one."""
+"""A small, real bundle made of tests/small_models.py: a TFLite and an ExecuTorch artifact with a golden, and a Core ML one.
+
+And the same without networks, for tests that read a bundle and execute nothing of it: no converter is started for those.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ from builder.bundle import (
     tree_sha256,
 )
 from builder.bundle.tensors import tensor_to_pixels, write_picture
-from tests.small_models import SHAPE, SmallModels, small_models
+from tests.small_models import SHAPE, SmallModels, small_models, unopened_models
 
 IMAGE = TensorSpec(name="image", kind="image", shape=SHAPE, color_order="RGB", range=(0.0, 1.0), resize="center_crop")
 STYLIZED = TensorSpec(name="stylized", kind="image", shape=SHAPE, color_order="RGB", range=(0.0, 1.0))
@@ -43,7 +46,15 @@ def converted() -> SmallModels:
 
 def make_small_bundle(root: Path) -> Path:
     """A bundle directory; the file of its Core ML variant is no program, since nothing on Linux may open it."""
-    models = converted()
+    return _fill(root, converted())
+
+
+def make_unopened_bundle(root: Path) -> Path:
+    """The same, of which no variant can be executed."""
+    return _fill(root, unopened_models(root.parent / f"{root.name}-files"))
+
+
+def _fill(root: Path, models: SmallModels) -> Path:
     (root / "variants").mkdir(parents=True)
     (root / "golden").mkdir()
     shutil.copy(models.tflite, root / "variants" / models.tflite.name)
@@ -52,13 +63,16 @@ def make_small_bundle(root: Path) -> Path:
     (root / COREML / "Manifest.json").write_text("{}\n", encoding="utf-8")
     (root / "golden" / "0-image.f32").write_bytes(np.ascontiguousarray(models.input, "<f4").tobytes())
     write_picture(root / "golden" / "0-stylized.png", tensor_to_pixels(models.output, STYLIZED))
-    write_manifest(root)
+    _describe(root, models)
     return root
 
 
 def write_manifest(root: Path, *, min_psnr_db: float = 45.0, delegate: str = "xnnpack") -> Manifest:
     """(Re)write manifest.json for the files that are in `root`."""
-    models = converted()
+    return _describe(root, converted(), min_psnr_db=min_psnr_db, delegate=delegate)
+
+
+def _describe(root: Path, models: SmallModels, *, min_psnr_db: float = 45.0, delegate: str = "xnnpack") -> Manifest:
     variants = (
         _variant(root, models.variant("tflite"), delegate),
         _variant(root, models.variant("executorch"), delegate),

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from builder import process
-from harness.cache import cache_root, entry
+from harness.cache import cache_root, make_entry
 from harness.devices.runner import binaries as runner_binaries
 from harness.errors import HarnessError
 
 KILLED = """
 import os, signal
-from harness.cache import entry
+from harness.cache import make_entry
 def make(folder):
     (folder / "half").write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
-entry("things/one", make)
+make_entry("things/one", make)
 """
 
 
@@ -36,12 +36,12 @@ def write(folder: Path) -> None:
 
 def test_made_once(cache: Path) -> None:
     """An entry is made on first use only."""
-    entry("things/one", write)
+    make_entry("things/one", write)
 
     def never(folder: Path) -> None:
         raise AssertionError("made a second time")
 
-    assert (entry("things/one", never) / "file").read_text(encoding="utf-8") == "whole"
+    assert (make_entry("things/one", never) / "file").read_text(encoding="utf-8") == "whole"
 
 
 def test_killed_while_making(cache: Path) -> None:
@@ -50,7 +50,7 @@ def test_killed_while_making(cache: Path) -> None:
     done = process.run([sys.executable, "-c", KILLED], timeout_s=60, cwd=source, check=False)
     assert done.returncode == -signal.SIGKILL
     assert not (cache / "things" / "one").exists()
-    assert [path.name for path in entry("things/one", write).iterdir()] == ["file"]
+    assert [path.name for path in make_entry("things/one", write).iterdir()] == ["file"]
     assert sorted(path.name for path in (cache / "things").iterdir()) == ["one", "one.lock"]
 
 
@@ -62,16 +62,16 @@ def test_a_failure_leaves_nothing(cache: Path) -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        entry("things/one", fail)
+        make_entry("things/one", fail)
     assert not (cache / "things" / "one").exists()
-    assert entry("things/one", write).is_dir()
+    assert make_entry("things/one", write).is_dir()
 
 
 def test_a_cache_that_cannot_be_written(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache below a file is one sentence that names the variable to set."""
     cache.write_text("a file", encoding="utf-8")
     with pytest.raises(HarnessError, match="set EDGEBUNDLE_CACHE"):
-        entry("things/one", write)
+        make_entry("things/one", write)
 
 
 def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from builder.project.project import open_project
 from builder.project.variants import choose_variants
 from builder.steps.listener import Silent
 from builder.storage.output import copy_into
-from harness.cache import entry
+from harness.cache import make_entry
 from tests.builder.projects import CONFIG, make_project
 
 SIZE = 32
@@ -51,7 +51,7 @@ def coreml_project(folder: Path, config: str = COREML_CONFIG) -> Path:
 def coreml_bundle() -> Bundle:
     """The bundle of that project, made on first use and kept by this file's text and the converter's version."""
     key = hashlib.sha256(Path(__file__).read_bytes() + metadata.version("coremltools").encode()).hexdigest()[:20]
-    return Bundle.open(entry(f"tests/coreml-bundle-{key}", _make))
+    return Bundle.open(make_entry(f"tests/coreml-bundle-{key}", _make))
 
 
 def _make(folder: Path) -> None:

@@ -6,9 +6,15 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 from filelock import FileLock
 
+import builder
+from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels
+from tests.bundles import IMAGE, STYLIZED, run_tflite
+from tests.harness.small_bundle import converted, make_small_bundle
 from tests.ios.swift import ROOT, Swift, build_folder, ios_sources
+from tests.server.test_server import running
 
 TESTS = ROOT / "tests" / "ios"
 # without Darwin, which the test runner of Swift itself looks for
@@ -26,16 +32,34 @@ def put_together(out: Path) -> None:
     shutil.copy2(TESTS / "played" / "Package.swift", out)
 
 
-def test_the_sdk_behaves() -> None:
-    """Opening, pictures, labels, video and cancelling of the shipped classes, at once and at odd moments."""
+def write_expected(path: Path) -> None:
+    """What the small network makes of the tests' `numbered` picture, as PPM."""
+    words = (np.arange(64 * 64, dtype=np.int64) * 2_654_435).reshape(64, 64)
+    pixels = np.stack([words >> shift & 255 for shift in (16, 8, 0)], axis=-1).astype(np.uint8)
+    made = tensor_to_pixels(run_tflite(converted().tflite, pixels_to_tensor(pixels, IMAGE)), STYLIZED)
+    path.write_bytes(b"P6\n64 64\n255\n" + made.tobytes())
+
+
+def test_the_sdk_behaves(tmp_path: Path) -> None:
+    """Opening, pictures, labels, video and cancelling of the shipped classes, at once and at odd moments, and the real server target."""
     work = build_folder("played")
     with FileLock(work / "lock", timeout=900):
-        package = work / "package"
-        shutil.rmtree(package, ignore_errors=True)
+        package, bundle = work / "package", work / "bundle"
+        for folder in (package, bundle):
+            shutil.rmtree(folder, ignore_errors=True)
         put_together(package)
         swift = Swift(package, work)
+        served = builder.package(make_small_bundle(bundle), target="server", out=tmp_path / "dist").files[0]
+        write_expected(work / "expected.ppm")
         command = f"swift test --package-path {swift.source_path} --scratch-path {swift.work_path}/build 2>&1"
-        done = swift.run("sh", "-c", command, check=False)
+        with running(served, tmp_path / "log") as server:
+            names = {
+                "SERVER": f"http://127.0.0.1:{server.port}",
+                "BUNDLE": f"{swift.work_path}/bundle",
+                "EXPECTED": f"{swift.work_path}/expected.ppm",
+            }
+            words = " ".join(f"EDGEBUNDLE_{name}={value}" for name, value in names.items())
+            done = swift.run("sh", "-c", f"{words} {command}", check=False)
     counts = [int(count) for count in re.findall(r"Executed (\d+) tests, with 0 failures", done.stdout)]
-    assert max(counts, default=0) >= 22, done.stdout[-6000:]
+    assert max(counts, default=0) >= 26, done.stdout[-6000:]
     assert not re.search(r"\.swift:\d+:\d+: warning", done.stdout), done.stdout

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from builder import process
-from harness.devices.arm64.qemu import counting_qemu, counts
+from harness.devices.arm64.qemu import counting_qemu, read_counts
 from harness.devices.runner.binaries import LOADER, RUNNER, runner_bundle
 from tests.small_models import Backend, SmallModels, largest_error, small_models
 
@@ -62,14 +62,14 @@ def test_result_line(models: SmallModels, backend: Backend, tmp_path: Path) -> N
     assert (line["fully_delegated"], line["delegates"]) in ((True, ["xnnpack"]), (None, ["XnnpackBackend"]))
     given = np.fromfile(tmp_path / "out.0.bin", np.float32).reshape(models.output.shape)
     assert largest_error(given, models.output) <= 1e-5
-    assert counts(stderr) == []
+    assert read_counts(stderr) == []
 
 
 def test_marks_surround_every_run(models: SmallModels) -> None:
     """With --mark the plug-in counts each timed run, and nothing else."""
     status, _, stderr = run("tflite", "--model", models.tflite, "--runs", "3", "--warmup", "2", "--mark")
     assert status == 0
-    counted = counts(stderr)
+    counted = read_counts(stderr)
     assert len(counted) == 3
     assert max(counted) - min(counted) <= 1e-4 * min(counted)
 

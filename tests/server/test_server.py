@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ from PIL import Image
 import builder
 from builder.bundle import file_sha256, tree_files
 from builder.errors import ConfigError
+from tests.android.several import classifier
 from tests.harness.small_bundle import make_small_bundle, write_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +48,14 @@ def picture(size: tuple[int, int] = (96, 80), form: str = "PNG") -> bytes:
     noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
     Image.fromarray(noise).save(stream, form)
     return stream.getvalue()
+
+
+def bomb() -> bytes:
+    """A PNG of a few bytes that says it has billions of pixels."""
+    head = bytearray(picture((1, 1)))
+    head[16:24] = (60_000).to_bytes(4, "big") * 2
+    head[29:33] = zlib.crc32(head[12:29]).to_bytes(4, "big")
+    return bytes(head)
 
 
 @dataclass
@@ -157,7 +167,15 @@ def test_a_picture_is_processed_as_the_bundle_says(server: Running) -> None:
         (b"x" * 300_000, "", 413, "at most 200,000 bytes"),
         (picture(), "?vectors=no", 400, "vectors must be JSON"),
         (picture(), "?vectors=%7B%22style%22:[1]%7D", 400, "there is no vector 'style'"),
-        (picture(), "?vectors=" + "1" * 9000, 422, "8192"),
+        (picture(), "?vectors=" + "1" * 9000, 422, '{"detail":"vectors: String should have at most 8192'),
+        (picture((60, 60), "TIFF"), "", 400, "send a JPEG, PNG or WebP"),
+        (
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n",
+            "",
+            400,
+            "send a JPEG, PNG or WebP",
+        ),  # no Ghostscript is started
+        (bomb(), "", 400, "far more than the 100,000 pixels"),
     ],
 )
 def test_what_is_no_picture_is_refused_with_a_sentence(
@@ -174,6 +192,27 @@ def test_a_body_that_does_not_come_is_not_waited_for(server: Running) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT_S) as client:
         client.sendall(b"POST /v1/process HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf")
         assert client.recv(100).startswith(b"HTTP/1.1 408 ")
+
+
+def test_bodies_of_many_clients_are_bounded_together(folder: Path, tmp_path: Path) -> None:
+    """Clients that send without end cost no more memory than is set, and once they are gone the next is served."""
+    with running(folder, tmp_path / "log", held_bytes=1_000_000, body_s=20) as server:
+        body, head = b"x" * 600_000, b"POST /v1/process HTTP/1.1\r\nHost: x\r\nContent-Length: 700000\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT_S) as first:
+            first.sendall(head + body)
+            status, answer, text = 200, None, b""
+            deadline = time.monotonic() + LIMIT_S
+            while status != 429 and time.monotonic() < deadline:  # until the first body has arrived
+                status, answer, text = server.process_picture(body)
+            assert status == 429
+            assert answer is not None
+            assert int(answer.headers["Retry-After"]) >= 1
+            assert b"too many pictures arrive at once" in text
+            assert server.process_picture(picture())[0] == 200
+        deadline = time.monotonic() + LIMIT_S
+        while (status := server.process_picture(body)[0]) == 429 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert status == 400  # it was taken, and is no picture
 
 
 def test_fifty_clients_are_served_or_told_to_come_again(folder: Path, tmp_path: Path) -> None:
@@ -271,3 +310,10 @@ def test_a_bundle_for_gpus_alone_is_refused(tmp_path: Path) -> None:
     write_manifest(bundle, delegate="gpu")
     with pytest.raises(ConfigError, match="for processors"):
         builder.package(bundle, target="server", out=tmp_path / "dist")
+
+
+def test_a_classifier_is_refused(tmp_path: Path) -> None:
+    """A server gives pictures; what gives labels is named before anybody deploys it."""
+    classifier(tmp_path / "bundle")
+    with pytest.raises(ConfigError, match="gives scores alone"):
+        builder.package(tmp_path / "bundle", target="server", out=tmp_path / "dist")

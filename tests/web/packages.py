@@ -18,10 +18,10 @@ def node_modules() -> Path:
     sources = mobile_root() / "web"
     key = cache.content_key([file_sha256(sources / name) for name in LISTS])
     with cache.hold_lock(f"test-web-packages {key}"):
-        if not cache.entry("test-web-packages", key).is_dir():
+        if not cache.locate("test-web-packages", key).is_dir():
             with cache.publishing("test-web-packages", key) as work:
                 for name in LISTS:
                     shutil.copyfile(sources / name, work / name)
                 words = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
                 node.run("npm", words, what="fetch the page's npm packages", cwd=work, timeout_s=600)
-    return cache.entry("test-web-packages", key) / "node_modules"
+    return cache.locate("test-web-packages", key) / "node_modules"

@@ -202,6 +202,31 @@ def test_a_turned_device_keeps_what_is_shown(host: Host, page: Page, picture: Pa
     assert page.is_visible("#pair")
 
 
+def test_a_page_that_is_opened_as_a_file_says_how_to_serve_it(site: Path, page: Page, picture: Path) -> None:
+    """By a double click: browsers give such a page no worker and none of its files."""
+    page.goto((site / "index.html").as_uri())
+    assert "python3 -m http.server" in processed(page, picture)[0]
+    page.goto((site / "bench.html").as_uri())
+    page.click("#measure")
+    wait_for(lambda: "python3 -m http.server" in page.inner_text("#status"), "the same sentence")
+
+
+def test_a_change_while_pictures_wait_costs_none(host: Host, page: Page, picture: Path) -> None:
+    """Another variant and strength in the middle of a queue, and the camera switched on and off: all are done, and the last wish holds."""
+    opened(page, host.url)
+    processed(page, picture)
+    page.set_input_files("#files", [str(picture)] * 5)
+    page.locator("#variant").evaluate("select => select.dispatchEvent(new Event('change'))")
+    page.locator("#strength").fill("0")
+    for _ in range(3):
+        page.click("#camera")
+    wait_for(lambda: page.locator("#queue li.finished").count() == 6, "six pictures")
+    wait_for(lambda: page.inner_text("#camera") == "Stop camera" and page.is_enabled("#save"), "the camera")
+    page.click("#camera")
+    assert page.inner_text("#camera") == "Camera"
+    assert page.locator("#queue li.failed").count() == 0
+
+
 def test_a_bundle_of_another_origin_needs_its_word(site: Path, browser: Browser, picture: Path, tmp_path: Path) -> None:
     """A browser does not let a page read it otherwise; the sentence says so. Here its host redirects the bundle elsewhere."""
     shutil.copytree(site, tmp_path / "site")

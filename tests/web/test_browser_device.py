@@ -19,8 +19,8 @@ import harness
 from harness.analysis.comparison import compare_runs
 from harness.devices import open_device
 from harness.devices.browser import link
-from harness.devices.browser.certificate import certificate, qr_code, tls_context
-from harness.devices.browser.chromium import chromium
+from harness.devices.browser.certificate import make_certificate, qr_code, tls_context
+from harness.devices.browser.chromium import start_chromium
 from harness.devices.browser.server import PageServer
 from harness.errors import DeviceError, UsageError
 from harness.farm.imported import import_results
@@ -123,7 +123,7 @@ def test_whatever_opens_the_link_is_measured_and_a_second_page_is_not(
 
 def test_a_page_that_is_out_of_sight_gives_an_invalid_run(site: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Browsers slow hidden pages down: such a run counts for nothing, and says so. Another tab is opened over the page."""
-    with chromium() as started, asked(site, caplog) as (url, future):
+    with start_chromium() as started, asked(site, caplog) as (url, future):
         started.devtools.open_tab(url)
         started.devtools.open_tab("about:blank")
         run = only(future.result(LIMIT_S))
@@ -141,7 +141,7 @@ def test_a_link_that_nobody_opens_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_link_for_phones_is_https_and_isolated(browser: Browser) -> None:
     """A page behind the certificate of the session has threads, as on localhost; the QR code holds its address."""
-    with PageServer(tls=tls_context(certificate("127.0.0.1"))) as server:
+    with PageServer(tls=tls_context(make_certificate("127.0.0.1"))) as server:
         context = browser.new_context(ignore_https_errors=True)
         page = context.new_page()
         page.goto(server.url())
@@ -162,7 +162,7 @@ def test_lan_is_for_links_alone(site: Path, tmp_path: Path, capsys: pytest.Captu
 
 def test_chrome_on_a_phone_measures_over_adb(site: Path, adb_environment: AdbServer, tmp_path: Path) -> None:
     """By adb's own forward and reverse: what stands in for the phone's Chrome is a real one, on this computer. Nothing is left behind."""
-    with chromium() as chrome, EmulatedPhone(tmp_path / "phone", PIXEL) as phone:
+    with start_chromium() as chrome, EmulatedPhone(tmp_path / "phone", PIXEL) as phone:
         adb_environment.connect(phone.address)
         phone.chrome_port = chrome.port
         run = only(session(site, f"chrome:{phone.address}"))

@@ -47,7 +47,10 @@ try {
 </script>
 """
 USE = """
-import { BundleError, type Facts, ImageModel, type OpenOptions, type ProcessOptions, type RemoteOptions, type Result, type Sent } from "@edgebundle/web";
+import {
+  BundleError, type Classified, type ClassifyOptions, type Facts, ImageModel, type Label, type OpenOptions, type ProcessOptions, type RemoteOptions,
+  type Result, type RunOptions, type Sent,
+} from "@edgebundle/web";
 import * as built from "./src/index.js";
 import type { OpenOptions as BuiltOptions } from "./src/model.js";
 
@@ -55,10 +58,14 @@ import type { OpenOptions as BuiltOptions } from "./src/model.js";
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 export const promised: typeof ImageModel = built.ImageModel;
 export const same: readonly true[] = [
+  true satisfies Same<Classified, built.Classified>,
+  true satisfies Same<ClassifyOptions, built.ClassifyOptions>,
   true satisfies Same<Facts, built.Facts>,
+  true satisfies Same<Label, built.Label>,
   true satisfies Same<ProcessOptions, built.ProcessOptions>,
   true satisfies Same<RemoteOptions, built.RemoteOptions>,
   true satisfies Same<Result, built.Result>,
+  true satisfies Same<RunOptions, built.RunOptions>,
   true satisfies Same<Sent, built.Sent>,
   true satisfies Same<Required<OpenOptions>, Required<BuiltOptions>>,
   true satisfies Same<keyof ImageModel, keyof built.ImageModel>,
@@ -69,6 +76,9 @@ export async function use(file: Blob, frame: VideoFrame): Promise<number> {
     const model: ImageModel = await ImageModel.open(new URL("https://example.org/bundle/"), { wish: { accelerator: "wasm" } });
     const { picture } = await model.process(await createImageBitmap(file), { strength: 0.8 });
     await model.process(frame);
+    const { labels } = await model.classify(frame, { most: 3 });
+    const outputs: Readonly<Record<string, Float32Array>> = await model.run(frame);
+    if (labels[0]?.probability === null) return Object.keys(outputs).length;
     return picture.width;
   } catch (error) {
     return error instanceof BundleError ? 0 : -1;

@@ -12,7 +12,7 @@ from builder.targets.web import node
 from scripts.vectors.files import FOLDER
 from tests.web.packages import node_modules
 
-FILES = ("tiling.json", "pictures.json", "transparency.json", "sparse.json", "browsers.json")
+FILES = ("tiling.json", "pictures.json", "transparency.json", "sparse.json", "browsers.json", "labels.json")
 
 
 def test_the_page_agrees_with_the_vectors(tmp_path: Path) -> None:

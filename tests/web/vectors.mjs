@@ -1,10 +1,12 @@
 // The page's arithmetic against docs/formats/vectors: node vectors.js FOLDER prints one line a file, and ends with 1 at a difference.
-import { deepStrictEqual, throws } from "node:assert";
+import { deepStrictEqual, ok, throws } from "node:assert";
 import { readFileSync } from "node:fs";
 
 import { browserOf, systemOf } from "../src/browser.js";
 import { composeOnWhite, pixelsToTensor, tensorToPixels } from "../src/codec.js";
+import { labelsOf } from "../src/labels.js";
 import { BundleError } from "../src/manifest.js";
+import { boundedSize, MOST_PIXELS } from "../src/pictures.js";
 import { sparsePixels } from "../src/sparse.js";
 import { Tiler } from "../src/tiler.js";
 
@@ -75,8 +77,23 @@ async function browsers(one) {
   deepStrictEqual({ ...browserOf(one.agent), system: systemOf(one.agent) }, { name: one.name, version: one.version, system: one.system });
 }
 
-for (const [file, check] of Object.entries({ "tiling.json": tiles, "pictures.json": pictures, "transparency.json": transparency, "sparse.json": sparse, "browsers.json": browsers })) {
+async function labels({ values, names, most, labels, places }) {
+  const scores = new Float32Array(new Uint32Array(words(values)).buffer);
+  const found = labelsOf(scores, names, most, true);
+  deepStrictEqual(found.map(({ name }) => name), labels);
+  deepStrictEqual(found.map(({ score }) => score), places.map((at) => scores[at]));
+  throws(() => labelsOf(scores, names, 0, true), BundleError);
+}
+
+for (const [file, check] of Object.entries({ "tiling.json": tiles, "pictures.json": pictures, "transparency.json": transparency, "sparse.json": sparse, "browsers.json": browsers, "labels.json": labels })) {
   const all = cases(file);
   for (const one of all) await check(one);
   console.log(`${file}: ${all.length}`);
+}
+
+// What a network makes of the largest picture fits a canvas too.
+for (const scale of [1, 2, 4]) {
+  const [width, height] = boundedSize(12_000, 9_000, scale);
+  ok(width * height * scale ** 2 <= MOST_PIXELS && width * height * scale ** 2 > 0.99 * MOST_PIXELS);
+  deepStrictEqual(boundedSize(640, 480, scale), [640, 480]);
 }

@@ -15,10 +15,10 @@ from builder.pipeline.story import convert
 from builder.project.project import Project, open_project
 from builder.quality.features import Features
 from builder.quality.style import edges_kept, feature_maps, gram_distance
-from builder.sources import specs
+from builder.sources import make_specs
 from builder.sources.checkpoint import load_module
 from builder.steps.listener import Silent
-from builder.steps.train import photographs, style_pictures
+from builder.steps.train import list_photographs, style_pictures
 from builder.training.run import read_style
 
 ZOO = Path(__file__).resolve().parents[2] / "zoo"
@@ -35,7 +35,7 @@ def test_every_network_has_a_recipe_and_a_card(project: Project) -> None:
     """The card names licence, style and data."""
     section = project.config.train
     assert section is not None
-    assert photographs(project, section)
+    assert list_photographs(project, section)
     card = (project.folder / "README.md").read_text(encoding="utf-8")
     for path in style_pictures(project, section):
         assert path.name in card
@@ -50,7 +50,7 @@ def test_pictures_come_nearer_to_the_style_and_stay_what_they_show(project: Proj
     section = project.config.train
     assert section is not None
     (style,) = (read_style(path, section.style_side) for path in style_pictures(project, section))
-    inputs, (output, *_) = specs(project.config, project.folder, (project.config.input[0].shape,))
+    inputs, (output, *_) = make_specs(project.config, project.folder, (project.config.input[0].shape,))
     network, features = load_module(project.folder, project.config), Features()
     with torch.no_grad():
         wanted = features.maps(style)

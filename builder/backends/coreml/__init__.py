@@ -29,9 +29,8 @@ if TYPE_CHECKING:
     from builder.precision.ranges import Observation
     from builder.precision.scheme import Scheme
 
-_SMALLEST_COMPRESSED = (
-    10  # weights below stay inside the program, where coremltools compresses none (should_use_weight_file)
-)
+# Weights below stay inside the program, where coremltools compresses none (should_use_weight_file).
+_SMALLEST_COMPRESSED = 10
 
 
 def options_kind() -> type[Options]:
@@ -154,9 +153,9 @@ def read_back(path: Path, model: Model) -> dict[str, str]:
 
 def read_integers(path: Path, model: Model) -> dict[str, list[Integers | None]]:
     """What the ops of every layer compute with; None for floats on one side."""
-    from builder.backends.coreml.realise import integers
+    from builder.backends.coreml.realise import read_integers
 
-    return integers(path, model)
+    return read_integers(path, model)
 
 
 def read_norms(path: Path, model: Model) -> dict[str, str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from builder.backends.coreml.package import DATA
-from builder.backends.coreml.program import SYSTEMS, colours, load_program, load_spec
+from builder.backends.coreml.program import SYSTEMS, load_program, load_spec, read_colours
 from builder.bundle import Binding, TensorSpec, parse_manifest
 from builder.errors import EdgebundleError, VerificationError
 
@@ -30,7 +30,7 @@ def check_package(
     spec = load_spec(path)
     _check_system(path, spec)
     load_program(path)  # rebuilt from weights and program, with the ops of that system only
-    stored = colours(path)
+    stored = read_colours(path)
     by_name = {entry.name: entry for entry in specs}
     for what, declared, bindings in (
         ("inputs", spec.description.input, inputs),

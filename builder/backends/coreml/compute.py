@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from builder.backends.coreml.match import placeholders, weight_of
+from builder.backends.coreml.match import find_placeholders, weight_of
 from builder.backends.coreml.norms import AVERAGES, is_averaged_square, match_norms
 from builder.graph.model import Model
 from builder.precision.scheme import Scheme
@@ -18,12 +18,12 @@ from builder.precision.scheme import Scheme
 _AFTER_AVERAGE = ("add", "mul", "real_div", "sqrt", "rsqrt")  # epsilon, division by the count, root
 
 
-def precision(coreml_tools: Any, model: Model, schemes: dict[str, Scheme], norms: dict[str, Scheme]) -> Any:
+def choose_precision(coreml_tools: Any, model: Model, schemes: dict[str, Scheme], norms: dict[str, Scheme]) -> Any:
     """The compute precision of a conversion. coremltools asks op by op, in order of execution.
 
     `schemes` are those of the layers, `norms` those of the norms that the plan names.
     """
-    layer_of = {placeholder: layer for layer, placeholder in placeholders(model).items()}
+    layer_of = {placeholder: layer for layer, placeholder in find_placeholders(model).items()}
     elsewhere = all_in_fp16(schemes.values())
     variances: set[str] = set()  # outputs of the ops kept in fp32
     named: dict[str, bool] | None = None  # ops of the norms that the plan names -> in fp16

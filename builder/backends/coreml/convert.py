@@ -11,11 +11,11 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.coreml.compute import precision
+from builder.backends.coreml.compute import choose_precision
 from builder.backends.coreml.images import giving_pixels, image_input, image_output
-from builder.backends.coreml.match import placeholders
+from builder.backends.coreml.match import find_placeholders
 from builder.backends.coreml.package import write_package
-from builder.backends.coreml.palette import palettizer
+from builder.backends.coreml.palette import make_palettizer
 from builder.backends.coreml.program import NEEDS, import_coremltools
 from builder.backends.coreml.rewrites import for_coremltools
 from builder.errors import ConfigError, ConversionError, EdgebundleError
@@ -89,7 +89,7 @@ def _convert(coremltools: Any, model: Model, plan: ResolvedPlan, io: str, system
             for spec in model.outputs
         ],
         convert_to="mlprogram",
-        compute_precision=precision(coremltools, model, schemes, plan.norms(model.layers)),
+        compute_precision=choose_precision(coremltools, model, schemes, plan.norms(model.layers)),
         pass_pipeline=_pipeline(coremltools, model, schemes),
         minimum_deployment_target=getattr(coremltools.target, system),
         skip_model_load=True,
@@ -108,7 +108,7 @@ def _pipeline(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any
     palettized: dict[str, Any] = {}
     pruned: dict[str, Any] = {}
     by_name = {layer.name: layer for layer in model.layers.layers}
-    for layer, placeholder in placeholders(model).items():
+    for layer, placeholder in find_placeholders(model).items():
         scheme = schemes[layer]
         # coremltools' own threshold would leave small weights uncompressed without a word
         if scheme.mode == "weight_only":
@@ -121,7 +121,7 @@ def _pipeline(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any
             )
         elif scheme.mode == "palettized":
             palettized[f"{placeholder}_to_fp16"] = optimize.OpPalettizerConfig(
-                mode="custom", lut_function=palettizer(scheme.weight_bits), weight_threshold=0
+                mode="custom", lut_function=make_palettizer(scheme.weight_bits), weight_threshold=0
             )
         elif scheme.mode == "sparse":
             pruned[f"{placeholder}_to_fp16"] = optimize.OpThresholdPrunerConfig(
@@ -131,7 +131,7 @@ def _pipeline(coremltools: Any, model: Model, schemes: dict[str, Scheme]) -> Any
             )
             if scheme.weight_bits < 16:  # what is left of the weights gets a palette
                 palettized[f"{placeholder}_to_fp16_sparsified"] = optimize.OpPalettizerConfig(
-                    mode="custom", lut_function=palettizer(scheme.weight_bits, zeros=False), weight_threshold=0
+                    mode="custom", lut_function=make_palettizer(scheme.weight_bits, zeros=False), weight_threshold=0
                 )
     pipeline = coremltools.PassPipeline.DEFAULT
     pipeline.remove_passes(list(_WITHOUT))

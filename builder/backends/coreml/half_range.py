@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from builder.backends.base import Lowered, Reached
-from builder.backends.borders import logical
+from builder.backends.borders import make_logical
 from builder.backends.coreml.compute import in_fp16 as in_fp16
 from builder.backends.coreml.compute import variance_ops
 from builder.backends.coreml.interpreter import Interpreter
 from builder.backends.coreml.match import match_layers
 from builder.backends.coreml.norms import match_norms
-from builder.backends.coreml.program import computing_ops, load_program, operations, variables
+from builder.backends.coreml.program import computing_ops, list_operations, list_variables, load_program
 from builder.errors import VerificationError
 from builder.graph.model import Model
 from builder.precision.plan import Choice, ResolvedPlan
@@ -56,17 +56,17 @@ def measure_reach(path: Path, model: Model, lowered: Lowered, samples: Iterable[
     program = load_program(path)
     watching = _Watching(program)
     runner = InterpreterRunner(path, lowered.inputs, lowered.outputs, 1, watching)
-    run = logical(runner, lowered.inputs, lowered.outputs, (*model.inputs, *model.outputs))
+    run = make_logical(runner, lowered.inputs, lowered.outputs, (*model.inputs, *model.outputs))
     for sample in samples:
         run(sample)
-    layer_of = {op.name: layer for layer, ops in match_layers(operations(program), model).items() for op in ops}
+    layer_of = {op.name: layer for layer, ops in match_layers(list_operations(program), model).items() for op in ops}
     around: dict[str, float] = dict.fromkeys(model.layers.names(), 0.0)
     after: dict[str, float] = dict.fromkeys(model.layers.names(), 0.0)
     owner: dict[str, str] = {}  # variable -> the layer that it comes from, the first one before there is any
     kept_in_fp32 = variance_ops(program)
     for op in computing_ops(program):
         layer = layer_of.get(op.name)
-        sources = [var.name for var in variables(op)]
+        sources = [var.name for var in list_variables(op)]
         peak = max((watching.peaks.get(var.name, 0.0) for var in op.outputs), default=0.0)
         if layer is not None:
             read = max((watching.peaks.get(name, 0.0) for name in sources), default=0.0)
@@ -78,8 +78,8 @@ def measure_reach(path: Path, model: Model, lowered: Lowered, samples: Iterable[
         if layer is not None:
             owner.update((var.name, layer) for var in op.outputs)
     by_layer = {layer: Reached(layer=around[layer], after=after[layer]) for layer in around}
-    for norm, ops in match_norms(operations(program), model).items():
-        names = {var.name for op in ops if op.name not in kept_in_fp32 for var in (*variables(op), *op.outputs)}
+    for norm, ops in match_norms(list_operations(program), model).items():
+        names = {var.name for op in ops if op.name not in kept_in_fp32 for var in (*list_variables(op), *op.outputs)}
         by_layer[norm] = Reached(layer=max((watching.peaks.get(name, 0.0) for name in names), default=0.0), after=0.0)
     return by_layer
 

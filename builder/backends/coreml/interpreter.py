@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.backends.coreml.match import weight_values
 from builder.backends.coreml.ops import OPS, Arguments
-from builder.backends.coreml.program import dtype_of, is_stored, last_uses, operations, variables
+from builder.backends.coreml.program import dtype_of, is_stored, last_uses, list_operations, list_variables
 from builder.errors import NotExecutedError, VerificationError
 from builder.precision.program import in_list
 
@@ -38,7 +38,7 @@ class Interpreter:
 
     def __init__(self, program: Any) -> None:
         self._outputs = [var.name for var in program.functions["main"].outputs]
-        self._computing = [op for op in operations(program) if not is_stored(op)]
+        self._computing = [op for op in list_operations(program) if not is_stored(op)]
         if unknown := sorted({op.op_type for op in self._computing if op.op_type not in OPS}):
             names = ", ".join(map(repr, unknown))
             raise NotExecutedError(f"the interpreter of Core ML files has no {names}; check this variant on a Mac.")
@@ -85,7 +85,7 @@ def _constants(ops: list[Any]) -> dict[str, torch.Tensor]:
 
     constants: dict[str, torch.Tensor] = {}
     for op in ops:
-        for var in variables(op):
+        for var in list_variables(op):
             if var.op is not None and is_stored(var.op) and var.name not in constants:
                 value = np.asarray(weight_values(var))
                 if value.dtype.kind in "fiub":

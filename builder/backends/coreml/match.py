@@ -49,7 +49,7 @@ def weight_values(var: Any) -> Array:
     return np.asarray(value)
 
 
-def placeholders(model: Model) -> dict[str, str]:
+def find_placeholders(model: Model) -> dict[str, str]:
     """Layer name -> name of its weight's placeholder in the exported program."""
     by_key = {key: name for name, key in keys_of_stored(model.program).items()}
     return {layer.name: by_key[layer.weight] for layer in model.layers.layers}
@@ -57,7 +57,7 @@ def placeholders(model: Model) -> dict[str, str]:
 
 def match_layers(ops: list[Any], model: Model) -> dict[str, list[Any]]:
     """The ops of every layer, in order of execution; a layer that was not found has an empty list."""
-    names = placeholders(model)
+    names = find_placeholders(model)
     ops_of: dict[str, list[Any]] = {layer.name: [] for layer in model.layers.layers}
     for op in ops:
         var = weight_of(op)

@@ -15,7 +15,8 @@ AUTHOR = "com.apple.CoreML"
 DATA = f"Data/{AUTHOR}"
 MODEL = f"{DATA}/model.mlmodel"
 WEIGHTS = f"{DATA}/weights"
-_MODE = 0o644  # coremltools' own model.mlmodel is readable by its writer only
+# Coremltools' own model.mlmodel is readable by its writer only.
+_MODE = 0o644
 
 
 def write_package(model: Any, out: Path) -> None:

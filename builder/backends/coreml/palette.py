@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Indices = NDArray[np.uint8]
 
 
-def palettizer(bits: int, *, zeros: bool = True) -> Callable[[Weights], tuple[Weights, Indices]]:
+def make_palettizer(bits: int, *, zeros: bool = True) -> Callable[[Weights], tuple[Weights, Indices]]:
     """A function from weights to (palette in their dtype, ascending; the number of the nearest value for each, flat).
 
     Without `zeros` the weights that are zero are stored otherwise: the palette is that of the others.

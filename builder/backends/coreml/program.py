@@ -65,7 +65,7 @@ def load_program(path: Path) -> Any:
         ) from error
 
 
-def colours(path: Path) -> dict[str, str]:
+def read_colours(path: Path) -> dict[str, str]:
     """Names of the inputs and outputs that are pictures -> `RGB`, `BGR`, or the number of another colour space."""
     description = load_spec(path).description
     return {
@@ -75,7 +75,7 @@ def colours(path: Path) -> dict[str, str]:
     }
 
 
-def operations(program: Any) -> list[Any]:
+def list_operations(program: Any) -> list[Any]:
     """All operations of the main function in order of execution."""
     return list(program.functions["main"].operations)
 
@@ -87,10 +87,10 @@ def is_stored(op: Any) -> bool:
 
 def computing_ops(program: Any) -> list[Any]:
     """The operations that run at inference."""
-    return [op for op in operations(program) if not is_stored(op)]
+    return [op for op in list_operations(program) if not is_stored(op)]
 
 
-def variables(op: Any) -> Iterator[Any]:
+def list_variables(op: Any) -> Iterator[Any]:
     """Every variable that an op reads."""
     for value in op.inputs.values():
         for var in in_list(value):
@@ -102,7 +102,7 @@ def last_uses(ops: list[Any]) -> dict[str, int]:
     """Name of a variable -> index of the last of `ops` that makes or reads it."""
     last: dict[str, int] = {}
     for index, op in enumerate(ops):
-        for var in (*variables(op), *op.outputs):
+        for var in (*list_variables(op), *op.outputs):
             last[var.name] = index
     return last
 
@@ -137,4 +137,7 @@ def largest_live_set(program: Any) -> int:
 
 
 def _bytes(var: Any) -> int:
-    return math.prod(int(size) for size in var.shape) * _BITS.get(dtype_of(var), 32) // 8
+    """0 where the values themselves decide a size (`non_zero`): it is not known."""
+    from coremltools.converters.mil.mil.types.symbolic import any_symbolic
+
+    return 0 if any_symbolic(var.shape) else math.prod(map(int, var.shape)) * _BITS.get(dtype_of(var), 32) // 8

@@ -10,7 +10,7 @@ from builder.backends.base import StoredLayer
 from builder.backends.coreml.compute import variance_ops
 from builder.backends.coreml.match import match_layers, weight_of
 from builder.backends.coreml.norms import match_norms
-from builder.backends.coreml.program import dtype_of, load_program, operations
+from builder.backends.coreml.program import dtype_of, list_operations, load_program
 from builder.backends.coreml.trained import integers_of
 from builder.errors import VerificationError
 from builder.graph.model import Model
@@ -22,7 +22,7 @@ from builder.precision.scheme import SCHEMES
 def read_realised(path: Path, model: Model) -> dict[str, str]:
     """Raises VerificationError for a layer that is not in the file."""
     schemes = {}
-    matched = match_layers(operations(load_program(path)), model)
+    matched = match_layers(list_operations(load_program(path)), model)
     for layer, ops in matched.items():
         if not ops:
             raise VerificationError(
@@ -34,9 +34,9 @@ def read_realised(path: Path, model: Model) -> dict[str, str]:
     return mark_as_trained(schemes, model.integers(), lambda layer: [integers_of(op) for op in matched[layer]])
 
 
-def integers(path: Path, model: Model) -> dict[str, list[Integers | None]]:
+def read_integers(path: Path, model: Model) -> dict[str, list[Integers | None]]:
     """What the ops of every layer compute with; None for floats on one side."""
-    matched = match_layers(operations(load_program(path)), model)
+    matched = match_layers(list_operations(load_program(path)), model)
     return {layer: [integers_of(op) for op in ops] for layer, ops in matched.items()}
 
 
@@ -45,7 +45,7 @@ def read_realised_norms(path: Path, model: Model) -> dict[str, str]:
     program = load_program(path)
     wide = variance_ops(program)
     schemes = {}
-    for norm, ops in match_norms(operations(program), model).items():
+    for norm, ops in match_norms(list_operations(program), model).items():
         dtypes = sorted({dtype_of(op.inputs["x"]) for op in ops if op.name not in wide})
         schemes[norm] = (
             dtypes[0] if len(dtypes) == 1 else "mixed: " + " and ".join(dtypes) if dtypes else "no op that is found"
@@ -60,18 +60,18 @@ def scheme_of(op: Any) -> str:
     if var is None or var.op.op_type == "const":
         stored = dtype_of(op.inputs["weight"])
         return stored if stored == compute else f"weights {stored}, computed in {compute}"
-    kind, bits = packing(var.op)
+    kind, bits = read_packing(var.op)
     if kind == "palettized" and compute == "fp16":
         return f"palettized_w{bits}"
     if kind == "sparse" and compute == "fp16" and dtype_of(var) == "fp16":
-        return f"sparse_{sparsity(var.op)}" + ("" if bits == 16 else f"_palettized_w{bits}")
+        return f"sparse_{read_sparsity(var.op)}" + ("" if bits == 16 else f"_palettized_w{bits}")
     if kind == "linear" and compute == "fp32":
         block = block_size(var.op)
         return f"weight_only_wi{bits}{f'b{block}' if block else ''}_afp32"
     return f"{kind} weights of {bits} bits, computed in {compute}"
 
 
-def packing(constexpr: Any) -> tuple[str, int]:
+def read_packing(constexpr: Any) -> tuple[str, int]:
     """How stored weights are packed, and in how many bits each, from the constexpr op that unpacks them."""
     name = constexpr.op_type
     if name == "constexpr_affine_dequantize":
@@ -102,7 +102,7 @@ def block_size(constexpr: Any) -> int:
     return 0 if block == 1 else block  # a transposed convolution's output channels, a scale each
 
 
-def sparsity(constexpr: Any) -> int:
+def read_sparsity(constexpr: Any) -> int:
     """Percent of the weights that are zero: a known scheme's where the number of zeros is what pruning to it makes.
 
     coremltools zeroes all magnitudes up to the percentile (`compress_by_magnitude`): of n weights floor((n - 1) p) + 1, and
@@ -120,15 +120,15 @@ def sparsity(constexpr: Any) -> int:
 def _count_stored_bytes(var: Any) -> int:
     if var.op.op_type == "constexpr_sparse_to_dense":
         kept = math.prod(int(size) for size in var.op.inputs["nonzero_data"].shape)
-        return math.ceil(kept * packing(var.op)[1] / 8) + math.ceil(math.prod(int(size) for size in var.shape) / 8)
-    bits = packing(var.op)[1] if var.op.op_type != "const" else int(dtype_of(var).removeprefix("fp"))
+        return math.ceil(kept * read_packing(var.op)[1] / 8) + math.ceil(math.prod(int(size) for size in var.shape) / 8)
+    bits = read_packing(var.op)[1] if var.op.op_type != "const" else int(dtype_of(var).removeprefix("fp"))
     return math.ceil(math.prod(int(size) for size in var.shape) * bits / 8)
 
 
 def list_stored_layers(path: Path) -> tuple[StoredLayer, ...]:
     """Every op with stored weights, named as in the file."""
     rows = []
-    for op in operations(load_program(path)):
+    for op in list_operations(load_program(path)):
         var = weight_of(op)
         if var is not None:
             shape = tuple(int(size) for size in var.shape)

@@ -53,7 +53,8 @@ def _choose_decompositions(program: ExportedProgram) -> dict[Any, Callable[..., 
         table[target] = _fmod
     for target in targets & {torch.ops.aten.lerp.Tensor, torch.ops.aten.lerp.Scalar}:
         table[target] = _lerp
-    # Not only where the program has them: torch makes them of `hardshrink` and `diag_embed` on the way.
+    # Not only where the program has them: torch makes them of `hardshrink`, `diag_embed` and `pairwise_distance` on the way.
+    table[torch.ops.aten.norm.ScalarOpt_dim] = _norm
     table |= dict.fromkeys((torch.ops.aten.where.ScalarOther, torch.ops.aten.where.ScalarSelf), _where)
     if torch.ops.aten.trunc.default in targets:
         table[torch.ops.aten.trunc.default] = _trunc
@@ -65,6 +66,14 @@ def _knows(name: str) -> bool:
     from coremltools.converters.mil.frontend.torch.torch_op_registry import _TORCH_OPS_REGISTRY
 
     return _TORCH_OPS_REGISTRY.get_func(name) is not None
+
+
+def _norm(x: Tensor, p: float | None, dim: list[int], keepdim: bool = False) -> Tensor:
+    """The older name."""
+    import torch
+
+    norm: Tensor = torch.linalg.vector_norm(x, 2 if p is None else p, dim, keepdim)
+    return norm
 
 
 def _where(condition: Tensor, x: Any, y: Any) -> Tensor:

@@ -34,12 +34,12 @@ class InterpreterRunner:
         import torch
 
         from builder.backends.coreml.interpreter import Interpreter
-        from builder.backends.coreml.program import colours, load_program
+        from builder.backends.coreml.program import load_program, read_colours
 
         torch.set_num_threads(threads)
         self._interpret = interpreter or Interpreter(load_program(path))
         self._inputs, self._outputs = inputs, outputs
-        self._colours = colours(path)
+        self._colours = read_colours(path)
 
     def __call__(self, inputs: Tensors) -> Tensors:
         values = self._interpret({b.name: self._as_given(inputs[b.name], b) for b in self._inputs})

@@ -14,6 +14,8 @@ SPEC = BackendSpec(
         "fp32", "fp16", "weight_only_wi8_afp32", "weight_only_wi4_afp32", "palettized_w8", "palettized_w6", "palettized_w4",
     ),
     norms=("fp32", "fp16"),
+    no_engine="Core ML executes on macOS and iOS only",
+    ios_app=True,
     reserved=frozenset(
         (
             "any", "bf16", "bool", "dict", "false", "fp16", "fp32", "fp64", "func", "int16", "int32", "int64", "int8", "list", "program",

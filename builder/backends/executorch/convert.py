@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from builder.backends.base import Lowered, Seen
-from builder.backends.executorch.loading import keep_least, refusal
+from builder.backends.executorch.loading import find_refusal, keep_least
 from builder.backends.executorch.schemes import all_in_half
 from builder.bundle import Binding, TensorSpec
 from builder.errors import ConversionError, EdgebundleError, reason_of
 from builder.graph.model import Model
-from builder.graph.origins import Origin, origins
+from builder.graph.origins import Origin, list_origins
 from builder.precision.plan import ResolvedPlan
 from builder.precision.ranges import Observed
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-_SEGMENT_ALIGNMENT = 16  # what XNNPACK asks of constants; ExecuTorch's default of 128 pads every small weight
+# What XNNPACK asks of constants; ExecuTorch's default of 128 pads every small weight.
+_SEGMENT_ALIGNMENT = 16
 
 
 def convert(model: Model, plan: ResolvedPlan, seen: Seen) -> tuple[bytes, Lowered]:
@@ -36,7 +37,7 @@ def convert(model: Model, plan: ResolvedPlan, seen: Seen) -> tuple[bytes, Lowere
                 raise  # of ours, and true of every plan
             return f"cannot be made: {error}"
         made["last"] = content, left
-        return refusal(content, model)
+        return find_refusal(content, model)
 
     integers = any(choice.scheme.has_integers for choice in plan.choices.values())
     kept: dict[str, str] = {}
@@ -46,7 +47,7 @@ def convert(model: Model, plan: ResolvedPlan, seen: Seen) -> tuple[bytes, Lowere
             _, kept = keep_least(plan, reason, attempt)
     else:
         made["last"] = _make_program(model, plan, observed)
-        if (reason := refusal(made["last"][0], model)) is not None:
+        if (reason := find_refusal(made["last"][0], model)) is not None:
             raise ConversionError(f"the ExecuTorch file {reason}.")
     content, left = made["last"]
     return content, Lowered(inputs=_bindings(model.inputs), outputs=_bindings(model.outputs), origins=left, kept=kept)
@@ -80,7 +81,7 @@ def _lower(program: ExportedProgram) -> tuple[bytes, tuple[Origin, ...]]:
 
     with torch.no_grad():
         edge: Any = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
-    left = tuple(origins(edge.exported_program().graph))
+    left = tuple(list_origins(edge.exported_program().graph))
     made: Any = edge.to_executorch(ExecutorchBackendConfig(segment_alignment=_SEGMENT_ALIGNMENT))
     return bytes(made.buffer), left
 

@@ -13,14 +13,15 @@ from builder.graph.model import Model
 from builder.precision.plan import ResolvedPlan
 from builder.precision.scheme import SCHEMES
 
-MOST = 3  # layers that may stay fp32
+# Layers that may stay fp32.
+MOST = 3
 RANDOM_SEED = 0
 
 Attempt = Callable[[ResolvedPlan], str | None]
 """Makes the file of a plan; why it cannot be made, loaded or run, or None."""
 
 
-def refusal(content: bytes, model: Model) -> str | None:
+def find_refusal(content: bytes, model: Model) -> str | None:
     """What the runtime says of the file, loaded and run once on random numbers; None where it takes it."""
     import torch
     from executorch.runtime import Runtime

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 IDENTIFIER = b"ET12"  # at byte 4 of a .pte file
 _HEADER = slice(8, 40)  # of the extended header
 _MAGIC = b"eh00"
-_INLINE = 0  # DataLocation of a payload inside the flatbuffer
+# DataLocation of a payload inside the flatbuffer.
+_INLINE = 0
 DTYPES = {
     0: "uint8",
     1: "int8",

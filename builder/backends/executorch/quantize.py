@@ -44,7 +44,8 @@ MOVING = (
     "aten.upsample_nearest2d.vec",
 )
 _SMALLEST_STEP = 1e-6
-_SMALLEST_FLOAT = 2.0**-126  # that is not denormal
+# That is not denormal.
+_SMALLEST_FLOAT = 2.0**-126
 # Paddings with zeros, and what stands between the sizes and the value among their arguments.
 _PADS = {"aten.pad.default": ("constant",), "aten.constant_pad_nd.default": ()}
 # A channel's scale is at least its layer's largest divided by this: a bias in units of a vanishing scale would overflow 32 bits.
@@ -191,12 +192,14 @@ def _before_casts(node: Any) -> Any:
 def _collect_observed(node: Node, observed: Observed) -> list[Observation | None]:
     """What was observed of a value, first, and of all others that XNNPACK moves without changing their integers."""
     others = (
-        observed.get(other.name) for other in sorted(sharing(node), key=lambda other: other.name) if other is not node
+        observed.get(other.name)
+        for other in sorted(find_sharing(node), key=lambda other: other.name)
+        if other is not node
     )
     return [observed.get(node.name), *(seen for seen in others if seen is not None)]
 
 
-def sharing(node: Node) -> set[Node]:
+def find_sharing(node: Node) -> set[Node]:
     """The values that need one scale: those that operators which only move or choose values take and give.
 
     XNNPACK joins, pools and reshapes integers as they are; a file where the scales on the two sides differ does not load.

@@ -8,12 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 # Numbers of fields; a union takes two, its type and its table.
-_XVALUES = 2  # of XNNGraph
-_UNION_TYPE, _UNION = 0, 1  # of XValue
-_QUANTIZED = 2  # XValueUnion.XNNQuantizedTensorValue
-_PARAMS_TYPE, _PARAMS = 1, 2  # of XNNQuantizedTensorValue
-_PER_TENSOR = 2  # XNNQuantParams.PerTensorQuant
-_SCALE = 0  # of PerTensorQuant
+# Of XNNGraph.
+_XVALUES = 2
+# Of XValue.
+_UNION_TYPE, _UNION = 0, 1
+# XValueUnion.XNNQuantizedTensorValue.
+_QUANTIZED = 2
+# Of XNNQuantizedTensorValue.
+_PARAMS_TYPE, _PARAMS = 1, 2
+# XNNQuantParams.PerTensorQuant.
+_PER_TENSOR = 2
+# Of PerTensorQuant.
+_SCALE = 0
 
 
 def tensor_scales(flatbuffer: bytes) -> list[float | None]:

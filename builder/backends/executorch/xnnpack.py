@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 NAME = "XnnpackBackend"
 _MAGIC = b"XH00"  # at byte 4 of the payload
 _FLATC_S = 120.0
-_NO_VALUE = 0xFFFFFFFF  # XNN_INVALID_VALUE_ID
+# XNN_INVALID_VALUE_ID.
+_NO_VALUE = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, kw_only=True)

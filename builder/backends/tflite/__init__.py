@@ -142,7 +142,9 @@ def read_norms(path: Path, model: Model) -> dict[str, str]:
     from builder.backends.tflite.flatbuffer import load_model
     from builder.backends.tflite.graph import read_graph
 
-    return dict.fromkeys((norm.name for norm in model.layers.norms), schemes.elsewhere(read_graph(load_model(path))))
+    return dict.fromkeys(
+        (norm.name for norm in model.layers.norms), schemes.name_elsewhere(read_graph(load_model(path)))
+    )
 
 
 def read_between(path: Path) -> str:
@@ -151,7 +153,7 @@ def read_between(path: Path) -> str:
     from builder.backends.tflite.flatbuffer import load_model
     from builder.backends.tflite.graph import read_graph
 
-    return schemes.between(read_graph(load_model(path)))
+    return schemes.name_between(read_graph(load_model(path)))
 
 
 def structure_of(path: Path) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.tflite.constants import real
+from builder.backends.tflite.constants import dequantize
 from builder.backends.tflite.flatbuffer import read_model, write_model
 from builder.backends.tflite.graph import ACTIVATION, BIAS, WEIGHT, Graph, Op, Tensor, read_graph
 from builder.backends.tflite.match import find_layers
@@ -63,7 +63,7 @@ def correct_biases(float_file: bytes, model: Model, plan: ResolvedPlan, observed
                 continue
             change = bias_change(model.weight(layer), layer, plan.scheme(name), means)
             if change is not None:
-                values = (real(graph.tensors[index]) + change).astype("<f4")
+                values = (dequantize(graph.tensors[index]) + change).astype("<f4")
                 _replace(written, written.subgraphs[0].tensors[index], values)
     return write_model(written)
 
@@ -86,14 +86,14 @@ def _fit(model: Any, graph: Graph, weights: Tensor, ops: list[Op], floats: list[
         stored = _bias(graph, op)
         if stored is not None:
             source = float(graph.tensors[op.inputs[ACTIVATION[op.name]]].scale[0])
-            wanted = np.maximum(wanted, np.abs(real(bias).astype(np.float64)) / (source * _LARGEST[stored.dtype]))
+            wanted = np.maximum(wanted, np.abs(dequantize(bias).astype(np.float64)) / (source * _LARGEST[stored.dtype]))
     if np.array_equal(wanted, step):
         return
     main = model.subgraphs[0]
     values = wanted.astype(np.float32)
     along = [1] * len(weights.shape)
     along[weights.axis] = -1
-    codes = np.clip(np.rint(real(floats[0][0]) / values.reshape(along)), -127, 127).astype(np.int8)
+    codes = np.clip(np.rint(dequantize(floats[0][0]) / values.reshape(along)), -127, 127).astype(np.int8)
     _store(model, main.tensors[weights.index], codes, values)
     for op, (_, bias) in zip(ops, floats, strict=True):
         stored = _bias(graph, op)
@@ -102,7 +102,7 @@ def _fit(model: Any, graph: Graph, weights: Tensor, ops: list[Op], floats: list[
             _store(
                 model,
                 main.tensors[stored.index],
-                np.rint(real(bias) / steps.astype(np.float64)).astype(_DTYPE[stored.dtype]),
+                np.rint(dequantize(bias) / steps.astype(np.float64)).astype(_DTYPE[stored.dtype]),
                 steps,
             )
 

@@ -50,7 +50,7 @@ def read_stored(tensor: Tensor) -> NDArray[np.generic]:
     return np.frombuffer(raw, _DTYPES[tensor.dtype]).reshape(tensor.shape)
 
 
-def real(tensor: Tensor) -> NDArray[np.float32]:
+def dequantize(tensor: Tensor) -> NDArray[np.float32]:
     """The real numbers a constant stands for: (q - zero_point) * scale for integers."""
     import numpy as np
 
@@ -63,7 +63,7 @@ def real(tensor: Tensor) -> NDArray[np.float32]:
     ).astype(np.float32)
 
 
-def rounding(tensor: Tensor, values: NDArray[np.float32]) -> NDArray[np.float32]:
+def measure_rounding(tensor: Tensor, values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Largest distance between each of `values` and what was rounded to it; broadcasts with `values`.
 
     Half a step for integers; half a unit in the last place (2^-11 relative, 2^-25 below the normals) for float16; for float32

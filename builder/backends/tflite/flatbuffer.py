@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 IDENTIFIER = b"TFL3"  # at byte 4 of every TFLite file
 RUNTIME_KEY = "min_runtime_version"  # metadata: the oldest runtime that loads the file
-_ALIGNMENT = 16  # of constants, `force_align` in the schema: kernels read them in place with SIMD loads
+# Of constants, `force_align` in the schema: kernels read them in place with SIMD loads.
+_ALIGNMENT = 16
 
 
 def read_model(content: bytes) -> Any:
@@ -124,7 +125,7 @@ def slim(model: Any) -> None:
     """Drop what no runtime reads: the converter's notes, observed ranges beside scales, shape signatures of fixed shapes."""
     model.description = None
     model.metadataBuffer = None
-    model.metadata = [entry for entry in model.metadata or [] if text(entry.name) == RUNTIME_KEY]
+    model.metadata = [entry for entry in model.metadata or [] if read_text(entry.name) == RUNTIME_KEY]
     for subgraph in model.subgraphs:
         for tensor in subgraph.tensors:
             quantization = tensor.quantization
@@ -139,7 +140,7 @@ def slim(model: Any) -> None:
 def runtime_version(model: Any) -> str | None:
     """What the file states as the oldest runtime that loads it, or None when it states nothing."""
     for entry in model.metadata or []:
-        if text(entry.name) == RUNTIME_KEY:
+        if read_text(entry.name) == RUNTIME_KEY:
             data = model.buffers[entry.buffer].data
             return bytes(data).rstrip(b"\0").decode() if data is not None else None
     return None
@@ -150,11 +151,11 @@ def set_runtime_version(model: Any, version: str) -> None:
     from ai_edge_litert import schema_py_generated as schema
 
     data = np.frombuffer(version.encode().ljust(16, b"\0"), np.uint8)
-    model.metadata = [entry for entry in model.metadata or [] if text(entry.name) != RUNTIME_KEY]
+    model.metadata = [entry for entry in model.metadata or [] if read_text(entry.name) != RUNTIME_KEY]
     model.metadata.append(schema.MetadataT(name=RUNTIME_KEY, buffer=len(model.buffers)))
     model.buffers.append(schema.BufferT(data=data))
 
 
-def text(name: bytes | str | None) -> str:
+def read_text(name: bytes | str | None) -> str:
     """A string of the flatbuffer, which its Python code reads as bytes."""
     return name.decode() if isinstance(name, bytes) else name or ""

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from builder.backends.tflite.flatbuffer import text
+from builder.backends.tflite.flatbuffer import read_text
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-WEIGHT = 1  # all four ops with layers take their weights as the second input
+# All four ops with layers take their weights as the second input.
+WEIGHT = 1
 ACTIVATION = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 0, "FULLY_CONNECTED": 0, "TRANSPOSE_CONV": 2}
 BIAS = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 
@@ -93,7 +94,7 @@ def op_name(code: Any) -> str:
     """The schema's name of an operator code, the custom name for a custom op."""
     number = max(code.builtinCode, code.deprecatedBuiltinCode)  # codes above 126 are only in the newer field
     name = _names("BuiltinOperator")[number]
-    return text(code.customCode) if name == "CUSTOM" else name
+    return read_text(code.customCode) if name == "CUSTOM" else name
 
 
 @cache
@@ -116,7 +117,7 @@ def _tensor(index: int, tensor: Any, model: Any) -> Tensor:
     data = model.buffers[tensor.buffer].data
     return Tensor(
         index=index,
-        name=text(tensor.name),
+        name=read_text(tensor.name),
         shape=_indices(tensor.shape),
         dtype=_names("TensorType")[tensor.type],
         data=None if data is None or len(data) == 0 else np.asarray(data, np.uint8),

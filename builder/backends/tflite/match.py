@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from builder.backends.tflite.constants import Weights, real, rounding, weights_of
+from builder.backends.tflite.constants import Weights, dequantize, measure_rounding, weights_of
 from builder.backends.tflite.graph import ACTIVATION, BIAS, Graph, Op
 from builder.errors import VerificationError
 from builder.graph.model import Model
@@ -40,7 +40,8 @@ _SOURCES = {
     "conv_transpose2d": ("TRANSPOSE_CONV",),
     "linear": ("FULLY_CONNECTED",),
 }
-_SAMPLE = 1024  # values compared before all are: most pairs of layers differ at once
+# Values compared before all are: most pairs of layers differ at once.
+_SAMPLE = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +112,7 @@ def _bias_differs(graph: Graph, op: Op, expected: Array | None) -> bool:
     if index < 0 or expected is None:
         return expected is not None
     tensor = graph.tensors[index]
-    return tensor.data is not None and tensor.dtype == "FLOAT32" and not np.array_equal(real(tensor), expected)
+    return tensor.data is not None and tensor.dtype == "FLOAT32" and not np.array_equal(dequantize(tensor), expected)
 
 
 def _is_layer(use: Use, layer: Layer, model: Model, *, scaled: bool) -> bool:
@@ -125,8 +126,8 @@ def _is_layer(use: Use, layer: Layer, model: Model, *, scaled: bool) -> bool:
     if shape != tensor.shape:
         return False
     expected = np.asarray(model.weight(layer), np.float32).transpose(_LAYOUT[name])
-    actual = real(tensor)
-    allowed: Array = np.broadcast_to(rounding(tensor, actual), actual.shape)
+    actual = dequantize(tensor)
+    allowed: Array = np.broadcast_to(measure_rounding(tensor, actual), actual.shape)
     channel = _CHANNEL[name]
     if not scaled and actual.size > 4 * _SAMPLE:
         part = (slice(None, None, -(-actual.size // _SAMPLE)),)

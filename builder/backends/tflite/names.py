@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from builder.backends.tflite.flatbuffer import text
+from builder.backends.tflite.flatbuffer import read_text
 from builder.backends.tflite.graph import BIAS, WEIGHT, op_name
 from builder.backends.tflite.match import Use, use_name
 
@@ -32,7 +32,7 @@ def name_tensors(model: Any, layers: Mapping[str, tuple[Use, ...]], borders: Map
     for index, name in (*wanted.items(), *((index, "const") for index in places)):
         if index in places and places[index] not in names:
             names[places[index]] = name
-    taken = {text(tensor.name) for subgraph in model.subgraphs[1:] for tensor in subgraph.tensors}
+    taken = {read_text(tensor.name) for subgraph in model.subgraphs[1:] for tensor in subgraph.tensors}
     for index, name in names.items():
         main.tensors[index].name = _unique(name, taken)
 

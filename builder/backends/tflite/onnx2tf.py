@@ -21,7 +21,8 @@ messages = logging.getLogger(__name__)
 SCRIPT = Path(__file__).parent / "onnx2tf_inside.py"
 LIMIT_S = 1800.0
 MEMORY_BYTES = 8_000_000_000
-OPSET = 18  # what torch writes without converting, and onnx2tf knows
+# What torch writes without converting, and onnx2tf knows.
+OPSET = 18
 
 
 def convert(model: Model) -> bytes:

@@ -68,7 +68,7 @@ def _name_scheme_of_use(graph: Graph, use: Use) -> str:
     return f"weights {weights}, activations {source} to {result}"
 
 
-def between(graph: Graph) -> str:
+def name_between(graph: Graph) -> str:
     """`static_wi8_ai8` where an operation that is no layer takes and gives 8-bit integers, `float` where none does.
 
     An operation without an 8-bit kernel stays float in both.
@@ -82,7 +82,7 @@ def between(graph: Graph) -> str:
     return "float"
 
 
-def elsewhere(graph: Graph) -> str:
+def name_elsewhere(graph: Graph) -> str:
     """`fp32` where every operation that is no layer takes and gives float32, a description of what there is where one does not.
 
     Indices and conditions are no arithmetic.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from builder.backends.spec import BackendSpec, FirstVariant
+from builder.backends.spec import BackendSpec, Engine, FirstVariant, Program
 from builder.backends.tflite.delegates import DELEGATES
 
 SPEC = BackendSpec(
@@ -17,7 +17,18 @@ SPEC = BackendSpec(
     norms=("fp32",),
     between=("float", "static_wi8_ai8"),
     server="files",
-    emulated=True,
+    server_imports=("ai_edge_litert.interpreter", "ai_edge_quantizer.quantizer"),
+    engine=Engine(
+        name="LiteRT",
+        package="ai-edge-litert",
+        imported="ai_edge_litert",
+        module="builder.backends.tflite.engine",
+        delegates=("xnnpack",),
+        program=Program(
+            version="2.3.0", source="litert_engine.cpp", library_folder="ai_edge_litert", libraries=("libLiteRt.so",)
+        ),
+    ),
+    browser={"xnnpack": "wasm", "gpu": "webgpu"},
     first_variants=(
         FirstVariant(comment="Android phones with a GPU.", delegate="gpu", scheme="fp16"),
         FirstVariant(comment="Every Android phone: the CPU.", delegate="xnnpack"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, functional
+from builder.legalize.rewriting import MOVES_DATA, make_functional
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -24,7 +24,7 @@ _NAMES = {
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
     if not any(_plain(node) is not None for node in program.graph.nodes):
         return program, 0
-    program = functional(program)  # a copy: the graph is edited in place
+    program = make_functional(program)  # a copy: the graph is edited in place
     count = 0
     for node in program.graph.nodes:
         target = _plain(node)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.legalize.complex_arithmetic import NoRule, Writer
 from builder.legalize.complex_rules import rule_of
-from builder.legalize.rewriting import ARITHMETIC, functional
+from builder.legalize.rewriting import ARITHMETIC, make_functional
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -28,7 +28,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
 
     if not any(_is_complex(node) for node in program.graph.nodes):
         return program, 0
-    module: Any = functional(program, _transforms(program)).module(check_guards=False)
+    module: Any = make_functional(program, _transforms(program)).module(check_guards=False)
     graph = module.graph
     writer = Writer(module=module, node=next(iter(graph.nodes)))
     for node in list(graph.nodes):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, functional
+from builder.legalize.rewriting import MOVES_DATA, make_functional
 from builder.precision.program import in_list
 from builder.precision.quantizers import is_quantizer
 
@@ -40,7 +40,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
     if not _constant_nodes(program):
         return program, 0
     if any(getattr(getattr(node.target, "_schema", None), "is_mutable", False) for node in program.graph.nodes):
-        program = functional(program)
+        program = make_functional(program)
     constant = _constant_nodes(program)
     module: Any = program.module(check_guards=False)
     names = _source_names(program)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 BOUND = MOVES_DATA
 NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
-_MOST = 4  # axes that every backend and delegate pads as they are
+# Axes that every backend and delegate pads as they are.
+_MOST = 4
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 BOUND = ARITHMETIC
 NEEDED_BY = ("mil",)
-_FEW_ROWS = 25  # up to which torch itself takes differences (the default `compute_mode`)
+# Up to which torch itself takes differences (the default `compute_mode`).
+_FEW_ROWS = 25
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:

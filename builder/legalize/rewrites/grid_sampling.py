@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 BOUND = ARITHMETIC
 NEEDED_BY = ("litert",)
-_LINEAR, _NEAREST = 0, 1  # torch's numbers of interpolations; 2 is cubic
-_ZEROS, _BORDER, _REFLECTION = 0, 1, 2  # and of what lies outside
+# Torch's numbers of interpolations; 2 is cubic.
+_LINEAR, _NEAREST = 0, 1
+# And of what lies outside.
+_ZEROS, _BORDER, _REFLECTION = 0, 1, 2
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, functional
+from builder.legalize.rewriting import MOVES_DATA, make_functional
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -23,7 +23,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
     count = sum(getattr(node.meta.get("val"), "dtype", None) in others for node in program.graph.nodes)
     if not count:
         return program, 0
-    module: Any = functional(program).module(check_guards=False)
+    module: Any = make_functional(program).module(check_guards=False)
     for owner in module.modules():
         for name, value in (
             *owner.named_parameters(recurse=False),

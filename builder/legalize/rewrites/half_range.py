@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 BOUND = ARITHMETIC
 NEEDED_BY = ("half",)
 HALF_MAX = 65504.0
-LIMIT = HALF_MAX / 2  # half of the range is kept free: samples are not all pictures there are
-LEAST_EPS = 2.0**-24  # the smallest number of fp16 above 0
-DEFAULT_EPS = 1e-5  # of torch, for all three
+# Half of the range is kept free: samples are not all pictures there are.
+LIMIT = HALF_MAX / 2
+# The smallest number of fp16 above 0.
+LEAST_EPS = 2.0**-24
+# Of torch, for all three.
+DEFAULT_EPS = 1e-5
 _EPS = {"aten.instance_norm.default": 7, "aten.group_norm.default": 4, "aten.layer_norm.default": 4}  # argument number
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewrites.statistics import mean
+from builder.legalize.rewrites.statistics import average
 from builder.legalize.rewriting import ARITHMETIC, replace_calls
 
 if TYPE_CHECKING:
@@ -48,6 +48,6 @@ def _mean(x: Tensor, axes: int) -> Tensor:
 
     if axes == 1:
         return linear(x, torch.full((1, x.shape[-1]), 1.0 / x.shape[-1], dtype=x.dtype))
-    result = mean(x, range(x.ndim - axes, x.ndim))
+    result = average(x, range(x.ndim - axes, x.ndim))
     assert result is not None  # trailing axes always have a form
     return result

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 BOUND = ARITHMETIC
 NEEDED_BY = ("litert",)
-_MOST = 3  # axes that the converter takes
+# Axes that the converter takes.
+_MOST = 3
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:

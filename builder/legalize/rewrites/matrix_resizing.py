@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import ARITHMETIC, functional
+from builder.legalize.rewriting import ARITHMETIC, make_functional
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,7 +34,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
     if not names:
         return program, 0
     aten = torch.ops.aten
-    module: Any = functional(program).module(check_guards=False)
+    module: Any = make_functional(program).module(check_guards=False)
     for node in [node for node in module.graph.nodes if node.name in names]:
         graph, value = module.graph, node.args[0]
         meta = {key: kept for key, kept in node.meta.items() if key != "val"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, functional
+from builder.legalize.rewriting import MOVES_DATA, make_functional
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -22,7 +22,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
     asking = [node for node in program.graph.nodes if _asks(node)]
     if not turned and not asking:
         return program, 0
-    module: Any = functional(program).module(check_guards=False)
+    module: Any = make_functional(program).module(check_guards=False)
     for tensor in (*module.parameters(), *module.buffers()):
         tensor.data = tensor.data.contiguous()
     for node in module.graph.nodes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, functional, replace_calls
+from builder.legalize.rewriting import MOVES_DATA, make_functional, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +24,7 @@ _FRESH = ("aten.lift_fresh_copy.default", "aten.detach_.default")
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
     count = sum(_mutates(node) for node in program.graph.nodes)
     if count:
-        program = functional(program)
+        program = make_functional(program)
     program, places = replace_calls(
         program,
         {

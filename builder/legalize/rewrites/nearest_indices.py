@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewrites.nearest_upsampling import factors
-from builder.legalize.rewriting import MOVES_DATA, functional
+from builder.legalize.rewrites.nearest_upsampling import find_factors
+from builder.legalize.rewriting import MOVES_DATA, make_functional
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -27,7 +27,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
     if not names:
         return program, 0
     aten = torch.ops.aten
-    module: Any = functional(program).module(check_guards=False)
+    module: Any = make_functional(program).module(check_guards=False)
     for node in [node for node in module.graph.nodes if node.name in names]:
         value, sizes = node.args[0], node.args[0].meta["val"].shape
         others = {key: kept for key, kept in node.meta.items() if key != "val"}
@@ -54,7 +54,7 @@ def _is_broken(node: Node) -> bool:
         return False
     source: Any = node.args[0]
     value = source.meta["val"]
-    return value.ndim == 4 and factors(value, list(node.meta["val"].shape[2:]), None) is None
+    return value.ndim == 4 and find_factors(value, list(node.meta["val"].shape[2:]), None) is None
 
 
 def _index(node: Node, length: int, axis: int) -> Any:

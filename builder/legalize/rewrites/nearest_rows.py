@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewrites.nearest_upsampling import factors
+from builder.legalize.rewrites.nearest_upsampling import find_factors
 from builder.legalize.rewriting import MOVES_DATA, replace_calls
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def _resize_nearest(x: Tensor, size: Sequence[int], *_: Any) -> Any:
 def _nearest(x: Tensor, size: Sequence[int] | None, scales: Sequence[float] | None) -> Any:
     import torch
 
-    whole = factors(x, size, scales)
+    whole = find_factors(x, size, scales)
     if x.ndim != 4 or whole is None:
         return NotImplemented
     (up, across), (n, c, h, w) = whole, x.shape

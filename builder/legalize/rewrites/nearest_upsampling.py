@@ -25,7 +25,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
     )
 
 
-def factors(x: Tensor, size: Sequence[int] | None, scales: Sequence[float] | None) -> tuple[int, int] | None:
+def find_factors(x: Tensor, size: Sequence[int] | None, scales: Sequence[float] | None) -> tuple[int, int] | None:
     """Whole factors of height and width, or None."""
     height, width = x.shape[2], x.shape[3]
     if size is None:
@@ -44,7 +44,7 @@ def _resize_nearest(x: Tensor, size: Sequence[int], *_: Any) -> Any:
 def _nearest(x: Tensor, size: Sequence[int] | None, scales: Sequence[float] | None) -> Any:
     import torch
 
-    whole = factors(x, size, scales)
+    whole = find_factors(x, size, scales)
     if x.ndim != 4 or whole is None:
         return NotImplemented
     (up, across), (n, c, h, w) = whole, x.shape

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import ARITHMETIC, functional, replace_calls
+from builder.legalize.rewriting import ARITHMETIC, make_functional, replace_calls
 from builder.precision.program import keys_of_stored
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
     count = cells + sums
     if not any(_is_layer(program, node) for node in program.graph.nodes):
         return program, count
-    program = functional(program)  # a copy: the graph is edited in place
+    program = make_functional(program)  # a copy: the graph is edited in place
     for node in list(program.graph.nodes):
         if _is_layer(program, node):
             _make_linear(program, node)

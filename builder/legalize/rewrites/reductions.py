@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewrites.statistics import mean
+from builder.legalize.rewrites.statistics import average
 from builder.legalize.rewriting import ARITHMETIC, replace_calls
 
 if TYPE_CHECKING:
@@ -45,15 +45,15 @@ def _mean(x: Tensor, axes: Sequence[int] | None, keepdim: bool = False, *, dtype
     wanted = sorted(axis % x.ndim for axis in axes or range(x.ndim))
     if dtype is not None or not x.is_floating_point() or (x.ndim == 4 and wanted == [2, 3] and keepdim):
         return NotImplemented
-    return _keep_dimensions(x, mean(x, wanted), wanted, keepdim)
+    return _keep_dimensions(x, average(x, wanted), wanted, keepdim)
 
 
 def _sum(x: Tensor, axes: Sequence[int] | None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     wanted = sorted(axis % x.ndim for axis in axes or range(x.ndim))
     if dtype is not None or not x.is_floating_point():
         return NotImplemented
-    average = mean(x, wanted)
-    return NotImplemented if average is None else _keep_dimensions(x, average * _count(x, wanted), wanted, keepdim)
+    mean = average(x, wanted)
+    return NotImplemented if mean is None else _keep_dimensions(x, mean * _count(x, wanted), wanted, keepdim)
 
 
 def _var_dim(x: Tensor, axes: Sequence[int] | None, unbiased: bool = True, keepdim: bool = False) -> Any:
@@ -62,11 +62,11 @@ def _var_dim(x: Tensor, axes: Sequence[int] | None, unbiased: bool = True, keepd
 
 def _var(x: Tensor, axes: Sequence[int] | None = None, *, correction: float | None = 1, keepdim: bool = False) -> Any:
     wanted = sorted(axis % x.ndim for axis in axes or range(x.ndim))
-    centre = mean(x, wanted)
+    centre = average(x, wanted)
     if centre is None:
         return NotImplemented
     centred, count = x - centre, _count(x, wanted)
-    squares = mean(centred * centred, wanted)
+    squares = average(centred * centred, wanted)
     divisor = count - (1 if correction is None else correction)
     return (
         NotImplemented

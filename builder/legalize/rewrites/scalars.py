@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, functional, replace_calls
+from builder.legalize.rewriting import MOVES_DATA, make_functional, replace_calls
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -24,7 +24,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
     )
     if not any(_is_mixed(node) or _is_needless(node) for node in program.graph.nodes):
         return program, count
-    program = functional(program)  # a copy: the graph is edited in place
+    program = make_functional(program)  # a copy: the graph is edited in place
     for node in list(program.graph.nodes):
         if _is_mixed(node):
             node.args = (node.args[0], float(node.args[1]))

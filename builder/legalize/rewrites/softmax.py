@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 BOUND = MOVES_DATA
 NEEDED_BY = ("xnnpack/edge",)
-_ROWS = 3  # axes of what it is computed on
+# Axes of what it is computed on.
+_ROWS = 3
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:

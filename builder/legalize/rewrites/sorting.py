@@ -9,7 +9,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, functional, replace_calls
+from builder.legalize.rewriting import MOVES_DATA, make_functional, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 BOUND = MOVES_DATA
 NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
-_FEW = 32  # values that are compared two at a time, in at most 191 comparisons
+# Values that are compared two at a time, in at most 191 comparisons.
+_FEW = 32
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
@@ -29,7 +30,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
     program, count = replace_calls(program, functions, only=_takes_floats)
     if not any(_gives_values_alone(node) for node in program.graph.nodes):
         return program, count
-    return _read_by_places(program if count else functional(program)), max(count, 1)
+    return _read_by_places(program if count else make_functional(program)), max(count, 1)
 
 
 def _gives_values_alone(node: Node) -> bool:
@@ -144,8 +145,8 @@ def _median(x: Tensor, axis: int, keepdim: bool = False) -> Any:
 
 
 def _median_of_all(x: Tensor) -> Any:
-    found = _median(x.reshape(-1), 0) if x.ndim else NotImplemented
-    return NotImplemented if found is NotImplemented else found[0]
+    median = _median(x.reshape(-1), 0) if x.ndim else NotImplemented
+    return NotImplemented if median is NotImplemented else median[0]
 
 
 def _quantile(
@@ -157,12 +158,12 @@ def _quantile(
     values, dim = (x.reshape(-1), 0) if axis is None else (x, axis)
     place = q * (values.shape[dim] - 1)
     low, part = int(place), place - int(place)
-    found = _kth(values, low + 1, dim, True)[0]
+    value = _kth(values, low + 1, dim, True)[0]
     if part:
-        found = found * (1 - part) + _kth(values, low + 2, dim, True)[0] * part
+        value = value * (1 - part) + _kth(values, low + 2, dim, True)[0] * part
     if axis is None:
-        return found.reshape([1] * x.ndim if keepdim else [])
-    return found if keepdim else found.squeeze(dim)
+        return value.reshape([1] * x.ndim if keepdim else [])
+    return value if keepdim else value.squeeze(dim)
 
 
 def _kth(x: Tensor, k: int, axis: int = -1, keepdim: bool = False) -> Any:

@@ -1,8 +1,9 @@
 """Functions that no converter has, by those that all have: `erfc`, `hypot`, `cosine_similarity`, `logsigmoid`, `logaddexp`,
-`nan_to_num`."""
+`nan_to_num`, `prod`, `rrelu`, and `round` to decimals."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 BOUND = MOVES_DATA
 NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
+_MOST = 64  # factors; each is a multiplication of its own
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
@@ -24,6 +26,9 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
             "aten.special_erfc.default": _complementary_error,
             "aten.hypot.default": _hypotenuse,
             "aten.cosine_similarity.default": _cosine,
+            "aten.prod.dim_int": _multiply_along,
+            "aten.round.decimals": _round,
+            "aten.rrelu.default": _rrelu,
             "aten.nan_to_num.default": _replace_no_numbers,
             "aten.logaddexp.default": _log_add_exp,
             "aten.log_sigmoid.default": _log_sigmoid,
@@ -55,6 +60,32 @@ def _log_sigmoid(x: Tensor) -> Tensor:
     import torch
 
     return x.clamp(max=0.0) - torch.log(torch.exp(-x.abs()) + 1.0)
+
+
+def _multiply_along(x: Tensor, axis: int, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """One slice after the other: Core ML's front end has no product along an axis."""
+    size = x.shape[axis]
+    if dtype is not None or not x.is_floating_point() or not 0 < size <= _MOST:
+        return NotImplemented
+    product = math.prod((x.narrow(axis, number, 1) for number in range(1, size)), start=x.narrow(axis, 0, 1))
+    return product if keepdim else product.squeeze(axis)
+
+
+def _rrelu(x: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, generator: Any = None) -> Any:
+    """Xu et al. 2015: random only while it is trained, then the mean slope."""
+    import torch
+
+    return NotImplemented if training else torch.nn.functional.leaky_relu(x, (lower + upper) / 2)
+
+
+def _round(x: Tensor, *, decimals: int = 0) -> Any:
+    """Half to even at that place behind the point, as torch has it."""
+    import torch
+
+    if not x.is_floating_point():
+        return NotImplemented
+    scale = 10.0 ** abs(decimals)
+    return torch.round(x * scale) / scale if decimals >= 0 else torch.round(x / scale) * scale
 
 
 def _replace_no_numbers(

@@ -47,7 +47,7 @@ def trailing_mean(x: Tensor, axes: int) -> Tensor:
     return spatial_mean(flat).reshape(*outer, *([1] * axes))
 
 
-def mean(x: Tensor, axes: Sequence[int]) -> Tensor | None:
+def average(x: Tensor, axes: Sequence[int]) -> Tensor | None:
     """Over these axes, kept with size 1; None for axes that no form fits."""
     wanted = sorted(axis % x.ndim for axis in axes)
     while wanted and wanted[-1] + 1 < x.ndim and x.shape[wanted[-1] + 1] == 1:

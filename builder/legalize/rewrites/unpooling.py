@@ -9,7 +9,7 @@ import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, functional
+from builder.legalize.rewriting import MOVES_DATA, make_functional
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -25,7 +25,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
 
     if not any(str(node.target) == _UNPOOL and _pooling(node) for node in program.graph.nodes):
         return program, 0
-    module: Any = functional(program).module(check_guards=False)
+    module: Any = make_functional(program).module(check_guards=False)
     graph, count = module.graph, 0
     for node in list(graph.nodes):
         if str(node.target) != _UNPOOL or (pool := _pooling(node)) is None:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
+from builder.bundle import tree_sha256
 from builder.errors import ConfigError, InputError
 from builder.pipeline.studio.pictures import Pictures
-from builder.pipeline.studio.view import Figures, LayerView, TrialView, VariantView
+from builder.pipeline.studio.timing import Timer, Untimed
+from builder.pipeline.studio.view import Figures, LayerView, Times, TrialView, VariantView
 from builder.plan_search.goal import Measures
-from builder.plan_search.predict import Prediction, alone, predict, work
+from builder.plan_search.predict import Prediction, estimate_work, predict, predict_alone
 from builder.plan_search.simulation import Noise
 from builder.plan_search.space import Choice, Space, make_space
 from builder.plan_search.trials import Exporter
 from builder.precision.layers import LayerTable
+from builder.precision.plan import uniform_plan
 from builder.precision.presets import PREFIX
 from builder.precision.scheme import parse_scheme
 from builder.project.config import VariantSection
 from builder.project.project import Project
+from builder.steps.bundle import write_bundle
 from builder.steps.source import SourceStep
-from builder.steps.variant import plan_variant
+from builder.steps.variant import VariantStep, plan_variant
 
 
 @dataclass(kw_only=True)
@@ -33,6 +38,7 @@ class _Trial:
     seconds: float | None = None
     measures: Measures | None = None
     failure: str | None = None
+    times: Times | str | None = None
 
 
 @dataclass(kw_only=True)
@@ -73,6 +79,29 @@ class Bench:
             else:
                 trial.failure = outcome
 
+    def time(self, place: int, timer: Timer) -> None:
+        """Milliseconds by layer of an exported plan, or why there are none. Raises Interrupted."""
+        trial = self._trials[place]
+        if (step := self.exporter.steps.get(trial.choice)) is None:
+            return
+        try:
+            times: Times | str = timer.measure(
+                tree_sha256(step.folder / step.result.artifact), self.section.name, partial(self._bundle, step)
+            )
+        except Untimed as error:
+            times = str(error)
+        with self._lock:
+            trial.times = times
+
+    def _bundle(self, step: VariantStep, work: Path) -> Path:
+        """Of this one artifact, for the harness; the plan's text in it plays no part there."""
+        root = work / "bundle"
+        root.mkdir()
+        source = self.exporter.source
+        project = replace(self.exporter.project, found={step.section.name: uniform_plan("fp32")})
+        write_bundle(project, source, [step], [source], root)
+        return root
+
     def choice(self, schemes: tuple[str, ...]) -> Choice:
         """The plan with these schemes. Raises InputError for one that cannot be meant."""
         if self.space is None:
@@ -105,7 +134,7 @@ class Bench:
         for place, layer in enumerate(self.table.layers):
             now = self.start.schemes[place]
             options = () if self.space is None else tuple(dict.fromkeys((*self.space.options[place], now)))
-            damages = {scheme: alone(scheme, place, self.simulated) for scheme in options}
+            damages = {scheme: predict_alone(scheme, place, self.simulated) for scheme in options}
             layers.append(
                 LayerView(
                     name=layer.name,
@@ -135,11 +164,13 @@ class Bench:
             failure=trial.failure,
             realised={row.layer: row.realised for row in step.result.layers} if step and done else {},
             picture=pictures.add(self.section.name, file, reference_of(source)) if file else None,
+            times=trial.times if isinstance(trial.times, Times) else None,
+            untimed=trial.times if isinstance(trial.times, str) else None,
             figures=None
             if done is None
             else Figures(
                 bytes=done.bytes, psnr_db=done.psnr_db, psnr_db_mean=done.psnr_db_mean, ssim=done.ssim,
-                work=round(work(trial.choice, self.table), 3), delegated=done.delegated,
+                work=round(estimate_work(trial.choice, self.table), 3), delegated=done.delegated,
             ),
         )  # fmt: skip
 

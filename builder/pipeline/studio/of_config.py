@@ -12,6 +12,7 @@ from builder.bundle import file_sha256
 from builder.errors import ConfigError, InputError, Interrupted, OutputError
 from builder.pipeline.studio.bench import Bench, make_bench, reference_of
 from builder.pipeline.studio.pictures import Pictures
+from builder.pipeline.studio.timing import Timer
 from builder.pipeline.studio.view import Figures, StudioView
 from builder.pipeline.studio.write import plan_with
 from builder.plan_search.simulation import Simulation
@@ -27,7 +28,8 @@ from builder.steps.variant import require_packages
 from builder.storage.cache import replace_text
 from builder.workers.supervisor import run_job
 
-MOST_WAITING = 8  # trials; whoever clicks more often than that has lost the overview
+# Trials; whoever clicks more often than that has lost the overview.
+MOST_WAITING = 8
 
 
 class ConfigDesk:
@@ -36,6 +38,7 @@ class ConfigDesk:
     def __init__(self, config: Path, backends: Sequence[str], listener: Listener) -> None:
         self.pictures = Pictures()
         self._stop = Event()
+        self._timer = Timer(stop=self._stop)
         self._project = open_project(config)
         chosen = choose_variants(self._project.config, backends)
         sections = [section for section in chosen if section.size is None and section.sizes is None]
@@ -91,7 +94,7 @@ class ConfigDesk:
         if waiting >= MOST_WAITING:
             raise InputError(f"{waiting} plans wait; try again when some of them are done.")
         changed = sum(a != b for a, b in zip(schemes, bench.start.schemes, strict=True))
-        self._later(variant, bench.begin(choice, f"{changed} layers changed"))
+        self._later(variant, bench.begin(choice, f"{changed} {'layer' if changed == 1 else 'layers'} changed"))
 
     def write(self, variant: str, schemes: tuple[str, ...]) -> str:
         """Replace the variant's plan file; the name of it, and what builder.toml must say where it does not name it yet.
@@ -114,6 +117,7 @@ class ConfigDesk:
             raise OutputError(f"{path.name} does not say what was chosen; report this with the file.")
         self._read[variant] = self._hash(bench.plan_name)
         if bench.section.plan == bench.plan_name:
+            bench.start = choice  # what builder.toml means from now on, for every tab and after a reload
             return f"{path.name} is written; 'builder convert' takes it."
         was = "the search" if bench.section.search else f'scheme = "{bench.section.scheme}"'
         was = was if bench.section.plan is None else f'plan = "{bench.section.plan}"'
@@ -140,6 +144,12 @@ class ConfigDesk:
     def _export(self, bench: Bench, place: int) -> None:
         with suppress(Interrupted):  # the page is closed
             bench.export(place)
+            # After all that is exported already: nothing else of the studio runs while a time is taken.
+            self._thread.submit(self._time, bench, place)
+
+    def _time(self, bench: Bench, place: int) -> None:
+        with suppress(Interrupted):
+            bench.time(place, self._timer)
 
     def _simulate(self) -> None:
         """Once for all variants whose schemes are alike; the page shows damages when it is done."""

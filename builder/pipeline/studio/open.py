@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from builder.bundle import open_bundle
@@ -19,14 +19,13 @@ from builder.steps.listener import Listener
 def desk_of(source: Path, backends: Sequence[str], listener: Listener) -> Iterator[Desk]:
     """Until the end of the block. Raises MissingToolError, ConfigError, BundleError, SourceError, DataError, ConversionError."""
     require_server()
-    if is_bundle(source):
-        if backends:
-            raise InputError("--backend chooses variants of a builder.toml; a bundle is shown as it is.")
-        with open_bundle(source) as bundle:
-            yield BundleDesk(bundle)
-        return
-    desk = ConfigDesk(source, backends, listener)
-    try:
+    with ExitStack() as stack:
+        desk: Desk
+        if is_bundle(source):
+            if backends:
+                raise InputError("--backend chooses variants of a builder.toml; a bundle is shown as it is.")
+            desk = BundleDesk(stack.enter_context(open_bundle(source)))
+        else:
+            desk = ConfigDesk(source, backends, listener)
+        stack.callback(desk.close)
         yield desk
-    finally:
-        desk.close()

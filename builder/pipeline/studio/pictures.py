@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from builder.pipeline.studio.view import Picture
-from builder.quality.difference import differences, png
+from builder.quality.difference import compute_differences, encode_png
 
 
 class Pictures:
@@ -38,8 +38,10 @@ class Pictures:
         wanted, mine = (np.asarray(Image.open(io.BytesIO(c)).convert("RGB")) for c in (reference.read_bytes(), content))
         if wanted.shape != mine.shape:
             return Picture(title=title, picture=self._keep(content))
-        apart, times = differences({title: mine}, wanted)
-        return Picture(title=title, picture=self._keep(content), difference=self._keep(png(apart[title])), times=times)
+        apart, times = compute_differences({title: mine}, wanted)
+        return Picture(
+            title=title, picture=self._keep(content), difference=self._keep(encode_png(apart[title])), times=times
+        )
 
     def _keep(self, content: bytes) -> str:
         key = hashlib.sha256(content).hexdigest()[:32]

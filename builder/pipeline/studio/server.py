@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 TOKEN = "X-Studio-Token"
-MOST_BYTES = 1 << 20  # of a question: schemes of some ten thousand layers
+# Of a question: schemes of some ten thousand layers.
+MOST_BYTES = 1 << 20
 FILES = {"studio.js": "text/javascript", "studio.css": "text/css", "pictures.js": "text/javascript"}
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 

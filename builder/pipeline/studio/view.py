@@ -49,8 +49,22 @@ class Picture(_View):
     times: int = 1
 
 
+class Times(_View):
+    """Milliseconds of one inference as `harness profile` measured them; `measured` says where and how.
+
+    `layers_ms` has the layers that the runtime's operators could be told to be of, `rest_ms` is all other operators'; `unnamed` says why no
+    layer could be named.
+    """
+
+    total_ms: float
+    layers_ms: dict[str, float]
+    rest_ms: float
+    measured: str
+    unnamed: str | None = None
+
+
 class TrialView(_View):
-    """One plan that was exported: what became of it, and its picture."""
+    """One plan that was exported: what became of it, its picture, and its times; until those are measured `untimed` is None too."""
 
     number: int
     what: str
@@ -61,6 +75,8 @@ class TrialView(_View):
     failure: str | None = None
     realised: dict[str, str] = {}
     picture: Picture | None = None
+    times: Times | None = None
+    untimed: str | None = None
 
 
 class VariantView(_View):

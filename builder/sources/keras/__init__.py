@@ -183,7 +183,7 @@ def bind(model: Any, config: Config, path: Path) -> list[str]:
     """Names of builder.toml in the order of the model's inputs. Raises SourceError for what does not fit."""
     import keras
 
-    from builder.sources.onnx.names import plain
+    from builder.sources.onnx.names import make_plain
 
     inputs = keras.tree.flatten(model.inputs)
     if len(inputs) != len(config.input):
@@ -194,7 +194,7 @@ def bind(model: Any, config: Config, path: Path) -> list[str]:
         raise SourceError(
             f"the model {path} has {len(keras.tree.flatten(model.outputs))} outputs but builder.toml names {len(config.output)}; write one [[output]] for each."
         )
-    names = [config.input[0].name] if len(inputs) == 1 else [plain(tensor.name) for tensor in inputs]
+    names = [config.input[0].name] if len(inputs) == 1 else [make_plain(tensor.name) for tensor in inputs]
     sections = {tensor.name: tensor for tensor in config.input}
     for name, tensor in zip(names, inputs, strict=True):
         if name not in sections:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
-from builder.sources.keras.preprocessing import PREPROCESSING, Rebuild, identity
+from builder.sources.keras.preprocessing import PREPROCESSING, Rebuild, pass_through
 from builder.sources.network import Call, Function, Operand, Weight
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ _ACTIVATIONS = {
 }  # fmt: skip
 
 
-def tensor(value: Any) -> Tensor:
+def copy_tensor(value: Any) -> Tensor:
     """A Keras variable as a torch tensor of its own memory."""
     value_of_variable: Tensor = value.value.detach().clone().contiguous()
     return value_of_variable
 
 
-def activation(layer: Any) -> Function | None:
+def find_activation(layer: Any) -> Function | None:
     """The layer's activation as a torch function; None for one that is not known."""
     import torch
     from torch.nn import functional
@@ -56,7 +56,7 @@ def _store(layer: Any, name: str, weight: Tensor, *, bias: bool = True) -> tuple
     has_bias = bias and bool(getattr(layer, "use_bias", False))
     return (
         Weight(role="weight", value=weight.contiguous(), origin=f"{name}.weight"),
-        Weight(role="bias", value=tensor(layer.bias), origin=f"{name}.bias") if has_bias else None,
+        Weight(role="bias", value=copy_tensor(layer.bias), origin=f"{name}.bias") if has_bias else None,
     )
 
 
@@ -79,21 +79,21 @@ def _convolution(layer: Any, shape: tuple[int, ...], groups: int, act: Function)
 
 
 def _conv(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
-    act = activation(layer)
+    act = find_activation(layer)
     if act is None or layer.padding not in ("same", "valid"):
         return None
-    weight = tensor(layer.kernel).permute(3, 2, 0, 1)
+    weight = copy_tensor(layer.kernel).permute(3, 2, 0, 1)
     return Call(
         function=_convolution(layer, shapes[0], layer.groups, act), operands=(inputs[0], *_store(layer, name, weight))
     )
 
 
 def _depthwise(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
-    act = activation(layer)
+    act = find_activation(layer)
     if act is None:
         return None
     height, width, channels, multiplier = layer.kernel.shape
-    weight = tensor(layer.kernel).permute(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
+    weight = copy_tensor(layer.kernel).permute(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
     return Call(
         function=_convolution(layer, shapes[0], channels, act), operands=(inputs[0], *_store(layer, name, weight))
     )
@@ -102,13 +102,13 @@ def _depthwise(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tu
 def _separable(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
     from torch.nn import functional
 
-    act = activation(layer)
+    act = find_activation(layer)
     if act is None:
         return None
     height, width, channels, multiplier = layer.depthwise_kernel.shape
-    deep = tensor(layer.depthwise_kernel).permute(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
+    deep = copy_tensor(layer.depthwise_kernel).permute(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
     first = _convolution(layer, shapes[0], channels, lambda x: x)
-    weight, bias = _store(layer, f"{name}.pointwise", tensor(layer.pointwise_kernel).permute(3, 2, 0, 1))
+    weight, bias = _store(layer, f"{name}.pointwise", copy_tensor(layer.pointwise_kernel).permute(3, 2, 0, 1))
     depthwise = Weight(role="weight", value=deep.contiguous(), origin=f"{name}.depthwise.weight")
 
     def convolve(x: Tensor, each: Tensor, point: Tensor, added: Tensor | None) -> Tensor:
@@ -124,7 +124,7 @@ def _convolve_transposed(
     """Same padding gives the size times the stride: the full result cropped, one more behind where it is odd."""
     from torch.nn import functional
 
-    act = activation(layer)
+    act = find_activation(layer)
     if act is None or tuple(layer.dilation_rate) != (1, 1) or layer.output_padding is not None:
         return None
     crops = [(0, 0), (0, 0)]
@@ -133,7 +133,7 @@ def _convolve_transposed(
             return None
         crops = [((k - s) // 2, k - s - (k - s) // 2) for k, s in zip(layer.kernel_size, layer.strides, strict=True)]
     symmetric = all(front == behind for front, behind in crops)
-    weight = tensor(layer.kernel).permute(3, 2, 0, 1)
+    weight = copy_tensor(layer.kernel).permute(3, 2, 0, 1)
     (top, bottom), (left, right) = crops
 
     def convolve(x: Tensor, stored: Tensor, bias: Tensor | None) -> Tensor:
@@ -149,10 +149,10 @@ def _convolve_transposed(
 def _dense(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
     from torch.nn import functional
 
-    act = activation(layer)
+    act = find_activation(layer)
     if act is None or getattr(layer, "lora_enabled", False):
         return None
-    weight = tensor(layer.kernel).T
+    weight = copy_tensor(layer.kernel).T
     if len(shapes[0]) == 4:  # of every pixel's channels: a convolution of 1 x 1
         function = partial(_pointwise, act=act)
         return Call(function=function, operands=(inputs[0], *_store(layer, name, weight[:, :, None, None])))
@@ -177,8 +177,8 @@ def _batch_norm(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[t
     if last not in (1, 3) or layer.axis not in (-1, last, [last], [-1]):
         return None
     eps = float(layer.epsilon)
-    mean = Weight(role="running_mean", value=tensor(layer.moving_mean), origin=f"{name}.running_mean")
-    variance = Weight(role="running_var", value=tensor(layer.moving_variance), origin=f"{name}.running_var")
+    mean = Weight(role="running_mean", value=copy_tensor(layer.moving_mean), origin=f"{name}.running_mean")
+    variance = Weight(role="running_var", value=copy_tensor(layer.moving_variance), origin=f"{name}.running_var")
     return Call(
         function=lambda x, m, v, weight, bias: functional.batch_norm(x, m, v, weight, bias, training=False, eps=eps),
         operands=(inputs[0], mean, variance, *_affine(layer, name)),
@@ -187,8 +187,8 @@ def _batch_norm(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[t
 
 def _affine(layer: Any, name: str) -> tuple[Operand, Operand]:
     return (
-        Weight(role="weight", value=tensor(layer.gamma), origin=f"{name}.weight") if layer.scale else None,
-        Weight(role="bias", value=tensor(layer.beta), origin=f"{name}.bias") if layer.center else None,
+        Weight(role="weight", value=copy_tensor(layer.gamma), origin=f"{name}.weight") if layer.scale else None,
+        Weight(role="bias", value=copy_tensor(layer.beta), origin=f"{name}.bias") if layer.center else None,
     )
 
 
@@ -259,7 +259,7 @@ def _elu(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[in
 def _prelu(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
     from torch.nn import functional
 
-    slope = tensor(layer.alpha)
+    slope = copy_tensor(layer.alpha)
     if len(shapes[0]) != 4 or slope.numel() != slope.shape[-1]:
         return None
     weight = Weight(role="weight", value=slope.reshape(-1), origin=f"{name}.weight")
@@ -267,7 +267,7 @@ def _prelu(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[
 
 
 def _activation(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
-    act = activation(layer)
+    act = find_activation(layer)
     return None if act is None else Call(function=act, operands=(inputs[0],))
 
 
@@ -355,10 +355,10 @@ LAYERS: dict[str, Rebuild] = {
     **PREPROCESSING, "LayerNormalization": _layer_norm,
     "Activation": _activation, "Add": _merge("add"), "Average": _average, "AveragePooling2D": _pooling("average"),
     "BatchNormalization": _batch_norm, "Concatenate": _concatenate, "Conv2D": _conv, "Conv2DTranspose": _convolve_transposed,
-    "Cropping2D": _cropping, "Dense": _dense, "DepthwiseConv2D": _depthwise, "Dropout": identity, "ELU": _elu, "GaussianDropout": identity,
-    "GaussianNoise": identity, "GlobalAveragePooling2D": _global_pooling("average"), "GlobalMaxPooling2D": _global_pooling("max"),
-    "GroupNormalization": _group_norm, "Identity": identity, "LeakyReLU": _leaky_relu, "MaxPooling2D": _pooling("max"),
+    "Cropping2D": _cropping, "Dense": _dense, "DepthwiseConv2D": _depthwise, "Dropout": pass_through, "ELU": _elu, "GaussianDropout": pass_through,
+    "GaussianNoise": pass_through, "GlobalAveragePooling2D": _global_pooling("average"), "GlobalMaxPooling2D": _global_pooling("max"),
+    "GroupNormalization": _group_norm, "Identity": pass_through, "LeakyReLU": _leaky_relu, "MaxPooling2D": _pooling("max"),
     "Maximum": _merge("maximum"), "Minimum": _merge("minimum"), "Multiply": _merge("mul"), "PReLU": _prelu, "ReLU": _relu,
-    "SeparableConv2D": _separable, "SpatialDropout2D": identity, "Subtract": _merge("sub"),
+    "SeparableConv2D": _separable, "SpatialDropout2D": pass_through, "Subtract": _merge("sub"),
     "UpSampling2D": _upsampling, "ZeroPadding2D": _zero_padding,
 }  # fmt: skip

@@ -14,7 +14,7 @@ Rebuild = Callable[[Any, str, Sequence[str], Sequence[tuple[int, ...]]], Call | 
 """Layer, its dotted name, its inputs' names and NCHW shapes -> a call, or None for a form that is not rebuilt."""
 
 
-def identity(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
+def pass_through(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
     return Call(function=lambda x: x, operands=(inputs[0],))
 
 
@@ -99,7 +99,7 @@ _AUGMENTATIONS = (
     "RandomPosterization", "RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom",
 )  # fmt: skip
 PREPROCESSING: dict[str, Rebuild] = {
-    **dict.fromkeys(_AUGMENTATIONS, identity),
+    **dict.fromkeys(_AUGMENTATIONS, pass_through),
     "CenterCrop": _center_crop,
     "Normalization": _normalization,
     "Rescaling": _rescaling,

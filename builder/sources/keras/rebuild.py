@@ -38,7 +38,7 @@ def rebuild(model: Any, samples: Sequence[Tensor]) -> tuple[Imported, tuple[str,
     return imported, tuple(builder.islands)
 
 
-def functional(model: Any, name: str) -> Any:
+def read_functional(model: Any, name: str) -> Any:
     """The graph of a functional or sequential model. Raises UnsupportedOperation for a model that is code."""
     import keras
 
@@ -63,7 +63,7 @@ class _Builder:
         """Values of a model's outputs, given those of its inputs. `prefix` is the dotted path of the models around it."""
         import keras
 
-        graph = functional(model, prefix or model.name)
+        graph = read_functional(model, prefix or model.name)
         values = {id(tensor): value for tensor, value in zip(keras.tree.flatten(graph._inputs), inputs, strict=True)}
         for depth in sorted(graph._nodes_by_depth, reverse=True):
             for node in graph._nodes_by_depth[depth]:

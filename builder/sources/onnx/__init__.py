@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from builder.sources.onnx.bound import BoundInput, BoundOutput
     from builder.sources.onnx.runtime import Reference
 
-QUANTIZED_LEAST_DB = 20.0  # what 8 bits leave of agreement in the worst networks seen; wrong ones are below
+# What 8 bits leave of agreement in the worst networks seen; wrong ones are below.
+QUANTIZED_LEAST_DB = 20.0
 
 
 def load(path: Path, config: Config, *, trained: bool = False) -> Loaded:

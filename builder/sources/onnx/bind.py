@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from builder.errors import SourceError
 from builder.project.config import InputSection, OutputSection
 from builder.sources.onnx.bound import BoundInput, BoundOutput
-from builder.sources.onnx.names import plain
+from builder.sources.onnx.names import make_plain
 from builder.sources.onnx.runtime import runs
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def bind_inputs(model: ModelProto, inputs: Sequence[InputSection]) -> tuple[Boun
         raise SourceError(
             f"the model has {len(values)} inputs ({_list_names(values)}) but builder.toml names {len(inputs)}; write one [[input]] for each."
         )
-    by_name = {plain(value.name): value for value in values}
+    by_name = {make_plain(value.name): value for value in values}
     if len(inputs) == 1:
         by_name = {inputs[0].name: values[0]}
     sections = {by_name[tensor.name].name: tensor for tensor in inputs if tensor.name in by_name}
@@ -47,7 +47,7 @@ def bind_outputs(model: ModelProto, outputs: Sequence[OutputSection]) -> tuple[B
         raise SourceError(
             f"the model has {len(values)} outputs ({_list_names(values)}) but builder.toml names {len(outputs)}; write one [[output]] for each."
         )
-    names = [plain(value.name) for value in values]
+    names = [make_plain(value.name) for value in values]
     known = [tensor.name for tensor in outputs if tensor.name in names]
     if len(known) == len(outputs):
         return tuple(BoundOutput(name=t.name, value=values[names.index(t.name)].name) for t in outputs)
@@ -60,7 +60,7 @@ def bind_outputs(model: ModelProto, outputs: Sequence[OutputSection]) -> tuple[B
 
 
 def _list_names(values: Sequence[ValueInfoProto]) -> str:
-    return ", ".join(plain(value.name) for value in values)
+    return ", ".join(make_plain(value.name) for value in values)
 
 
 def _bind(

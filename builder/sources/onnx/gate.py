@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     Array = NDArray[np.generic]
 
 STEP_DB = 80.0
-FLIPS = 0.01  # share of a quantizer's values that may stand one step off, where a quotient lies half-way
+# Share of a quantizer's values that may stand one step off, where a quotient lies half-way.
+FLIPS = 0.01
 
 
 def gate_steps(model: ModelProto, imported: Imported, feed: dict[str, Array]) -> None:

@@ -125,7 +125,7 @@ Importer = Callable[[Node], Call]
 """Turns a node into a call, or raises UnsupportedOperation."""
 
 
-def plain(node: Node, function: Function, count: int | None = None) -> Call:
+def call_plainly(node: Node, function: Function, count: int | None = None) -> Call:
     """A call of all inputs of a node (or the first `count`) in their order."""
     names = node.inputs if count is None else node.inputs[:count]
     return Call(function=function, operands=tuple(name or None for name in names))

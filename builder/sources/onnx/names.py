@@ -51,7 +51,7 @@ def make_dotted(name: str) -> str:
     return ".".join(parts) or "constant"
 
 
-def plain(name: str) -> str:
+def make_plain(name: str) -> str:
     """The name of an input or output as builder.toml can have it: `input.1` is `input_1`, `image:0` is `image`."""
     word = re.sub(r"\W", "_", re.sub(r":\d+$", "", name))
     return f"_{word}" if word[:1].isdigit() else word

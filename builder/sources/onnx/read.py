@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 OLDEST_OPSET = 7
-OLDEST_IMPORTED = 11  # older files are brought up to it first
-LARGEST_BYTES = (1 << 31) - 1  # protobuf's own limit of one message
+# Older files are brought up to it first.
+OLDEST_IMPORTED = 11
+# Protobuf's own limit of one message.
+LARGEST_BYTES = (1 << 31) - 1
 _DOMAINS = ("", "ai.onnx")
 _CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 

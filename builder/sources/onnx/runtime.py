@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     Array = NDArray[np.generic]
     Tensors = dict[str, Array]
 
-AT_ONCE = 64  # inner values that one run gives: they are held in memory together
+# Inner values that one run gives: they are held in memory together.
+AT_ONCE = 64
 
 
 def runtime_name() -> str:

@@ -44,7 +44,7 @@ def load(path: Path, config: Config) -> Loaded:
         {"inputs": [[t.name, t.shape, t.dtype] for t in config.input], "outputs": [t.name for t in config.output]}
     )
     with tempfile.TemporaryDirectory(prefix="edgebundle-tensorflow-") as name:
-        inside(python, "convert", path, Path(name), request)
+        run_inside(python, "convert", path, Path(name), request)
         loaded = onnx.load(Path(name) / "model.onnx", config)
     specs = tuple(
         TensorSpec(name=t.name, kind=t.kind, shape=t.shape, dtype=t.dtype, range=t.range) for t in config.input
@@ -78,7 +78,7 @@ def run_model(
         folder = Path(name)
         for number, sample in enumerate(samples):
             np.savez(folder / f"{number:04d}.in.npz", **sample)  # type: ignore[arg-type]
-        version = inside(python, "run", path, folder, request)["version"]
+        version = run_inside(python, "run", path, folder, request)["version"]
         results = []
         for number in range(len(samples)):
             with np.load(folder / f"{number:04d}.out.npz", allow_pickle=False) as archive:
@@ -93,7 +93,7 @@ def _logical(value: NDArray[np.generic], spec: TensorSpec) -> NDArray[np.generic
     return value.transpose(0, 3, 1, 2) if turned else value
 
 
-def inside(python: Path, mode: str, path: Path, folder: Path, request: str) -> dict[str, str]:
+def run_inside(python: Path, mode: str, path: Path, folder: Path, request: str) -> dict[str, str]:
     """One call of `inside.py`. Raises SourceError with its sentence, ConversionError for any other end."""
     log = folder / "log.txt"
     words: list[str | Path] = [python, "-I", SCRIPT, mode, path.resolve(), folder, request]

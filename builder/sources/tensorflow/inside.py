@@ -36,7 +36,8 @@ def main(mode: str, model: Path, folder: Path, request: dict[str, Any]) -> dict[
         return sort_outputs(results, request["outputs"])
 
     specs = [
-        tf.TensorSpec(shape, dtype, name=given) for (_, shape, dtype), given in zip(order, names(request), strict=True)
+        tf.TensorSpec(shape, dtype, name=given)
+        for (_, shape, dtype), given in zip(order, list_names(request), strict=True)
     ]
     function = tf.function(forward, input_signature=specs)
     if mode == "convert":
@@ -46,12 +47,12 @@ def main(mode: str, model: Path, folder: Path, request: dict[str, Any]) -> dict[
             function, input_signature=specs, opset=OPSET, output_path=str(folder / "model.onnx"), large_model=False
         )
     else:
-        run(function, order, names(request), folder)
+        run(function, order, list_names(request), folder)
     del keep  # the loaded object owns the variables until here
     return {"version": tf.__version__}
 
 
-def names(request: dict[str, Any]) -> list[str]:
+def list_names(request: dict[str, Any]) -> list[str]:
     return [name for name, _, _ in request["inputs"]]
 
 

@@ -20,7 +20,8 @@ from builder.targets.android.host.maven import Wanted
 from builder.targets.android.signing import jarsign, keys
 from builder.targets.base import PackageRequest
 
-LARGE = 100_000_000  # bytes of models from which on they get a pack of their own: Play takes 200 MB of a base module
+# Bytes of models from which on they get a pack of their own: Play takes 200 MB of a base module.
+LARGE = 100_000_000
 PACK = "models"
 LIMIT_S = 300.0
 MAIN = "com.android.tools.build.bundletool.BundleToolMain"

@@ -29,7 +29,7 @@ CHECKSUMS = ("md5", "sha1", "sha256", "sha512")  # what Maven and Gradle look fo
 
 def build_aar(request: PackageRequest, bundle: Bundle, host: HostApp, project: Path, out: Path) -> Path:
     """Write the repository to the folder `out`; returns the `.aar` in it. Equal requests give equal bytes. Needs no Java."""
-    group, artifact, version = coordinates(request)
+    group, artifact, version = make_coordinates(request)
     own = Library(group=group, artifact=artifact, version=version)
     aar = _place(out, own)
     apkzip.write(aar, _entries(request, bundle, host, project))
@@ -92,7 +92,7 @@ def _sources(host: HostApp, project: Path) -> Iterator[Entry]:
             yield Entry(name=path.relative_to(folder).as_posix(), source=path)
 
 
-def coordinates(request: PackageRequest) -> tuple[str, str, str]:
+def make_coordinates(request: PackageRequest) -> tuple[str, str, str]:
     """Group, name and version of the library: the application id, the model's name, the version name."""
     name = request.bundle.manifest.model.name
     if not ARTIFACT.fullmatch(name):

@@ -10,11 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-LIBRARY_ALIGNMENT = 16384  # a library is mapped from the archive: the largest page size of 64-bit devices
-MODEL_ALIGNMENT = 64  # the widest load of the runtimes' kernels
-OTHER_ALIGNMENT = 4  # what the resource reader of Android asks of resources.arsc
+# A library is mapped from the archive: the largest page size of 64-bit devices.
+LIBRARY_ALIGNMENT = 16384
+# The widest load of the runtimes' kernels.
+MODEL_ALIGNMENT = 64
+# What the resource reader of Android asks of resources.arsc.
+OTHER_ALIGNMENT = 4
 FIXED_TIME = (1981, 1, 1, 1, 1, 2)
-ALIGNMENT_EXTRA = 0xD935  # extra field of apksig: u16 alignment, then padding
+# Extra field of apksig: u16 alignment, then padding.
+ALIGNMENT_EXTRA = 0xD935
 LOCAL_HEADER = struct.Struct("<IHHHHHIIIHH")
 
 

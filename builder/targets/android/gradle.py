@@ -11,7 +11,8 @@ from builder.targets.android.host.flavours import Flavour
 from builder.targets.android.signing import jarsign, keys, signature
 from builder.targets.base import Need, PackageRequest
 
-LIMIT_S = 3600.0  # a first run downloads Gradle and its plug-ins
+# A first run downloads Gradle and its plug-ins.
+LIMIT_S = 3600.0
 VARIABLE = "ANDROID_HOME"
 TASKS = {"apk": ":app:assemble{0}Release", "aab": ":app:bundle{0}Release"}
 MADE = {
@@ -20,7 +21,7 @@ MADE = {
 }
 
 
-def sdk() -> Path | None:
+def find_sdk() -> Path | None:
     """The Android SDK that `ANDROID_HOME` names, when it is there."""
     root = os.environ.get(VARIABLE)
     return Path(root) if root and (Path(root) / "platforms").is_dir() else None
@@ -28,7 +29,7 @@ def sdk() -> Path | None:
 
 def needs() -> list[Need]:
     """The optional route and why it would not be taken: the built-in one needs neither."""
-    home = sdk()
+    home = find_sdk()
     return [
         Need(
             name="Android SDK (for --with-gradle; without it the built-in path is used)",
@@ -46,7 +47,7 @@ def build(request: PackageRequest, flavour: Flavour, project: Path, out: Path, n
     Raises MissingToolError without SDK or Java, ConversionError, ConfigError for a keystore that cannot be used.
     """
     key = keys.signing_key(request.keystore)
-    if sdk() is None:
+    if find_sdk() is None:
         raise MissingToolError(
             f"--with-gradle needs the Android SDK, but {VARIABLE} names none; set it, or leave out --with-gradle: the built-in path needs no SDK."
         )

@@ -16,13 +16,13 @@ from builder.targets.android.aar import build_aar
 from builder.targets.android.apk import build_apk
 from builder.targets.android.audit import audit
 from builder.targets.android.execute.findings import execute_and_judge
-from builder.targets.android.host import HostApp, prebuilt
+from builder.targets.android.host import HostApp, provide_prebuilt
 from builder.targets.android.host.flavours import FLAVOURS, Flavour, flavour_of
 from builder.targets.android.project import BUILT, write_project
 from builder.targets.android.settings import check_names
 from builder.targets.base import Finding, PackageRequest, PackageResult, judge
 from builder.targets.mobile import mobile_root
-from builder.targets.subset import subset
+from builder.targets.subset import write_subset
 
 
 def sources_sha256() -> str:
@@ -43,7 +43,7 @@ def package(request: PackageRequest) -> PackageResult:
     project = mobile_root() / "android"
     flavour = flavour_of(request.options.runtime)
     with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
-        bundle = subset(request.bundle, (flavour.artifact,), Path(folder))
+        bundle = write_subset(request.bundle, (flavour.artifact,), Path(folder))
         _check_delegates(bundle, flavour)
         build = _by_gradle if request.options.with_gradle else _build_in_process
         files, audited = build(request, bundle, flavour, project)
@@ -75,7 +75,7 @@ def _build_in_process(
     host: HostApp | None = None
     if set(request.formats) - {"project"}:
         tools.require("aapt2")
-        host = prebuilt(project, request.options.runtime)
+        host = provide_prebuilt(project, request.options.runtime)
     if host is not None and "aar" in request.formats:
         files.append(request.out / f"{name}-maven")
         audited.append(build_aar(request, bundle, host, project, files[-1]))

@@ -42,7 +42,9 @@ def check_section(section: IosSection, folder: Path) -> None:
     """Raises ConfigError for names and systems that no app can have."""
     from builder.targets.ios.settings import check_names
 
-    check_names(section.bundle_identifier, section.version, section.deployment_target, executorch=section.executorch)
+    check_names(
+        section.bundle_identifier, section.version, section.deployment_target, second_runtime=section.executorch
+    )
 
 
 def doctor() -> list[Need]:

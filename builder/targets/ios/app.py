@@ -21,7 +21,8 @@ from builder.targets.mobile import mobile_root
 
 FIXED_TIME = (1981, 1, 1, 1, 1, 2)
 SEALS = ("_CodeSignature", "embedded.mobileprovision", "SC_Info")  # of the app as it was: none of them is true any more
-MAX_BYTES = 4 << 30  # an app that unpacks to more is refused (zip bomb)
+# An app that unpacks to more is refused (zip bomb).
+MAX_BYTES = 4 << 30
 
 
 def make_app(request: PackageRequest, bundle: Bundle, work: Path) -> Path:

@@ -15,7 +15,7 @@ from builder.backends import backend_of
 from builder.backends.spec import BackendSpec
 from builder.bundle import MANIFEST, Bundle, Manifest
 from builder.errors import MissingToolError, VerificationError, reason_of
-from builder.storage.cache import code_sha256, content_key, publishing, versions, whole
+from builder.storage.cache import code_sha256, content_key, find_whole, publishing, read_versions
 
 CHECK_S = 600.0
 
@@ -33,12 +33,12 @@ def check_models(bundle: Bundle) -> None:
 
 def _check(bundle: Bundle, spec: BackendSpec) -> None:
     tool = spec.packages[0]
-    if versions((tool,))[tool] == "missing":
+    if read_versions((tool,))[tool] == "missing":
         raise MissingToolError(
             f"{spec.title} files are checked before they are packed, which needs {tool}: pip install 'edgebundle[{spec.name}]'."
         )
     key = _key(bundle.manifest, spec)
-    if whole("checked", key) is not None:
+    if find_whole("checked", key) is not None:
         return
     with tempfile.TemporaryDirectory(prefix="edgebundle-check-") as folder:
         report = Path(folder) / "failure.json"
@@ -69,6 +69,6 @@ def _key(manifest: Manifest, spec: BackendSpec) -> str:
             ],
             "tensors": [spec.model_dump(mode="json") for spec in (*manifest.inputs, *manifest.outputs)],
             "code": code_sha256(Path(backends.__file__).parent / spec.name),
-            "versions": versions(spec.packages[:1]),
+            "versions": read_versions(spec.packages[:1]),
         }
     )

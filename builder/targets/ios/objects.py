@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from builder.targets.base import PackageRequest
-from builder.targets.ios.pbxproj import Objects, Value, identifier, project_text
+from builder.targets.ios.pbxproj import Objects, Value, make_identifier, project_text
 from builder.targets.ios.swift_package import OPT_IN
 
 NAME = (
@@ -18,10 +18,10 @@ NAME = (
 )
 SOURCES = "App"
 SDK = "packages/edgebundle"  # the last word is the name that Swift knows a local package by
-EXECUTORCH = f"packages/{OPT_IN}"
+SECOND_RUNTIME = f"packages/{OPT_IN}"
 _XCODE = "1600"
 _PHASE: dict[str, Value] = {"buildActionMask": "2147483647", "runOnlyForDeploymentPostprocessing": "0"}
-TARGET_ID = identifier("PBXNativeTarget", NAME)
+TARGET_ID = make_identifier("PBXNativeTarget", NAME)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,9 @@ def project_objects(request: PackageRequest, folders: tuple[str, ...]) -> str:
     """`project.pbxproj` for an app whose resources are these folders beside the project."""
     objects = Objects()
     files = _files(objects, folders)
-    wanted = {SDK: NAME} | ({EXECUTORCH: f"{NAME}ExecuTorch"} if request.executorch else {})  # package -> its library
+    wanted = {SDK: NAME} | (
+        {SECOND_RUNTIME: f"{NAME}ExecuTorch"} if request.second_runtime else {}
+    )  # package -> its library
     packages = [objects.add("XCLocalSwiftPackageReference", path, relativePath=path) for path in wanted]
     libraries = {
         name: objects.add("XCSwiftPackageProductDependency", name, productName=name) for name in wanted.values()
@@ -145,12 +147,12 @@ def _project_settings(request: PackageRequest) -> dict[str, Value]:
 
 
 # ExecuTorch registers its kernels and backends when it is loaded, and is built for arm64 alone.
-_EXECUTORCH: dict[str, Value] = {"EXCLUDED_ARCHS[sdk=iphonesimulator*]": "x86_64", "OTHER_LDFLAGS": "-all_load"}
+_SECOND_RUNTIME: dict[str, Value] = {"EXCLUDED_ARCHS[sdk=iphonesimulator*]": "x86_64", "OTHER_LDFLAGS": "-all_load"}
 
 
 def _target_settings(request: PackageRequest) -> dict[str, Value]:
     return {
-        **(_EXECUTORCH if request.executorch else {}),
+        **(_SECOND_RUNTIME if request.second_runtime else {}),
         "ASSETCATALOG_COMPILER_APPICON_NAME": "AppIcon",
         "ASSETCATALOG_COMPILER_GLOBAL_ACCENT_COLOR_NAME": "AccentColor",
         "CODE_SIGN_ENTITLEMENTS": f"{NAME}.entitlements",

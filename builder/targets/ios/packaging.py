@@ -20,7 +20,7 @@ from builder.targets.ios.project import BUILT, write_project
 from builder.targets.ios.settings import check_settings
 from builder.targets.ios.swift_package import write_package
 from builder.targets.mobile import mobile_root
-from builder.targets.subset import subset
+from builder.targets.subset import write_subset
 
 
 def sources_sha256() -> str:
@@ -28,7 +28,7 @@ def sources_sha256() -> str:
     sources = mobile_root() / "ios"
     files = [path for path in tree_files(sources) if not BUILT.intersection(path.relative_to(sources).parts)]
     lines = [f"{file_sha256(path)} {path.relative_to(sources).as_posix()}" for path in files]
-    return cache.content_key([lines, cache.code_sha256(Path(__file__).parents[1]), xcode.version()])
+    return cache.content_key([lines, cache.code_sha256(Path(__file__).parents[1]), xcode.read_version()])
 
 
 def package(request: PackageRequest) -> PackageResult:
@@ -43,8 +43,8 @@ def package(request: PackageRequest) -> PackageResult:
     files: list[Path] = []
     findings: list[Finding] = []
     with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
-        artifacts = (ARTIFACT, OPTIONAL) if request.executorch else (ARTIFACT,)
-        bundle = subset(request.bundle, artifacts, Path(folder))
+        artifacts = (ARTIFACT, OPTIONAL) if request.second_runtime else (ARTIFACT,)
+        bundle = write_subset(request.bundle, artifacts, Path(folder))
         check_settings(request, bundle)
         check_models(bundle)
         for name in request.formats:

@@ -25,14 +25,14 @@ class Objects:
 
     def add(self, isa: str, name: str, /, **fields: Value) -> str:
         """Add an object; `name` tells it from others of its kind. Raises ValueError for a name that is taken."""
-        key = identifier(isa, name)
+        key = make_identifier(isa, name)
         if key in self.by_id:
             raise ValueError(f"two objects {isa} are named {name}")
         self.by_id[key] = {"isa": isa, **fields}
         return key
 
 
-def identifier(isa: str, name: str) -> str:
+def make_identifier(isa: str, name: str) -> str:
     """Id of an object, known before it is added."""
     return hashlib.sha256(f"{isa} {name}".encode()).hexdigest()[:24].upper()
 

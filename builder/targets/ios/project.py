@@ -9,9 +9,9 @@ from pathlib import Path
 from builder.bundle import BUNDLE_FOLDER, Bundle
 from builder.targets.base import PackageRequest
 from builder.targets.ios import xcode
-from builder.targets.ios.objects import EXECUTORCH, NAME, SDK, SOURCES, project_objects
+from builder.targets.ios.objects import NAME, SDK, SECOND_RUNTIME, SOURCES, project_objects
 from builder.targets.ios.scheme import WORKSPACE, scheme_text
-from builder.targets.ios.swift_package import OPT_IN, copy_bundle, copy_executorch, copy_sdk, write_notices
+from builder.targets.ios.swift_package import OPT_IN, copy_bundle, copy_sdk, copy_second_runtime, write_notices
 
 BUILT = frozenset({".build", "build", "DerivedData", "xcuserdata", ".swiftpm"})  # what Swift and Xcode leave behind
 COMPILED_FOLDER = f"{BUNDLE_FOLDER}-compiled"  # as BundleLocation.swift names it
@@ -35,8 +35,8 @@ def write_project(request: PackageRequest, bundle: Bundle, sources: Path, out: P
     """Write the project to the new directory `out`. Equal requests and bundles give equal bytes, where no model is compiled."""
     shutil.copytree(sources / "app" / "App", out / SOURCES, ignore=shutil.ignore_patterns(*BUILT))
     copy_sdk(sources / "edgebundle", out / SDK, request.deployment_target, resources=False)
-    if request.executorch:
-        copy_executorch(sources / OPT_IN, out / EXECUTORCH)
+    if request.second_runtime:
+        copy_second_runtime(sources / OPT_IN, out / SECOND_RUNTIME)
     copy_bundle(bundle, out / BUNDLE_FOLDER)
     write_notices(bundle, sources / "edgebundle" / "LICENSE", out)
     folders: tuple[str, ...] = (BUNDLE_FOLDER,)

@@ -17,8 +17,10 @@ IDENTIFIER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-
 LONGEST_IDENTIFIER = 155
 VERSION = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,2}")  # CFBundleShortVersionString: at most three numbers
 TARGET = re.compile(r"(\d{1,2})\.(\d{1,2})")
-OLDEST = (16, 0)  # MLModel.compileModel(at:) as the SDK calls it
-EXECUTORCH = 17  # its Swift package's oldest system
+# MLModel.compileModel(at:) as the SDK calls it.
+OLDEST = (16, 0)
+# Its Swift package's oldest system.
+SECOND_RUNTIME_SYSTEM = 17
 
 
 class IosSection(Section):
@@ -51,13 +53,13 @@ def make_request(bundle: Bundle, section: IosSection | None, folder: Path | None
         version_name=app.version,
         version_code=app.build,
         deployment_target=app.deployment_target,
-        executorch=app.executorch,
+        second_runtime=app.executorch,
         team=app.team,
         app=folder / app.app if folder is not None and app.app else None,
     )
 
 
-def check_names(identifier: str, version: str, deployment_target: str, *, executorch: bool) -> tuple[int, int]:
+def check_names(identifier: str, version: str, deployment_target: str, *, second_runtime: bool) -> tuple[int, int]:
     """The oldest system, as numbers. Raises ConfigError for an identifier, a version or a system that an app cannot have."""
     if not IDENTIFIER.fullmatch(identifier) or len(identifier) > LONGEST_IDENTIFIER:
         raise ConfigError(
@@ -74,10 +76,10 @@ def check_names(identifier: str, version: str, deployment_target: str, *, execut
             f"{deployment_target!r} cannot be the deployment target; 'deployment_target' in [package.ios] takes a version of iOS "
             f"from {OLDEST[0]}.{OLDEST[1]} on, as in 17.0."
         )
-    if executorch and int(match[1]) < EXECUTORCH:
+    if second_runtime and int(match[1]) < SECOND_RUNTIME_SYSTEM:
         raise ConfigError(
-            f"ExecuTorch needs iOS {EXECUTORCH} and the app would be installed from iOS {deployment_target} on; "
-            f'set deployment_target = "{EXECUTORCH}.0" in [package.ios], or executorch = false.'
+            f"ExecuTorch needs iOS {SECOND_RUNTIME_SYSTEM} and the app would be installed from iOS {deployment_target} on; "
+            f'set deployment_target = "{SECOND_RUNTIME_SYSTEM}.0" in [package.ios], or executorch = false.'
         )
     return int(match[1]), int(match[2])
 
@@ -85,7 +87,7 @@ def check_names(identifier: str, version: str, deployment_target: str, *, execut
 def check_settings(request: PackageRequest, bundle: Bundle) -> None:
     """Raises ConfigError for names that an app cannot have, and for a system that is too old for a variant."""
     oldest, _ = check_names(
-        request.application_id, request.version_name, request.deployment_target, executorch=request.executorch
+        request.application_id, request.version_name, request.deployment_target, second_runtime=request.second_runtime
     )
     for variant in bundle.manifest.variants:
         needed = re.fullmatch(r"iOS (\d+)", variant.minimum_runtime)

@@ -43,7 +43,7 @@ def write_package(bundle: Bundle, sources: Path, out: Path, deployment_target: s
     copy_sdk(sources / "edgebundle", out / "edgebundle", deployment_target, resources=True)
     copy_bundle(bundle, out / "edgebundle" / "Sources" / "Edgebundle" / "Resources" / BUNDLE_FOLDER)
     write_notices(bundle, sources / "edgebundle" / "LICENSE", out / "edgebundle")
-    copy_executorch(sources / OPT_IN, out / OPT_IN)
+    copy_second_runtime(sources / OPT_IN, out / OPT_IN)
 
 
 def copy_sdk(sources: Path, out: Path, deployment_target: str, *, resources: bool) -> None:
@@ -67,7 +67,7 @@ def write_notices(bundle: Bundle, licence: Path, out: Path) -> None:
     shutil.copyfile(licence, out / "LICENSE")
 
 
-def copy_executorch(sources: Path, out: Path) -> None:
+def copy_second_runtime(sources: Path, out: Path) -> None:
     """The package with ExecuTorch's engines; it finds the SDK beside itself, in a directory named `edgebundle`."""
     shutil.copytree(sources, out, ignore=shutil.ignore_patterns(".build"))
 

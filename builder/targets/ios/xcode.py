@@ -18,11 +18,11 @@ INSTALL = (
 
 def needs() -> list[Need]:
     """Xcode is optional: package and project are made without it, app and ipa from an app that was built before."""
-    installed = version()
+    installed = read_version()
     return [Need(name="xcodebuild", found=installed is not None, version=installed, install=INSTALL, required=False)]
 
 
-def version() -> str | None:
+def read_version() -> str | None:
     """Xcode's version, None where there is none or its licence is not accepted."""
     if process.find("xcodebuild") is None:
         return None
@@ -57,7 +57,7 @@ def compile_model(model: Path, out: Path) -> None:
 
 def build(project: Path, scheme: str, team: str, work: Path) -> Path:
     """Build a project for devices; the .app. Without a team it is not signed. Raises MissingToolError, ConversionError."""
-    if version() is None:
+    if read_version() is None:
         raise MissingToolError(
             f"an app is built by Xcode, which is not here: {INSTALL}; or set 'app' in [package.ios] to an .app or .ipa that was built before."
         )

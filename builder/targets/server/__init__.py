@@ -15,7 +15,7 @@ FORMATS: tuple[str, ...] = ("folder",)
 DEFAULT_FORMATS: tuple[str, ...] = FORMATS
 RUNTIMES: tuple[str, ...] = ()
 AUDITED: tuple[str, ...] = ()
-ARTIFACT = ".tflite"
+ARTIFACT, DELEGATE = ".tflite", "xnnpack"  # what LiteRT executes on a processor
 
 
 def section_kind() -> type[Section] | None:

@@ -7,13 +7,13 @@ import shutil
 from pathlib import Path
 
 from builder.backends import backends_of
-from builder.bundle import file_sha256, tree_files
+from builder.bundle import Manifest, file_sha256, tree_files
 from builder.errors import ConfigError
 from builder.storage import cache
 from builder.suggest import did_you_mean
 from builder.targets.base import Finding, PackageRequest, PackageResult, judge
-from builder.targets.server import ARTIFACT, FORMATS
-from builder.targets.subset import subset
+from builder.targets.server import ARTIFACT, DELEGATE, FORMATS
+from builder.targets.subset import write_subset
 
 HERE = Path(__file__).parent
 BUILDER = HERE.parents[1]
@@ -33,15 +33,16 @@ def package(request: PackageRequest) -> PackageResult:
     for name in request.formats:
         if name not in FORMATS:
             raise ConfigError(f"unknown server format {name!r}{did_you_mean(name, FORMATS)}")
+    _require_pictures(request.bundle.manifest)
     model = request.bundle.manifest.model
     out = request.out / f"{model.name}-server"
     out.mkdir()
-    bundle = subset(request.bundle, (ARTIFACT,), out / "bundle")
-    runnable = [variant.id for variant in bundle.manifest.variants if variant.delegate == "xnnpack"]
+    bundle = write_subset(request.bundle, (ARTIFACT,), out / "bundle")
+    runnable = [variant.id for variant in bundle.manifest.variants if variant.delegate == DELEGATE]
     if not runnable:
         raise ConfigError(
             "the bundle has no TFLite variant for processors, which is what a server runs; add a [[variant]] with "
-            f'backend = "{backends_of((ARTIFACT,))[0]}" and delegate = "xnnpack" to builder.toml.'
+            f'backend = "{backends_of((ARTIFACT,))[0]}" and delegate = "{DELEGATE}" to builder.toml.'
         )
     _copy(HERE / "app", out / MODULE)
     for name in NEEDED:
@@ -55,6 +56,17 @@ def package(request: PackageRequest) -> PackageResult:
     message = f"serves {runnable[0]}" + (f", and has no use for {', '.join(left)}." if left else ".")
     finding = Finding(level="info", code="served", file=out.name, message=message)
     return PackageResult(files=(out,), findings=judge([finding], request.options.allow))
+
+
+def _require_pictures(manifest: Manifest) -> None:
+    """Raises ConfigError for a network that is not what a server serves."""
+    for side, specs in (("takes", manifest.inputs), ("gives", manifest.outputs)):
+        if not any(spec.kind == "image" for spec in specs):
+            names = ", ".join(spec.name for spec in specs)
+            raise ConfigError(
+                f"a server takes a picture and gives one, but {manifest.model.name} {side} {names} alone; "
+                "package it for phones or the web, whose 'classify' and 'run' give every output."
+            )
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -11,7 +11,8 @@ from builder.targets.base import Finding
 from builder.targets.web.settings import remote_origin
 from builder.targets.web.site import PAGES
 
-MOST_SCRIPT_BYTES = 40_000  # of app.js, compressed: a page that waits for its own script longer is not a quick try
+# Of app.js, compressed: a page that waits for its own script longer is not a quick try.
+MOST_SCRIPT_BYTES = 40_000
 
 
 def audit_site(site: Path, bundle: Bundle, remote: str = "") -> list[Finding]:

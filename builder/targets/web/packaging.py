@@ -11,7 +11,7 @@ from builder.storage import cache
 from builder.suggest import did_you_mean
 from builder.targets.base import Finding, PackageRequest, PackageResult, judge
 from builder.targets.mobile import mobile_root
-from builder.targets.subset import subset
+from builder.targets.subset import write_subset
 from builder.targets.web import ARTIFACT, FORMATS
 from builder.targets.web.audit import audit_site
 from builder.targets.web.module import pack_module
@@ -41,7 +41,7 @@ def package(request: PackageRequest) -> PackageResult:
     sources = mobile_root() / "web"
     built, made, findings = build_scripts(sources), list[Path](), list[Finding]()
     with tempfile.TemporaryDirectory(prefix="edgebundle-bundle-") as folder:
-        bundle = subset(request.bundle, (ARTIFACT,), Path(folder) / "bundle")
+        bundle = write_subset(request.bundle, (ARTIFACT,), Path(folder) / "bundle")
         if "site" in request.formats:
             out = request.out / f"{request.bundle.manifest.model.name}-web"
             write_site(bundle, built / "files", sources / "static", out, remote=request.remote)

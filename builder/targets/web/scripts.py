@@ -35,10 +35,10 @@ def build_scripts(sources: Path) -> Path:
         ]
     )
     with cache.hold_lock(f"{STEP} {key}"):
-        if not cache.entry(STEP, key).is_dir():
+        if not cache.locate(STEP, key).is_dir():
             with cache.publishing(STEP, key) as work:
                 _build(sources, work)
-    return cache.entry(STEP, key)
+    return cache.locate(STEP, key)
 
 
 def _files(path: Path) -> list[Path]:

@@ -12,7 +12,8 @@ from builder.bundle import Bundle, file_sha256, tree_files
 from builder.targets.web.scripts import BUILD_MARK
 from builder.targets.web.settings import remote_origin
 
-ICON_SIZES = (192, 512)  # pixels; browsers that draw no SVG icon install with these
+# Pixels; browsers that draw no SVG icon install with these.
+ICON_SIZES = (192, 512)
 STATIC = ("style.css", "icon.svg", *(f"icon-{size}.png" for size in ICON_SIZES))
 PAGES = ("index.html", "bench.html")
 
@@ -33,6 +34,7 @@ def write_site(bundle: Bundle, scripts: Path, static: Path, out: Path, *, remote
         "@LICENCE@": f"{model.name} {model.version}, {model.licence}",
         "@SIZE@": size,
         "@REMOTE@": remote,
+        "@GIVES@": _kind_of_output(bundle),
         "@CONNECT@": f" {remote_origin(remote)}" if remote else "",
         "@PRIVACY@": "pictures stay here unless you agree to send them"
         if remote
@@ -62,6 +64,13 @@ def _first_size(out: Path, bundle: Bundle) -> str:
     runtime = max(path.stat().st_size for path in (out / "runtime").glob("*.wasm"))
     variant = max(variant.bytes for variant in bundle.manifest.variants)
     return f"{(runtime + variant) / 1e6:.1f} MB"
+
+
+def _kind_of_output(bundle: Bundle) -> str:
+    """What the page shows of the network, so that its parts stand in their places before the network is loaded."""
+    outputs = bundle.manifest.outputs
+    labels = any(spec.labels is not None for spec in outputs) and not any(spec.kind == "image" for spec in outputs)
+    return "labels" if labels else "picture"
 
 
 def _web_manifest(name: str) -> str:

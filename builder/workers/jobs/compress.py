@@ -15,7 +15,7 @@ def run_compress(job: CompressJob, folder: Path) -> CompressResult:
 
     from builder.compression.learned_plan import PLAN, to_plan
     from builder.compression.run import Task, run
-    from builder.training.run import threads
+    from builder.training.run import count_threads
 
     stage(folder, "load")
     model, _ = load_source(job.source)
@@ -37,4 +37,4 @@ def run_compress(job: CompressJob, folder: Path) -> CompressResult:
     save_file({name: value.detach().clone().contiguous() for name, value in state.items()}, folder / WEIGHTS)
     if (plan := to_plan(stages[-1][0])) is not None:
         (folder / PLAN).write_text(plan, encoding="utf-8")
-    return CompressResult(threads=threads(), stages=tuple(report for _, report in stages))
+    return CompressResult(threads=count_threads(), stages=tuple(report for _, report in stages))

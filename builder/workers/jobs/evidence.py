@@ -9,9 +9,12 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.export import ExportedProgram
 
-WIDE = 1 / 32  # a network that makes its input so much smaller takes levels of 0..255
-STEEP = 1.5  # and one that makes it larger takes 0..1: it divides by a deviation, or goes to -1..1
-CLEARLY = 2.0  # by which one divergence must be smaller than all others
+# A network that makes its input so much smaller takes levels of 0..255.
+WIDE = 1 / 32
+# And one that makes it larger takes 0..1: it divides by a deviation, or goes to -1..1.
+STEEP = 1.5
+# By which one divergence must be smaller than all others.
+CLEARLY = 2.0
 _FIRST_LAYERS = ("aten.conv", "aten.linear", "aten.matmul", "aten.addmm")
 
 

@@ -13,7 +13,8 @@ from builder.workers.jobs.folder import read_arrays
 if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
 
-LEVELS = 8  # of each colour: a photograph of 109 KB takes 26, and shows a device that computes wrongly as well
+# Of each colour: a photograph of 109 KB takes 26, and shows a device that computes wrongly as well.
+LEVELS = 8
 
 
 def plain_sample(sample: Tensors, specs: Sequence[TensorSpec]) -> Tensors:

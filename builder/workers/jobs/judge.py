@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from builder.backends import BACKENDS
-from builder.backends.borders import logical
+from builder.backends.borders import make_logical
 from builder.graph.samples import read_sample
 from builder.quality.metrics import QualityMeter
 from builder.workers.jobs.folder import read_reference, read_source, stage
@@ -17,7 +17,7 @@ def run_judge(job: JudgeJob, folder: Path) -> JudgeResult:
     teacher = read_source(job.teacher)
     execution = BACKENDS[job.backend].execution(job.delegate)
     runner = execution.open(job.artifact, job.inputs, job.outputs)
-    runner = logical(runner, job.inputs, job.outputs, (*teacher.inputs, *teacher.outputs))
+    runner = make_logical(runner, job.inputs, job.outputs, (*teacher.inputs, *teacher.outputs))
     meter = QualityMeter(outputs=teacher.outputs)
     shown = Shown(folder / "pictures")
     for number, path in enumerate(job.evaluation):

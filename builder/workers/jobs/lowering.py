@@ -19,9 +19,9 @@ from builder.precision.biases import correct_biases
 from builder.precision.equalize import equalize
 from builder.precision.plan import ResolvedPlan
 from builder.precision.ranges import Observed
-from builder.storage.cache import keep_entry, whole
+from builder.storage.cache import find_whole, keep_entry
 from builder.workers.jobs.folder import remove, stage
-from builder.workers.jobs.shared import Tell, float_file, name_culprit_of, observe_once, rewritten
+from builder.workers.jobs.shared import Tell, float_file, name_culprit_of, observe_once, rewrite_source
 from builder.workers.messages import VariantJob
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def make_artifact(job: VariantJob, folder: Path, artifact: Path) -> Made:
     if route is not None:
         return _realise(job, route, folder, artifact, tell)
     tell("legalize")
-    model, rows = rewritten(job)
+    model, rows = rewrite_source(job)
     model = prepare(model, job.plan.plan, job, tell)
     tell("lower")
     half = backend.half_limits()
@@ -108,7 +108,7 @@ def _within_half(
     if not any(half.in_fp16(choice.scheme) for choice in plan.choices.values()):
         return made(plan)
     rows = TypeAdapter(dict[str, Reached])
-    lowered = None if whole("reached", job.keys.floats) is not None else made(plan)
+    lowered = None if find_whole("reached", job.keys.floats) is not None else made(plan)
 
     def look(work: Path) -> None:
         tell("look for values that fp16 cannot hold")

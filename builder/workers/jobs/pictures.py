@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.backends import BACKENDS
-from builder.backends.borders import logical
+from builder.backends.borders import make_logical
 from builder.graph.samples import read_sample
 from builder.workers.jobs.folder import load_source, stage
 from builder.workers.messages import PicturesJob, PicturesResult
@@ -40,4 +40,4 @@ def _runner(job: PicturesJob) -> tuple[Callable[[Tensors], Tensors], str]:
         return torch_run(model.program.module(), model.inputs, model.outputs), f"torch {torch.__version__}"
     backend, variant = BACKENDS[job.variant.backend], job.variant
     runner = backend.runner(job.root / variant.file, variant.inputs, variant.outputs, os.cpu_count() or 1)
-    return logical(runner, variant.inputs, variant.outputs, (*job.inputs, *job.outputs)), backend.runtime_name()
+    return make_logical(runner, variant.inputs, variant.outputs, (*job.inputs, *job.outputs)), backend.runtime_name()

@@ -35,10 +35,14 @@ if TYPE_CHECKING:
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std of torchvision's classifiers, RGB in 0..1
 MOST_OUTPUTS = 8
-CLEARLY = 0.02  # a later candidate must score that much more: the first ones are the usual ones
-NORMED = 4  # photographs that the first batch norm is shown
-PATIENCE_S = 20.0  # for all ranges together
-SIDE = 32  # at which pictures are compared
+# A later candidate must score that much more: the first ones are the usual ones.
+CLEARLY = 0.02
+# Photographs that the first batch norm is shown.
+NORMED = 4
+# For all ranges together.
+PATIENCE_S = 20.0
+# At which pictures are compared.
+SIDE = 32
 Scale = dict[str, Any]
 SCALES: dict[str, Scale] = {
     "range = [0, 1]": {"range": (0.0, 1.0)},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from builder.graph.samples import read_sample
 from builder.precision.scheme import parse_scheme
-from builder.precision.sensitivity import sensitivities
+from builder.precision.sensitivity import estimate_sensitivities
 from builder.workers.jobs.folder import load_source, stage
 from builder.workers.messages import SensitivityJob, SensitivityResult
 
@@ -14,7 +14,7 @@ from builder.workers.messages import SensitivityJob, SensitivityResult
 def run_sensitivity(job: SensitivityJob, folder: Path) -> SensitivityResult:
     stage(folder, "load")
     model, _ = load_source(job.source)
-    noise = sensitivities(
+    noise = estimate_sensitivities(
         model.program,
         model.layers,
         [spec.name for spec in model.inputs],

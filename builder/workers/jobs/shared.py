@@ -29,7 +29,7 @@ from builder.precision.equalize import equalize
 from builder.precision.plan import Choice, ResolvedPlan
 from builder.precision.ranges import Observed, load_observed, save_observed
 from builder.precision.scheme import parse_scheme
-from builder.storage.cache import keep_entry, whole
+from builder.storage.cache import find_whole, keep_entry
 from builder.workers.jobs.folder import load_source, read_source, remove, stage
 from builder.workers.messages import PROGRAM, AboutFloats, VariantJob
 
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
 
 REWRITES, OBSERVED, FILE, ABOUT = "rewrites.json", "observed.npz", "float", "about.json"
-PARITY_DB, PARITY_SAMPLES = 60.0, 2  # of an fp32 file by a converter that is not trusted
+# Of an fp32 file by a converter that is not trusted.
+PARITY_DB, PARITY_SAMPLES = 60.0, 2
 _ROWS = TypeAdapter(tuple[Legalization, ...])
 
 Tell = Callable[[str], None]
@@ -55,7 +56,7 @@ class Floats:
     model: KeptModel
 
 
-def rewritten(job: VariantJob) -> tuple[Model, tuple[Legalization, ...]]:
+def rewrite_source(job: VariantJob) -> tuple[Model, tuple[Legalization, ...]]:
     """The source with the rewrites of its delegate, and what they did. Raises VerificationError."""
 
     def make(work: Path) -> None:
@@ -92,11 +93,11 @@ def float_file(job: VariantJob, route: FloatFile, folder: Path) -> Floats:
 
 def has_float_file(job: VariantJob) -> bool:
     """Whether the job needs neither torch nor a converter."""
-    return BACKENDS[job.backend].float_file() is not None and whole("float", job.keys.floats) is not None
+    return BACKENDS[job.backend].float_file() is not None and find_whole("float", job.keys.floats) is not None
 
 
 def _for_floats(job: VariantJob) -> tuple[Model, tuple[Legalization, ...]]:
-    model, rows = rewritten(job)
+    model, rows = rewrite_source(job)
     if job.plan.plan.calibration.equalize:
         model = replace(model, program=equalize(model.program))
     return model, rows

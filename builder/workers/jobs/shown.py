@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
 
 FIRST = 2
-LARGEST_BYTES = 16_000_000  # of one sample: a page of larger ones opens nowhere
+# Of one sample: a page of larger ones opens nowhere.
+LARGEST_BYTES = 16_000_000
 
 
 class Shown:

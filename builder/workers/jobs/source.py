@@ -22,11 +22,13 @@ from builder.workers.jobs.goldens import golden_reference, plain_sample, write_g
 from builder.workers.messages import PROGRAM, SourceJob, SourceResult
 
 if TYPE_CHECKING:
+    from builder.bundle import Tiling
     from builder.graph.model import Model
     from builder.graph.tensors import Tensors
     from builder.quality.parity import Run
 
-NOISY = 2  # evaluation samples on which the network's answer to noise is measured
+# Evaluation samples on which the network's answer to noise is measured.
+NOISY = 2
 
 
 def run_source(job: SourceJob, folder: Path) -> SourceResult:
@@ -34,7 +36,6 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
     import torch
 
     from builder.quality.parity import torch_run
-    from builder.quality.steadiness import noise_db
     from builder.sources import checkpoint, load_checked
     from builder.sources.frozen_norms import freeze_norms
 
@@ -71,13 +72,7 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
             golden_inputs.append(write_golden(folder, f"golden-{number}.input", plain, model.inputs))
             golden_references.append(write_golden(folder, f"golden-{number}.reference", outputs, model.outputs))
     warnings = (*told, *check.judge())
-    stage(folder, "noise at the inputs")
-    noisy = read_samples(job.evaluation[:NOISY], model.inputs)
-    noise = round(noise_db(run, noisy, model.inputs, model.outputs), 1) if job.evaluation else None
-    stage(folder, "tiles against the whole")
-    first = read_sample(job.evaluation[0], model.inputs) if job.evaluation else {}
-    floats = without_quantizers(model.program)
-    tiling = tiling_facts(floats, model.inputs, model.outputs, first.get(model.inputs[0].name))  # type: ignore[arg-type]
+    noise, tiling = _measure_network(job, model, run, folder)
     return SourceResult(
         inputs=model.inputs,
         outputs=model.outputs,
@@ -91,6 +86,19 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         warnings=warnings,
         used=used,
     )
+
+
+def _measure_network(job: SourceJob, model: Model, run: Run, folder: Path) -> tuple[float | None, Tiling]:
+    """What the network makes of noise at its inputs (dB, None without evaluation data), and by which tiles it can be run."""
+    from builder.quality.steadiness import noise_db
+
+    stage(folder, "noise at the inputs")
+    noisy = read_samples(job.evaluation[:NOISY], model.inputs)
+    noise = round(noise_db(run, noisy, model.inputs, model.outputs), 1) if job.evaluation else None
+    stage(folder, "tiles against the whole")
+    first = read_sample(job.evaluation[0], model.inputs) if job.evaluation else {}
+    floats = without_quantizers(model.program)
+    return noise, tiling_facts(floats, model.inputs, model.outputs, first.get(model.inputs[0].name))  # type: ignore[arg-type]
 
 
 def _refuse_not_finite(model: Model, run: Run, sample: Tensors, outputs: Tensors, where: str) -> None:

@@ -15,15 +15,15 @@ WEIGHTS = "weights.safetensors"
 def run_train(job: TrainJob, folder: Path) -> TrainResult:
     from safetensors.torch import save_file
 
-    from builder.sources import specs
-    from builder.training.run import Task, run, threads
+    from builder.sources import make_specs
+    from builder.training.run import Task, count_threads, run
     from builder.training.team import join_team
 
     stage(folder, "load")
     section = job.config.train
     assert section is not None
     picture = job.config.input[0].shape
-    inputs, outputs = specs(job.config, job.folder, tuple(picture for _ in job.config.output))
+    inputs, outputs = make_specs(job.config, job.folder, tuple(picture for _ in job.config.output))
     with join_team(section.batch) as team:
         task = Task(
             config=job.config,
@@ -42,7 +42,7 @@ def run_train(job: TrainJob, folder: Path) -> TrainResult:
     _show(trained.network, job, (inputs, outputs[0]), folder)
     return TrainResult(
         parameters=sum(parameter.numel() for parameter in trained.network.parameters()),
-        threads=threads(),
+        threads=count_threads(),
         steps=trained.done.steps,
         seconds=round(trained.done.seconds, 1),
         losses=trained.done.losses,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.backends import BACKENDS
-from builder.backends.borders import logical
+from builder.backends.borders import make_logical
 from builder.backends.coverage import explain_left, require_coverage
 from builder.backends.support import SupportedPlan
 from builder.bundle import GoldenTensor, LayerPrecision, Quality
@@ -15,7 +15,7 @@ from builder.errors import MissingToolError, NotExecutedError, VerificationError
 from builder.graph.culprit import name_overflow
 from builder.graph.model import Model
 from builder.graph.samples import read_sample
-from builder.legalize.for_variant import cures
+from builder.legalize.for_variant import collect_cures
 from builder.precision.plan import ResolvedPlan
 from builder.precision.stated import find_missed
 from builder.quality.declared import OutputCheck
@@ -44,7 +44,8 @@ FLOAT_GATE_DB = 40.0
 HALF_GATE_DB = 20.0
 # Two pictures that have nothing to do with each other agree to about 8 dB.
 UNRELATED_DB = 7.0
-SENSITIVE_DB = 40.0  # noise 60 dB below the inputs comes out ten times stronger
+# Noise 60 dB below the inputs comes out ten times stronger.
+SENSITIVE_DB = 40.0
 
 
 def run_variant(job: VariantJob, folder: Path) -> VariantResult:
@@ -86,7 +87,7 @@ def run_variant(job: VariantJob, folder: Path) -> VariantResult:
         seen, unproven = leave_unexecuted(job, model, source, execution, folder), str(error)
     coverage = backend.coverage(artifact, job.delegate)
     if coverage.left:
-        coverage = explain_left(coverage, lowered.origins, load_source(job.source)[0].program, cures())
+        coverage = explain_left(coverage, lowered.origins, load_source(job.source)[0].program, collect_cures())
     require_coverage(coverage, job.require_coverage)
     return VariantResult(
         artifact=artifact.name,
@@ -122,7 +123,7 @@ def execute(job: VariantJob, made: Made, source: SourceResult, execution: Execut
     model, lowered = made.model, made.lowered
     stage(folder, f"compile for {execution.runtime}")
     runner = execution.open(folder / f"artifact{BACKENDS[job.backend].SPEC.suffix}", lowered.inputs, lowered.outputs)
-    runner = logical(runner, lowered.inputs, lowered.outputs, (*model.inputs, *model.outputs))
+    runner = make_logical(runner, lowered.inputs, lowered.outputs, (*model.inputs, *model.outputs))
     meter = QualityMeter(outputs=model.outputs)
     check = OutputCheck(outputs=model.outputs, whose=f"the {job.backend} file")
     likeness = Perceptual(job.perceptual.lpips) if job.perceptual is not None else None

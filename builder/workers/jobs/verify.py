@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.backends import BACKENDS
-from builder.backends.borders import logical
+from builder.backends.borders import make_logical
 from builder.bundle.tensors import golden_tensor, worst_psnr_db
 from builder.errors import BundleError, InputError, NotExecutedError
 from builder.graph.tiling import Tiler, enlarge
@@ -31,7 +31,7 @@ def run_verify(job: VerifyJob, folder: Path) -> VerifyResult:
     execution = BACKENDS[variant.backend].execution(variant.delegate)
     try:
         runner = execution.open(job.root / variant.file, variant.inputs, variant.outputs)
-        runner = logical(runner, variant.inputs, variant.outputs, (*job.inputs, *job.outputs))
+        runner = make_logical(runner, variant.inputs, variant.outputs, (*job.inputs, *job.outputs))
         outputs = runner(inputs)
     except NotExecutedError as error:
         return VerifyResult(runtime=execution.runtime, psnr_db=None, source_psnr_db=None, unproven=str(error))

@@ -12,10 +12,13 @@ from builder import process
 from harness.devices.android.adb_program import REPLACED, tell_replaced, usable_adb
 from harness.errors import DeviceError, DeviceLost
 
-LIST_S = 30.0  # the first call of the day starts adb's server
+# The first call of the day starts adb's server.
+LIST_S = 30.0
 SHELL_S = 20.0
-INSTALL_S = 120.0  # the phone compiles and verifies the app
-SLOWEST_BYTES_PER_S = 1_000_000.0  # of a transfer: USB 2 with a bad cable is faster
+# The phone compiles and verifies the app.
+INSTALL_S = 120.0
+# Of a transfer: USB 2 with a bad cable is faster.
+SLOWEST_BYTES_PER_S = 1_000_000.0
 END = re.compile(r"\nedgebundle-end (\d+)\n\Z")
 STATE_ADVICE = {
     "unauthorized": "does not trust this computer; unlock it and accept the question 'Allow USB debugging?'",
@@ -107,7 +110,7 @@ class Adb:
         return done
 
     def shell(self, command: str, *, doing: str, timeout_s: float = SHELL_S) -> ShellResult:
-        """Run a command line of the device's shell; words that are not constants must come quoted (`words`).
+        """Run a command line of the device's shell; words that are not constants must come quoted (`quote_words`).
 
         The command's status is printed behind its output: without that line an output that was cut off by a lost connection
         would look complete, because adb then ends with status 0.
@@ -199,6 +202,6 @@ class Adb:
         return said.rstrip(".")
 
 
-def words(*parts: str) -> str:
+def quote_words(*parts: str) -> str:
     """Words of a command line, quoted for the device's shell."""
     return shlex.join(parts)

@@ -18,12 +18,12 @@ from typing import Self
 from builder import process
 from builder.bundle import BundleError, Variant, open_bundle
 from harness.devices.android import shell as android
-from harness.devices.android.adb import words
+from harness.devices.android.adb import quote_words
 from harness.devices.android.apk import application_id
 from harness.devices.android.files import pull_verified, remove
 from harness.devices.android.install import install
 from harness.devices.android.shell import Android, choose
-from harness.devices.android.wireless import reachable
+from harness.devices.android.wireless import find_reachable
 from harness.devices.base import Device, Found, Measured, Profiled, Request
 from harness.errors import DeviceError, DeviceLost, StoreError, UsageError
 from harness.probes.counters import COUNTERS, TIMES, app_use
@@ -33,7 +33,8 @@ KIND = "android-app"
 LOCAL = False
 APP = "EDGEBUNDLE_ANDROID_APP"  # environment: the .apk that 'builder package --target android' wrote
 ACTIVITY = "org.edgebundle.app.MainActivity"
-LARGEST_RECORD = 4 << 20  # bytes; for the time limit of fetching it
+# Bytes; for the time limit of fetching it.
+LARGEST_RECORD = 4 << 20
 LINE = re.compile(r"^(\{.*\})\s*$", re.MULTILINE)
 DIED = re.compile(r"FATAL EXCEPTION|has died|Process: ")
 
@@ -66,7 +67,7 @@ def find() -> list[Found]:
 
 def open_device(device_id: str | None) -> Device:
     app = choose_app()
-    device = choose(reachable(device_id), device_id)
+    device = choose(find_reachable(device_id), device_id)
     if device.problem is not None:
         raise DeviceLost(f"{device.serial} {device.problem}.")
     return AndroidApp(device.serial, app)
@@ -162,7 +163,7 @@ class AndroidApp(Android):
 
     def _own(self) -> str:
         """Prints the counters of the app, which was started for this run alone."""
-        return f"echo {TIMES}; cat /proc/$(pidof {words(self._application)})/stat 2>&1"
+        return f"echo {TIMES}; cat /proc/$(pidof {quote_words(self._application)})/stat 2>&1"
 
     def _run_app(self, request: Request, seconds: float, output: str) -> str:
         """Start the app afresh and wait for its line in the log, or for the system's that it died."""
@@ -179,9 +180,9 @@ class AndroidApp(Android):
         wait = ["logcat", "-b", "main,system,crash", "-v", "raw", "-m", "1", "-e", ends]
         tags = ["EDGEBUNDLE_RUN:I", "AndroidRuntime:E", "ActivityManager:I", "*:S"]
         line = (
-            f"input keyevent KEYCODE_WAKEUP; wm dismiss-keyguard; am force-stop {words(self._application)}; "
-            f"edgebundle_now=$(date '+%m-%d %H:%M:%S.000'); {words(*start)} 1>&2 && "
-            f'{words(*wait)} -T "$edgebundle_now" {words(*tags)}'
+            f"input keyevent KEYCODE_WAKEUP; wm dismiss-keyguard; am force-stop {quote_words(self._application)}; "
+            f"edgebundle_now=$(date '+%m-%d %H:%M:%S.000'); {quote_words(*start)} 1>&2 && "
+            f'{quote_words(*wait)} -T "$edgebundle_now" {quote_words(*tags)}'
         )
         try:
             result = self._adb.shell(line, doing="measure with the app", timeout_s=request.timeout_s + seconds)
@@ -198,8 +199,8 @@ class AndroidApp(Android):
     def _find_left(self, output: str, silent: Silent) -> Place:
         """Where the record lies of an app whose line was lost. Raises `silent` when there is none, with the app stopped."""
         folder = f"/storage/emulated/0/Android/data/{self._application}/files"
-        if self._adb.shell(words("test", "-e", f"{folder}/{output}"), doing="look for the app's record").status:
-            self._adb.shell(words("am", "force-stop", self._application), doing="stop the app")
+        if self._adb.shell(quote_words("test", "-e", f"{folder}/{output}"), doing="look for the app's record").status:
+            self._adb.shell(quote_words("am", "force-stop", self._application), doing="stop the app")
             raise silent
         return Place(folder=folder, run_id=None)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from builder.bundle import file_sha256
-from harness.devices.android.adb import Adb, words
+from harness.devices.android.adb import Adb, quote_words
 from harness.errors import DeviceLost
 
 HASH_LINE = re.compile(r"^([0-9a-f]{64})  (\S+)$", re.MULTILINE)
@@ -16,7 +16,7 @@ HASH_S = 60.0
 
 def remote_hashes(adb: Adb, folder: str, names: Sequence[str]) -> dict[str, str]:
     """sha256 of those of the files that exist in a directory of the device."""
-    line = f'cd {words(folder)} && for f in {words(*names)}; do [ ! -f "$f" ] || sha256sum "$f"; done'
+    line = f'cd {quote_words(folder)} && for f in {quote_words(*names)}; do [ ! -f "$f" ] || sha256sum "$f"; done'
     printed = adb.require_shell(line, doing="hash its files", timeout_s=HASH_S)
     return {name: sha for sha, name in HASH_LINE.findall(printed)}
 
@@ -27,7 +27,7 @@ def push_verified(adb: Adb, files: Mapping[str, Path], folder: str) -> int:
     One that is there with the same hash stays. A pushed file is read back and compared. Names are ours: letters, digits,
     dots and dashes, so that no name of a user reaches the device.
     """
-    adb.require_shell(f"mkdir -p {words(folder)}", doing="make a directory")
+    adb.require_shell(f"mkdir -p {quote_words(folder)}", doing="make a directory")
     wanted = {name: file_sha256(path) for name, path in files.items()}
     before = remote_hashes(adb, folder, list(files))
     missing = [name for name in files if before.get(name) != wanted[name]]
@@ -56,4 +56,4 @@ def pull_verified(adb: Adb, folder: str, files: Mapping[str, int], target: Path)
 
 
 def remove(adb: Adb, paths: Sequence[str]) -> None:
-    adb.require_shell(f"rm -rf {words(*paths)}", doing="remove its files")
+    adb.require_shell(f"rm -rf {quote_words(*paths)}", doing="remove its files")

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from builder.bundle import file_sha256
-from harness.devices.android.adb import Adb, words
+from harness.devices.android.adb import Adb, quote_words
 from harness.errors import DeviceError, DeviceLost
 
 PATH = re.compile(r"^package:(/\S+/base\.apk)\s*$", re.MULTILINE)
@@ -31,7 +31,7 @@ def install(adb: Adb, apk: Path, application: str) -> bool:
         return False
     said = adb.install(apk)
     if any(f"INSTALL_FAILED_{word}" in said for word in OTHER_KEY):
-        adb.require_shell(f"pm uninstall {words(application)}", doing="uninstall the app of another key")
+        adb.require_shell(f"pm uninstall {quote_words(application)}", doing="uninstall the app of another key")
         said = adb.install(apk)
     if refused := re.search(r"INSTALL_(?:FAILED|PARSE_FAILED)_(\w+)", said):
         reason = REFUSALS.get(refused.group(1), f"it refused the app ({refused.group(0)})")
@@ -43,9 +43,9 @@ def install(adb: Adb, apk: Path, application: str) -> bool:
 
 def read_installed_sha256(adb: Adb, application: str) -> str | None:
     """Hash of the installed APK, None when the app is not there."""
-    path = PATH.search(adb.shell(f"pm path {words(application)}", doing="tell where the app is").stdout)
+    path = PATH.search(adb.shell(f"pm path {quote_words(application)}", doing="tell where the app is").stdout)
     if path is None:
         return None
-    printed = adb.shell(f"sha256sum {words(path.group(1))}", doing="hash the installed app", timeout_s=60).stdout
+    printed = adb.shell(f"sha256sum {quote_words(path.group(1))}", doing="hash the installed app", timeout_s=60).stdout
     match = SHA.search(printed)
     return match.group(1) if match else None

@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from harness.cache import write_durably
-from harness.devices.android.adb import Adb, words
+from harness.devices.android.adb import Adb, quote_words
 from harness.errors import DeviceError
 
 ON_PHONE = "/data/local/tmp/.edgebundle-undo"
@@ -47,7 +47,7 @@ class Journal:
         except OSError as error:
             raise DeviceError(f"{self._beside} cannot be written ({error.strerror}); free the place.") from error
         self._adb.require_shell(
-            f"printf %s {words(text)} >{ON_PHONE}.new && sync && mv {ON_PHONE}.new {ON_PHONE}",
+            f"printf %s {quote_words(text)} >{ON_PHONE}.new && sync && mv {ON_PHONE}.new {ON_PHONE}",
             doing="write down what is to be taken back",
         )
 

@@ -13,7 +13,7 @@ import re
 import select
 import socket
 
-from harness.devices.android.adb import Adb, words
+from harness.devices.android.adb import Adb, quote_words
 from harness.errors import DeviceError, DeviceLost
 
 ANSWER_S = 10.0
@@ -46,7 +46,7 @@ class PhoneLock:
         self.release()
         who = re.sub(r"[^\w.@ -]", "_", f"{getpass.getuser()}@{socket.gethostname()} process {os.getpid()}")
         try:
-            connection = self._ask(LINE.format(who=words(who), holder=HOLDER))
+            connection = self._ask(LINE.format(who=quote_words(who), holder=HOLDER))
             answer = _line(connection)
         except OSError as error:
             raise DeviceLost(

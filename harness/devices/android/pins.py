@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from builder.process import sparing
-from harness.devices.android.adb import Adb, words
+from harness.devices.android.adb import Adb, quote_words
 from harness.devices.android.journal import Change, Journal, Pin
 from harness.devices.android.state import require_started
 from harness.devices.android.wireless import over_network
@@ -71,13 +71,13 @@ def repair(adb: Adb, journal: Journal) -> None:
     require_started(adb)  # one that restarted and has no services yet would refuse everything
     refused = []
     for change in changes:
-        result = adb.shell(words(*_undo(change)), doing="take back a setting")
+        result = adb.shell(quote_words(*_undo(change)), doing="take back a setting")
         if result.status and change.held:
             refused.append(change)
     journal.clear()
     if refused:
         names = " and ".join(change.pin for change in refused)
-        by_hand = "; ".join(words("adb", "-s", adb.serial, "shell", *_undo(change)) for change in refused)
+        by_hand = "; ".join(quote_words("adb", "-s", adb.serial, "shell", *_undo(change)) for change in refused)
         raise DeviceError(f"{adb.serial} refused to take back {names}; set it back by hand: {by_hand}.")
 
 
@@ -113,14 +113,14 @@ def _changes(adb: Adb, pins: Pins) -> tuple[list[Change], list[TextReading]]:
 
 def _setting(adb: Adb, name: str) -> str | None:
     """A small number or `null`; None for anything else. The last line counts: linkers and vendors print warnings before it."""
-    printed = adb.require_shell(words("settings", "get", "global", name), doing=f"tell its setting {name}")
+    printed = adb.require_shell(quote_words("settings", "get", "global", name), doing=f"tell its setting {name}")
     lines = printed.strip().splitlines()
     told = lines[-1].strip() if lines else ""
     return told if VALUE.fullmatch(told) else None
 
 
 def _set(adb: Adb, pin: Pin) -> TextReading:
-    result = adb.shell(words(*SET[pin]), doing=f"take the setting '{pin}'")
+    result = adb.shell(quote_words(*SET[pin]), doing=f"take the setting '{pin}'")
     if result.status == 0:
         return TextReading(value=pin)
     said = " ".join((result.stderr or result.stdout).split())[:120] or f"status {result.status}"

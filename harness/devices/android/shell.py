@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from builder import process
 from builder.bundle import Variant, file_sha256
 from harness.cache import state_root
-from harness.devices.android.adb import Adb, Listed, list_devices, words
+from harness.devices.android.adb import Adb, Listed, list_devices, quote_words
 from harness.devices.android.cores import cluster_of
 from harness.devices.android.files import pull_verified, push_verified, remove
 from harness.devices.android.identity import identity_of
@@ -27,19 +27,18 @@ from harness.devices.android.journal import Journal
 from harness.devices.android.leftovers import stop_leftovers
 from harness.devices.android.phone_lock import PhoneLock
 from harness.devices.android.pins import hold_pins, repair
-from harness.devices.android.state import conditions, device_info, emulator_label, require_started
-from harness.devices.android.wireless import reachable
+from harness.devices.android.state import device_info, emulator_label, read_conditions, require_started
+from harness.devices.android.wireless import find_reachable
 from harness.devices.base import Device, Found, Measured, Profiled, Request
 from harness.devices.runner.binaries import LOADER, RUNNER, RunnerBundle, runner_bundle
 from harness.devices.runner.operators import operators_of
 from harness.devices.runner.result import (
     RunnerResult,
-    command,
-    name_executed,
+    find_refusal,
+    make_command,
     output_name,
     parse_result,
     read_outputs,
-    refusal,
     write_inputs,
 )
 from harness.errors import DeviceAbsent, DeviceError, DeviceLost, MissingToolError, UsageError
@@ -71,7 +70,7 @@ def find() -> list[Found]:
 
 
 def open_device(device_id: str | None) -> Device:
-    device = choose(reachable(device_id), device_id)
+    device = choose(find_reachable(device_id), device_id)
     if device.problem is not None:
         raise DeviceLost(f"{device.serial} {device.problem}.")
     return Android(device.serial)
@@ -139,10 +138,10 @@ class Android:
         abis = self._properties.get("ro.product.cpu.abilist", self._properties.get("ro.product.cpu.abi", ""))
         if ABI not in abis.split(","):
             return f"the device's ABIs are {abis or 'unknown'}, the shell runner is {ABI}"
-        return refusal(variant)
+        return find_refusal(variant)
 
     def conditions(self) -> Conditions:
-        return conditions(self._adb).model_copy(update={"pins": self._pins})
+        return read_conditions(self._adb).model_copy(update={"pins": self._pins})
 
     def wake(self) -> None:
         """Switch the screen on; some vendors forbid it to the shell."""
@@ -174,9 +173,9 @@ class Android:
         remove(self._adb, [f"{folder}/{file}" for file in (*inputs, *files)])
         return Measured(
             mode="shell",
-            runtime=runner.runtime.name,
-            runtime_version=runner.runtime.version,
-            delegate_executed=name_executed(result),
+            runtime=runner.engine.name,
+            runtime_version=runner.program.version,
+            delegate_executed=TextReading(value=runner.engine.name_executed(result.delegates)),
             load_ns=Reading(value=result.load_ns + result.init_ns, unit="ns"),
             first_ns=Reading(value=result.first_ns, unit="ns"),
             latency_ns=result.latency_ns,
@@ -194,7 +193,7 @@ class Android:
         folder = f"{REMOTE}{runner.key}"
         push_verified(self._adb, {path.name: path for path in runner.files}, folder)
         self._adb.require_shell(
-            f"cd {words(folder)} && chmod 755 {words(LOADER, RUNNER)}", doing="make the runner executable"
+            f"cd {quote_words(folder)} && chmod 755 {quote_words(LOADER, RUNNER)}", doing="make the runner executable"
         )
         model = f"model-{file_sha256(request.artifact)[:16]}{Path(variant.file).suffix}"
         push_verified(self._adb, {model: request.artifact}, folder)
@@ -211,8 +210,8 @@ class Android:
             result, _ = self._run(folder, model, inputs, single, profile=request.runs)
         remove(self._adb, [f"{folder}/{file}" for file in (*inputs, *map(output_name, range(len(result.outputs))))])
         return Profiled(
-            runtime=runner.runtime.name,
-            runtime_version=runner.runtime.version,
+            runtime=runner.engine.name,
+            runtime_version=runner.program.version,
             operators=operators_of(result.profile, where=self._adb.serial),
         )
 
@@ -220,13 +219,13 @@ class Android:
         self, folder: str, model: str, inputs: list[str], request: Request, profile: int = 0
     ) -> tuple[RunnerResult, ProcessorUse]:
         # The model with the folder's name, by which it is found when it outlives its shell.
-        start = command(request, model=f"{folder}/{model}", inputs=inputs, output="output", profile=profile)
+        start = make_command(request, model=f"{folder}/{model}", inputs=inputs, output="output", profile=profile)
         cluster = cluster_of(self._adb, request.cores) if request.cores is not None else None
         if cluster is not None:
             start = ["taskset", cluster.mask, *start]
         try:
             printed = self._adb.shell(
-                f"cd {words(folder)} || exit; {count(words(*start))}",
+                f"cd {quote_words(folder)} || exit; {count(quote_words(*start))}",
                 doing="run the benchmark",
                 timeout_s=request.timeout_s,
             )

@@ -9,11 +9,11 @@ from builder import process
 from harness.devices.android.adb import Adb
 from harness.errors import DeviceLost
 from harness.probes import all_probes
-from harness.probes.battery import battery_percent, battery_temperature, charging
+from harness.probes.battery import battery_percent, battery_temperature, parse_charging
 from harness.probes.clocks import clocks_mhz
 from harness.probes.headroom import thermal_headroom
 from harness.probes.power import battery_current, battery_voltage
-from harness.probes.probe import answers, shell_line, with_answers
+from harness.probes.probe import shell_line, split_answers, with_answers
 from harness.probes.temperature import (
     device_temperature,
     die_temperature,
@@ -65,10 +65,11 @@ POWER = (
 # developer.android.com, 'Codenames, Tags, and Build Numbers'; before Android 10 versions have a part behind the dot
 VERSIONS = {"29": "10", "30": "11", "31": "12", "32": "12", "33": "13", "34": "14", "35": "15", "36": "16"}
 MODELS = ("ro.product.model", "ro.product.vendor.model", "ro.product.odm.model")
-OPTIONAL_S = 12.0  # of a probe that a measurement can do without
+# Of a probe that a measurement can do without.
+OPTIONAL_S = 12.0
 
 
-def properties(adb: Adb) -> dict[str, str]:
+def read_properties(adb: Adb) -> dict[str, str]:
     return parse_properties(adb.require_shell("getprop", doing="tell its properties"))
 
 
@@ -77,7 +78,7 @@ def require_started(adb: Adb) -> dict[str, str]:
 
     The activity manager sets sys.boot_completed when all are there (AOSP, ActivityManagerService.finishBooting), on every Android.
     """
-    known = properties(adb)
+    known = read_properties(adb)
     if known.get("sys.boot_completed") != "1":
         raise DeviceLost(f"{adb.serial} is still starting; wait until its lock screen shows.")
     return known
@@ -113,20 +114,20 @@ def device_info(kind: str, serial: str, known: Mapping[str, str]) -> DeviceInfo:
     )
 
 
-def conditions(adb: Adb) -> Conditions:
+def read_conditions(adb: Adb) -> Conditions:
     """State of the device now. What it does not tell is null with the reason; only a lost device is an error."""
     battery = adb.shell("dumpsys battery", doing="tell its battery").stdout
     thermal = adb.shell("dumpsys thermalservice", doing="tell its temperatures").stdout
     clocks = adb.shell(CLOCKS, doing="tell its clocks").stdout
     limits = adb.shell(CLOCK_LIMITS, doing="tell the limits of its clocks").stdout
-    power = optional(adb, POWER, doing="tell its power")
+    power = read_optional(adb, POWER, doing="tell its power")
     probes = all_probes()
-    printed = answers(probes, adb.shell(shell_line(probes), doing="tell its screen and load").stdout)
+    printed = split_answers(probes, adb.shell(shell_line(probes), doing="tell its screen and load").stdout)
     headroom = next(text for probe, text in printed if probe.field == "thermal_headroom")
     sensors, cell = service_sensors(thermal), battery_temperature(battery)
     warm, die = device_temperature(sensors, cell, []), die_temperature(sensors, [])
     if warm.reading.value is None:  # only then: a phone may have a hundred zones, and some take long
-        zones = zone_sensors(optional(adb, ZONES, doing="tell its thermal zones"))
+        zones = zone_sensors(read_optional(adb, ZONES, doing="tell its thermal zones"))
         warm, die = device_temperature(sensors, cell, zones), die_temperature(sensors, zones)
     state = Conditions(
         temperature_c=warm.reading,
@@ -134,7 +135,7 @@ def conditions(adb: Adb) -> Conditions:
         die_c=die.reading,
         thermal_status=thermal_status(thermal),
         battery_percent=battery_percent(battery),
-        charging=charging(battery),
+        charging=parse_charging(battery),
         clocks_mhz=clocks_mhz(clocks),
         clock_limits_mhz=clocks_mhz(limits),
         battery_v=battery_voltage(power),
@@ -145,7 +146,7 @@ def conditions(adb: Adb) -> Conditions:
     return with_answers(state, told, probes)
 
 
-def optional(adb: Adb, command: str, *, doing: str) -> str:
+def read_optional(adb: Adb, command: str, *, doing: str) -> str:
     """What a probe that a measurement can do without printed; nothing when it did not end in time on a phone that still answers."""
     try:
         return adb.shell(command, doing=doing, timeout_s=OPTIONAL_S).stdout

@@ -11,7 +11,8 @@ from harness.devices.android.adb_program import tell_replaced, usable_adb, versi
 from harness.errors import DeviceAbsent, DeviceError, MissingToolError, UsageError
 
 PAIR_S = 30.0
-CONNECT_S = 10.0  # an address that nobody has is tried twice
+# An address that nobody has is tried twice.
+CONNECT_S = 10.0
 LOOK_S = 5.0
 ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|(\w[\w.-]*)):([0-9]{1,5})")
 CODE = re.compile(r"[0-9]{6}")
@@ -87,7 +88,7 @@ def _refusal(address: str) -> str:
         return f"{address} cannot be reached ({error.strerror or error}); let the phone and this computer join the same network, then {again}."
 
 
-def reachable(serial: str | None) -> list[Listed]:
+def find_reachable(serial: str | None) -> list[Listed]:
     """All devices that adb knows, after connecting to `serial` where it is an address that adb does not know yet. Raises DeviceError."""
     listed = list_devices()
     if serial is None or network_address(serial) is None or any(device.serial == serial for device in listed):

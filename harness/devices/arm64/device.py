@@ -19,7 +19,7 @@ from harness.devices.arm64 import qemu
 from harness.devices.base import Device, Found, Measured, Profiled, Request
 from harness.devices.runner.binaries import COMPILER, runner_bundle
 from harness.devices.runner.operators import operators_of
-from harness.devices.runner.result import command, name_executed, parse_result, read_outputs, refusal, write_inputs
+from harness.devices.runner.result import find_refusal, make_command, parse_result, read_outputs, write_inputs
 from harness.errors import DeviceError, UsageError
 from harness.records.run import Conditions, DeviceInfo, Reading, TextReading
 
@@ -31,7 +31,7 @@ NO_HARDWARE = "an emulated processor has none"
 
 
 def find() -> list[Found]:
-    state = qemu.missing() or (
+    state = qemu.find_missing() or (
         "ready"
         if process.find(COMPILER)
         else f"{COMPILER} is not installed; run 'apt-get install g++-aarch64-linux-gnu'"
@@ -76,7 +76,7 @@ class Arm64:
         )
 
     def find_unsupported(self, variant: Variant) -> str | None:
-        return refusal(variant)
+        return find_refusal(variant)
 
     def conditions(self) -> Conditions:
         return Conditions(
@@ -93,7 +93,7 @@ class Arm64:
 
     def measure(self, request: Request) -> Measured:
         variant = request.variant
-        if (reason := refusal(variant)) is not None:
+        if (reason := find_refusal(variant)) is not None:
             raise DeviceError(f"{KIND} cannot run variant {variant.id}: {reason}.")
         if request.threads != 1:
             raise UsageError(f"{KIND} counts instructions on one thread, not {request.threads}; ask for 1 thread.")
@@ -101,7 +101,7 @@ class Arm64:
         with tempfile.TemporaryDirectory(prefix="edgebundle-arm64-") as name:
             folder = Path(name)
             inputs = [str(folder / file) for file in write_inputs(folder, variant, request.inputs)]
-            words = command(
+            words = make_command(
                 request,
                 folder=str(runner.folder),
                 model=str(request.artifact.resolve()),
@@ -111,16 +111,16 @@ class Arm64:
             done = self._run([*words, "--mark"], request)
             result = parse_result(done.stdout, where=KIND)
             outputs = read_outputs(folder, variant, result)
-        counted = qemu.counts(done.stderr)
+        counted = qemu.read_counts(done.stderr)
         if len(counted) != request.runs:
             raise DeviceError(
                 f"QEMU counted {len(counted)} of {request.runs} inferences of variant {variant.id}; run it again."
             )
         return Measured(
             mode="shell",
-            runtime=runner.runtime.name,
-            runtime_version=runner.runtime.version,
-            delegate_executed=name_executed(result),
+            runtime=runner.engine.name,
+            runtime_version=runner.program.version,
+            delegate_executed=TextReading(value=runner.engine.name_executed(result.delegates)),
             load_ns=Reading(unit="ns", reason=NOT_TIMED),
             first_ns=Reading(unit="ns", reason=NOT_TIMED),
             latency_ns=(),
@@ -135,7 +135,7 @@ class Arm64:
         runner = runner_bundle(variant.backend)
         with tempfile.TemporaryDirectory(prefix="edgebundle-arm64-") as name:
             folder = Path(name)
-            words = command(
+            words = make_command(
                 replace(request, warmup=1, runs=1),
                 folder=str(runner.folder),
                 model=str(request.artifact.resolve()),
@@ -145,8 +145,8 @@ class Arm64:
             )
             result = parse_result(self._run(words, request, count=False).stdout, where=KIND)
         return Profiled(
-            runtime=runner.runtime.name,
-            runtime_version=runner.runtime.version,
+            runtime=runner.engine.name,
+            runtime_version=runner.program.version,
             operators=operators_of(result.profile, where=KIND),
         )
 

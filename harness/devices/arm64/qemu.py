@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from builder import process
-from harness.cache import entry
+from harness.cache import make_entry
 from harness.devices.runner.binaries import compile_with, runner_sources, sources_key
 from harness.errors import MissingToolError
 
@@ -45,7 +45,7 @@ class Qemu:
         return match.group(1) if match else told.strip()
 
 
-def missing() -> str | None:
+def find_missing() -> str | None:
     """What is not installed and the command that adds it, or None."""
     if process.find(PROGRAM) is None:
         return f"{PROGRAM} is not installed; run '{INSTALL}'"
@@ -56,9 +56,9 @@ def counting_qemu() -> Qemu:
     """QEMU with the plug-in of mobile/runner/qemu, compiled on first use. Raises MissingToolError."""
     program = process.find(PROGRAM)
     if program is None:
-        raise MissingToolError(f"{missing()}.")
+        raise MissingToolError(f"{find_missing()}.")
     sources = [path for path in (runner_sources() / "qemu").rglob("*") if path.is_file()]
-    folder = entry(f"runner/qemu-{sources_key(repr(PLUGIN_FLAGS), sources)}", build_plugin)
+    folder = make_entry(f"runner/qemu-{sources_key(repr(PLUGIN_FLAGS), sources)}", build_plugin)
     return Qemu(program=program, plugin=folder / "libcount.so", root=folder / CPU)
 
 
@@ -72,7 +72,7 @@ def build_plugin(made: Path) -> None:
     shutil.copytree(sources / CPU, made / CPU)
 
 
-def counts(stderr: str) -> list[int]:
+def read_counts(stderr: str) -> list[int]:
     """Instructions executed between each two marks, in order, from what the plug-in printed."""
     totals = [int(text) for text in COUNT_LINE.findall(stderr)]
     return [later - earlier for earlier, later in itertools.pairwise(totals)]

@@ -24,7 +24,7 @@ class Certificate:
     fingerprint: str
 
 
-def certificate(host: str) -> Certificate:
+def make_certificate(host: str) -> Certificate:
     """A self-signed one for an IP address. Raises MissingToolError without the extra."""
     try:
         from cryptography import x509

@@ -43,7 +43,7 @@ def find_chromium() -> Path | None:
     return next((Path(path) for path in paths if path is not None), None)
 
 
-def missing() -> str:
+def explain_missing() -> str:
     """Why there is none, with what helps."""
     if named := os.environ.get(PROGRAM):
         return f"${PROGRAM} names {named}, which does not exist; correct it, or unset it"
@@ -51,17 +51,17 @@ def missing() -> str:
 
 
 @contextmanager
-def chromium() -> Iterator[Started]:
+def start_chromium() -> Iterator[Started]:
     """A Chromium that ends with the block. Raises MissingToolError and DeviceError."""
     program = find_chromium()
     if program is None:
-        raise MissingToolError(f"{missing()}.")
+        raise MissingToolError(f"{explain_missing()}.")
     with tempfile.TemporaryDirectory(prefix="edgebundle-chromium-", ignore_cleanup_errors=True) as name:
         profile, log = Path(name) / "profile", Path(name) / "log"
         # Chromium's sandbox does not work for the user root, who is in containers; it opens our own page alone.
         root = ("--no-sandbox",) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()
         argv = [program, *FLAGS, *root, f"--user-data-dir={profile}", "about:blank"]
-        with process.background(argv, log=log) as pid:
+        with process.run_beside(argv, log=log) as pid:
             port = _port(profile, log, program)
             devtools = DevTools(port, str(program))
             devtools.wait(START_S)

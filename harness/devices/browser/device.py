@@ -10,9 +10,9 @@ from typing import Literal, Self
 
 from builder.bundle import Variant
 from harness.devices.base import Device, Found, Measured, Request
-from harness.devices.browser.chromium import chromium, find_chromium, missing
+from harness.devices.browser.chromium import explain_missing, find_chromium, start_chromium
 from harness.devices.browser.link import LAN, LINK, LinkedBrowser
-from harness.devices.browser.page import OpenPage, measure_on_page, open_page, refusal
+from harness.devices.browser.page import OpenPage, find_refusal, measure_on_page, open_page
 from harness.devices.browser.server import PageServer
 from harness.devices.browser.use import processor_time, processor_use
 from harness.devices.host.device import Host
@@ -21,12 +21,13 @@ from harness.records.run import Conditions, DeviceInfo
 
 KIND = "browser"
 LOCAL = True
-OPEN_S = 60.0  # for Chromium to open a page
+# For Chromium to open a page.
+OPEN_S = 60.0
 
 
 def find() -> list[Found]:
     program = find_chromium()
-    state = "ready" if program is not None else missing()
+    state = "ready" if program is not None else explain_missing()
     return [
         Found(
             kind=KIND,
@@ -63,7 +64,7 @@ class LocalBrowser:
         return self._host.info.model_copy(update={"kind": KIND})
 
     def find_unsupported(self, variant: Variant) -> str | None:
-        return refusal(variant, self._page)
+        return find_refusal(variant, self._page)
 
     def conditions(self) -> Conditions:
         return self._host.conditions()
@@ -76,7 +77,7 @@ class LocalBrowser:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             server = stack.enter_context(PageServer())
-            started = stack.enter_context(chromium())
+            started = stack.enter_context(start_chromium())
             started.devtools.open_tab(server.url())
             self._page = open_page(server, "Chromium", within_s=OPEN_S, cure="run again")
             self._pid = started.pid

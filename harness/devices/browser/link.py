@@ -9,17 +9,18 @@ from typing import Literal, Self
 
 from builder.bundle import Variant
 from harness.devices.base import Measured, Request
-from harness.devices.browser.certificate import certificate, qr_code, tls_context
+from harness.devices.browser.certificate import make_certificate, qr_code, tls_context
 from harness.devices.browser.listener import network_address
 from harness.devices.browser.names import system_of
-from harness.devices.browser.page import OpenPage, measure_on_page, open_page, refusal
+from harness.devices.browser.page import OpenPage, find_refusal, measure_on_page, open_page
 from harness.devices.browser.server import PageServer
 from harness.errors import DeviceError
 from harness.records.run import Conditions, DeviceInfo, Reading, TextReading
 
 log = logging.getLogger(__name__)
 LINK, LAN = "link", "lan"
-OPEN_S = 300.0  # for a person to open the link
+# For a person to open the link.
+OPEN_S = 300.0
 UNTOLD = "a browser does not tell a page"
 
 
@@ -50,7 +51,7 @@ class LinkedBrowser:
         )
 
     def find_unsupported(self, variant: Variant) -> str | None:
-        return refusal(variant, self._page)
+        return find_refusal(variant, self._page)
 
     def conditions(self) -> Conditions:
         return Conditions(
@@ -78,7 +79,7 @@ class LinkedBrowser:
             log.warning("open %s in a browser of this computer; '--lan' lets phones of this network in", server.url())
             return server
         host = network_address()
-        made = certificate(host)
+        made = make_certificate(host)
         server = stack.enter_context(PageServer(host, tls=tls_context(made)))
         log.warning(
             "a link for the phone\n%s\nopen %s on it, in this network, within %g s. The browser warns of the certificate, which was made "

@@ -19,10 +19,14 @@ from harness.errors import UsageError
 KEY = "x-edgebundle-key"
 SOCKET_S = 30.0
 MOST_HELLO = 8 << 10
-MOST_ANSWER = 32 << 20  # a million samples with their digits
-MOST_UNREAD, LINGER_S = 1 << 20, 2.0  # of a body that is refused
-MOST_REQUESTS, WINDOW_S = 600, 10.0  # of one address
-MOST_WRONG = 20  # requests with a wrong token before an address is not answered any more
+# A million samples with their digits.
+MOST_ANSWER = 32 << 20
+# Of a body that is refused.
+MOST_UNREAD, LINGER_S = 1 << 20, 2.0
+# Of one address.
+MOST_REQUESTS, WINDOW_S = 600, 10.0
+# Requests with a wrong token before an address is not answered any more.
+MOST_WRONG = 20
 MOST_CONNECTIONS = 32
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",  # both make the page isolated, so that it has threads and a finer clock

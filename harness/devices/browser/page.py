@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from builder.backends import BACKENDS, spec_of
 from builder.bundle import MANIFEST, Variant
 from builder.bundle.tensors import from_artifact, to_artifact
 from harness.devices.base import Measured, Request
@@ -16,10 +18,11 @@ from harness.devices.browser.server import Order, PageServer
 from harness.errors import DeviceError, UsageError
 from harness.records.run import BrowserInfo, Reading, Sample, TextReading
 
-NS = 1_000_000  # in a millisecond
-SILENT_S = 60.0  # that a page may be silent before it asks for its order: a phone that reloads it takes some
-ACCELERATORS = {"xnnpack": "wasm", "gpu": "webgpu"}  # delegate -> what executes it in a browser
-DELEGATES = {accelerator: delegate for delegate, accelerator in ACCELERATORS.items()}
+# In a millisecond.
+NS = 1_000_000
+# That a page may be silent before it asks for its order: a phone that reloads it takes some.
+SILENT_S = 60.0
+WEBGPU = "webgpu"  # of what executes a variant in a browser, the one that not every browser has
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +42,23 @@ def open_page(server: PageServer, where: str, *, within_s: float, cure: str) -> 
     return OpenPage(server=server, hello=hello, where=where)
 
 
-def refusal(variant: Variant, page: OpenPage | None) -> str | None:
+def find_refusal(variant: Variant, page: OpenPage | None) -> str | None:
     """Why a page cannot run a variant, or None when it can."""
-    if variant.backend != "tflite":
-        return "a browser runs TFLite files only"
-    if variant.delegate not in ACCELERATORS:
+    accelerators = _accelerators(variant)
+    if not accelerators:
+        titles = [backend.SPEC.title for backend in BACKENDS.values() if backend.SPEC.browser]
+        return f"a browser runs {' and '.join(titles)} files only"
+    if variant.delegate not in accelerators:
         return f"a browser has no delegate {variant.delegate}"
-    if variant.delegate == "gpu" and (page is None or page.hello.gpu is None):
+    if accelerators[variant.delegate] == WEBGPU and (page is None or page.hello.gpu is None):
         return "this browser has no WebGPU"
     return None
+
+
+def _accelerators(variant: Variant) -> Mapping[str, str]:
+    """By delegate, what executes it in a browser; none for a variant that no browser executes."""
+    spec = spec_of(variant.backend)
+    return {} if spec is None else spec.browser
 
 
 def measure_on_page(page: OpenPage | None, request: Request) -> Measured:
@@ -55,7 +66,7 @@ def measure_on_page(page: OpenPage | None, request: Request) -> Measured:
     if page is None:
         raise DeviceError("the browser is not open; use the device in a 'with' block.")
     variant, where = request.variant, page.where
-    if (reason := refusal(variant, page)) is not None:
+    if (reason := find_refusal(variant, page)) is not None:
         raise DeviceError(f"{where} cannot run variant {variant.id}: {reason}.")
     inputs = {binding.name: to_artifact(request.inputs[binding.name], binding) for binding in variant.inputs}
     order = Order(
@@ -81,6 +92,7 @@ def _make_measured(order: Order, answer: Answer, request: Request, hello: Hello)
     name, version = browser_of(hello.agent)
     gpu = TextReading(value=answer.gpu) if answer.gpu else TextReading(reason="this browser has no WebGPU")
     heap = answer.heap_bytes
+    delegates = {accelerator: delegate for delegate, accelerator in _accelerators(request.variant).items()}
     outputs = {
         binding.name: from_artifact(np.frombuffer(order.posted[at], "<f4").reshape(binding.shape), binding)
         for at, binding in enumerate(request.variant.outputs)
@@ -89,7 +101,7 @@ def _make_measured(order: Order, answer: Answer, request: Request, hello: Hello)
         mode="web",
         runtime="LiteRT.js",
         runtime_version=answer.runtime_version,
-        delegate_executed=TextReading(value=DELEGATES[answer.accelerator]),
+        delegate_executed=TextReading(value=delegates[answer.accelerator]),
         load_ns=_nanoseconds(answer.load),
         first_ns=_nanoseconds(answer.first),
         latency_ns=tuple(round(ms * NS) for ms in answer.latencies),

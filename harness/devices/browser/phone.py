@@ -12,12 +12,12 @@ from typing import Self
 
 from builder.bundle import Variant
 from harness.devices.android import shell as android
-from harness.devices.android.adb import words
+from harness.devices.android.adb import quote_words
 from harness.devices.android.shell import Android, choose
-from harness.devices.android.wireless import reachable
+from harness.devices.android.wireless import find_reachable
 from harness.devices.base import Device, Found, Measured, Request
 from harness.devices.browser.devtools import DevTools
-from harness.devices.browser.page import OpenPage, measure_on_page, open_page, refusal
+from harness.devices.browser.page import OpenPage, find_refusal, measure_on_page, open_page
 from harness.devices.browser.server import PageServer
 from harness.errors import DeviceError, DeviceLost
 from harness.records.run import DeviceInfo
@@ -45,7 +45,7 @@ def find() -> list[Found]:
 
 
 def open_device(device_id: str | None) -> Device:
-    device = choose(reachable(device_id), device_id)
+    device = choose(find_reachable(device_id), device_id)
     if device.problem is not None:
         raise DeviceLost(f"{device.serial} {device.problem}.")
     return PhoneChrome(device.serial)
@@ -67,7 +67,7 @@ class PhoneChrome(Android):
         return super().info.model_copy(update={"kind": KIND})
 
     def find_unsupported(self, variant: Variant) -> str | None:
-        return refusal(variant, self._page)
+        return find_refusal(variant, self._page)
 
     def measure(self, request: Request) -> Measured:
         self._ready()
@@ -88,7 +88,7 @@ class PhoneChrome(Android):
         """A tab in front with our page, which closes with the stack. Raises DeviceError, DeviceLost."""
         serial, server = self._adb.serial, stack.enter_context(PageServer())
         self.wake()
-        started = self._adb.shell(words(*START), doing="start Chrome")
+        started = self._adb.shell(quote_words(*START), doing="start Chrome")
         if started.status or "Error" in started.stdout + started.stderr:
             raise DeviceError(f"{serial} could not start Chrome; install it, or enable it in the phone's settings.")
         here = self._adb.reverse(server.port)

@@ -25,9 +25,12 @@ from harness.devices.browser.listener import Listener, Refused
 from harness.errors import DeviceLost, UsageError
 
 LANDING = Path(__file__).with_name("landing")
-POLL_S = 10.0  # that a page waits for an order in one request
-LOOK_S = 0.05  # between two looks whether it is to end
-FAREWELL_S = 1.0  # for the page to hear that all is done
+# That a page waits for an order in one request.
+POLL_S = 10.0
+# Between two looks whether it is to end.
+LOOK_S = 0.05
+# For the page to hear that all is done.
+FAREWELL_S = 1.0
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 
 from builder import process
+from builder.backends import BACKENDS
 from builder.bundle import Binding, Variant
 from builder.bundle.tensors import from_artifact, to_artifact
 from harness.devices.base import Device, Found, Measured, Profiled, Request
+from harness.devices.engines import engine_of
 from harness.devices.host.worker import WorkerRequest, WorkerResult
 from harness.devices.runner.operators import operators_of
 from harness.errors import DeviceError, UsageError
@@ -29,14 +31,14 @@ if TYPE_CHECKING:
 
 KIND = "host"
 LOCAL = True
-LOOK_S = 0.5  # over which the load by other programs is seen
-RUNTIMES = {"tflite": "ai_edge_litert", "executorch": "executorch"}  # backend -> the package that executes it
-PACKAGES = {"ai_edge_litert": "ai-edge-litert", "executorch": "executorch"}
+# Over which the load by other programs is seen.
+LOOK_S = 0.5
 
 
 def find() -> list[Found]:
-    missing = [PACKAGES[module] for module in RUNTIMES.values() if find_spec(module) is None]
-    ready = len(missing) < len(RUNTIMES)
+    engines = [backend.SPEC.engine for backend in BACKENDS.values() if backend.SPEC.engine is not None]
+    missing = [engine.package for engine in engines if find_spec(engine.imported) is None]
+    ready = len(missing) < len(engines)
     state = "ready" if ready else f"no runtime is installed: pip install {' '.join(missing)}"
     return [
         Found(
@@ -56,7 +58,7 @@ def open_device(device_id: str | None) -> Device:
 
 
 class Host:
-    """Runs TFLite artifacts in LiteRT and ExecuTorch programs in ExecuTorch, each in a child process of its own."""
+    """Runs artifacts in the engines that their backends name, each in a child process of its own."""
 
     metric: Literal["latency", "instructions"] = "latency"
     simulated: str | None = None
@@ -74,13 +76,13 @@ class Host:
         )
 
     def find_unsupported(self, variant: Variant) -> str | None:
-        if variant.backend not in RUNTIMES:
-            return "Core ML executes on macOS and iOS only"
-        if variant.delegate != "xnnpack":
+        engine = engine_of(variant.backend)
+        if isinstance(engine, str):
+            return engine
+        if variant.delegate not in engine.delegates:
             return f"the {variant.delegate} delegate is not part of the runtime for Python"
-        module = RUNTIMES[variant.backend]
-        if find_spec(module) is None:
-            return f"its runtime is not installed: pip install {PACKAGES[module]}"
+        if find_spec(engine.imported) is None:
+            return f"its runtime is not installed: pip install {engine.package}"
         return None
 
     def conditions(self) -> Conditions:

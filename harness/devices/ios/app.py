@@ -23,6 +23,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from builder.backends import BACKENDS, spec_of
 from builder.bundle import MANIFEST, Variant
 from builder.errors import reason_of
 from harness.cache import cache_root
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 
 CONDITION = "EDGEBUNDLE_IOS_CONDITION"  # environment: what the device is to pretend, e.g. ThermalSerious
 LINE = re.compile(r"EDGEBUNDLE_RUN (\{.*\})")
-FRESH_S = 5.0  # for so long what the app told is its present state
+# For so long what the app told is its present state.
+FRESH_S = 5.0
 ASK_S = 60.0
 
 
@@ -64,7 +66,11 @@ class IosApp:
         return self._link.info
 
     def find_unsupported(self, variant: Variant) -> str | None:
-        return None if variant.backend == "coreml" else f"the iOS app runs Core ML, not {variant.backend}"
+        spec = spec_of(variant.backend)
+        if spec is not None and spec.ios_app:
+            return None
+        titles = [backend.SPEC.title for backend in BACKENDS.values() if backend.SPEC.ios_app]
+        return f"the iOS app runs {' and '.join(titles)}, not {variant.backend}"
 
     def conditions(self) -> Conditions:
         """iOS tells its thermal state to apps only: what the app told just now, else what it tells when it is asked."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from builder import process
 from harness.clock import pause
-from harness.devices.ios.xcrun import advice
+from harness.devices.ios.xcrun import give_advice
 from harness.errors import DeviceError, MissingToolError
 from harness.records.run import DeviceInfo, Reading, TextReading
 
@@ -167,7 +167,7 @@ def _call(words: list[str], *, doing: str, timeout_s: float) -> str:
     if done.returncode or "ERROR" in done.stderr:
         said = done.stderr or done.stdout
         low = said.lower()
-        cure = NO_MUXER if "usbmuxd" in low or "muxexception" in low else advice(said)
+        cure = NO_MUXER if "usbmuxd" in low or "muxexception" in low else give_advice(said)
         raise DeviceError(f"{PROGRAM} could not {doing}: {cure}.")
     return done.stdout
 

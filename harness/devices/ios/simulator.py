@@ -24,11 +24,14 @@ LOCAL = True
 LABEL = "simulator: not device-representative"
 RUNTIME = "com.apple.CoreSimulator.SimRuntime.iOS-"
 LIST_S, INSTALL_S, QUICK_S = 60.0, 180.0, 30.0
-BOOT_S = 240.0  # the first boot after an update of Xcode takes minutes
+# The first boot after an update of Xcode takes minutes.
+BOOT_S = 240.0
 SHUTDOWN_S = 60.0
-RACE_S = 60.0  # after `bootstatus` said that the state is wrong
+# After `bootstatus` said that the state is wrong.
+RACE_S = 60.0
 PAUSE_S = 1.0
-FOLLOW_S, FOLLOW_PAUSE_S = 5.0, 0.05  # until the log is followed
+# Until the log is followed.
+FOLLOW_S, FOLLOW_PAUSE_S = 5.0, 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,7 +199,7 @@ class Simctl:
         self._said = ""
         with tempfile.TemporaryDirectory(prefix="edgebundle-log-") as folder:
             log = Path(folder) / "log.ndjson"
-            with process.background([find_xcrun(), *words], log=log):
+            with process.run_beside([find_xcrun(), *words], log=log):
                 deadline = time.monotonic() + FOLLOW_S
                 while not log.stat().st_size and time.monotonic() < deadline:  # its first line says that it listens
                     self._sleep(FOLLOW_PAUSE_S)

@@ -14,7 +14,8 @@ from harness.errors import DeviceError, MissingToolError
 
 XCODE = "install Xcode from the App Store and run 'sudo xcode-select -s /Applications/Xcode.app' (macOS only)"
 ERROR = re.compile(r"domain=(?P<domain>[\w.]+), code=(?P<code>\d+)")
-WRONG_STATE = 405  # com.apple.CoreSimulator.SimError: the device is in another state than the command needs
+# com.apple.CoreSimulator.SimError: the device is in another state than the command needs.
+WRONG_STATE = 405
 
 # what a tool's message holds -> what to do
 ADVICE = (
@@ -66,10 +67,10 @@ class Said:
 
     @property
     def reason(self) -> str:
-        return advice(self.stderr or self.stdout)
+        return give_advice(self.stderr or self.stdout)
 
 
-def advice(said: str) -> str:
+def give_advice(said: str) -> str:
     """A tool's message as a reason with a cure, else the message itself on one line."""
     low = said.lower()
     for words, cure in ADVICE:
@@ -117,7 +118,7 @@ def devicectl(words: Sequence[str | Path], *, device: str, doing: str, timeout_s
         )
     if "error" in raw or said.status or not isinstance(raw.get("result"), dict):
         raise DeviceError(
-            f"{device} could not {doing}: {advice(describe(raw.get('error')) or said.stderr or said.stdout)}."
+            f"{device} could not {doing}: {give_advice(describe(raw.get('error')) or said.stderr or said.stdout)}."
         )
     result: dict[str, object] = raw["result"]
     return result

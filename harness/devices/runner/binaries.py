@@ -14,10 +14,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from builder import process
-from harness.cache import copy_file, entry
-from harness.errors import HarnessError, MissingToolError
+from harness.cache import copy_file, make_entry
+from harness.devices.engines import program_of
+from harness.errors import DeviceError, HarnessError, MissingToolError
+
+if TYPE_CHECKING:
+    from builder.backends.spec import Engine, Program
 
 LOADER = "ld-linux-aarch64.so.1"
 COMPILER = "aarch64-linux-gnu-g++"
@@ -28,47 +33,6 @@ FLAGS = (
     *("-Wl,--disable-new-dtags", "-Wl,-rpath,$ORIGIN", "-Wl,--allow-shlib-undefined"),
     "-Wl,-z,max-page-size=65536",  # loads on 4, 16 and 64 KB pages
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Runtime:
-    """How a runtime's runner is built. `package` and `version` name the wheel; a test keeps them equal to the host's."""
-
-    name: str
-    package: str
-    version: str
-    engine: str
-    library_folder: str
-    libraries: tuple[str, ...]
-    compile_flags: tuple[str, ...] = ()
-    include_folders: tuple[str, ...] = ()
-    system_libraries: tuple[str, ...] = ("libc.so.6", "libm.so.6", "libgcc_s.so.1", "libstdc++.so.6")
-
-
-RUNTIMES: dict[str, Runtime] = {
-    "tflite": Runtime(
-        name="LiteRT",
-        package="ai-edge-litert",
-        version="2.3.0",
-        engine="litert_engine.cpp",
-        library_folder="ai_edge_litert",
-        libraries=("libLiteRt.so",),
-    ),
-    "executorch": Runtime(
-        name="ExecuTorch",
-        package="executorch",
-        version="1.5.1",
-        engine="executorch_engine.cpp",
-        library_folder="executorch/lib",
-        libraries=(
-            *("libexecutorch.so", "libexecutorch_threadpool.so", "libexecutorch_backend_xnnpack.so"),
-            *("libexecutorch_kernels_optimized.so", "libexecutorch_kernels_quantized.so"),
-        ),
-        compile_flags=("-DC10_USING_CUSTOM_GENERATED_MACROS",),
-        include_folders=("executorch/include", "executorch/include/executorch/runtime/core/portable_type/c10"),
-        system_libraries=("libc.so.6", "libm.so.6", "libgcc_s.so.1", "libstdc++.so.6", "libdl.so.2", "libpthread.so.0"),
-    ),
-}
 SHARED_SOURCES = ("benchmark.cpp", "json.cpp", "options.cpp", "system.cpp")
 RUNNER = "runner"  # the program's file name in a bundle
 
@@ -77,7 +41,8 @@ RUNNER = "runner"  # the program's file name in a bundle
 class RunnerBundle:
     """A built bundle: `key` is the hash of all that decides its content."""
 
-    runtime: Runtime
+    engine: Engine
+    program: Program
     folder: Path
     key: str
 
@@ -93,15 +58,20 @@ def runner_sources() -> Path:
 
 
 def runner_bundle(backend: str) -> RunnerBundle:
-    """The bundle that executes artifacts of this backend (a key of RUNTIMES), built when it is not cached.
+    """The bundle that executes artifacts of this backend, built when it is not cached.
 
-    Raises MissingToolError with the command that installs what is missing.
+    Raises DeviceError for a backend whose artifacts no runner executes, and MissingToolError with the command that installs what is missing.
     """
-    runtime = RUNTIMES[backend]
+    known = program_of(backend)
+    if isinstance(known, str):
+        raise DeviceError(f"artifacts for {backend} have no runner for a shell: {known}.")
+    engine, program = known
     sources = [path for path in runner_sources().iterdir() if path.suffix in (".cpp", ".h")]
-    key = sources_key(repr((runtime, FLAGS)), sources)
-    folder = entry(f"runner/{runtime.package}-{runtime.version}-{key}", lambda made: build(runtime, made))
-    return RunnerBundle(runtime=runtime, folder=folder, key=key)
+    key = sources_key(repr((engine.package, program, FLAGS)), sources)
+    folder = make_entry(
+        f"runner/{engine.package}-{program.version}-{key}", lambda made: build(engine.package, program, made)
+    )
+    return RunnerBundle(engine=engine, program=program, folder=folder, key=key)
 
 
 def sources_key(options: str, sources: Iterable[Path]) -> str:
@@ -112,26 +82,26 @@ def sources_key(options: str, sources: Iterable[Path]) -> str:
     return digest.hexdigest()[:20]
 
 
-def build(runtime: Runtime, made: Path) -> None:
-    """Fill `made` with a runner bundle."""
+def build(package: str, program: Program, made: Path) -> None:
+    """Fill `made` with a runner bundle, whose libraries are those of the wheel of `package`."""
     if process.find(COMPILER) is None:
         raise MissingToolError(
             f"{COMPILER} is not installed, so the arm64 runner cannot be built; run 'apt-get install g++-aarch64-linux-gnu'."
         )
     unpacked = made.parent / "wheel"
-    unpack_wheel(runtime, unpacked)
-    sources, libraries = runner_sources(), unpacked / runtime.library_folder
-    includes = [word for folder in runtime.include_folders for word in ("-isystem", unpacked / folder)]
-    argv: list[str | Path] = [COMPILER, *FLAGS, *runtime.compile_flags, *includes, "-o", made / RUNNER]
-    argv += [sources / name for name in (*SHARED_SOURCES, runtime.engine)]
+    unpack_wheel(f"{package}=={program.version}", unpacked)
+    sources, libraries = runner_sources(), unpacked / program.library_folder
+    includes = [word for folder in program.include_folders for word in ("-isystem", unpacked / folder)]
+    argv: list[str | Path] = [COMPILER, *FLAGS, *program.compile_flags, *includes, "-o", made / RUNNER]
+    argv += [sources / name for name in (*SHARED_SOURCES, program.source)]
     # kernels register themselves in constructors, so their libraries are needed although no symbol of theirs is used
-    argv += [f"-L{libraries}", "-Wl,--no-as-needed", *(f"-l:{name}" for name in runtime.libraries)]
+    argv += [f"-L{libraries}", "-Wl,--no-as-needed", *(f"-l:{name}" for name in program.libraries)]
     compile_with(argv, "the arm64 runner")
-    for name in runtime.libraries:
+    for name in program.libraries:
         compile_with(
             ["aarch64-linux-gnu-strip", "--strip-unneeded", "-o", made / name, libraries / name], "the arm64 runner"
         )
-    for name in (LOADER, *runtime.system_libraries):
+    for name in (LOADER, *program.system_libraries):
         path = Path(compile_with([COMPILER, f"-print-file-name={name}"], "the arm64 runner").strip())
         copy_file(path.resolve(), made / name)
     for name in (RUNNER, LOADER):
@@ -147,9 +117,8 @@ def compile_with(argv: list[str | Path], what: str) -> str:
         ) from error
 
 
-def unpack_wheel(runtime: Runtime, target: Path) -> None:
-    """Fetch the runtime's aarch64 wheel with pip and unpack it (for its libraries and headers; its Python code never runs)."""
-    wanted = f"{runtime.package}=={runtime.version}"
+def unpack_wheel(wanted: str, target: Path) -> None:
+    """Fetch the aarch64 wheel of `NAME==VERSION` with pip and unpack it (for its libraries and headers; its Python code never runs)."""
     wheels = target.parent / "wheels"
     argv = [
         sys.executable,

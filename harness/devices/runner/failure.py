@@ -8,7 +8,8 @@ import signal
 # lines of the kernel's counters, which stand around the benchmark's own
 COUNTERS = re.compile(r"edgebundle-|cpu[0-9]* |policy[0-9]|[0-9 \t]+$|[0-9]+m[0-9.]+s|(cat|grep): ")
 REFUSED = r"[Pp]ermission denied|inaccessible|Operation not permitted"
-SHOWN = 160  # characters of what the device said
+# Characters of what the device said.
+SHOWN = 160
 # what shells and loaders print (bionic's sh, glibc's ld.so, the kernel's errno texts), and the cure
 SAID: tuple[tuple[str, str, str], ...] = (
     (

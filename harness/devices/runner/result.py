@@ -11,16 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from builder.bundle import Variant
 from builder.bundle.tensors import from_artifact, to_artifact
 from harness.devices.base import Request
-from harness.devices.runner.binaries import LOADER, RUNNER, RUNTIMES
+from harness.devices.engines import program_of
+from harness.devices.runner.binaries import LOADER, RUNNER
 from harness.devices.runner.failure import why_no_result
 from harness.errors import DeviceError
-from harness.records.run import TextReading
 
 if TYPE_CHECKING:
     from harness.records.tensors import Tensors
 
 RESULT_START = '{"schema":1'
-DELEGATES = {"XnnpackBackend": "xnnpack", "CoreMLBackend": "coreml", "VulkanBackend": "vulkan"}
 DTYPES = ("float32", "float16", "float64", "int8", "uint8", "int16", "int32", "int64", "bool")
 Duration = Annotated[int, Field(gt=0, lt=2**63)]  # nothing that a runner times takes no time
 
@@ -41,7 +40,7 @@ class RunnerResult(Line):
     """The one line that a successful runner prints. Durations in ns, memory in KiB (-1: could not be read)."""
 
     schema_: Literal[1]
-    runtime: Literal["litert", "executorch"]
+    runtime: str
     machine: str
     kernel: str
     cpus: tuple[int, ...]
@@ -73,16 +72,18 @@ class RunnerError(Line):
     model_config = RunnerResult.model_config
 
 
-def refusal(variant: Variant) -> str | None:
+def find_refusal(variant: Variant) -> str | None:
     """Why the runner cannot execute this variant, or None."""
-    if variant.backend not in RUNTIMES:
-        return "Core ML executes on macOS and iOS only"
-    if variant.delegate != "xnnpack":
-        return f"the shell runner executes on the CPU (xnnpack) and cannot load the {variant.delegate} delegate"
+    known = program_of(variant.backend)
+    if isinstance(known, str):
+        return known
+    delegates = known[0].delegates
+    if variant.delegate not in delegates:
+        return f"the shell runner executes on the CPU ({', '.join(delegates)}) and cannot load the {variant.delegate} delegate"
     return None
 
 
-def command(
+def make_command(
     request: Request, *, model: str, inputs: list[str], output: str, folder: str = ".", profile: int = 0
 ) -> list[str]:
     """Words that start the runner of the bundle in `folder` through the bundle's own loader; `profile` inferences are profiled after the rest."""
@@ -153,9 +154,3 @@ def read_outputs(folder: Path, variant: Variant, result: RunnerResult) -> Tensor
             )
         tensors[binding.name] = from_artifact(array.reshape(told.shape), binding)
     return tensors
-
-
-def name_executed(result: RunnerResult) -> TextReading:
-    """Which delegates took part, in the manifest's words; `cpu` where none did."""
-    names = sorted(DELEGATES.get(name, name) for name in result.delegates)
-    return TextReading(value=" + ".join(names) or "cpu")

@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from harness.records.pictures import Picture
 
 log = logging.getLogger(__name__)
-LOCK_WAIT_S = 10.0  # how long an append waits for another writer, and an opening for the server
-CREATING = 7_340_021  # any number of our own: the advisory lock under which PostgreSQL's tables are made
+# How long an append waits for another writer, and an opening for the server.
+LOCK_WAIT_S = 10.0
+# Any number of our own: the advisory lock under which PostgreSQL's tables are made.
+CREATING = 7_340_021
 PACKAGES = {"psycopg": "'edgebundle[postgres]'"}
-MOST_ASKED = 500  # ids in one query
-LAYOUT = 1  # of the tables; the records inside carry a schema of their own
+# Ids in one query.
+MOST_ASKED = 500
+# Of the tables; the records inside carry a schema of their own.
+LAYOUT = 1
 
 
 def _tables() -> MetaData:

@@ -34,15 +34,44 @@ export interface RemoteOptions {
   readonly ask: (question: RemoteQuestion) => boolean | Promise<boolean>;
 }
 
-export interface ProcessOptions {
+/** What a classifier says. */
+export interface Label {
+  readonly name: string;
+  /** In the range of the network's own output: often logits. */
+  readonly score: number;
+  /** 0..1; null where the score is not a number. */
+  readonly probability: number | null;
+}
+
+/** What a classifier says of a picture. */
+export interface Classified {
+  /** Best first. */
+  readonly labels: readonly Label[];
+  /** The picture as the network saw it. Yours to close. */
+  readonly original: ImageBitmap;
+  readonly milliseconds: number;
+}
+
+/** Of every question. */
+export interface RunOptions {
+  /** Numbers for each vector that the network takes, such as a style; without them those of the bundle's test picture. */
+  readonly vectors?: Readonly<Record<string, readonly number[]>>;
+  readonly signal?: AbortSignal;
+}
+
+export interface ClassifyOptions extends RunOptions {
+  /** How many labels; 5 unless it is said. */
+  readonly most?: number;
+}
+
+export interface ProcessOptions extends RunOptions {
   /** 0..1: how much of the result is mixed over the original. */
   readonly strength?: number;
-  /** Numbers for each vector that the network takes, such as a style. */
-  readonly vectors?: Readonly<Record<string, readonly number[]>>;
   /** Take the network's own size even where tiles would keep the picture's. */
   readonly small?: boolean;
+  /** Which of the network's pictures, by its name; the first one unless it is said. */
+  readonly output?: string | undefined;
   readonly onProgress?: (done: number, all: number) => void;
-  readonly signal?: AbortSignal;
 }
 
 export interface OpenOptions {
@@ -74,17 +103,27 @@ export interface Facts {
   readonly tiles: boolean;
   readonly vectors: readonly { readonly name: string; readonly length: number; readonly labels: readonly string[] }[];
   readonly variants: readonly string[];
+  /** Each output of the network, and how many values it has; empty where a server computes. */
+  readonly outputs: Readonly<Record<string, number>>;
+  /** Outputs that are pictures: what `process` gives. Empty where a server computes, which gives its first picture. */
+  readonly pictures: readonly string[];
+  /** Whether it gives labels: what `classify` is for. */
+  readonly isClassifier: boolean;
   /** Agreement with the golden in dB; null where the bundle has none for this variant. */
   readonly goldenDb: number | null;
   /** What was passed over, and why. */
   readonly tried: readonly { readonly variant: string; readonly accelerator: "wasm" | "webgpu"; readonly reason: string }[];
 }
 
-/** A network that turns a picture into a picture, in a worker. */
+/** A network in a worker: a picture in; a picture, labels or other values out. A bitmap is taken over and closed; calls wait for one another. */
 export interface ImageModel {
   readonly facts: Facts;
-  /** Processes a picture. A bitmap is taken over and closed; calls wait for one another. Rejects with BundleError, or AbortError. */
+  /** The picture that the network makes of one. Rejects with BundleError, also for a network that gives none, or AbortError. */
   process(source: ImageBitmap | VideoFrame, options?: ProcessOptions): Promise<Result>;
+  /** What a classifier sees in a picture. Rejects with BundleError, also for a network without labels, or AbortError. */
+  classify(source: ImageBitmap | VideoFrame, options?: ClassifyOptions): Promise<Classified>;
+  /** Every output of the network by its name, in the order and range of the source model (NCHW). Rejects with BundleError, or AbortError. */
+  run(source: ImageBitmap | VideoFrame, options?: RunOptions): Promise<Readonly<Record<string, Float32Array>>>;
   close(): void;
 }
 

@@ -17,6 +17,7 @@ export async function openBundle(url: URL): Promise<Bundle> {
   const text = await fetched(new URL("manifest.json", url));
   const manifest = parseManifest(new TextDecoder().decode(text));
   const hashes = new Map(manifest.files.map(({ file, sha256 }) => [file, sha256]));
+  await forgetOthers(url, new Set(hashes.values()));
   return {
     manifest,
     sha256: await hashOf(text),
@@ -47,6 +48,15 @@ async function checked(url: URL, sha256: string): Promise<Uint8Array> {
     // No room, or a private window: the file is fetched again next time.
   }
   return bytes;
+}
+
+/** Files of this folder that an earlier version of the bundle had: nobody asks for them any more. */
+async function forgetOthers(folder: URL, wanted: ReadonlySet<string>): Promise<void> {
+  const cache = await openCache();
+  for (const key of (await cache?.keys()) ?? []) {
+    const { href, searchParams } = new URL(key.url);
+    if (href.startsWith(folder.href) && !wanted.has(searchParams.get("sha256") ?? "")) await cache?.delete(key);
+  }
 }
 
 async function fetched(url: URL): Promise<Uint8Array> {

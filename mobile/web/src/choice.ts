@@ -1,7 +1,7 @@
 /** Which variant this browser runs, and how: tried one after the other, each checked on the bundle's golden. */
 
 import type { Bundle } from "./bundle.js";
-import { type Accelerator, Engine, hardwareGpu } from "./engine.js";
+import { type Accelerator, Engine, hardwareGpu, type Values } from "./engine.js";
 import { compareGolden, goldenInputs, goldenOf } from "./golden.js";
 import { BundleError, type Variant } from "./manifest.js";
 
@@ -21,9 +21,16 @@ export interface Tried {
 export interface Opened {
   readonly engine: Engine;
   readonly variant: Variant;
-  /** Agreement with the golden in dB; null where the bundle has none for this variant. */
-  readonly goldenDb: number | null;
+  /** The bundle's test picture: null where it has none for this variant. */
+  readonly golden: Checked | null;
   readonly tried: readonly Tried[];
+}
+
+/** A golden that came out right: its agreement in dB, what was put in, and what came out, in the artifact's own layout. */
+export interface Checked {
+  readonly db: number;
+  readonly inputs: Values;
+  readonly outputs: Values;
 }
 
 interface Candidate {
@@ -43,7 +50,7 @@ export async function chooseVariant(bundle: Bundle, runtime: URL, wish: Wish): P
     let engine: Engine | undefined;
     try {
       engine = await Engine.load(runtime, await bundle.read(variant.file), variant, accelerator, gpu);
-      return { engine, variant, goldenDb: await checkGolden(bundle, variant, engine), tried };
+      return { engine, variant, golden: await checkGolden(bundle, variant, engine), tried };
     } catch (error) {
       engine?.close();
       tried.push({ variant: variant.id, accelerator, reason: (error as Error).message });
@@ -69,11 +76,12 @@ function candidates(bundle: Bundle, wish: Wish, gpu: boolean): Candidate[] {
 }
 
 /** Runs the golden of a variant. Throws BundleError when the picture is not what it must be. */
-async function checkGolden(bundle: Bundle, variant: Variant, engine: Engine): Promise<number | null> {
+async function checkGolden(bundle: Bundle, variant: Variant, engine: Engine): Promise<Checked | null> {
   const golden = goldenOf(bundle, variant);
   if (!golden) return null;
-  const outputs = await engine.run(await goldenInputs(bundle, variant, golden));
+  const inputs = await goldenInputs(bundle, variant, golden);
+  const outputs = await engine.run(inputs);
   const { passed, psnr_db, min_psnr_db } = await compareGolden(bundle, variant, golden, outputs);
   if (!passed) throw new BundleError(`its golden picture came out wrong (${psnr_db.toFixed(1)} dB, at least ${min_psnr_db} dB).`);
-  return psnr_db;
+  return { db: psnr_db, inputs, outputs };
 }

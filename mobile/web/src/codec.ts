@@ -86,6 +86,14 @@ function unitOf(spec: TensorSpec, channel: number): (value: number) => number {
   return (value) => value;
 }
 
+/** Values of an artifact's tensor in the order of the source model: NCHW, whatever the artifact's own layout. */
+export function logicalValues(values: Float32Array, { layout, shape }: Binding): Float32Array {
+  if (layout !== "NHWC") return values;
+  const [, height, width, channels] = shape as [number, number, number, number];
+  const plane = height * width;
+  return new Float32Array(values.length).map((_, at) => values[(at % plane) * channels + Math.floor(at / plane)]!);
+}
+
 /** 10 log10(peak^2 / mean squared error) in dB; 200 for equal values, -200 where a value is not finite. */
 export function psnrDb(actual: ArrayLike<number>, expected: ArrayLike<number>, peak: number): number {
   const EQUAL = 200;

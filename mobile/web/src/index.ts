@@ -2,9 +2,10 @@
 
 import { ImageModel as Opened, type OpenOptions } from "./model.js";
 
+export type { Label } from "./labels.js";
 export { BundleError } from "./manifest.js";
 export type { Facts } from "./messages.js";
-export type { ProcessOptions, Result } from "./model.js";
+export type { Classified, ClassifyOptions, ProcessOptions, Result, RunOptions } from "./model.js";
 export type { RemoteOptions, RemoteQuestion, Sent } from "./remote.js";
 export type ImageModel = Opened;
 

@@ -1,8 +1,9 @@
 /** The API for a page: a bundle opened in a worker, or, where the page's owner and the user want it, on a server. */
 
 import type { Wish } from "./choice.js";
+import type { Label } from "./labels.js";
 import { BundleError } from "./manifest.js";
-import type { Answer, Facts, Request } from "./messages.js";
+import type { Answer, Facts, Request, Vectors } from "./messages.js";
 import { RemoteModel, type RemoteOptions, type Sent } from "./remote.js";
 
 export interface Result {
@@ -14,15 +15,35 @@ export interface Result {
   readonly sent: Sent | null;
 }
 
-export interface ProcessOptions {
+/** What a classifier says of a picture. */
+export interface Classified {
+  /** Best first. */
+  readonly labels: readonly Label[];
+  /** The picture as the network saw it. */
+  readonly original: ImageBitmap;
+  readonly milliseconds: number;
+}
+
+/** Of every question. */
+export interface RunOptions {
+  /** Numbers for each vector that the network takes, such as a style; without them those of the bundle's test picture. */
+  readonly vectors?: Vectors;
+  readonly signal?: AbortSignal;
+}
+
+export interface ClassifyOptions extends RunOptions {
+  /** How many labels; 5 unless it is said. */
+  readonly most?: number;
+}
+
+export interface ProcessOptions extends RunOptions {
   /** 0..1: how much of the result is mixed over the original. */
   readonly strength?: number;
-  /** Numbers for each vector that the network takes, such as a style. */
-  readonly vectors?: Readonly<Record<string, readonly number[]>>;
   /** Take the network's own size even where tiles would keep the picture's. */
   readonly small?: boolean;
+  /** Which of the network's pictures, by its name; the first one unless it is said. */
+  readonly output?: string | undefined;
   readonly onProgress?: (done: number, all: number) => void;
-  readonly signal?: AbortSignal;
 }
 
 export interface OpenOptions {
@@ -44,7 +65,7 @@ interface Waiting {
 type Asked = Request extends infer R ? (R extends { id: number } ? Omit<R, "id"> : never) : never;
 
 /**
- * A network that turns a picture into a picture.
+ * A network: a picture in; a picture, labels or other values out.
  *
  *     const model = await ImageModel.open(new URL("bundle/", location.href), { worker: new URL("app.js", location.href) });
  *     const { picture } = await model.process(await createImageBitmap(file));
@@ -52,6 +73,8 @@ type Asked = Request extends infer R ? (R extends { id: number } ? Omit<R, "id">
 export class ImageModel {
   private readonly waiting = new Map<number, Waiting>();
   private last = 0;
+  /** Why nothing is answered any more. */
+  private ended: string | undefined;
 
   private constructor(
     private readonly worker: Worker,
@@ -65,7 +88,7 @@ export class ImageModel {
   /** Opens the bundle in the folder `bundle`. Throws BundleError with every variant that was tried, and why it did not work. */
   static async open(bundle: URL, options: OpenOptions): Promise<ImageModel> {
     const { worker: script, runtime, wish = {}, remote } = options;
-    const worker = new Worker(script);
+    const worker = startWorker(script);
     const model = new ImageModel(worker, undefined);
     try {
       const answer = await model.ask({
@@ -89,27 +112,54 @@ export class ImageModel {
     return this.known;
   }
 
-  /** Processes a picture, which this call takes over and closes. Calls wait for one another. */
+  /** The picture that the network makes of one, which this call takes over and closes. Calls wait for one another. */
   async process(source: ImageBitmap | VideoFrame, options: ProcessOptions = {}): Promise<Result> {
-    const picture = source instanceof ImageBitmap ? source : await createImageBitmap(source);
-    const { strength = 1, vectors = {}, small = false } = options;
+    const picture = await bitmapOf(source);
+    const { strength = 1, vectors = {}, small = false, output } = options;
     if (this.server) return remotely(this.server, picture, options);
-    const answer = await this.ask({ do: "process", picture, strength, vectors, small }, options, [picture]);
+    const answer = await this.ask({ do: "process", picture, strength, vectors, small, output }, options, [picture]);
     if (answer.is !== "picture") throw new BundleError("the worker gave no picture.");
     const { picture: result, original, milliseconds } = answer;
     return { picture: result, original, milliseconds, sent: null };
   }
 
+  /** What a classifier sees in a picture, which this call takes over and closes. Throws BundleError for a network without labels. */
+  async classify(source: ImageBitmap | VideoFrame, options: ClassifyOptions = {}): Promise<Classified> {
+    const picture = await this.ownPicture(source);
+    const { most = 5, vectors = {} } = options;
+    const answer = await this.ask({ do: "classify", picture, most, vectors }, options, [picture]);
+    if (answer.is !== "labels") throw new BundleError("the worker gave no labels.");
+    const { labels, original, milliseconds } = answer;
+    return { labels, original, milliseconds };
+  }
+
+  /** Every output of the network for a picture, by its name, in the order and range of the source model (NCHW). The picture is closed. */
+  async run(source: ImageBitmap | VideoFrame, options: RunOptions = {}): Promise<Readonly<Record<string, Float32Array>>> {
+    const picture = await this.ownPicture(source);
+    const answer = await this.ask({ do: "run", picture, vectors: options.vectors ?? {} }, options, [picture]);
+    if (answer.is !== "values") throw new BundleError("the worker gave no values.");
+    return answer.values;
+  }
+
+  private async ownPicture(source: ImageBitmap | VideoFrame): Promise<ImageBitmap> {
+    if (!this.server) return bitmapOf(source);
+    if (source instanceof ImageBitmap) source.close();
+    throw new BundleError(`${this.server.host} gives pictures alone: use process.`);
+  }
+
   close(): void {
     this.worker.terminate();
-    this.died("the model was closed");
+    this.died("the model was closed: open it again.");
   }
 
   private ask(asked: Asked, options: Pick<ProcessOptions, "onProgress" | "signal"> = {}, transfer: Transferable[] = []): Promise<Answer> {
     const { onProgress, signal } = options;
     const id = ++this.last;
     return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(new DOMException("cancelled", "AbortError"));
+      if (this.ended !== undefined || signal?.aborted) {
+        for (const picture of transfer) (picture as ImageBitmap).close();
+        return reject(this.ended === undefined ? new DOMException("cancelled", "AbortError") : new BundleError(this.ended));
+      }
       this.waiting.set(id, { resolve, reject, onProgress });
       signal?.addEventListener("abort", () => this.worker.postMessage({ do: "cancel", id } satisfies Request));
       this.worker.postMessage({ ...asked, id } as Request, transfer);
@@ -129,9 +179,23 @@ export class ImageModel {
   }
 
   private died(reason: string): void {
+    this.ended ??= reason;
     for (const { reject } of this.waiting.values()) reject(new BundleError(reason));
     this.waiting.clear();
   }
+}
+
+/** Throws BundleError for a script that a page may not start: one of another host, or of a page that was opened as a file. */
+function startWorker(script: URL): Worker {
+  try {
+    return new Worker(script);
+  } catch (error) {
+    throw new BundleError(`the worker ${script.href} cannot be started (${(error as Error).message}): serve it by http from the page's own host.`);
+  }
+}
+
+function bitmapOf(source: ImageBitmap | VideoFrame): Promise<ImageBitmap> {
+  return source instanceof ImageBitmap ? Promise.resolve(source) : createImageBitmap(source);
 }
 
 function factsOf(server: RemoteModel): Facts {
@@ -146,6 +210,9 @@ function factsOf(server: RemoteModel): Facts {
     tiles: false,
     vectors: Object.entries(vectors).map(([vector, length]) => ({ name: vector, length, labels: [] })),
     variants: [variant],
+    outputs: {},
+    pictures: [],
+    isClassifier: false,
     goldenDb: golden_db,
     tried: [],
   };

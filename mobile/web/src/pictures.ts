@@ -4,7 +4,7 @@ import { composeOnWhite } from "./codec.js";
 import { BundleError } from "./manifest.js";
 import type { Pixels } from "./tiler.js";
 
-/** A picture with more pixels than this is made smaller first: a browser's canvas ends near there on many phones. */
+/** Neither a picture nor what is made of it has more pixels than this: a browser's canvas ends near there on many phones. */
 export const MOST_PIXELS = 16_777_216;
 
 export type Source = ImageBitmap | VideoFrame | ImageData | Blob;
@@ -32,16 +32,20 @@ export async function fittedPixels(source: Source, width: number, height: number
   }
 }
 
-/** Pixels with the picture's own proportions, at most MOST_PIXELS of them. */
-export async function boundedPixels(source: Source): Promise<Pixels> {
+/** Pixels with the picture's own proportions, so many that there are at most MOST_PIXELS once each side was made `scale` times as long. */
+export async function boundedPixels(source: Source, scale: number): Promise<Pixels> {
   const bitmap = await bitmapOf(source);
   try {
-    const scale = Math.min(1, Math.sqrt(MOST_PIXELS / (bitmap.width * bitmap.height)));
-    const [width, height] = [Math.max(1, Math.floor(bitmap.width * scale)), Math.max(1, Math.floor(bitmap.height * scale))];
+    const [width, height] = boundedSize(bitmap.width, bitmap.height, scale);
     return drawn(bitmap, 0, 0, bitmap.width, bitmap.height, width, height);
   } finally {
     if (bitmap !== source) bitmap.close();
   }
+}
+
+export function boundedSize(width: number, height: number, scale: number): [number, number] {
+  const part = Math.min(1, Math.sqrt(MOST_PIXELS / (width * height)) / scale);
+  return [Math.max(1, Math.floor(width * part)), Math.max(1, Math.floor(height * part))];
 }
 
 async function bitmapOf(source: Source): Promise<ImageBitmap> {

@@ -1,26 +1,23 @@
 /** The worker's side: it opens a bundle, and processes one picture at a time. The page stays free meanwhile. */
 
-import { type Bundle, openBundle } from "./bundle.js";
-import { chooseVariant, type Opened } from "./choice.js";
-import { pixelsToTensor, tensorToPixels } from "./codec.js";
-import { threaded } from "./engine.js";
-import { BundleError, specsOf, type TensorSpec } from "./manifest.js";
+import { openBundle } from "./bundle.js";
+import { chooseVariant } from "./choice.js";
+import { logicalValues, pixelsToTensor, tensorToPixels } from "./codec.js";
+import type { Values } from "./engine.js";
+import { labelsOf } from "./labels.js";
+import { describeLoaded, factsOf, type Loaded, pictureOf, tilerOf, vectorsOf } from "./loaded.js";
+import { BundleError, type TensorSpec } from "./manifest.js";
 import { measure, type Measured } from "./measure.js";
-import type { Answer, Facts, Request, VectorInput } from "./messages.js";
+import type { Answer, Facts, Request } from "./messages.js";
 import { boundedPixels, fittedPixels } from "./pictures.js";
-import { type Pixels, Tiler } from "./tiler.js";
+import type { Pixels } from "./tiler.js";
 
 class Cancelled extends Error {}
 
-interface Model extends Opened {
-  readonly bundle: Bundle;
-  readonly input: TensorSpec;
-  readonly output: TensorSpec;
-  readonly vectors: readonly VectorInput[];
-  readonly tiler: Tiler | undefined;
-}
+type Asked<Do extends Request["do"]> = Extract<Request, { do: Do }>;
+type Vectors = ReadonlyMap<string, Float32Array>;
 
-let model: Model | undefined;
+let model: Loaded | undefined;
 let queue: Promise<void> = Promise.resolve();
 const cancelled = new Set<number>();
 
@@ -46,17 +43,19 @@ async function answer(request: Exclude<Request, { do: "cancel" }>): Promise<void
     stopIfCancelled(id);
     if (request.do === "open") say({ id, is: "opened", facts: await open(request) });
     else if (request.do === "measure") say({ id, is: "measured", measured: await measured(request) });
+    else if (request.do === "classify") await classify(request);
+    else if (request.do === "run") await runAll(request);
     else await process(request);
   } catch (error) {
     if (error instanceof Cancelled) say({ id, is: "cancelled" });
     else say({ id, is: "failed", reason: error instanceof Error ? error.message : String(error) });
   } finally {
     cancelled.delete(id);
-    if (request.do === "process") request.picture.close();
+    if ("picture" in request) request.picture.close();
   }
 }
 
-function measured({ bundle, runtime, order }: Extract<Request, { do: "measure" }>): Promise<Measured> {
+function measured({ bundle, runtime, order }: Asked<"measure">): Promise<Measured> {
   return measure(new URL(bundle), new URL(runtime), order);
 }
 
@@ -64,78 +63,37 @@ function stopIfCancelled(id: number): void {
   if (cancelled.has(id)) throw new Cancelled();
 }
 
-async function open(request: Extract<Request, { do: "open" }>): Promise<Facts> {
+async function open(request: Asked<"open">): Promise<Facts> {
   model?.engine.close();
   model = undefined;
   const bundle = await openBundle(new URL(request.bundle));
-  const opened = await chooseVariant(bundle, new URL(request.runtime), request.wish);
-  const inputs = specsOf(bundle.manifest.inputs, opened.variant.inputs);
-  const outputs = specsOf(bundle.manifest.outputs, opened.variant.outputs);
-  const input = only(inputs, "input");
-  const output = only(outputs, "output");
-  const vectors = inputs
-    .filter((spec) => spec.kind !== "image")
-    .map(({ name, shape, labels }) => ({ name, length: shape.reduce((a, b) => a * b, 1), labels: labels ?? [] }));
-  const tiler = vectors.length === 0 ? tilerOf(opened, input, output) : undefined;
-  model = { ...opened, bundle, input, output, vectors, tiler };
-  const { manifest } = bundle;
-  return {
-    ...manifest.model,
-    variant: opened.variant.id,
-    variantSha256: opened.variant.sha256,
-    accelerator: opened.engine.accelerator,
-    remote: null,
-    threads: opened.engine.accelerator === "wasm" && threaded(),
-    bytes: opened.variant.bytes,
-    width: input.shape[3]!,
-    height: input.shape[2]!,
-    tiles: tiler !== undefined,
-    vectors,
-    variants: manifest.variants.filter((variant) => variant.backend === "tflite").map((variant) => variant.id),
-    goldenDb: opened.goldenDb,
-    tried: opened.tried,
-  };
+  model = describeLoaded(bundle, await chooseVariant(bundle, new URL(request.runtime), request.wish));
+  return factsOf(model);
 }
 
-function only(specs: readonly TensorSpec[], what: string): TensorSpec {
-  const pictures = specs.filter((spec) => spec.kind === "image");
-  if (pictures.length === 0) throw new BundleError(`this network has no ${what} that is a picture: the page cannot show it.`);
-  return pictures[0]!;
-}
-
-function tilerOf(opened: Opened, input: TensorSpec, output: TensorSpec): Tiler | undefined {
-  const scale = output.shape[3]! / input.shape[3]!;
-  if (!opened.variant.tiling?.allowed || !Number.isInteger(scale)) return undefined;
-  try {
-    return Tiler.of(input.shape[3]!, input.shape[2]!, scale, opened.variant.tiling);
-  } catch {
-    return undefined; // pictures then take the network's own size, which the page says
-  }
-}
-
-function opened(): Model {
+function opened(): Loaded {
   if (!model) throw new BundleError("no bundle is open.");
   return model;
 }
 
-async function process(request: Extract<Request, { do: "process" }>): Promise<void> {
+async function process(request: Asked<"process">): Promise<void> {
   const { id, picture, strength, small } = request;
-  const { tiler, input } = opened();
+  const output = pictureOf(opened(), request.output);
+  const tiler = tilerOf(opened(), output);
   const started = performance.now();
-  const vectors = vectorsOf(request.vectors);
+  const vectors = vectorsOf(opened(), request.vectors);
   const render = async (tile: Pixels) => {
     stopIfCancelled(id);
     await Promise.resolve();
-    return styled(tile, vectors);
+    return decoded(await inferred(tile, vectors), output);
   };
   let before: Pixels;
   let after: Pixels;
   if (tiler && !small) {
-    before = await boundedPixels(picture);
+    before = await boundedPixels(picture, tiler.scale);
     after = await tiler.run(before, render, (done, all) => say({ id, is: "progress", done, all }));
   } else {
-    before = await fittedPixels(picture, input.shape[3]!, input.shape[2]!, input.resize);
-    const { output } = opened();
+    before = await fitted(picture);
     after = { width: output.shape[3]!, height: output.shape[2]!, data: await render(before) };
   }
   stopIfCancelled(id);
@@ -144,24 +102,40 @@ async function process(request: Extract<Request, { do: "process" }>): Promise<vo
   say({ id, is: "picture", picture: result, original, milliseconds: performance.now() - started }, [result, original]);
 }
 
-/** The output's pixels for pixels of the network's own size. */
-async function styled(pixels: Pixels, vectors: ReadonlyMap<string, Float32Array>): Promise<Uint8ClampedArray> {
-  const { engine, variant, input, output } = opened();
-  const layout = variant.inputs.find((binding) => binding.name === input.name)!.layout;
-  const inputs = new Map(vectors).set(input.name, pixelsToTensor(pixels.data, input, layout));
-  const outputs = await engine.run(inputs);
-  const outLayout = variant.outputs.find((binding) => binding.name === output.name)!.layout;
-  return tensorToPixels(outputs.get(output.name)!, output, outLayout);
+async function classify({ id, picture, most, vectors }: Asked<"classify">): Promise<void> {
+  const { scores, outputs } = opened();
+  if (!scores) throw new BundleError(`this network has no labels, but gives ${outputs.map(({ name }) => name).join(", ")}: use run.`);
+  const started = performance.now();
+  const before = await fitted(picture);
+  const values = (await inferred(before, vectorsOf(opened(), vectors))).get(scores.spec.name)!;
+  const labels = labelsOf(values, scores.spec.labels ?? [], most, scores.logits);
+  stopIfCancelled(id);
+  const original = await bitmap(before);
+  say({ id, is: "labels", labels, original, milliseconds: performance.now() - started }, [original]);
 }
 
-function vectorsOf(given: Readonly<Record<string, readonly number[]>>): Map<string, Float32Array> {
-  const made = new Map<string, Float32Array>();
-  for (const { name, length } of opened().vectors) {
-    const values = given[name] ?? Array.from({ length }, (_, at) => (at === 0 ? 1 : 0));
-    if (values.length !== length) throw new BundleError(`the input ${JSON.stringify(name)} takes ${length} numbers.`);
-    made.set(name, Float32Array.from(values));
-  }
-  return made;
+async function runAll({ id, picture, vectors }: Asked<"run">): Promise<void> {
+  const found = await inferred(await fitted(picture), vectorsOf(opened(), vectors));
+  stopIfCancelled(id);
+  const values = Object.fromEntries(opened().variant.outputs.map((binding) => [binding.name, logicalValues(found.get(binding.name)!, binding)]));
+  say({ id, is: "values", values }, Object.values(values).map(({ buffer }) => buffer as ArrayBuffer));
+}
+
+function fitted(picture: ImageBitmap): Promise<Pixels> {
+  const { input } = opened();
+  return fittedPixels(picture, input.shape[3]!, input.shape[2]!, input.resize);
+}
+
+/** What the network gives for pixels of its own size, in the artifact's layout. */
+function inferred(pixels: Pixels, vectors: Vectors): Promise<Values> {
+  const { engine, variant, input } = opened();
+  const layout = variant.inputs.find((binding) => binding.name === input.name)!.layout;
+  return engine.run(new Map(vectors).set(input.name, pixelsToTensor(pixels.data, input, layout)));
+}
+
+function decoded(outputs: Values, output: TensorSpec): Uint8ClampedArray {
+  const layout = opened().variant.outputs.find((binding) => binding.name === output.name)!.layout;
+  return tensorToPixels(outputs.get(output.name)!, output, layout);
 }
 
 function mixOver(before: Pixels, after: Pixels, strength: number): void {

@@ -5,8 +5,8 @@ import android.graphics.Bitmap;
 import java.util.List;
 import org.edgebundle.sdk.FrameProcessor;
 import org.edgebundle.sdk.ImageModel;
-import org.edgebundle.sdk.core.BundleException;
-import org.edgebundle.sdk.core.Label;
+import org.edgebundle.sdk.core.BundleError;
+import org.edgebundle.sdk.core.ScoredLabel;
 import org.edgebundle.sdk.core.Tried;
 
 /** The same library from Java: no Companion, no Unit, no default that must be given. */
@@ -24,21 +24,21 @@ public final class JavaConsumer {
             Bitmap whole = model.processLarge(soft, 1f, (done, tiles) -> System.out.println(done + "/" + tiles));
             AutoCloseable call = model.processAsync(whole, (result, error) -> System.out.println(result == null ? error.getMessage() : "done"));
             call.close();
-            List<Label> labels = model.isClassifier() ? model.classify(photo) : List.of();
+            List<ScoredLabel> labels = model.isClassifier() ? model.classify(photo) : List.of();
             try (FrameProcessor frames = new FrameProcessor(context, model, error -> System.out.println(error), shown -> System.out.println(shown.getWidth()))) {
                 frames.submit(photo);
             }
             StringBuilder said = new StringBuilder(model.getVariant() + labels);
             for (Tried tried : model.getTried()) said.append(tried.getReason());
             return said.toString();
-        } catch (BundleException error) {
+        } catch (BundleError error) {
             return error.getMessage();
         } catch (Exception error) {
             return "the call could not be closed: " + error.getMessage();
         }
     }
 
-    public ImageModel preferred() throws BundleException {
+    public ImageModel preferred() throws BundleError {
         return ImageModel.open(context, ImageModel.defaultThreads(), "tflite-second");
     }
 }

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from builder.backends import coreml
 from builder.backends.base import Lowered
 from builder.backends.coreml.package import MODEL, WEIGHTS
-from builder.backends.coreml.program import dtype_of, load_program, load_spec, operations
+from builder.backends.coreml.program import dtype_of, list_operations, load_program, load_spec
 from builder.bundle import TensorSpec, tree_bytes, tree_files, tree_sha256
 from builder.bundle.tensors import psnr_db
 from builder.errors import ConversionError, InputError, VerificationError
@@ -77,7 +77,7 @@ class Made:
         return min(psnr_db(got[name], wanted[name], 1.0) for name in wanted)
 
     def operations(self, kind: str) -> list[object]:
-        return [op for op in operations(load_program(self.path)) if op.op_type == kind]
+        return [op for op in list_operations(load_program(self.path)) if op.op_type == kind]
 
 
 def make(model: Model, path: Path, schemes: dict[str, str]) -> Made:

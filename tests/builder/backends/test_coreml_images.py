@@ -13,11 +13,11 @@ import torch
 
 from builder.backends import coreml
 from builder.backends.base import Lowered
-from builder.backends.borders import logical
+from builder.backends.borders import make_logical
 from builder.backends.coreml import convert
 from builder.backends.coreml.options import CoreMLOptions
 from builder.backends.coreml.package import MODEL
-from builder.backends.coreml.program import colours, load_spec
+from builder.backends.coreml.program import load_spec, read_colours
 from builder.bundle.tensors import pixels_to_tensor, tensor_to_pixels
 from builder.errors import ConfigError, VerificationError
 from builder.graph.model import Model
@@ -60,7 +60,7 @@ def pictures(model: Model, path: Path, made: Lowered) -> tuple[np.ndarray[Any, A
     pixels = np.random.default_rng(5).integers(0, 256, (*spec.shape[2:], 3), np.uint8)
     sample = {spec.name: pixels_to_tensor(pixels, spec)}
     runner = coreml.runner(path, made.inputs, made.outputs, 1)
-    got = logical(runner, made.inputs, made.outputs, (*model.inputs, *model.outputs))(sample)
+    got = make_logical(runner, made.inputs, made.outputs, (*model.inputs, *model.outputs))(sample)
     out = model.outputs[0]
     return tensor_to_pixels(got[out.name], out), tensor_to_pixels(expected(model, sample)[out.name], out)
 
@@ -71,7 +71,7 @@ def test_pictures_go_in_and_come_out(changes: dict[str, object], tmp_path: Path)
     model = scaled(changes)
     made = lowered(model, tmp_path / "a.mlpackage")
     order = changes.get("color_order", "RGB")
-    assert colours(tmp_path / "a.mlpackage") == {"image": order, "stylized": order}
+    assert read_colours(tmp_path / "a.mlpackage") == {"image": order, "stylized": order}
     assert {binding.layout for binding in (*made.inputs, *made.outputs)} == {"image"}
     got, wanted = pictures(model, tmp_path / "a.mlpackage", made)
     assert len(np.unique(wanted)) > 1  # a picture, not one colour

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from builder.backends import coreml
 from builder.backends.coreml.interpreter import Interpreter
 from builder.backends.coreml.ops import OPS
-from builder.backends.coreml.program import computing_ops, load_program, variables
+from builder.backends.coreml.program import computing_ops, list_variables, load_program
 from builder.bundle import TensorSpec
 from builder.errors import VerificationError
 from tests.builder.backends.test_coreml_more_ops import MORE
@@ -205,7 +205,7 @@ def ops_behind(program: Any, output: str) -> set[str]:
         op = makers.get(todo.pop())
         if op is not None:
             found.add(op.op_type)
-            todo += [var.name for var in variables(op)]
+            todo += [var.name for var in list_variables(op)]
     return found
 
 

@@ -17,7 +17,7 @@ from builder.graph.culprit import name_culprit
 from builder.graph.model import Model
 from builder.graph.origins import Origin
 from builder.graph.refusals import refuse_what_no_file_holds
-from builder.legalize.for_variant import cures
+from builder.legalize.for_variant import collect_cures
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's own, from within export
 
@@ -60,13 +60,15 @@ def test_what_is_left_is_named_by_layer_line_and_cure() -> None:
     """From the converter's own origins where it has them, by the layer before it otherwise."""
     program = exported(lambda x: F.interpolate(x, scale_factor=2.0))
     origins = (Origin(op="upsample_nearest2d", layer="up", line="model.py line 4"),)
-    by_origin = explain_left(coverage(left=("aten::upsample_nearest2d.vec_out @5",)), origins, program, cures())
+    by_origin = explain_left(coverage(left=("aten::upsample_nearest2d.vec_out @5",)), origins, program, collect_cures())
     assert by_origin.left == (
         "aten::upsample_nearest2d.vec_out @5 in up (model.py line 4): resize by a whole factor, or bilinear",
     )
-    by_layer = explain_left(coverage(left=("RESIZE_NEAREST_NEIGHBOR resize after head",)), (), program, cures())
+    by_layer = explain_left(coverage(left=("RESIZE_NEAREST_NEIGHBOR resize after head",)), (), program, collect_cures())
     assert by_layer.left[0].startswith("RESIZE_NEAREST_NEIGHBOR resize after head (test_coverage.py line ")
-    by_input = explain_left(coverage(left=("LESS less of input x", "LESS less of input y")), (), program, cures())
+    by_input = explain_left(
+        coverage(left=("LESS less of input x", "LESS less of input y")), (), program, collect_cures()
+    )
     assert by_input.left[0].startswith("LESS less of input x (test_coverage.py line ")
     assert by_input.left[1] == "LESS less of input y"
 

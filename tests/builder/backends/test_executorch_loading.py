@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from builder.backends import executorch
-from builder.backends.executorch.loading import keep_least, refusal
+from builder.backends.executorch.loading import find_refusal, keep_least
 from builder.errors import ConversionError
 from builder.graph.model import Model
 from builder.legalize import REWRITES
@@ -56,7 +56,7 @@ def test_int8_over_pooling_concatenation_and_transposed_convolution_loads_and_ag
     path = tmp_path / "a.pte"
     assert lowered_in_int8(replace(model, program=program), path) == {}
     assert set(executorch.read_back(path, model).values()) == {"static_wi8_ai8"}
-    assert str(refusal(b"no file", model)).startswith("does not load")
+    assert str(find_refusal(b"no file", model)).startswith("does not load")
 
 
 def test_a_layer_whose_integers_the_runtime_refuses_stays_in_fp32(tmp_path: Path) -> None:

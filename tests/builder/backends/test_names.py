@@ -1,62 +1,14 @@
-"""Names of backends stand in their own folders and in one registry: everything else asks a backend what it is."""
+"""A backend is registered under its own name, and none that is not there is asked for anything. `tests/test_house.py` looks where
+names of backends stand."""
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterator
-from pathlib import Path
+import importlib
 
 import pytest
 
-import builder
-from builder.backends import BACKENDS, backend_of
+from builder.backends import BACKENDS, backend_of, spec_of
 from builder.errors import BundleError
-
-ROOT = Path(builder.__file__).parent
-NAME = re.compile(rf"(?<![\w.-])({'|'.join(BACKENDS)})(?![\w-])")
-REGISTRY = "backends/__init__.py"
-# Places that keep a name, and why.
-ALLOWED = {
-    "cli.py": "an example in the help",
-    "targets/android/runtimes.py": "what --runtime takes: the names of libraries in Maven, two of which are called as a backend is",
-    "targets/ios/settings.py": "the key of [package.ios] that asks for the other runtime",
-    "targets/ios/swift_package.py": "the folder of that runtime's package in mobile/ios",
-}
-
-
-def texts(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Every string of a file with its line, docstrings left out; and every module that it imports."""
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    said: set[int] = set()
-    for node in ast.walk(tree):
-        bodies = [node.body] if isinstance(node, documented) else []
-        for statement in (statement for body in bodies for statement in body):
-            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-                said.add(id(statement.value))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said:
-            yield node.lineno, node.value
-        elif isinstance(node, ast.Import):
-            yield node.lineno, " ".join(alias.name.replace(".", " ") for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("builder.backends"):
-            words = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
-            yield node.lineno, " ".join(words)
-
-
-def test_no_other_room_names_a_backend() -> None:
-    """Neither as a string nor by importing from its folder; what keeps a name is listed with the reason."""
-    own = tuple(f"backends/{name}/" for name in BACKENDS)
-    found: dict[str, list[int]] = {}
-    for path in sorted(ROOT.rglob("*.py")):
-        place = path.relative_to(ROOT).as_posix()
-        if place.startswith((*own, "_mobile/")) or place == REGISTRY:
-            continue
-        for line, text in texts(ast.parse(path.read_text(encoding="utf-8"))):
-            if NAME.search(text):
-                found.setdefault(place, []).append(line)
-    assert set(found) - set(ALLOWED) == set(), found
-    assert set(ALLOWED) == set(found), "an entry that is not needed any more"
 
 
 def test_a_backend_is_registered_under_its_own_name() -> None:
@@ -73,3 +25,30 @@ def test_a_bundle_for_a_backend_that_is_not_there_is_refused() -> None:
         BundleError, match=r"variant 'v' is for the backend 'other', which .* \(it has tflite, .*rebuild the bundle"
     ):
         backend_of("other", variant="v")
+    assert spec_of("other") is None
+
+
+@pytest.mark.parametrize("backend", [name for name, backend in BACKENDS.items() if backend.SPEC.engine is not None])
+def test_an_engine_has_a_module_that_loads_and_profiles(backend: str) -> None:
+    """Its import starts no runtime, and its delegates are those of the backend."""
+    engine = BACKENDS[backend].SPEC.engine
+    assert engine is not None
+    module = importlib.import_module(engine.module)
+    assert callable(module.load)
+    assert callable(module.profile)
+    assert set(engine.delegates) <= set(BACKENDS[backend].SPEC.delegate_names)
+
+
+def test_a_backend_without_an_engine_says_why() -> None:
+    """Half a sentence, which a device tells of its variants."""
+    assert all(backend.SPEC.engine is not None or backend.SPEC.no_engine for backend in BACKENDS.values())
+    assert set(BACKENDS["tflite"].SPEC.browser) <= set(BACKENDS["tflite"].SPEC.delegate_names)
+
+
+def test_what_took_part_is_named_in_the_words_of_the_manifest() -> None:
+    """An engine's own names of delegates are translated; what it does not know is kept, and nothing is the processor."""
+    engine = BACKENDS["executorch"].SPEC.engine
+    assert engine is not None
+    assert engine.name_executed(["XnnpackBackend", "CoreMLBackend"]) == "coreml + xnnpack"
+    assert engine.name_executed(["NewBackend"]) == "NewBackend"
+    assert engine.name_executed([]) == "cpu"

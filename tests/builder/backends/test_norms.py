@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from builder.backends import BACKENDS, coreml, executorch, tflite
-from builder.backends.borders import logical
+from builder.backends.borders import make_logical
 from builder.backends.support import check_support
 from builder.backends.tflite.activations import observe_file
 from builder.backends.tflite.convert import to_float_file
@@ -46,7 +46,7 @@ def lowered(model: Model, name: str, path: Path, *rules: Rule) -> tuple[Resolved
     made = backend.lower(model, plan, delegate, lambda: backend.observe(model, samples(model)), path)
     sample = next(samples(model, 1, seed=9))
     runner = backend.runner(path, made.inputs, made.outputs, 1)
-    outputs = logical(runner, made.inputs, made.outputs, (*model.inputs, *model.outputs))(sample)
+    outputs = make_logical(runner, made.inputs, made.outputs, (*model.inputs, *model.outputs))(sample)
     return plan, psnr_db(outputs["stylized"], expected(model, sample)["stylized"], 1.0)
 
 
@@ -123,7 +123,7 @@ def test_norms_of_a_tflite_file_are_fp32_unless_all_is_integers(ready: dict[str,
     assert named("tflite", path, model, plan) == {name: choice.scheme.name for name, choice in plan.choices.items()}
     sample = next(samples(model, 1, seed=9))
     runner = tflite.runner(path, made.inputs, made.outputs, 1)
-    outputs = logical(runner, made.inputs, made.outputs, (*model.inputs, *model.outputs))(sample)
+    outputs = make_logical(runner, made.inputs, made.outputs, (*model.inputs, *model.outputs))(sample)
     assert psnr_db(outputs["stylized"], expected(model, sample)["stylized"], 1.0) > 30
     plan = resolve(PlanFile(rule=(layers,), between="static_wi8_ai8"), model.layers, where="plan.toml")
     path.write_bytes(realise(content, model, plan, lambda: observed))

@@ -16,7 +16,7 @@ from builder.bundle import GoldenTensor, TensorSpec
 from builder.bundle.pictures import read_rgb
 from builder.bundle.tensors import read_picture, worst_psnr_db, write_picture
 from builder.errors import BundleError
-from builder.project.held_out import thumbnail
+from builder.project.held_out import make_thumbnail
 
 RAMP = np.linspace(0, 255, 16).round().astype(np.uint8)[None].repeat(16, 0)  # black on the left, white on the right
 COLOURS = np.stack([RAMP, RAMP.T, RAMP[:, ::-1]], axis=2)
@@ -158,7 +158,7 @@ def test_the_held_out_check_sees_what_the_network_sees(tmp_path: Path) -> None:
     """Grey of 16 bits and its copy of 8 bits are one picture to it."""
     Image.fromarray(RAMP.astype(np.uint16) * 257).save(tmp_path / "deep.png")
     Image.fromarray(RAMP).save(tmp_path / "plain.png")
-    assert np.abs(thumbnail(tmp_path / "deep.png") - thumbnail(tmp_path / "plain.png")).max() <= 1
+    assert np.abs(make_thumbnail(tmp_path / "deep.png") - make_thumbnail(tmp_path / "plain.png")).max() <= 1
 
 
 def test_a_cut_or_damaged_picture_is_one_sentence(tmp_path: Path) -> None:

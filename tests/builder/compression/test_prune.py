@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from builder.compression.channels import channels_of
-from builder.compression.prune import parameters, prune
+from builder.compression.prune import count_parameters, prune
 from builder.errors import ConversionError, VerificationError
 from builder.graph.equality import outputs_of
 
@@ -114,9 +114,9 @@ def test_every_structure_is_pruned_to_the_budget_with_its_outputs_in_shape(kind:
     """Half of the parameters go, the outputs keep their shapes and are finite."""
     torch.manual_seed(1)
     program = exported(kind())
-    most = parameters(program) * 0.6
+    most = count_parameters(program) * 0.6
     result = prune(program, lambda count, _: count <= most)
-    assert parameters(result.program) <= most
+    assert count_parameters(result.program) <= most
     assert result.widths
     (before,), (after,) = (outputs_of(p, (torch.rand(1, 3, 16, 16),)) for p in (program, result.program))
     assert before.shape == after.shape
@@ -136,19 +136,19 @@ def test_channels_that_do_nothing_can_go_and_nothing_changes(kind: type[nn.Modul
         for follower in found.followers:
             gone = [place for place, atom in enumerate(follower.atoms) if atom in dead]
             state[follower.target].index_fill_(follower.axis, torch.tensor(gone, dtype=torch.long), 0.0)
-    whole = parameters(program)
+    whole = count_parameters(program)
     smaller = prune(program, lambda count, _: count <= whole * 0.95).program
     inputs = (torch.rand(1, 3, 16, 16),)
     (want,) = outputs_of(program, inputs)
     (got,) = outputs_of(smaller, inputs)
-    assert parameters(smaller) < whole
+    assert count_parameters(smaller) < whole
     assert torch.allclose(want, got, atol=1e-5)
 
 
 def test_what_stays_says_why() -> None:
     """Layers next to the output and those that attention reads are named with the reason."""
     program = exported(Attention())
-    result = prune(program, lambda count, _: count < parameters(program) * 0.8)
+    result = prune(program, lambda count, _: count < count_parameters(program) * 0.8)
     assert "output of the network" in result.stayed["tail"]
     assert "channels are not followed through it" in result.stayed["v"]
     assert set(result.widths) == {"mid"}
@@ -173,5 +173,5 @@ def test_a_budget_below_the_smallest_network_says_what_there_is() -> None:
 def test_widths_can_be_kept_to_multiples() -> None:
     """`multiple = 4` leaves 4 or 8 of 8."""
     program = exported(Residual())
-    result = prune(program, lambda count, _: count <= parameters(program) * 0.7, multiple=4)
+    result = prune(program, lambda count, _: count <= count_parameters(program) * 0.7, multiple=4)
     assert {after for _, after in result.widths.values()} == {4}

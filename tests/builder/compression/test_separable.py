@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from builder.compression.prune import macs, parameters
+from builder.compression.prune import count_macs, count_parameters
 from builder.compression.separable import Patches, fit_pair, require, separate
 from builder.errors import ConversionError, VerificationError
 from builder.graph.equality import outputs_of
@@ -70,8 +70,8 @@ def test_a_convolution_that_is_a_pair_already_becomes_that_pair() -> None:
         "point",
         "tail",
     ]
-    assert parameters(made.program) < parameters(before)
-    assert macs(layer_table(made.program)) < macs(layer_table(before))
+    assert count_parameters(made.program) < count_parameters(before)
+    assert count_macs(layer_table(made.program)) < count_macs(layer_table(before))
     assert made.stayed == {
         "head": "it is next to an input of the network",
         "grouped": "it has groups",
@@ -104,7 +104,7 @@ def test_least_squares_on_the_layers_inputs_beats_the_best_filters_alone() -> No
 def test_a_budget_takes_the_least_harmed_first_and_no_more() -> None:
     """One of two is enough here; a budget that pairs cannot meet names what else there is."""
     before = program(Net())
-    most = parameters(before)
+    most = count_parameters(before)
     made = separate(before, batches(), lambda size, work: size < most)
     assert len(made.replaced) == 1
     assert "the budget holds without it" in made.stayed.values()

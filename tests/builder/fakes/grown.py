@@ -49,9 +49,10 @@ ADDED = (
 
 
 def grow(root: Path) -> Path:
-    """A copy of the builder in `root` with all of them; what else a checkout has is linked."""
-    shutil.copytree(ROOT / "builder", root / "builder", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("mobile", "harness", "pyproject.toml"):
+    """A copy of the builder and the harness in `root` with all of them; what else a checkout has is linked."""
+    for name in ("builder", "harness"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("mobile", "pyproject.toml"):
         (root / name).symlink_to(ROOT / name)
     for added in ADDED:
         source, place = FAKES / added.what, root / added.place
@@ -70,9 +71,18 @@ def grow(root: Path) -> Path:
 
 def builder(root: Path, cache: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     """The grown builder's command."""
+    return run("builder", root, cache, *words)
+
+
+def harness(root: Path, cache: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    """The harness's, beside the grown builder."""
+    return run("harness", root, cache, *words)
+
+
+def run(command: str, root: Path, cache: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     surroundings = own_servers(cache, PYTHONPATH=str(root))
     return subprocess.run(
-        [sys.executable, "-m", "builder", *map(str, words)],
+        [sys.executable, "-m", command, *map(str, words)],
         capture_output=True,
         text=True,
         timeout=LIMIT_S,

@@ -84,8 +84,8 @@ def test_an_operator_with_several_results_is_named_itself(told: str) -> None:
 
 
 def _whole(program: torch.export.ExportedProgram) -> Model:
-    from builder.graph.parts import part
+    from builder.graph.parts import cut_part
 
-    model = part(program, 1000)
+    model = cut_part(program, 1000)
     assert model is not None
     return model

@@ -96,9 +96,9 @@ def centred(x: Tensor) -> Tensor:
 
 def test_source_lines_survive() -> None:
     """What a rewrite makes still says which line of the user's source it stands for."""
-    from builder.graph.origins import origins
+    from builder.graph.origins import list_origins
 
     program = export(lambda x: F.instance_norm(x))
     rewritten, _ = REWRITES["instance_norm"].apply(program, [])
-    lines = {origin.line for origin in origins(rewritten.graph)}
+    lines = {origin.line for origin in list_origins(rewritten.graph)}
     assert {str(line).partition(" line ")[0] for line in lines} == {"cases.py"}

@@ -15,7 +15,7 @@ import builder
 from builder.bundle import Bundle, TensorSpec
 from builder.cli import main
 from builder.errors import OutputError
-from builder.pipeline.gallery import Made, Sample, cells, page
+from builder.pipeline.gallery import Made, Sample, make_cells, render_page
 from builder.pipeline.init import inputs_of
 from builder.pipeline.pictures import page_beside
 from builder.project.config import load_config
@@ -150,11 +150,11 @@ def test_the_page_shows_every_variant_and_its_difference_enlarged() -> None:
         for name, levels in (("int8", 9), ("fp16", 1))
     )
     sample = Sample(name="a<b", picture=None, reference=Made(name="source", about="", outputs={"out": want}), made=made)
-    found = cells(sample, [spec])
+    found = make_cells(sample, [spec])
     assert [(cell.name, cell.times) for cell in found] == [("source", 1), ("int8", 16), ("fp16", 16)]
     assert found[1].difference is not None
     assert 9 * 16 in np.unique(found[1].difference)
-    text = page("net", "about", [sample], [spec])
+    text = render_page("net", "about", [sample], [spec])
     assert text.count("data:image/png") == 5
     assert "a&lt;b" in text
     assert "<b>int8</b>" in text

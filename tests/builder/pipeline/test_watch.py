@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from builder.bundle import Bundle
-from builder.pipeline.watch import stamp
+from builder.pipeline.watch import take_stamp
 from tests.builder.processes import all_of, own_servers, wait_until
 from tests.builder.projects import edit, make_project
 
@@ -50,15 +50,15 @@ def test_a_changed_plan_is_converted_again_and_shown_beside_the_one_before(tmp_p
 def test_every_file_that_decides_a_bundle_is_watched(tmp_path: Path) -> None:
     """Settings, plan, code, weights, pictures of both sets, one that is added, and settings that were wrong."""
     project = make_project(tmp_path / "project")
-    known = stamp(project / "builder.toml")
+    known = take_stamp(project / "builder.toml")
     for name in ("builder.toml", "plan.toml", "model.py", "small.safetensors", "calibration/0.png", "evaluation/1.png"):
         os.utime(project / name, ns=(1, 1))
-        changed = stamp(project / "builder.toml")
+        changed = take_stamp(project / "builder.toml")
         assert changed != known, name
         known = changed
     (project / "evaluation" / "9.png").write_bytes((project / "evaluation" / "0.png").read_bytes())
-    assert stamp(project / "builder.toml") != known
+    assert take_stamp(project / "builder.toml") != known
     (project / "builder.toml").write_text("[model", encoding="utf-8")
-    wrong = stamp(project / "builder.toml")
+    wrong = take_stamp(project / "builder.toml")
     os.utime(project / "builder.toml", ns=(2, 2))
-    assert stamp(project / "builder.toml") != wrong
+    assert take_stamp(project / "builder.toml") != wrong

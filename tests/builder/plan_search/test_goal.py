@@ -10,7 +10,7 @@ from builder.backends import BACKENDS
 from builder.errors import ConfigError
 from builder.plan_search.cost import WEIGHTED_MACS, MacCost, measure_name
 from builder.plan_search.goal import Goal, Measures
-from builder.plan_search.result import SearchResult, curve, nearest, unmet
+from builder.plan_search.result import SearchResult, explain_unmet, find_curve, find_nearest
 from builder.plan_search.space import Choice, plan_of, plan_text
 from builder.plan_search.trials import Trial
 from builder.precision.layers import Layer, LayerTable
@@ -59,7 +59,7 @@ def test_a_plan_that_coverage_alone_refuses_is_offered_with_the_line_that_takes_
         cost=None, layers=NAMES, chosen=None, nearest_small=1, nearest_good=1, curve=(1,), damage=(),
         trials=tuple(trials(small)), plan=None, coverage=0.95,
     )  # fmt: skip
-    said = unmet(result)
+    said = explain_unmet(result)
     assert "min_coverage = 0.95 (what stock recipes have)" in said
     assert "or accept trial 1 by min_coverage = 0.766 in [variant.search]" in said
 
@@ -68,8 +68,8 @@ def test_the_curve_and_the_nearest_plans_are_those_that_no_other_beats() -> None
     """Beaten and equal trials are left out; each side names the best that keeps its own limits."""
     goal = Goal.of(SearchSection(objective="bytes", min_psnr_db=50, max_bytes=900))
     made = trials(measures(60, 1500), measures(40, 800), measures(39, 850), measures(55, 1200), measures(55, 1200))
-    assert curve(made, goal) == (2, 4, 1)
-    assert nearest(made, goal) == (2, 4)
+    assert find_curve(made, goal) == (2, 4, 1)
+    assert find_nearest(made, goal) == (2, 4)
 
 
 def test_macs_are_weighted_by_the_width_of_their_arithmetic() -> None:

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from builder.plan_search.goal import Goal, Measures
-from builder.plan_search.page import fragment, page
-from builder.plan_search.result import SearchResult, curve
+from builder.plan_search.page import render_fragment, render_page
+from builder.plan_search.result import SearchResult, find_curve
 from builder.plan_search.trials import Trial
 from builder.project.budgets import SearchSection
 
@@ -29,7 +29,7 @@ def invented() -> SearchResult:
     )  # fmt: skip
     return SearchResult(
         variant="a<b", backend="tflite", delegate="xnnpack", budgets=budgets, cost=None, layers=("conv",), chosen=2,
-        nearest_small=None, nearest_good=None, curve=curve(trials, Goal.of(budgets)), damage=(), trials=trials,
+        nearest_small=None, nearest_good=None, curve=find_curve(trials, Goal.of(budgets)), damage=(), trials=trials,
         plan="# a plan\n", coverage=0.95,
     )  # fmt: skip
 
@@ -39,7 +39,7 @@ def test_the_page_has_a_legend_budgets_recipes_and_differences(tmp_path: Path) -
     pixels = np.random.default_rng(0).integers(0, 200, (16, 16, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "source.png")
     Image.fromarray(pixels + 3).save(tmp_path / "fp16.png")
-    text = page(invented(), {2: tmp_path / "fp16.png"}, tmp_path / "source.png")
+    text = render_page(invented(), {2: tmp_path / "fp16.png"}, tmp_path / "source.png")
     assert text.count('stroke-dasharray="5 3"/>') == 3  # two budgets, and the legend
     for scheme, *_ in RECIPES:
         assert f">{scheme}</text>" in text
@@ -53,7 +53,7 @@ def test_the_page_has_a_legend_budgets_recipes_and_differences(tmp_path: Path) -
 
 def test_a_notebook_shows_the_plots_and_the_plan() -> None:
     """A fragment: no document of its own, no script."""
-    text = fragment(invented())
+    text = render_fragment(invented())
     assert text.startswith("<div><h3>")
     assert "<svg" in text
     assert "# a plan" in text

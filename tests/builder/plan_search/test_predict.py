@@ -7,7 +7,7 @@ import math
 import pytest
 
 from builder.plan_search.goal import Measures
-from builder.plan_search.predict import alone, predict
+from builder.plan_search.predict import predict, predict_alone
 from builder.plan_search.space import Choice
 from builder.precision.layers import Layer, LayerTable
 
@@ -68,6 +68,6 @@ def test_the_nearest_measurement_sets_the_scale() -> None:
 def test_without_a_simulation_only_bytes_and_work_are_told() -> None:
     known = {Choice(schemes=FLOATS): measured(120.0, 5000)}
     assert predict(Choice(schemes=INTEGERS), known, table(), None).psnr_db is None
-    assert alone("static_wi8_ai8", 1, None) is None
-    assert alone("static_wi8_ai8", 1, SIMULATED) == pytest.approx(40)
-    assert alone("fp16", 1, SIMULATED) is None
+    assert predict_alone("static_wi8_ai8", 1, None) is None
+    assert predict_alone("static_wi8_ai8", 1, SIMULATED) == pytest.approx(40)
+    assert predict_alone("fp16", 1, SIMULATED) is None

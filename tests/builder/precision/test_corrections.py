@@ -19,7 +19,7 @@ from builder.bundle.tensors import psnr_db
 from builder.errors import ConversionError
 from builder.graph.model import Model
 from builder.precision.biases import bias_change, correct_biases, round_weight
-from builder.precision.equalize import equalize, pairs
+from builder.precision.equalize import equalize, find_pairs
 from builder.precision.plan import ResolvedPlan
 from builder.precision.ranges import CalibrationSettings
 from builder.precision.scheme import SCHEMES
@@ -96,7 +96,7 @@ def quality(name: str, model: Model, plan: ResolvedPlan, folder: Path, *, refere
 
 def test_only_layers_without_a_branch_between_them_are_equalized(uneven: Model) -> None:
     """The depthwise convolution and the one after its leaky ReLU; nothing around the sum."""
-    assert [(a.name, b.name) for a, b in pairs(uneven.program)] == [("conv2d_1", "conv2d_2")]
+    assert [(a.name, b.name) for a, b in find_pairs(uneven.program)] == [("conv2d_1", "conv2d_2")]
 
 
 def test_equalization_changes_weights_and_not_the_function(uneven: Model, even: Model) -> None:

@@ -19,7 +19,7 @@ from builder.graph.model import Model
 from builder.precision.plan import ResolvedPlan
 from builder.precision.ranges import CalibrationSettings
 from builder.precision.scheme import SCHEMES
-from builder.precision.sensitivity import count_simulated_macs, sensitivities
+from builder.precision.sensitivity import count_simulated_macs, estimate_sensitivities
 from tests.builder.models import (
     Conditional,
     Mixed,
@@ -61,7 +61,9 @@ def test_simulated_noise_is_that_of_exported_files(
     span = float(wanted.max() - wanted.min())
     names = mixed.layers.names()
     for scheme in ("weight_only_wi8_afp32", "static_wi8_ai8"):
-        found = sensitivities(mixed.program, mixed.layers, ["image"], sample, [SCHEMES[scheme]], lambda text: None)
+        found = estimate_sensitivities(
+            mixed.program, mixed.layers, ["image"], sample, [SCHEMES[scheme]], lambda text: None
+        )
         measured = []
         for name in names:
             plan = plan_of(dict.fromkeys(names, "fp32") | {name: scheme})
@@ -82,7 +84,7 @@ def test_a_network_of_several_inputs_and_outputs_is_simulated() -> None:
     )
     sample = next(samples(model, 1))
     schemes = [SCHEMES["fp16"], SCHEMES["dynamic_wi8_afp32"]]
-    found = sensitivities(model.program, model.layers, ["image", "style"], sample, schemes, lambda text: None)
+    found = estimate_sensitivities(model.program, model.layers, ["image", "style"], sample, schemes, lambda text: None)
     assert found["fp16"] == (0.0,) * 4
     assert all(0 < noise < 0.01 for noise in found["dynamic_wi8_afp32"])
     macs = sum(layer.macs for layer in model.layers.layers)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from builder.legalize.at_source import plain
+from builder.legalize.at_source import make_plain
 from builder.precision.layers import layer_table
 from builder.sources.names import free_of_clashes
 
@@ -34,7 +34,7 @@ def test_a_part_named_as_an_attribute_of_graph_modules_converts(name: str) -> No
     torch.manual_seed(0)
     network = Named(name).eval()
     sample = torch.rand(1, 3, 8, 8)
-    program = plain(free_of_clashes(torch.export.export(network, (sample,))))
+    program = make_plain(free_of_clashes(torch.export.export(network, (sample,))))
     own = f"{name}__" if name == "meta" else f"{name}_"  # 'meta_' is a buffer here
     assert layer_table(program).names() == ["first", own]
     torch.testing.assert_close(program.module()(sample), network(sample))

@@ -20,7 +20,7 @@ from builder.sources.recorder import recording
 from builder.sources.repeatable import require_repeatable
 from builder.steps.listener import Silent
 from builder.steps.source import export_source
-from builder.storage.cache import entry
+from builder.storage.cache import locate
 from tests.builder.projects import edit, make_project
 
 
@@ -186,10 +186,10 @@ def test_an_edited_file_that_no_line_of_builder_toml_names_makes_another_source(
         return export_source(open_project(folder, fresh=fresh), Silent()).key
 
     first = key()
-    made = entry("source", first).stat().st_mtime_ns
+    made = locate("source", first).stat().st_mtime_ns
     (tmp_path / "cache" / "source" / first / "program.pt2").write_bytes(b"damaged")
     assert key() == first, "a damaged entry is made again, and is the same"
-    assert entry("source", first).stat().st_mtime_ns != made
+    assert locate("source", first).stat().st_mtime_ns != made
     assert key(fresh=True) == first
     (folder / "gain.json").write_text("2.0")
     assert key() != first

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from builder.cli import main
-from builder.storage.cache import entry, publishing, whole
+from builder.storage.cache import find_whole, locate, publishing
 from builder.storage.content import clear, look, trim
 
 
@@ -31,7 +31,7 @@ def put(key: str, size: int = 1000) -> None:
 def test_a_damaged_entry_is_as_none(damage: str) -> None:
     """Whatever happened to it, it is removed, and the next who wants it makes it."""
     put("a")
-    folder = entry("step", "a")
+    folder = locate("step", "a")
     if damage == "cut":
         (folder / "result.bin").write_bytes(bytes(10))
     elif damage == "one bit":
@@ -42,23 +42,23 @@ def test_a_damaged_entry_is_as_none(damage: str) -> None:
         (folder / "stranger").write_text("")
     else:
         folder.with_name("a.contents.json").unlink()
-    assert whole("step", "a") is None
+    assert find_whole("step", "a") is None
     assert not folder.exists()
     put("a")
-    assert whole("step", "a") == folder
+    assert find_whole("step", "a") == folder
 
 
 def test_the_cache_is_looked_at_trimmed_and_cleared(own_cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What was not used for longest goes first; what is none of ours stays."""
     for number, key in enumerate("abc"):
         put(key)
-        os.utime(entry("step", key).with_name(f"{key}.contents.json"), (number, number))
+        os.utime(locate("step", key).with_name(f"{key}.contents.json"), (number, number))
     (own_cache / "photographs").mkdir()
     (own_cache / "photographs" / "mine.png").write_text("mine")
-    assert whole("step", "a") is not None  # used just now
+    assert find_whole("step", "a") is not None  # used just now
     assert [step.results for step in look().steps] == [3]
     trim(look().bytes - 1)
-    assert [whole("step", key) is not None for key in "abc"] == [True, False, True]
+    assert [find_whole("step", key) is not None for key in "abc"] == [True, False, True]
     assert main(["cache", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["steps"][0]["results"] == 2
     clear()

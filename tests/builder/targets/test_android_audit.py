@@ -21,7 +21,7 @@ from builder.steps.listener import Silent
 from builder.targets import TARGETS
 from builder.targets.android.audit import audit, executorch_ops, flatbuffer, op_versions
 from builder.targets.android.catalogue import Catalogue
-from builder.targets.android.host import prebuilt
+from builder.targets.android.host import provide_prebuilt
 from builder.targets.base import PackageOptions
 from builder.targets.mobile import mobile_root
 from tests.builder.targets.conftest import request_for
@@ -144,8 +144,8 @@ def test_an_operator_that_the_runtime_does_not_execute(apk: Path, tmp_path: Path
 
 def version_field(model: bytes) -> tuple[int, int]:
     """Where an operator code states its version, and that version, for one that states any."""
-    for table in flatbuffer.tables(model, flatbuffer.offset(model, 0), op_versions.MODEL_CODES):
-        if (at := flatbuffer.field(model, table, op_versions.CODE_VERSION)) is not None:
+    for table in flatbuffer.read_tables(model, flatbuffer.read_offset(model, 0), op_versions.MODEL_CODES):
+        if (at := flatbuffer.find_field(model, table, op_versions.CODE_VERSION)) is not None:
             return at, struct.unpack_from("<i", model, at)[0]
     raise AssertionError("no operator code states a version")
 
@@ -200,7 +200,7 @@ def test_a_runtime_whose_operators_are_not_known_is_said(apk: Path, tmp_path: Pa
 
 def test_the_table_belongs_to_the_packaged_library() -> None:
     """The library that we package is the very file whose op resolver the table was read from."""
-    library = prebuilt(mobile_root() / "android").libraries["lib/x86_64/libtensorflowlite_jni.so"].read_bytes()
+    library = provide_prebuilt(mobile_root() / "android").libraries["lib/x86_64/libtensorflowlite_jni.so"].read_bytes()
     version = op_versions.runtime_of(library)
     assert version is not None
     assert hashlib.sha256(library).hexdigest() == op_versions.READ_FROM[version]

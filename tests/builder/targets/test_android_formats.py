@@ -16,10 +16,10 @@ from builder.bundle import MANIFEST, Bundle, FileHash, file_sha256, open_bundle,
 from builder.errors import ConfigError, ConversionError
 from builder.targets import TARGETS
 from builder.targets.android import aab, apk
-from builder.targets.android.host import aapt2, prebuilt
+from builder.targets.android.host import aapt2, provide_prebuilt
 from builder.targets.base import PackageOptions, PackageResult, Runtime
 from builder.targets.mobile import mobile_root
-from builder.targets.subset import subset
+from builder.targets.subset import write_subset
 from tests.android.executorch_aar import executorch_aar
 from tests.builder.targets.conftest import request_for
 
@@ -132,7 +132,7 @@ def test_a_package_holds_no_golden_that_a_phone_does_not_read(bundle: Bundle, tm
         update={"goldens": goldens, "files": tuple(h for h in hashes if h.file != MANIFEST)}
     )
     (root / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
-    small = subset(Bundle.open(root), ("tflite",), tmp_path / "small")
+    small = write_subset(Bundle.open(root), ("tflite",), tmp_path / "small")
     assert [g.id for g in small.manifest.goldens] == ["0"]
     assert sorted(p.name for p in (small.root / "golden").iterdir()) == ["0-image.png", "0-stylized.sparse.png"]
 
@@ -148,8 +148,8 @@ def test_a_model_name_that_no_repository_takes(bundle: Bundle, tmp_path: Path) -
 def test_unsigned_packages_are_byte_identical(bundle: Bundle, tmp_path: Path) -> None:
     """Two builds of the library and of the app are equal before signing."""
     project = mobile_root() / "android"
-    host, request = prebuilt(project), request_for(bundle, tmp_path / "out")
-    small = subset(bundle, ("tflite",), tmp_path / "bundle")
+    host, request = provide_prebuilt(project), request_for(bundle, tmp_path / "out")
+    small = write_subset(bundle, ("tflite",), tmp_path / "bundle")
     for name in "ab":
         apk.write_unsigned(request, small, host, tmp_path / f"{name}.apk")
     assert (tmp_path / "a.apk").read_bytes() == (tmp_path / "b.apk").read_bytes()
@@ -238,7 +238,7 @@ def test_executorch_flavour(bundle: Bundle, tmp_path: Path) -> None:
         libraries = {Path(n).name for n in names if n.startswith(f"lib/{abi}/")}
         assert libraries == {"libexecutorch.so", "libfbjni.so", "libc++_shared.so"}
     assert not [f for f in result.findings if f.level == "error" or f.code == "elf-alignment"]
-    assert prebuilt(mobile_root() / "android", options.runtime).messages == ""
+    assert provide_prebuilt(mobile_root() / "android", options.runtime).messages == ""
 
 
 def test_a_variant_that_the_runtime_does_not_have(bundle: Bundle, tmp_path: Path) -> None:

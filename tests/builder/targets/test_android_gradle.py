@@ -19,11 +19,11 @@ from builder.errors import ConversionError, MissingToolError
 from builder.targets import TARGETS
 from builder.targets.android import apk
 from builder.targets.android.catalogue import Catalogue
-from builder.targets.android.host import prebuilt
+from builder.targets.android.host import provide_prebuilt
 from builder.targets.android.signing.signature_check import check_signatures
 from builder.targets.base import PackageOptions
 from builder.targets.mobile import mobile_root
-from builder.targets.subset import subset
+from builder.targets.subset import write_subset
 from tests.builder.targets.conftest import request_for
 
 ANDROID = TARGETS["android"]
@@ -78,7 +78,10 @@ def test_what_gradle_makes_is_signed_and_audited(
     install_double(tmp_path, monkeypatch, made=("app-tflite-release.apk",))
     request = request_for(bundle, tmp_path / "out", formats=("apk", "project"), options=GRADLE)
     apk.write_unsigned(
-        request, subset(bundle, ("tflite",), tmp_path / "small"), prebuilt(PROJECT), tmp_path / "unsigned.apk"
+        request,
+        write_subset(bundle, ("tflite",), tmp_path / "small"),
+        provide_prebuilt(PROJECT),
+        tmp_path / "unsigned.apk",
     )
     result = ANDROID.package(request)
     note = json.loads((tmp_path / "note.json").read_text())

@@ -15,9 +15,10 @@ from builder import process
 from builder.bundle import Bundle, open_bundle
 from builder.errors import ConfigError, MissingToolError, VerificationError
 from builder.targets import TARGETS
+from builder.targets.android import doctor
 from builder.targets.android.apkzip import data_offset
 from builder.targets.android.audit import audit
-from builder.targets.android.host import prebuilt
+from builder.targets.android.host import provide_prebuilt
 from builder.targets.android.signing.signature_check import check_signatures
 from builder.targets.base import PackageResult
 from builder.targets.mobile import mobile_root
@@ -95,7 +96,7 @@ def test_dex_is_well_formed(apk: Path, tmp_path: Path) -> None:
 
 def test_host_app_was_built_without_warnings() -> None:
     """R8 runs with its warnings on and has none: no class that the app needs is missing."""
-    assert prebuilt(mobile_root() / "android").messages == ""
+    assert provide_prebuilt(mobile_root() / "android").messages == ""
 
 
 def test_bundle_inside_is_consistent(apk: Path) -> None:
@@ -178,7 +179,7 @@ def test_missing_tools_name_the_command(bundle: Bundle, tmp_path: Path, monkeypa
 
 def test_doctor_finds_the_tools() -> None:
     """All tools are here, with their versions and the command that would add them."""
-    needs = {need.name: need for need in ANDROID.doctor()}
+    needs = {need.name: need for need in doctor()}
     programs = {"java", "javac", "mvn", "aapt2", "apksigner"}
     assert set(needs) > programs
     assert all(needs[name].found and needs[name].version for name in programs)
@@ -189,7 +190,7 @@ def test_doctor_finds_the_tools() -> None:
 @contextmanager
 def cached_host_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A cache that holds a copy of the prebuilt host app."""
-    host = prebuilt(mobile_root() / "android").root
+    host = provide_prebuilt(mobile_root() / "android").root
     copy = tmp_path / "cache" / "android-host" / host.name
     shutil.copytree(host, copy)
     monkeypatch.setenv("EDGEBUNDLE_CACHE", str(tmp_path / "cache"))

@@ -11,13 +11,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from builder.targets.android.elf import read_elf
-from builder.targets.android.host import prebuilt
+from builder.targets.android.host import provide_prebuilt
 from builder.targets.mobile import mobile_root
 
 
 def test_elf_reader_agrees_with_pyelftools() -> None:
     """Class and segment alignments of the packaged libraries and of this machine's own are those that pyelftools reads."""
-    libraries = list(prebuilt(mobile_root() / "android").libraries.values())
+    libraries = list(provide_prebuilt(mobile_root() / "android").libraries.values())
     libraries += sorted(Path("/usr/lib").glob("*-linux-gnu/libz.so*"))[:1]
     assert len(libraries) >= 3
     for path in libraries:
@@ -46,5 +46,5 @@ def test_damaged_elf_never_crashes(at: int, value: int, length: int) -> None:
 @cache
 def library_start() -> bytes:
     """The first 4 KB of a packaged library, read once: hypothesis calls its tests many times."""
-    path = next(iter(prebuilt(mobile_root() / "android").libraries.values()))
+    path = next(iter(provide_prebuilt(mobile_root() / "android").libraries.values()))
     return path.read_bytes()[:4096]

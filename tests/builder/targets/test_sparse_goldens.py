@@ -10,9 +10,9 @@ import pytest
 from builder.bundle import Bundle, FileHash, TensorSpec, file_sha256, tree_files
 from builder.bundle.sparse import sparse_pixels, sparse_spec
 from builder.bundle.tensors import EQUAL_DB, as_golden, golden_tensor, pixels_to_tensor, psnr_db, write_picture
-from builder.targets.subset import subset
+from builder.targets.subset import write_subset
 from builder.workers.jobs.goldens import plain_sample
-from tests.bundles import make_bundle
+from tests.bundles import make_unopened_bundle
 
 SPEC = TensorSpec(name="stylized", kind="image", shape=(1, 3, 128, 128), range=(0.0, 1.0))
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -62,7 +62,7 @@ def test_every_row_and_column_is_looked_at_equally_often() -> None:
 
 def bundle_of_a_photograph(root: Path) -> Bundle:
     """The small bundle with pictures of 128 x 128 pixels in its golden; nothing here runs its variants."""
-    bundle = make_bundle(root)
+    bundle = make_unopened_bundle(root)
     write_picture(root / "golden/0-image.png", picture())
     write_picture(root / "golden/0-stylized.png", picture())
     shape = (1, 3, 128, 128)
@@ -103,7 +103,7 @@ def _as_laid_out(layout: str, shape: tuple[int, ...]) -> tuple[int, ...]:
 def test_a_package_holds_sparse_expected_pictures(tmp_path: Path) -> None:
     """Its golden's expected picture is the sample of the bundle's, hashed in the manifest, and its input is whole."""
     bundle = bundle_of_a_photograph(tmp_path / "bundle")
-    small = subset(bundle, ("tflite",), tmp_path / "small")
+    small = write_subset(bundle, ("tflite",), tmp_path / "small")
     (golden,) = small.manifest.goldens
     assert {t.encoding for outputs in golden.expected for t in outputs.tensors} == {"png_sparse"}
     assert golden.inputs == bundle.manifest.goldens[0].inputs

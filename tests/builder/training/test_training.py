@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from builder.bundle import TensorSpec
 from builder.errors import ConversionError
 from builder.training.loop import Lesson, train
-from builder.training.network import takes, trainable
+from builder.training.network import make_trainable, takes
 from builder.training.objective import Objective, Weights
 from builder.training.pictures import Batches, Selection
 from builder.training.settings import Settings
@@ -186,7 +186,7 @@ def test_a_network_with_a_size_in_its_graph_is_trained_at_that_size() -> None:
             return x.reshape(1, 3, 256).softmax(-1).reshape(1, 3, 16, 16)
 
     sample = (torch.rand(1, 3, 16, 16),)
-    plain, fixed = (trainable(torch.export.export(net, sample)) for net in (network(0).eval(), Fixed().eval()))
+    plain, fixed = (make_trainable(torch.export.export(net, sample)) for net in (network(0).eval(), Fixed().eval()))
     assert takes(plain, (4, 3, 8, 8), (1, 3, 16, 16))
     assert not takes(fixed, (4, 3, 16, 16), (1, 3, 16, 16))
     assert takes(fixed, (1, 3, 16, 16), (1, 3, 16, 16))

@@ -134,7 +134,7 @@ def test_a_server_does_not_fork_with_a_second_thread_or_an_open_gpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both are looked for at the fork; here in a process that has them."""
-    code = "from builder.workers import warming; import threading; print(warming.unsafe())\n{}\nprint(warming.unsafe())"
+    code = "from builder.workers import warming; import threading; print(warming.why_unsafe())\n{}\nprint(warming.why_unsafe())"
 
     def said(more: str) -> list[str]:
         done = subprocess.run(

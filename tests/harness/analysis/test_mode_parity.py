@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.mode_parity import BOUND, Parity, parity
+from harness.analysis.mode_parity import BOUND, Parity, compare_modes
 from harness.cli import main
 from harness.errors import UsageError
 from harness.records.run import GoldenResult, ProtocolInfo, Run, TextReading
@@ -28,7 +28,7 @@ def app(seed: int = 50, count: int = 6, **changes: Any) -> list[Run]:
 
 
 def only(runs: list[Run]) -> Parity:
-    (found,) = parity(runs)
+    (found,) = compare_modes(runs)
     return found
 
 
@@ -124,9 +124,9 @@ def test_phones_and_variants_are_not_mixed() -> None:
         *app(variant="d", protocol=lasting),
         *app(variant="b", device=device("android-app", "another")),
     ]
-    assert [(entry.variant, entry.phone) for entry in parity(runs)] == [("tflite-fp32", "R5CT 10")]
+    assert [(entry.variant, entry.phone) for entry in compare_modes(runs)] == [("tflite-fp32", "R5CT 10")]
     with pytest.raises(UsageError, match="-d android:SERIAL -d android-app:SERIAL"):
-        parity(shell())
+        compare_modes(shell())
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from harness.analysis.one_sided import find_one_sided_builds, find_one_sided_run
 from harness.cli import main
 from harness.records.run import Run
 from harness.records.store import open_store
-from harness.session.order import contenders
+from harness.session.order import list_contenders
 from tests.harness.runs import counted_run, device, make_run
 
 
@@ -83,11 +83,11 @@ def test_a_build_that_lost_a_variant_in_one_session() -> None:
     assert [(one.variant, one.side) for one in find_one_sided_builds(runs)] == [("lost", "base"), ("added", "new")]
 
 
-def test_two_builds_in_turns_measure_what_the_new_one_lost(small_bundle: Path) -> None:
+def test_two_builds_in_turns_measure_what_the_new_one_lost(unopened_bundle: Path) -> None:
     """So that the records show it; not where variants were asked for by name."""
-    old = Bundle.open(small_bundle)
+    old = Bundle.open(unopened_bundle)
     new = Bundle(old.root, old.manifest.model_copy(update={"variants": old.manifest.variants[1:]}))
-    names = [entry.name for entry in contenders(new, old)]
+    names = [entry.name for entry in list_contenders(new, old)]
     assert "tflite-fp32 (baseline)" in names
     assert "tflite-fp32" not in names
-    assert [entry.variant.id for entry in contenders(new, old, ["executorch-fp32"])] == ["executorch-fp32"] * 2
+    assert [entry.variant.id for entry in list_contenders(new, old, ["executorch-fp32"])] == ["executorch-fp32"] * 2

@@ -14,7 +14,7 @@ from harness.cli import main
 from harness.errors import MeasurementError, UsageError
 from harness.records.run import DeviceInfo, Run, TextReading
 from harness.records.store import open_store
-from tests.bundles import make_bundle
+from tests.bundles import make_unopened_bundle
 from tests.harness.runs import device, make_run
 
 SOC = "Google Tensor G3"
@@ -22,7 +22,7 @@ SOC = "Google Tensor G3"
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return make_bundle(tmp_path_factory.mktemp("rank") / "bundle")
+    return make_unopened_bundle(tmp_path_factory.mktemp("rank") / "bundle")
 
 
 def phone(serial: str, soc: str | None = SOC, kind: str = "android") -> DeviceInfo:

@@ -10,7 +10,7 @@ import pytest
 
 from builder.bundle import Bundle
 from harness.analysis.comparison import compare_runs
-from harness.analysis.mode_parity import parity
+from harness.analysis.mode_parity import compare_modes
 from harness.analysis.ranking import rank_measured
 from harness.analysis.session_verdict import SessionVerdict, session_verdicts
 from harness.analysis.verdict import judge
@@ -19,7 +19,7 @@ from harness.errors import MeasurementError
 from harness.records.run import GoldenResult, ProtocolInfo, Reading, Run, TextReading
 from harness.records.store import open_store
 from harness.records.tolerated import Tolerated
-from tests.bundles import make_bundle
+from tests.bundles import make_unopened_bundle
 from tests.harness.runs import conditions, device, make_run, noisy, rounds
 
 COUNT = 5
@@ -83,7 +83,7 @@ def stored(path: Path, runs: list[Run]) -> str:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_is_wrong_in_some_rounds_is_never_the_first_choice_of_an_app(fault: str, tmp_path: Path) -> None:
     """A variant that was wrong in 4 of 5 rounds, on one phone of a kind and in one mode, is in no order of that kind."""
-    bundle: Bundle = make_bundle(tmp_path / "bundle")
+    bundle: Bundle = make_unopened_bundle(tmp_path / "bundle")
     ids = ("tflite-first", "tflite-second", "executorch-fp32")
     phones = [device("android", "A"), device("android", "B"), device("android-app", "A")]
 
@@ -139,7 +139,7 @@ def test_parity_is_refused_where_some_rounds_were_executed_elsewhere() -> None:
     """One round of the app on another delegate is no parity, however the others were."""
     shell = session(set(), {}, mode="shell", device=device("android", "A"))
     app = session({1}, FAULTS["delegate"][0], mode="app", device=device("android-app", "A"))
-    (found,) = parity([*shell, *app])
+    (found,) = compare_modes([*shell, *app])
     assert found.outcome == "not comparable"
     assert "in 1 of 5 rounds: cpu executed it" in found.why
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.grouping import groups
+from harness.analysis.grouping import group_runs
 from harness.analysis.session_verdict import session_verdicts
 from harness.cli import main
 from harness.errors import StoreError
@@ -38,7 +38,7 @@ def test_times_of_two_zones_have_an_order() -> None:
     """09:00 in Tokyo is before 02:00 in London."""
     tokyo = make_run(id="t", session="t", started_at="2026-01-02T09:00:00+09:00")
     london = make_run(id="l", session="l", started_at="2026-01-02T02:00:00Z")
-    assert [group.last.id for group in groups([london, tokyo])] == ["l"]
+    assert [group.last.id for group in group_runs([london, tokyo])] == ["l"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.analysis.trends import changes
+from harness.analysis.trends import find_changes
 from harness.cli import main
 from harness.commands.serve import make_server
 from harness.records.run import Run, TextReading
@@ -55,7 +55,7 @@ def test_a_change_is_found_with_its_night_and_what_changed_with_it() -> None:
         *history([1.0] * 12, device=device("android", "R5")),
         *(run for number in range(12, 20) for run in night(number, 1.1, device=new)),
     ]
-    (change,) = changes(reversed(runs))
+    (change,) = find_changes(reversed(runs))
     assert (change.number, change.nights, change.device) == (13, 20, "android:R5")
     assert 1.07 < change.factor < 1.13
     assert change.other == ("another system (Android 16, x)",)
@@ -74,7 +74,7 @@ def test_another_file_is_named() -> None:
         *(run.model_copy(update={"id": f"b{run.id}", "baseline": True}) for run in history([1.5] * 18)),
         *history([3.0] * 18, variant="wrong", verdict="invalid: golden 0 reached 9.0 dB"),
     ]
-    (change,) = changes(runs)
+    (change,) = find_changes(runs)
     assert change.words.split(" ", 1)[1] == (
         "shorter since 11 Mar 2026 (session 11 of 18), with another file (bundle dddddddddddd after bbbbbbbbbbbb)"
     )
@@ -82,9 +82,9 @@ def test_another_file_is_named() -> None:
 
 def test_few_nights_and_one_bad_night_are_no_change() -> None:
     """Seven nights tell nothing; a single night apart is none that lasts; a change below 1 % is none that matters."""
-    assert changes(history([1.0] * 4 + [2.0] * 3)) == []
-    assert changes(history([1.0] * 9 + [1.5] + [1.0] * 9)) == []
-    assert changes(history([1.0] * 20 + [1.005] * 20, offset=0.0001)) == []
+    assert find_changes(history([1.0] * 4 + [2.0] * 3)) == []
+    assert find_changes(history([1.0] * 9 + [1.5] + [1.0] * 9)) == []
+    assert find_changes(history([1.0] * 20 + [1.005] * 20, offset=0.0001)) == []
 
 
 @pytest.mark.parametrize("kind", ["normal", "t(2)", "Pareto"])
@@ -103,7 +103,7 @@ def test_steady_histories_are_steady(kind: str) -> None:
 
 def test_two_changes_are_two() -> None:
     """There and back: the second is against the nights in between."""
-    found = changes(history([1.0] * 12 + [1.3] * 12 + [1.0] * 12))
+    found = find_changes(history([1.0] * 12 + [1.3] * 12 + [1.0] * 12))
     assert [change.number for change in found] == [25, 13]
     assert found[0].factor < 1 < found[1].factor
 

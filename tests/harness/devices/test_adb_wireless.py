@@ -16,7 +16,7 @@ import pytest
 
 from harness import cli
 from harness.devices import open_device
-from harness.devices.android.wireless import network_address, pair, reachable
+from harness.devices.android.wireless import find_reachable, network_address, pair
 from harness.errors import DeviceError, DeviceLost, MissingToolError, UsageError
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.harness.devices.adb_doubles import NOW, adb_double, calls
@@ -187,4 +187,4 @@ def test_an_address_without_a_phone(adb_environment: AdbServer, listener: socket
 
 def test_a_serial_is_never_connected_to(adb_environment: AdbServer) -> None:
     """What is no address is only looked up."""
-    assert reachable("R5CT10XYZ") == reachable(None) == []
+    assert find_reachable("R5CT10XYZ") == find_reachable(None) == []

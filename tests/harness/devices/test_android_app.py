@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.mode_parity import parity
+from harness.analysis.mode_parity import compare_modes
 from harness.analysis.processor_use import load_beside
 from harness.analysis.verdict import judge
 from harness.devices.android import app as android_app
@@ -76,7 +76,7 @@ def test_both_modes_of_one_phone_in_one_session(app_phone: EmulatedPhone, small_
     assert {("shell", "tflite-fp32"), ("app", "tflite-fp32")} <= found
     assert all(run.golden is not None and run.golden.passed for run in result.runs)
     steady = [judge(run.model_copy(update={"latency_ns": (5_000_000, 5_010_000) * 10})) for run in result.runs]
-    (compared,) = parity(steady)  # QEMU's time means nothing: latencies are set, all else is what the phone gave
+    (compared,) = compare_modes(steady)  # QEMU's time means nothing: latencies are set, all else is what the phone gave
     assert (compared.variant, compared.phone) == ("tflite-fp32", app_phone.serial)
     assert compared.outcome == "not precise enough"
     assert compared.why.startswith("the app takes +0.0% (-0.3% to +0.3%) from one run a mode")

@@ -11,7 +11,7 @@ import pytest
 from harness.analysis.processor_use import fastest_domain, load_beside, mean_clock, top_share
 from harness.devices import open_device
 from harness.probes import all_probes
-from harness.probes.probe import answers
+from harness.probes.probe import split_answers
 from harness.protocol import PROTOCOLS, Protocol, Wanted
 from harness.records.run import Run
 from harness.session.outcome import SessionResult
@@ -148,6 +148,6 @@ def test_airplane_mode_is_waited_for(phone: EmulatedPhone, small_bundle: Path) -
 @pytest.mark.parametrize("text", ["", "Headroom in 0 seconds: 0.5", "a\nedgebundle-part\nb\n", "edgebundle-part\n" * 9])
 def test_an_answer_that_is_not_whole_gives_nothing(text: str) -> None:
     """No part is taken for another when one is missing or too many came."""
-    told = answers(all_probes(), text)
+    told = split_answers(all_probes(), text)
     assert len(told) == 5
     assert {part for _, part in told} == {""}

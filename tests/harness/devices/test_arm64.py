@@ -11,8 +11,8 @@ import pytest
 
 from harness.devices import open_device
 from harness.devices.arm64 import device as arm64
+from harness.devices.engines import program_of
 from harness.devices.host import device as host
-from harness.devices.runner.binaries import RUNTIMES
 from harness.errors import DeviceError, MissingToolError, UsageError
 from tests.harness.devices.conftest import request_for
 from tests.small_models import Backend, SmallModels, largest_error
@@ -123,4 +123,7 @@ def test_the_device_is_listed() -> None:
 @pytest.mark.parametrize("backend", get_args(Backend))
 def test_the_wheels_are_those_of_the_host(backend: Backend) -> None:
     """The runner is built from the version of the runtime that is installed for the host."""
-    assert RUNTIMES[backend].version == metadata.version(RUNTIMES[backend].package)
+    known = program_of(backend)
+    assert not isinstance(known, str)
+    engine, program = known
+    assert program.version == metadata.version(engine.package)

@@ -135,12 +135,11 @@ def test_another_host_cannot_be_opened() -> None:
 
 def test_nothing_but_the_model_is_inside_a_sample() -> None:
     """A timed sample of a model that does nothing is far below a millisecond: nothing is polled or stored inside."""
-    from harness.devices.host.worker import Loaded, measure
+    from builder.backends.engine import Loaded
+    from harness.devices.host.worker import measure
 
     calls: list[int] = []
     nothing = Loaded(
-        runtime="none",
-        runtime_version="0",
         delegate="cpu",
         load_ns=0,
         memory_before_bytes=0,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from builder.bundle import Bundle
-from harness.analysis.comparison import incomparable
+from harness.analysis.comparison import why_incomparable
 from harness.cli import main
 from harness.devices import find_devices
 from harness.devices import open_device as opened_device
@@ -15,7 +15,7 @@ from harness.devices.ios import app as ios_app
 from harness.devices.ios.device import open_device
 from harness.devices.ios.pymobile import list_connected
 from harness.devices.ios.simulator import LABEL, last_message
-from harness.devices.ios.xcrun import advice, describe
+from harness.devices.ios.xcrun import describe, give_advice
 from harness.errors import DeviceError, MissingToolError, UsageError
 from harness.protocol import Protocol
 from harness.records.run import read_jsonl
@@ -107,8 +107,8 @@ def test_a_simulator_is_never_compared_with_a_device(
     assert (simulated.simulated, real.simulated) == (LABEL, None)
     for first, second in ((simulated, real), (real, simulated)):
         told = [run.simulated or "none" for run in (first, second)]
-        assert incomparable(first, second) == f"different simulation: {told[0]} and {told[1]}"
-    assert incomparable(simulated, simulated) is None
+        assert why_incomparable(first, second) == f"different simulation: {told[0]} and {told[1]}"
+    assert why_incomparable(simulated, simulated) is None
 
 
 def test_a_condition_is_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,9 +167,9 @@ def test_other_backends_are_left_out(bundle: Bundle, tmp_path: Path, monkeypatch
 
 def test_messages_become_reasons() -> None:
     """Known messages become a reason with a cure, others stay as they are on one line; nested errors are read whole."""
-    assert "unlock it" in advice("... because the device was not, or could not be, unlocked.")
-    assert advice("something\nelse.") == "something else"
-    assert advice("") == "it said nothing"
+    assert "unlock it" in give_advice("... because the device was not, or could not be, unlocked.")
+    assert give_advice("something\nelse.") == "something else"
+    assert give_advice("") == "it said nothing"
     assert describe({"a": {"b": ["x", {"c": "y"}]}, "n": 3}) == "x y"
     assert last_message('Filtering\n{"eventMessage": "one"}\n{"eventMessage": "the last"}') == "the last"
 

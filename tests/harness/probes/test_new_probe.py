@@ -15,7 +15,7 @@ from harness.probes.numbers import parse_bounded
 from harness.probes.probe import Probe
 from harness.records.pictures import Picture
 from harness.records.run import Reading, Run, TextReading
-from harness.report.cards import card
+from harness.report.cards import make_card
 from harness.report.model import load_report
 from harness.report.view import Gallery
 from harness.session.measurement import make_samples
@@ -77,7 +77,7 @@ def test_a_new_probe_is_read_kept_and_shown(
     run = make_run(conditions_start=state, conditions_end=state)
     assert Run.model_validate(json.loads(run.to_json())) == run
     (entry,) = load_report(OneRun(run)).entries  # type: ignore[arg-type]
-    rows = {row.name: row.start.value for row in card(entry, "a", Gallery()).conditions}
+    rows = {row.name: row.start.value for row in make_card(entry, "a", Gallery()).conditions}
     assert (rows["programs there"], rows["screen saver"]) == ("1830 programs", "no")
     assert sample_names()["tasks"] == ("programs", "programs that exist")
 

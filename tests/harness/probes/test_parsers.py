@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.probes.battery import battery_percent, battery_temperature, charging
+from harness.probes.battery import battery_percent, battery_temperature, parse_charging
 from harness.probes.clocks import clocks_mhz
 from harness.probes.temperature import (
     device_temperature,
@@ -85,7 +85,7 @@ def test_battery_of_a_samsung() -> None:
     text = recording("battery_samsung.txt")
     assert battery_percent(text).value == 84
     assert battery_temperature(text).value == pytest.approx(32.6)
-    assert charging(text) == TextReading(value="charging (USB)")
+    assert parse_charging(text) == TextReading(value="charging (USB)")
 
 
 def test_impossible_temperatures_of_the_service() -> None:
@@ -140,7 +140,7 @@ def test_dump_in_another_language() -> None:
     text = "Aktueller Akkustatus:\n  Ladestand: 80\n  Temperatur: 280\n"
     assert battery_percent(text).reason == "dumpsys battery tells no level"
     assert battery_temperature(text).value is None
-    assert charging(text).value is None
+    assert parse_charging(text).value is None
 
 
 def test_clocks_are_in_order_of_the_cpus() -> None:
@@ -188,5 +188,5 @@ def test_temperatures_are_never_zero(text: str) -> None:
 @given(dumps)
 def test_charging_of_any_text(text: str) -> None:
     """The charging state is one of the known ones, or null with a reason."""
-    told = charging(text)
+    told = parse_charging(text)
     assert told.reason or str(told.value).split(" (")[0] in ("charging", "discharging", "not charging", "full")

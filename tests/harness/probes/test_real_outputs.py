@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.devices.android.state import device_info, emulator_label, parse_properties
-from harness.probes.battery import STOPPED, battery_fields, battery_percent, battery_temperature, charging
+from harness.probes.battery import STOPPED, battery_fields, battery_percent, battery_temperature, parse_charging
 from harness.probes.headroom import thermal_headroom
 from harness.probes.temperature import (
     OVERRIDDEN,
@@ -24,7 +24,7 @@ from harness.probes.temperature import (
 )
 from harness.protocol import Wanted
 from harness.records.run import Reading
-from harness.session.conditions import unmet
+from harness.session.conditions import find_unmet
 from tests.harness.runs import conditions
 
 REAL = Path(__file__).parents[2] / "data" / "android" / "real"
@@ -115,7 +115,7 @@ def test_batteries(name: str, level: float | None, celsius: float | None, state:
     """Level, temperature and source; a temperature of exactly 0 is that of no sensor."""
     assert battery_percent(text(name)).value == level
     assert battery_temperature(text(name)).value == (None if celsius is None else pytest.approx(celsius))
-    assert charging(text(name)).value == state
+    assert parse_charging(text(name)).value == state
 
 
 @pytest.mark.parametrize("millivolts", [1, 13, 999])
@@ -130,14 +130,16 @@ def test_a_battery_of_millivolts_is_none(millivolts: int) -> None:
 def test_what_was_set_by_hand_is_no_state_and_is_not_measured_under() -> None:
     """A battery whose updates were stopped and a status that is overridden: null, with the command that ends it, and not waited past."""
     frozen = text("battery_full_usb.txt").replace("state:\n", "state:\n  (UPDATES STOPPED -- use 'reset' to restart)\n")
-    assert battery_percent(frozen).reason == battery_temperature(frozen).reason == charging(frozen).reason == STOPPED
+    assert (
+        battery_percent(frozen).reason == battery_temperature(frozen).reason == parse_charging(frozen).reason == STOPPED
+    )
     faked = text("thermal_samsung_aidl.txt").replace("IsStatusOverride: false", "IsStatusOverride: true")
     assert thermal_status(faked).reason == OVERRIDDEN
     state = conditions().model_copy(update={"thermal_status": thermal_status(faked)})
-    assert unmet(state, Wanted(max_thermal_status=0), None) == OVERRIDDEN
-    assert unmet(state, Wanted(), None) is None
+    assert find_unmet(state, Wanted(max_thermal_status=0), None) == OVERRIDDEN
+    assert find_unmet(state, Wanted(), None) is None
     state = conditions().model_copy(update={"battery_percent": battery_percent(frozen)})
-    assert unmet(state, Wanted(min_battery_percent=20), None) == STOPPED
+    assert find_unmet(state, Wanted(min_battery_percent=20), None) == STOPPED
 
 
 @pytest.mark.parametrize(
@@ -267,6 +269,6 @@ def test_no_mutilated_output_gives_an_impossible_number() -> None:
         ]
         for reading, low, high in told:
             assert reading.reason if reading.value is None else low <= reading.value <= high, dump
-        assert charging(dump).value or charging(dump).reason
+        assert parse_charging(dump).value or parse_charging(dump).reason
         assert isinstance(battery_fields(dump), dict)
         emulator_label(parse_properties(dump))

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.processor_use import fastest_domain, load_beside, mean_clock, together, top_share
+from harness.analysis.processor_use import add_up, fastest_domain, load_beside, mean_clock, top_share
 from harness.probes.counters import app_use, count, parse_use
 from harness.probes.headroom import thermal_headroom
 from harness.probes.load import app_time, background_load, load_average, own_time, processor_time
-from harness.probes.screen import airplane_mode, screen
+from harness.probes.screen import airplane_mode, parse_screen
 from harness.probes.time_in_state import time_in_state
 from harness.records.run import Reading
 from tests.harness.runs import make_run
@@ -184,17 +184,17 @@ def test_load_has_limits() -> None:
 def test_parts_of_lasting_load_are_added_up() -> None:
     """Times and clocks of all parts; what one of them lacks, the whole lacks."""
     use = parse_use(recording("counters_synthetic.txt"))
-    both = together([use, use])
+    both = add_up([use, use])
     assert both is not None
     assert both.passed_s.value == 35
     assert [state.seconds for state in both.time_in_state] == [(0.0, 4.0), (), (0.2, 0.8, 3.0)]
     assert load_beside(make_run(processor_use=both)).value == load_beside(make_run(processor_use=use)).value
-    broken = together([use, parse_use("")])
+    broken = add_up([use, parse_use("")])
     assert broken is not None
     assert broken.passed_s.value is None
     assert {state.mhz for state in broken.time_in_state} == {()}
-    assert together([use, None]) is None
-    assert together([use]) == use
+    assert add_up([use, None]) is None
+    assert add_up([use]) == use
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_parts_of_lasting_load_are_added_up() -> None:
 )
 def test_screen(text: str, state: str | None) -> None:
     """On while people see a picture; a doze with its clock is off; anything else is null with the reason."""
-    reading = screen(text)
+    reading = parse_screen(text)
     assert reading.value == state
     assert reading.value or reading.reason
 
@@ -237,5 +237,5 @@ def test_no_text_gives_an_impossible_value(first: str, second: str) -> None:
     ]
     for reading, low, high in readings:
         assert reading.reason if reading.value is None else low <= reading.value <= high
-    assert screen(first).value in (None, "on", "off")
+    assert parse_screen(first).value in (None, "on", "off")
     assert airplane_mode(first).value in (None, "on", "off")

@@ -67,12 +67,12 @@ def _wait(done: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("name", ["runs.sqlite", "runs.jsonl"])
 def test_a_file_that_is_deleted_in_the_middle_has_all_records_in_the_end(
-    name: str, tmp_path: Path, small_bundle: Path
+    name: str, tmp_path: Path, unopened_bundle: Path
 ) -> None:
     """An open connection would go on writing into a file that nobody can read: what is told as kept is read back from the path."""
     where = tmp_path / name
     store = open_store(str(where), create=True)
-    manifest = parse_manifest((small_bundle / "manifest.json").read_text(encoding="utf-8"), where="small")
+    manifest = parse_manifest((unopened_bundle / "manifest.json").read_text(encoding="utf-8"), where="small")
     with delivering(store, "s", patience_s=20) as delivery:
         delivery.put_manifest("b" * 64, manifest)
         for number in range(4):

@@ -45,9 +45,9 @@ def test_runs_come_back_in_order(tmp_path: Path, name: str) -> None:
     assert read_runs(where) == runs
 
 
-def test_pictures_and_manifests_come_back(tmp_path: Path, small_bundle: Path) -> None:
+def test_pictures_and_manifests_come_back(tmp_path: Path, unopened_bundle: Path) -> None:
     """Pictures belong to their run and are kept once by content; the manifest is found by its bundle."""
-    manifest: Manifest = parse_manifest((small_bundle / "manifest.json").read_text(encoding="utf-8"), where="small")
+    manifest: Manifest = parse_manifest((unopened_bundle / "manifest.json").read_text(encoding="utf-8"), where="small")
     store = open_store(str(tmp_path / "runs.sqlite"), create=True)
     store.put_manifest("b" * 64, manifest)
     store.put_manifest("b" * 64, manifest)

@@ -91,13 +91,13 @@ def test_a_failed_import_leaves_no_store(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_a_run_that_cannot_begin_leaves_no_store(
-    small_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    unopened_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A wrong variant, and a device that is not there."""
     where = str(tmp_path / "runs.sqlite")
-    said(["run", str(small_bundle), "-d", "host", "--variant", "none-such", "-o", where], capsys)
+    said(["run", str(unopened_bundle), "-d", "host", "--variant", "none-such", "-o", where], capsys)
     assert list(tmp_path.iterdir()) == []
-    assert main(["run", str(small_bundle), "-d", "host:elsewhere", "-o", where]) == 2
+    assert main(["run", str(unopened_bundle), "-d", "host:elsewhere", "-o", where]) == 2
     assert list(tmp_path.iterdir()) == []
 
 

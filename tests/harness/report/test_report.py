@@ -16,11 +16,11 @@ from PIL import Image
 
 from builder.bundle import parse_manifest
 from harness.analysis.verdict import judge
-from harness.records.pictures import difference, source_variant
+from harness.records.pictures import make_difference, source_variant
 from harness.records.run import ProcessorUse, Reading, Run, Sample, TextReading, TimeInState
 from harness.records.store import open_store
 from harness.report import make_report
-from harness.report.text import milliseconds, significant, size
+from harness.report.text import format_milliseconds, format_significant, format_size
 from harness.statistics import summarize
 from tests.harness.browser import chromium
 from tests.harness.phone_model import PhoneModel, session, sustained_run
@@ -49,7 +49,7 @@ def test_a_browser_opens_it_without_error_or_request(
     assert "CONSOLE" not in log
     assert "default-src 'none'" in dom
     for run in measured_runs:
-        assert milliseconds(summarize(run.latency_ns).median) in dom
+        assert format_milliseconds(summarize(run.latency_ns).median) in dom
         assert run.verdict.words in dom or run.verdict.words.replace("<", "&lt;") in dom
     for text in (
         "118.5 dB",
@@ -334,9 +334,9 @@ def test_an_empty_store_has_a_page(tmp_path: Path) -> None:
     store.close()
 
 
-def test_the_source_model_is_shown_by_a_variant_that_equals_it(small_bundle: Path) -> None:
+def test_the_source_model_is_shown_by_a_variant_that_equals_it(unopened_bundle: Path) -> None:
     """The closest variant stands for the source model where 8 bits cannot tell them apart, and none does otherwise."""
-    manifest = parse_manifest((small_bundle / "manifest.json").read_text(encoding="utf-8"), where="small")
+    manifest = parse_manifest((unopened_bundle / "manifest.json").read_text(encoding="utf-8"), where="small")
     assert source_variant(manifest) == "tflite-fp32"
     poor = tuple(
         v.model_copy(update={"quality": v.quality.model_copy(update={"psnr_db_worst": 60.0})})
@@ -350,11 +350,11 @@ def test_difference_is_amplified_by_what_it_says() -> None:
     first = np.zeros((2, 2, 3), np.uint8)
     second = first.copy()
     second[0, 0] = (3, 0, 1)
-    apart, gain = difference(first, second)
+    apart, gain = make_difference(first, second)
     assert gain == 64
     assert apart[0, 0].tolist() == [192, 0, 64]
-    assert difference(first, first) == (pytest.approx(first), 1)
-    assert difference(first, first + np.uint8(200))[1] == 1
+    assert make_difference(first, first) == (pytest.approx(first), 1)
+    assert make_difference(first, first + np.uint8(200))[1] == 1
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ def test_difference_is_amplified_by_what_it_says() -> None:
 )
 def test_numbers_have_three_digits(value: float, shown: str) -> None:
     """Enough digits to compare by, and never an exponent."""
-    assert significant(value) == shown
+    assert format_significant(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -371,4 +371,4 @@ def test_numbers_have_three_digits(value: float, shown: str) -> None:
 )
 def test_sizes_have_units(value: float, shown: str) -> None:
     """Decimal units from bytes to gigabytes."""
-    assert size(value) == shown
+    assert format_size(value) == shown

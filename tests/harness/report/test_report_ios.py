@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.analysis.session_verdict import session_verdicts
 from harness.records.run import OpDevice, Reading, Sample
-from harness.report.cards import card
+from harness.report.cards import make_card
 from harness.report.model import Entry, summary_of
 from harness.report.text import op_devices
 from harness.report.view import Gallery
@@ -44,7 +44,7 @@ def test_a_card_tells_compiling_and_power_mode() -> None:
         pictures=(),
         detailed=True,
     )
-    made = card(entry, "a", Gallery())
+    made = make_card(entry, "a", Gallery())
     facts = {fact.name: fact.value for fact in made.facts}
     assert facts["ops by device"].startswith("neural engine 20")
     assert facts["low power mode"] == "on"

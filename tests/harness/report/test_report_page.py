@@ -15,7 +15,7 @@ from harness.records.store import open_store
 from harness.report import make_report, svg
 from harness.report.curves import Trace, history_plot
 from harness.report.plots import Series, overview_plot, run_plot
-from harness.report.text import moments
+from harness.report.text import format_moments
 from harness.statistics import summarize
 from tests.harness.browser import chromium
 from tests.harness.phone_model import PhoneModel, session, sustained_run
@@ -178,4 +178,4 @@ def test_names_beside_curves_stay_apart_and_inside() -> None:
 )
 def test_moments_are_told_once(last: str, told: str) -> None:
     """A day or a minute that is the same at both ends stands once."""
-    assert moments("2026-01-02T03:04:05+00:00", last) == told
+    assert format_moments("2026-01-02T03:04:05+00:00", last) == told

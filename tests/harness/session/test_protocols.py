@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from builder.bundle import Bundle, Variant
 from harness.analysis.comparison import compare_builds
-from harness.analysis.throttling import throttling
+from harness.analysis.throttling import find_throttling
 from harness.cli import PROTOCOL_NAMES
 from harness.clock import Clock
 from harness.devices import DEVICES
@@ -29,11 +29,11 @@ from harness.records.run import Conditions, DeviceInfo, ProcessorUse, Reading, T
 from harness.records.store import open_store, read_runs
 from harness.records.verdict import Verdict
 from harness.session import device_turns
-from harness.session.conditions import unmet, wait_for
-from harness.session.measurement import lasting, settle
-from harness.session.order import contenders, turns, williams
+from harness.session.conditions import find_unmet, wait_for
+from harness.session.measurement import measure_lasting, settle
+from harness.session.order import draw_turns, list_contenders, williams
 from harness.session.outcome import SessionResult, Step
-from harness.session.session import open_bundle_or_package, resumable, run_session
+from harness.session.session import find_resumable, open_bundle_or_package, run_session
 from harness.statistics.warmup import warmup_length
 from tests.harness.runs import make_run
 
@@ -127,8 +127,8 @@ def doing(*, screen: str = "on", airplane: str = "off", load: float = 0) -> Cond
 
 
 @pytest.fixture
-def bundle(small_bundle: Path) -> Bundle:
-    with open_bundle_or_package(small_bundle) as opened:
+def bundle(unopened_bundle: Path) -> Bundle:
+    with open_bundle_or_package(unopened_bundle) as opened:
         return opened
 
 
@@ -205,7 +205,7 @@ def test_a_condition_that_does_not_hold_is_told_with_both_figures(
     found: Conditions, wanted: Wanted, why: str | None
 ) -> None:
     """Each condition alone, and all of them met."""
-    reason = unmet(found, wanted, start_c=30.0)
+    reason = find_unmet(found, wanted, start_c=30.0)
     assert reason is None if why is None else why in str(reason)
 
 
@@ -221,13 +221,13 @@ def test_cool_down_is_by_temperature_and_has_a_limit() -> None:
 
 def test_rounds_interleave_the_variants_the_same_way_each_time(bundle: Bundle) -> None:
     """Every round has every variant once; the order changes between rounds and is the same for the same seed."""
-    entries = contenders(bundle, None)
-    order = turns(entries, 20, 0)
+    entries = list_contenders(bundle, None)
+    order = draw_turns(entries, 20, 0)
     for number in range(20):
         assert {e.name for r, e in order if r == number} == {e.name for e in entries}
     assert len({tuple(e.name for r, e in order if r == number) for number in range(20)}) > 1
-    assert order == turns(entries, 20, 0)
-    assert order != turns(entries, 20, 1)
+    assert order == draw_turns(entries, 20, 0)
+    assert order != draw_turns(entries, 20, 1)
 
 
 @pytest.mark.parametrize("count", range(2, 9))
@@ -276,7 +276,7 @@ def test_lasting_load_shows_throttling_on_one_time_axis(bundle: Bundle) -> None:
     bench = Bench(
         clock, latency_ns=lambda n: 15_000_000 if clock.now() > 240 else 10_000_000, temperature=lambda t: 30 + t / 60
     )
-    timed = lasting(bench, request_of(bundle), 600, clock)
+    timed = measure_lasting(bench, request_of(bundle), 600, clock)
     assert 570 <= sum(timed.latency_ns) / 1e9 <= 640
     temperatures = [sample for sample in timed.samples if sample.unit == "degC"]
     assert temperatures[-1].value - temperatures[0].value > 8
@@ -297,7 +297,7 @@ def test_lasting_load_adds_up_what_the_processors_did(bundle: Bundle) -> None:
     """The counters of all parts, the pauses between them left out."""
     clock = VirtualClock()
     bench = Counted(clock)
-    use = lasting(bench, request_of(bundle), 120, clock).last.processor_use
+    use = measure_lasting(bench, request_of(bundle), 120, clock).last.processor_use
     assert use is not None
     assert len(bench.calls) > 3
     assert (use.passed_s.value, use.time_in_state[0].seconds) == (2 * len(bench.calls), (len(bench.calls),))
@@ -311,7 +311,7 @@ def test_a_sustained_session_has_the_fall_in_its_record(
     bench = Bench(clock, latency_ns=lambda n: 15_000_000 if clock.now() > 240 else 10_000_000)
     (run,) = measured_on(bench, bundle, PROTOCOLS["sustained"], monkeypatch).runs
     assert run.protocol.duration_s == 600
-    found = throttling(run)
+    found = find_throttling(run)
     assert found is not None
     assert found.throttled_after_s == pytest.approx(240, abs=40)
     assert found.sustained_ratio == pytest.approx(0.67, abs=0.03)
@@ -411,14 +411,14 @@ def test_there_must_be_something_to_resume(bundle: Bundle, tmp_path: Path, monke
     """Another protocol, one of the same name that was edited, or no store at all, is bad usage."""
     store = open_store(str(tmp_path / "runs.sqlite"), create=True)
     with pytest.raises(UsageError, match="no session of this bundle with this protocol 'standard'; start one"):
-        resumable(bundle, PROTOCOLS["standard"], store)
+        find_resumable(bundle, PROTOCOLS["standard"], store)
     measured_on(Bench(VirtualClock()), bundle, PROTOCOLS["quick"], monkeypatch, store=store)
-    assert resumable(bundle, PROTOCOLS["quick"], store)
+    assert find_resumable(bundle, PROTOCOLS["quick"], store)
     with pytest.raises(UsageError, match="it was edited since: start one without --resume"):
-        resumable(bundle, PROTOCOLS["quick"].model_copy(update={"seed": 7}), store)
+        find_resumable(bundle, PROTOCOLS["quick"].model_copy(update={"seed": 7}), store)
     store.close()
     with pytest.raises(UsageError, match="name it with -o"):
-        resumable(bundle, PROTOCOLS["quick"], None)
+        find_resumable(bundle, PROTOCOLS["quick"], None)
 
 
 def test_a_protocol_of_ones_own_is_a_toml_file(tmp_path: Path) -> None:

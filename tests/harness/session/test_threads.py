@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from builder.bundle import Bundle
-from harness.analysis.grouping import groups, variant_labels
+from harness.analysis.grouping import group_runs, variant_labels
 from harness.cli import main
 from harness.records.store import open_store, read_runs
 from harness.records.way import CORES, Way
-from harness.session.order import contenders, turns
+from harness.session.order import draw_turns, list_contenders
 from harness.session.outcome import list_done
 from tests.emulated_phone import PIXEL, AdbServer, EmulatedPhone
 from tests.harness.runs import make_run, noisy
@@ -79,16 +79,16 @@ def test_the_plot_is_of_the_newest_sweep(tmp_path: Path) -> None:
     assert "tflite-fp32, 4 threads" in text
     store.append(make_run(id="later", session="t", threads=2, started_at="2027-01-01T00:00:00Z", latency_ns=noisy(9)))
     store.close()
-    assert [group.threads for group in groups(read_runs(str(tmp_path / "runs.sqlite")))] == [2]
+    assert [group.threads for group in group_runs(read_runs(str(tmp_path / "runs.sqlite")))] == [2]
     assert main(["report", str(tmp_path / "runs.sqlite"), "-o", str(page)]) == 0
     assert "by the number of threads" not in page.read_text(encoding="utf-8")
 
 
-def test_turns_of_a_sweep_are_balanced(small_bundle: Path) -> None:
+def test_turns_of_a_sweep_are_balanced(unopened_bundle: Path) -> None:
     """Each number of threads is a contender of its own; two builds of one variant with the same threads are neighbours."""
-    bundle = Bundle.open(small_bundle)
-    entries = contenders(bundle, bundle, ["tflite-fp32"], (1, 4))
-    order = turns(entries, 4, 7)
+    bundle = Bundle.open(unopened_bundle)
+    entries = list_contenders(bundle, bundle, ["tflite-fp32"], (1, 4))
+    order = draw_turns(entries, 4, 7)
     assert len(order) == 4 * 2 * 2
     for first, second in zip(order[::2], order[1::2], strict=True):
         assert first[1].pair == second[1].pair
@@ -111,11 +111,12 @@ def test_runs_of_a_sweep_are_different_places() -> None:
 
 @pytest.mark.parametrize("threads", ["0", "65", "1,,2", "two", "-1", "1;2", "1,\u0662"])
 def test_bad_numbers_of_threads(
-    small_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], threads: str
+    unopened_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], threads: str
 ) -> None:
     """One sentence with an example, and no store."""
     assert (
-        main(["run", str(small_bundle), "-d", "host", f"--threads={threads}", "-o", str(tmp_path / "runs.sqlite")]) == 2
+        main(["run", str(unopened_bundle), "-d", "host", f"--threads={threads}", "-o", str(tmp_path / "runs.sqlite")])
+        == 2
     )
     assert "e.g. --threads 1,2,4" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
@@ -139,7 +140,7 @@ def test_a_sweep_over_cores(small_bundle: Path, phone: EmulatedPhone, tmp_path: 
     assert "tflite-fp32, 2 threads, big cores" in told.stdout
     runs = read_runs(store)
     assert {run.way for run in runs} == {Way(number, name) for number in (1, 2) for name in CORES if name != "middle"}
-    assert [group.way.words for group in groups(runs)] == [
+    assert [group.way.words for group in group_runs(runs)] == [
         "1 thread, little cores",
         "2 threads, little cores",
         "1 thread, big cores",
@@ -154,9 +155,11 @@ def test_a_sweep_over_cores(small_bundle: Path, phone: EmulatedPhone, tmp_path: 
 
 
 @pytest.mark.parametrize("cores", ["huge", "big,", "Big", "0"])
-def test_bad_names_of_cores(small_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], cores: str) -> None:
+def test_bad_names_of_cores(
+    unopened_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], cores: str
+) -> None:
     """One sentence with the names, and no store."""
     store = tmp_path / "runs.sqlite"
-    assert main(["run", str(small_bundle), "-d", "host", "--cores", cores, "-o", str(store)]) == 2
+    assert main(["run", str(unopened_bundle), "-d", "host", "--cores", cores, "-o", str(store)]) == 2
     assert "write some of little, middle, big" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from harness.statistics import (
+    find_outliers,
+    find_resolution,
     holm,
+    judge_stationarity,
     level_of_rounds,
     median_interval,
-    outliers,
     pair_ratio,
     ratio_of_rounds,
     ratio_of_runs,
     ratio_of_sessions,
-    resolution,
-    stationarity,
     summarize,
 )
 from harness.statistics.interval import quantile_interval
@@ -155,24 +155,24 @@ def test_a_change_of_level_is_found_where_it_is() -> None:
     """A step of 12 % in correlated noise is located to a few samples; steady noise of the same kind is stationary."""
     steady = correlated(3, 200, 0.6)
     stepped = steady * np.where(np.arange(200) < 120, 1.0, 1.12)
-    found = stationarity(stepped)
+    found = judge_stationarity(stepped)
     assert not found.stationary
     assert len(found.shifts) == 1
     assert abs(found.shifts[0].at - 120) <= 4
     assert found.change == pytest.approx(0.12, abs=0.02)
-    assert stationarity(steady).stationary
+    assert judge_stationarity(steady).stationary
 
 
 def test_a_slow_drift_is_found() -> None:
     """A rise of 15 % from end to end is named as drift, with its size."""
-    found = stationarity(correlated(4, 300, 0.3, 0.01) * np.linspace(1, 1.15, 300))
+    found = judge_stationarity(correlated(4, 300, 0.3, 0.01) * np.linspace(1, 1.15, 300))
     assert found.drift == pytest.approx(0.14, abs=0.02)
     assert found.drifts
 
 
 def test_steady_runs_are_seldom_called_unsteady() -> None:
     """Of 200 steady runs with strongly correlated noise at most 2 % are flagged."""
-    flagged = sum(not stationarity(correlated(seed, 200, 0.6)).stationary for seed in range(200))
+    flagged = sum(not judge_stationarity(correlated(seed, 200, 0.6)).stationary for seed in range(200))
     assert flagged <= 4
 
 
@@ -180,11 +180,11 @@ def test_outliers_are_flagged_and_kept() -> None:
     """Two samples far away are named by index and count in the maximum; equal samples have none."""
     samples = [100.0 + index % 5 for index in range(50)]
     samples[7], samples[31] = 400.0, 20.0
-    assert outliers(samples).tolist() == [7, 31]
+    assert find_outliers(samples).tolist() == [7, 31]
     summary = summarize(samples)
     assert (summary.outliers, summary.maximum, summary.minimum, summary.count) == (2, 400.0, 20.0, 50)
-    assert outliers([5.0] * 40).size == 0
-    assert outliers([5.0] * 40 + [6.0]).tolist() == [40]
+    assert find_outliers([5.0] * 40).size == 0
+    assert find_outliers([5.0] * 40 + [6.0]).tolist() == [40]
 
 
 def test_a_million_samples_take_two_seconds_at_most() -> None:
@@ -192,7 +192,7 @@ def test_a_million_samples_take_two_seconds_at_most() -> None:
     samples = np.random.default_rng(0).gamma(9.0, 1e6, 1_000_000)
     start = time.process_time()
     summarize(samples)
-    stationarity(samples)
+    judge_stationarity(samples)
     assert time.process_time() - start <= 2
 
 
@@ -219,13 +219,13 @@ def test_a_coarse_timer_decides_nothing_below_its_step() -> None:
     def told(level: float) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
         return [np.floor(level * np.exp(draw.normal(0, 0.03, 200)) / 1e6) * 1e6 for _ in range(5)]
 
-    assert resolution(told(8e6)[0]) == 1e6
+    assert find_resolution(told(8e6)[0]) == 1e6
     for factor in (1.0, 1.05):
         ratio = pair_ratio(told(8e6), told(8e6 * factor))
         assert ratio.verdict == "no significant difference"
         assert ratio.low <= factor <= ratio.high
         assert ratio.high > 1.03
-    assert resolution(draw.normal(8e6, 2e5, 200)) == 0.0
+    assert find_resolution(draw.normal(8e6, 2e5, 200)) == 0.0
 
 
 def test_sessions_are_a_level_of_their_own() -> None:

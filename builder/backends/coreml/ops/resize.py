@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from builder.backends.coreml.ops.arguments import Result
 
 
-ROUNDING = 0.01  # of a pixel: coremltools makes factors a little larger, so that the size is not cut to the one below
+# Of a pixel: coremltools makes factors a little larger, so that the size is not cut to the one below.
+ROUNDING = 0.01
 
 
 def upsample_nearest(a: Arguments) -> Result:

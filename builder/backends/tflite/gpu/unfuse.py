@@ -8,11 +8,13 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from builder.backends.tflite.flatbuffer import read_model, text, write_model
+from builder.backends.tflite.flatbuffer import read_model, read_text, write_model
 from builder.backends.tflite.graph import op_name
 
-OPERATOR, PLAIN_VERSION = "TRANSPOSE_CONV", 3  # with a bias, without an activation
-_FLOAT32 = 0  # TensorType
+# With a bias, without an activation.
+OPERATOR, PLAIN_VERSION = "TRANSPOSE_CONV", 3
+# TensorType.
+_FLOAT32 = 0
 
 
 def unfuse(content: bytes) -> bytes:
@@ -37,7 +39,7 @@ def unfuse(content: bytes) -> bytes:
         result = main.tensors[op.outputs[0]]
         summed = copy.copy(result)
         # The layer's name stays with what the layer gives.
-        result.name = f"{text(result.name)}_activation".encode()
+        result.name = f"{read_text(result.name)}_activation".encode()
         main.tensors.append(summed)
         activation = schema.OperatorT()
         version = 1 if result.type == _FLOAT32 else 2

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+# PR_SET_PDEATHSIG.
+_DIE_WITH_PARENT = 1
 
 
 class Loaded:

@@ -3,6 +3,8 @@
 import { figure } from "./pictures.js";
 
 const LOOK_MS = 1000;
+/** Where nothing is being made: another tab may begin something. */
+const REST_MS = 5000;
 const TOKEN = "builder-studio-token";
 const byId = (id) => document.getElementById(id);
 if (location.hash.length > 1) {
@@ -46,6 +48,9 @@ async function guarded(work) {
 
 const variant = () => state.variants.find(({ id }) => id === chosen);
 const schemes = () => plans.get(chosen);
+/** What was measured of the plan on the page, if it was exported. */
+const shownTrial = () => variant().trials.find((trial) => trial.state === "done" && equal(trial.schemes, schemes()));
+const isTimed = ({ state: stand, times, untimed }) => stand !== "done" || times !== null || untimed !== null;
 const equal = (a, b) => a.length === b.length && a.every((value, at) => value === b[at]);
 
 function number(value, digits = 0) {
@@ -119,18 +124,30 @@ function showVariants() {
 
 function showLayers() {
   const { layers, simulating } = variant();
-  const key = JSON.stringify([chosen, simulating, schemes(), layers.map(({ realised }) => realised)]);
+  const times = shownTrial()?.times ?? null;
+  const key = JSON.stringify([chosen, simulating, schemes(), layers.map(({ realised }) => realised), times]);
+  byId("timed").textContent = aboutTimes();
   const body = byId("layers").tBodies[0];
   if (body.dataset.key === key) return;
   const held = document.activeElement?.dataset?.layer;
   body.dataset.key = key;
-  body.replaceChildren(...layers.map((layer, at) => row(layer, at)));
+  body.replaceChildren(...layers.map((layer, at) => row(layer, at, times)));
   body.querySelector(`[data-layer="${CSS.escape(held ?? "")}"]`)?.focus();
   const common = layers.map(({ options }) => options).reduce((a, b) => a.filter((name) => b.includes(name)), layers[0]?.options ?? []);
   byId("all").replaceChildren(new Option("keep", ""), ...common.map((name) => new Option(name, name)));
 }
 
-function row(layer, at) {
+/** What the column of times says, or why it says nothing. */
+function aboutTimes() {
+  const trial = shownTrial();
+  if (!trial) return "Time: this plan is not exported.";
+  if (trial.untimed !== null) return `Time: ${trial.untimed}`;
+  if (trial.times === null) return "Time is measured ...";
+  const { measured, rest_ms, unnamed } = trial.times;
+  return `Time: ${measured}. ${unnamed ? `No layer could be named: ${unnamed}` : `Of no layer: ${number(rest_ms, 3)} ms`}.`;
+}
+
+function row(layer, at, times) {
   const made = document.createElement("tr");
   const now = schemes()[at];
   made.classList.toggle("changed", now !== layer.scheme);
@@ -147,7 +164,7 @@ function row(layer, at) {
   made.append(
     cell(layer.name, "layer", "th"), cell(layer.op, "operation"), scheme, cell(now === layer.scheme ? realised : "", "in the file"),
     cell(number(layer.alone_db[now], 1), "alone, dB"), cell(number(layer.weight_bytes), "weights, bytes"),
-    cell(layer.work === null ? "" : `${number(100 * layer.work, 1)} %`, "work"),
+    cell(layer.work === null ? "" : `${number(100 * layer.work, 1)} %`, "work"), cell(number(times?.layers_ms[layer.name], 3), "time, ms"),
   );
   return made;
 }
@@ -165,7 +182,7 @@ function showTrials() {
     const said = stand === "running" ? "is exported ..." : (failure ?? "");
     made.append(
       cell(`${trial.number}: ${trial.what}`, "plan", "th"), cell(figures ? number(figures.bytes) : "", "bytes"), cell(number(figures?.psnr_db, 1), "worst dB"),
-      cell(number(figures?.ssim, 4), "SSIM"), cell(number(figures?.work, 2), "work"), cell(seconds === null ? "" : `${number(seconds, 1)} s`, "took"),
+      cell(number(figures?.ssim, 4), "SSIM"), cell(number(figures?.work, 2), "work"), cell(number(trial.times?.total_ms, 2), "time, ms"), cell(seconds === null ? "" : `${number(seconds, 1)} s`, "took"),
     );
     const last = cell(said, "", "td", true);
     last.classList.toggle("wrong", stand === "failed");
@@ -183,7 +200,7 @@ function showTrials() {
     made.append(last);
     return made;
   });
-  const key = JSON.stringify([chosen, schemes(), variant().trials.map((trial) => [trial.state, trial.seconds])]);
+  const key = JSON.stringify([chosen, schemes(), variant().trials.map((trial) => [trial.state, trial.seconds, trial.times])]);
   const body = byId("trials").tBodies[0];
   if (body.dataset.key === key) return;
   body.dataset.key = key;
@@ -214,19 +231,22 @@ async function predict() {
   }
 }
 
+/** What is told again where it is new: whether anything is being made, and by which plan. */
+const stand = () => state && JSON.stringify(state.variants.map(({ trials, layers, simulating }) => [simulating, trials.map((trial) => trial.state), layers.map(({ scheme }) => scheme)]));
+
 async function look() {
+  clearTimeout(next);
+  let made = false;
   await guarded(async () => {
-    const before = state && JSON.stringify(state.variants.map(({ trials, simulating }) => [simulating, trials.map((trial) => trial.state)]));
+    const before = stand();
     take(await ask("state"));
-    const now = JSON.stringify(state.variants.map(({ trials, simulating }) => [simulating, trials.map((trial) => trial.state)]));
-    if (now !== before) void predict();
+    if (stand() !== before) void predict();
+    made = state.variants.some(({ trials, simulating }) => simulating || trials.some((trial) => trial.state === "running" || !isTimed(trial)));
   });
-  const open = !state || state.variants.some(({ trials, simulating }) => simulating || trials.some((trial) => trial.state === "running"));
-  if (open) setTimeout(look, LOOK_MS);
-  else watching = false;
+  next = setTimeout(look, made ? LOOK_MS : REST_MS);
 }
 
-let watching = true;
+let next;
 
 byId("enlarge").addEventListener("change", showPictures);
 byId("all").addEventListener("change", () => {
@@ -242,12 +262,14 @@ byId("reset").addEventListener("click", () => {
 byId("try").addEventListener("click", () =>
   guarded(async () => {
     say("");
-    take(await ask("try", { variant: chosen, schemes: schemes() }));
-    if (!watching) {
-      watching = true;
-      void look();
-    }
+    await ask("try", { variant: chosen, schemes: schemes() });
+    await look();
   }),
 );
-byId("write").addEventListener("click", () => guarded(async () => say((await ask("write", { variant: chosen, schemes: schemes() })).said)));
+byId("write").addEventListener("click", () =>
+  guarded(async () => {
+    say((await ask("write", { variant: chosen, schemes: schemes() })).said);
+    await look();
+  }),
+);
 void look();

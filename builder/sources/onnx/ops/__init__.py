@@ -5,7 +5,7 @@ from __future__ import annotations
 from builder.sources.network import Call
 from builder.sources.onnx.graph import Importer, Node
 from builder.sources.onnx.ops import conv, elementwise, matmul, norm, places, pooling, quantize, resize, shape
-from builder.suggest import nearest
+from builder.suggest import find_nearest
 
 OPS: dict[str, Importer] = {
     **conv.OPS,
@@ -35,7 +35,7 @@ def import_node(node: Node) -> Call:
     """The call that a node becomes. Raises UnsupportedOperation naming the node and what to do."""
     importer = OPS.get(node.op)
     if importer is None:
-        near = nearest(node.op, OPS)
+        near = find_nearest(node.op, OPS)
         cure = (
             f"the nearest operation that is supported is {near}"
             if near is not None

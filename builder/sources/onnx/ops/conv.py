@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from builder.sources.network import Call
 from builder.sources.onnx.graph import Importer, Node
-from builder.sources.onnx.ops.windows import pad_spatial, window
+from builder.sources.onnx.ops.windows import pad_spatial, read_window
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,7 @@ def _conv(node: Node) -> Call:
         raise node.refuse(f"is over {len(spatial)} spatial axes", "use one to three")
     if "kernel_shape" in node.attributes and tuple(node.integers("kernel_shape")) != kernel:
         raise node.refuse("states another kernel_shape than its weight has", "correct the exported graph")
-    area, groups = window(node, kernel, spatial), node.integer("group", 1)
+    area, groups = read_window(node, kernel, spatial), node.integer("group", 1)
     function = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}[len(spatial)]
     padding = area.begin if area.symmetric else 0
 

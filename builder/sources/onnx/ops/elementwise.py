@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial, reduce
 
 from builder.sources.network import Call, Function, Weight
-from builder.sources.onnx.graph import Importer, Node, plain
+from builder.sources.onnx.graph import Importer, Node, call_plainly
 
 
 def _unary(name: str) -> Importer:
@@ -14,7 +14,7 @@ def _unary(name: str) -> Importer:
     def build(node: Node) -> Call:
         import torch
 
-        return plain(node, getattr(torch, name), 1)
+        return call_plainly(node, getattr(torch, name), 1)
 
     return build
 
@@ -26,7 +26,7 @@ def _functional(name: str, **defaults: float) -> Importer:
         from torch.nn import functional
 
         settings = {key: node.real(key, value) for key, value in defaults.items()}
-        return plain(node, partial(getattr(functional, name), **settings), 1)
+        return call_plainly(node, partial(getattr(functional, name), **settings), 1)
 
     return build
 
@@ -40,11 +40,11 @@ def _binary(name: str) -> Importer:
         function: Function = getattr(torch, name)
         right = _number(node, 1, 0)
         if right is not None:
-            return plain(node, lambda x: function(x, right), 1)
+            return call_plainly(node, lambda x: function(x, right), 1)
         left = _number(node, 0, 1)
         if left is not None:
             return Call(function=_from_left(name, function, left), operands=(node.inputs[1],))
-        return plain(node, function)
+        return call_plainly(node, function)
 
     return build
 
@@ -73,7 +73,7 @@ def _divide(node: Node) -> Call:
 
     if node.values.tensor(node.inputs[0]).is_floating_point():
         return _binary("div")(node)
-    return plain(node, lambda x, y: torch.div(x, y, rounding_mode="trunc"))
+    return call_plainly(node, lambda x, y: torch.div(x, y, rounding_mode="trunc"))
 
 
 def _power(node: Node) -> Call:
@@ -81,15 +81,15 @@ def _power(node: Node) -> Call:
 
     exponent = node.scalar(1) if node.constant(0) is None else None
     if exponent is not None and node.rank(1) <= node.rank():
-        return plain(node, lambda x: torch.pow(x, exponent), 1)
+        return call_plainly(node, lambda x: torch.pow(x, exponent), 1)
     dtype = node.values.tensor(node.inputs[0]).dtype
-    return plain(node, lambda x, y: torch.pow(x, y).to(dtype))
+    return call_plainly(node, lambda x, y: torch.pow(x, y).to(dtype))
 
 
 def _modulo(node: Node) -> Call:
     import torch
 
-    return plain(node, torch.fmod if node.integer("fmod", 0) else torch.remainder)
+    return call_plainly(node, torch.fmod if node.integer("fmod", 0) else torch.remainder)
 
 
 def _fold(name: str) -> Importer:
@@ -99,7 +99,7 @@ def _fold(name: str) -> Importer:
         import torch
 
         function: Function = getattr(torch, name)
-        return plain(node, lambda *values: reduce(function, values))
+        return call_plainly(node, lambda *values: reduce(function, values))
 
     return build
 
@@ -108,7 +108,7 @@ def _mean(node: Node) -> Call:
     import torch
 
     count = len(node.inputs)
-    return plain(node, lambda *values: reduce(torch.add, values) / count)
+    return call_plainly(node, lambda *values: reduce(torch.add, values) / count)
 
 
 def _clip(node: Node) -> Call:
@@ -118,10 +118,10 @@ def _clip(node: Node) -> Call:
         raise node.refuse("has its limits as attributes", "export it with opset 11 or newer")
     lowest, highest = node.number_of(1, "lower limit"), node.number_of(2, "upper limit")
     if lowest is None and highest is None:
-        return plain(node, lambda x: x, 1)
+        return call_plainly(node, lambda x: x, 1)
     if highest is None and lowest == 0:
-        return plain(node, torch.relu, 1)
-    return plain(node, lambda x: torch.clamp(x, lowest, highest), 1)
+        return call_plainly(node, torch.relu, 1)
+    return call_plainly(node, lambda x: torch.clamp(x, lowest, highest), 1)
 
 
 def _hard_sigmoid(node: Node) -> Call:
@@ -130,14 +130,14 @@ def _hard_sigmoid(node: Node) -> Call:
 
     alpha, beta = node.real("alpha", 0.2), node.real("beta", 0.5)
     if abs(alpha - 1 / 6) < 1e-6 and beta == 0.5:
-        return plain(node, functional.hardsigmoid, 1)
-    return plain(node, lambda x: torch.clamp(x * alpha + beta, 0.0, 1.0), 1)
+        return call_plainly(node, functional.hardsigmoid, 1)
+    return call_plainly(node, lambda x: torch.clamp(x * alpha + beta, 0.0, 1.0), 1)
 
 
 def _gelu(node: Node) -> Call:
     from torch.nn import functional
 
-    return plain(node, partial(functional.gelu, approximate=node.text("approximate", "none")), 1)
+    return call_plainly(node, partial(functional.gelu, approximate=node.text("approximate", "none")), 1)
 
 
 def _selu(node: Node) -> Call:
@@ -145,7 +145,7 @@ def _selu(node: Node) -> Call:
 
     # The defaults of ONNX are torch's fixed constants to float32.
     alpha, gamma = node.real("alpha", 1.67326319217681884765625), node.real("gamma", 1.05070102214813232421875)
-    return plain(node, lambda x: gamma * torch.where(x > 0, x, alpha * torch.expm1(x)), 1)
+    return call_plainly(node, lambda x: gamma * torch.where(x > 0, x, alpha * torch.expm1(x)), 1)
 
 
 def _prelu(node: Node) -> Call:
@@ -159,14 +159,14 @@ def _prelu(node: Node) -> Call:
         if slope.numel() == 1 or (rank > 1 and full[1] == slope.numel()):
             weight = Weight(role="weight", value=slope.reshape(-1), origin=node.inputs[1])
             return Call(function=functional.prelu, operands=(node.inputs[0], weight))
-    return plain(node, lambda x, s: torch.relu(x) - s * torch.relu(-x))
+    return call_plainly(node, lambda x, s: torch.relu(x) - s * torch.relu(-x))
 
 
 def _thresholded_relu(node: Node) -> Call:
     import torch
 
     alpha = node.real("alpha", 1.0)
-    return plain(node, lambda x: torch.where(x > alpha, x, 0.0), 1)
+    return call_plainly(node, lambda x: torch.where(x > alpha, x, 0.0), 1)
 
 
 def _softmax(name: str) -> Importer:
@@ -180,24 +180,24 @@ def _softmax(name: str) -> Importer:
         function = getattr(functional, name)
         if node.opset >= 13:
             axis = node.axis(node.integer("axis", -1))
-            return plain(node, lambda x: function(x, dim=axis))
+            return call_plainly(node, lambda x: function(x, dim=axis))
         shape, axis = node.shape(), node.axis(node.integer("axis", 1))
         if axis == len(shape) - 1:
-            return plain(node, lambda x: function(x, dim=axis))
+            return call_plainly(node, lambda x: function(x, dim=axis))
         matrix = (math.prod(shape[:axis]), math.prod(shape[axis:]))
-        return plain(node, lambda x: function(x.reshape(matrix), dim=1).reshape(shape))
+        return call_plainly(node, lambda x: function(x.reshape(matrix), dim=1).reshape(shape))
 
     return build
 
 
 def _cast(node: Node) -> Call:
     dtype = torch_dtype(node, node.integer("to"))
-    return plain(node, lambda x: x.to(dtype), 1)
+    return call_plainly(node, lambda x: x.to(dtype), 1)
 
 
 def _cast_like(node: Node) -> Call:
     dtype = node.values.tensor(node.inputs[1]).dtype
-    return plain(node, lambda x: x.to(dtype), 1)
+    return call_plainly(node, lambda x: x.to(dtype), 1)
 
 
 def torch_dtype(node: Node, number: int) -> object:
@@ -213,14 +213,14 @@ def torch_dtype(node: Node, number: int) -> object:
 def _where(node: Node) -> Call:
     import torch
 
-    return plain(node, torch.where)
+    return call_plainly(node, torch.where)
 
 
 def _dropout(node: Node) -> Call:
     """Inference only: the identity; training mode was refused when the file was read."""
     if len([name for name in node.outputs if name]) > 1:
         raise node.refuse("gives its mask", "export the model in evaluation mode")
-    return plain(node, lambda x: x, 1)
+    return call_plainly(node, lambda x: x, 1)
 
 
 def _swish(node: Node) -> Call:
@@ -228,31 +228,31 @@ def _swish(node: Node) -> Call:
 
     alpha = node.real("alpha", 1.0)
     if alpha == 1.0:
-        return plain(node, torch.nn.functional.silu, 1)
-    return plain(node, lambda x: x * torch.sigmoid(alpha * x), 1)
+        return call_plainly(node, torch.nn.functional.silu, 1)
+    return call_plainly(node, lambda x: x * torch.sigmoid(alpha * x), 1)
 
 
 def _mish(node: Node) -> Call:
     from torch.nn import functional
 
-    return plain(node, functional.mish, 1)
+    return call_plainly(node, functional.mish, 1)
 
 
 def _celu(node: Node) -> Call:
     import torch
 
     alpha = node.real("alpha", 1.0)
-    return plain(node, lambda x: torch.relu(x) - torch.relu(-alpha * torch.expm1(x / alpha)), 1)
+    return call_plainly(node, lambda x: torch.relu(x) - torch.relu(-alpha * torch.expm1(x / alpha)), 1)
 
 
 def _identity(node: Node) -> Call:
-    return plain(node, lambda x: x, 1)
+    return call_plainly(node, lambda x: x, 1)
 
 
 def _leaky_relu(node: Node) -> Call:
     from torch.nn import functional
 
-    return plain(node, partial(functional.leaky_relu, negative_slope=node.real("alpha", 0.01)), 1)
+    return call_plainly(node, partial(functional.leaky_relu, negative_slope=node.real("alpha", 0.01)), 1)
 
 
 OPS: dict[str, Importer] = {

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from builder.sources.network import Call, Weight
-from builder.sources.onnx.graph import Importer, Node, plain
+from builder.sources.onnx.graph import Importer, Node, call_plainly
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +20,7 @@ def _matmul(node: Node) -> Call:
     if right is not None and right.ndim == 2 and node.rank() >= 2 and right.is_floating_point():
         weight = Weight(role="weight", value=right.T.contiguous(), origin=node.inputs[1], form="transposed")
         return Call(function=functional.linear, operands=(node.inputs[0], weight))
-    return plain(node, torch.matmul)
+    return call_plainly(node, torch.matmul)
 
 
 def _gemm(node: Node) -> Call:
@@ -54,14 +54,14 @@ def _gemm(node: Node) -> Call:
         y = y if alpha == 1 else y * alpha
         return y if c is None else y + (c if beta == 1 else c * beta)
 
-    return plain(node, multiply)
+    return call_plainly(node, multiply)
 
 
 def _einsum(node: Node) -> Call:
     import torch
 
     equation = node.text("equation", "")
-    return plain(node, lambda *values: torch.einsum(equation, *values))
+    return call_plainly(node, lambda *values: torch.einsum(equation, *values))
 
 
 def _attention(node: Node) -> Call:
@@ -101,7 +101,7 @@ def _attention(node: Node) -> Call:
         y = torch.softmax(scores, -1) @ v
         return y.transpose(1, 2).flatten(2) if packed else y
 
-    return plain(node, attend, 4)
+    return call_plainly(node, attend, 4)
 
 
 OPS: dict[str, Importer] = {"Attention": _attention, "Einsum": _einsum, "Gemm": _gemm, "MatMul": _matmul}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from builder.sources.network import Call
-from builder.sources.onnx.graph import Importer, Node, plain
+from builder.sources.onnx.graph import Importer, Node, call_plainly
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -91,7 +91,7 @@ def _lp_norm(node: Node) -> Call:
         size = x.abs().sum(axis, keepdim=True) if order == 1 else torch.sqrt((x * x).sum(axis, keepdim=True))
         return x / size
 
-    return plain(node, normalise)
+    return call_plainly(node, normalise)
 
 
 def _mean_variance(node: Node) -> Call:
@@ -103,7 +103,7 @@ def _mean_variance(node: Node) -> Call:
         centred = x - x.mean(axes, keepdim=True)
         return centred / (torch.sqrt((centred * centred).mean(axes, keepdim=True)) + 1e-9)
 
-    return plain(node, normalise)
+    return call_plainly(node, normalise)
 
 
 def _reduce(function: Callable[[Tensor, list[int], bool], Tensor]) -> Importer:
@@ -113,9 +113,9 @@ def _reduce(function: Callable[[Tensor, list[int], bool], Tensor]) -> Importer:
         axes = node.integers("axes") if "axes" in node.attributes else node.ints_of(1, "axes")
         keep = bool(node.integer("keepdims", 1))
         if not axes and node.integer("noop_with_empty_axes", 0):
-            return plain(node, lambda x: function(x.unsqueeze(-1), [-1], False), 1)  # of every element by itself
+            return call_plainly(node, lambda x: function(x.unsqueeze(-1), [-1], False), 1)  # of every element by itself
         over = [node.axis(a) for a in axes] if axes else list(range(node.rank()))
-        return plain(node, lambda x: function(x, over, keep), 1)
+        return call_plainly(node, lambda x: function(x, over, keep), 1)
 
     return build
 
@@ -146,7 +146,7 @@ def _arg(name: str) -> Importer:
             raise node.refuse("selects the last of equal values", "use select_last_index=0")
         axis, keep = node.axis(node.integer("axis", 0)), bool(node.integer("keepdims", 1))
         function = getattr(torch, name)
-        return plain(node, lambda x: function(x, axis, keepdim=keep))
+        return call_plainly(node, lambda x: function(x, axis, keepdim=keep))
 
     return build
 

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from builder.sources.network import Call
-from builder.sources.onnx.graph import Importer, Node, plain
+from builder.sources.onnx.graph import Importer, Node, call_plainly
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +22,7 @@ def _grid_sample(node: Node) -> Call:
     if mode not in _MODES or outside not in ("zeros", "border", "reflection"):
         raise node.refuse(f"has mode {mode!r} and padding_mode {outside!r}", "use linear, nearest or cubic")
     corners = bool(node.integer("align_corners", 0))
-    return plain(node, lambda x, grid: functional.grid_sample(x, grid, _MODES[mode], outside, corners))
+    return call_plainly(node, lambda x, grid: functional.grid_sample(x, grid, _MODES[mode], outside, corners))
 
 
 def _col2im(node: Node) -> Call:
@@ -36,7 +36,7 @@ def _col2im(node: Node) -> Call:
     if pads[:2] != pads[2:]:
         raise node.refuse("has padding that differs between the sides", "use symmetric pads")
     strides, dilations = node.integers("strides", [1, 1]), node.integers("dilations", [1, 1])
-    return plain(
+    return call_plainly(
         node,
         lambda x: functional.fold(
             x, (size[0], size[1]), tuple(block), tuple(dilations), tuple(pads[:2]), tuple(strides)
@@ -59,7 +59,7 @@ def _scatter_elements(node: Node) -> Call:
             return torch.scatter(x, axis, index, updates)
         return torch.scatter_reduce(x, axis, index, updates, _REDUCTIONS[how])
 
-    return plain(node, scatter)
+    return call_plainly(node, scatter)
 
 
 def _scatter_nd(node: Node) -> Call:
@@ -79,7 +79,7 @@ def _scatter_nd(node: Node) -> Call:
             return torch.scatter(rows, 0, wide, new).reshape(shape)
         return torch.scatter_reduce(rows, 0, wide, new, _REDUCTIONS[how]).reshape(shape)
 
-    return plain(node, scatter)
+    return call_plainly(node, scatter)
 
 
 def _gather_nd(node: Node) -> Call:
@@ -95,7 +95,7 @@ def _gather_nd(node: Node) -> Call:
         rows = x.reshape(math.prod(shape[:named]), -1)
         return torch.index_select(rows, 0, _place(index, shape[:named]).reshape(-1)).reshape(target)
 
-    return plain(node, gather)
+    return call_plainly(node, gather)
 
 
 def _place(index: Tensor, sizes: tuple[int, ...]) -> Tensor:
@@ -122,7 +122,7 @@ def _cumulative_sum(node: Node) -> Call:
         y = y - x if exclusive else y
         return y.flip(along) if backwards else y
 
-    return plain(node, add, 1)
+    return call_plainly(node, add, 1)
 
 
 def _topk(node: Node) -> Call:
@@ -130,7 +130,7 @@ def _topk(node: Node) -> Call:
 
     count = node.number_of(1, "number") if node.opset >= 10 else node.integer("k")
     axis, largest = node.axis(node.integer("axis", -1)), bool(node.integer("largest", 1))
-    return plain(node, lambda x: torch.topk(x, int(count or 0), axis, largest, True), 1)
+    return call_plainly(node, lambda x: torch.topk(x, int(count or 0), axis, largest, True), 1)
 
 
 def _deform_conv(node: Node) -> Call:

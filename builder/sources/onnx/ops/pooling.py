@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from builder.sources.network import Call, Weight
-from builder.sources.onnx.graph import Importer, Node, plain
-from builder.sources.onnx.ops.windows import Window, pad_spatial, window
+from builder.sources.onnx.graph import Importer, Node, call_plainly
+from builder.sources.onnx.ops.windows import Window, pad_spatial, read_window
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +17,7 @@ def _area(node: Node) -> tuple[Window, tuple[int, ...]]:
     spatial = node.shape()[2:]
     if len(spatial) not in (1, 2):
         raise node.refuse(f"is over {len(spatial)} spatial axes", "use one or two")
-    area = window(node, node.integers("kernel_shape"), spatial)
+    area = read_window(node, node.integers("kernel_shape"), spatial)
     if any(d != 1 for d in area.dilations) and node.text("auto_pad", "NOTSET").startswith("SAME"):
         raise node.refuse("has dilations and auto_pad, which runtimes read differently", "state its pads")
     if node.text("auto_pad", "NOTSET").startswith("SAME") or not node.integer("ceil_mode", 0):
@@ -51,7 +51,7 @@ def _max_pool(node: Node) -> Call:
         padded = pad_spatial(x, area.begin, [e + b for e, b in zip(area.end, beyond, strict=True)], lowest)
         return function(padded, area.kernel, area.strides, 0, area.dilations)
 
-    return plain(node, pool, 1)
+    return call_plainly(node, pool, 1)
 
 
 def _average_pool(node: Node) -> Call:
@@ -69,7 +69,9 @@ def _average_pool(node: Node) -> Call:
         area.symmetric and not any(beyond) and all(2 * p <= k for p, k in zip(area.begin, area.kernel, strict=True))
     )
     if native:
-        return plain(node, lambda x: function(x, area.kernel, area.strides, area.begin, count_include_pad=include), 1)
+        return call_plainly(
+            node, lambda x: function(x, area.kernel, area.strides, area.begin, count_include_pad=include), 1
+        )
     counted = torch.ones((1, 1, *node.shape()[2:]))
     if include:  # the stated padding counts, what ceil_mode adds does not
         counted = pad_spatial(counted, area.begin, area.end, 1.0)
@@ -86,12 +88,12 @@ def _average_pool(node: Node) -> Call:
 
 def _global_average(node: Node) -> Call:
     axes = list(range(2, node.rank()))
-    return plain(node, lambda x: x.mean(axes, keepdim=True))
+    return call_plainly(node, lambda x: x.mean(axes, keepdim=True))
 
 
 def _global_max(node: Node) -> Call:
     axes = list(range(2, node.rank()))
-    return plain(node, lambda x: x.amax(axes, keepdim=True))
+    return call_plainly(node, lambda x: x.amax(axes, keepdim=True))
 
 
 OPS: dict[str, Importer] = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from builder.sources.network import Call, Weight
-from builder.sources.onnx.graph import Importer, Node, plain
+from builder.sources.onnx.graph import Importer, Node, call_plainly
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,24 +64,24 @@ def _interpolate(node: Node, mode: str, coordinates: str, rounding: str, scales:
     shape = node.shape()
     changed = [axis for axis, (a, b) in enumerate(zip(shape, sizes, strict=True)) if a != b or scales[axis] != 1.0]
     if not changed:
-        return plain(node, lambda x: x, 1)
+        return call_plainly(node, lambda x: x, 1)
     target = sizes[2:]
     exact = all(size == before * scale for size, before, scale in zip(sizes, shape, scales, strict=True))
     pictures = len(shape) == 4 and min(changed) >= 2 and exact
     whole = all(float(scale).is_integer() for scale in scales)
     if pictures and mode == "nearest" and whole and (coordinates, rounding) in _REPEATING:
         factors = tuple(scales[2:])
-        return plain(node, lambda x: functional.interpolate(x, scale_factor=factors, mode="nearest"), 1)
+        return call_plainly(node, lambda x: functional.interpolate(x, scale_factor=factors, mode="nearest"), 1)
     ordinary = coordinates in ("half_pixel", "pytorch_half_pixel", "align_corners") and min(target, default=0) > 1
     standard = abs(node.real("cubic_coeff_a", -0.75) + 0.75) < 1e-6 and not node.integer("exclude_outside", 0)
     if pictures and ordinary and (mode == "linear" or (mode == "cubic" and standard)):
         name, corners = {"linear": "bilinear", "cubic": "bicubic"}[mode], coordinates == "align_corners"
         if whole and not corners:
             factors = tuple(scales[2:])
-            return plain(
+            return call_plainly(
                 node, lambda x: functional.interpolate(x, scale_factor=factors, mode=name, align_corners=False), 1
             )
-        return plain(node, lambda x: functional.interpolate(x, size=target, mode=name, align_corners=corners), 1)
+        return call_plainly(node, lambda x: functional.interpolate(x, size=target, mode=name, align_corners=corners), 1)
     if mode == "nearest":
         return _by_index(node, changed, coordinates, rounding, scales, sizes)
     return _by_matrix(node, changed, mode, coordinates, scales, sizes)

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, cast
 
 from builder.sources.network import Call, Weight
-from builder.sources.onnx.graph import Importer, Node, plain
+from builder.sources.onnx.graph import Importer, Node, call_plainly
 from builder.sources.onnx.ops.elementwise import torch_dtype
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def _reshape(node: Node) -> Call:
         raise node.refuse("has no shape", "correct the exported graph")
     if not node.integer("allowzero", 0):
         wanted = [shape[i] if size == 0 else size for i, size in enumerate(wanted)]
-    return plain(node, lambda x: x.reshape(wanted), 1)
+    return call_plainly(node, lambda x: x.reshape(wanted), 1)
 
 
 def _flatten(node: Node) -> Call:
@@ -27,7 +27,7 @@ def _flatten(node: Node) -> Call:
     axis = node.integer("axis", 1)
     axis = axis + len(shape) if axis < 0 else axis
     target = (math.prod(shape[:axis]), math.prod(shape[axis:]))
-    return plain(node, lambda x: x.reshape(target), 1)
+    return call_plainly(node, lambda x: x.reshape(target), 1)
 
 
 def _axes(node: Node) -> list[int] | None:
@@ -43,7 +43,7 @@ def _squeeze(node: Node) -> Call:
     if any(shape[axis] != 1 for axis in gone):
         raise node.refuse(f"removes axes {gone} of a tensor of shape {list(shape)}", "remove axes of size 1 only")
     target = [size for axis, size in enumerate(shape) if axis not in gone]
-    return plain(node, lambda x: x.reshape(target), 1)
+    return call_plainly(node, lambda x: x.reshape(target), 1)
 
 
 def _unsqueeze(node: Node) -> Call:
@@ -54,21 +54,21 @@ def _unsqueeze(node: Node) -> Call:
     rank = len(target) + len(axes)
     for axis in sorted(node.axis(a, rank) for a in axes):
         target.insert(axis, 1)
-    return plain(node, lambda x: x.reshape(target), 1)
+    return call_plainly(node, lambda x: x.reshape(target), 1)
 
 
 def _transpose(node: Node) -> Call:
     order = node.integers("perm", list(reversed(range(node.rank()))))
     if order == list(range(len(order))):
-        return plain(node, lambda x: x, 1)
-    return plain(node, lambda x: x.permute(order))
+        return call_plainly(node, lambda x: x, 1)
+    return call_plainly(node, lambda x: x.permute(order))
 
 
 def _concat(node: Node) -> Call:
     import torch
 
     axis = node.axis(node.integer("axis"))
-    return plain(node, lambda *values: torch.cat(values, axis))
+    return call_plainly(node, lambda *values: torch.cat(values, axis))
 
 
 def _split(node: Node) -> Call:
@@ -82,7 +82,7 @@ def _split(node: Node) -> Call:
         sizes = [part] * (count - 1) + [total - part * (count - 1)]
     if sum(sizes) != total or len(sizes) != count or min(sizes) < 0:
         raise node.refuse(f"splits {total} into {sizes}", "correct the exported graph")
-    return plain(node, lambda x: torch.split(x, sizes, axis), 1)
+    return call_plainly(node, lambda x: torch.split(x, sizes, axis), 1)
 
 
 def _slice(node: Node) -> Call:
@@ -133,17 +133,17 @@ def _gather(node: Node) -> Call:
     target = (*shape[:axis], *shape_of_index, *shape[axis + 1 :])
     constant = node.constant(1)
     if constant is None:
-        return plain(node, lambda x, i: torch.index_select(x, axis, i.reshape(-1)).reshape(target))
+        return call_plainly(node, lambda x, i: torch.index_select(x, axis, i.reshape(-1)).reshape(target))
     index = torch.where(constant < 0, constant + shape[axis], constant)
     if constant.numel() and (int(index.min()) < 0 or int(index.max()) >= shape[axis]):
         raise node.refuse(f"takes an element beyond the {shape[axis]} of axis {axis}", "correct the exported graph")
     if index.ndim == 0:
         one = int(index)
-        return plain(node, lambda x: x.select(axis, one), 1)
+        return call_plainly(node, lambda x: x.select(axis, one), 1)
     flat = index.reshape(-1)
     if bool((flat == torch.arange(int(flat[0]), int(flat[0]) + len(flat))).all()):
         first, count = int(flat[0]), len(flat)
-        return plain(node, lambda x: x.narrow(axis, first, count).reshape(target), 1)
+        return call_plainly(node, lambda x: x.narrow(axis, first, count).reshape(target), 1)
     return Call(
         function=lambda x, i: torch.index_select(x, axis, i).reshape(target),
         operands=(node.inputs[0], Weight(role="index", value=flat)),
@@ -155,12 +155,12 @@ def _gather_elements(node: Node) -> Call:
 
     axis = node.axis(node.integer("axis", 0))
     size = node.shape()[axis]
-    return plain(node, lambda x, i: torch.gather(x, axis, torch.where(i < 0, i + size, i)))
+    return call_plainly(node, lambda x, i: torch.gather(x, axis, torch.where(i < 0, i + size, i)))
 
 
 def _tile(node: Node) -> Call:
     repeats = node.ints_of(1, "repeats") or []
-    return plain(node, lambda x: x.repeat(repeats), 1)
+    return call_plainly(node, lambda x: x.repeat(repeats), 1)
 
 
 def _expand(node: Node) -> Call:
@@ -168,7 +168,7 @@ def _expand(node: Node) -> Call:
     import torch
 
     target = cast(Any, torch).broadcast_shapes(node.shape(), tuple(node.ints_of(1, "shape") or []))
-    return plain(node, lambda x: x.expand(target), 1)
+    return call_plainly(node, lambda x: x.expand(target), 1)
 
 
 def _shape(node: Node) -> Call:
@@ -226,7 +226,7 @@ def _depth_to_space(node: Node) -> Call:
 
     block = node.integer("blocksize")
     if node.text("mode", "DCR") == "CRD":
-        return plain(node, lambda x: functional.pixel_shuffle(x, block))
+        return call_plainly(node, lambda x: functional.pixel_shuffle(x, block))
     n, c, h, w = node.shape()
     part = c // block**2
 
@@ -234,7 +234,7 @@ def _depth_to_space(node: Node) -> Call:
         y = x.reshape(n, block, block, part, h, w).permute(0, 3, 4, 1, 5, 2)
         return y.reshape(n, part, h * block, w * block)
 
-    return plain(node, rearrange)
+    return call_plainly(node, rearrange)
 
 
 def _space_to_depth(node: Node) -> Call:
@@ -245,7 +245,7 @@ def _space_to_depth(node: Node) -> Call:
         y = x.reshape(n, c, h // block, block, w // block, block).permute(0, 3, 5, 1, 2, 4)
         return y.reshape(n, c * block**2, h // block, w // block)
 
-    return plain(node, rearrange)
+    return call_plainly(node, rearrange)
 
 
 def _pad(node: Node) -> Call:
@@ -264,18 +264,18 @@ def _pad(node: Node) -> Call:
         pairs[axis] = (given[i], given[i + len(axes)])
     padded = [axis for axis in range(rank) if pairs[axis] != (0, 0)]
     if not padded:
-        return plain(node, lambda x: x, 1)
+        return call_plainly(node, lambda x: x, 1)
     if mode == "constant":
         value = node.number_of(2, "value") or 0
         amounts = [amount for axis in range(rank - 1, min(padded) - 1, -1) for amount in pairs[axis]]
-        return plain(node, lambda x: functional.pad(x, amounts, value=value), 1)
+        return call_plainly(node, lambda x: functional.pad(x, amounts, value=value), 1)
     spatial = rank - 2
     if rank not in (3, 4, 5) or min(padded) < 2 or any(amount < 0 for pair in pairs.values() for amount in pair):
         raise node.refuse(
             f"pads {mode} over axes {padded}", "pad the spatial axes of a picture only, by positive amounts"
         )
     amounts = [amount for axis in range(rank - 1, rank - 1 - spatial, -1) for amount in pairs[axis]]
-    return plain(node, lambda x: functional.pad(x, amounts, mode=known[mode]), 1)
+    return call_plainly(node, lambda x: functional.pad(x, amounts, mode=known[mode]), 1)
 
 
 def _eye_like(node: Node) -> Call:
@@ -295,7 +295,7 @@ def _trilu(node: Node) -> Call:
 
     function = torch.triu if node.integer("upper", 1) else torch.tril
     diagonal = int(node.number_of(1, "diagonal") or 0)
-    return plain(node, lambda x: function(x, diagonal), 1)
+    return call_plainly(node, lambda x: function(x, diagonal), 1)
 
 
 OPS: dict[str, Importer] = {

@@ -32,7 +32,7 @@ class Window:
         return tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilations, strict=True))
 
 
-def window(node: Node, kernel: Sequence[int], spatial: Sequence[int]) -> Window:
+def read_window(node: Node, kernel: Sequence[int], spatial: Sequence[int]) -> Window:
     """The window of a convolution or pooling over an input of these spatial sizes."""
     axes = len(kernel)
     strides = tuple(node.integers("strides", [1] * axes))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from builder.bundle import Manifest
 from builder.targets.android.audit.application import audit_application
-from builder.targets.android.audit.entries import audit_entries, bomb
+from builder.targets.android.audit.entries import audit_entries, find_bomb
 from builder.targets.android.audit.layout import KINDS, Package
 from builder.targets.android.audit.libraries import audit_libraries
 from builder.targets.android.audit.models import audit_models, read_manifest
@@ -29,7 +29,7 @@ def audit(path: Path, *, application_id: str | None = None, second_opinion: bool
     try:
         with zipfile.ZipFile(path) as archive:
             package = Package(path=path, kind=kind, archive=archive)
-            if (problem := bomb(package)) is not None:
+            if (problem := find_bomb(package)) is not None:
                 return (problem,)
             return tuple(_all(package, application_id, second_opinion))
     except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:

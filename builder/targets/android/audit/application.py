@@ -15,7 +15,8 @@ from builder.targets.base import Finding
 
 LIMIT_S = 60.0
 ANDROID = "{http://schemas.android.com/apk/res/android}"
-OLDEST_TARGET = 35  # what the Play Store takes of new apps and updates since August 2025
+# What the Play Store takes of new apps and updates since August 2025.
+OLDEST_TARGET = 35
 
 
 def audit_application(package: Package, application_id: str | None) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ def audit_entries(package: Package) -> Iterator[Finding]:
     yield from _paths(package)
 
 
-def bomb(package: Package) -> Finding | None:
+def find_bomb(package: Package) -> Finding | None:
     """What speaks against unpacking the archive at all."""
     infos = package.archive.infolist()
     total = sum(info.file_size for info in infos)

@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from builder.targets.android.audit import flatbuffer
 
 IDENTIFIER = slice(4, 8)
-PLANS = 1  # of Program
-OPERATORS, DELEGATES = 6, 7  # of ExecutionPlan
-NAME, OVERLOAD = 0, 1  # of Operator
-ID = 0  # of BackendDelegate
+# Of Program.
+PLANS = 1
+# Of ExecutionPlan.
+OPERATORS, DELEGATES = 6, 7
+# Of Operator.
+NAME, OVERLOAD = 0, 1
+# Of BackendDelegate.
+ID = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +39,13 @@ def read_program(model: bytes) -> Program:
     operators: set[str] = set()
     delegates: set[str] = set()
     try:
-        for plan in flatbuffer.tables(model, flatbuffer.offset(model, 0), PLANS):
-            for table in flatbuffer.tables(model, plan, OPERATORS):
-                name, overload = flatbuffer.text(model, table, NAME), flatbuffer.text(model, table, OVERLOAD)
+        for plan in flatbuffer.read_tables(model, flatbuffer.read_offset(model, 0), PLANS):
+            for table in flatbuffer.read_tables(model, plan, OPERATORS):
+                name, overload = flatbuffer.read_text(model, table, NAME), flatbuffer.read_text(model, table, OVERLOAD)
                 operators.add(f"{name}.{overload}" if overload else name)
-            delegates.update(flatbuffer.text(model, table, ID) for table in flatbuffer.tables(model, plan, DELEGATES))
+            delegates.update(
+                flatbuffer.read_text(model, table, ID) for table in flatbuffer.read_tables(model, plan, DELEGATES)
+            )
     except (struct.error, OverflowError) as error:
         raise ValueError(f"it is cut short ({error})") from error
     return Program(identifier=identifier, operators=tuple(sorted(operators)), delegates=tuple(sorted(delegates)))

@@ -14,8 +14,10 @@ from builder.targets.base import Finding
 
 LIBRARY = re.compile(r"(?:[^/]+/)?(?:lib|jni)/([^/]+)/([^/]+\.so)")
 KINDS = {".apk": "apk", ".aar": "aar", ".aab": "aab"}
-MOST_BYTES = 8 << 30  # what an archive may unpack to; more is a zip bomb
-MOST_RATIO = 200  # and how much smaller than itself an entry may be packed, from 100 MB on
+# What an archive may unpack to; more is a zip bomb.
+MOST_BYTES = 8 << 30
+# And how much smaller than itself an entry may be packed, from 100 MB on.
+MOST_RATIO = 200
 BOMB_FROM = 100 << 20
 CHUNK = 1 << 20
 

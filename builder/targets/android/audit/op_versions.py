@@ -106,10 +106,10 @@ def operator_codes(model: bytes) -> Iterator[tuple[int, str, int]]:
     if model[4:8] != IDENTIFIER:
         raise ValueError("its identifier is missing")
     try:
-        for table in flatbuffer.tables(model, flatbuffer.offset(model, 0), MODEL_CODES):
-            old = flatbuffer.value(model, table, CODE_OLD, "<b", 0)
-            new = flatbuffer.value(model, table, CODE_NEW, "<i", 0)
-            version = flatbuffer.value(model, table, CODE_VERSION, "<i", 1)
-            yield max(old, new), flatbuffer.text(model, table, CODE_CUSTOM), version
+        for table in flatbuffer.read_tables(model, flatbuffer.read_offset(model, 0), MODEL_CODES):
+            old = flatbuffer.read_value(model, table, CODE_OLD, "<b", 0)
+            new = flatbuffer.read_value(model, table, CODE_NEW, "<i", 0)
+            version = flatbuffer.read_value(model, table, CODE_VERSION, "<i", 1)
+            yield max(old, new), flatbuffer.read_text(model, table, CODE_CUSTOM), version
     except (struct.error, OverflowError) as error:
         raise ValueError(f"it is cut short ({error})") from error

@@ -11,7 +11,8 @@ from builder.targets.android.audit.layout import LIBRARY
 ABI = "x86_64"
 TFLITE, TFLITE_GPU = "libtensorflowlite_jni.so", "libtensorflowlite_gpu_jni.so"
 KNOWN = (TFLITE, TFLITE_GPU)
-MOST_BYTES = 1 << 30  # of one library; none that is known has a tenth
+# Of one library; none that is known has a tenth.
+MOST_BYTES = 1 << 30
 
 
 def take_libraries(package: Path, folder: Path) -> tuple[Path, ...]:

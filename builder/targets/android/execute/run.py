@@ -35,7 +35,8 @@ WORKER = Path(__file__).with_name("worker.py")
 _REPLACED = re.compile(r"Replacing (\d+) out of (\d+) node\(s\) with delegate \((\w+)\)")
 _GL = {"EGL_PLATFORM": "surfaceless"}  # no screen
 _WITHOUT = "none"  # the runtime's own kernels
-_SAID = 3  # of the runtime's last words
+# Of the runtime's last words.
+_SAID = 3
 
 
 @dataclass(frozen=True, kw_only=True)

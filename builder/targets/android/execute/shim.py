@@ -16,7 +16,7 @@ from pathlib import Path
 from builder import process
 from builder.bundle import file_sha256
 from builder.errors import MissingToolError
-from builder.storage.cache import content_key, entry, hold_lock, publishing
+from builder.storage.cache import content_key, hold_lock, locate, publishing
 
 COMPILE_LIMIT_S = 120.0
 _HERE = Path(__file__).parent
@@ -56,10 +56,10 @@ def shim_for(libraries: Sequence[Path]) -> Path:
     sources = [file_sha256(_HERE / name) for name in ("bionic.c", "liblog.c", "shim.py")]
     key = content_key([[f"{symbol.name}@{symbol.version}" for symbol in versioned], graphics, sources])
     with hold_lock(f"android-shim {key}"):
-        if not entry("android-shim", key).is_dir():
+        if not locate("android-shim", key).is_dir():
             with publishing("android-shim", key) as work:
                 _compile(versioned, ours, graphics, work)
-    return entry("android-shim", key)
+    return locate("android-shim", key)
 
 
 def read_wanted(library: Path) -> set[Wanted]:

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 
 DTYPES = {1: np.float32, 2: np.int32, 3: np.uint8, 4: np.int64, 6: np.bool_, 9: np.int8, 10: np.float16}
-MAX_PRECISION, MIN_LATENCY, MIN_MEMORY, ENABLE_QUANT = 1, 2, 3, 1  # of the GPU delegate's options
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+# Of the GPU delegate's options.
+MAX_PRECISION, MIN_LATENCY, MIN_MEMORY, ENABLE_QUANT = 1, 2, 3, 1
+# PR_SET_PDEATHSIG.
+_DIE_WITH_PARENT = 1
 
 
 class GpuOptions(ctypes.Structure):

@@ -60,7 +60,7 @@ class HostApp:
     messages: str
 
 
-def prebuilt(project: Path, runtime: Runtime | None = None) -> HostApp:
+def provide_prebuilt(project: Path, runtime: Runtime | None = None) -> HostApp:
     """The host app of the Gradle project with a runtime, from the cache or built now.
 
     Raises ConfigError for an unknown runtime, MissingToolError, ConversionError with the compiler's last lines, VerificationError when
@@ -77,7 +77,7 @@ def prebuilt(project: Path, runtime: Runtime | None = None) -> HostApp:
             file_sha256(local) if local else None,
         ]
     )
-    root = cache.entry(STEP, key)
+    root = cache.locate(STEP, key)
     with cache.hold_lock(f"{STEP}-{key}"):
         if not root.exists():
             tools.require("java", "javac", "mvn", "aapt2")

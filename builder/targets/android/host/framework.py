@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TABLE_TYPE, PACKAGE_TYPE, TYPE_TYPE, STAGED_ALIAS_TYPE = 0x0002, 0x0200, 0x0201, 0x0206
-TYPE_SPARSE, TYPE_OFFSET16 = 0x01, 0x02  # flags of a type chunk
-ENTRY_COMPLEX, ENTRY_COMPACT = 0x01, 0x08  # flags of an entry
+# Flags of a type chunk.
+TYPE_SPARSE, TYPE_OFFSET16 = 0x01, 0x02
+# Flags of an entry.
+ENTRY_COMPLEX, ENTRY_COMPACT = 0x01, 0x08
 NO_ENTRY, NO_ENTRY16 = 0xFFFFFFFF, 0xFFFF
 FIXED_TIME = (1981, 1, 1, 1, 1, 2)
 

@@ -19,7 +19,8 @@ from builder.storage import cache
 from builder.targets.android import tools
 from builder.targets.android.catalogue import Catalogue, Library
 
-RESOLVE_LIMIT_S = 1200.0  # a first run downloads about 350 MB
+# A first run downloads about 350 MB.
+RESOLVE_LIMIT_S = 1200.0
 PLUGIN = ("org.apache.maven.plugins", "maven-dependency-plugin", "3.6.1")
 LISTING = "classpath.txt"
 EXCLUDE_ALL = "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>"
@@ -42,7 +43,7 @@ def resolve(catalogue: Catalogue, class_paths: dict[str, tuple[Wanted, ...]]) ->
     }
     parent = _parent(poms)
     key = cache.content_key([parent, poms])
-    listings = cache.entry("android-maven", key)
+    listings = cache.locate("android-maven", key)
     with cache.hold_lock(f"android-maven-{key}"):
         if (files := _read(listings, poms)) is not None:
             return files

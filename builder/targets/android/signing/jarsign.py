@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "META-INF/MANIFEST.MF"
 SIGNATURE = "META-INF/RELEASE.SF"
-LINE = 72  # bytes of a line of a manifest with its end, before it must be continued
+# Bytes of a line of a manifest with its end, before it must be continued.
+LINE = 72
 
 
 def sign(unsigned: Path, out: Path, key: SigningKey) -> None:

@@ -20,9 +20,11 @@ END_RECORD = struct.Struct("<IHHHHIIH")
 END_MAGIC = 0x06054B50
 CHUNK = 1 << 20
 V2_BLOCK, V3_BLOCK = 0x7109871A, 0xF05368C0
-STRIPPING_PROTECTION = 0xBEEFF00D  # attribute of v2: the file was also signed with v3, so v3 must not be missing
+# Attribute of v2: the file was also signed with v3, so v3 must not be missing.
+STRIPPING_PROTECTION = 0xBEEFF00D
 RSA_PKCS1_SHA256, ECDSA_SHA256 = 0x0103, 0x0201
-V3_MIN_SDK, V3_MAX_SDK = 28, 0x7FFFFFFF  # v3 is read from Android 9 on
+# v3 is read from Android 9 on.
+V3_MIN_SDK, V3_MAX_SDK = 28, 0x7FFFFFFF
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -26,6 +27,7 @@ PROBLEMS = {
     400: "No picture, or a parameter that does not fit",
     408: "The body did not come in time",
     413: "The body is too large",
+    422: "A parameter that this schema forbids",
     429: "The queue is full: come again after Retry-After seconds",
     503: "It took too long, or the server is about to end: come again after Retry-After seconds",
 }
@@ -57,11 +59,11 @@ class Facts(BaseModel):
 
 
 class Unanswered(Exception):
-    """A request that gets no picture."""
+    """A request that gets no picture; `unread`: a part of its body was not taken."""
 
-    def __init__(self, status: int, detail: str, retry_after_s: int | None = None) -> None:
+    def __init__(self, status: int, detail: str, retry_after_s: int | None = None, *, unread: bool = False) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.retry_after_s = status, detail, retry_after_s
+        self.status, self.detail, self.retry_after_s, self.unread = status, detail, retry_after_s, unread
 
 
 class Service:
@@ -72,6 +74,7 @@ class Service:
         self._golden_db, self._passed_over = golden_db, passed_over
         self._metrics = Metrics()
         self._work = Work(workers=settings.workers, queue=settings.queue, metrics=self._metrics)
+        self._held = 0  # bytes of all bodies that arrive, wait or are processed
         self.draining = False  # after SIGTERM: new requests are not taken
 
     @property
@@ -101,9 +104,10 @@ class Service:
         if self.draining:
             raise Unanswered(503, "this server is about to end; ask again.", 1)
         given = _vectors(vectors)
-        body = await _body(request, settings)
-        make = partial(self._network.process, body, given, settings.pixels)
+        body = bytearray()
         try:
+            await self._receive(request, body)
+            make = partial(self._network.process, bytes(body), given, settings.pixels)
             return await asyncio.wait_for(work.do(make), settings.request_s)
         except Refused as error:
             raise Unanswered(400, str(error)) from error
@@ -111,6 +115,28 @@ class Service:
             raise Unanswered(429, "the queue is full; come again.", error.retry_after_s) from error
         except TimeoutError as error:
             raise Unanswered(503, f"it took longer than {settings.request_s:g} s.", work.retry_after_s) from error
+        finally:
+            self._held -= len(body)
+
+    async def _receive(self, request: Request, body: bytearray) -> None:
+        """Fill `body`: at most so large, within so long, and with all others at most so much; more is not read. Raises Unanswered."""
+        settings = self._settings
+        most = f"at most {settings.body_bytes:,} bytes are taken; make the picture smaller."
+        told = request.headers.get("content-length", "")
+        if told.isascii() and told.isdecimal() and (len(told) > 15 or int(told) > settings.body_bytes):
+            raise Unanswered(413, most, unread=True)
+        try:
+            async with asyncio.timeout(settings.body_s):
+                async for chunk in request.stream():
+                    body += chunk
+                    self._held += len(chunk)
+                    if len(body) > settings.body_bytes:
+                        raise Unanswered(413, most, unread=True)
+                    if self._held > settings.held_bytes:
+                        busy = "too many pictures arrive at once; come again."
+                        raise Unanswered(429, busy, self._work.retry_after_s, unread=True)
+        except TimeoutError as error:
+            raise Unanswered(408, f"the body did not come within {settings.body_s:g} s.", unread=True) from error
 
     async def facts(self) -> Facts:
         """What is served, and how near its golden came out at the start."""
@@ -141,10 +167,16 @@ class Service:
         """For Prometheus."""
         return Response(generate_latest(self._metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
+    async def misuse(self, request: Request, error: Exception) -> Response:
+        """A parameter that the schema forbids is told as any other problem."""
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        return self._problem(Unanswered(422, f"{first['loc'][-1]}: {first['msg']}."))
+
     def _problem(self, error: Unanswered) -> Response:
         self._metrics.requests.labels(str(error.status)).inc()
         # a body that was not read to its end would be taken for the next request; whoever comes while it ends must go elsewhere
-        headers = {"Connection": "close"} if error.status in (408, 413) or self.draining else {}
+        headers = {"Connection": "close"} if error.unread or self.draining else {}
         if error.retry_after_s is not None:
             headers["Retry-After"] = str(error.retry_after_s)
         return JSONResponse(Problem(detail=error.detail).model_dump(), error.status, headers)
@@ -171,6 +203,7 @@ def make_application(service: Service, *, title: str, version: str, licence: str
             allow_headers=["Content-Type"],
             expose_headers=["Retry-After"],
         )
+    app.add_exception_handler(RequestValidationError, service.misuse)
     app.post(
         "/v1/process",
         response_class=Response,
@@ -189,20 +222,3 @@ def _vectors(text: str) -> dict[str, list[float]]:
         return _VECTORS.validate_json(text)
     except ValidationError as error:
         raise Unanswered(400, 'vectors must be JSON such as {"style": [1, 0]}.') from error
-
-
-async def _body(request: Request, settings: Settings) -> bytes:
-    """At most so large, and within so long; more is not read."""
-    told = request.headers.get("content-length", "")
-    if told.isascii() and told.isdecimal() and (len(told) > 15 or int(told) > settings.body_bytes):
-        raise Unanswered(413, f"at most {settings.body_bytes:,} bytes are taken; make the picture smaller.")
-    body = bytearray()
-    try:
-        async with asyncio.timeout(settings.body_s):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > settings.body_bytes:
-                    raise Unanswered(413, f"at most {settings.body_bytes:,} bytes are taken; make the picture smaller.")
-    except TimeoutError as error:
-        raise Unanswered(408, f"the body did not come within {settings.body_s:g} s.") from error
-    return bytes(body)

@@ -28,7 +28,8 @@ from builder.bundle.tensors import (
 )
 from builder.errors import BundleError
 
-ARTIFACT = ".tflite"  # what LiteRT executes
+ARTIFACT, DELEGATE = ".tflite", "xnnpack"  # what LiteRT executes on a processor
+PICTURES = ("JPEG", "PNG", "WEBP")  # of what Pillow knows: for others, such as EPS, it starts programs
 Tensors = Mapping[str, NDArray[Any]]
 
 
@@ -112,7 +113,7 @@ def open_network(bundle: Bundle, *, workers: int, threads: int) -> tuple[Network
     """The first TFLite variant for processors that loads and passes, its agreement, and what was passed over. Raises Unfit."""
     passed: list[str] = []
     for variant in bundle.manifest.variants:
-        if not variant.file.endswith(ARTIFACT) or variant.delegate != "xnnpack":
+        if not variant.file.endswith(ARTIFACT) or variant.delegate != DELEGATE:
             continue
         try:
             network = Network(bundle, variant, workers=workers, threads=threads)
@@ -142,8 +143,12 @@ def _first_picture(specs: Mapping[str, TensorSpec]) -> TensorSpec:
 def _picture(body: bytes, most_pixels: int) -> Image.Image:
     """Only its head is read before its size is known. Raises Refused."""
     try:
-        with Image.open(io.BytesIO(body)) as head:
+        with Image.open(io.BytesIO(body), formats=PICTURES) as head:
             width, height = head.size
+    except Image.DecompressionBombError as error:
+        raise Refused(
+            f"the picture has far more than the {most_pixels:,} pixels that are taken; make it smaller."
+        ) from error
     except Exception as error:  # a damaged file fails in many ways inside Pillow
         raise Refused("the body is not a picture that can be read; send a JPEG, PNG or WebP.") from error
     if width * height > most_pixels:

@@ -16,9 +16,9 @@ class Settings:
     """Each is `SERVER_` with its name in capitals: `SERVER_QUEUE=32`.
 
     `workers` pictures are processed at once, each on `threads` threads; `queue` more may wait. `body_bytes` and `pixels` are the largest
-    picture, `body_s` and `request_s` the longest that sending it and all of a request may take. After SIGTERM new requests are
-    refused for `drain_s` while those that are here are finished. Pages of `origins` (`https://example.org,https://other.example`) may
-    ask from a browser; without any no page of another host can.
+    picture, `held_bytes` how large all those together may be that arrive or wait, `body_s` and `request_s` the longest that sending it and
+    all of a request may take. After SIGTERM new requests are refused for `drain_s` while those that are here are finished. Pages of
+    `origins` (`https://example.org,https://other.example`) may ask from a browser; without any no page of another host can.
     """
 
     bundle: Path = Path("bundle")
@@ -28,6 +28,7 @@ class Settings:
     threads: int = 2 if (os.cpu_count() or 1) > 1 else 1
     queue: int = 32
     body_bytes: int = 16 << 20
+    held_bytes: int = 256 << 20
     pixels: int = 32 << 20
     body_s: float = 10.0
     request_s: float = 30.0
@@ -53,7 +54,7 @@ def settings_of_environment() -> Settings:
             except ValueError as error:
                 raise ValueError(f"${name} is {text!r}, which is no {kind.__name__}") from error
     settings = replace(defaults, **given)  # type: ignore[arg-type]
-    for name in ("workers", "threads", "body_bytes", "pixels", "body_s", "request_s"):
+    for name in ("workers", "threads", "body_bytes", "held_bytes", "pixels", "body_s", "request_s"):
         if not getattr(settings, name) > 0:
             raise ValueError(f"${PREFIX}{name.upper()} must be more than 0")
     if not (settings.queue >= 0 and settings.drain_s >= 0):

@@ -5,7 +5,7 @@ import type { Accelerator } from "../engine.js";
 import type { Variant } from "../manifest.js";
 import type { Measured, Order } from "../measure.js";
 import type { Answer, Request } from "../messages.js";
-import { installWorker } from "./isolation.js";
+import { installWorker, requireServed } from "./isolation.js";
 import { recordOf } from "./record.js";
 import { LANGUAGE, type Key, say } from "./strings.js";
 
@@ -72,6 +72,7 @@ export function startBench(): void {
 }
 
 async function measureAll(rows: HTMLElement, status: HTMLElement): Promise<string[]> {
+  requireServed();
   const bundle = await openBundle(new URL("bundle/", HERE));
   const sight = new Sight();
   const session = crypto.randomUUID().replaceAll("-", "");

@@ -18,10 +18,14 @@ export class Compare {
     this.split();
   }
 
-  show(before: ImageBitmap, after: ImageBitmap): void {
+  /** Both, or one alone where there is nothing to compare. */
+  show(before: ImageBitmap, after: ImageBitmap | null): void {
+    const last = after ?? before;
     draw(this.before, before);
-    draw(this.after, after);
-    this.pair.style.setProperty("--ratio", `${after.width / after.height}`);
+    if (after) draw(this.after, after);
+    for (const part of [this.after, this.slider]) part.hidden = after === null;
+    this.pair.classList.toggle("alone", after === null);
+    this.pair.style.setProperty("--ratio", `${last.width / last.height}`);
     this.pair.hidden = false;
   }
 

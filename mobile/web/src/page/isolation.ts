@@ -1,5 +1,7 @@
 /** The service worker of the pages: it keeps them for a visit without a network, and isolates them. */
 
+import { say } from "./strings.js";
+
 /**
  * Isolation headers come from the service worker where the host sets none: one reload, once a visit. Not while the page is `inUse`:
  * a picture that was chosen at once would be lost, and one thread does it too.
@@ -17,4 +19,9 @@ export async function installWorker(inUse: () => boolean): Promise<void> {
     sessionStorage.setItem("isolated", "tried");
     location.reload();
   }
+}
+
+/** Throws for a page that was opened as a file: browsers give it neither workers nor its own files. */
+export function requireServed(): void {
+  if (location.protocol === "file:") throw new Error(say("asFile"));
 }

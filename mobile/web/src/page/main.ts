@@ -1,11 +1,13 @@
 /** The studio: pictures in, pictures out. The runtime and the network are loaded at the first use. */
 
 import type { Facts } from "../messages.js";
-import { ImageModel, type ProcessOptions, type Result } from "../model.js";
+import { ImageModel, type ProcessOptions } from "../model.js";
 import type { RemoteOptions } from "../remote.js";
 import { Camera } from "./camera.js";
 import { Compare } from "./compare.js";
-import { installWorker } from "./isolation.js";
+import { installWorker, requireServed } from "./isolation.js";
+import { showLabels } from "./labels.js";
+import { type Look, lookAt, notShown } from "./look.js";
 import { Queue } from "./queue.js";
 import { LANGUAGE, type Key, say } from "./strings.js";
 
@@ -22,10 +24,13 @@ class Studio {
   private readonly small = element<HTMLInputElement>("small");
   private readonly save = element<HTMLButtonElement>("save");
   private readonly styles = element<HTMLFieldSetElement>("styles");
+  private readonly output = element<HTMLSelectElement>("output");
   private readonly compare = new Compare(element("pair"), element("before"), element("after"));
   private readonly camera = new Camera();
-  private readonly queue = new Queue(element("queue"), () => this.model(), () => this.options(), (result, name) => this.show(result, name));
+  private readonly queue = new Queue(element("queue"), (picture, options) => this.look(picture, options), (look, name) => this.show(look, name));
   private opening: Promise<ImageModel> | undefined;
+  /** The last question to a model: one that is given up is closed after it. */
+  private asked: Promise<unknown> = Promise.resolve();
   private shown = "picture";
 
   start(): void {
@@ -43,7 +48,11 @@ class Studio {
     document.addEventListener("paste", (event) => this.take(event.clipboardData?.files));
     element("camera").addEventListener("click", () => void this.toggleCamera());
     this.save.addEventListener("click", () => void this.download());
-    this.variant.addEventListener("change", () => this.close());
+    this.variant.addEventListener("change", () => {
+      this.close();
+      this.queue.again();
+    });
+    for (const control of [this.strength, this.small, this.styles, this.output]) control.addEventListener("change", () => void this.again());
     addEventListener("pagehide", () => this.camera.stop());
   }
 
@@ -57,15 +66,18 @@ class Studio {
   }
 
   private model(): Promise<ImageModel> {
-    this.opening ??= this.open();
-    this.opening.catch((error: Error) => {
+    if (this.opening) return this.opening;
+    const opening = (this.opening = this.open());
+    opening.catch((error: Error) => {
+      if (this.opening !== opening) return; // another variant was chosen meanwhile
       this.status.textContent = error.message;
       this.opening = undefined;
     });
-    return this.opening;
+    return opening;
   }
 
   private async open(): Promise<ImageModel> {
+    requireServed();
     this.status.textContent = say("opening", { size: document.documentElement.dataset["size"] ?? "" });
     const query = new URLSearchParams(location.search);
     const model = await ImageModel.open(new URL("bundle/", HERE), {
@@ -88,15 +100,7 @@ class Studio {
   }
 
   private describe(facts: Facts): void {
-    if (facts.remote !== null) {
-      this.status.textContent = say("remote", { name: facts.name, to: facts.remote });
-      this.showChoices(facts);
-      return;
-    }
-    const accelerator = facts.accelerator === "webgpu" ? "WebGPU" : `WebAssembly${facts.threads ? `, ${say("threads")}` : ""}`;
-    const passed = facts.tried.map(({ variant, reason }) => `${variant} (${reason})`).join("; ");
-    this.status.textContent =
-      say("ready", { name: facts.name, variant: facts.variant, accelerator }) + (passed ? ` ${say("fallback", { list: passed })}` : "");
+    this.status.textContent = facts.remote === null ? describedHere(facts) : say("remote", { name: facts.name, to: facts.remote });
     this.showChoices(facts);
   }
 
@@ -104,8 +108,19 @@ class Studio {
     this.variant.replaceChildren(...facts.variants.map((id) => new Option(id, id, false, id === facts.variant)));
     this.variant.disabled = facts.variants.length < 2;
     this.small.disabled = !facts.tiles;
+    this.output.replaceChildren(...facts.pictures.map((name) => new Option(name, name, false, name === this.output.value)));
+    this.output.parentElement!.hidden = facts.pictures.length < 2;
+    this.showStyles(facts.vectors);
+  }
+
+  /** Once for a network: another variant of it keeps what was chosen. */
+  private showStyles(vectors: Facts["vectors"]): void {
+    this.styles.hidden = vectors.length === 0;
+    const key = JSON.stringify(vectors);
+    if (this.styles.dataset["key"] === key) return;
+    this.styles.dataset["key"] = key;
     this.styles.replaceChildren(
-      ...facts.vectors.map(({ name, length, labels }) => {
+      ...vectors.map(({ name, length, labels }) => {
         const label = document.createElement("label");
         const choice = document.createElement("select");
         choice.name = name;
@@ -114,7 +129,6 @@ class Studio {
         return label;
       }),
     );
-    this.styles.hidden = facts.vectors.length === 0;
   }
 
   private options(): ProcessOptions {
@@ -122,19 +136,34 @@ class Studio {
     for (const choice of this.styles.querySelectorAll("select")) {
       vectors[choice.name] = Array.from({ length: choice.options.length }, (_, at) => (at === choice.selectedIndex ? 1 : 0));
     }
-    return { strength: Number(this.strength.value) / 100, small: this.small.checked, vectors };
+    const output = this.output.value || undefined;
+    return { strength: Number(this.strength.value) / 100, small: this.small.checked, vectors, output };
   }
 
-  private show({ original, picture }: Result, name: string): void {
+  private look(picture: ImageBitmap, options: ProcessOptions): Promise<Look> {
+    const look = this.model().then((model) => lookAt(model, picture, { ...this.options(), ...options }));
+    this.asked = look.catch(() => undefined);
+    return look;
+  }
+
+  private show({ original, picture, labels }: Look, name: string): void {
     this.compare.show(original, picture);
+    showLabels(element("labels"), labels);
     original.close();
-    picture.close();
+    picture?.close();
     this.shown = name;
-    this.save.disabled = false;
+    this.save.disabled = picture === null;
+  }
+
+  /** The shown picture once more with what was chosen; not by a server, to which it would be sent again. */
+  private async again(): Promise<void> {
+    const model = await this.opening?.catch(() => undefined);
+    if (model?.facts.remote === null) this.queue.again();
   }
 
   private close(): void {
-    void this.opening?.then((model) => model.close());
+    const { opening, asked } = this;
+    void opening?.then((model) => asked.then(() => model.close()));
     this.opening = undefined;
   }
 
@@ -147,13 +176,11 @@ class Studio {
     }
     button.textContent = say("stop");
     try {
-      const model = await this.model();
-      await this.camera.start(model, () => this.options(), (result) => this.show(result, "camera"));
+      await this.camera.start(this.model(), (picture) => this.look(picture, { small: true }), (look) => this.show(look, "camera"));
     } catch (error) {
       this.status.textContent = say("noCamera", { reason: (error as Error).message });
     } finally {
-      this.camera.stop();
-      button.textContent = say("camera");
+      if (!this.camera.on) button.textContent = say("camera");
     }
   }
 
@@ -165,6 +192,18 @@ class Studio {
     link.click();
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
   }
+}
+
+/** Which variant runs, how, what was passed over, and what the network gives that is not shown. */
+function describedHere(facts: Facts): string {
+  const accelerator = facts.accelerator === "webgpu" ? "WebGPU" : `WebAssembly${facts.threads ? `, ${say("threads")}` : ""}`;
+  const passed = facts.tried.map(({ variant, reason }) => `${variant} (${reason})`).join("; ");
+  const hidden = notShown(facts);
+  return [
+    say("ready", { name: facts.name, variant: facts.variant, accelerator }),
+    ...(passed ? [say("fallback", { list: passed })] : []),
+    ...(hidden ? [say("notShown", { list: hidden })] : []),
+  ].join(" ");
 }
 
 export function startPage(): void {

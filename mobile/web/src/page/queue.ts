@@ -1,6 +1,8 @@
 /** Pictures that wait: one is decoded and processed at a time, whatever their number, so that memory stays flat. */
 
-import type { ImageModel, ProcessOptions, Result } from "../model.js";
+import type { ProcessOptions } from "../model.js";
+import { bestOf } from "./labels.js";
+import type { Look } from "./look.js";
 import { say } from "./strings.js";
 
 interface Entry {
@@ -12,13 +14,13 @@ interface Entry {
 
 export class Queue {
   private readonly waiting: Entry[] = [];
-  private running = false;
+  private running: Entry | undefined;
+  private shown: Entry | undefined;
 
   constructor(
     private readonly list: HTMLElement,
-    private readonly model: () => Promise<ImageModel>,
-    private readonly options: () => ProcessOptions,
-    private readonly onResult: (result: Result, name: string) => void,
+    private readonly look: (picture: ImageBitmap, options: ProcessOptions) => Promise<Look>,
+    private readonly onLook: (look: Look, name: string) => void,
   ) {}
 
   /** Whether any picture was ever added. */
@@ -45,14 +47,25 @@ export class Queue {
     void this.work();
   }
 
-  private async work(): Promise<void> {
-    if (this.running) return;
-    this.running = true;
-    for (let entry = this.waiting.shift(); entry; entry = this.waiting.shift()) await this.one(entry);
-    this.running = false;
+  /** Does the last picture once more, since what is wanted of it has changed. Pictures that wait are done so anyway. */
+  again(): void {
+    const last = this.running ?? this.shown;
+    if (!last || last.abort.signal.aborted || this.waiting.length > 0) return;
+    this.waiting.push(last);
+    void this.work();
   }
 
-  private async one({ file, name, row, abort }: Entry): Promise<void> {
+  private async work(): Promise<void> {
+    if (this.running) return;
+    for (let entry = this.waiting.shift(); entry; entry = this.waiting.shift()) {
+      this.running = entry;
+      await this.one(entry);
+    }
+    this.running = undefined;
+  }
+
+  private async one(entry: Entry): Promise<void> {
+    const { file, name, row, abort } = entry;
     let picture: ImageBitmap;
     try {
       picture = await createImageBitmap(file, { imageOrientation: "from-image", premultiplyAlpha: "none", colorSpaceConversion: "none" });
@@ -61,16 +74,15 @@ export class Queue {
       return;
     }
     try {
-      const model = await this.model();
-      const result = await model.process(picture, {
-        ...this.options(),
+      const look = await this.look(picture, {
         signal: abort.signal,
         onProgress: (done, all) => (row.querySelector("output")!.textContent = say("working", { done, all })),
       });
-      this.onResult(result, name);
-      const done = say("done", { ms: Math.round(result.milliseconds) });
-      const sent = result.sent && say("sent", { to: result.sent.to, bytes: result.sent.bytes });
-      finish(row, sent ? `${done}, ${sent}` : done);
+      this.shown = entry;
+      this.onLook(look, name);
+      const done = say("done", { ms: Math.round(look.milliseconds) });
+      const sent = look.sent ? say("sent", { to: look.sent.to, bytes: look.sent.bytes }) : "";
+      finish(row, [bestOf(look.labels), done, sent].filter(Boolean).join(", "));
     } catch (error) {
       picture.close();
       if (!abort.signal.aborted) finish(row, (error as Error).message, true);
@@ -81,5 +93,6 @@ export class Queue {
 function finish(row: HTMLLIElement, text: string, failed = false): void {
   row.querySelector("output")!.textContent = text;
   row.querySelector("button")?.remove();
-  row.classList.add(failed ? "failed" : "finished");
+  row.classList.toggle("failed", failed);
+  row.classList.toggle("finished", !failed);
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from builder.backends.spec import BackendSpec, Delegate, FirstVariant
+from builder.backends.spec import BackendSpec, Delegate, Engine, FirstVariant
 
 SPEC = BackendSpec(
     name="fake",
@@ -13,5 +13,8 @@ SPEC = BackendSpec(
     schemes=("fp32", "fp16", "weight_only_wi8_afp32"),
     norms=("fp32",),
     server="torch",
+    engine=Engine(
+        name="Fake", package="torch", imported="torch", module="builder.backends.fake.engine", delegates=("slow",)
+    ),
     first_variants=(FirstVariant(comment="Fake phones.", delegate="slow", scheme="fp16"),),
 )

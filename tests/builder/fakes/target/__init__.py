@@ -56,10 +56,10 @@ def sources_sha256() -> str:
 
 def package(request: PackageRequest) -> PackageResult:
     from builder.targets.base import PackageResult
-    from builder.targets.subset import subset
+    from builder.targets.subset import write_subset
 
     box = request.out / f"{request.application_id}-box"
-    subset(request.bundle, (ARTIFACT,), box)
+    write_subset(request.bundle, (ARTIFACT,), box)
     return PackageResult(files=(box,), findings=())
 
 

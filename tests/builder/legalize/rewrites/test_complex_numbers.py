@@ -10,7 +10,7 @@ from torch import Tensor
 
 from builder.errors import SourceError
 from builder.graph.refusals import refuse_what_no_file_holds
-from builder.legalize.at_source import plain
+from builder.legalize.at_source import make_plain
 from tests.builder.legalize.cases import check_rewrite, export
 
 FILTERS = torch.randn(6, 6, 4, 3, dtype=torch.cfloat, generator=torch.Generator().manual_seed(1))
@@ -69,4 +69,4 @@ def test_an_operator_without_a_real_form_is_the_one_that_is_named() -> None:
     """Not the transform before it, which has one."""
     program = export(lambda x: torch.linalg.inv(torch.fft.fft2(x[..., :8, :])).real)
     with pytest.raises(SourceError, match=r"complex numbers \(linalg_inv\w*\) .* line \d"):
-        refuse_what_no_file_holds(plain(program))
+        refuse_what_no_file_holds(make_plain(program))

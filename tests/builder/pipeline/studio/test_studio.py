@@ -122,6 +122,23 @@ def test_a_switch_is_predicted_at_once_and_exported_by_a_click(session: Session,
     plan.write_text(plan.read_text().removeprefix("# by hand\n"))
 
 
+def test_every_layer_has_its_milliseconds(session: Session, page: Page) -> None:
+    """As `harness profile` measures them here, labelled so; of a plan that is not exported there are none."""
+    timed = page.locator("#layers td[data-label^=time]:not(:empty)")
+    wait_for(lambda: timed.count() == 4, "a time of each layer")
+    said = page.inner_text("#timed")
+    assert "on this computer, 1 thread, median of 20 inferences" in said
+    variants = session.ask("GET", "/api/state")[1]["variants"]
+    times = next(v for v in variants if v["id"] == PLAN)["trials"][0]["times"]
+    assert set(times["layers_ms"]) == {"head", "dw", "pw", "tail"}
+    assert sum(times["layers_ms"].values()) + times["rest_ms"] == pytest.approx(times["total_ms"])
+    page.get_by_label("scheme of tail").select_option("fp32")
+    wait_for(lambda: "this plan is not exported" in page.inner_text("#timed"), "no times")
+    assert timed.count() == 0
+    page.click("#reset")
+    wait_for(lambda: timed.count() == 4, "the times again")
+
+
 def test_a_plan_that_is_written_keeps_what_a_person_wrote(session: Session) -> None:
     """Only what was changed comes after it, once, however often it is written; nobody else's change is lost."""
     plan = session.folder / "plan.toml"
@@ -132,10 +149,25 @@ def test_a_plan_that_is_written_keeps_what_a_person_wrote(session: Session) -> N
         status, told = session.ask("POST", "/api/write", {"variant": PLAN, "schemes": schemes})
         assert status == 200, told
         assert "plan.toml is written" in told["said"]
+    state = session.ask("GET", "/api/state")[1]
+    shown = [layer["scheme"] for layer in next(v for v in state["variants"] if v["id"] == PLAN)["layers"]]
+    assert shown == schemes  # for every tab, and after a reload
     text = plan.read_text()
     assert 'match = "head|tail"' in text
     rules = load_plan(plan).rule
     assert [(rule.match, rule.scheme) for rule in rules[2:]] == [("dw", "fp16")]
+
+
+def test_another_tab_sees_what_one_tab_tries(session: Session, page: Page) -> None:
+    """Without a reload, and once: the same plan is not exported again."""
+    rows = page.locator("#trials tbody tr")
+    before = rows.count()
+    schemes = [layer["scheme"] for layer in session.ask("GET", "/api/state")[1]["variants"][1]["layers"]]
+    for _ in range(2):
+        asked = {"variant": PLAN, "schemes": [*schemes[:3], "dynamic_wi8_afp32"]}
+        assert session.ask("POST", "/api/try", asked)[0] == 200
+    wait_for(lambda: rows.count() == before + 1, "the other tab's trial")
+    wait_for(lambda: "is exported" not in page.inner_text("#trials"), "its end")
 
 
 def test_the_page_is_for_everybody(page: Page) -> None:
@@ -174,6 +206,12 @@ def test_what_cannot_be_meant_is_a_sentence(session: Session) -> None:
     assert session.ask("POST", "/api/try", {"variant": PLAN})[0] == 422
 
 
+def timed(session: Session) -> list[bool]:
+    """Of each variant, whether its time or the reason for none is told."""
+    trials = [variant["trials"][0] for variant in session.ask("GET", "/api/state")[1]["variants"]]
+    return [bool(trial["times"] or trial["untimed"]) for trial in trials]
+
+
 def test_a_bundle_is_shown_and_cannot_be_changed(tmp_path: Path) -> None:
     """Its layers with what was realised and why, and its pictures."""
     make_small_bundle(tmp_path / "bundle")
@@ -183,6 +221,11 @@ def test_a_bundle_is_shown_and_cannot_be_changed(tmp_path: Path) -> None:
         assert told["kind"] == "bundle"
         layers = told["variants"][0]["layers"]
         assert layers[2]["fallback"] == "the delegate takes no int8"
+        wait_until(lambda: all(timed(session)), "the times", 120)
+        first, second, third = (v["trials"][0] for v in session.ask("GET", "/api/state")[1]["variants"])
+        assert first["times"]["layers_ms"].keys() == {"0", "2", "4"}
+        assert second["times"]["total_ms"] > 0
+        assert "Core ML executes on macOS and iOS only" in third["untimed"]
         key = told["variants"][0]["trials"][0]["picture"]["picture"]
         assert session.ask("GET", f"/api/picture/{key}")[1].startswith(b"\x89PNG")
         status, told = session.ask("POST", "/api/try", {"variant": "x", "schemes": []})

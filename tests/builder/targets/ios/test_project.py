@@ -17,7 +17,7 @@ from builder.errors import ConfigError
 from builder.targets import ios
 from builder.targets.ios.pbxproj import Objects, project_text, quote
 from tests.builder.targets.ios.making import ODD, request
-from tests.bundles import make_bundle
+from tests.bundles import make_unopened_bundle
 
 
 def strings(value: object) -> list[str]:
@@ -73,8 +73,8 @@ def test_every_file_of_the_project_exists(project: Path) -> None:
 
 def test_executorch_is_added_where_it_is_asked_for(tmp_path: Path) -> None:
     """With `executorch` the bundle's variants for it, its package beside the SDK, and its linker flags are in the project."""
-    other = make_bundle(tmp_path / "bundle")
-    result = ios.package(request(other, tmp_path / "out", "project", executorch=True, deployment_target="17.0"))
+    other = make_unopened_bundle(tmp_path / "bundle")
+    result = ios.package(request(other, tmp_path / "out", "project", second_runtime=True, deployment_target="17.0"))
     folder = result.files[0]
     parsed = openstep_plist.loads((folder / "Edgebundle.xcodeproj" / "project.pbxproj").read_text(), use_numbers=False)
     objects = parsed["objects"].values()
@@ -89,7 +89,7 @@ def test_executorch_is_added_where_it_is_asked_for(tmp_path: Path) -> None:
     assert (settings["OTHER_LDFLAGS"], settings["EXCLUDED_ARCHS[sdk=iphonesimulator*]"]) == ("-all_load", "x86_64")
     assert [variant.backend for variant in Bundle.open(folder / "edgebundle").manifest.variants] == ["executorch"]
     with pytest.raises(ConfigError, match=r'ExecuTorch needs iOS 17 .* set deployment_target = "17.0"'):
-        ios.package(request(other, tmp_path / "old", "project", executorch=True))
+        ios.package(request(other, tmp_path / "old", "project", second_runtime=True))
 
 
 def test_models_are_a_folder_reference(project: Path) -> None:

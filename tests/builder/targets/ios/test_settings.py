@@ -12,7 +12,7 @@ from builder.bundle import Bundle
 from builder.errors import ConfigError
 from builder.targets import ios
 from tests.builder.targets.ios.making import request
-from tests.bundles import make_bundle
+from tests.bundles import make_unopened_bundle
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,6 @@ def test_refuses_other_bad_settings(bundle: Bundle, tmp_path: Path) -> None:
 
 def test_a_bundle_without_core_ml_is_refused(tmp_path: Path) -> None:
     """A bundle with other backends only names what to add to builder.toml."""
-    other = make_bundle(tmp_path / "bundle")
+    other = make_unopened_bundle(tmp_path / "bundle")
     with pytest.raises(ConfigError, match=r'no variant for coreml.*backend = "coreml"'):
         ios.package(request(other, tmp_path / "out", "project"))

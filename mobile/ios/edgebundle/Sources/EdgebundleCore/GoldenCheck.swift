@@ -49,7 +49,8 @@ public struct GoldenCheck: Sendable {
             }
             let wanted =
                 tensor.isPicture
-                ? try session.codec(tensor.name).logical(expectedPicture(tensor, spec).argb) : try values(tensor, spec)
+                ? try session.codec(of: tensor.name).logical(expectedPicture(tensor, spec).argb)
+                : try values(tensor, spec)
             let actual = try actualValues(session, tensor, spec)
             worst = min(worst, psnrDb(actual, wanted, peak: peak(of: spec, wanted)))
             error = max(error, maxAbsError(actual, wanted))
@@ -109,7 +110,7 @@ public struct GoldenCheck: Sendable {
         var argb = [UInt32](repeating: 0, count: spec.width * spec.height)
         try session.readPicture(tensor.name, into: &argb)
         let compared = tensor.isSparse ? sparsePixels(argb, width: spec.width, height: spec.height) : argb
-        return try session.codec(tensor.name).logical(compared)
+        return try session.codec(of: tensor.name).logical(compared)
     }
 
     private func damaged(_ golden: Golden, _ how: String) -> BundleError {

@@ -29,7 +29,7 @@ public final class Session {
 
     /// Fills an image input with pixels of exactly its size.
     public func setPicture(_ name: String, _ argb: [UInt32]) throws {
-        let (codec, buffer) = (try self.codec(name), try Self.buffer(inputs, name, variant))
+        let (codec, buffer) = (try self.codec(of: name), try Self.buffer(inputs, name, variant))
         guard argb.count == codec.pixelCount else {
             throw BundleError("'\(name)' takes \(codec.pixelCount) pixels, not \(argb.count).")
         }
@@ -49,7 +49,7 @@ public final class Session {
 
     /// Reads an image output into pixels of exactly its size.
     public func readPicture(_ name: String, into argb: inout [UInt32]) throws {
-        let (codec, buffer) = (try self.codec(name), try Self.buffer(outputs, name, variant))
+        let (codec, buffer) = (try self.codec(of: name), try Self.buffer(outputs, name, variant))
         argb.withUnsafeMutableBufferPointer { codec.decode(buffer, into: $0) }
     }
 
@@ -60,11 +60,11 @@ public final class Session {
         guard let spec = outputSpecs.first(where: { $0.name == name }) else { throw unknown(name) }
         var argb = [UInt32](repeating: 0, count: spec.width * spec.height)
         try readPicture(name, into: &argb)
-        return try codec(name).logical(argb)
+        return try codec(of: name).logical(argb)
     }
 
     /// The codec of an image input or output.
-    public func codec(_ name: String) throws -> PictureCodec {
+    public func codec(of name: String) throws -> PictureCodec {
         guard let codec = codecs[name] else { throw unknown(name) }
         return codec
     }

@@ -192,6 +192,23 @@ final class VectorTests: XCTestCase {
         }
     }
 
+    /// Classifiers name the same labels.
+    func testLabels() throws {
+        struct LabelCase: Decodable {
+            let values: Data
+            let names: [String]
+            let most: Int
+            let labels: [String]
+            let places: [Int]
+        }
+        for one in try vectors("labels.json", LabelCase.self) {
+            let values = words(one.values).map { Float(bitPattern: $0) }
+            let found = labels(of: values, names: one.names, most: one.most)
+            XCTAssertEqual(found.map(\.name), one.labels)
+            XCTAssertEqual(found.map(\.score.bitPattern), one.places.map { values[$0].bitPattern })
+        }
+    }
+
     /// Verdicts and their words are those of the harness.
     func testVerdicts() throws {
         for one in try vectors("verdicts.json", VerdictCase.self) {

@@ -18,7 +18,7 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import org.edgebundle.sdk.ImageModel
 import org.edgebundle.sdk.StyleModel
-import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleError
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNotSame
 import org.junit.Assert.assertSame
@@ -220,7 +220,7 @@ class ImageModelTest {
             assertEquals("tflite-second" to 0, it.variant to it.tried.size)
         }
         val message =
-            assertThrows(BundleException::class.java) { ImageModel.open(APP, variant = "absent") }.message.orEmpty()
+            assertThrows(BundleError::class.java) { ImageModel.open(APP, variant = "absent") }.message.orEmpty()
         assertTrue(message, "tflite-first, tflite-second" in message)
         val damaged = folder("damaged")
         File(damaged, "variants/second.tflite").appendText("more")

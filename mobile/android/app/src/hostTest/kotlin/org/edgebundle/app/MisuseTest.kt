@@ -8,7 +8,7 @@ import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.TimeUnit
 import org.edgebundle.sdk.FrameProcessor
 import org.edgebundle.sdk.ImageModel
-import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleError
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNotNull
@@ -37,10 +37,10 @@ class MisuseTest {
 
     @Test
     fun aFolderThatHoldsNoBundle() {
-        says<BundleException>("manifest.json") { ImageModel.open(APP, folder = File(APP.filesDir, "nowhere")) }
-        says<BundleException>("manifest.json") { ImageModel.open(APP, folder = APP.filesDir) }
+        says<BundleError>("manifest.json") { ImageModel.open(APP, folder = File(APP.filesDir, "nowhere")) }
+        says<BundleError>("manifest.json") { ImageModel.open(APP, folder = APP.filesDir) }
         val whole = folder("inner")
-        says<BundleException>("manifest.json") { ImageModel.open(APP, folder = File(whole, "variants")) }
+        says<BundleError>("manifest.json") { ImageModel.open(APP, folder = File(whole, "variants")) }
     }
 
     @Test

@@ -9,7 +9,7 @@ import android.widget.Button
 import android.widget.TextView
 import java.util.concurrent.Executors
 import org.edgebundle.sdk.ImageModel
-import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleError
 
 /** The benchmark screen: measures on a press, or at once when started with the extras of [BenchmarkRequest]. */
 class BenchmarkActivity : Activity() {
@@ -82,7 +82,7 @@ class BenchmarkActivity : Activity() {
                         )
                     tell(lines)
                 }
-            } catch (error: BundleException) {
+            } catch (error: BundleError) {
                 tell(lines + error.message.orEmpty())
             } catch (_: InterruptedException) {
                 return@execute // the screen was closed in the middle

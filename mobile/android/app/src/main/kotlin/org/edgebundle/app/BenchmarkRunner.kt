@@ -9,7 +9,7 @@ import org.edgebundle.sdk.ConditionSampler
 import org.edgebundle.sdk.DeviceState
 import org.edgebundle.sdk.ImageModel
 import org.edgebundle.sdk.core.Benchmark
-import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleError
 import org.edgebundle.sdk.core.ModelLoader
 import org.edgebundle.sdk.core.RunFacts
 import org.edgebundle.sdk.core.RunRecord
@@ -33,7 +33,7 @@ class BenchmarkRunner(private val context: Context) {
 
     /**
      * Measures the variant of the request, or all that this app can run, telling [done] of each. [cancelled] is asked
-     * before every inference; [hidden] says whether the app has left the foreground. Throws [BundleException].
+     * before every inference; [hidden] says whether the app has left the foreground. Throws [BundleError].
      */
     fun run(
         request: BenchmarkRequest,
@@ -45,12 +45,12 @@ class BenchmarkRunner(private val context: Context) {
             val loader = ImageModel.loader(context)
             val variants = request.variant?.let { listOf(loader.manifest.variant(it)) } ?: loader.variants
             if (variants.isEmpty())
-                throw BundleException(
+                throw BundleError(
                     "the bundle has no variant that this app can run; it has ${loader.manifest.variants.joinToString { it.id }}."
                 )
             val file = File(context.getExternalFilesDir(null) ?: context.filesDir, request.output)
             for (variant in variants) done(measure(loader, variant, request, file, cancelled, hidden))
-        } catch (error: BundleException) {
+        } catch (error: BundleError) {
             say("error" to error.message)
             throw error
         }

@@ -24,7 +24,7 @@ import java.io.IOException
 import java.util.concurrent.CancellationException
 import java.util.concurrent.Executors
 import org.edgebundle.sdk.DeviceState
-import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleError
 
 /**
  * The first screen: a picture before and after, the variant, and what it costs. Started with the extras of
@@ -301,7 +301,7 @@ class MainActivity : Activity() {
         worker.execute {
             try {
                 job()
-            } catch (error: BundleException) {
+            } catch (error: BundleError) {
                 show { status.text = error.message }
             } catch (_: CancellationException) {
                 show { status.setText(R.string.cancelled) }

@@ -3,7 +3,7 @@ package org.edgebundle.app
 import android.content.Context
 import android.graphics.Bitmap
 import org.edgebundle.sdk.ImageModel
-import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleError
 import org.edgebundle.sdk.core.ModelLoader
 
 /**
@@ -34,8 +34,7 @@ class Studio(private val context: Context) : AutoCloseable {
     val takesWhole = loader.manifest.outputs.any { it.isPicture }
 
     /**
-     * Renders the present picture by a variant (`null`: the one that suits the phone). Blocks. Throws
-     * [BundleException].
+     * Renders the present picture by a variant (`null`: the one that suits the phone). Blocks. Throws [BundleError].
      */
     fun render(variant: String?, strength: Float, whole: Boolean): Shown {
         val model = opened(variant)
@@ -82,7 +81,7 @@ class Studio(private val context: Context) : AutoCloseable {
         val spec = loader.manifest.inputs.firstOrNull { it.isPicture }
         val stored = loader.manifest.goldens.firstOrNull()?.inputs?.firstOrNull { it.name == spec?.name }
         if (spec == null || stored == null)
-            throw BundleException(
+            throw BundleError(
                 "the bundle carries no test picture; add pictures to [data] evaluation and package it again."
             )
         val pixels = loader.goldens.pixels(stored, spec)

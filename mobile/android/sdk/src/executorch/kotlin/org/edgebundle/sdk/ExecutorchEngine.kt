@@ -4,7 +4,7 @@ import java.lang.reflect.InvocationTargetException
 import java.nio.ByteBuffer
 import org.edgebundle.sdk.core.Artifact
 import org.edgebundle.sdk.core.Binding
-import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleError
 import org.edgebundle.sdk.core.Engine
 import org.edgebundle.sdk.core.RuntimeLog
 import org.edgebundle.sdk.core.TextReading
@@ -27,7 +27,7 @@ internal fun openExecutorch(variant: Variant, artifact: Artifact, threads: Int, 
     } catch (error: RuntimeException) { // its own exceptions are of this kind
         throw refusal(variant, error.message, error)
     } catch (error: LinkageError) { // UnsatisfiedLinkError at first, NoClassDefFoundError each time after it
-        throw BundleException(
+        throw BundleError(
             "the ExecuTorch library is missing on this device, so variant '${variant.id}' cannot run: ${error.message?.lineSequence()?.first()}",
             error,
         )
@@ -56,7 +56,7 @@ private fun loadMethod(module: Module, variant: Variant) {
 }
 
 private fun refusal(variant: Variant, problem: String?, cause: Throwable?) =
-    BundleException(
+    BundleError(
         "ExecuTorch refuses variant '${variant.id}': $problem; this app's ExecuTorch may be older than the one the bundle was made for.",
         cause,
     )
@@ -88,7 +88,7 @@ private class ExecutorchEngine(private val variant: Variant, private val module:
             try {
                 module.forward(*arguments)
             } catch (error: RuntimeException) {
-                throw BundleException("ExecuTorch cannot run variant '${variant.id}': ${error.message}", error)
+                throw BundleError("ExecuTorch cannot run variant '${variant.id}': ${error.message}", error)
             }
         for (binding in variant.outputs) write(results[binding.index].toTensor(), binding, outputs[binding.index])
     }

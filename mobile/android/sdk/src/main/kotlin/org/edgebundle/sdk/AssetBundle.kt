@@ -7,7 +7,7 @@ import java.io.FileInputStream
 import java.io.InputStream
 import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
-import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleError
 import org.edgebundle.sdk.core.BundleFiles
 import org.edgebundle.sdk.core.PictureReader
 import org.edgebundle.sdk.core.Pixels
@@ -43,7 +43,7 @@ val BITMAP_READER = PictureReader { stream ->
         }
     val bitmap =
         BitmapFactory.decodeStream(stream, null, options)
-            ?: throw BundleException("a picture of the bundle cannot be decoded; install the app again.")
+            ?: throw BundleError("a picture of the bundle cannot be decoded; install the app again.")
     val argb = IntArray(bitmap.width * bitmap.height)
     bitmap.getPixels(argb, 0, bitmap.width, 0, 0, bitmap.width, bitmap.height)
     Pixels(bitmap.width, bitmap.height, argb).also { bitmap.recycle() }

@@ -10,14 +10,14 @@ import kotlin.coroutines.resume
 import kotlin.coroutines.resumeWithException
 import kotlinx.coroutines.suspendCancellableCoroutine
 import org.edgebundle.sdk.core.Blend
-import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleError
 import org.edgebundle.sdk.core.CallQueue
 import org.edgebundle.sdk.core.DeviceFacts
 import org.edgebundle.sdk.core.FolderBundle
 import org.edgebundle.sdk.core.GoldenCheck
-import org.edgebundle.sdk.core.Label
 import org.edgebundle.sdk.core.ModelLoader
 import org.edgebundle.sdk.core.Opened
+import org.edgebundle.sdk.core.ScoredLabel
 import org.edgebundle.sdk.core.Tried
 import org.edgebundle.sdk.core.labelsOf
 
@@ -118,10 +118,10 @@ internal constructor(
      * into it instead of a new bitmap: nothing is allocated then.
      *
      * Throws IllegalArgumentException for a bitmap or a strength that cannot be used, CancellationException after
-     * [cancel], [BundleException] when the runtime gives up.
+     * [cancel], [BundleError] when the runtime gives up.
      */
     @JvmOverloads
-    @Throws(BundleException::class)
+    @Throws(BundleError::class)
     fun process(bitmap: Bitmap, strength: Float = 1f, into: Bitmap? = null): Bitmap =
         one(bitmap, strength, into, calls.Call())
 
@@ -146,7 +146,7 @@ internal constructor(
      * multiple of their input, or that must see the whole picture at once, are to be used by [process].
      */
     @JvmOverloads
-    @Throws(BundleException::class)
+    @Throws(BundleError::class)
     fun processLarge(bitmap: Bitmap, strength: Float = 1f, progress: TileProgress = TileProgress.NONE): Bitmap =
         whole(bitmap, strength, progress, calls.Call())
 
@@ -167,10 +167,10 @@ internal constructor(
      * IllegalStateException for a network without labels.
      */
     @JvmOverloads
-    @Throws(BundleException::class)
-    fun classify(bitmap: Bitmap, most: Int = 5): List<Label> = classified(bitmap, most, calls.Call())
+    @Throws(BundleError::class)
+    fun classify(bitmap: Bitmap, most: Int = 5): List<ScoredLabel> = classified(bitmap, most, calls.Call())
 
-    private fun classified(bitmap: Bitmap, most: Int, call: CallQueue.Call): List<Label> {
+    private fun classified(bitmap: Bitmap, most: Int, call: CallQueue.Call): List<ScoredLabel> {
         val spec =
             checkNotNull(session.manifest.outputs.firstOrNull { it.labels != null }) {
                 "model '${session.manifest.modelName}' has no labels; use run"
@@ -183,7 +183,7 @@ internal constructor(
     }
 
     /** Every output of the network for the picture, by its name, in the order and range of the source model (NCHW). */
-    @Throws(BundleException::class)
+    @Throws(BundleError::class)
     fun run(bitmap: Bitmap): Map<String, FloatArray> =
         calls.Call().let { call ->
             call.run {
@@ -209,7 +209,9 @@ internal constructor(
     ): Bitmap = onWorker { whole(bitmap, strength, progress, it) }
 
     /** [classify] on the model's own thread; cancelling the coroutine ends it as [cancel] does. */
-    suspend fun awaitClassified(bitmap: Bitmap, most: Int = 5): List<Label> = onWorker { classified(bitmap, most, it) }
+    suspend fun awaitClassified(bitmap: Bitmap, most: Int = 5): List<ScoredLabel> = onWorker {
+        classified(bitmap, most, it)
+    }
 
     /**
      * [process] on the model's own thread, for callers without coroutines: [callback] is told there. Closing what comes
@@ -233,12 +235,12 @@ internal constructor(
 
     /** The name that [process] has for networks that change a picture's style. */
     @JvmOverloads
-    @Throws(BundleException::class)
+    @Throws(BundleError::class)
     fun stylize(bitmap: Bitmap, strength: Float = 1f, into: Bitmap? = null): Bitmap = process(bitmap, strength, into)
 
     /** The name that [processLarge] has for networks that change a picture's style. */
     @JvmOverloads
-    @Throws(BundleException::class)
+    @Throws(BundleError::class)
     fun stylizeLarge(bitmap: Bitmap, strength: Float = 1f, progress: TileProgress = TileProgress.NONE): Bitmap =
         processLarge(bitmap, strength, progress)
 
@@ -276,7 +278,7 @@ internal constructor(
     /** Pixels of exactly the network's input to pixels of exactly its output, inside a turn of [call]. */
     internal fun render(pixels: IntArray, into: IntArray, call: CallQueue.Call) {
         infer(pixels, call)
-        session.picture(picture.name, into)
+        session.readPicture(picture.name, into)
     }
 
     /** What frames of a video need to know of the network. */
@@ -335,11 +337,11 @@ internal constructor(
          * With [folder] it opens the bundle in that folder instead, whose files must not change while the model is
          * open.
          *
-         * Throws [BundleException] when none works, or when the network does not take one picture.
+         * Throws [BundleError] when none works, or when the network does not take one picture.
          */
         @JvmStatic
         @JvmOverloads
-        @Throws(BundleException::class)
+        @Throws(BundleError::class)
         fun open(
             context: Context,
             threads: Int = defaultThreads(),
@@ -350,7 +352,7 @@ internal constructor(
         /** The loader of the app's own bundle, or of the one in [folder], with this library's engines. */
         @JvmStatic
         @JvmOverloads
-        @Throws(BundleException::class)
+        @Throws(BundleError::class)
         fun loader(context: Context, folder: File? = null): ModelLoader =
             ModelLoader(
                 if (folder == null) AssetBundle(context) else FolderBundle(folder),

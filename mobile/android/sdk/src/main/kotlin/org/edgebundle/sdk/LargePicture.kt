@@ -1,7 +1,7 @@
 package org.edgebundle.sdk
 
 import android.graphics.Bitmap
-import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleError
 import org.edgebundle.sdk.core.PictureSize
 import org.edgebundle.sdk.core.PixelSource
 import org.edgebundle.sdk.core.TensorSpec
@@ -24,9 +24,9 @@ internal class LargePicture(
 
     init {
         if (tiling?.allowed == false)
-            throw BundleException("this network cannot work in tiles (${tiling.reason}); use process.")
+            throw BundleError("this network cannot work in tiles (${tiling.reason}); use process.")
         if (scale < 1 || output.width != scale * input.width || output.height != scale * input.height) {
-            throw BundleException(
+            throw BundleError(
                 "a network from ${input.width} x ${input.height} to ${output.width} x ${output.height} pixels cannot work in tiles; use process."
             )
         }

@@ -4,7 +4,7 @@ import android.app.ActivityManager
 import android.content.Context
 import android.util.Log
 import java.io.File
-import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleError
 import org.edgebundle.sdk.core.DeviceFacts
 import org.edgebundle.sdk.core.ModelLoader
 import org.edgebundle.sdk.core.Opened
@@ -20,7 +20,7 @@ internal fun openModel(context: Context, threads: Int, variant: String?, folder:
     val application = context.applicationContext ?: context
     val loader = ImageModel.loader(application, folder)
     if (loader.manifest.inputs.count { it.isPicture } != 1) {
-        throw BundleException(
+        throw BundleError(
             "model '${loader.manifest.modelName}' does not take one picture; use ModelLoader and Session."
         )
     }

@@ -6,7 +6,7 @@ import android.graphics.BitmapFactory
 import java.io.ByteArrayOutputStream
 import java.io.File
 import org.edgebundle.sdk.core.Blend
-import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleError
 import org.edgebundle.sdk.core.Manifest
 import org.edgebundle.sdk.core.RemoteConsent
 import org.edgebundle.sdk.core.RemoteModel
@@ -27,11 +27,10 @@ private constructor(val model: ImageModel?, val server: RemoteModel?, private va
 
     /**
      * The picture as the network renders it, as [ImageModel.process] gives it. On a server the picture goes there in
-     * the network's own size, and nothing else. Blocks. Throws [BundleException] when the runtime or the server gives
-     * up.
+     * the network's own size, and nothing else. Blocks. Throws [BundleError] when the runtime or the server gives up.
      */
     @JvmOverloads
-    @Throws(BundleException::class)
+    @Throws(BundleError::class)
     fun process(bitmap: Bitmap, strength: Float = 1f): Processed {
         if (model != null) return Processed(model.process(bitmap, strength), null)
         return checkNotNull(pictures).process(checkNotNull(server), bitmap, strength)
@@ -45,11 +44,12 @@ private constructor(val model: ImageModel?, val server: RemoteModel?, private va
     companion object {
         /**
          * [ImageModel.open]; where it finds no variant that works, [consent] is asked, and then the server at [address]
-         * is used. Blocks. Throws [BundleException] with both reasons when neither can be used.
+         * is used. Blocks. Throws [BundleError] with both reasons when neither can be used, and at once for a network
+         * that does not take and give a picture, which is what a server does.
          */
         @JvmStatic
         @JvmOverloads
-        @Throws(BundleException::class)
+        @Throws(BundleError::class)
         fun open(
             context: Context,
             address: String,
@@ -60,8 +60,9 @@ private constructor(val model: ImageModel?, val server: RemoteModel?, private va
         ): ModelOrServer {
             try {
                 return ModelOrServer(ImageModel.open(context, threads, variant, folder), null, null)
-            } catch (error: BundleException) {
+            } catch (error: BundleError) {
                 val manifest = ImageModel.loader(context, folder).manifest
+                if (manifest.inputs.none { it.isPicture } || manifest.outputs.none { it.isPicture }) throw error
                 val reason = error.message.orEmpty()
                 val server = RemoteModel.open(address, reason, manifest.modelName, consent = consent)
                 return ModelOrServer(null, server, RemotePictures(manifest))
@@ -70,12 +71,10 @@ private constructor(val model: ImageModel?, val server: RemoteModel?, private va
     }
 }
 
-/** Bitmaps to files of the network's own size and back. */
+/** Bitmaps to files of the network's own size and back; the network takes and gives a picture. */
 internal class RemotePictures(manifest: Manifest) : AutoCloseable {
     private val input = manifest.inputs.first { it.isPicture }
-    private val output =
-        manifest.outputs.firstOrNull { it.isPicture }
-            ?: throw BundleException("model '${manifest.modelName}' gives no picture, which is what a server gives.")
+    private val output = manifest.outputs.first { it.isPicture }
     private val fitter = BitmapFitter(input)
     private val original = OriginalPicture(input, output)
     private val pixels = IntArray(input.width * input.height)
@@ -100,14 +99,15 @@ internal class RemotePictures(manifest: Manifest) : AutoCloseable {
     private fun picture(server: RemoteModel, png: ByteArray): IntArray {
         val size = BitmapFactory.Options().apply { inJustDecodeBounds = true }
         BitmapFactory.decodeByteArray(png, 0, png.size, size)
+        if (size.outWidth < 0) throw BundleError("${server.host} answered with a picture that cannot be read.")
         if (size.outWidth != output.width || size.outHeight != output.height) {
-            throw BundleException(
+            throw BundleError(
                 "${server.host} answered with a picture of ${size.outWidth} x ${size.outHeight} pixels, not ${output.width} x ${output.height}."
             )
         }
         val decoded =
             BitmapFactory.decodeByteArray(png, 0, png.size)
-                ?: throw BundleException("${server.host} answered with a picture that cannot be read.")
+                ?: throw BundleError("${server.host} answered with a picture that cannot be read.")
         return IntArray(output.width * output.height).also {
             decoded.getPixels(it, 0, output.width, 0, 0, output.width, output.height)
             decoded.recycle()

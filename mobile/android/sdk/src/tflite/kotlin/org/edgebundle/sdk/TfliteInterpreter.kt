@@ -2,7 +2,7 @@ package org.edgebundle.sdk
 
 import java.nio.ByteBuffer
 import org.edgebundle.sdk.core.Artifact
-import org.edgebundle.sdk.core.BundleException
+import org.edgebundle.sdk.core.BundleError
 import org.edgebundle.sdk.core.Engine
 import org.edgebundle.sdk.core.RuntimeLog
 import org.edgebundle.sdk.core.TextReading
@@ -24,14 +24,14 @@ internal fun openTflite(
         val (interpreter, delegate) = log.during { Interpreter(artifact.mapped, options()) }
         return TfliteEngine(variant.id, artifact.mapped, interpreter, delegate, alsoClose).also { engine = it }
     } catch (error: IllegalArgumentException) {
-        throw BundleException("TensorFlow Lite ${version()} refuses variant '${variant.id}': ${error.message}", error)
+        throw BundleError("TensorFlow Lite ${version()} refuses variant '${variant.id}': ${error.message}", error)
     } catch (error: IllegalStateException) {
-        throw BundleException(
+        throw BundleError(
             "TensorFlow Lite ${version()} cannot prepare variant '${variant.id}': ${error.message}",
             error,
         )
     } catch (error: LinkageError) { // UnsatisfiedLinkError at first, NoClassDefFoundError each time after it
-        throw BundleException(
+        throw BundleError(
             "the library of TensorFlow Lite for ${variant.delegate} is missing on this device, so variant '${variant.id}' cannot run: ${error.message?.lineSequence()?.first()}",
             error,
         )
@@ -68,10 +68,7 @@ private class TfliteEngine(
         try {
             interpreter.runForMultipleInputsOutputs(inputs, outputsByIndex)
         } catch (error: RuntimeException) { // the interpreter's own words: a GPU may refuse a model as late as here
-            throw BundleException(
-                "TensorFlow Lite $runtimeVersion cannot run variant '$variant': ${error.message}",
-                error,
-            )
+            throw BundleError("TensorFlow Lite $runtimeVersion cannot run variant '$variant': ${error.message}", error)
         }
     }
 

@@ -14,7 +14,7 @@ import org.junit.Rule
 import org.junit.Test
 import org.junit.rules.TemporaryFolder
 
-/** A damaged bundle gives the next variant or a [BundleException]: never another exception, never a wrong picture. */
+/** A damaged bundle gives the next variant or a [BundleError]: never another exception, never a wrong picture. */
 class DamageTest {
     @get:Rule val temporary = TemporaryFolder()
     private val original = File(TEST_DATA, "bundle")
@@ -180,7 +180,7 @@ class DamageTest {
                 session.setPicture("image", IMAGE_IO.read(File(original, INPUT).inputStream()).argb)
                 session.run()
                 val wanted = IMAGE_IO.read(File(original, PICTURE).inputStream()).argb
-                val argb = IntArray(wanted.size).also { session.picture("stylized", it) }
+                val argb = IntArray(wanted.size).also { session.readPicture("stylized", it) }
                 val worst =
                     argb.indices.maxOf { at ->
                         (0..16 step 8).maxOf {
@@ -190,7 +190,7 @@ class DamageTest {
                 if (worst > 2) fail("$name: a wrong picture, $worst of 255")
                 session.variant.id
             }
-        } catch (error: BundleException) {
+        } catch (error: BundleError) {
             if (error.message.orEmpty().length !in 20..2000) fail("$name: ${error.message}")
             "refused"
         } catch (error: Exception) {

@@ -60,7 +60,7 @@ internal class Frame(layout: String) {
     /** All that the library does for a frame, without the network. */
     fun once() {
         session.setPicture("image", pixels)
-        session.picture("stylized", out)
+        session.readPicture("stylized", out)
     }
 
     private class Copying(bytes: Int) : Engine {

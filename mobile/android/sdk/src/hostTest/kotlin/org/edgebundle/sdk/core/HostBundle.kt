@@ -25,6 +25,6 @@ internal class DirectoryBundle(
 }
 
 internal val IMAGE_IO = PictureReader { stream ->
-    val image = ImageIO.read(stream) ?: throw BundleException("not a picture")
+    val image = ImageIO.read(stream) ?: throw BundleError("not a picture")
     Pixels(image.width, image.height, image.getRGB(0, 0, image.width, image.height, null, 0, image.width))
 }

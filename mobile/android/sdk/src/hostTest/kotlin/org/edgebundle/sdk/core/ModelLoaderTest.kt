@@ -126,7 +126,7 @@ class ModelLoaderTest {
                 .put(3, 32)
         }
         val message =
-            assertThrows(BundleException::class.java) { wrong.load(wrong.manifest.variants[0], 1) }.message.orEmpty()
+            assertThrows(BundleError::class.java) { wrong.load(wrong.manifest.variants[0], 1) }.message.orEmpty()
         assertTrue(message, "bytes but the manifest says" in message)
     }
 
@@ -139,7 +139,7 @@ class ModelLoaderTest {
                 .put("sha256", sha256(File(root, "golden/0-image.png").readBytes()))
         }
         val message =
-            assertThrows(BundleException::class.java) { wrong.load(wrong.manifest.variants[0], 1) }.message.orEmpty()
+            assertThrows(BundleError::class.java) { wrong.load(wrong.manifest.variants[0], 1) }.message.orEmpty()
         assertTrue(message, "refuses variant 'tflite-first'" in message)
     }
 
@@ -149,7 +149,7 @@ class ModelLoaderTest {
         val none = loaderOf { json ->
             (0..1).forEach { json.getJSONArray("variants").getJSONObject(it).put("sha256", "0".repeat(64)) }
         }
-        val message = assertThrows(BundleException::class.java) { first(none, messages) }.message.orEmpty()
+        val message = assertThrows(BundleError::class.java) { first(none, messages) }.message.orEmpty()
         for (id in listOf("tflite-first", "tflite-second")) assertTrue(
             message,
             "variant '$id' is passed over: " in message,
@@ -159,7 +159,7 @@ class ModelLoaderTest {
     @Test
     fun anAppWithoutABundleIsToldHowToGetOne() {
         val message =
-            assertThrows(BundleException::class.java) {
+            assertThrows(BundleError::class.java) {
                     ModelLoader(DirectoryBundle(File(root, "absent")), IMAGE_IO, ENGINES)
                 }
                 .message
@@ -172,7 +172,7 @@ class ModelLoaderTest {
         val other = loaderOf { it.getJSONArray("variants").getJSONObject(0).put("backend", "executorch") }
         assertEquals(listOf("tflite-second"), other.variants.map { it.id })
         val message =
-            assertThrows(BundleException::class.java) { other.load(other.manifest.variants[0], 1) }.message.orEmpty()
+            assertThrows(BundleError::class.java) { other.load(other.manifest.variants[0], 1) }.message.orEmpty()
         assertTrue(message, "executorch" in message)
     }
 
@@ -190,7 +190,7 @@ class ModelLoaderTest {
         val gpu = loaderOf { json ->
             (0..1).forEach { json.getJSONArray("variants").getJSONObject(it).put("delegate", "gpu") }
         }
-        val message = assertThrows(BundleException::class.java) { first(gpu, messages) }.message.orEmpty()
+        val message = assertThrows(BundleError::class.java) { first(gpu, messages) }.message.orEmpty()
         assertEquals(message, 2, Regex("library of TensorFlow Lite for gpu is missing").findAll(message).count())
     }
 
@@ -228,7 +228,7 @@ class ModelLoaderTest {
                     DirectoryBundle(root).map(path).apply { limit(capacity() / 2) }.slice()
             }
         val loader = ModelLoader(cut, IMAGE_IO, ENGINES)
-        val message = assertThrows(BundleException::class.java) { first(loader, messages) }.message.orEmpty()
+        val message = assertThrows(BundleError::class.java) { first(loader, messages) }.message.orEmpty()
         assertTrue(message, "does not have the hash" in message)
     }
 

@@ -125,7 +125,7 @@ class OpeningTest {
         }
         assertTrue(memory.marks.isEmpty())
         memory.marks["tflite-first"] = 3
-        val error = assertThrows(BundleException::class.java) { VariantOpener(loader, 1, memory).first(only) }
+        val error = assertThrows(BundleError::class.java) { VariantOpener(loader, 1, memory).first(only) }
         assertTrue(error.message, "the app ended while it was loaded" in error.message.orEmpty())
     }
 
@@ -190,7 +190,7 @@ class OpeningTest {
                 { throw NullPointerException() },
                 { throw OutOfMemoryError("memory") },
                 { throw UnsatisfiedLinkError("libx.so") },
-                { throw BundleException("refused") },
+                { throw BundleError("refused") },
                 { throw java.nio.BufferOverflowException() },
                 { throw NegativeArraySizeException("-1") },
             )
@@ -218,7 +218,7 @@ class OpeningTest {
     fun whenNoneWorksEachIsNamedWithItsReason() {
         val none =
             loader(gpu("cpu"), change = { it.getJSONArray("variants").getJSONObject(1).put("sha256", "0".repeat(64)) })
-        val message = assertThrows(BundleException::class.java) { opened(none) }.message.orEmpty()
+        val message = assertThrows(BundleError::class.java) { opened(none) }.message.orEmpty()
         assertTrue(
             message,
             "'tflite-first' is passed over: its runtime says" in message &&

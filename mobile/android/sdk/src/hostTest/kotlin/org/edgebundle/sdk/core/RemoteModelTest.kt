@@ -44,7 +44,7 @@ class RemoteModelTest {
     private fun opened(limits: RemoteLimits = RemoteLimits()) =
         RemoteModel.open(address, "no variant works.", "small", limits) { true }
 
-    private fun refusal(work: () -> Unit): String = assertThrows(BundleException::class.java, work).message.orEmpty()
+    private fun refusal(work: () -> Unit): String = assertThrows(BundleError::class.java, work).message.orEmpty()
 
     @After
     fun stop() {

@@ -29,7 +29,7 @@ class VectorsTest {
                     )
                 }
             if (case.has("refused")) {
-                assertThrows(BundleException::class.java) { Tiler.of(spec, 1, tiling) }
+                assertThrows(BundleError::class.java) { Tiler.of(spec, 1, tiling) }
             } else {
                 val tiler = Tiler.of(spec, 1, tiling)
                 val found = listOf(tiler.margin, tiler.band, tiler.multiple)
@@ -138,6 +138,15 @@ class VectorsTest {
         each("sparse.json") { case ->
             val (height, width) = case.ints("size")
             assertArrayEquals(case.rgb("sparse"), sparsePixels(case.rgb("pixels"), width, height))
+        }
+
+    @Test
+    fun classifiersNameTheSameLabels() =
+        each("labels.json") { case ->
+            val values = case.bytes("values").ints().map { Float.fromBits(it) }.toFloatArray()
+            val found = labelsOf(values, case.texts("names"), case.getInt("most"))
+            assertEquals(case.texts("labels"), found.map { it.name })
+            assertEquals(case.ints("places").map { values[it] }, found.map { it.score })
         }
 
     @Test

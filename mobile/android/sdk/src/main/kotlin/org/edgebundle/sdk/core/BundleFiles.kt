@@ -19,18 +19,18 @@ interface BundleFiles {
     fun file(path: String, sha256: String): File
 }
 
-/** All bytes of a small file. Throws [BundleException] when it cannot be read. */
+/** All bytes of a small file. Throws [BundleError] when it cannot be read. */
 internal fun BundleFiles.bytes(path: String): ByteArray =
     try {
         open(path).use { it.readBytes() }
     } catch (error: IOException) {
-        throw BundleException(
+        throw BundleError(
             "the app's bundle has no readable $path (${error.message}); make the app with 'builder package'.",
             error,
         )
     }
 
-/** Decodes a PNG or JPEG to pixels. Throws [BundleException] for what is no picture. */
+/** Decodes a PNG or JPEG to pixels. Throws [BundleError] for what is no picture. */
 fun interface PictureReader {
     fun read(stream: InputStream): Pixels
 }

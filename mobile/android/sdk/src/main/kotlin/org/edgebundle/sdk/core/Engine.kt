@@ -19,7 +19,7 @@ interface Engine : AutoCloseable {
 
     /**
      * One inference. The arrays are as long as [inputBytes] and [outputBytes], and the same ones in every call. Throws
-     * [BundleException] when the runtime gives up.
+     * [BundleError] when the runtime gives up.
      */
     fun run(inputs: Array<ByteBuffer>, outputs: Array<ByteBuffer>)
 }
@@ -34,8 +34,8 @@ class Artifact(val mapped: ByteBuffer, private val copy: () -> File) {
 }
 
 /**
- * Loads an artifact on a number of threads, reading in [RuntimeLog] what its delegate took. Throws [BundleException]
- * when the runtime refuses it or a library is missing.
+ * Loads an artifact on a number of threads, reading in [RuntimeLog] what its delegate took. Throws [BundleError] when
+ * the runtime refuses it or a library is missing.
  */
 fun interface EngineFactory {
     fun open(variant: Variant, artifact: Artifact, threads: Int, log: RuntimeLog): Engine

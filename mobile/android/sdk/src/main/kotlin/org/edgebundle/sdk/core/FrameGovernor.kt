@@ -34,7 +34,7 @@ class FrameGovernor {
      * A frame arrived at [nowNs], whether it is taken or dropped. Longer gaps than [PAUSE_NS] are pauses and count for
      * nothing.
      */
-    fun frameArrived(nowNs: Long) {
+    fun arrived(nowNs: Long) {
         val gap = nowNs - lastNs
         if (hasLast && gap in 1..PAUSE_NS) {
             intervalNs = smoothed(intervalNs, gap)

@@ -21,7 +21,7 @@ internal class FrameSchedule(private val governor: FrameGovernor) {
         private set
 
     fun arrived(nowNs: Long) {
-        governor.frameArrived(nowNs)
+        governor.arrived(nowNs)
         sinceKey++
     }
 

@@ -6,8 +6,8 @@ import java.nio.ByteOrder
 /**
  * Runs a golden of the bundle through a loaded variant and compares what comes out, as `builder verify` does.
  *
- * A golden that is damaged, cut, too long or incomplete is never compared: each function throws [BundleException] for
- * it (docs/sdk-rules.md, "Damaged goldens"). [hashes] are those of the manifest, by path.
+ * A golden that is damaged, cut, too long or incomplete is never compared: each function throws [BundleError] for it
+ * (docs/sdk-rules.md, "Damaged goldens"). [hashes] are those of the manifest, by path.
  */
 class GoldenCheck(
     private val files: BundleFiles,
@@ -15,7 +15,7 @@ class GoldenCheck(
     private val hashes: Map<String, String>,
 ) {
     /** Fills the inputs of [session] with the golden's and runs it once. */
-    @Throws(BundleException::class)
+    @Throws(BundleError::class)
     fun run(session: Session, golden: Golden): GoldenResult {
         fill(session, golden)
         session.run()
@@ -23,7 +23,7 @@ class GoldenCheck(
     }
 
     /** Fills the inputs of [session] with the golden's. */
-    @Throws(BundleException::class)
+    @Throws(BundleError::class)
     fun fill(session: Session, golden: Golden) {
         for (spec in session.manifest.inputs) {
             val tensor =
@@ -38,7 +38,7 @@ class GoldenCheck(
      * Compares the present outputs of [session] with what the golden expects of its variant: the worst of all outputs
      * counts.
      */
-    @Throws(BundleException::class)
+    @Throws(BundleError::class)
     fun compare(session: Session, golden: Golden): GoldenResult {
         val expected =
             golden.expected.firstOrNull { it.variant == session.variant.id }
@@ -67,7 +67,7 @@ class GoldenCheck(
     }
 
     /** The pixels of a golden tensor that is a picture, whichever way it is stored. */
-    @Throws(BundleException::class)
+    @Throws(BundleError::class)
     fun pixels(tensor: GoldenTensor, spec: TensorSpec): Pixels {
         if (tensor.encoding == PNG) return picture(tensor, spec)
         val binding = Binding(spec.name, 0, "NCHW", spec.shape, Binding.FLOAT32)
@@ -83,11 +83,11 @@ class GoldenCheck(
     }
 
     /** The values of a golden tensor that is stored as floats, in logical order. */
-    @Throws(BundleException::class)
+    @Throws(BundleError::class)
     fun values(tensor: GoldenTensor, spec: TensorSpec): FloatArray {
         val bytes = whole(tensor)
         if (bytes.size != 4 * spec.count)
-            throw BundleException(
+            throw BundleError(
                 "${tensor.file} has ${bytes.size} bytes and '${spec.name}' takes ${spec.count} values of 4; package the bundle again."
             )
         return floats(bytes)
@@ -99,7 +99,7 @@ class GoldenCheck(
         val width = if (sparse) sparseSize(spec.width) else spec.width
         val height = if (sparse) sparseSize(spec.height) else spec.height
         if (!spec.isPicture || picture.width != width || picture.height != height) {
-            throw BundleException(
+            throw BundleError(
                 "${tensor.file} is a picture of ${picture.width} x ${picture.height} pixels and '${spec.name}' has the shape ${spec.shape}; package the bundle again."
             )
         }
@@ -110,7 +110,7 @@ class GoldenCheck(
     private fun whole(tensor: GoldenTensor): ByteArray {
         val bytes = files.bytes(tensor.file)
         if (sha256(bytes) != hashes[tensor.file])
-            throw BundleException("${tensor.file} does not have the hash in the manifest; install the app again.")
+            throw BundleError("${tensor.file} does not have the hash in the manifest; install the app again.")
         return bytes
     }
 
@@ -118,13 +118,13 @@ class GoldenCheck(
     private fun actual(session: Session, tensor: GoldenTensor, spec: TensorSpec): FloatArray {
         if (tensor.encoding !in PICTURES) return session.values(tensor.name)
         val argb = IntArray(spec.width * spec.height)
-        session.picture(tensor.name, argb)
+        session.readPicture(tensor.name, argb)
         val compared = if (tensor.encoding == SPARSE) sparsePixels(argb, spec.width, spec.height) else argb
         return session.codecOf(tensor.name).logical(compared)
     }
 
     private fun damaged(golden: Golden, how: String) =
-        BundleException("golden '${golden.id}' cannot be used: $how; package the bundle again.")
+        BundleError("golden '${golden.id}' cannot be used: $how; package the bundle again.")
 
     companion object {
         const val PNG = "png"

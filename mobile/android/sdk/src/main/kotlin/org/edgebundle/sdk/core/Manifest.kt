@@ -13,10 +13,10 @@ class Manifest(
     /** The sha256 of each file but the manifest itself, by its path. */
     val hashes: Map<String, String> = emptyMap(),
 ) {
-    /** The variant of that id. Throws [BundleException] naming the known ones. */
+    /** The variant of that id. Throws [BundleError] naming the known ones. */
     fun variant(id: String): Variant =
         variants.firstOrNull { it.id == id }
-            ?: throw BundleException("the bundle has no variant '$id'; it has ${variants.joinToString { it.id }}.")
+            ?: throw BundleError("the bundle has no variant '$id'; it has ${variants.joinToString { it.id }}.")
 
     /** The manifest as one variant has it: with its sizes of the tensors, and the goldens that speak of it. */
     fun of(variant: Variant) =
@@ -78,15 +78,14 @@ class Binding(val name: String, val index: Int, val layout: String, val shape: L
     val logicalShape
         get() = if (layout == NHWC) listOf(shape[0], shape[3], shape[1], shape[2]) else shape
 
-    /** Size of one element in bytes. Throws [BundleException] for a type that no engine of this SDK takes. */
+    /** Size of one element in bytes. Throws [BundleError] for a type that no engine of this SDK takes. */
     val elementBytes
         get() =
             when (dtype) {
                 FLOAT32,
                 INT32 -> 4
                 INT64 -> 8
-                else ->
-                    throw BundleException("tensor '$name' is $dtype, which this app cannot fill; export it as float32.")
+                else -> throw BundleError("tensor '$name' is $dtype, which this app cannot fill; export it as float32.")
             }
 
     val bytes

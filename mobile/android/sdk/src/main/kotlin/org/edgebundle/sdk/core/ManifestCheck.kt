@@ -8,7 +8,7 @@ internal object ManifestCheck {
     private const val MOST_VALUES = 1L shl 29
     private const val COLOURS = 3
 
-    /** Throws [BundleException] naming the first thing that is wrong. */
+    /** Throws [BundleError] naming the first thing that is wrong. */
     fun check(manifest: Manifest) {
         for (spec in manifest.inputs + manifest.outputs) tensor(spec)
         unique("variant", manifest.variants.map { it.id })
@@ -71,5 +71,5 @@ internal object ManifestCheck {
     }
 
     private fun wrong(how: String): Nothing =
-        throw BundleException("manifest.json is not a valid manifest ($how); package the bundle again.")
+        throw BundleError("manifest.json is not a valid manifest ($how); package the bundle again.")
 }

@@ -14,13 +14,13 @@ object ManifestReader {
     /** The newest schema this SDK reads. */
     const val SCHEMA = 1
 
-    /** Throws [BundleException] for a newer schema, a missing field, or a path that leaves the bundle. */
+    /** Throws [BundleError] for a newer schema, a missing field, or a path that leaves the bundle. */
     fun read(text: String): Manifest =
         try {
             val root = JSONObject(text)
             val schema = root.getInt("schema")
             if (schema > SCHEMA) {
-                throw BundleException(
+                throw BundleError(
                     "the bundle has schema $schema but this app reads up to $SCHEMA; update the app's edgebundle SDK."
                 )
             }
@@ -37,12 +37,12 @@ object ManifestReader {
                 )
                 .also(ManifestCheck::check)
         } catch (error: JSONException) {
-            throw BundleException(
+            throw BundleError(
                 "manifest.json is not a valid manifest (${error.message}); package the bundle again.",
                 error,
             )
         } catch (error: StackOverflowError) {
-            throw BundleException(
+            throw BundleError(
                 "manifest.json is not a valid manifest (it is nested too deeply); package the bundle again.",
                 error,
             )
@@ -52,7 +52,7 @@ object ManifestReader {
     fun insidePath(path: String): String {
         val leaves = path.isEmpty() || path.startsWith("/") || '\\' in path || ':' in path || ".." in path.split("/")
         if (leaves)
-            throw BundleException(
+            throw BundleError(
                 "manifest.json names '$path', which is not a path inside the bundle; package the bundle again."
             )
         return path

@@ -25,26 +25,26 @@ class ModelLoader(
 
     /**
      * Loads one variant without running it. With [readLog] the runtime's log is read for the delegate that took it,
-     * where the runtime does not say so otherwise. Throws [BundleException] naming it and the reason.
+     * where the runtime does not say so otherwise. Throws [BundleError] naming it and the reason.
      */
     @JvmOverloads
-    @Throws(BundleException::class)
+    @Throws(BundleError::class)
     fun load(variant: Variant, threads: Int, readLog: Boolean = true): Session {
         val factory =
             engines[engineKey(variant)]
-                ?: throw BundleException(
+                ?: throw BundleError(
                     "variant '${variant.id}' needs ${variant.backend} with ${variant.delegate}, which this app does not carry."
                 )
         val engine =
             try {
                 factory.open(variant, artifact(variant), threads, if (readLog) log else NoRuntimeLog)
             } catch (error: IOException) {
-                throw BundleException(
+                throw BundleError(
                     "${variant.file} of variant '${variant.id}' cannot be mapped or copied (${error.message}); free space, or package the bundle again.",
                     error,
                 )
             } catch (error: OutOfMemoryError) {
-                throw BundleException(
+                throw BundleError(
                     "there is not enough memory to load variant '${variant.id}' (${error.message}).",
                     error,
                 )
@@ -53,7 +53,7 @@ class ModelLoader(
         return try {
             Session(manifest.of(variant), variant, engine).also { session = it }
         } catch (error: OutOfMemoryError) {
-            throw BundleException(
+            throw BundleError(
                 "there is not enough memory for the tensors of variant '${variant.id}' (${error.message}).",
                 error,
             )
@@ -65,7 +65,7 @@ class ModelLoader(
     private fun artifact(variant: Variant): Artifact {
         val mapped = files.map(variant.file)
         if (sha256(mapped) != variant.sha256) {
-            throw BundleException(
+            throw BundleError(
                 "${variant.file} of variant '${variant.id}' does not have the hash in the manifest; install the app again."
             )
         }

@@ -26,7 +26,7 @@ class PictureCodec(private val spec: TensorSpec, binding: Binding) {
 
     init {
         if (!spec.isPicture || binding.dtype != Binding.FLOAT32) {
-            throw BundleException(
+            throw BundleError(
                 "'${spec.name}' is no float32 picture of shape [1, 3, height, width]; it cannot be filled from pixels."
             )
         }

@@ -68,25 +68,25 @@ class RemoteModel private constructor(private val address: URI, private val limi
     /**
      * Sends a picture file (JPEG, PNG or WebP; best of [width] x [height] pixels, so that no more leaves the device
      * than is needed) with the [vectors] that the network takes. A busy server is asked once more, after the time that
-     * it says. Throws [BundleException] with what the server says, or why it cannot be reached, and
+     * it says. Throws [BundleError] with what the server says, or why it cannot be reached, and
      * IllegalArgumentException for a vector that is not finite.
      */
     @JvmOverloads
-    @Throws(BundleException::class)
+    @Throws(BundleError::class)
     fun process(
         picture: ByteArray,
         type: String = "image/png",
         vectors: Map<String, FloatArray> = emptyMap(),
     ): RemotePicture {
         if (picture.size > limits.mostBytes) {
-            throw BundleException(
+            throw BundleError(
                 "the picture has ${picture.size} bytes, at most ${limits.mostBytes} are sent; make it smaller."
             )
         }
         val query = if (vectors.isEmpty()) "" else "?vectors=" + URLEncoder.encode(json(vectors), "UTF-8")
         val png = ask(address, "v1/process$query", limits, picture, type)
         if (png.size < PNG.size || !PNG.indices.all { png[it] == PNG[it] }) {
-            throw BundleException("$host answered with no PNG picture.")
+            throw BundleError("$host answered with no PNG picture.")
         }
         val told = Sent(host, picture.size, variant)
         synchronized(sent) {
@@ -112,12 +112,12 @@ class RemoteModel private constructor(private val address: URI, private val limi
          * Asks the user by [consent], then the server at [address] what it serves. [reason] says why no variant works
          * here, and [modelName] which network it must serve; `null` takes any.
          *
-         * Throws [BundleException] for an address over which others could see the pictures, a user who does not agree,
-         * and a server that cannot be reached or serves another network.
+         * Throws [BundleError] for an address over which others could see the pictures, a user who does not agree, and
+         * a server that cannot be reached or serves another network.
          */
         @JvmStatic
         @JvmOverloads
-        @Throws(BundleException::class)
+        @Throws(BundleError::class)
         fun open(
             address: String,
             reason: String,
@@ -127,20 +127,20 @@ class RemoteModel private constructor(private val address: URI, private val limi
         ): RemoteModel {
             val base = checkedAddress(address)
             if (!consent.agrees(RemoteQuestion(base.authority, reason))) {
-                throw BundleException("$reason The server ${base.authority} is not used, since nobody agreed.")
+                throw BundleError("$reason The server ${base.authority} is not used, since nobody agreed.")
             }
             val answer = ask(base, "v1/model", limits)
             val model =
                 try {
                     RemoteModel(base, limits, JSONObject(answer.decodeToString()))
                 } catch (error: JSONException) {
-                    throw BundleException(
+                    throw BundleError(
                         "${base.authority} is no server of 'builder package --target server' (${error.message}).",
                         error,
                     )
                 }
             if (modelName != null && model.modelName != modelName) {
-                throw BundleException("${base.authority} serves '${model.modelName}', not '$modelName'.")
+                throw BundleError("${base.authority} serves '${model.modelName}', not '$modelName'.")
             }
             return model
         }
@@ -156,14 +156,12 @@ private fun checkedAddress(address: String): URI {
         try {
             URI(if (address.endsWith("/")) address else "$address/")
         } catch (error: URISyntaxException) {
-            throw BundleException("'$address' is no address of a server, such as https://example.org/.", error)
+            throw BundleError("'$address' is no address of a server, such as https://example.org/.", error)
         }
     val host = uri.host.orEmpty()
     val safe = uri.scheme == "https" || (uri.scheme == "http" && isLoopback(host))
     if (host.isEmpty() || !safe || uri.userInfo != null || uri.query != null || uri.fragment != null) {
-        throw BundleException(
-            "'$address' is not taken as a server; use https, without a login or a query in the address."
-        )
+        throw BundleError("'$address' is not taken as a server; use https, without a login or a query in the address.")
     }
     return uri
 }
@@ -190,7 +188,7 @@ private class Answer(val status: Int, val retryAfter: Long, val body: ByteArray)
                 ""
             }
         val why = detail.take(MOST_DETAIL).ifEmpty { "it does not say why." }
-        throw BundleException("${base.authority} answered $status: $why")
+        throw BundleError("${base.authority} answered $status: $why")
     }
 }
 
@@ -214,11 +212,11 @@ private fun answered(base: URI, path: String, limits: RemoteLimits, body: ByteAr
         val stream = if (status < HttpURLConnection.HTTP_BAD_REQUEST) connection.inputStream else connection.errorStream
         return Answer(status, retryAfter, stream?.use { bounded(it, limits.mostAnswerBytes, end) } ?: ByteArray(0))
     } catch (error: SocketTimeoutException) {
-        throw BundleException("${base.authority} did not answer within ${limits.answerMs} ms.", error)
+        throw BundleError("${base.authority} did not answer within ${limits.answerMs} ms.", error)
     } catch (error: IOException) {
-        throw BundleException("${base.authority} cannot be reached (${error.message}); check the connection.", error)
+        throw BundleError("${base.authority} cannot be reached (${error.message}); check the connection.", error)
     } catch (error: SecurityException) {
-        throw BundleException(
+        throw BundleError(
             "${base.authority} cannot be reached; add the permission android.permission.INTERNET to the app's manifest.",
             error,
         )

@@ -44,7 +44,7 @@ class Session(val manifest: Manifest, val variant: Variant, private val engine: 
     fun run() = engine.run(inputs, outputs)
 
     /** Reads an image output into [argb]. */
-    fun picture(name: String, argb: IntArray) {
+    fun readPicture(name: String, argb: IntArray) {
         val picture = pictures[name] ?: throw unknown(name)
         picture.codec.decode(picture.values, argb)
     }
@@ -68,12 +68,12 @@ class Session(val manifest: Manifest, val variant: Variant, private val engine: 
     private fun binding(all: List<Binding>, name: String) = all.firstOrNull { it.name == name } ?: throw unknown(name)
 
     private fun unknown(name: String) =
-        BundleException("variant '${variant.id}' has no tensor '$name'; package the bundle again.")
+        BundleError("variant '${variant.id}' has no tensor '$name'; package the bundle again.")
 
     private fun buffers(bindings: List<Binding>, sizes: List<Int>, what: String): Array<ByteBuffer> {
         val expected = bindings.sortedBy { it.index }.map { it.bytes }
         if (expected != sizes) {
-            throw BundleException(
+            throw BundleError(
                 "variant '${variant.id}' has ${what}s of $sizes bytes but the manifest says $expected; package the bundle again."
             )
         }

@@ -159,17 +159,16 @@ class Tiler(
         private const val LEAST_STEP = 4
 
         /**
-         * Tiles of a network's input by the facts of its bundle. Throws [BundleException] where it cannot work in
-         * tiles.
+         * Tiles of a network's input by the facts of its bundle. Throws [BundleError] where it cannot work in tiles.
          */
         fun of(input: TensorSpec, scale: Int, facts: Tiling?): Tiler {
             if (facts?.allowed == false)
-                throw BundleException("this network cannot work in tiles (${facts.reason}); use it at its own size.")
+                throw BundleError("this network cannot work in tiles (${facts.reason}); use it at its own size.")
             val side = min(input.width, input.height)
             val margin = facts?.overlap ?: return Tiler(input.width, input.height, scale, 0, side / LEAST_STEP / 2)
             val multiple = facts.multiple ?: 1
             if (LEAST_STEP * (Math.floorDiv(side - 2 * margin - BAND, multiple) * multiple) < side) {
-                throw BundleException(
+                throw BundleError(
                     "this network needs $margin pixels around each tile, too many for tiles of $side; use it at its own size."
                 )
             }

@@ -22,7 +22,7 @@ class VariantOpener(
 ) {
     private val known = loader.manifest.goldens.flatMap { golden -> golden.expected.map { it.variant } }.toSet()
 
-    /** Tries [order]. Throws [BundleException] that names each variant with its reason when none works. */
+    /** Tries [order]. Throws [BundleError] that names each variant with its reason when none works. */
     fun first(order: List<Variant>): Opened {
         val tried = ArrayList<Tried>()
         // What ended the app before comes last: it may have been the user who ended it, and a bundle may have nothing
@@ -33,7 +33,7 @@ class VariantOpener(
             tried.removeAll { it.variant == variant.id }
             try {
                 return opened(variant, tried)
-            } catch (error: BundleException) {
+            } catch (error: BundleError) {
                 tried += Tried(variant.id, error.message.orEmpty())
             } catch (error: OutOfMemoryError) {
                 tried += Tried(variant.id, "there is not enough memory for it (${error.message}).")
@@ -52,7 +52,7 @@ class VariantOpener(
                 .ifEmpty {
                     " It has ${loader.manifest.variants.joinToString { it.id }.ifEmpty { "none" }}, and this app carries other runtimes."
                 }
-        throw BundleException("no variant of the bundle works on this device.$reasons")
+        throw BundleError("no variant of the bundle works on this device.$reasons")
     }
 
     private fun opened(variant: Variant, tried: List<Tried>): Opened {
@@ -67,7 +67,7 @@ class VariantOpener(
 
     private fun checked(variant: Variant, tried: List<Tried>): Opened {
         if (variant.id !in known && known.isNotEmpty())
-            throw BundleException(
+            throw BundleError(
                 "no golden of the bundle speaks of it, so nobody knows whether it is right here; package the bundle again."
             )
         val before = memory.passed(variant)
@@ -77,9 +77,7 @@ class VariantOpener(
         try {
             val executed = session.delegateExecuted.value
             if (variant.isAccelerated && executed != null && executed != variant.delegate)
-                throw BundleException(
-                    "its runtime says that $executed executes it, and ${variant.delegate} was asked for."
-                )
+                throw BundleError("its runtime says that $executed executes it, and ${variant.delegate} was asked for.")
             if (before == null) check(session)
             else session.run() // a run warms it up, and a delegate may fail as late as here
             val delegate =
@@ -96,7 +94,7 @@ class VariantOpener(
         if (session.manifest.goldens.isEmpty()) return session.run()
         for (golden in session.manifest.goldens) {
             val result = loader.goldens.run(session, golden)
-            if (!result.passed) throw BundleException("it fails golden '${golden.id}' (${result.inWords}).")
+            if (!result.passed) throw BundleError("it fails golden '${golden.id}' (${result.inWords}).")
         }
     }
 

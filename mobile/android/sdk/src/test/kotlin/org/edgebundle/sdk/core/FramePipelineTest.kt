@@ -104,7 +104,7 @@ class FramePipelineTest {
     fun aNetworkThatFailsOnceIsToldAndRunsAgain() {
         onNetwork = {
             onNetwork = {}
-            throw BundleException("the GPU was taken away")
+            throw BundleError("the GPU was taken away")
         }
         submit(10)
         assertEquals("the GPU was taken away", failures.next().message)

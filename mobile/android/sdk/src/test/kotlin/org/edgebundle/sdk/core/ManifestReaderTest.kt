@@ -25,7 +25,7 @@ class ManifestReaderTest {
     private fun changed(change: (JSONObject) -> Unit) = JSONObject(text).also(change).toString()
 
     private fun problem(text: String) =
-        assertThrows(BundleException::class.java) { ManifestReader.read(text) }.message.orEmpty()
+        assertThrows(BundleError::class.java) { ManifestReader.read(text) }.message.orEmpty()
 
     @Test
     fun everyFieldTheAppUsesIsRead() {
@@ -69,8 +69,7 @@ class ManifestReaderTest {
 
     @Test
     fun anUnknownVariantNamesTheKnownOnes() {
-        val message =
-            assertThrows(BundleException::class.java) { ManifestReader.read(text).variant("w") }.message.orEmpty()
+        val message = assertThrows(BundleError::class.java) { ManifestReader.read(text).variant("w") }.message.orEmpty()
         assertTrue(message, "'w'" in message && "it has v" in message)
     }
 }

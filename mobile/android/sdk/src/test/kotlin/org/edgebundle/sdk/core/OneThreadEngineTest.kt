@@ -28,7 +28,7 @@ class OneThreadEngineTest {
 
         override fun run(inputs: Array<ByteBuffer>, outputs: Array<ByteBuffer>) {
             seen += Thread.currentThread()
-            if (fails) throw BundleException("no context")
+            if (fails) throw BundleError("no context")
         }
 
         override fun close() {
@@ -53,10 +53,10 @@ class OneThreadEngineTest {
 
     @Test
     fun whatItThrowsReachesTheCallerAsItIs() {
-        val refusal = BundleException("no GPU")
+        val refusal = BundleError("no GPU")
         assertSame(
             refusal,
-            assertThrows(BundleException::class.java) {
+            assertThrows(BundleError::class.java) {
                 OneThreadEngine("test") {
                     seen += Thread.currentThread()
                     throw refusal
@@ -69,7 +69,7 @@ class OneThreadEngineTest {
             .use {
                 assertEquals(
                     "no context",
-                    assertThrows(BundleException::class.java) { it.run(emptyArray(), emptyArray()) }.message,
+                    assertThrows(BundleError::class.java) { it.run(emptyArray(), emptyArray()) }.message,
                 )
             }
     }

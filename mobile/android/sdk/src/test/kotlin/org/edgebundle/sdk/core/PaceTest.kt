@@ -67,17 +67,17 @@ class PaceTest {
     fun aPauseDoesNotCount() {
         val governor = FrameGovernor()
         var now = 0L
-        repeat(30) { governor.frameArrived(now.also { now += 33 * ms }) }
+        repeat(30) { governor.arrived(now.also { now += 33 * ms }) }
         governor.networkTook(100 * ms)
         val before = governor.pace
-        governor.frameArrived(now + 60_000 * ms)
+        governor.arrived(now + 60_000 * ms)
         assertEquals(before, governor.pace)
     }
 
     @Test
     fun droppedFramesCountAsArrivals() {
         val governor = FrameGovernor()
-        repeat(60) { governor.frameArrived(it * 33 * ms) }
+        repeat(60) { governor.arrived(it * 33 * ms) }
         governor.networkTook(40 * ms)
         assertEquals("40 ms are more than 80 % of 33 ms", 2, governor.pace.every)
     }

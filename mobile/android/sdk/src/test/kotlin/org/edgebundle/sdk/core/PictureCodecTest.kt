@@ -59,7 +59,7 @@ class PictureCodecTest {
     @Test
     fun aTensorThatIsNoPictureIsRefused() {
         val tensor = TensorSpec("x", "tensor", listOf(1, 6), false, null, null, null, null, null)
-        assertThrows(BundleException::class.java) {
+        assertThrows(BundleError::class.java) {
             PictureCodec(tensor, Binding("x", 0, "plain", listOf(1, 6), "float32"))
         }
     }

@@ -14,7 +14,7 @@ class VideoTest {
     private fun settled(frameMs: Long, networkMs: Long, headroom: Float) =
         FrameGovernor().apply {
             repeat(60) {
-                frameArrived(it * frameMs * ms)
+                arrived(it * frameMs * ms)
                 networkTook(networkMs * ms)
                 headroom(headroom)
             }
