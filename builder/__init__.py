@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from builder.pipeline.verify import Verification
     from builder.plan_search import SearchResult
     from builder.targets.base import PackageOptions, PackageResult
+    from builder.training.result import TrainReport
     from builder.workers.messages import ExportResult
 
     Source = str | Path | Bundle
@@ -77,6 +78,28 @@ def search(
 
     return story.search(
         _path(config), out=None if out is None else Path(out), listener=_listener(progress), fresh=fresh
+    )
+
+
+def train(  # noqa: PLR0913  (public: one keyword for each flag of `builder train`)
+    config: Source = "builder.toml",
+    *,
+    out: str | Path,
+    style: str | Path | None = None,
+    data: str | None = None,
+    resume: bool = False,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> TrainReport | None:
+    """Train the network of [train] as a project in `out`; `style` and `data` take the recipe's places.
+
+    None in a process of torchrun that only helps the first one.
+    """
+    from builder.pipeline import train as recipe
+
+    instead = recipe.Instead(style=None if style is None else Path(style), data=data)
+    return recipe.train(
+        _path(config), out=Path(out), listener=_listener(progress), instead=instead, resume=resume, fresh=fresh
     )
 
 
@@ -279,5 +302,6 @@ __all__ = [
     "plan",
     "run",
     "search",
+    "train",
     "verify",
 ]

@@ -98,6 +98,16 @@ def _add_making(parser: Parser) -> None:
         "-o", "--output", type=Path, required=True, metavar="DIR", help="directory of the new project"
     )
     compress.add_argument("--resume", action="store_true", help="go on from where an interrupted run stopped")
+    train = add("train", "train the network of a builder.toml by its recipe, [train]: an ordinary project to convert")
+    train.add_argument("config", type=Path, nargs="?", default=Path("builder.toml"), metavar="RECIPE|CONFIG")
+    train.add_argument(
+        "--style", type=Path, metavar="PICTURE", help="a style picture of your own instead of the recipe's"
+    )
+    train.add_argument(
+        "--data", metavar="GLOB", help="photographs of your own instead of the recipe's, e.g. 'photos/*.jpg'"
+    )
+    train.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="directory of the new project")
+    train.add_argument("--resume", action="store_true", help="go on from where an interrupted run stopped")
     convert = add("convert", "make the bundle of a builder.toml: lowered, read back, verified")
     convert.formatter_class = argparse.RawDescriptionHelpFormatter
     convert.epilog = CONVERT_EXAMPLES
@@ -125,7 +135,7 @@ def _add_making(parser: Parser) -> None:
     )
     export.add_argument("--dynamic", action="store_true", help="leave the height and width of pictures open")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="directory of the files")
-    for command in (search, compress, convert, export):
+    for command in (search, train, compress, convert, export):
         _add_fresh(command)
 
 
@@ -248,7 +258,9 @@ def _runtimes() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; the exit codes are those of `builder.command_line`."""
     words = sys.argv[1:] if argv is None else argv
-    kept = "what was trained is kept: go on with --resume" if "compress" in words else "nothing was written"
+    kept = (
+        "what was trained is kept: go on with --resume" if {"compress", "train"} & set(words) else "nothing was written"
+    )
     return run(make_parser(), argv, _call, interrupted=kept)
 
 

@@ -19,6 +19,7 @@ from harness.records.store import open_store
 from tests.builder.projects import make_project
 
 ROOT = Path(__file__).resolve().parent.parent
+TRAIN = "[train]\nsteps = 2\nbatch = 1\ncrop = 16\n[train.loss]\nidentity = 1.0\n"
 COMPRESS = '[compress]\nstages = ["prune"]\nbudget = { max_parameters = 0.8 }\n'
 SEARCH = '[[variant]]\nbackend = "tflite"\ndelegate = "xnnpack"\nid = "found"\n[variant.search]\nobjective = "bytes"\nmin_psnr_db = 20.0\n'
 
@@ -32,6 +33,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (made / "builder.toml").write_text(f"{config[0]}[[variant]]{config[1]}", encoding="utf-8")
     (made / "searched.toml").write_text(config[0] + SEARCH, encoding="utf-8")
     (made / "compressed.toml").write_text(f"{config[0]}[[variant]]{config[1]}{COMPRESS}", encoding="utf-8")
+    (made / "trained.toml").write_text(f"{config[0]}[[variant]]{config[1]}{TRAIN}", encoding="utf-8")
     return made
 
 
@@ -61,6 +63,7 @@ def test_every_public_name_can_be_called_twice_in_one_process(tmp_path: Path, pr
         ),
         "builder.convert": lambda: builder.convert(project / "builder.toml", out=bundle),
         "builder.compress": lambda: builder.compress(project / "compressed.toml", out=tmp_path / "small"),
+        "builder.train": lambda: builder.train(project / "trained.toml", out=tmp_path / "trained"),
         "builder.search": lambda: builder.search(project / "searched.toml"),
         "builder.verify": lambda: builder.verify(bundle),
         "builder.run": lambda: builder.run(bundle, [project / "evaluation" / "0.png"], out=tmp_path / "pictures"),

@@ -19,6 +19,7 @@ from builder.commands.plan import plan
 from builder.commands.run import run
 from builder.commands.search import search
 from builder.commands.studio import studio
+from builder.commands.train import train
 from builder.commands.verify import verify
 
 COMMANDS: dict[str, Callable[[Namespace], None]] = {
@@ -26,6 +27,7 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "inspect": inspect,
     "plan": plan,
     "search": search,
+    "train": train,
     "compress": compress,
     "convert": convert,
     "export": export,

@@ -25,7 +25,8 @@ from builder.storage.cache import replace_text
 from builder.training.loop import Done, Lesson, train
 from builder.training.network import make_trainable, takes, without_checks
 from builder.training.objective import Objective, OwnLoss, Weights
-from builder.training.pictures import Batches
+from builder.training.pictures import MANY, Batches, Selection, split_batch
+from builder.training.run import count_threads
 from builder.training.settings import Settings
 
 if TYPE_CHECKING:
@@ -83,12 +84,6 @@ def run(task: Task) -> tuple[tuple[ExportedProgram, StageReport], ...]:
     return tuple(results)
 
 
-def count_threads() -> int:
-    """As many as OMP_NUM_THREADS says, which whoever shares a machine sets; else all processors."""
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdigit() and int(asked) > 0 else os.cpu_count() or 1
-
-
 def _stage(
     task: Task, stage: StageName, program: ExportedProgram, before: Point | None, state: Path, deadline: float
 ) -> tuple[ExportedProgram, StageReport]:
@@ -132,8 +127,8 @@ def _batches_to_look_at(task: Task, program: ExportedProgram) -> Iterator[torch.
     without_checks(module)
     batches, together = _batches(task, module)
     for number in range(LOOKED_AT):
-        batch = batches(number)
-        yield from [batch] if together else [batch[place : place + 1] for place in range(len(batch))]
+        (batch,) = batches(number)
+        yield from [batch] if together else split_batch(batch)
 
 
 def _distil(task: Task, program: ExportedProgram, state: Path, deadline: float) -> tuple[ExportedProgram, Done]:
@@ -157,8 +152,8 @@ def _train_rounded(task: Task, program: ExportedProgram, state: Path, deadline: 
     batches, together = _batches(task, rounded.module)
 
     def parts(number: int) -> list[torch.Tensor]:
-        batch = batches(number)
-        return [batch] if together else [batch[place : place + 1] for place in range(len(batch))]
+        (batch,) = batches(number)
+        return [batch] if together else split_batch(batch)
 
     rounded.calibrate(parts)
     student = _Student(module=rounded.module, groups=rounded.groups, tidy=rounded.tidy)
@@ -188,7 +183,7 @@ def _train(task: Task, stage: str, student: _Student, state: Path, deadline: flo
         objective=_objective(task),
         batches=batches,
         tidy=student.tidy,
-        together=together,
+        parts=1 if together else section.batch,
     )
     settings = Settings(
         steps=section.steps,
@@ -221,7 +216,9 @@ def _batches(task: Task, student: Any) -> tuple[Batches, bool]:
         if all(takes(module, shape, spec.shape) for module in (teacher, student)):
             break
     together = count == section.batch
-    return Batches(task.files, spec, size=size, batch=section.batch, seed=section.seed), together
+    drawn_every = 0 if len(task.files) >= MANY else 2
+    chosen = Selection(files=task.files, size=size, batch=section.batch, seed=section.seed, drawn_every=drawn_every)
+    return Batches(spec, chosen), together
 
 
 def _require_trainable(model: Model) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -13,16 +12,12 @@ import numpy as np
 from builder.bundle.page import make_document
 from builder.bundle.tensors import tensor_to_pixels
 from builder.compression.result import CompressReport, Point, StageReport
+from builder.pipeline.curves import HEIGHT, MARGIN, STYLE, WIDTH, draw_figure, draw_plot, loss_plot
 from builder.quality.difference import compute_differences, encode_png
 from builder.steps.source import SourceStep
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-WIDTH, HEIGHT, MARGIN = 640, 300, 50
-STYLE = """
-body{max-width:1000px}svg{max-width:100%;height:auto}figure{display:inline-block;margin:0 1em 1em 0}figure img{width:256px}
-"""
+    pass
 
 
 def render_page(report: CompressReport, teacher: SourceStep, judged: Path) -> str:
@@ -32,7 +27,7 @@ def render_page(report: CompressReport, teacher: SourceStep, judged: Path) -> st
         f"<h1>{escape(report.name)}, compressed</h1><p>{escape(verdict)}</p>",
         _table(report),
         _curve(report),
-        *(_losses(stage) for stage in report.stages if stage.losses),
+        *(loss_plot(f"Loss of {stage.stage}", stage.losses, stage.steps) for stage in report.stages if stage.losses),
         *(_pairs(stage) for stage in report.stages if stage.replaced),
         _cuts(report.stages),
         _pictures(teacher, judged),
@@ -69,29 +64,12 @@ def _curve(report: CompressReport) -> str:
         for (name, _, quality), x, y in zip(points, xs, ys, strict=True)
     )
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
-    return _plot(
+    return draw_plot(
         "Quality over parameters",
         f'<polyline points="{line}" fill="none" stroke="#2563eb"/>{dots}',
         "parameters, of the trained network's",
         "worst dB",
     )
-
-
-def _losses(stage: StageReport) -> str:
-    top = max(stage.losses) or 1.0
-    step = (WIDTH - 2 * MARGIN) / max(len(stage.losses) - 1, 1)
-    line = " ".join(
-        f"{MARGIN + step * number:.1f},{HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * (loss / top) ** 0.5:.1f}"
-        for number, loss in enumerate(stage.losses)
-    )
-    drawn = f'<polyline points="{line}" fill="none" stroke="#1a7f37"/>'
-    return _plot(f"Loss of {stage.stage}", drawn, f"{stage.steps} steps", f"root of the loss, up to {top:.3g}")
-
-
-def _plot(title: str, inside: str, below: str, beside: str) -> str:
-    axes = f'<path d="M{MARGIN} {MARGIN / 2} V{HEIGHT - MARGIN} H{WIDTH - MARGIN / 2}" fill="none" stroke="#888"/>'
-    words = f'<text x="{MARGIN}" y="{HEIGHT - 20}">{escape(below)}</text><text x="4" y="14">{escape(beside)}</text>'
-    return f'<h2>{escape(title)}</h2><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{axes}{inside}{words}</svg>'
 
 
 def _pairs(stage: StageReport) -> str:
@@ -134,11 +112,6 @@ def _pictures(teacher: SourceStep, judged: Path) -> str:
             compute_differences({"small": small}, whole)[1],
         )
         shown = (("trained", whole), ("compressed", small), (f"difference, {times} times", difference))
-        figures += [_figure(f"sample {int(file.stem) + 1}: {words}", pixels) for words, pixels in shown]
+        figures += [draw_figure(f"sample {int(file.stem) + 1}: {words}", encode_png(pixels)) for words, pixels in shown]
         figures.append("<br>")
     return f"<h2>Pictures</h2>{''.join(figures)}"
-
-
-def _figure(words: str, pixels: NDArray[np.uint8]) -> str:
-    data = base64.b64encode(encode_png(pixels)).decode()
-    return f'<figure><img alt="{escape(words)}" src="data:image/png;base64,{data}"><figcaption>{escape(words)}</figcaption></figure>'

@@ -20,6 +20,7 @@ from builder.project.compression import CompressSection
 from builder.project.file_name import FileName
 from builder.project.pixel_units import in_unit_pixels
 from builder.project.source_kinds import CARRY_INTEGERS, MODEL_FILES, WHOLE_MODELS, source_kind
+from builder.project.training import TrainSection
 from builder.suggest import did_you_mean
 from builder.targets import TARGETS
 from builder.toml_file import Section, describe
@@ -39,6 +40,8 @@ class ModelSection(Section):
     """Where the network comes from: `module:callable` beside this file, or a `.pt2`, `.onnx`, `.keras`, `.h5`, `.ts` file or a SavedModel directory."""
     checkpoint: str | None = None
     """The weights for a `module:callable`: a `.safetensors`, `.pt` or `.pth` state dict. Pickled code never runs."""
+    arguments: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    """What the `callable` of the source is called with, by name."""
     strict: bool = True
     """Refuse a checkpoint with tensors that the network does not know; `false` leaves them out and names them."""
     licence: str = Field(min_length=1)
@@ -54,6 +57,8 @@ class ModelSection(Section):
                 )
             if self.checkpoint is not None:
                 raise ValueError(f"{self.source!r} carries its weights: remove 'checkpoint'")
+            if self.arguments:
+                raise ValueError(f"{self.source!r} is a file, which takes no 'arguments': remove them")
         elif self.checkpoint is None:
             raise ValueError("'checkpoint' is missing: name the .safetensors, .pt or .pth file with the weights")
         elif Path(self.checkpoint).suffix not in (".safetensors", ".pt", ".pth"):
@@ -296,6 +301,8 @@ class Config(Section):
     """What one worker process may take."""
     compress: CompressSection | None = None
     """How `builder compress` makes the network smaller."""
+    train: TrainSection | None = None
+    """How `builder train` trains the network anew: its recipe."""
 
     @model_validator(mode="after")
     def _unique_names(self) -> Self:

@@ -93,19 +93,22 @@ def own_modules(folder: Path) -> list[Path]:
     return sorted(files_of_project)
 
 
-def open_project(path: Path, *, fresh: bool = False) -> Project:
-    """Read builder.toml and find all that it names. Raises ConfigError, DataError, SourceError; imports nothing heavy."""
+def open_project(path: Path, *, fresh: bool = False, trained: bool = True) -> Project:
+    """Read builder.toml and find all that it names. Raises ConfigError, DataError, SourceError; imports nothing heavy.
+
+    Where it is not `trained` yet, its checkpoint need not exist.
+    """
     config = load_config(path)
     folder = (path if path.is_dir() else path.parent).resolve()
     weights = folder / (config.model.checkpoint or config.model.source)
-    if not weights.exists():
+    if trained and not weights.exists():
         key = "checkpoint" if config.model.checkpoint else "source"
         raise SourceError(f"{weights} does not exist; correct '{key}' in builder.toml.")
     return Project(
         config=config,
         folder=folder,
         data=find_data(config, folder),
-        checkpoint_sha256=model_sha256(weights),
+        checkpoint_sha256=model_sha256(weights) if trained else "",
         code=code_sha256(Path(__file__).resolve().parents[1]),
         fresh=Fresh(wanted=fresh),
     )

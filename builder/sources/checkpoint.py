@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,18 +72,18 @@ def fill_module(folder: Path, config: Config) -> tuple[Module, tuple[str, ...]]:
     checkpoint = folder / (config.model.checkpoint or "")
     state = read_state_dict(checkpoint)
     with chdir(folder):  # what the factory names relatively lies beside builder.toml, whoever calls from wherever
-        module = make_module(folder.resolve(), config.model.source)
+        module = make_module(folder.resolve(), config.model.source, config.model.arguments)
     told = load_into(module, state, checkpoint, strict=config.model.strict)
     return bind(module.eval(), config), told
 
 
-def make_module(folder: Path, source: str) -> Module:
+def make_module(folder: Path, source: str, arguments: Mapping[str, Any]) -> Module:
     """Import `module` from `folder` and call `callable`. Raises SourceError with the user's line when it raises."""
     import torch
 
     factory = own_callable(folder, source, what="the model source", key="source")
     with run_own(folder, source, what="the model source"):
-        made = factory()
+        made = factory(**arguments)
     if not isinstance(made, torch.nn.Module):
         raise SourceError(
             f"{source!r} returned {type(made).__name__}, not a torch.nn.Module; return the network itself."

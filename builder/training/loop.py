@@ -1,8 +1,10 @@
-"""The training loop: Adam, a student, its teacher, an objective; resumable, and stopped where it diverges."""
+"""The training loop: Adam, a student, an objective and perhaps a teacher; resumable, and stopped where it diverges.
+
+It is the only one: `builder train` and every stage of `builder compress` that trains are lessons for it.
+"""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,42 +13,50 @@ from typing import TYPE_CHECKING, Any
 
 from builder.errors import ConversionError
 from builder.training import state
+from builder.training.health import refuse, require_gradient
 from builder.training.network import call
 from builder.training.settings import Settings
+from builder.training.state import Progress
+from builder.training.team import ALONE, Team
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 TELL_EVERY_S = 1.0
-DIVERGED = 1e3  # times the loss of the first steps
-FIRST = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lesson:
     """What a stage trains: `groups` are parameters with their rate of learning relative to the settings'.
 
-    `tidy` is called after every step, to bring what was learned back into its bounds.
+    `batches(n)` is batch number n: the network's inputs, and after these what only the objective takes. `tidy` is called after
+    every step, to bring what was learned back into its bounds. `look` judges a network on pictures that no step sees, less is better.
+    `section`: of builder.toml, for messages.
     """
 
     stage: str
     student: Any
-    teacher: Any
     groups: Sequence[tuple[list[Any], float]]
-    objective: Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], Tensor]
-    batches: Callable[[int], Tensor]
+    objective: Callable[[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]], Tensor]
+    batches: Callable[[int], Sequence[Tensor]]
+    teacher: Any = None
     tidy: Callable[[], None] = lambda: None
-    together: bool = True
-    """Whether the network takes a whole batch; else its pictures one at a time, and their gradients are added."""
+    look: Callable[[Any], float] | None = None
+    inputs: int = 1
+    parts: int = 1
+    """A batch is computed in so many parts, whose gradients are added."""
+    section: str = "compress"
+    team: Team = ALONE
 
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """`losses`: the mean of a hundredth of the steps each."""
+    """`losses`: the mean of a hundredth of the steps each. `looks`: what each look gave. `steps` may be fewer than were asked for."""
 
     steps: int
     seconds: float
     losses: tuple[float, ...]
+    looks: tuple[float, ...] = ()
 
 
 def train(lesson: Lesson, settings: Settings, place: Path, tell: Callable[[str], None], deadline: float) -> Done:
@@ -56,82 +66,88 @@ def train(lesson: Lesson, settings: Settings, place: Path, tell: Callable[[str],
     """
     import torch
 
+    network = lesson.team.wrap(lesson.student)
     optimizer = torch.optim.Adam(
         [{"params": group, "lr": settings.learning_rate, "share": share} for group, share in lesson.groups if group]
     )
-    begun = state.load(place, settings=settings, network=lesson.student, optimizer=optimizer)
-    started = saved = told = time.monotonic()
-    losses: list[float] = []
-    for step in range(begun, settings.steps):
+    average = _average(lesson.student, settings)
+    kept = state.Kept(path=place, settings=settings, network=lesson.student, optimizer=optimizer, average=average)
+    progress = kept.load()
+    begun, started = progress.step, time.monotonic()
+    saved = told = started
+    while progress.step < settings.steps and not progress.stale(settings.patience):
         for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * settings.rate(step) * group["share"]
+            group["lr"] = settings.learning_rate * settings.rate(progress.step) * group["share"]
         optimizer.zero_grad(set_to_none=True)
-        loss = _step(lesson, step)
-        losses.append(loss)
-        _refuse(lesson, step, losses, started_anew=begun == 0)
+        progress.losses.append(_compute(lesson, network, progress.step))
+        refuse(lesson.stage, lesson.section, lesson.groups, progress.losses)
         optimizer.step()
         lesson.tidy()
+        if average is not None:
+            average.update_parameters(lesson.student)
+        progress.step += 1
+        if lesson.look is not None and settings.look_every and progress.step % settings.look_every == 0:
+            progress.looks.append(lesson.look(lesson.student if average is None else average.module))
         now = time.monotonic()
-        if now - told >= TELL_EVERY_S or step + 1 == settings.steps:
+        if now - told >= TELL_EVERY_S or progress.step == settings.steps:
             told = now
-            tell(_progress(lesson.stage, step + 1, settings, losses, (now - started) / (step + 1 - begun)))
-        if now - saved >= settings.save_every_s:
+            tell(_say(lesson.stage, progress, settings, (now - started) / (progress.step - begun)))
+        if lesson.team.rank == 0 and (now - saved >= settings.save_every_s or now > deadline):
             saved = now
-            state.save(place, step=step + 1, settings=settings, network=lesson.student, optimizer=optimizer)
+            kept.save(progress)
         if now > deadline:
-            state.save(place, step=step + 1, settings=settings, network=lesson.student, optimizer=optimizer)
             raise ConversionError(
-                f"the stage {lesson.stage!r} was at step {step + 1} of {settings.steps} when its time was over; raise time_s in "
-                "[compress] of builder.toml and go on with --resume."
+                f"the stage {lesson.stage!r} was at step {progress.step} of {settings.steps} when its time was over; raise time_s in "
+                f"[{lesson.section}] of builder.toml and go on with --resume."
             )
-    state.save(place, step=settings.steps, settings=settings, network=lesson.student, optimizer=optimizer)
-    return Done(steps=settings.steps, seconds=time.monotonic() - started, losses=_means(losses))
+    if lesson.team.rank == 0:
+        kept.save(progress)
+    if average is not None:
+        lesson.student.load_state_dict(average.module.state_dict())
+    return Done(
+        steps=progress.step,
+        seconds=time.monotonic() - started,
+        losses=_means(progress.losses),
+        looks=tuple(round(look, 7) for look in progress.looks),
+    )
 
 
-def _step(lesson: Lesson, number: int) -> float:
+def _average(student: Any, settings: Settings) -> Any:
+    """torch's moving average of the student's weights, None where none is asked for."""
+    if not settings.average:
+        return None
+    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+    return AveragedModel(student, multi_avg_fn=get_ema_multi_avg_fn(settings.average))  # type: ignore[no-untyped-call]
+
+
+def _compute(lesson: Lesson, network: Any, number: int) -> float:
     """The loss of one batch, with gradients at the parameters."""
     import torch
 
-    batch = lesson.batches(number)
-    parts = [batch] if lesson.together else [batch[place : place + 1] for place in range(len(batch))]
+    batch = lesson.team.share(lesson.batches(number))
+    count = len(batch[0]) // lesson.parts
     total = 0.0
-    for part in parts:
+    for part in range(lesson.parts):
+        values = [tensor[part * count : (part + 1) * count] for tensor in batch]
+        inputs = values[: lesson.inputs]
         with torch.no_grad():
-            wanted = call(lesson.teacher, part)
-        loss = lesson.objective(call(lesson.student, part), wanted, part) / len(parts)
-        if not loss.requires_grad:
-            raise ConversionError(
-                f"the stage {lesson.stage!r} has a loss at step {number + 1} that no weight changes; return a tensor that is computed of the "
-                "smaller network's output, with torch's operators."
-            )
-        loss.backward()  # type: ignore[no-untyped-call]
+            wanted = call(lesson.teacher, *inputs) if lesson.teacher is not None else []
+        with lesson.team.wait(network, last=part + 1 == lesson.parts):
+            loss = lesson.objective(call(network, *inputs), wanted, values) / lesson.parts
+            require_gradient(loss, lesson.stage, number)
+            loss.backward()  # type: ignore[no-untyped-call]
         total += float(loss.detach())
-    return total
+    return lesson.team.mean(total)
 
 
-def _refuse(lesson: Lesson, step: int, losses: Sequence[float], *, started_anew: bool) -> None:
-    """Raises ConversionError for a loss that no training comes back from."""
-    loss = losses[-1]
-    cure = "lower learning_rate in [compress] of builder.toml, or correct a loss of your own"
-    if not math.isfinite(loss):
-        raise ConversionError(f"the stage {lesson.stage!r} gave the loss {loss} at step {step + 1}; {cure}.")
-    for group, _ in lesson.groups:
-        if any(p.grad is not None and not bool(p.grad.isfinite().all()) for p in group):
-            raise ConversionError(
-                f"the stage {lesson.stage!r} gave a gradient that is not finite at step {step + 1}; {cure}."
-            )
-    if started_anew and len(losses) > FIRST:
-        first = sum(losses[:FIRST]) / FIRST
-        if loss > DIVERGED * max(first, 1e-6):
-            raise ConversionError(
-                f"the stage {lesson.stage!r} diverged at step {step + 1}: its loss is {loss:.3g} and was {first:.3g} at first; {cure}."
-            )
-
-
-def _progress(stage: str, step: int, settings: Settings, losses: Sequence[float], each_s: float) -> str:
-    recent = losses[-50:]
-    left = each_s * (settings.steps - step)
-    return f"{stage} step {step}/{settings.steps}, loss {sum(recent) / len(recent):.5f}, {1 / each_s:.1f} steps/s, {left / 60:.0f} min left"
+def _say(stage: str, progress: Progress, settings: Settings, each_s: float) -> str:
+    recent = progress.losses[-50:]
+    left = each_s * (settings.steps - progress.step)
+    return (
+        f"{stage} step {progress.step}/{settings.steps}, loss {sum(recent) / len(recent):.5f}, {1 / each_s:.1f} steps/s, "
+        f"{left / 60:.0f} min left"
+    )
 
 
 def _means(losses: Sequence[float]) -> tuple[float, ...]:

@@ -36,10 +36,9 @@ def without_checks(module: Any) -> None:
     module._forward_pre_hooks.clear()
 
 
-def call(module: Any, inputs: Tensor) -> list[Tensor]:
+def call(module: Any, *inputs: Tensor) -> list[Tensor]:
     """All outputs."""
-    result = module(inputs)
-    return in_list(result)
+    return in_list(module(*inputs))
 
 
 def takes(module: Any, shape: Sequence[int], original: Sequence[int]) -> bool:

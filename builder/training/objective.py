@@ -12,6 +12,7 @@ from builder.errors import ConfigError, ConversionError, reason_of
 from builder.quality.features import Features
 from builder.quality.style import gram
 from builder.sources.own_code import importing_neighbours, user_line
+from builder.training.losses import measure_variation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,7 +64,7 @@ class Objective:
                 )
         self._features: Features | None = Features() if weights.of_features else None
 
-    def __call__(self, student: Sequence[Tensor], teacher: Sequence[Tensor], batch: Tensor) -> Tensor:
+    def __call__(self, student: Sequence[Tensor], teacher: Sequence[Tensor], inputs: Sequence[Tensor]) -> Tensor:
         import torch
 
         terms = [self._term(got, want, spec) for got, want, spec in zip(student, teacher, self._outputs, strict=True)]
@@ -82,7 +83,7 @@ class Objective:
         if weights.ce and not picture and got.ndim == 2:
             total = total + weights.ce * _cross_entropy(got, want)
         if weights.variation and picture:
-            total = total + weights.variation * _variation(got / span)
+            total = total + weights.variation * measure_variation(got / span)
         if self._features is not None and picture:
             ours, theirs = (self._maps((value - low) / span, spec) for value in (got, want))
             if weights.content:
@@ -102,14 +103,14 @@ class OwnLoss:
     def __init__(self, function: Callable[..., Any], named: str, folder: Path) -> None:
         self._function, self._named, self._folder = function, named, folder
 
-    def __call__(self, student: Sequence[Tensor], teacher: Sequence[Tensor], batch: Tensor) -> Tensor:
+    def __call__(self, student: Sequence[Tensor], teacher: Sequence[Tensor], inputs: Sequence[Tensor]) -> Tensor:
         """Raises ConversionError for one that raises, or gives no number."""
         import torch
 
         given = (student[0], teacher[0]) if len(student) == 1 else (list(student), list(teacher))
         try:
             with importing_neighbours(self._folder):
-                value = self._function(*given, batch)
+                value = self._function(*given, inputs[0])
         except Exception as error:
             raise ConversionError(
                 f"the loss {self._named!r} raised {reason_of(error)}{user_line(error, self._folder)}; correct it, and go on with --resume."
@@ -133,12 +134,6 @@ def _cross_entropy(got: Tensor, want: Tensor) -> Tensor:
     from torch.nn import functional
 
     return functional.cross_entropy(got, want.argmax(dim=1))
-
-
-def _variation(picture: Tensor) -> Tensor:
-    down = (picture[:, :, 1:] - picture[:, :, :-1]).abs().mean()
-    right = (picture[:, :, :, 1:] - picture[:, :, :, :-1]).abs().mean()
-    return down + right
 
 
 def _relative(got: Sequence[Tensor], want: Sequence[Tensor]) -> Tensor:

@@ -7,6 +7,7 @@ cover one another have the statistics of edges that photographs have. A few phot
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,40 +26,52 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 MANY = 100
-"""With so many photographs none is drawn; with fewer every second one is."""
+"""With so many photographs none need be drawn."""
 LARGEST_SIDE = 640  # of a photograph in memory
 KEPT = 64  # photographs in memory
 SMALLEST_SHARE = 0.3  # of a crop's side in its photograph's shorter side
 LEAVES = 60
 
 
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """What batches show: `batch` crops of `size` from `files`, every `drawn_every`th one drawn instead (0: none), `varied` or not."""
+
+    files: Sequence[Path]
+    size: tuple[int, int]
+    batch: int
+    seed: int
+    drawn_every: int = 2
+    varied: bool = True
+
+
 class Batches:
     """Batch number `step` of a network's only input, a picture: `[batch, 3, crop, crop]` as the network takes it."""
 
-    def __init__(
-        self, files: Sequence[Path], spec: TensorSpec, *, size: tuple[int, int], batch: int, seed: int
-    ) -> None:
-        self._files = tuple(files)
-        self._size, self._batch, self._seed = size, batch, seed
-        self._spec = spec.model_copy(update={"shape": (1, 3, *size)})
+    def __init__(self, spec: TensorSpec, selection: Selection) -> None:
+        self._selection, self._size = selection, selection.size
+        self._spec = spec.model_copy(update={"shape": (1, 3, *selection.size)})
 
-    def __call__(self, step: int) -> Tensor:
+    def __call__(self, step: int) -> tuple[Tensor]:
         """Raises DataError for a photograph that cannot be read."""
         import torch
 
-        random = np.random.default_rng((self._seed, step))
-        drawn = [self._picture(random, number) for number in range(self._batch)]
-        return torch.from_numpy(np.concatenate([pixels_to_tensor(pixels, self._spec) for pixels in drawn]))
+        batch = self._selection.batch
+        random = np.random.default_rng((self._selection.seed, step))
+        drawn = [self._picture(random, step * batch + number) for number in range(batch)]
+        return (torch.from_numpy(np.concatenate([pixels_to_tensor(pixels, self._spec) for pixels in drawn])),)
 
     def _picture(self, random: np.random.Generator, number: int) -> Pixels:
-        draws = not self._files or (len(self._files) < MANY and number % 2 == 1)
+        every = self._selection.drawn_every
+        draws = not self._selection.files or (every > 0 and number % every == every - 1)
         pixels = dead_leaves(random, self._size) if draws else self._crop(random)
-        return vary(pixels, random)
+        return vary(pixels, random) if self._selection.varied else pixels
 
     def _crop(self, random: np.random.Generator) -> Pixels:
         from PIL import Image
 
-        picture = _photograph(self._files[int(random.integers(len(self._files)))])
+        files = self._selection.files
+        picture = _photograph(files[int(random.integers(len(files)))])
         height, width = self._size
         share = min(picture.shape[0] / height, picture.shape[1] / width)
         scale = random.uniform(SMALLEST_SHARE, 1.0) * share
@@ -66,6 +79,11 @@ class Batches:
         top, left = int(random.integers(picture.shape[0] - tall + 1)), int(random.integers(picture.shape[1] - wide + 1))
         cut = Image.fromarray(picture[top : top + tall, left : left + wide])
         return np.asarray(cut.resize((width, height), Image.Resampling.BILINEAR), np.uint8)
+
+
+def split_batch(batch: Tensor) -> list[Tensor]:
+    """Its pictures, a batch of one each."""
+    return [batch[place : place + 1] for place in range(len(batch))]
 
 
 @lru_cache(maxsize=KEPT)

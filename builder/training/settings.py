@@ -1,4 +1,4 @@
-"""How long, with what and where a stage trains."""
+"""How long and with what a stage trains."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from dataclasses import dataclass
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """`batch` pictures of `crop` pixels a step. The rate of learning falls to zero as a cosine (Loshchilov and Hutter, 2017),
-    after it has risen over the first `warmup` of the steps."""
+    after it has risen over the first `warmup` of the steps.
+
+    `average`: the share of their moving average that a step leaves, 0 for none. After `patience` looks, one every `look_every` steps,
+    that were no better than the best before, training stops; 0 never stops.
+    """
 
     steps: int
     batch: int
@@ -18,6 +22,9 @@ class Settings:
     seed: int
     save_every_s: float
     warmup: float = 0.05
+    average: float = 0.0
+    look_every: int = 0
+    patience: int = 0
 
     def rate(self, step: int) -> float:
         """Of a step, relative to `learning_rate`."""

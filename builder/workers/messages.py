@@ -270,6 +270,33 @@ class CompressResult(Message):
     stages: tuple[StageReport, ...]
 
 
+class TrainJob(Message):
+    """Carry out the recipe in `config`. `files` are photographs, `styles` style pictures; `state` keeps what is done, to go on from.
+
+    `folder` is that of builder.toml.
+    """
+
+    job: Literal["train"] = "train"
+    config: Config
+    folder: Path
+    files: tuple[Path, ...]
+    styles: tuple[Path, ...]
+    evaluation: tuple[Path, ...]
+    state: Path
+
+
+class TrainResult(Message):
+    """Beside it: `weights.safetensors`, and `pictures/` of the evaluation samples. The figures are those of train.json."""
+
+    parameters: int
+    threads: int
+    steps: int
+    seconds: float
+    losses: tuple[float, ...]
+    looks: tuple[float, ...]
+    terms: dict[str, float]
+
+
 class JudgeJob(Message):
     """Run an artifact on the evaluation data and compare it with another network: the source step's in `teacher`."""
 
@@ -298,7 +325,16 @@ class Failure(Message):
 
 
 AnyJob = (
-    SourceJob | VariantJob | VerifyJob | PicturesJob | ProbeJob | ExportJob | SensitivityJob | CompressJob | JudgeJob
+    SourceJob
+    | VariantJob
+    | VerifyJob
+    | PicturesJob
+    | ProbeJob
+    | ExportJob
+    | SensitivityJob
+    | CompressJob
+    | TrainJob
+    | JudgeJob
 )
 
 

@@ -12,7 +12,9 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from builder.errors import EdgebundleError
 from builder.workers.jobs.compress import run_compress
@@ -22,6 +24,7 @@ from builder.workers.jobs.pictures import run_pictures
 from builder.workers.jobs.probe import run_probe
 from builder.workers.jobs.sensitivity import run_sensitivity
 from builder.workers.jobs.source import run_source
+from builder.workers.jobs.train import run_train
 from builder.workers.jobs.variant import run_variant
 from builder.workers.jobs.verify import run_verify
 from builder.workers.messages import (
@@ -29,25 +32,32 @@ from builder.workers.messages import (
     JOB,
     RESULT,
     CompressJob,
-    CompressResult,
     ExportJob,
-    ExportResult,
     Failure,
     Job,
     JudgeJob,
-    JudgeResult,
+    Message,
     PicturesJob,
-    PicturesResult,
     ProbeJob,
-    ProbeResult,
     SensitivityJob,
-    SensitivityResult,
     SourceJob,
-    SourceResult,
+    TrainJob,
     VariantJob,
-    VariantResult,
-    VerifyResult,
+    VerifyJob,
 )
+
+RUNS: dict[type[Message], Callable[[Any, Path], Message]] = {
+    SourceJob: run_source,
+    VariantJob: run_variant,
+    VerifyJob: run_verify,
+    ExportJob: run_export,
+    PicturesJob: run_pictures,
+    ProbeJob: run_probe,
+    SensitivityJob: run_sensitivity,
+    CompressJob: run_compress,
+    TrainJob: run_train,
+    JudgeJob: run_judge,
+}
 
 
 def main(folder: Path) -> int:
@@ -59,35 +69,7 @@ def main(folder: Path) -> int:
 def work(folder: Path) -> int:
     job = Job.model_validate_json((folder / JOB).read_text(encoding="utf-8")).job
     try:
-        result: (
-            SourceResult
-            | VariantResult
-            | VerifyResult
-            | ExportResult
-            | SensitivityResult
-            | PicturesResult
-            | ProbeResult
-            | CompressResult
-            | JudgeResult
-        )
-        if isinstance(job, SourceJob):
-            result = run_source(job, folder)
-        elif isinstance(job, VariantJob):
-            result = run_variant(job, folder)
-        elif isinstance(job, ExportJob):
-            result = run_export(job, folder)
-        elif isinstance(job, PicturesJob):
-            result = run_pictures(job, folder)
-        elif isinstance(job, ProbeJob):
-            result = run_probe(job, folder)
-        elif isinstance(job, SensitivityJob):
-            result = run_sensitivity(job, folder)
-        elif isinstance(job, CompressJob):
-            result = run_compress(job, folder)
-        elif isinstance(job, JudgeJob):
-            result = run_judge(job, folder)
-        else:
-            result = run_verify(job, folder)
+        result = RUNS[type(job)](job, folder)
     except EdgebundleError as error:
         failure = Failure(kind=type(error).__name__, message=str(error))
         (folder / FAILURE).write_text(failure.model_dump_json(), encoding="utf-8")

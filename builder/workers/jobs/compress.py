@@ -14,7 +14,8 @@ def run_compress(job: CompressJob, folder: Path) -> CompressResult:
     from safetensors.torch import save_file
 
     from builder.compression.learned_plan import PLAN, to_plan
-    from builder.compression.run import Task, count_threads, run
+    from builder.compression.run import Task, run
+    from builder.training.run import count_threads
 
     stage(folder, "load")
     model, _ = load_source(job.source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from builder.errors import ConversionError
 from builder.training.loop import Lesson, train
 from builder.training.network import make_trainable, takes
 from builder.training.objective import Objective, Weights
-from builder.training.pictures import Batches
+from builder.training.pictures import Batches, Selection
 from builder.training.settings import Settings
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -48,7 +49,7 @@ def lesson(student: Any, **changes: Any) -> Lesson:
         "teacher": network(7),
         "groups": [(list(student.parameters()), 1.0)],
         "objective": Objective((SPEC,), Weights()),
-        "batches": Batches((), spec, size=(16, 16), batch=2, seed=1),
+        "batches": Batches(spec, Selection(files=(), size=(16, 16), batch=2, seed=1)),
     }
     return Lesson(**{**given, **changes})
 
@@ -71,7 +72,7 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_weights(tmp_path: Path) -> N
         pass
 
     def cut_off(batches: Any, at: int) -> Any:
-        def batch(step: int) -> Tensor:
+        def batch(step: int) -> tuple[Tensor]:
             if step == at:
                 raise Cut
             return batches(step)
@@ -94,16 +95,54 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_weights(tmp_path: Path) -> N
     assert torch.equal(weights(student), weights(whole))
 
 
+def test_averaged_weights_are_the_result_and_survive_a_cut(tmp_path: Path) -> None:
+    """The moving average of the weights: by hand for one step, and the same after a cut."""
+    settings = replace(SETTINGS, average=0.9, steps=1)
+    before, student = weights(network(0)), network(0)
+    train(lesson(student), settings, tmp_path / "one", lambda text: None, forever())
+    plain = network(0)
+    train(lesson(plain), replace(settings, average=0.0), tmp_path / "plain", lambda text: None, forever())
+    assert torch.equal(weights(student), weights(plain))  # an average begins with what is there first
+    assert not torch.equal(weights(student), before)
+    whole, cut = network(0), network(0)
+    settings = replace(settings, steps=8)
+    train(lesson(whole), settings, tmp_path / "whole", lambda text: None, forever())
+    with pytest.raises(ConversionError, match="--resume"):
+        train(lesson(cut), settings, tmp_path / "cut", lambda text: None, time.monotonic() - 1)
+    train(lesson(network(5)), settings, tmp_path / "cut", lambda text: None, forever())
+    again = network(5)
+    train(lesson(again), settings, tmp_path / "cut", lambda text: None, forever())
+    assert torch.equal(weights(again), weights(whole))
+
+
+def test_a_batch_in_parts_gives_the_losses_of_the_whole(tmp_path: Path) -> None:
+    """Gradients of parts add up."""
+    both = [
+        train(lesson(network(0), parts=parts), SETTINGS, tmp_path / str(parts), lambda text: None, forever()).losses
+        for parts in (1, 2)
+    ]
+    assert both[0] == pytest.approx(both[1], abs=1e-5)
+
+
+def test_looks_that_find_nothing_better_end_the_training(tmp_path: Path) -> None:
+    """After two looks without a better one; the looks are told."""
+    settings = replace(SETTINGS, look_every=2, patience=2)
+    found = iter([3.0, 2.0, 2.5, 2.2, 1.0])
+    done = train(lesson(network(0), look=lambda _: next(found)), settings, tmp_path / "s", lambda text: None, forever())
+    assert done.looks == (3.0, 2.0, 2.5, 2.2)
+    assert done.steps == 8
+
+
 def test_a_loss_that_is_not_a_number_stops_with_step_and_cure(tmp_path: Path) -> None:
     """NaN and divergence name the stage, the step and the line to change."""
 
-    def bad(got: Sequence[Tensor], want: Sequence[Tensor], batch: Tensor) -> Tensor:
+    def bad(got: Sequence[Tensor], want: Sequence[Tensor], batch: Sequence[Tensor]) -> Tensor:
         return (got[0] * float("nan")).mean()
 
     with pytest.raises(ConversionError, match="'distill' gave the loss nan at step 1; lower learning_rate"):
         train(lesson(network(0), objective=bad), SETTINGS, tmp_path / "s", lambda text: None, forever())
 
-    def constant(got: Sequence[Tensor], want: Sequence[Tensor], batch: Tensor) -> Tensor:
+    def constant(got: Sequence[Tensor], want: Sequence[Tensor], batch: Sequence[Tensor]) -> Tensor:
         return (want[0] * 2).mean()
 
     with pytest.raises(ConversionError, match="no weight changes"):
@@ -124,12 +163,15 @@ def test_batches_depend_on_seed_and_step_alone(tmp_path: Path) -> None:
     write_pictures(tmp_path, 3, seed=1, size=40)
     spec = SPEC.model_copy(update={"range": (-1.0, 1.0)})
     files = sorted(tmp_path.glob("*.png"))
-    first, again, other = (Batches(files, spec, size=(16, 24), batch=4, seed=s) for s in (1, 1, 2))
-    assert first(3).shape == (4, 3, 16, 24)
-    assert torch.equal(first(3), again(3))
-    assert not torch.equal(first(3), first(4))
-    assert not torch.equal(first(3), other(3))
-    values = np.concatenate([first(step).numpy().reshape(-1) for step in range(4)])
+
+    def batch(step: int, seed: int = 1) -> Tensor:
+        return Batches(spec, Selection(files=files, size=(16, 24), batch=4, seed=seed))(step)[0]
+
+    assert batch(3).shape == (4, 3, 16, 24)
+    assert torch.equal(batch(3), batch(3))
+    assert not torch.equal(batch(3), batch(4))
+    assert not torch.equal(batch(3), batch(3, seed=2))
+    values = np.concatenate([batch(step).numpy().reshape(-1) for step in range(4)])
     assert values.min() >= -1
     assert values.max() <= 1
     assert values.min() < -0.5
