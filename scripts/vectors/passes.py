@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from scripts.vectors.carrying import Carrier, stylized, texture_frame
+from scripts.vectors.carrying import Carrier, draw_texture_frame, stylize
 from scripts.vectors.files import Case
 
 ABOUT = (
@@ -31,15 +31,15 @@ def _case(size: tuple[int, int], every: int) -> Case:
             "patch": [8 + 2 * number % 5, 6 + number, size[0] // 4, size[1] // 4, 100, 20],
             "inverted": number >= CUT,
         }
-        frame = texture_frame(size, told["origin"], told["patch"], told["inverted"])
+        frame = draw_texture_frame(size, told["origin"], told["patch"], told["inverted"])
         carrier.advance(frame)
         own = carrier.key is None or carrier.is_cut or every == 1
-        picture = stylized(frame) if own else carrier.picture(every)
+        picture = stylize(frame) if own else carrier.picture(every)
         since += 1
         key = own or since >= every
         if key:
             carrier.begin()
-            carrier.finish(stylized(frame))
+            carrier.finish(stylize(frame))
             since = 0
         last = max(time, last + 1)
         digest = hashlib.sha256(picture.tobytes()).hexdigest()

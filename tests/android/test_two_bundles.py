@@ -15,7 +15,7 @@ from builder.bundle import Bundle
 from builder.targets import TARGETS
 from builder.targets.android.apkzip import Entry
 from builder.targets.android.catalogue import Catalogue
-from builder.targets.android.host import aapt2, compiler, maven, prebuilt
+from builder.targets.android.host import aapt2, compiler, maven, provide_prebuilt
 from builder.targets.base import PackageOptions
 from builder.targets.mobile import mobile_root
 from tests.android.consumer_app import GROUP, merge_assets, resolving
@@ -65,7 +65,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def _link(work: Path, app: CompiledApp, sdk: Path) -> None:
     """Manifest, classes of the app and of its tests."""
-    host = prebuilt(PROJECT)
+    host = provide_prebuilt(PROJECT)
     (work / "AndroidManifest.xml").write_text(MANIFEST, encoding="utf-8")
     aapt2.link(
         resources=None,

@@ -10,7 +10,7 @@ import org.edgebundle.sdk.VideoFiles;
 import org.edgebundle.sdk.core.BundleError;
 import org.edgebundle.sdk.core.ScoredLabel;
 import org.edgebundle.sdk.core.Tried;
-import org.edgebundle.sdk.core.VideoException;
+import org.edgebundle.sdk.core.VideoError;
 
 /** The same library from Java: no Companion, no Unit, no default that must be given. */
 public final class JavaConsumer {
@@ -44,7 +44,7 @@ public final class JavaConsumer {
     public String film(File input, File output) throws BundleError {
         try (ImageModel model = ImageModel.open(context, "small")) {
             return VideoFiles.stylizeVideo(model, input, output, 5, done -> System.out.println(done)).getFrames() + " frames";
-        } catch (VideoException error) {
+        } catch (VideoError error) {
             return error.getProblem() + ": " + error.getMessage();
         }
     }

@@ -14,13 +14,13 @@ final class ModelOrServerTests: XCTestCase {
 
     private func opened(_ consent: @Sendable (RemoteQuestion) async -> Bool) async throws -> ModelOrServer {
         let bundle = URL(fileURLWithPath: try named("BUNDLE"))
-        return try await ModelOrServer.open(server: try named("SERVER"), folder: bundle, consent: consent)
+        return try await ModelOrServer.open(server: try named("SERVER"), file: bundle, consent: consent)
     }
 
     /// Where the device can, nobody is asked and nothing is sent.
     func testTheDeviceComesFirst() async throws {
         let bundle = try PlayedBundle()
-        let model = try await ModelOrServer.open(server: try named("SERVER"), folder: bundle.folder) { _ in
+        let model = try await ModelOrServer.open(server: try named("SERVER"), file: bundle.folder) { _ in
             XCTFail("nobody is to be asked")
             return true
         }
@@ -75,7 +75,7 @@ final class ModelOrServerTests: XCTestCase {
         let bundle = try PlayedBundle(["a": "noload"], outputs: ["logits": labels], goldens: false)
         let address = try named("SERVER")
         await assertFails("no variant") {
-            try await ModelOrServer.open(server: address, folder: bundle.folder) { _ in
+            try await ModelOrServer.open(server: address, file: bundle.folder) { _ in
                 XCTFail("nobody is to be asked")
                 return true
             }

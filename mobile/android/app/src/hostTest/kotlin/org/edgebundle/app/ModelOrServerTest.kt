@@ -41,7 +41,7 @@ class ModelOrServerTest {
     private val nobody = RemoteConsent { error("nobody is to be asked, but: ${it.reason}") }
 
     private fun opened(consent: RemoteConsent, name: String = "broken", at: String = address) =
-        ModelOrServer.open(APP, at, consent, folder = File(data, name))
+        ModelOrServer.open(APP, at, consent, file = File(data, name))
 
     private fun refusal(work: () -> Unit): String = assertThrows(BundleError::class.java, work).message.orEmpty()
 

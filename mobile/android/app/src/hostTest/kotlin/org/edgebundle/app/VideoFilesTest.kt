@@ -14,7 +14,7 @@ import org.edgebundle.sdk.ImageModel
 import org.edgebundle.sdk.VideoMade
 import org.edgebundle.sdk.awaitProcessedVideo
 import org.edgebundle.sdk.core.Crop
-import org.edgebundle.sdk.core.VideoException
+import org.edgebundle.sdk.core.VideoError
 import org.edgebundle.sdk.core.VideoProblem
 import org.edgebundle.sdk.core.YuvColours
 import org.edgebundle.sdk.core.YuvFrame
@@ -148,7 +148,7 @@ class VideoFilesTest {
     }
 
     private fun says(problem: VideoProblem, words: String, work: () -> VideoMade) {
-        val error = assertThrows(VideoException::class.java) { work() }
+        val error = assertThrows(VideoError::class.java) { work() }
         assertEquals(error.message, problem, error.problem)
         assertTrue(error.message, error.message.orEmpty().contains(words))
         assertFalse(output.exists())

@@ -5,7 +5,7 @@ import android.media.MediaExtractor
 import android.media.MediaFormat
 import android.media.MediaMuxer
 import java.nio.ByteBuffer
-import org.edgebundle.sdk.core.VideoException
+import org.edgebundle.sdk.core.VideoError
 import org.edgebundle.sdk.core.VideoProblem
 import org.edgebundle.sdk.core.telling
 
@@ -58,7 +58,7 @@ internal class SoundTrack private constructor(private val extractor: MediaExtrac
     companion object {
         private const val LEAST_BYTES = 1 shl 18
 
-        /** `null` for a video without sound. Throws [VideoException] when the source cannot be read. */
+        /** `null` for a video without sound. Throws [VideoError] when the source cannot be read. */
         fun of(source: VideoSource): SoundTrack? {
             val extractor = MediaExtractor()
             var found: SoundTrack? = null

@@ -10,7 +10,7 @@ import kotlin.coroutines.resume
 import kotlin.coroutines.resumeWithException
 import kotlinx.coroutines.suspendCancellableCoroutine
 import org.edgebundle.sdk.core.CallQueue
-import org.edgebundle.sdk.core.VideoException
+import org.edgebundle.sdk.core.VideoError
 import org.edgebundle.sdk.core.VideoPass
 import org.edgebundle.sdk.core.VideoProblem
 import org.edgebundle.sdk.core.VideoStages
@@ -52,12 +52,12 @@ internal class VideoSource(private val name: String, val open: (MediaExtractor) 
  * along what moves, which is steadier than running it on each (docs/sdk-rules.md, "Video files").
  *
  * Blocks for long: call it off the main thread. Other calls on the model are taken between two runs of the network. It
- * ends by [ImageModel.cancel] or [ImageModel.close] with a CancellationException, and by a [VideoException] that says
- * what failed; then nothing is left at [output]. An existing file there is replaced when the new one is whole. Throws
+ * ends by [ImageModel.cancel] or [ImageModel.close] with a CancellationException, and by a [VideoError] that says what
+ * failed; then nothing is left at [output]. An existing file there is replaced when the new one is whole. Throws
  * IllegalArgumentException for a network whose output is no picture of its input's size.
  */
 @JvmOverloads
-@Throws(VideoException::class)
+@Throws(VideoError::class)
 fun ImageModel.processVideo(
     input: File,
     output: File,
@@ -67,7 +67,7 @@ fun ImageModel.processVideo(
 
 /** [processVideo] of what a photo picker gives. */
 @JvmOverloads
-@Throws(VideoException::class)
+@Throws(VideoError::class)
 fun ImageModel.processVideo(
     context: Context,
     input: Uri,
@@ -78,7 +78,7 @@ fun ImageModel.processVideo(
 
 /** The name that [processVideo] has for networks that change a picture's style. */
 @JvmOverloads
-@Throws(VideoException::class)
+@Throws(VideoError::class)
 fun ImageModel.stylizeVideo(
     input: File,
     output: File,
@@ -88,7 +88,7 @@ fun ImageModel.stylizeVideo(
 
 /** [stylizeVideo] of what a photo picker gives. */
 @JvmOverloads
-@Throws(VideoException::class)
+@Throws(VideoError::class)
 fun ImageModel.stylizeVideo(
     context: Context,
     input: Uri,
@@ -153,7 +153,7 @@ private fun ImageModel.converted(
                 VideoReader(source, spec).use { pass(it, sound, part, every, progress, call) }
             }
         call.check()
-        if (!part.renameTo(output)) throw VideoException(VideoProblem.OUTPUT, "$output cannot be written")
+        if (!part.renameTo(output)) throw VideoError(VideoProblem.OUTPUT, "$output cannot be written")
         return made
     } finally {
         part.delete() // nothing is there any more once it was renamed
@@ -182,7 +182,7 @@ private fun ImageModel.pass(
                 }
             }
         val count = VideoPass(inputSpec.width, inputSpec.height, every, stages).run(call::check)
-        if (count.frames == 0) throw VideoException(VideoProblem.INPUT, "the video has no frame")
+        if (count.frames == 0) throw VideoError(VideoProblem.INPUT, "the video has no frame")
         writer.finish()
         progress.report(1f)
         val notes =

@@ -3,7 +3,7 @@ package org.edgebundle.sdk
 import android.graphics.ImageFormat
 import android.media.Image
 import android.media.MediaFormat
-import org.edgebundle.sdk.core.VideoException
+import org.edgebundle.sdk.core.VideoError
 import org.edgebundle.sdk.core.VideoProblem
 import org.edgebundle.sdk.core.YuvColours
 import org.edgebundle.sdk.core.YuvFrame
@@ -21,7 +21,7 @@ internal fun MediaFormat.number(key: String): Int? {
 
 /**
  * How a decoder's frames say colours. Where it does not tell, as players take it: limited, BT.709 from 720 rows on.
- * Throws [VideoException] for pictures of a high dynamic range: their colours would be wrong.
+ * Throws [VideoError] for pictures of a high dynamic range: their colours would be wrong.
  */
 internal fun coloursOf(format: MediaFormat, height: Int): YuvColours {
     val transfer = format.number(MediaFormat.KEY_COLOR_TRANSFER)
@@ -31,7 +31,7 @@ internal fun coloursOf(format: MediaFormat, height: Int): YuvColours {
             transfer == MediaFormat.COLOR_TRANSFER_HLG ||
             standard == MediaFormat.COLOR_STANDARD_BT2020
     ) {
-        throw VideoException(
+        throw VideoError(
             VideoProblem.INPUT,
             "the video is of a high dynamic range (HDR), which is not read; record or export it in standard range",
         )
@@ -44,10 +44,10 @@ internal fun coloursOf(format: MediaFormat, height: Int): YuvColours {
     }
 }
 
-/** The visible part of a decoder's picture as a frame. Throws [VideoException] for other pictures than 8-bit 4:2:0. */
+/** The visible part of a decoder's picture as a frame. Throws [VideoError] for other pictures than 8-bit 4:2:0. */
 internal fun frameOf(image: Image, rotation: Int, colours: YuvColours): YuvFrame {
     if (image.format != ImageFormat.YUV_420_888) {
-        throw VideoException(
+        throw VideoError(
             VideoProblem.DECODER,
             "the decoder gives pictures of format ${image.format}, and 8-bit YUV 4:2:0 is read",
         )

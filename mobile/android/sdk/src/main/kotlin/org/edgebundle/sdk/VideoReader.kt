@@ -6,7 +6,7 @@ import android.media.MediaExtractor
 import android.media.MediaFormat
 import org.edgebundle.sdk.core.CropMemory
 import org.edgebundle.sdk.core.TensorSpec
-import org.edgebundle.sdk.core.VideoException
+import org.edgebundle.sdk.core.VideoError
 import org.edgebundle.sdk.core.VideoProblem
 import org.edgebundle.sdk.core.VideoStages
 import org.edgebundle.sdk.core.YuvColours
@@ -14,7 +14,7 @@ import org.edgebundle.sdk.core.telling
 
 /**
  * The frames of a video's first picture track, upright and as [spec] shows them to the network, by this device's
- * decoder. Used by one thread. Throws [VideoException] of the problems INPUT and DECODER.
+ * decoder. Used by one thread. Throws [VideoError] of the problems INPUT and DECODER.
  */
 internal class VideoReader(source: VideoSource, private val spec: TensorSpec) : AutoCloseable {
     private val extractor = MediaExtractor()
@@ -42,7 +42,7 @@ internal class VideoReader(source: VideoSource, private val spec: TensorSpec) : 
             telling(VideoProblem.INPUT, "$source cannot be read as a video") { source.open(extractor) }
             val track =
                 findTrack(extractor, "video/")
-                    ?: throw VideoException(VideoProblem.INPUT, "$source holds no track of pictures")
+                    ?: throw VideoError(VideoProblem.INPUT, "$source holds no track of pictures")
             extractor.selectTrack(track)
             format = extractor.getTrackFormat(track)
             rotation = Math.floorMod(format.number(MediaFormat.KEY_ROTATION) ?: 0, FULL_TURN)
@@ -95,7 +95,7 @@ internal class VideoReader(source: VideoSource, private val spec: TensorSpec) : 
         try {
             val image =
                 codec.getOutputImage(index)
-                    ?: throw VideoException(VideoProblem.DECODER, "the decoder gives frames that cannot be read")
+                    ?: throw VideoError(VideoProblem.DECODER, "the decoder gives frames that cannot be read")
             image.use {
                 val frame = frameOf(it, rotation, colours)
                 frame.read(crops.of(frame.uprightWidth, frame.uprightHeight), spec.width, spec.height, argb)
@@ -143,12 +143,12 @@ internal fun findTrack(extractor: MediaExtractor, kind: String): Int? =
         extractor.getTrackFormat(it).getString(MediaFormat.KEY_MIME).orEmpty().startsWith(kind)
     }
 
-/** Ends by a [VideoException] what waits for a codec that has died without a word. */
+/** Ends by a [VideoError] what waits for a codec that has died without a word. */
 internal class Patience(private val what: String, private val problem: VideoProblem) {
     private val start = System.nanoTime()
 
     fun goOn() {
-        if (System.nanoTime() - start > MOST_NS) throw VideoException(problem, "$what for 20 seconds")
+        if (System.nanoTime() - start > MOST_NS) throw VideoError(problem, "$what for 20 seconds")
     }
 
     private companion object {

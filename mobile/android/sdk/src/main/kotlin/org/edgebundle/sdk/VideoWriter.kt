@@ -6,7 +6,7 @@ import android.media.MediaCodecInfo.CodecCapabilities
 import android.media.MediaFormat
 import android.media.MediaMuxer
 import java.io.File
-import org.edgebundle.sdk.core.VideoException
+import org.edgebundle.sdk.core.VideoError
 import org.edgebundle.sdk.core.VideoProblem
 import org.edgebundle.sdk.core.YuvPlane
 import org.edgebundle.sdk.core.YuvWriter
@@ -14,7 +14,7 @@ import org.edgebundle.sdk.core.telling
 
 /**
  * An .mp4 of H.264 by this device's encoder, from pictures whose rows have [stride] pixels, with the sound of another
- * video beside them. Used by one thread. Throws [VideoException] of the problems ENCODER and OUTPUT.
+ * video beside them. Used by one thread. Throws [VideoError] of the problems ENCODER and OUTPUT.
  */
 internal class VideoWriter(
     file: File,
@@ -81,7 +81,7 @@ internal class VideoWriter(
             val index = freeInput()
             val image =
                 codec.getInputImage(index)
-                    ?: throw VideoException(VideoProblem.ENCODER, "the encoder takes no pictures of YUV 4:2:0")
+                    ?: throw VideoError(VideoProblem.ENCODER, "the encoder takes no pictures of YUV 4:2:0")
             val (y, u, v) = image.planes.map(::plane)
             pixels.write(argb, y, u, v)
             codec.queueInputBuffer(index, 0, width * height * 3 / 2, timeUs + shiftUs, 0)

@@ -61,8 +61,7 @@ internal class BundleArchive(private val place: File) {
                 "$name is refused: it holds ${stranger ?: "a file twice"}, which its manifest does not name."
             )
         val bytes = zip.entries().asSequence().sumOf { maxOf(0, it.size) }
-        if (bytes > MOST_BYTES)
-            throw BundleError("$name unpacks to more than ${MOST_BYTES shr 30} GB and is refused.")
+        if (bytes > MOST_BYTES) throw BundleError("$name unpacks to more than ${MOST_BYTES shr 30} GB and is refused.")
     }
 
     private fun copy(zip: ZipFile, entry: ZipEntry, target: File, sha256: String, name: String) {

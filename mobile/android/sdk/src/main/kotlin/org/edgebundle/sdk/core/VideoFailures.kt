@@ -4,13 +4,13 @@ import java.io.IOException
 import java.util.concurrent.CancellationException
 
 /**
- * [work], whose failures of any kind are a [VideoException] of this [problem]: "[what] failed" and what was thrown. A
+ * [work], whose failures of any kind are a [VideoError] of this [problem]: "[what] failed" and what was thrown. A
  * cancellation stays one.
  */
 internal inline fun <T> telling(problem: VideoProblem, what: String, work: () -> T): T {
     try {
         return work()
-    } catch (error: VideoException) {
+    } catch (error: VideoError) {
         throw error
     } catch (error: CancellationException) {
         throw error
@@ -26,4 +26,4 @@ internal inline fun <T> telling(problem: VideoProblem, what: String, work: () ->
 }
 
 internal fun told(problem: VideoProblem, what: String, error: Throwable) =
-    VideoException(problem, "$what (${error.message ?: error.javaClass.simpleName})", error)
+    VideoError(problem, "$what (${error.message ?: error.javaClass.simpleName})", error)

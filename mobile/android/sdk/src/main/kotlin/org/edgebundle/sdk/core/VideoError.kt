@@ -19,4 +19,4 @@ enum class VideoProblem {
 }
 
 /** A video could not be processed; the message says what failed and why. Nothing was left at the output's place. */
-class VideoException(val problem: VideoProblem, message: String, cause: Throwable? = null) : Exception(message, cause)
+class VideoError(val problem: VideoProblem, message: String, cause: Throwable? = null) : Exception(message, cause)
