@@ -55,6 +55,13 @@ class Standardised(nn.Conv2d):
         return F.conv2d(x, w, self.bias, padding=self.padding)  # type: ignore[arg-type]
 
 
+def to_channels(x: Tensor) -> Tensor:
+    y = x.clone()
+    y[:, [0, 3]] = x[:, [1, 2]] * 0.5
+    y[y > 0.8] = 0.8
+    return y
+
+
 def filled(x: Tensor) -> Tensor:
     y = torch.zeros_like(x)
     y[:, ::2] = x[:, ::2].exp() * 0.1
@@ -152,6 +159,23 @@ NETWORKS: dict[str, dict[str, Callable[[], nn.Module]]] = {
         "filled": lambda: Between(filled),
         "stacked": lambda: Between(stacked),
         "in_place": lambda: Between(lambda x: x.clone().mul_(2).add_(0.1).clamp_(0, 1)),
+        "to_channels": lambda: Between(to_channels),
+        "added_up": lambda: Between(
+            lambda x: torch.zeros_like(x).index_add(1, torch.tensor([0, 1, 1, 2, 3, 3, 4, 7]), x)
+        ),
+    },
+    "values": {
+        "bins": lambda: Between(lambda x: torch.bucketize(x, torch.tensor([0.1, 0.3, 0.5])).float() + x),
+        "classes": lambda: Between(lambda x: F.one_hot(x.argmax(1), 8).permute(0, 3, 1, 2).float() * x),
+        "quantile": lambda: Between(lambda x: x - x.flatten(2).quantile(0.9, 2)[:, :, None, None]),
+        "middle": lambda: Between(lambda x: x - x.median() + x.kthvalue(3, 1, keepdim=True).values),
+        "likeness": lambda: Between(
+            lambda x: x * F.cosine_similarity(x, x.flip(1), dim=1)[:, None] + torch.hypot(x, x.flip(1))
+        ),
+        "tails": lambda: Between(lambda x: torch.erfc(x) + F.logsigmoid(x) + torch.logaddexp(x, x.flip(1))),
+        "products": lambda: Between(
+            lambda x: torch.nan_to_num(x.sigmoid().prod(1, keepdim=True) * x).round(decimals=3)
+        ),
     },
     "views": {
         "flattened": lambda: nn.Sequential(
