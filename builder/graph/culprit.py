@@ -76,9 +76,9 @@ def _by_halves(trials: _Trials) -> str:
 
 
 def _name_operators(blamed: Sequence[Node]) -> str:
-    shown = [f"{bare_name(node)!r}{place(node)}" for node in blamed[:MOST]]
-    names = " and ".join(shown) + (f" and {len(blamed) - MOST} more" if blamed[MOST:] else "")
-    if len(blamed) == 1:
+    named = list(dict.fromkeys(f"{bare_name(node)!r}{place(node)}" for node in blamed))
+    names = " and ".join(named[:MOST]) + (f" and {len(named) - MOST} more" if named[MOST:] else "")
+    if len(named) == 1:
         return f"the operator {names} is what it refuses: without it the rest converts"
     return f"the operators {names} are what it refuses: without them the rest converts"
 

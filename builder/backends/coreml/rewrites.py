@@ -53,6 +53,8 @@ def _choose_decompositions(program: ExportedProgram) -> dict[Any, Callable[..., 
         table[target] = _fmod
     for target in targets & {torch.ops.aten.lerp.Tensor, torch.ops.aten.lerp.Scalar}:
         table[target] = _lerp
+    for target in targets & {torch.ops.aten.sum.default, torch.ops.aten.mean.default}:
+        table[target] = _sum_all if target is torch.ops.aten.sum.default else _average_all
     # Not only where the program has them: torch makes them of `hardshrink`, `diag_embed` and `pairwise_distance` on the way.
     table[torch.ops.aten.norm.ScalarOpt_dim] = _norm
     table |= dict.fromkeys((torch.ops.aten.where.ScalarOther, torch.ops.aten.where.ScalarSelf), _where)
@@ -66,6 +68,15 @@ def _knows(name: str) -> bool:
     from coremltools.converters.mil.frontend.torch.torch_op_registry import _TORCH_OPS_REGISTRY
 
     return _TORCH_OPS_REGISTRY.get_func(name) is not None
+
+
+def _sum_all(x: Tensor, *, dtype: Any = None) -> Tensor:
+    """By all axes by number: a pass of coremltools that moves transposes reads them, and stops where there are none."""
+    return x.sum(list(range(x.ndim)), dtype=dtype)
+
+
+def _average_all(x: Tensor, *, dtype: Any = None) -> Tensor:
+    return x.mean(list(range(x.ndim)), dtype=dtype)
 
 
 def _norm(x: Tensor, p: float | None, dim: list[int], keepdim: bool = False) -> Tensor:

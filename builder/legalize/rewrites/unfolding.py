@@ -13,10 +13,29 @@ if TYPE_CHECKING:
 
 BOUND = ARITHMETIC
 NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
+_WIDEST = 32  # values of a window that overlaps others; each is a slice
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    return replace_calls(program, {"aten.im2col.default": _unfold, "aten.col2im.default": _fold})
+    return replace_calls(
+        program, {"aten.im2col.default": _unfold, "aten.col2im.default": _fold, "aten.unfold.default": _cut_windows}
+    )
+
+
+def _cut_windows(x: Tensor, axis: int, size: int, step: int) -> Any:
+    """`Tensor.unfold`: windows of one axis, their values as the last one; those side by side are a reshape, others are slices."""
+    import torch
+
+    axis %= max(x.ndim, 1)
+    if x.ndim == 0 or size < 1 or (step != size and size > _WIDEST):
+        return NotImplemented
+    count = (x.shape[axis] - size) // step + 1
+    if step == size:
+        whole = x.narrow(axis, 0, count * size)
+        return whole.reshape(*x.shape[:axis], count, size, *x.shape[axis + 1 :]).movedim(axis + 1, -1)
+    places = [slice(None)] * axis
+    parts = [x[(*places, slice(first, first + (count - 1) * step + 1, step))] for first in range(size)]
+    return torch.stack(parts, -1)
 
 
 def _unfold(x: Tensor, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Any:
