@@ -54,6 +54,7 @@ class OutputCheck:
     def judge(self) -> tuple[str, ...]:
         """Warnings, a sentence each. Raises VerificationError for a picture that no bundle should be made of."""
         self.refuse_constant()
+        self._refuse_deaf()
         told: list[str] = []
         for spec in self.outputs:
             seen = self.seen.get(spec.name, [])
@@ -79,6 +80,16 @@ class OutputCheck:
             raise VerificationError(
                 f"output {spec.name!r} of {self.whose} is a picture of one colour for every evaluation sample (its values are {values}{hint}): "
                 f"it is constant, or saturates {_describe_declared(spec)}; correct the network, its checkpoint or the range of the output."
+            )
+
+    def _refuse_deaf(self) -> None:
+        """Raises VerificationError where no output depends on the input. One of several may: anchors, a learned prior."""
+        seen = [ones for spec in self.outputs if (ones := self.seen.get(spec.name))]
+        if seen and all(_repeats(ones) for ones in seen):
+            names = ", ".join(repr(spec.name) for spec in self.outputs if self.seen.get(spec.name))
+            raise VerificationError(
+                f"{self.whose} gives the same {names} for all {len(seen[0])} evaluation samples: nothing of it depends on the input; "
+                "correct the network or its checkpoint, or use different pictures for evaluation."
             )
 
 
@@ -147,9 +158,13 @@ def _same_everywhere(spec: TensorSpec, seen: Sequence[_Seen], whose: str) -> lis
     flat = all(one.high - one.low <= FLAT * max(abs(one.low), abs(one.high)) for one in seen)
     if spec.kind != "image" and seen[0].size > 1 and flat:
         return [f"{name} has one value everywhere ({seen[0].low:.6g} for the first evaluation sample): is it trained?"]
-    if len(seen) > 1 and len({one.digest for one in seen}) == 1:
+    if _repeats(seen):
         return [f"{name} is the same for all {len(seen)} evaluation samples: it does not depend on the input"]
     return []
+
+
+def _repeats(seen: Sequence[_Seen]) -> bool:
+    return len(seen) > 1 and len({one.digest for one in seen}) == 1
 
 
 def _usual(seen: Sequence[_Seen]) -> tuple[float, float]:
