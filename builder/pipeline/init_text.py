@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from builder.backends import BACKENDS
+from builder.pipeline.init_inputs import SIDES
 from builder.project.config import InputSection
 from builder.quality.declared import MARGIN, SPREAD, USUAL
 from builder.workers.messages import ProbedOutput, ProbeResult
@@ -53,11 +54,9 @@ def text_of(facts: Found) -> tuple[str, tuple[str, ...]]:
 
 
 def _input(section: InputSection, facts: Found, questions: list[str]) -> list[str]:
-    size = (
-        "as its file says; sizes that it leaves open are 1 and 256 here"
-        if facts.sized
-        else "? it runs at this size; write the one it was trained for"
-    )
+    size = "as its file says" if facts.sized else "? it runs at this size; write the one it was trained for"
+    if facts.sized and SIDES[0] in section.shape:
+        size += f"; where it leaves a size open, {SIDES[0]} stands here"
     lines = [
         "[[input]]",
         f"name = {_text(section.name)}",
