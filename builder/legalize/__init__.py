@@ -41,6 +41,7 @@ from builder.legalize.rewrites import (
     reflection_padding,
     repetitions,
     replication_padding,
+    running_values,
     scalars,
     selected_filters,
     single_values,
@@ -59,6 +60,7 @@ from builder.legalize.rewriting import Rewrite
 REWRITES: dict[str, Rewrite] = {
     "aliases": aliases,
     "comparisons": comparisons,
+    "running_values": running_values,
     "special_functions": special_functions,
     "checks": checks,
     "memory_layout": memory_layout,

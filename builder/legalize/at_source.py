@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 AT_SOURCE = (
     "aliases",
     "comparisons",
+    "running_values",
     "special_functions",
     "checks",
     "memory_layout",

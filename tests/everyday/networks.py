@@ -172,6 +172,7 @@ NETWORKS: dict[str, dict[str, Callable[[], nn.Module]]] = {
         "likeness": lambda: Between(
             lambda x: x * F.cosine_similarity(x, x.flip(1), dim=1)[:, None] + torch.hypot(x, x.flip(1))
         ),
+        "running": lambda: Between(lambda x: x.sigmoid().cumprod(2) + torch.fmax(x.cummax(1).values, x)),
         "tails": lambda: Between(lambda x: torch.erfc(x) + F.logsigmoid(x) + torch.logaddexp(x, x.flip(1))),
         "products": lambda: Between(
             lambda x: torch.nan_to_num(x.sigmoid().prod(1, keepdim=True) * x).round(decimals=3)

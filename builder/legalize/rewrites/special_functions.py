@@ -1,10 +1,10 @@
 """Functions that no converter has, by those that all have: `erfc`, `hypot`, `cosine_similarity`, `logsigmoid`, `logaddexp`,
-`nan_to_num`, `prod`, `rrelu`, and `round` to decimals."""
+`nan_to_num`, `prod`, `fmax`, `rrelu`, and `round` to decimals."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder.legalize.rewriting import MOVES_DATA, replace_calls
@@ -19,6 +19,8 @@ _MOST = 64  # factors; each is a multiplication of its own
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
+    import torch
+
     return replace_calls(
         program,
         {
@@ -28,6 +30,8 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
             "aten.cosine_similarity.default": _cosine,
             "aten.prod.dim_int": _multiply_along,
             "aten.round.decimals": _round,
+            "aten.fmax.default": lambda x, y: _choose_number(torch.maximum, x, y),
+            "aten.fmin.default": lambda x, y: _choose_number(torch.minimum, x, y),
             "aten.rrelu.default": _rrelu,
             "aten.nan_to_num.default": _replace_no_numbers,
             "aten.logaddexp.default": _log_add_exp,
@@ -76,6 +80,15 @@ def _rrelu(x: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool
     import torch
 
     return NotImplemented if training else torch.nn.functional.leaky_relu(x, (lower + upper) / 2)
+
+
+def _choose_number(choose: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor) -> Any:
+    """The other one where one is no number."""
+    import torch
+
+    if not (x.is_floating_point() and y.is_floating_point()):
+        return NotImplemented
+    return choose(torch.where(x != x, y, x), torch.where(y != y, x, y))
 
 
 def _round(x: Tensor, *, decimals: int = 0) -> Any:
