@@ -96,7 +96,8 @@ public:
     // only a profile tells: the events of a delegate's operators have a type of their own.
     std::vector<std::string> delegates() const override {
         if (full_) return {"xnnpack"};
-        for (const Event& event : events(1, 1)[0]) {
+        const std::vector<std::vector<Event>> inferences = events(1, 1);  // a loop would not keep a part of it alive
+        for (const Event& event : inferences[0]) {
             if (event.delegated) return {"xnnpack"};
         }
         return {};

@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 from bench.table import BIN, ROOT, Row, run
+from builder.storage.cache import cache_root
 
 sys.path.insert(0, str(ROOT))
 
@@ -28,9 +29,8 @@ def package_rows(work: Path) -> list[Row]:
     (tools / "aapt2").symlink_to(shutil.which("aapt2") or "/nowhere")
     cache = work / "cache"
     cache.mkdir()
-    shared = Path(os.environ.get("EDGEBUNDLE_CACHE") or Path.home() / ".cache" / "edgebundle")
     for name in ("android-host", "keys"):
-        (cache / name).symlink_to(shared / name)
+        (cache / name).symlink_to(cache_root() / name)
     best = {name: min(time_package(bundle, name, work, tools, cache) for _ in range(3)) for name in ("apk", "aar")}
     return [
         Row(

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from builder.bundle import OWNER_FILE, Bundle, file_sha256
+from builder.storage.cache import cache_root
 from builder.storage.output import refuse_foreign
 from builder.targets.android.signing.signature_check import check_signatures
 
@@ -86,9 +87,8 @@ def test_killed_at_50_moments(bundle: Bundle, apk: Path, tmp_path: Path) -> None
     """Whenever packaging is killed, the output is absent or complete; a kill late enough leaves it complete. `apk` made the host app."""
     cache = tmp_path / "cache"
     cache.mkdir()
-    shared = Path(os.environ.get("EDGEBUNDLE_CACHE") or Path.home() / ".cache" / "edgebundle")
     for name in ("android-host", "keys"):
-        (cache / name).symlink_to(shared / name)
+        (cache / name).symlink_to(cache_root() / name)
     environment = {**os.environ, "EDGEBUNDLE_CACHE": str(cache)}
     draw = random.Random(50)
     killed = finished = 0
