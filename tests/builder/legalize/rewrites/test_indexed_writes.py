@@ -31,6 +31,9 @@ def write(index: Callable[[Tensor], object], value: Callable[[Tensor], Tensor | 
         write(lambda x: (..., torch.tensor([7, 0])), lambda x: x[0, 0, 0, :2]),
         write(lambda x: x < 0.1, lambda x: 0.0),
         write(lambda x: (slice(None), torch.tensor([True, False, True, False, False, True])), lambda x: -1.0),
+        lambda x: x.index_copy(1, torch.tensor([2, 5]), x[:, :2]),
+        lambda x: torch.zeros_like(x).index_add(1, torch.tensor([0, 1, 1, 2, 3, 3]), x),
+        lambda x: x.index_add(-2, torch.tensor([9, 0]), x[:, :, :2], alpha=0.5),
     ],
 )
 def test_it_computes_the_same_by_a_choice(function: Callable[[Tensor], Tensor]) -> None:
