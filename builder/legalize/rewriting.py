@@ -83,6 +83,12 @@ def replace_calls(
     return rewritten, max(len(nodes) - left, 1)
 
 
+def reads_places(program: ExportedProgram, name: str) -> bool:
+    """Whether the second result of an operator is read, the places of its values: among equal ones each runtime has its own order."""
+    calls = [node for node in program.graph.nodes if str(node.target) == name]
+    return any(user.args[1] == 1 and user.users for node in calls for user in node.users)
+
+
 def make_functional(program: ExportedProgram, table: dict[Any, Any] | None = None) -> ExportedProgram:
     """A copy of the program without writes, operators of `table` decomposed.
 

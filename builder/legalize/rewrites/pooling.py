@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import ARITHMETIC, replace_calls
+from builder.legalize.rewriting import ARITHMETIC, reads_places, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +27,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
         "aten.avg_pool3d.default": _average_pool_of_frames,
     }
     for name, function in _WITH_PLACES.items():
-        if not _reads_places(program, name):
+        if not reads_places(program, name):
             functions[name] = function
     return replace_calls(program, functions, only=_needs_it)
 
@@ -49,12 +49,6 @@ def _needs_it(node: Any) -> bool:
 def _leaves_padding_out(args: Any) -> bool:
     """Whether an average is of the picture's values alone where its window reaches over the edge."""
     return len(args) > 5 and not args[5] and any(_pair(args[3])) and (len(args) < 7 or args[6] is None)
-
-
-def _reads_places(program: ExportedProgram, name: str) -> bool:
-    """Whether somewhere the place of a largest value is read too: then all of these operators stay."""
-    calls = [node for node in program.graph.nodes if str(node.target) == name]
-    return any(user.args[1] == 1 and user.users for node in calls for user in node.users)
 
 
 def _pair(value: Sequence[int] | int) -> tuple[int, int]:

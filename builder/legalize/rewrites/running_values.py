@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, join, replace_calls
+from builder.legalize.rewriting import MOVES_DATA, join, reads_places, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,14 +25,9 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
         "aten.logcumsumexp.default": lambda x, axis: _run(torch.logaddexp, x, axis),
     }
     for name, choose in (("cummax", torch.maximum), ("cummin", torch.minimum)):
-        if not _reads_places(program, f"aten.{name}.default"):
+        if not reads_places(program, f"aten.{name}.default"):
             functions[f"aten.{name}.default"] = _with_places(choose)
     return replace_calls(program, functions)
-
-
-def _reads_places(program: ExportedProgram, name: str) -> bool:
-    calls = [node for node in program.graph.nodes if str(node.target) == name]
-    return any(user.args[1] == 1 and user.users for node in calls for user in node.users)
 
 
 def _run(step: Callable[[Tensor, Tensor], Tensor], x: Tensor, axis: int, dtype: Any = None) -> Any:

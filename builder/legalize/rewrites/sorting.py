@@ -9,7 +9,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, make_functional, replace_calls
+from builder.legalize.rewriting import MOVES_DATA, make_functional, reads_places, replace_calls
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +25,7 @@ _FEW = 32
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
     functions: dict[str, Callable[..., Any]] = {"aten.topk.default": _turn}
     for name, function in _VALUES.items():
-        if not _reads_places(program, name):
+        if not reads_places(program, name):
             functions[name] = function
     program, count = replace_calls(program, functions, only=_takes_floats)
     if not any(_gives_values_alone(node) for node in program.graph.nodes):
@@ -61,12 +61,6 @@ def _read_by_places(program: ExportedProgram) -> ExportedProgram:
 def _takes_floats(node: Node) -> bool:
     x: Any = node.args[0]
     return bool(x.meta["val"].is_floating_point() and x.meta["val"].ndim)
-
-
-def _reads_places(program: ExportedProgram, name: str) -> bool:
-    """Whether places are read: among equal values each runtime has its own order, so these operators stay."""
-    calls = [node for node in program.graph.nodes if str(node.target) == name]
-    return any(user.args[1] == 1 and user.users for node in calls for user in node.users)
 
 
 def _turn(x: Tensor, k: int, axis: int = -1, largest: bool = True, ordered: bool = True) -> Any:
