@@ -50,7 +50,6 @@ fixed_performance = true
 stay_awake = true
 """
 ROUNDS_NEEDED = 2
-NICE = ("nice", "-n", "10")
 
 
 class Count(BaseModel):
@@ -103,10 +102,8 @@ class Harness:
     device: str
     stop: Event
 
-    def run(self, steps: Sequence[VariantStep], protocol: str, *, gives_way: bool = False) -> tuple[Record, ...]:
-        """The records of a session; one that `gives_way` runs at a lower priority (for counts, which no load changes).
-
-        Raises ConversionError without any, VerificationError for a wrong output, Interrupted."""
+    def run(self, steps: Sequence[VariantStep], protocol: str) -> tuple[Record, ...]:
+        """The records of a session. Raises ConversionError without any, VerificationError for a wrong output, Interrupted."""
         # The plans' text in the bundle plays no part in what is measured.
         project = replace(self.project, found={step.section.name: uniform_plan("fp32") for step in steps})
         with tempfile.TemporaryDirectory(prefix="edgebundle-cost-") as name:
@@ -118,7 +115,7 @@ class Harness:
             log = folder / "log.txt"
             try:
                 status = process.run_limited(
-                    [*(NICE if gives_way else ()), sys.executable, "-m", "harness", *map(str, words), "-q"],
+                    [sys.executable, "-m", "harness", *map(str, words), "-q"],
                     log=log,
                     timeout_s=MEASURE_S,
                     memory_bytes=int(self.project.config.limits.memory_gb * 1e9),
@@ -182,7 +179,7 @@ class InstructionCost:
     """One inference of the artifact as the arm64 runtime executes it under QEMU, relative to fp32.
 
     `floats` makes the fp32 artifact, whose count is the unit; emulated float arithmetic takes the longest of all, so that
-    it is counted in the background, and other counts give way to it. A count belongs to what an artifact executes: TFLite files that
+    it is counted in the background while plans are exported. A count belongs to what an artifact executes: TFLite files that
     differ only in the values of weights and scales share one, every other file has its own.
     """
 
@@ -194,9 +191,7 @@ class InstructionCost:
     def ratio(self, step: VariantStep, schemes: Schemes) -> float:
         """Raises VerificationError where the arm64 runtime refuses the artifact or gives another output."""
         base = self.begin()
-        if set(schemes) == {"fp32"}:  # the unit itself: nothing waits for its count
-            return 1.0
-        own = self.instructions(step, gives_way=True)
+        own = self.instructions(step)
         return round(own / base.result(), 4)
 
     def begin(self) -> Future[float]:
@@ -208,11 +203,11 @@ class InstructionCost:
                 threads.shutdown(wait=False)
             return self._base
 
-    def instructions(self, step: VariantStep, *, gives_way: bool = False) -> float:
-        return _keep(self.harness.key([_hash_executed(step)]), lambda: self._count(step, gives_way))
+    def instructions(self, step: VariantStep) -> float:
+        return _keep(self.harness.key([_hash_executed(step)]), lambda: self._count(step))
 
-    def _count(self, step: VariantStep, gives_way: bool) -> float:
-        (record,) = self.harness.run([step], COUNTING, gives_way=gives_way)
+    def _count(self, step: VariantStep) -> float:
+        (record,) = self.harness.run([step], COUNTING)
         if record.instructions.value is None:
             raise VerificationError(f"{self.harness.device} does not run the artifact: {record.verdict.words}.")
         return record.instructions.value

@@ -164,8 +164,6 @@ def _search(task: _Task, listener: Listener, cluster: str | None) -> tuple[Searc
         )
         try:
             search.run()
-            if isinstance(cost, InstructionCost):
-                cost.begin().result()  # fp32 was taken as 1 before it had run: it has to have run
         finally:
             stop.set()  # a count or a simulation that goes on in the background
     return search, exporter
