@@ -18,13 +18,12 @@ from builder.pipeline.init_data import Data, find_data, find_labels
 from builder.pipeline.init_inputs import SIDES, SMALLER, describe_picture, inputs_of, inputs_said_by
 from builder.pipeline.init_text import Found, text_of
 from builder.project.config import Config, InputSection, load_config
-from builder.project.source_kinds import CARRY_INTEGERS, WHOLE_MODELS, source_kind
+from builder.project.source_kinds import CARRY_INTEGERS, CHECKPOINTS, OWN_WEIGHTS, WHOLE_MODELS, source_kind
 from builder.steps.listener import Listener
 from builder.storage.cache import replace_text
 from builder.workers.messages import ProbeJob, ProbeResult
 from builder.workers.supervisor import run_job
 
-CHECKPOINTS = (".safetensors", ".pt", ".pth")
 # Factories.
 MOST_TRIED = 12
 # Of one run: a smaller size is tried.
@@ -106,7 +105,7 @@ def _sources(model: str) -> tuple[Path, list[Source]]:
         path = Path(name.removesuffix(".py").replace(".", "/") + ".py")
         if not path.is_file():
             raise InputError(f"{path} does not exist; name a module in this directory, as in model:create.")
-        weights = _checkpoints(path.parent)
+        weights = _checkpoints(path.parent) or [OWN_WEIGHTS]
         return path.parent, [Source(source=f"{path.stem}:{function}", checkpoint=weight) for weight in weights]
     path = Path(model)
     if not path.exists():
@@ -125,10 +124,8 @@ def _sources(model: str) -> tuple[Path, list[Source]]:
             Source(source=factory, checkpoint=weight)
             for factory in _factories(folder)
             if factory.startswith(f"{path.stem}:")
-            for weight in _checkpoints(folder)
+            for weight in _checkpoints(folder) or [OWN_WEIGHTS]
         ]
-        if not _checkpoints(folder):
-            raise InputError(f"no checkpoint lies beside {path}; put its .safetensors, .pt or .pth there.")
     if not sources and suffix not in (*CHECKPOINTS, ".py"):
         known = ", ".join(dict.fromkeys((*WHOLE_MODELS, *CHECKPOINTS, ".py")))
         raise InputError(f"{path} is of no kind that is known ({known}, or the directory of a SavedModel).")

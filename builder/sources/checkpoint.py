@@ -1,4 +1,4 @@
-"""Checkpoint + factory: `module:callable` beside builder.toml makes the network, a state dict fills it."""
+"""Checkpoint + factory: `module:callable` beside builder.toml makes the network, a state dict fills it, unless it loads its weights itself."""
 
 from __future__ import annotations
 
@@ -69,11 +69,13 @@ def fill_module(folder: Path, config: Config) -> tuple[Module, tuple[str, ...]]:
     """As `filled_module`, with sentences on what was done to the weights."""
     from builder.sources.binding import bind
 
-    checkpoint = folder / (config.model.checkpoint or "")
-    state = read_state_dict(checkpoint)
+    checkpoint = folder / config.model.weights if config.model.weights is not None else None
+    state = read_state_dict(checkpoint) if checkpoint is not None else None
     with chdir(folder):  # what the factory names relatively lies beside builder.toml, whoever calls from wherever
         module = make_module(folder.resolve(), config.model.source, config.model.arguments)
-    told = load_into(module, state, checkpoint, strict=config.model.strict)
+    told: tuple[str, ...] = ()
+    if checkpoint is not None and state is not None:
+        told = load_into(module, state, checkpoint, strict=config.model.strict)
     return bind(module.eval(), config), told
 
 
