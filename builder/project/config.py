@@ -49,10 +49,20 @@ class ModelSection(Section):
     """The weights for a `module:callable`: a `.safetensors`, `.pt`, `.pth`, `.pth.tar`, `.ckpt` or `.bin` state dict, whose pickled code never runs. `"factory"` where the callable loads them itself."""
     arguments: dict[str, bool | int | float | str] = Field(default_factory=dict)
     """What the `callable` of the source is called with, by name."""
+    custom_objects: str | None = None
+    """`module:name` of a dict with the classes and functions of your own that a Keras file has, by name."""
     strict: bool = True
     """Refuse a checkpoint with tensors that the network does not know; `false` leaves them out and names them."""
     licence: str = Field(min_length=1)
     """The licence of the weights, for example `Apache-2.0`. It travels with every bundle and package."""
+
+    @model_validator(mode="after")
+    def _keras_objects(self) -> Self:
+        if self.custom_objects is not None and source_kind(self.source) != "keras":
+            raise ValueError(f"'custom_objects' are of Keras files, and {self.source!r} is none: remove them")
+        if self.custom_objects is not None and ":" not in self.custom_objects:
+            raise ValueError(f"'custom_objects' must be 'module:name' of a dict, not {self.custom_objects!r}")
+        return self
 
     @model_validator(mode="after")
     def _one_kind_of_source(self) -> Self:
