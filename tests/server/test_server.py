@@ -84,7 +84,7 @@ def running(folder: Path, log: Path, **settings: object) -> Iterator[Running]:
         port = free.getsockname()[1]
     names = {"host": "127.0.0.1", "port": port, "workers": 1, "threads": 2, "drain_s": 1, **settings}
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
-    environment |= {f"SERVER_{name.upper()}": str(value) for name, value in names.items()}
+    environment |= {f"SERVER_{name.upper()}": str(value) for name, value in names.items() if value is not None}
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", "edgebundle_server"], cwd=folder, env=environment, stdout=stream, stderr=stream

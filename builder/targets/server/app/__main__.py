@@ -13,6 +13,7 @@ from builder.bundle import open_bundle
 from builder.errors import BundleError
 
 from .application import Service, make_application
+from .memory import keep_freed_memory
 from .network import Unfit, open_network
 from .settings import settings_of_environment
 
@@ -35,6 +36,7 @@ class Server(uvicorn.Server):
 
 
 def main() -> int:
+    keep_freed_memory()
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     try:
         settings = settings_of_environment()

@@ -24,8 +24,8 @@ class Settings:
     bundle: Path = Path("bundle")
     host: str = "0.0.0.0"
     port: int = 8080
-    workers: int = max(1, (os.cpu_count() or 1) // 2)
-    threads: int = 2 if (os.cpu_count() or 1) > 1 else 1
+    workers: int = os.cpu_count() or 1
+    threads: int = 1
     queue: int = 32
     body_bytes: int = 16 << 20
     held_bytes: int = 256 << 20
