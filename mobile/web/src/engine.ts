@@ -68,6 +68,14 @@ export async function hardwareGpu(allowSoftware: boolean): Promise<GPUDevice | u
   });
 }
 
+/** What the browser tells of its GPU; null where it has no WebGPU. */
+export async function gpuName(): Promise<string | null> {
+  const adapter = await navigator.gpu?.requestAdapter();
+  if (!adapter) return null;
+  const { vendor, architecture, description } = adapter.info;
+  return [vendor, architecture, description].filter(Boolean).join(" ") || "a GPU that the browser does not name";
+}
+
 export class Engine {
   private constructor(
     private readonly runtime: Runtime,
