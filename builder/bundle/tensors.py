@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # The PSNR that stands for "equal": JSON has no infinity, and float32 cannot show more.
 EQUAL_DB = 200.0
+UNIT = (0.0, 1.0)  # the range for which there is nothing to scale
 
 
 def pixels_to_tensor(pixels: Pixels, spec: TensorSpec) -> NDArray[np.float32]:
@@ -47,7 +48,7 @@ def _values(pixels: Pixels, spec: TensorSpec) -> NDArray[np.float32]:
         unit = unit[:, :, ::-1]
     if spec.mean is not None and spec.std is not None:
         unit = (unit - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)
-    elif spec.range is not None:
+    elif spec.range is not None and spec.range != UNIT:
         low, high = (np.float32(edge) for edge in spec.range)
         unit = low + unit * (high - low)
     return unit
@@ -75,7 +76,7 @@ def unit_values(tensor: Array, spec: TensorSpec) -> NDArray[np.float32]:
     if spec.mean is not None and spec.std is not None:
         mean, std = (np.asarray(v, np.float32).reshape(1, -1, 1, 1) for v in (spec.mean, spec.std))
         return values * std + mean
-    if spec.range is not None:
+    if spec.range is not None and spec.range != UNIT:
         low, high = (np.float32(edge) for edge in spec.range)
         return (values - low) / (high - low)
     return values

@@ -49,13 +49,13 @@ interpreters = [Interpreter(file, num_threads=threads) for _ in range(count)]
 for interpreter in interpreters:
     interpreter.allocate_tensors()
     interpreter.invoke()
-end = time.perf_counter() + seconds
+end, cpu = time.perf_counter() + seconds, time.process_time()
 workers = [threading.Thread(target=loop, args=(interpreter,)) for interpreter in interpreters]
 for worker in workers:
     worker.start()
 for worker in workers:
     worker.join()
-print(len(made) / seconds)
+print(len(made) / seconds, 1000 * (time.process_time() - cpu) / len(made))
 """
 
 
@@ -64,6 +64,7 @@ class Turn:
     """The runtime alone at its best and the server, one right after the other. CPU times are milliseconds a picture."""
 
     bare: float
+    bare_ms: float
     served: float
     server_ms: float
     clients_ms: float
@@ -82,13 +83,12 @@ def serve(bundle: Path, work: Path) -> list[Row]:
         counts, lost = end_under_load(server, picture.read_bytes(), TURN_S)
     with running(folder, work / "log", queue=4) as server:
         refused, _ = end_under_load(server, picture.read_bytes(), 2.0)
-    ratio, bare, served, server_ms, clients_ms, p99 = (
-        float(np.median(values))
-        for values in zip(
-            *((t.served / t.bare, t.bare, t.served, t.server_ms, t.clients_ms, t.p99_s) for t in turns), strict=True
-        )
+    ratio = float(np.median([turn.served / turn.bare for turn in turns]))
+    turn = sorted(turns, key=lambda turn: turn.served / turn.bare)[len(turns) // 2]
+    said = (
+        f"{ratio:.2f}x ({turn.served:.0f} and {turn.bare:.0f}/s; CPU a picture: server {turn.server_ms:.1f} ms, clients "
+        f"{turn.clients_ms:.1f} ms, bare {turn.bare_ms:.1f} ms; p99 {turn.p99_s:.2f} s)"
     )
-    said = f"{ratio:.2f}x ({served:.0f} and {bare:.0f}/s; CPU a picture: server {server_ms:.1f} ms, clients {clients_ms:.1f} ms; p99 {p99:.2f} s)"
     return [
         Row(what=f"server, {CLIENTS} clients on its 2 cores, JPEG in, PNG out: pictures/s over the bare runtime in a loop", figure=">= 0.8x",
             measured=said, reached=ratio >= 0.8),
@@ -108,12 +108,13 @@ def take_turns(folder: Path, picture: Path, work: Path) -> list[Turn]:
 
 
 def take_turn(server: Running, file: Path, picture: Path) -> Turn:
-    bare = max(float(_answer("-c", BARE, file, *way, TURN_S / 2)) for way in WAYS)
+    bare, bare_ms = max(tuple(map(float, _answer("-c", BARE, file, *way, TURN_S / 2).split())) for way in WAYS)
     before = cpu_s(server.process.pid)
     told = json.loads(_answer(Path(__file__).with_name("clients.py"), server.port, CLIENTS, TURN_S, picture))
     pictures = told["counts"]["200"]
     return Turn(
         bare=bare,
+        bare_ms=bare_ms,
         served=pictures / TURN_S,
         server_ms=1000 * (cpu_s(server.process.pid) - before) / pictures,
         clients_ms=1000 * told["cpu_s"] / pictures,
