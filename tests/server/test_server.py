@@ -194,6 +194,32 @@ def test_a_body_that_does_not_come_is_not_waited_for(server: Running) -> None:
         assert client.recv(100).startswith(b"HTTP/1.1 408 ")
 
 
+@pytest.mark.parametrize("asked_before", [False, True])
+@pytest.mark.parametrize("said", [b"", b"POST /v1/pro"])
+def test_a_head_that_does_not_come_is_not_waited_for(server: Running, said: bytes, asked_before: bool) -> None:
+    """Whoever connects and says nothing, or half of what it wants, also after a whole request, is gone after seconds."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT_S) as client:
+        if asked_before:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert client.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+        client.sendall(said)
+        began = time.monotonic()
+        while client.recv(1 << 16):
+            pass
+        assert time.monotonic() - began < 8
+
+
+def test_a_head_without_end_is_refused(server: Running) -> None:
+    """It is not kept until memory is full."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT_S) as client:
+        try:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nX-Long: " + b"x" * 10_000_000)
+            assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # closed while it was still sent
+    assert server.ask("GET", "/healthz")[0] == 200
+
+
 def test_bodies_of_many_clients_are_bounded_together(folder: Path, tmp_path: Path) -> None:
     """Clients that send without end cost no more memory than is set, and once they are gone the next is served."""
     with running(folder, tmp_path / "log", held_bytes=1_000_000, body_s=20) as server:
