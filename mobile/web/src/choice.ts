@@ -2,7 +2,7 @@
 
 import { browserOf } from "./browser.js";
 import type { Bundle } from "./bundle.js";
-import { type Accelerator, Engine, gpuName, hardwareGpu, type Values } from "./engine.js";
+import { type Accelerator, Engine, gpuName, hardwareGpu, requireKnown, type Values } from "./engine.js";
 import { compareGolden, goldenInputs, goldenOf } from "./golden.js";
 import { BundleError, type Variant } from "./manifest.js";
 
@@ -45,6 +45,7 @@ interface Candidate {
  * slower there. Throws BundleError when none works.
  */
 export async function chooseVariant(bundle: Bundle, runtime: URL, wish: Wish): Promise<Opened> {
+  requireKnown(wish.accelerator);
   const gpu = wish.accelerator === "wasm" ? undefined : await hardwareGpu(wish.accelerator === "webgpu");
   const tried: Tried[] = [];
   for (const candidate of await ranked(candidates(bundle, wish, gpu !== undefined), bundle)) {
