@@ -40,7 +40,7 @@ def rank_measured(runs: Iterable[Run], bundle: Bundle) -> Ranked:
     browsers, paged = rank_browsers(own)
     if not (phones or browsers):
         raise MeasurementError(
-            f"no phone measured two variants of this bundle well enough to rank them ({usable + paged} good measurements of its artifacts on "
+            f"no phone or browser measured two variants of this bundle well enough to rank them ({usable + paged} good measurements of its artifacts on "
             "Android, iOS and in browsers); measure it with 'harness run BUNDLE -d android'."
         )
     return Ranked(phones=phones, browsers=browsers)
