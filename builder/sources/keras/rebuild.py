@@ -13,6 +13,7 @@ from builder.sources.network import Call, Imported, Step, Weight
 if TYPE_CHECKING:
     from torch import Tensor
 
+# Axes of a picture: Keras has its channels last, torch second.
 TO_NHWC, TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
