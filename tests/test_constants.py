@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+# A constant without a comment above it that begins as a number does. Most files have none, and need not be parsed.
+SUSPECT = re.compile(r"(?m)^(?!# )[^\n]*\n_?[A-Z][A-Z0-9_]*(?:, *[A-Z0-9_]+)*(?:: *\w+)? = [-(\d]")
 
 
 def is_number(value: ast.expr | None) -> bool:
@@ -21,8 +26,10 @@ def is_number(value: ast.expr | None) -> bool:
 
 def find_bare(text: str) -> list[int]:
     """Lines of constants at the head of a module that are numbers and have no comment above them."""
+    bare: list[int] = []
+    if not SUSPECT.search(f"\n{text}"):
+        return bare
     lines = text.splitlines()
-    bare = []
     for node in ast.parse(text).body:
         if not isinstance(node, ast.Assign | ast.AnnAssign) or not is_number(node.value):
             continue

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from harness.statistics import (
     find_outliers,
@@ -73,6 +72,8 @@ def correlated(seed: int, count: int, phi: float, spread: float = 0.03) -> NDArr
     """Log-normal samples about 1 whose logarithms are AR(1): 1.0 is their true median."""
     random = np.random.default_rng(seed)
     noise = random.normal(0, np.sqrt(1 - phi**2), count + 200)
+    from scipy.signal import lfilter
+
     return np.asarray(np.exp(spread * lfilter([1], [1, -phi], noise)[200:]))
 
 
