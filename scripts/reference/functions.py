@@ -21,8 +21,9 @@ def functions_page(title: str, intro: str, modules: tuple[ModuleType, ...]) -> s
 
 
 def find_example(module: ModuleType) -> str:
-    """What stands behind `>>>` in its docstring."""
-    return "\n".join(re.findall(r"(?m)^ *>>> (.+)$", module.__doc__ or ""))
+    """What stands behind `>>>` in its docstring; the formatter leaves a line free below an import."""
+    example = "\n".join(re.findall(r"(?m)^ *>>> (.+)$", module.__doc__ or ""))
+    return re.sub(r"(?m)^(import \w+)$", r"\1\n", example)
 
 
 def _signature(module: str, function: object) -> str:

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -48,6 +48,7 @@ def test_summary_follows_the_unit(samples: list[int], factor: int) -> None:
 
 
 @given(SAMPLES)
+@example([1, 1, 1, 1, 1, 706])
 def test_a_set_compared_with_itself_is_no_difference(samples: list[int]) -> None:
     """Identical samples never count as faster or slower, as one run or as rounds."""
     for ratio in (ratio_of_runs(samples, samples), ratio_of_rounds([samples, samples], [samples, samples])):
@@ -227,6 +228,8 @@ def test_a_coarse_timer_decides_nothing_below_its_step() -> None:
         assert ratio.low <= factor <= ratio.high
         assert ratio.high > 1.03
     assert find_resolution(draw.normal(8e6, 2e5, 200)) == 0.0
+    assert find_resolution([1, 1, 1, 1, 1, 706]) == 1
+    assert find_resolution([0, 0, 0, 0, 4, 4, 4, 4, 8]) == 4
 
 
 def test_sessions_are_a_level_of_their_own() -> None:
