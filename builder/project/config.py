@@ -18,8 +18,13 @@ from builder.precision.scheme import AS_TRAINED
 from builder.project.budgets import SearchSection
 from builder.project.compression import CompressSection
 from builder.project.file_name import FileName
+from builder.project.model_section import ModelSection
 from builder.project.pixel_units import in_unit_pixels
-from builder.project.source_kinds import CARRY_INTEGERS, MODEL_FILES, WHOLE_MODELS, source_kind
+from builder.project.source_kinds import (
+    CARRY_INTEGERS,
+    MODEL_FILES,
+    source_kind,
+)
 from builder.project.training import TrainSection
 from builder.suggest import did_you_mean
 from builder.targets import TARGETS
@@ -27,43 +32,6 @@ from builder.toml_file import Section, describe
 
 # As a Literal of their names would be.
 BackendName = Annotated[str, GetPydanticSchema(lambda _source, _handler: literal_schema(list(BACKENDS)))]
-
-
-class ModelSection(Section):
-    """`source` is `module:callable` beside the file with `checkpoint` a .safetensors, .pt or .pth state dict; or a whole model."""
-
-    name: FileName
-    """The name of your network. Files and packages carry it."""
-    version: str = "1"
-    """Your own version of the network, as text."""
-    source: str
-    """Where the network comes from: `module:callable` beside this file, or a `.pt2`, `.onnx`, `.keras`, `.h5`, `.ts` file or a SavedModel directory."""
-    checkpoint: str | None = None
-    """The weights for a `module:callable`: a `.safetensors`, `.pt` or `.pth` state dict. Pickled code never runs."""
-    arguments: dict[str, bool | int | float | str] = Field(default_factory=dict)
-    """What the `callable` of the source is called with, by name."""
-    strict: bool = True
-    """Refuse a checkpoint with tensors that the network does not know; `false` leaves them out and names them."""
-    licence: str = Field(min_length=1)
-    """The licence of the weights, for example `Apache-2.0`. It travels with every bundle and package."""
-
-    @model_validator(mode="after")
-    def _one_kind_of_source(self) -> Self:
-        if ":" not in self.source:
-            suffix = Path(self.source.rstrip("/")).suffix
-            if suffix and suffix not in WHOLE_MODELS:
-                raise ValueError(
-                    f"'source' must be 'module:callable', a {', '.join(WHOLE_MODELS)} file or the directory of a SavedModel, not {self.source!r}"
-                )
-            if self.checkpoint is not None:
-                raise ValueError(f"{self.source!r} carries its weights: remove 'checkpoint'")
-            if self.arguments:
-                raise ValueError(f"{self.source!r} is a file, which takes no 'arguments': remove them")
-        elif self.checkpoint is None:
-            raise ValueError("'checkpoint' is missing: name the .safetensors, .pt or .pth file with the weights")
-        elif Path(self.checkpoint).suffix not in (".safetensors", ".pt", ".pth"):
-            raise ValueError(f"'checkpoint' must be a .safetensors, .pt or .pth file, not {self.checkpoint!r}")
-        return self
 
 
 class TensorSection(Section):
