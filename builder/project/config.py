@@ -18,7 +18,7 @@ from builder.precision.scheme import AS_TRAINED
 from builder.project.budgets import SearchSection
 from builder.project.compression import CompressSection
 from builder.project.file_name import FileName
-from builder.project.model_section import ModelSection
+from builder.project.model import ModelSection
 from builder.project.pixel_units import in_unit_pixels
 from builder.project.source_kinds import (
     CARRY_INTEGERS,

@@ -51,7 +51,7 @@ def load(path: Path, config: Config, folder: Path) -> Loaded:
     keras = import_keras()
     own: dict[str, Any] = {}
     if named is not None:  # after Keras has its backend, which the user's module imports too
-        own = own_objects(folder, named)
+        own = import_objects(folder, named)
         refuse_custom(facts.config, path, own)
     model = read(keras, path, own)
     order, outputs_at = bind(model, config, path), bind_outputs(model, config)
@@ -146,7 +146,7 @@ def refuse_lambdas(config: Any, path: Path) -> None:
             todo += part
 
 
-def own_objects(folder: Path, named: str) -> dict[str, Any]:
+def import_objects(folder: Path, named: str) -> dict[str, Any]:
     """The user's own classes and functions by name. Raises SourceError."""
     module, _, name = named.partition(":")
     loaded = import_own(folder, module, named, what="the module of custom_objects", key="custom_objects")

@@ -1,4 +1,4 @@
-"""[model] of builder.toml: where the network comes from, and its weights."""
+"""[model] of builder.toml: where the network and its weights come from."""
 
 from __future__ import annotations
 
