@@ -24,7 +24,7 @@ coverage: ## the tests again, with the statements that none of them reaches; a t
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 fast: ## the tests that start no converter, process or emulator
-	@EDGEBUNDLE_WORKERS=plain $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m fast
+	@EDGEBUNDLE_WORKERS=plain PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m fast
 
 fuzz: ## random exploration: every drawn test with fresh draws, a thousand each (`make fuzz AT=tests/builder/sources` for some)
 	@scripts/setup.sh test

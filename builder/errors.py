@@ -104,6 +104,7 @@ def make_sentence(message: str) -> str:
     return _END_INSIDE.sub(lambda end: "." if _ABBREVIATIONS.search(text[: end.start()]) else "", text)
 
 
+# Characters: some lines of a terminal. What is longer is a dump.
 LONGEST_REASON = 300
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # What tools print around their reason: advertisements, how to learn more, and how to switch a safety off.

@@ -20,6 +20,7 @@ from builder.process import kill_running
 
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")
+# Ctrl-C is seen within the blink of an eye: a lock that waits without an end does not hear it.
 LOOK_S = 0.2
 
 

@@ -1,7 +1,8 @@
 """Measure bundles on devices and keep what was seen: the Python side of the `harness` command.
 
-    >>> result = harness.measure("dist/bundle", devices=["host"], protocol="quick", store="runs.sqlite")
-    >>> [run.verdict.words for run in result.runs]
+    >>> import harness
+    >>> result = harness.measure("out/bundle", devices=["host"], protocol="quick", store="runs.sqlite")
+    >>> verdicts = [run.verdict.words for run in result.runs]
 
 Nothing here prints; everything raises the errors of `harness.errors`. Importing this package loads no runtime.
 """

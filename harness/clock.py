@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+# A clock that somebody changes meanwhile is noticed within a blink.
 LOOK_S = 0.2
 _of_thread = threading.local()
 

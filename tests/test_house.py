@@ -73,13 +73,19 @@ def trees() -> dict[str, ast.Module]:
 
 
 @cache
+def nodes(tree: ast.Module) -> list[ast.AST]:
+    """Every node of a file; most rules look at all of them."""
+    return list(ast.walk(tree))
+
+
+@cache
 def functions() -> list[tuple[str, Function]]:
     """Those of both packages, with their places."""
     return [
         (f"{place}:{node.lineno} {node.name}", node)
         for place, tree in trees().items()
         if not place.startswith("scripts/")
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, Function)
     ]
 
@@ -133,7 +139,7 @@ def test_a_function_stands_on_one_screen() -> None:
     long = [
         f"{place}:{node.lineno} {node.name}"
         for place, tree in trees().items()
-        for node in ast.walk(tree)
+        for node in nodes(tree)
         if isinstance(node, Function) and (node.end_lineno or 0) - node.lineno >= MOST_LINES
     ]
     assert long == []
@@ -214,8 +220,8 @@ def outside_backends() -> Iterator[tuple[str, ast.Module]]:
 
 def texts(tree: ast.Module) -> Iterator[str]:
     """Every string of a file, docstrings left out; and the modules that it imports of the backends."""
-    documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    documents = {id(node.value) for node in nodes(tree) if isinstance(node, ast.Expr)}
+    for node in nodes(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents:
             yield node.value
         elif isinstance(node, ast.Import):
@@ -226,7 +232,7 @@ def texts(tree: ast.Module) -> Iterator[str]:
 
 def identifiers(tree: ast.Module) -> Iterator[str]:
     """Every name that a file gives to something of its own: functions, classes, variables, fields, parameters."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, Function | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.arg):

@@ -16,6 +16,7 @@ from builder.bundle.variant import TensorSpec
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# A sixteenth of the pixels is left, and each row and column still has its share.
 BLOCK = 4
 # Pixels of the shorter side: a smaller picture is small enough, and its sample would be too few pixels.
 LEAST = 64

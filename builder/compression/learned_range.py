@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
+# Signed integers of 8 bits, as delegates compute with them.
 LOW, HIGH = -128, 127
+# A range of no width would have a step of 0, by which nothing can be divided.
 LEAST_SCALE = 1e-8
 # A channel's scale is at least its layer's largest divided by this: a bias in units of a vanishing scale would overflow 32 bits.
 SPREAD = 2.0**12

@@ -19,9 +19,10 @@ from builder.precision.layers import LayerTable, layer_table
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
+# Channels that a group keeps, whatever the budget: one alone would decide everything behind it by one number.
 LEAST = 2
-"""Channels that a group keeps, whatever the budget."""
-TRIES = 24  # halvings of the share: finer than one channel of any layer
+# Halvings of the share: finer than one channel of any layer.
+TRIES = 24
 
 
 @dataclass(frozen=True, kw_only=True)

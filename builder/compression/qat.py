@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 SUMS = ("aten.add.Tensor", "aten.add_.Tensor")
 """Operators between the layers that all runtimes here compute in 8 bits, with scales of their own."""
-CALIBRATED = 16  # batches that the first ranges are taken from
+# Batches that the first ranges are taken from.
+CALIBRATED = 16
+# Times the learning rate of the weights: scales are learned as logarithms, zero points in steps of the grid.
 RANGES_SHARE, ZEROS_SHARE = 2.0, 100.0
-"""Rates of learning relative to the weights': of the logarithm of a scale, and of a zero point in steps."""
 
 
 class Rounded:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from builder.bundle import Quality
 from builder.project.compression import CompressSection, StageName
 
+# The form of the file's first version: a reader refuses another one.
 SCHEMA = 1
 
 

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
 
 Tell = Callable[[str], None]
-LOOKED_AT = 16  # batches that `separable` takes its inputs from
+# Batches that `separable` takes its inputs from.
+LOOKED_AT = 16
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import Node
 
-TURNS = 8  # of matrix and kernels; the error falls little after
-SAMPLED = 2048  # positions of one batch that are looked at
-RIDGE = 1e-6  # of the mean variance, so that channels that are alike can be told apart
+# Of matrix and kernels; the error falls little after.
+TURNS = 8
+# Positions of one batch that are looked at.
+SAMPLED = 2048
+# Of the mean variance, so that channels that are alike can be told apart.
+RIDGE = 1e-6
 CONV = "aten.conv2d.default"
 
 

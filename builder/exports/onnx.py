@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
     from builder.quality.parity import Run
 
+# The version of ONNX' operators that torch's exporter is written for.
 OPSET = 18
+# A dynamic file is run at these multiples of its size too, kept to multiples of STEP: one axis each, so that none is left fixed.
 OTHER_SIZES = (
     (1.5, 1.0),
     (1.0, 2.0),
-)  # a dynamic file is run at these multiples of its size too, kept to multiples of STEP
+)
+# Pixels: a network that halves its picture three times still gets whole numbers.
 STEP = 8
 
 

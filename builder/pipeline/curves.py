@@ -6,6 +6,7 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
+# Pixels: half a page wide, with room for the axes' numbers.
 WIDTH, HEIGHT, MARGIN = 640, 300, 50
 STYLE = """
 body{max-width:1000px}svg{max-width:100%;height:auto}figure{display:inline-block;margin:0 1em 1em 0}figure img{width:256px}

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 RESULT = "evaluation.json"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+# A motion is between two frames, and a variance between two pictures.
 LEAST_FRAMES = 2
 # Pixels of a side that the features' strides leave something of.
 SMALLEST = 32

@@ -14,7 +14,8 @@ from builder.bundle.tensors import png_bytes
 from builder.pipeline.curves import STYLE, draw_figure, loss_plot
 from builder.training.result import TrainReport
 
-SHOWN = 256  # the longer side of a style picture on the page
+# The longer side of a style picture on the page.
+SHOWN = 256
 
 
 def render_page(report: TrainReport, styles: Sequence[Path], pictures: Path) -> str:

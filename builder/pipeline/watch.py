@@ -17,6 +17,7 @@ from builder.project.config import load_config
 from builder.project.model_files import model_files
 from builder.steps.listener import Listener
 
+# An editor's change is seen at once to the eye, and the disk is not kept busy.
 LOOK_S = 0.3
 TEXTS = (".toml", ".py")  # plans, settings, the network's code
 

@@ -9,6 +9,7 @@ from html import escape
 
 from builder.bundle.page import make_document
 
+# A round takes seconds: the page is never far behind.
 REFRESH_S = 2
 STYLE = """
 figure{display:inline-block;margin:0 1em 0 0;max-width:280px;vertical-align:top}figure img{width:256px;max-width:100%}

@@ -17,6 +17,7 @@ from builder.precision.layers import LayerTable
 from builder.precision.scheme import parse_scheme
 from builder.steps.variant import VariantStep
 
+# adb and Apple's tools answer within seconds, once their server has started: what takes longer hangs.
 DEVICES_S = 60.0
 INSTRUCTIONS = "arm64 NEON instructions counted under QEMU"
 LATENCY = "latency on"

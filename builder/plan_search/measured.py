@@ -29,6 +29,7 @@ from builder.steps.variant import VariantStep
 from builder.storage.cache import code_sha256, content_key, keep_entry
 
 ARM64 = "arm64"
+# A large network takes minutes under QEMU: what takes an hour hangs.
 MEASURE_S = 3600.0
 RUNS, PROTOCOL, KEPT = "runs.jsonl", "search.toml", "cost.json"
 # The harness' exit code for a measurement that is not good enough.
@@ -49,6 +50,7 @@ max_thermal_status = 0
 fixed_performance = true
 stay_awake = true
 """
+# Of the three: one that was disturbed may be left out.
 ROUNDS_NEEDED = 2
 
 

@@ -11,6 +11,7 @@ from builder.plan_search.goal import Measures
 from builder.plan_search.result import SearchResult
 from builder.plan_search.trials import Trial
 
+# Pixels: over the page's width, with room for the axes' numbers.
 WIDTH, HEIGHT, MARGIN = 760, 380, 60
 CHOSEN, CURVE, OTHER, LIMIT = "#1a7f37", "#2563eb", "#9ca3af", "#b45309"
 _STOCK = "every layer "  # with which the words of a stock recipe begin

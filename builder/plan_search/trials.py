@@ -30,6 +30,7 @@ from builder.threads import results_of
 from builder.workers.messages import PerceptualRequest
 from builder.workers.supervisor import RunJob, run_job
 
+# A core each on the smallest machine; more would hold the network more often.
 PARALLEL = 2
 Result = TypeVar("Result")
 

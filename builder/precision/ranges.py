@@ -31,6 +31,7 @@ RANGE_METHODS: tuple[RangeMethod, ...] = ("min_max", "percentile", "mse")
 BINS = 8192
 # Values of one tensor in one sample that enter its histogram; extremes and means see them all.
 SAMPLED = 1 << 16
+# The doubling starts here, far below what a layer gives: 0 could not be doubled.
 SMALLEST_REACH = 2.0**-20
 # Ranges tried on each side by `mse`, down to a fifth.
 _SHRINK = 40

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import GraphModule, Node
 
+# Of all simulations together: a minute or two of two cores. Larger networks are searched without them.
 LARGEST_MACS = 2e12
-"""Of all simulations together: a minute or two of two cores. Larger networks are searched without them."""
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ SPREAD = 0.25
 NARROW = 0.02
 # Percentiles between which values are taken for usual.
 FEW, MANY = 0.5, 99.5
+# The ranges in which pictures are stored: of the unit, symmetric, in bytes, and around zero.
 USUAL = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0), (-0.5, 0.5), (-127.5, 127.5))
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of the package's documentation, for RGB in 0..1
+# Of the package's documentation, for RGB in 0..1.
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # The stem's tensor, and the expanded, rectified ones of the blocks: strides 2, 2, 4, 4, 8, 8 and 16.
 ALL_LAYERS = ("stem", *(f"block{block}" for block in range(1, 7)))
 LAYERS = ("stem", "block1", "block3", "block5")

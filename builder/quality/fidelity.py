@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Of the window of SSIM: 11 x 11.
 SIGMA, RADIUS = 1.5, 5
+# K1 and K2 of the paper, for pictures of 0..1.
 C1, C2 = 0.01**2, 0.03**2
 # Wang, Simoncelli and Bovik, 2003.
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)

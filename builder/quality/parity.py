@@ -36,6 +36,7 @@ LEAST_DB = 20.0
 SLACK_DB = 3.0
 # Of the input's largest value: about one unit in the last place of a float32.
 NOISE = 1e-7
+# A second one, as constants that were folded for one input would agree on it.
 RANDOM_SAMPLES = 2
 
 

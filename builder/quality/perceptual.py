@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+# LPIPS' own, which keeps a vector of zeros from a division by zero.
 _SMALL = 1e-10
 # AlexNet as LPIPS cuts it: (key of the convolution, stride, padding, whether a 3x3 pooling of stride 2 comes before).
 _ALEXNET = (
@@ -30,7 +31,8 @@ _ALEXNET = (
     ("net.slice4.8", 1, 1, False),
     ("net.slice5.10", 1, 1, False),
 )
-_SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # LPIPS' ScalingLayer, for RGB in -1..1
+# LPIPS' ScalingLayer, for RGB in -1..1.
+_SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 
 
 def require_packages(lpips: Path | None) -> None:

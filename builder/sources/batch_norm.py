@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 BOUND = 1e-4
 # Of what float32 rounding moves this network by: weights are rounded once more.
 SLACK = 8.0
+# One unit in the last place of float32: inputs that differ by it are the same to a network.
 LAST_BIT = 2.0**-23
 
 _CHANNEL_AXIS = {"aten.conv2d.default": 0, "aten.linear.default": 0, "aten.conv_transpose2d.input": 1}

@@ -33,6 +33,7 @@ _MOVES = (
     "aten.slice.Tensor", "aten.pixel_shuffle.default", "aten.pixel_unshuffle.default",
 )  # fmt: skip
 _TENSOR, _CHANNEL = "per_tensor", "per_channel"
+# The ends of integers of 8 bits.
 _SIGNED, _UNSIGNED = (-128, 127), (0, 255)
 
 

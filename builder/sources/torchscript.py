@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from builder.graph.tensors import Tensors
 
+# A version of ONNX' operators that torch's exporter for TorchScript writes and our importer has in full.
 ONNX_OPSET = 17
 
 

@@ -20,8 +20,8 @@ from builder.workers.messages import RESULT, CompressJob, CompressResult, JudgeJ
 from builder.workers.supervisor import run_job
 
 PACKAGES = ("torch", "torchao", "numpy", "pillow")
+# Photographs: fewer are examples, and no data to learn from.
 FEW = 4
-"""Training pictures of which so few are warned of."""
 # Beyond the time of training: loading, measuring, saving.
 EXTRA_S = 900.0
 

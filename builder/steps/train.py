@@ -18,7 +18,8 @@ from builder.workers.supervisor import run_job
 
 WHAT = "the network"
 PACKAGES = ("torch", "numpy", "pillow")
-EXTRA_S = 900.0  # beyond the time of training: loading, saving
+# Beyond the time of training: loading, saving.
+EXTRA_S = 900.0
 HARMLESS = frozenset({"save_every_s", "time_s"})
 """Keys of [train] that change no weight."""
 

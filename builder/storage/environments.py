@@ -16,6 +16,7 @@ from builder.errors import MissingToolError, reason_of
 from builder.process import ToolError, run
 from builder.storage.cache import cache_root, content_key, hold_lock
 
+# Gigabytes over a slow line: what takes longer hangs.
 INSTALL_LIMIT_S = 1800.0
 COMPLETE = "complete"
 

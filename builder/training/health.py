@@ -11,7 +11,9 @@ from builder.errors import ConversionError
 if TYPE_CHECKING:
     from torch import Tensor
 
-DIVERGED = 1e3  # times the loss of the first steps
+# Times the loss of the first steps.
+DIVERGED = 1e3
+# Steps: their mean is steadier than the first loss alone.
 FIRST = 10
 
 

@@ -22,6 +22,7 @@ from builder.training.team import ALONE, Team
 if TYPE_CHECKING:
     from torch import Tensor
 
+# Faster than that nobody reads.
 TELL_EVERY_S = 1.0
 
 

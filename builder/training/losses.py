@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
+# Keeps a divisor from 0 for a picture of one colour.
 LEAST = 1e-6
-COLOURS, TURNS, SHADES = 8, 20, 256  # of a style's ramp: main colours, rounds of k-means, steps of brightness
-LIGHT = (0.299, 0.587, 0.114)  # of red, green and blue in brightness (ITU-R BT.601)
+# Of a style's ramp: main colours, rounds of k-means, steps of brightness.
+COLOURS, TURNS, SHADES = 8, 20, 256
+# Of red, green and blue in brightness (ITU-R BT.601).
+LIGHT = (0.299, 0.587, 0.114)
 
 
 def compare_content(got: Tensor, want: Tensor) -> Tensor:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.export import ExportedProgram
 
-CLOSE = 1e-3  # of the outputs' range: a picture alone and in a batch
+# Of the outputs' range: a picture alone and in a batch.
+CLOSE = 1e-3
 
 
 def make_trainable(program: ExportedProgram) -> Any:

@@ -17,9 +17,10 @@ from builder.training.losses import measure_variation
 if TYPE_CHECKING:
     from torch import Tensor
 
+# Keeps a divisor from 0 for an output of one value.
 LEAST_SPAN = 1e-6
+# Beside the squared error: small errors everywhere matter to it as much as few large ones.
 ABSOLUTE = 0.1
-"""Weight of the absolute error beside the squared one: small errors everywhere matter to it as much as few large ones."""
 
 
 @dataclass(frozen=True, kw_only=True)

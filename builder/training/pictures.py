@@ -25,11 +25,15 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]
 
+# With so many photographs none need be drawn.
 MANY = 100
-"""With so many photographs none need be drawn."""
-LARGEST_SIDE = 640  # of a photograph in memory
-KEPT = 64  # photographs in memory
-SMALLEST_SHARE = 0.3  # of a crop's side in its photograph's shorter side
+# Of a photograph in memory.
+LARGEST_SIDE = 640
+# Photographs in memory.
+KEPT = 64
+# Of a crop's side in its photograph's shorter side.
+SMALLEST_SHARE = 0.3
+# Enough to cover the picture: one is a twentieth of it on average.
 LEAVES = 60
 
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from builder.project.training import TrainSection
 
+# The form of the file's first version: a reader refuses another one.
 SCHEMA = 1
 
 

@@ -34,7 +34,8 @@ from builder.training.vgg import VggFeatures
 if TYPE_CHECKING:
     from torch import Tensor
 
-LOOKED_AT = 4  # batches that no step sees
+# Batches that no step sees.
+LOOKED_AT = 4
 TERMS = ("content", "gram", "statistics", "wasserstein")
 
 

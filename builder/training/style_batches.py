@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-MIXED = 0.25  # of the pictures, where there are several styles
-TURN, GROW, SHIFT = 0.05, 0.05, 0.08  # of a motion at most: radians, share, share of half a side
+# Of the pictures, where there are several styles.
+MIXED = 0.25
+# Of a motion at most: radians, share, share of half a side.
+TURN, GROW, SHIFT = 0.05, 0.05, 0.08
+# Numbers from here on draw batches that no training reaches, however long it is.
 HELD_OUT = 1 << 40
-"""Batches from this number on are of crops that no step sees: training ends before it."""
 
 
 class StyleBatches:

@@ -19,10 +19,12 @@ from builder.training.network import call
 if TYPE_CHECKING:
     from torch import Tensor
 
-SLICES = 32  # directions of the sliced Wasserstein distance, a layer
+# Directions of the sliced Wasserstein distance, a layer.
+SLICES = 32
 OfStyle: TypeAlias = "Callable[[Tensor, dict[str, Tensor]], Tensor]"
 """What is compared of a style: from its picture and its features."""
-WINDOWS = (1, 4)  # of the palette: fine lines alone must not satisfy it
+# Of the palette: fine lines alone must not satisfy it.
+WINDOWS = (1, 4)
 
 
 class FeatureNetwork(Protocol):

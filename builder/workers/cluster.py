@@ -24,6 +24,7 @@ from builder.storage.cache import code_sha256, keep_entry
 from builder.workers.messages import JOB, RESULT, AnyJob, Job, VariantJob
 from builder.workers.supervisor import run_job
 
+# A scheduler in the same network answers within seconds. Between two looks Ctrl-C is heard.
 CONNECT_S, POLL_S = 20.0, 0.5
 # Of a trial whose files are lost with a worker.
 TRIES = 3

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 # A client sends its order at once.
 ORDER_S = 10.0
+# Between two looks at what ended without a word.
 LOOK_S = 1.0
 # Linux/prctl.h.
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 FILES, TORCH = "files", "torch"
 # Every other kind is the name of a backend, and comes out of TORCH.
 PARENTS = {TORCH: FILES}
+# The longest name of a kind fits in; a head of fixed length is read at once.
 KIND_BYTES = 32
 
 

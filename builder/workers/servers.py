@@ -28,9 +28,11 @@ CHOICE, PLAIN = "EDGEBUNDLE_WORKERS", "plain"
 SOCKET, LOG = "socket", "servers.txt"
 # The longest that imports may take, on a machine that does much else.
 WARM_S = 600.0
+# Between two looks at whether to stop.
 POLL_S = 0.1
 # From SIGKILL to the end.
 ENDED_S = 10.0
+# Those that may wait at the same moment: far more than workers run.
 CONNECTIONS = 64
 
 

@@ -36,9 +36,12 @@ from builder.workers.messages import (
 from builder.workers.orders import FILES, TORCH, Order
 from builder.workers.servers import Forked, ServerLost, is_plain, place, read_umask
 
+# Enough for the last frame of a traceback and its message.
 LAST_LINES = 8
+# Whoever kills it twice means it, or the memory is too small for it.
 TRIES = 2
 WORKER = "edgebundle-worker-"
+# Less than a worker's log and result need.
 DISK_FULL_BYTES = 64 << 10
 
 

@@ -17,6 +17,7 @@ from harness.statistics.ratio import FEWEST_PAIRS
 
 # At the start of a run: the width of a band that cool-down by temperature keeps easily.
 TEMPERATURE_BAND_C = 5.0
+# Of the clock: probes round to steps of some MHz.
 SAME_CLOCK = 0.01
 
 

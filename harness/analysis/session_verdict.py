@@ -19,6 +19,7 @@ from harness.records.verdict import Grade
 
 Fault = Literal["wrong", "throttled", "poor"]
 FAULTS: tuple[Fault, ...] = ("wrong", "throttled", "poor")  # the worst first
+# A share times a count may miss a whole number by the last bits of a float.
 ROUNDING = 1e-9
 
 

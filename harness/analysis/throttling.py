@@ -13,12 +13,15 @@ from harness.records.run import Reading, Run
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# The first minute is what users see of a short use, and reports of sustained performance tell it.
 MINUTE_S = 60.0
 # Throughput is told for windows of this length, or of a 240th of the run where that is longer.
 WINDOW_S = 10.0
+# What a plot can show side by side.
 MOST_WINDOWS = 240
 # Of the peak; a fall to less that lasts for three windows is throttling.
 THROTTLED_AT = 0.9
+# Windows one after another: one or two are a background task.
 LASTING = 3
 COUNTER = "inferences"  # probe that tells how many inferences were done at a moment; places latencies on the time axis
 

@@ -8,6 +8,7 @@ from harness.probes.numbers import parse_bounded
 from harness.probes.probe import Probe
 from harness.records.run import Reading
 
+# What no processor of a phone goes below or above: other numbers are in another unit, or none.
 LOWEST_MHZ, HIGHEST_MHZ = 1.0, 10_000.0
 CPU = re.compile(r"cpu([0-9]{1,4})")
 

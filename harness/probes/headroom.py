@@ -14,6 +14,7 @@ from harness.probes.temperature import SKIN, kind_of, service_sensors
 from harness.records.run import Reading
 
 UNIT = "headroom"
+# 1 is where severe throttling begins: ten times that is no temperature.
 HIGHEST = 10.0
 # Between the headroom 0.0 and 1.0.
 DEGREES = 30.0

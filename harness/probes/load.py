@@ -12,10 +12,13 @@ from harness.probes.probe import Probe
 from harness.records.run import Reading
 
 LOAD_UNIT, TIME_UNIT, SHARE_UNIT = "programs", "s", "%"
+# USER_HZ, in which Linux tells these counters on every device.
 TICKS_PER_S = 100
 # Of processor time: below it the kernel's steps are a twentieth of the whole and more.
 SHORTEST_S = 0.2
+# Three years of processor time between two texts: a larger count is a fault.
 LONGEST_S = 1e8
+# More programs than a phone can hold: a fault.
 HIGHEST_LOAD = 100_000.0
 # Over which the background load is seen: the kernel counts in hundredths of a second on each CPU.
 LOOK_S = 0.5

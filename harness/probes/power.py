@@ -13,6 +13,7 @@ from harness.records.run import Reading
 VOLT, AMPERE = "V", "A"
 # An empty cell; packs of several cells in tablets.
 LOWEST_V, HIGHEST_V = 2.0, 30.0
+# More than the fastest chargers give: other numbers are in another unit.
 HIGHEST_A = 20.0
 # A voltage below this is in thousandths: 0.1 V would be no battery.
 MILLIVOLTS = 100_000.0

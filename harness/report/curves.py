@@ -12,9 +12,11 @@ from harness.report import svg
 from harness.report.svg import Scale
 
 LEFT, RIGHT = 64.0, svg.WIDTH - 150
+# Units of the picture: several panels fit on a screen, with the axis' numbers between them.
 PANEL, GAP = 128.0, 34.0
 # Of a panel; phones have dozens of zones and a clock for each core.
 MOST_CURVES = 8
+# About one for each pixel of a panel.
 MOST_POINTS = 400
 # Of the page's palette.
 COLOURS = 8

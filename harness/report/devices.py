@@ -17,6 +17,7 @@ from harness.report.view import DeviceTable, Row
 
 # Variants in one plot, of the fastest; the table has all.
 MOST_PLOTTED = 24
+# Lines that the eye tells apart; those with most runs are drawn.
 MOST_TRACES = 10
 
 

@@ -15,6 +15,7 @@ from harness.report import text
 from harness.report.findings import STYLE
 
 VERDICTS = ".ok{color:var(--ok)}.unstable{color:var(--unstable)}.invalid{color:var(--invalid)}"
+# The newest of a long history: one page, not an archive.
 MOST_CHANGES = 50
 # The newest; the report has every measurement.
 MOST_SESSIONS = 200

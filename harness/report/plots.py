@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LEFT, RIGHT = 64.0, svg.WIDTH - 8
 # Of a plot: beyond it, stretches show their least, middle and greatest sample, so that no extreme is lost.
 MOST_POINTS = 600
+# Bars that are wide enough to be seen as such.
 BINS = 36
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from math import ceil, floor, isclose, log10
 
+# Units of every picture, which the page stretches to its own width.
 WIDTH = 1000.0
-FONT = 13
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from harness.report.model import Entry
 
+# Units of the picture: room for the numbers of the axis, and a plot that is wider than high.
 LEFT, HEIGHT = 64.0, 250.0
 
 

@@ -18,6 +18,7 @@ from harness.session.measurement import golden_inputs, golden_of
 from harness.session.order import list_contenders
 from harness.session.outcome import Skipped, Step
 
+# A large network on a slow phone, layer by layer: what takes longer hangs.
 TIMEOUT_S = 600.0
 EMULATED = "emulated: shares of the emulator's time, not a latency"
 

@@ -15,6 +15,7 @@ from harness.release import version
 if TYPE_CHECKING:
     from distributed import Client
 
+# A scheduler in the same network answers within seconds.
 CONNECT_S = 10.0
 ADDRESS = re.compile(r"(?:(?:tcp|tls)://)?(\[[0-9A-Fa-f:.%\w]+\]|[\w.-]+):([0-9]{1,5})")
 

@@ -19,6 +19,7 @@ SIGNIFICANCE = 0.01
 MIN_CHANGE = 0.05
 # Samples on each side of a change.
 SHORTEST = 8
+# A series with more is not one of levels.
 MOST_CHANGES = 8
 # The slope is taken between medians of this many stretches, so that a million samples take no longer.
 BUCKETS = 200

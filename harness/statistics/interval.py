@@ -16,6 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+# The usual confidence, at which all intervals of reports are told.
 LEVEL = 0.95
 
 

@@ -149,13 +149,13 @@ def blur_of(base: Sequence[ArrayLike], new: Sequence[ArrayLike]) -> float:
 def find_resolution(samples: ArrayLike) -> float:
     """The step of the timer, in the samples' unit: the smallest difference that occurs, where most samples share their value with others.
 
-    It is 0 where they do not, because the step is then far below their spread.
+    It is 0 where they do not, because the step is then far below their spread. No time is shorter than one step of its timer.
     """
     values = np.unique(np.asarray(samples, np.float64))
     count = np.asarray(samples).size
     if values.size < 2 or values.size > count / 3:
         return 0.0
-    return float(np.min(np.diff(values)))
+    return float(np.min(np.diff(np.union1d(values, [0.0]))))
 
 
 @dataclass(frozen=True)

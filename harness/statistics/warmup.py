@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+# The 5 of MSER-5, samples that are looked at as one.
 BATCH = 5
 # Of the series; a minimum beyond means that it never settled.
 LONGEST = 0.5

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import inspect
+import re
 from types import ModuleType
 
 
 def functions_page(title: str, intro: str, modules: tuple[ModuleType, ...]) -> str:
-    """Markdown with every public function of the modules, in the order of their `__all__`."""
+    """Markdown with every public function of the modules, in the order of their `__all__`, behind the example of the module."""
     parts = [f"# {title}", intro]
     for module in modules:
-        parts.append(f"## {module.__name__}")
+        parts += [f"## {module.__name__}", f"```python\n{find_example(module)}\n```"]
         for name in module.__all__:
             made = getattr(module, name)
             if inspect.isfunction(made):
                 parts += [f"### {module.__name__}.{name}", f"```python\n{_signature(module.__name__, made)}\n```"]
                 parts.append(inspect.cleandoc(made.__doc__ or ""))
     return "\n\n".join(parts) + "\n"
+
+
+def find_example(module: ModuleType) -> str:
+    """What stands behind `>>>` in its docstring; the formatter leaves a line free below an import."""
+    example = "\n".join(re.findall(r"(?m)^ *>>> (.+)$", module.__doc__ or ""))
+    return re.sub(r"(?m)^(import \w+)$", r"\1\n", example)
 
 
 def _signature(module: str, function: object) -> str:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from harness.records.run import Run, Sample
 from tests.harness.runs import conditions, make_run
@@ -39,6 +38,8 @@ class PhoneModel:
         self._drift = self.offset_phi * self._drift + step
         noise = self._random.normal(0, self.noise * np.sqrt(1 - self.phi**2), count)
         noise[0] = self._random.normal(0, self.noise)
+        from scipy.signal import lfilter
+
         values = level_ns * np.exp(self._drift + lfilter([1], [1, -self.phi], noise))
         hit = self._random.random(count) < self.spike
         values[hit] *= 1 + self._random.exponential(0.5, int(hit.sum()))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from builder.graph.tensors import Tensors
 
+# The largest finite number of fp16.
 HALF_MAX = 65504.0
 LIMIT = HALF_MAX / 2
 

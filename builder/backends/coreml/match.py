@@ -27,6 +27,7 @@ _OPS = {
     "conv_transpose2d": "conv_transpose",
     "linear": "linear",
 }
+# Of coremltools' pass, see `half_rounding`: values of a tensor that it looks at, and the smallest normal number of fp16.
 _TAKEN_FOR_EPSILONS, _SMALLEST_NORMAL = 400, 2.0**-14
 _SUFFIXES = ("_to_fp16", "_quantized", "_palettized", "_sparsified")
 

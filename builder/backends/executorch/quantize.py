@@ -43,6 +43,7 @@ MOVING = (
     "aten.pixel_unshuffle.default",
     "aten.upsample_nearest2d.vec",
 )
+# A range of no width would have a step of 0, by which nothing can be divided.
 _SMALLEST_STEP = 1e-6
 # That is not denormal.
 _SMALLEST_FLOAT = 2.0**-126

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 NAME = "XnnpackBackend"
 _MAGIC = b"XH00"  # at byte 4 of the payload
+# flatc takes seconds for a large file: one that takes minutes hangs.
 _FLATC_S = 120.0
 # XNN_INVALID_VALUE_ID.
 _NO_VALUE = 0xFFFFFFFF

@@ -19,7 +19,9 @@ from builder.storage.environments import ONNX2TF, python_of
 
 messages = logging.getLogger(__name__)
 SCRIPT = Path(__file__).parent / "onnx2tf_inside.py"
+# Of a large network on a slow machine: what takes longer hangs.
 LIMIT_S = 1800.0
+# A converter that runs away must not take the whole machine.
 MEMORY_BYTES = 8_000_000_000
 # What torch writes without converting, and onnx2tf knows.
 OPSET = 18

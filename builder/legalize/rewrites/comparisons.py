@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 BOUND = MOVES_DATA
 NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
-_MOST = 64  # bins; each is a comparison of its own, so that no tensor has an axis more
+# Bins; each is a comparison of its own, so that no tensor has an axis more.
+_MOST = 64
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 BOUND = ARITHMETIC
 NEEDED_BY = ("half",)
+# The largest finite number of fp16.
 HALF_MAX = 65504.0
 # Half of the range is kept free: samples are not all pictures there are.
 LIMIT = HALF_MAX / 2

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 BOUND = MOVES_DATA
 NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
-_MOST = 64  # steps, each an operator of its own
+# Steps, each an operator of its own.
+_MOST = 64
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 BOUND = MOVES_DATA
 NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
-_MOST = 64  # factors; each is a multiplication of its own
+# Factors; each is a multiplication of its own.
+_MOST = 64
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:

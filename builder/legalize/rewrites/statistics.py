@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+# Pixels of a block's side: XNNPACK adds at most 256 one after another then, where a picture has thousands.
 LARGEST_BLOCK = 16
 
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 BOUND = ARITHMETIC
 NEEDED_BY: tuple[str, ...] = ()  # made at the source, for all
-_WIDEST = 32  # values of a window that overlaps others; each is a slice
+# Values of a window that overlaps others; each is a slice.
+_WIDEST = 32
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:

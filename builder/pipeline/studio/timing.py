@@ -19,10 +19,14 @@ from builder.plan_search.measured import harness_sha256
 from builder.storage.cache import content_key, keep_entry
 
 DEVICE = "host"
+# Enough for a median by layer; more would keep a user waiting who changes one layer.
 INFERENCES = 20
+# Of a large network on a slow machine: what takes longer hangs.
 MEASURE_S = 1200.0
+# A runtime that runs away must not take the whole machine.
 MEMORY_BYTES = 16_000_000_000
 STEP, KEPT = "profile", "profile.json"
+# Nanoseconds, in which the harness tells times, of the milliseconds that the page shows.
 MS = 1e6
 
 

@@ -12,6 +12,7 @@ from builder.sources.network import Call, Function, Operand, Weight
 if TYPE_CHECKING:
     from torch import Tensor
 
+# Axes of a picture: Keras has its channels last, torch second.
 TO_NHWC, TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
 _ACTIVATIONS = {
     "elu": "elu", "gelu": "gelu", "hard_sigmoid": "hardsigmoid", "hard_silu": "hardswish", "hard_swish": "hardswish", "relu": "relu",

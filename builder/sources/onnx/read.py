@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
+# From here on operators broadcast as torch's do; ONNX Runtime promises no older ones.
 OLDEST_OPSET = 7
 # Older files are brought up to it first.
 OLDEST_IMPORTED = 11

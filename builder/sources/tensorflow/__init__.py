@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 messages = logging.getLogger(__name__)
 SCRIPT = Path(__file__).parent / "inside.py"
+# Loading TensorFlow and converting a large network: what takes longer hangs.
 LIMIT_S = 900.0
+# A converter that runs away must not take the whole machine.
 MEMORY_BYTES = 8_000_000_000
 
 

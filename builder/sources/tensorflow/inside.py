@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+# A version of ONNX' operators that tf2onnx writes and our importer has in full.
 OPSET = 17
 
 

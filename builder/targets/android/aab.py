@@ -23,6 +23,7 @@ from builder.targets.base import PackageRequest
 # Bytes of models from which on they get a pack of their own: Play takes 200 MB of a base module.
 LARGE = 100_000_000
 PACK = "models"
+# bundletool takes seconds for a large package: what takes minutes hangs.
 LIMIT_S = 300.0
 MAIN = "com.android.tools.build.bundletool.BundleToolMain"
 # Models are mapped from the APKs that a store makes, and libraries loaded from them, so neither may be compressed there.

@@ -16,6 +16,7 @@ LIBRARY_ALIGNMENT = 16384
 MODEL_ALIGNMENT = 64
 # What the resource reader of Android asks of resources.arsc.
 OTHER_ALIGNMENT = 4
+# One time for all entries, so that equal inputs give equal bytes; zip knows none before 1980.
 FIXED_TIME = (1981, 1, 1, 1, 1, 2)
 # Extra field of apksig: u16 alignment, then padding.
 ALIGNMENT_EXTRA = 0xD935

@@ -5,7 +5,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+# Of the ELF specification: a segment that is mapped, and the order of bytes.
 PT_LOAD = 1
+# ELFDATA2LSB: Android has no other.
 LITTLE_ENDIAN = 1
 # By ELF class: bits, offset of e_phoff and its format, offset of e_phentsize and e_phnum, offset of p_align and its format.
 LAYOUTS = {1: (32, 28, "<I", 42, 28, "<I"), 2: (64, 32, "<Q", 54, 48, "<Q")}

@@ -23,7 +23,8 @@ GROUP = "org.edgebundle"
 NAMESPACE = "org.edgebundle.sdk"
 ARTIFACT = "edgebundle-sdk"
 RUNTIME_ARTIFACT = "edgebundle-runtime"
-TOLD = 8  # digits of a hash in a version
+# Digits of a hash in a version.
+TOLD = 8
 
 
 def publish_sdk(repository: Path, host: HostApp, project: Path, runtime: Runtime | None) -> Library:

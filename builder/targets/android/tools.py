@@ -10,6 +10,7 @@ from builder import process
 from builder.errors import ConversionError, MissingToolError
 from builder.targets.base import Need
 
+# What the Android Gradle plug-in 8 and the tools of Android's SDK ask for.
 JAVA_MAJOR = 17
 PACKAGES = {
     "java": "openjdk-17-jdk-headless",

@@ -19,6 +19,7 @@ from builder.targets.ios.project import COMPILED_FOLDER, write_project
 from builder.targets.ios.swift_package import copy_bundle
 from builder.targets.mobile import mobile_root
 
+# One time for all entries, so that equal inputs give equal bytes; zip knows none before 1980.
 FIXED_TIME = (1981, 1, 1, 1, 1, 2)
 SEALS = ("_CodeSignature", "embedded.mobileprovision", "SC_Info")  # of the app as it was: none of them is true any more
 # An app that unpacks to more is refused (zip bomb).

@@ -14,9 +14,13 @@ from builder.targets.base import Finding
 from builder.targets.ios.app import open_app, read_info
 
 Level = Literal["error", "warning", "info"]
+# MH_MAGIC_64 of mach-o/loader.h.
 MACH_O_64 = 0xFEEDFACF
+# FAT_MAGIC of mach-o/fat.h: a file for several processors, in the other order of bytes.
 FAT = 0xCAFEBABE
+# CPU_TYPE_ARM64 of mach/machine.h.
 ARM64 = 0x0100000C
+# The load command that names the platform (mach-o/loader.h).
 LC_BUILD_VERSION = 0x32
 PLATFORMS = {1: "macOS", 2: "iOS", 6: "Mac Catalyst", 7: "the iOS simulator"}
 SIGN = "codesign --force --sign 'Apple Development' --entitlements FILE APP, with a provisioning profile in APP/embedded.mobileprovision"

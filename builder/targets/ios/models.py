@@ -17,6 +17,7 @@ from builder.bundle import MANIFEST, Bundle, Manifest
 from builder.errors import MissingToolError, VerificationError, reason_of
 from builder.storage.cache import code_sha256, content_key, find_whole, publishing, read_versions
 
+# Core ML compiles a large network for minutes: what takes longer hangs.
 CHECK_S = 600.0
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 Value = str | list["Value"] | dict[str, "Value"]
+# The form of projects that Xcode 16 writes, the first with folders that need no list of files.
 OBJECT_VERSION = 77
 _PLAIN = re.compile(r"[A-Za-z0-9_$./]+")
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}

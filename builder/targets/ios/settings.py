@@ -14,6 +14,7 @@ from builder.toml_file import Section
 
 # CFBundleIdentifier: letters, digits, '-' and '.' only; developer.apple.com/documentation/bundleresources/information-property-list
 IDENTIFIER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+")
+# Characters of an identifier that the App Store takes.
 LONGEST_IDENTIFIER = 155
 VERSION = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,2}")  # CFBundleShortVersionString: at most three numbers
 TARGET = re.compile(r"(\d{1,2})\.(\d{1,2})")

@@ -8,8 +8,11 @@ from builder import process
 from builder.errors import ConversionError, MissingToolError
 from builder.targets.base import Need
 
+# Xcode's first start after an update takes some time; then its tools answer within a second.
 FIND_S = 60.0
+# coremlcompiler takes seconds for a large network: what takes minutes hangs.
 COMPILE_S = 300.0
+# A first build of an app on a slow machine: what takes longer hangs.
 BUILD_S = 1800.0
 INSTALL = (
     "install Xcode 16 or newer from the App Store, then run 'sudo xcode-select -s /Applications/Xcode.app' (macOS only)"

@@ -9,6 +9,7 @@ from pathlib import Path
 from builder.errors import ConversionError
 from builder.targets.web import node
 
+# npm packs a folder within seconds: what takes minutes hangs.
 PACK_S = 120.0
 FILES = ("package.json", "index.d.ts", "README.md")
 

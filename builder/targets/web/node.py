@@ -13,7 +13,9 @@ from builder.errors import ConversionError, MissingToolError
 from builder.targets.base import Need
 
 INSTALL = "pip install 'edgebundle[web]'"
+# The oldest Node.js that the pinned packages start with.
 LEAST_MAJOR = 20
+# A program that prints its version: what takes longer hangs.
 LOOK_S = 60.0
 
 

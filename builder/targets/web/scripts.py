@@ -13,7 +13,9 @@ from builder.targets.web import node
 STEP = "web-scripts"
 SOURCES = ("package.json", "package-lock.json", "src", "static", "npm")
 COPIED = ("static", "npm")  # as they are, when a package is written: no script is built of them
+# Some hundred megabytes over a slow line: what takes longer hangs.
 INSTALL_S = 600.0
+# esbuild takes seconds: what takes minutes hangs.
 BUILD_S = 120.0
 BUILD_MARK = "@BUILD@"  # in sw.js, until the page is written
 # The runtime's own files: without relaxed SIMD, with it, and with threads. LiteRT.js takes the one that the browser can run.

@@ -16,6 +16,7 @@ from builder.workers.messages import PROGRAM, RESULT, STAGE, SourceResult
 if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
 
+# Characters: shorter places, such as /app or /usr, name no machine and stand among the bytes of any large file by chance.
 SHORTEST_PLACE = 10
 
 
@@ -62,7 +63,6 @@ def read_arrays(path: Path) -> Tensors:
 def refuse_paths_of_this_machine(artifact: Path) -> None:
     """An artifact is shipped to strangers: it may not name the directories it was made in. Raises VerificationError."""
     places = {str(Path.cwd()), str(Path(__file__).resolve().parents[2]), sys.prefix}
-    # shorter ones, such as /app or /usr, name no machine and stand among the bytes of any large file by chance
     needles = [place for place in places if len(place) >= SHORTEST_PLACE]
     for path in tree_files(artifact):
         content = path.read_bytes()

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
     from builder.graph.tensors import Tensors
 
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std of torchvision's classifiers, RGB in 0..1
+# Mean and std of torchvision's classifiers, RGB in 0..1.
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+# A network with more was meant for training: its user says which are wanted.
 MOST_OUTPUTS = 8
 # A later candidate must score that much more: the first ones are the usual ones.
 CLEARLY = 0.02

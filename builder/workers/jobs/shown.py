@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
 
+# The page shows the worst beside them, and fits on a screen.
 FIRST = 2
 # Of one sample: a page of larger ones opens nowhere.
 LARGEST_BYTES = 16_000_000

@@ -14,6 +14,7 @@ from harness.errors import DeviceError, DeviceLost
 
 # The first call of the day starts adb's server.
 LIST_S = 30.0
+# Of a command that reads something: what takes longer hangs.
 SHELL_S = 20.0
 # The phone compiles and verifies the app.
 INSTALL_S = 120.0

@@ -13,6 +13,7 @@ from pathlib import Path
 from builder import process
 from harness.errors import MissingToolError
 
+# A program that prints its version: what takes longer hangs.
 VERSION_S = 20.0
 # adb's client and server speak only with their own number; every release since platform-tools 28.0.2 (2019) has this one
 OLDEST = 41

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from harness.errors import UsageError
 
+# Chunks of a binary manifest: its strings, and the start of an element (AOSP: androidfw/ResourceTypes.h).
 POOL, ELEMENT = 0x0001, 0x0102
+# Flag of a string pool whose strings are UTF-8 (ResourceTypes.h).
 UTF8 = 1 << 8
 
 

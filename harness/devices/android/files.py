@@ -11,6 +11,7 @@ from harness.devices.android.adb import Adb, quote_words
 from harness.errors import DeviceLost
 
 HASH_LINE = re.compile(r"^([0-9a-f]{64})  (\S+)$", re.MULTILINE)
+# Hundreds of megabytes on a slow phone.
 HASH_S = 60.0
 
 

@@ -14,6 +14,7 @@ from harness.errors import DeviceError
 # the brackets keep the line from finding itself
 FIND = "grep -l -e '/data/local/tmp/[e]dgebundle-' -e '[E]DGEBUNDLE_RUN:I' /proc/[0-9]*/cmdline 2>/dev/null"
 PLACE = re.compile(r"^/proc/([0-9]{1,10})/cmdline$", re.MULTILINE)
+# A killed process is gone within a fifth of a second, unless the kernel holds it.
 TRIES = 10
 
 

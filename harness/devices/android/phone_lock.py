@@ -16,6 +16,7 @@ import socket
 from harness.devices.android.adb import Adb, quote_words
 from harness.errors import DeviceError, DeviceLost
 
+# adb's server is on this computer, or one network away: what takes longer hangs.
 ANSWER_S = 10.0
 HOLDER = "/data/local/tmp/.edgebundle-holder"
 # flock takes the directory itself as a lock: it is always there, and nothing is left. 127: this Android has no flock

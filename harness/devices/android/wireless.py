@@ -10,9 +10,11 @@ from harness.devices.android.adb import Listed, list_devices
 from harness.devices.android.adb_program import tell_replaced, usable_adb, version_of
 from harness.errors import DeviceAbsent, DeviceError, MissingToolError, UsageError
 
+# The phone's user has just opened the dialog: what takes longer is another network.
 PAIR_S = 30.0
 # An address that nobody has is tried twice.
 CONNECT_S = 10.0
+# A phone in the same network answers within a second, and one that sleeps within some.
 LOOK_S = 5.0
 ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|(\w[\w.-]*)):([0-9]{1,5})")
 CODE = re.compile(r"[0-9]{6}")

@@ -16,6 +16,7 @@ from harness.errors import MissingToolError
 CPU = "cortex-a76"
 PROGRAM = "qemu-aarch64"
 INSTALL = "apt-get install qemu-user"
+# A program that prints its version: what takes longer hangs.
 VERSION_S = 20.0
 PLUGIN_FLAGS = ("-shared", "-fPIC", "-O2", "-s")
 COUNT_LINE = re.compile(r"^edgebundle-count (\d+)$", re.MULTILINE)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Text = Annotated[str, Field(max_length=500)]
 Milliseconds = Annotated[float, Field(ge=0, le=3.6e6)]
+# More than any protocol asks for: a page that sends more is none of ours.
 MOST_SAMPLES = 1_000_000
 
 

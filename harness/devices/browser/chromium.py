@@ -17,7 +17,9 @@ from harness.errors import DeviceError, MissingToolError
 
 PROGRAM = "EDGEBUNDLE_CHROMIUM"  # environment: another browser of its kind than the one on PATH
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# A first start on a slow machine, which makes a profile.
 START_S = 60.0
+# The file is there within a second: so often a start is not held up.
 LOOK_S = 0.05
 FLAGS = (
     "--headless", "--remote-debugging-port=0", "--remote-debugging-address=127.0.0.1", "--no-first-run", "--no-default-browser-check",

@@ -12,8 +12,11 @@ from typing import Any
 from harness.clock import pause
 from harness.errors import DeviceError, DeviceLost
 
+# The browser is on this computer, or behind adb: what takes longer hangs.
 CALL_S = 10.0
+# Often enough that a start is not held up.
 LOOK_S = 0.1
+# Bytes: a list of pages is some kilobytes.
 MOST = 1 << 20
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback is never behind a proxy
 

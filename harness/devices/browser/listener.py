@@ -17,7 +17,9 @@ from typing import Any, Protocol
 from harness.errors import UsageError
 
 KEY = "x-edgebundle-key"
+# A phone in the same network: who is silent for longer is gone.
 SOCKET_S = 30.0
+# Bytes: a page that greets or fails has a few sentences to say.
 MOST_HELLO = 8 << 10
 # A million samples with their digits.
 MOST_ANSWER = 32 << 20
@@ -27,6 +29,7 @@ MOST_UNREAD, LINGER_S = 1 << 20, 2.0
 MOST_REQUESTS, WINDOW_S = 600, 10.0
 # Requests with a wrong token before an address is not answered any more.
 MOST_WRONG = 20
+# A browser opens six to a server: enough for several pages, and each takes a thread.
 MOST_CONNECTIONS = 32
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",  # both make the page isolated, so that it has threads and a finer clock

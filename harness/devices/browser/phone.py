@@ -27,7 +27,9 @@ LOCAL = False
 CHROME = "com.android.chrome"
 START = ("am", "start", "-n", f"{CHROME}/com.google.android.apps.chrome.Main")
 SOCKET = "localabstract:chrome_devtools_remote"
+# Chrome on a slow phone starts within some seconds.
 START_S = 30.0
+# A page with its runtime over USB, on a slow phone.
 OPEN_S = 60.0
 
 

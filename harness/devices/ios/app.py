@@ -39,6 +39,7 @@ CONDITION = "EDGEBUNDLE_IOS_CONDITION"  # environment: what the device is to pre
 LINE = re.compile(r"EDGEBUNDLE_RUN (\{.*\})")
 # For so long what the app told is its present state.
 FRESH_S = 5.0
+# An app that starts and answers one question: what takes longer hangs.
 ASK_S = 60.0
 
 

@@ -11,6 +11,7 @@ from harness.devices.ios.xcrun import call, devicectl
 from harness.errors import DeviceError
 from harness.records.run import DeviceInfo, Reading, TextReading
 
+# By what they move: a list, a question, an app, a bundle of hundreds of megabytes. What takes longer hangs.
 LIST_S, QUICK_S, INSTALL_S, PUSH_S = 60.0, 60.0, 300.0, 600.0
 NO_BATTERY = "devicectl does not tell the battery; the app's record does"
 

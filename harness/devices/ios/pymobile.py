@@ -19,7 +19,9 @@ from harness.errors import DeviceError, MissingToolError
 from harness.records.run import DeviceInfo, Reading, TextReading
 
 PROGRAM = "pymobiledevice3"
+# By what they move: a list, a question, an app, a bundle of hundreds of megabytes. What takes longer hangs.
 LIST_S, QUICK_S, INSTALL_S, PUSH_S = 60.0, 60.0, 300.0, 600.0
+# Each look is a connection of its own to the device, which it must not warm.
 POLL_S = 2.0
 ROOTLESS = ("--userspace",)  # the developer services of iOS 17 and newer want a tunnel: one that needs no root
 NO_MUXER = "usbmuxd is not running; install it (apt-get install usbmuxd), or Apple Devices on Windows"

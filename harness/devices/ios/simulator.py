@@ -23,12 +23,15 @@ KIND = "ios-simulator"
 LOCAL = True
 LABEL = "simulator: not device-representative"
 RUNTIME = "com.apple.CoreSimulator.SimRuntime.iOS-"
+# By what they do: a list that may start the service, an app that is copied, a question. What takes longer hangs.
 LIST_S, INSTALL_S, QUICK_S = 60.0, 180.0, 30.0
 # The first boot after an update of Xcode takes minutes.
 BOOT_S = 240.0
+# A simulator is down within some seconds: what takes longer hangs.
 SHUTDOWN_S = 60.0
 # After `bootstatus` said that the state is wrong.
 RACE_S = 60.0
+# Each look starts simctl, which takes a processor for part of a second.
 PAUSE_S = 1.0
 # Until the log is followed.
 FOLLOW_S, FOLLOW_PAUSE_S = 5.0, 0.05

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LOADER = "ld-linux-aarch64.so.1"
 COMPILER = "aarch64-linux-gnu-g++"
+# Some C++ files on a slow machine, and a runtime of tens of megabytes over a slow line: what takes longer hangs.
 COMPILE_S, DOWNLOAD_S = 180.0, 600.0
 FLAGS = (
     *("-std=c++17", "-O2", "-s", "-fPIE", "-pie"),

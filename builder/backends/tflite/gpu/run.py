@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Compiling a large network's shaders takes minutes where the machine is busy: 108 s for EfficientNet-Lite0 were seen.
 STEP_LIMIT_S = 600.0
+# A driver that runs away must not take the whole machine.
 MEMORY_BYTES = 16_000_000_000
 WORKER = Path(__file__).with_name("worker.py")
 

@@ -13,6 +13,7 @@ from builder.targets.android import tools
 from builder.targets.android.audit.layout import Package
 from builder.targets.base import Finding
 
+# aapt2 and bundletool read a manifest within seconds: what takes longer hangs.
 LIMIT_S = 60.0
 ANDROID = "{http://schemas.android.com/apk/res/android}"
 # What the Play Store takes of new apps and updates since August 2025.

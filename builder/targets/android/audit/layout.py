@@ -18,7 +18,9 @@ KINDS = {".apk": "apk", ".aar": "aar", ".aab": "aab"}
 MOST_BYTES = 8 << 30
 # And how much smaller than itself an entry may be packed, from 100 MB on.
 MOST_RATIO = 200
+# Bytes: below this an entry that unpacks to very much harms nobody.
 BOMB_FROM = 100 << 20
+# Bytes that are read at a time: a large file is never in memory as a whole.
 CHUNK = 1 << 20
 SDK = re.compile(r'\bpackage="org\.edgebundle\.sdk"')
 BUNDLE = re.compile(rf"(?:.*/)?assets/{BUNDLE_FOLDER}/([^/]+)/{re.escape(MANIFEST)}")

@@ -15,6 +15,7 @@ from builder.targets.android.audit import flatbuffer
 IDENTIFIER = b"TFL3"
 # Fields of the schema's tables (tensorflow/compiler/mlir/lite/schema/schema.fbs), by their place.
 MODEL_CODES, CODE_OLD, CODE_CUSTOM, CODE_VERSION, CODE_NEW = 1, 0, 1, 2, 3
+# BuiltinOperator_CUSTOM of TFLite's schema.
 CUSTOM = 32
 
 # fmt: off

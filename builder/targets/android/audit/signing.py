@@ -12,6 +12,7 @@ from builder.targets.android.signing.keys import is_debug
 from builder.targets.android.signing.signature_check import SchemeResult, check_signatures
 from builder.targets.base import Finding
 
+# apksigner takes seconds for a large package: what takes longer hangs.
 LIMIT_S = 60.0
 
 

@@ -30,6 +30,7 @@ from builder.targets.android.runtimes import TFLITE_FILE
 if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
 
+# A large network under QEMU takes minutes: what takes longer hangs.
 RUN_LIMIT_S = 300.0
 WORKER = Path(__file__).with_name("worker.py")
 _REPLACED = re.compile(r"Replacing (\d+) out of (\d+) node\(s\) with delegate \((\w+)\)")

@@ -18,6 +18,7 @@ from builder.bundle import file_sha256
 from builder.errors import MissingToolError
 from builder.storage.cache import content_key, hold_lock, locate, publishing
 
+# One small C file, and nm of a large library: what takes minutes hangs.
 COMPILE_LIMIT_S = 120.0
 _HERE = Path(__file__).parent
 _OURS = re.compile(r"^\S.*\bbionic_(\w+)(?:\(|\[)", re.MULTILINE)

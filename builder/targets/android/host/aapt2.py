@@ -9,6 +9,7 @@ from pathlib import Path
 
 from builder.targets.android import tools
 
+# aapt2 takes seconds: what takes minutes hangs.
 LIMIT_S = 120.0
 ANDROID_XML = "http://schemas.android.com/apk/res/android"
 

@@ -11,12 +11,15 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+# Kinds of chunks in a resource table (AOSP: androidfw/ResourceTypes.h).
 TABLE_TYPE, PACKAGE_TYPE, TYPE_TYPE, STAGED_ALIAS_TYPE = 0x0002, 0x0200, 0x0201, 0x0206
 # Flags of a type chunk.
 TYPE_SPARSE, TYPE_OFFSET16 = 0x01, 0x02
 # Flags of an entry.
 ENTRY_COMPLEX, ENTRY_COMPACT = 0x01, 0x08
+# What stands in a type chunk where a resource has no entry, in 32 and in 16 bits (ResourceTypes.h).
 NO_ENTRY, NO_ENTRY16 = 0xFFFFFFFF, 0xFFFF
+# One time for all entries, so that equal inputs give equal bytes; zip knows none before 1980.
 FIXED_TIME = (1981, 1, 1, 1, 1, 2)
 
 

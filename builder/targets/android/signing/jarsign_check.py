@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 SCHEME = "v1 (JAR)"
+# DER's tag of a string of bytes (X.690).
 OCTET_STRING = 0x04
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey
 
 DEBUG_NAME = "edgebundle debug key, not for release"
+# Thirty years, as the debug key of Android Studio: a test device never outlives it.
 DEBUG_DAYS = 365 * 30
 PASSWORD_VARIABLE = "EDGEBUNDLE_KEYSTORE_PASSWORD"
 

@@ -17,11 +17,15 @@ from builder.targets.android.signing.keys import SigningKey
 
 MAGIC = b"APK Sig Block 42"
 END_RECORD = struct.Struct("<IHHHHIIH")
+# Of the zip specification: what the end record begins with.
 END_MAGIC = 0x06054B50
+# 1 MiB, the piece that the schemes v2 and v3 hash by themselves.
 CHUNK = 1 << 20
+# Ids of the blocks of the schemes v2 and v3 (source.android.com/docs/security/features/apksigning).
 V2_BLOCK, V3_BLOCK = 0x7109871A, 0xF05368C0
 # Attribute of v2: the file was also signed with v3, so v3 must not be missing.
 STRIPPING_PROTECTION = 0xBEEFF00D
+# Ids of signature algorithms in these schemes.
 RSA_PKCS1_SHA256, ECDSA_SHA256 = 0x0103, 0x0201
 # v3 is read from Android 9 on.
 V3_MIN_SDK, V3_MAX_SDK = 28, 0x7FFFFFFF

@@ -22,7 +22,8 @@ from .network import Network, Refused
 from .settings import Settings
 from .work import Full, Work
 
-MOST_VECTORS = 8192  # characters
+# Characters.
+MOST_VECTORS = 8192
 PROBLEMS = {
     400: "No picture, or a parameter that does not fit",
     408: "The body did not come in time",
