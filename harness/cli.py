@@ -12,6 +12,8 @@ from harness.devices import DEVICES
 from harness.release import version
 
 PROTOCOL_NAMES = ("quick", "standard", "sustained")  # of harness.protocol, which takes long to import
+FINDING_FORMS = ("table", "markdown", "html", "junit")  # of harness.commands.forms, likewise
+REPORT_FORMS = ("html", "json", "markdown", "junit", "jsonl")
 
 EXAMPLES = """examples:
   harness devices
@@ -210,9 +212,8 @@ def _add_judging(parser: Parser) -> None:
     report.add_argument("-o", "--output", metavar="FILE", help="default: report.html, or stdout for the other formats")
     report.add_argument(
         "--format",
-        choices=["html", "json", "markdown", "junit", "jsonl"],
-        default="html",
-        help="junit is for CI servers; jsonl exports all records",
+        choices=REPORT_FORMS,
+        help="default: by the ending of -o, else html; junit is for CI servers; jsonl exports all records",
     )
     report.add_argument(
         "--profile",
@@ -232,7 +233,7 @@ def _add_judging(parser: Parser) -> None:
     )
     for judge in (check, compare):
         judge.add_argument(
-            "--format", choices=["table", "markdown", "html", "junit"], default="table", help="(default: table)"
+            "--format", choices=FINDING_FORMS, help="default: by the ending of -o, else a table in the terminal"
         )
         judge.add_argument("-o", "--output", metavar="FILE", help="where a --format goes (default: stdout)")
     compare.add_argument(

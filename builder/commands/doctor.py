@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import TYPE_CHECKING
 
 from builder.command_line import print_json
 from builder.command_line.console import add_row, make_table, results
 from builder.errors import MissingToolError
-
-if TYPE_CHECKING:
-    pass
 
 
 def doctor(arguments: Namespace) -> None:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import TYPE_CHECKING
 
 from builder.command_line import print_json
 from builder.command_line.console import add_row, make_table, print_line, results
 from builder.commands.progress import listening
 from builder.pipeline import story
-
-if TYPE_CHECKING:
-    pass
 
 
 def export(arguments: Namespace) -> None:

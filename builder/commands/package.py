@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from builder.command_line import print_json
 from builder.command_line.console import format_size, print_line
 from builder.commands.progress import listening
 from builder.commands.tables import show_findings
 from builder.pipeline import story
-
-if TYPE_CHECKING:
-    pass
 
 
 def package(arguments: Namespace) -> None:

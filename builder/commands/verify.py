@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import TYPE_CHECKING
 
 from builder.bundle.tensors import EQUAL_DB
 from builder.command_line import print_json
 from builder.command_line.console import add_row, make_table, print_line, results
 from builder.commands.progress import listening
-
-if TYPE_CHECKING:
-    pass
-
 
 NOTE = (
     "goldens are pictures of 8 bits: two that differ by rounding alone agree to about 59 dB. convert's worst is that of all evaluation "

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +14,6 @@ from builder.compression.result import CompressReport, Point, StageReport
 from builder.pipeline.curves import HEIGHT, MARGIN, STYLE, WIDTH, draw_figure, draw_plot, loss_plot
 from builder.quality.difference import compute_differences, encode_png
 from builder.steps.source import SourceStep
-
-if TYPE_CHECKING:
-    pass
 
 
 def render_page(report: CompressReport, teacher: SourceStep, judged: Path) -> str:

@@ -6,7 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from builder.command_line import console, print_document
-from harness.commands.output import check_output, write_findings
+from harness.commands.forms import settle_findings
+from harness.commands.output import write_findings
 from harness.errors import MeasurementError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def check(args: argparse.Namespace) -> int:
 
     if args.baseline is not None and args.max_regression is None:
         raise UsageError("a check against a baseline needs a limit: add --max-regression PERCENT, e.g. 3%.")
-    check_output(args)
+    settle_findings(args)
     limit = None if args.max_regression is None else parse_fraction(args.max_regression)
     every = read_runs(args.runs)
     verdicts = session_verdicts(every)

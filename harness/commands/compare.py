@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from builder.command_line import console, print_document
-from harness.commands.output import check_output, say, write_findings
+from harness.commands.forms import settle_findings
+from harness.commands.output import say, write_findings
 from harness.errors import MeasurementError, UsageError, VerificationError
-
-if TYPE_CHECKING:
-    pass
 
 
 def compare(args: argparse.Namespace) -> int:
@@ -19,7 +16,7 @@ def compare(args: argparse.Namespace) -> int:
     from harness.records.store import read_runs
     from harness.report.comparison import comparison_json, comparison_table, one_sided_json
 
-    check_output(args)
+    settle_findings(args)
     if args.parity:
         return _parity(args)
     comparisons = harness.compare(args.base, args.new)
@@ -53,6 +50,10 @@ def _parity(args: argparse.Namespace) -> int:
 
     if args.new is not None:
         raise UsageError(f"parity is between the two modes of one store; leave {args.new} out.")
+    if args.format != "table":
+        raise UsageError(
+            f"parity is written as a table or as JSON, not as {args.format}; leave --format and -o out, or add --json in their place."
+        )
     parities = compare_modes(read_runs(args.base))
     if args.json:
         print_document(parity_json(parities))

@@ -5,13 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from builder.command_line import console, print_document
 from harness.commands.output import say
-
-if TYPE_CHECKING:
-    pass
 
 
 def devices(args: argparse.Namespace) -> int:

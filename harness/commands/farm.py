@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.commands.output import print_runs, say
 from harness.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 
 def farm(args: argparse.Namespace) -> int:

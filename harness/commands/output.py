@@ -36,15 +36,6 @@ def say(args: argparse.Namespace, text: str) -> None:
         print(text, file=sys.stderr)
 
 
-def check_output(args: argparse.Namespace) -> None:
-    """Raises UsageError where `-o` would be passed over: tables and JSON go to stdout."""
-    if args.output is not None and (args.json or args.format == "table"):
-        form = "JSON" if args.json else "a table"
-        raise UsageError(
-            f"{form} goes to stdout and -o {args.output} would stay unwritten; add e.g. --format markdown, or leave -o out."
-        )
-
-
 def write_findings(
     args: argparse.Namespace, title: str, findings: Sequence[Finding], *, stores: Sequence[str | None]
 ) -> None:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from builder.command_line import print_document
 from harness.commands.output import say
-
-if TYPE_CHECKING:
-    pass
 
 
 def rank(args: argparse.Namespace) -> int:

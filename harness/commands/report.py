@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from builder.command_line import print_document, print_file
+from harness.commands.forms import REPORT_FORMS, settle_form
 from harness.commands.output import print_runs, record, say, write_file
 from harness.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 
 def show(args: argparse.Namespace) -> int:
@@ -36,6 +33,7 @@ def report(args: argparse.Namespace) -> int:
     from harness.records.store import open_store
     from harness.report import make_report
 
+    settle_form(args, among=REPORT_FORMS, otherwise="html")
     profiles = tuple(entry for name in args.profile for entry in read_profiles(Path(name)))
     store = open_store(args.runs)
     try:

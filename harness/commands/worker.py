@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from harness.commands.output import say
 from harness.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 
 def worker(args: argparse.Namespace) -> int:

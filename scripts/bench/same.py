@@ -1,4 +1,4 @@
-"""The same bytes from forked workers and from a new process for each job: the example and networks of the corpus on all backends.
+"""The same bytes from forked workers and from a new process for each job: the examples and networks of the corpus on all backends.
 
 `python scripts/bench same` takes an hour on two cores; `EDGEBUNDLE_SAME=johnson,unet` looks at these networks alone.
 """
@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 if TYPE_CHECKING:
     from tests.corpus.network import Network
 
-EXAMPLE = ROOT / "examples" / "tiny_style"
+EXAMPLES = ("tiny_style", "anime_style", "efficientnet_lite0")
 VARIANTS = """
 [[variant]]
 backend = "tflite"
@@ -94,7 +94,8 @@ def measure() -> list[Row]:
     rows = []
     with tempfile.TemporaryDirectory(prefix="edgebundle-bench-") as folder:
         work = Path(folder)
-        projects = [EXAMPLE, *(project_of(name, CORPUS[name], work / name) for name in names if name)]
+        examples = [ROOT / "examples" / name for name in EXAMPLES]
+        projects = [*examples, *(project_of(name, CORPUS[name], work / name) for name in names if name)]
         for project in projects:
             found = compare(project, work)
             print(f"{project.name}: {found}", file=sys.stderr, flush=True)

@@ -35,9 +35,9 @@ def test_a_report_replaces_no_store(harness: Harness, tmp_path: Path) -> None:
     """Neither the store that it reads nor another one; a link stays one."""
     store, lines = stored(tmp_path / "runs.sqlite", make_run()), stored(tmp_path / "runs.jsonl", make_run())
     for words in (
-        ("report", store, "-o", store),
-        ("report", lines, "-o", store),
-        ("report", lines, "-o", lines),
+        ("report", store, "--format", "html", "-o", store),
+        ("report", lines, "--format", "html", "-o", store),
+        ("report", lines, "-o", lines),  # a form by its ending
         ("check", lines, "--format", "junit", "-o", lines),
         ("compare", lines, store, "--format", "html", "-o", lines),
     ):
