@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, make_functional
+from builder.legalize.rewriting import MOVES_DATA, make_functional, replace_calls
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from torch.export import ExportedProgram
 
 BOUND = MOVES_DATA
@@ -22,10 +23,13 @@ _NAMES = {
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
+    program, count = replace_calls(
+        program,
+        {"aten.upsample_nearest2d.default": _resize_nearest, "aten.upsample_bilinear2d.default": _resize_linear},
+    )
     if not any(_plain(node) is not None for node in program.graph.nodes):
-        return program, 0
+        return program, count
     program = make_functional(program)  # a copy: the graph is edited in place
-    count = 0
     for node in program.graph.nodes:
         target = _plain(node)
         if target is not None:
@@ -33,6 +37,25 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
             count += 1
     program.graph_module.recompile()
     return program, count
+
+
+def _resize_nearest(x: Tensor, size: Sequence[int], up: float | None = None, across: float | None = None) -> Any:
+    """In the form that `interpolate` has; files hold the other, which one backend's operators lack."""
+    import torch
+
+    if up is not None or across is not None:
+        return NotImplemented  # the scales decide which rows are read
+    return torch.ops.aten.upsample_nearest2d.vec(x, size, None)
+
+
+def _resize_linear(
+    x: Tensor, size: Sequence[int], corners: bool, up: float | None = None, across: float | None = None
+) -> Any:
+    import torch
+
+    if up is not None or across is not None:
+        return NotImplemented
+    return torch.ops.aten.upsample_bilinear2d.vec(x, size, corners, None)
 
 
 def _plain(node: Any) -> Any:

@@ -23,6 +23,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
         "aten.adaptive_avg_pool1d.default": _adaptive_average_of_rows,
         "aten.max_pool1d.default": _max_pool_of_rows,
         "aten.avg_pool1d.default": _average_pool_of_rows,
+        "aten.adaptive_avg_pool3d.default": _adaptive_average_of_frames,
         "aten.max_pool3d.default": _max_pool_of_frames,
         "aten.avg_pool3d.default": _average_pool_of_frames,
     }
@@ -184,6 +185,33 @@ def _adaptive_rows(x: Tensor, size: int) -> Tensor:
     return _by_windows(x.unsqueeze(2), (1, size), "mean").squeeze(2)
 
 
+def _adaptive_largest_of_rows(x: Tensor, size: Sequence[int]) -> Any:
+    import torch
+
+    if x.ndim != 3:
+        return NotImplemented
+    y = _by_windows(x.unsqueeze(2), (1, int(size[0])), "amax").squeeze(2)
+    return y, torch.zeros(y.shape, dtype=torch.int64)
+
+
+def _adaptive_average_of_frames(x: Tensor, size: Sequence[int]) -> Any:
+    return _adaptive_frames(x, size, "mean") if x.ndim == 5 else NotImplemented
+
+
+def _adaptive_largest_of_frames(x: Tensor, size: Sequence[int]) -> Any:
+    import torch
+
+    if x.ndim != 5:
+        return NotImplemented
+    y = _adaptive_frames(x, size, "amax")
+    return y, torch.zeros(y.shape, dtype=torch.int64)
+
+
+def _adaptive_frames(x: Tensor, size: Sequence[int], how: str) -> Tensor:
+    count, high, wide = _triple(list(size))
+    return _of_frames(x, lambda flat: _by_windows(flat, (high, wide), how), lambda rows: _by_windows(rows, (count, rows.shape[3]), how))
+
+
 def _max_pool_of_rows(
     x: Tensor, kernel: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, up: bool = False
 ) -> Any:
@@ -281,7 +309,9 @@ def _smallest(x: Tensor, axis: int, keepdim: bool = False) -> Any:
 
 
 _WITH_PLACES: dict[str, Callable[..., Any]] = {
+    "aten.adaptive_max_pool1d.default": _adaptive_largest_of_rows,
     "aten.adaptive_max_pool2d.default": _adaptive_largest,
+    "aten.adaptive_max_pool3d.default": _adaptive_largest_of_frames,
     "aten.max.dim": _largest,
     "aten.min.dim": _smallest,
 }

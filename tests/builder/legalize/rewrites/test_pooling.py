@@ -27,6 +27,8 @@ from tests.builder.legalize.cases import check_rewrite
         lambda x: F.max_pool1d(x.flatten(2), 3, 2, 1)[:, :, :, None],
         lambda x: F.avg_pool1d(x.flatten(2), 4)[:, :, :, None] + F.adaptive_avg_pool1d(x.flatten(2), 20)[..., None],
         lambda x: F.max_pool3d(x[:, None], 2).squeeze(1).repeat(1, 2, 1, 1),
+        lambda x: F.adaptive_max_pool1d(x.flatten(2), 1)[..., None] + F.adaptive_max_pool1d(x.flatten(2), 7)[..., None],
+        lambda x: F.adaptive_max_pool3d(x[:, None], (6, 3, 3))[0] + F.adaptive_avg_pool3d(x[:, None], (6, 1, 1))[0],
         lambda x: F.avg_pool2d(x, 2, 2, divisor_override=3),
         lambda x: F.max_pool2d(x[:, :, :9, :7], 2, 2, 1, ceil_mode=True),
         lambda x: F.max_pool2d(x[:, :, :9, :7], (2, 3), 2, 1, ceil_mode=True),
