@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from builder.legalize.rewriting import MOVES_DATA, make_functional, replace_calls
+from builder.legalize.rewriting import MOVES_DATA, make_functional
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from torch.export import ExportedProgram
 
 BOUND = MOVES_DATA
@@ -20,42 +19,32 @@ _NAMES = {
     "less_equal": "le", "not_equal": "ne", "fix": "trunc", "arctan": "atan", "arcsin": "asin", "arccos": "acos", "special_expm1": "expm1",
     "special_erf": "erf", "special_expit": "sigmoid", "row_stack": "vstack",
 }  # fmt: skip
+# Arguments before their scales.
+_RESIZING = {"aten.upsample_nearest2d.default": 2, "aten.upsample_bilinear2d.default": 3}
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    program, count = replace_calls(
-        program,
-        {"aten.upsample_nearest2d.default": _resize_nearest, "aten.upsample_bilinear2d.default": _resize_linear},
-    )
-    if not any(_plain(node) is not None for node in program.graph.nodes):
-        return program, count
+    if not any(_plain(node) is not None or _is_sized(node) for node in program.graph.nodes):
+        return program, 0
     program = make_functional(program)  # a copy: the graph is edited in place
+    count = 0
     for node in program.graph.nodes:
         target = _plain(node)
         if target is not None:
             node.target = target
             count += 1
+        elif _is_sized(node):
+            node.args = (*node.args[: _RESIZING[str(node.target)]], None)
+            node.target = node.target.overloadpacket.vec
+            count += 1
     program.graph_module.recompile()
     return program, count
 
 
-def _resize_nearest(x: Tensor, size: Sequence[int], up: float | None = None, across: float | None = None) -> Any:
-    """In the form that `interpolate` has; files hold the other, which one backend's operators lack."""
-    import torch
-
-    if up is not None or across is not None:
-        return NotImplemented  # the scales decide which rows are read
-    return torch.ops.aten.upsample_nearest2d.vec(x, size, None)
-
-
-def _resize_linear(
-    x: Tensor, size: Sequence[int], corners: bool, up: float | None = None, across: float | None = None
-) -> Any:
-    import torch
-
-    if up is not None or across is not None:
-        return NotImplemented
-    return torch.ops.aten.upsample_bilinear2d.vec(x, size, corners, None)
+def _is_sized(node: Any) -> bool:
+    """Resizing to a stated size, not in the form that `interpolate` has: files hold it, and one backend lacks it."""
+    count = _RESIZING.get(str(node.target)) if node.op == "call_function" else None
+    return count is not None and not any(scale is not None for scale in node.args[count:]) and not node.kwargs
 
 
 def _plain(node: Any) -> Any:
