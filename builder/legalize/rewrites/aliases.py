@@ -26,16 +26,18 @@ _RESIZING = {"aten.upsample_nearest2d.default": 2, "aten.upsample_bilinear2d.def
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
     if not any(_plain(node) is not None or _is_sized(node) for node in program.graph.nodes):
         return program, 0
-    program = make_functional(program)  # a copy: the graph is edited in place
     count = 0
+    for node in program.graph.nodes:  # before the copy is made, which would write the resizing out
+        if _is_sized(node):
+            node.args = (*node.args[: _RESIZING[str(node.target)]], None)
+            node.target = node.target.overloadpacket.vec
+            count += 1
+    program.graph_module.recompile()
+    program = make_functional(program)  # a copy: the graph is edited in place
     for node in program.graph.nodes:
         target = _plain(node)
         if target is not None:
             node.target = target
-            count += 1
-        elif _is_sized(node):
-            node.args = (*node.args[: _RESIZING[str(node.target)]], None)
-            node.target = node.target.overloadpacket.vec
             count += 1
     program.graph_module.recompile()
     return program, count
