@@ -59,7 +59,7 @@ def _facts(network: Module) -> dict[str, Tensor | float]:
 
 def _find_derived(own: dict[str, object]) -> set[str]:
     """Weights that `torch.nn.utils.weight_norm` and `spectral_norm` of earlier torch compute anew at every call, from those beside them."""
-    return {name for name in own if f"{name}_g" in own and f"{name}_v" in own or f"{name}_orig" in own}
+    return {name for name in own if (f"{name}_g" in own and f"{name}_v" in own) or f"{name}_orig" in own}
 
 
 def _same(one: Tensor | float, other: Tensor | float) -> bool:

@@ -209,7 +209,11 @@ def _adaptive_largest_of_frames(x: Tensor, size: Sequence[int]) -> Any:
 
 def _adaptive_frames(x: Tensor, size: Sequence[int], how: str) -> Tensor:
     count, high, wide = _triple(list(size))
-    return _of_frames(x, lambda flat: _by_windows(flat, (high, wide), how), lambda rows: _by_windows(rows, (count, rows.shape[3]), how))
+    return _of_frames(
+        x,
+        lambda flat: _by_windows(flat, (high, wide), how),
+        lambda rows: _by_windows(rows, (count, rows.shape[3]), how),
+    )
 
 
 def _max_pool_of_rows(

@@ -115,7 +115,9 @@ def _agreement(
     if not file.imported.quantized:
         # the noise of fp16 is that of its weights: its inputs are rounded away from a smaller one
         moved = [make_jittered(small, *names, seed) for seed in range(3)] if _has_halves(small) else []
-        return gate(Original(run=original, runtime=runtime_name(), again=tuple(moved)), runs, samples, outputs, where=where)
+        return gate(
+            Original(run=original, runtime=runtime_name(), again=tuple(moved)), runs, samples, outputs, where=where
+        )
     samples = list(samples)
     feed = {v.name: samples[0][b.name] for v, b in zip(small.graph.input, file.inputs, strict=False)}
     gate_steps(small, file.imported, feed)
