@@ -92,7 +92,7 @@ class ModelInfo(Frozen):
     licence: str = Field(min_length=1)
     """Licence of the weights."""
     checkpoint_sha256: str
-    """Hash of the weights."""
+    """Hash of the file with the weights, or of the tensors where a factory loads them itself."""
     imported: SourceAgreement | None = None
     """Agreement with the imported file's own runtime."""
     frozen_norms: FrozenNorms | None = None

@@ -10,6 +10,7 @@ from builder.legalize.rewrites import (
     aliases,
     angles,
     attention,
+    autocast,
     checks,
     circular_padding,
     comparisons,
@@ -59,6 +60,7 @@ from builder.legalize.rewrites import (
 from builder.legalize.rewriting import Rewrite
 
 REWRITES: dict[str, Rewrite] = {
+    "autocast": autocast,
     "aliases": aliases,
     "comparisons": comparisons,
     "running_values": running_values,

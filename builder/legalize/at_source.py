@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 AT_SOURCE = (
+    "autocast",
     "aliases",
     "comparisons",
     "running_values",

@@ -18,13 +18,13 @@ from builder.pipeline.init_data import Data, find_data, find_labels
 from builder.pipeline.init_inputs import SIDES, SMALLER, describe_picture, inputs_of, inputs_said_by
 from builder.pipeline.init_text import Found, text_of
 from builder.project.config import Config, InputSection, load_config
-from builder.project.source_kinds import CARRY_INTEGERS, WHOLE_MODELS, source_kind
+from builder.project.source_kinds import CARRY_INTEGERS, CHECKPOINTS, OWN_WEIGHTS, WHOLE_MODELS, source_kind
+from builder.sources.own_code import find_installed
 from builder.steps.listener import Listener
 from builder.storage.cache import replace_text
 from builder.workers.messages import ProbeJob, ProbeResult
 from builder.workers.supervisor import run_job
 
-CHECKPOINTS = (".safetensors", ".pt", ".pth")
 # Factories.
 MOST_TRIED = 12
 # Of one run: a smaller size is tried.
@@ -102,12 +102,9 @@ class Source:
 def _sources(model: str) -> tuple[Path, list[Source]]:
     """The directory, and everything that is worth a try, the likeliest first."""
     if re.fullmatch(r"[\w./]+:\w+", model) and not Path(model).exists():
-        name, _, function = model.partition(":")
-        path = Path(name.removesuffix(".py").replace(".", "/") + ".py")
-        if not path.is_file():
-            raise InputError(f"{path} does not exist; name a module in this directory, as in model:create.")
-        weights = _checkpoints(path.parent)
-        return path.parent, [Source(source=f"{path.stem}:{function}", checkpoint=weight) for weight in weights]
+        folder, source = _named(*model.split(":"))
+        weights = _checkpoints(folder) or [OWN_WEIGHTS]
+        return folder, [Source(source=source, checkpoint=weight) for weight in weights]
     path = Path(model)
     if not path.exists():
         raise InputError(f"{path} does not exist; name a model file, a checkpoint, or module:callable.")
@@ -125,14 +122,24 @@ def _sources(model: str) -> tuple[Path, list[Source]]:
             Source(source=factory, checkpoint=weight)
             for factory in _factories(folder)
             if factory.startswith(f"{path.stem}:")
-            for weight in _checkpoints(folder)
+            for weight in _checkpoints(folder) or [OWN_WEIGHTS]
         ]
-        if not _checkpoints(folder):
-            raise InputError(f"no checkpoint lies beside {path}; put its .safetensors, .pt or .pth there.")
     if not sources and suffix not in (*CHECKPOINTS, ".py"):
         known = ", ".join(dict.fromkeys((*WHOLE_MODELS, *CHECKPOINTS, ".py")))
         raise InputError(f"{path} is of no kind that is known ({known}, or the directory of a SavedModel).")
     return folder, sources[:MOST_TRIED]
+
+
+def _named(name: str, function: str) -> tuple[Path, str]:
+    """The project's directory and `source`: a file's own directory, or this one for a package or what is installed."""
+    path = Path(name.removesuffix(".py").replace(".", "/") + ".py")
+    package = path.parent if path.is_file() else path.with_suffix("")
+    dotted = name.removesuffix(".py").replace("/", ".")
+    if (package / "__init__.py").is_file() or (not path.is_file() and find_installed(dotted) is not None):
+        return Path(), f"{dotted}:{function}"
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; name a module in this directory, as in model:create.")
+    return path.parent, f"{path.stem}:{function}"
 
 
 def _checkpoints(folder: Path) -> list[str]:

@@ -19,6 +19,7 @@ from builder.steps.listener import Listener
 from builder.steps.source import export_source
 from builder.targets import TARGETS
 from builder.targets.base import Finding, Target
+from builder.workers.messages import PROGRAM
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,8 @@ def inspect_path(path: Path, listener: Listener) -> Inspection:
             return Inspection(kind="bundle", path=str(path), bytes=tree_bytes(path), manifest=bundle.manifest)
     project = open_project(path)
     source = export_source(project, listener)
-    weights = project.folder / (project.config.model.checkpoint or project.config.model.source)
+    named = project.config.model.weights
+    weights = project.folder / named if named is not None else source.folder / PROGRAM
     return Inspection(kind="model", path=str(path), bytes=weights.stat().st_size, layers=source.result.layers.all_rows)
 
 

@@ -75,8 +75,8 @@ def take_stamp(config: Path) -> Stamp:
     files = {path for path in folder.rglob("*") if path.suffix in TEXTS}
     try:
         settings = load_config(config)
-        source = folder / (settings.model.checkpoint or settings.model.source)
-        files.update(model_files(source) if source.exists() else ())
+        source = folder / settings.model.weights if settings.model.weights is not None else None
+        files.update(model_files(source) if source is not None and source.exists() else ())
         patterns = (settings.data.calibration, settings.data.evaluation)
         files.update(Path(name) for p in patterns if p for name in glob.glob(str(folder / p), recursive=True))
     except (EdgebundleError, OSError):

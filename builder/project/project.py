@@ -100,15 +100,15 @@ def open_project(path: Path, *, fresh: bool = False, trained: bool = True) -> Pr
     """
     config = load_config(path)
     folder = (path if path.is_dir() else path.parent).resolve()
-    weights = folder / (config.model.checkpoint or config.model.source)
-    if trained and not weights.exists():
+    weights = folder / config.model.weights if config.model.weights is not None else None
+    if trained and weights is not None and not weights.exists():
         key = "checkpoint" if config.model.checkpoint else "source"
         raise SourceError(f"{weights} does not exist; correct '{key}' in builder.toml.")
     return Project(
         config=config,
         folder=folder,
         data=find_data(config, folder),
-        checkpoint_sha256=model_sha256(weights) if trained else "",
+        checkpoint_sha256=model_sha256(weights) if trained and weights is not None else "",
         code=code_sha256(Path(__file__).resolve().parents[1]),
         fresh=Fresh(wanted=fresh),
     )

@@ -29,4 +29,8 @@ def source_kind(source: str) -> SourceKind:
     return WHOLE_MODELS.get(Path(source).suffix, "tensorflow")
 
 
-MODEL_FILES = (*WHOLE_MODELS, ".safetensors", ".pth", ".ckpt", ".bin")
+# Files of weights alone; `.tar` is the end of `.pth.tar`.
+CHECKPOINTS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".tar")
+# As `checkpoint`: the factory loads its weights itself.
+OWN_WEIGHTS = "factory"
+MODEL_FILES = tuple(dict.fromkeys((*WHOLE_MODELS, *CHECKPOINTS)))

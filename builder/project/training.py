@@ -79,7 +79,7 @@ class TrainSection(Section):
     loss: TrainLossSection
     """What the network is taught by."""
     start: str | None = None
-    """Weights to begin with, a `.safetensors`, `.pt` or `.pth` file; without it those that the network is made with."""
+    """Weights to begin with, a file such as `checkpoint` in [model]; without it those that the network is made with."""
     steps: int = Field(default=2000, ge=1, le=10_000_000)
     """Steps of the whole training."""
     batch: int = Field(default=4, ge=1, le=4096)

@@ -84,7 +84,7 @@ def load_source(config: Config, folder: Path) -> Loaded:
         return torchscript.load(path, config)
     if kind == "onnx":
         return onnx.load(path, config, trained=keeps_integers(config, folder))
-    return keras.load(path, config) if kind == "keras" else tensorflow.load(path, config)
+    return keras.load(path, config, folder) if kind == "keras" else tensorflow.load(path, config)
 
 
 def environment_of(config: Config, folder: Path) -> Environment | None:

@@ -1,4 +1,4 @@
-"""Checkpoint + factory: `module:callable` beside builder.toml makes the network, a state dict fills it."""
+"""Checkpoint + factory: `module:callable` beside builder.toml makes the network, a state dict fills it, unless it loads its weights itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError, reason_of
 from builder.project.config import Config
-from builder.sources.cures import cure_of_forward
+from builder.sources.cures import cure_of_capture, cure_of_forward
 from builder.sources.exported import check_outputs
 from builder.sources.fill import load_into
 from builder.sources.loaded import Loaded
@@ -26,23 +26,36 @@ def load(folder: Path, config: Config) -> Loaded:
     import torch
 
     module, told = fill_module(folder, config)
+    check_outputs(run_once(module, folder, config), config)
     try:
-        inputs = example_inputs(config)
+        return Loaded(program=export(module, example_inputs(config)), told=told)
+    except Exception as error:
+        scripted = next(
+            (name for name, part in module.named_modules() if isinstance(part, torch.jit.ScriptModule)), None
+        )
+        if scripted is not None:
+            raise SourceError(
+                f"torch.export cannot capture {scripted!r}, which is TorchScript; build it as a plain torch.nn.Module, or write the whole network by "
+                "torch.jit.trace to a .ts file and name that as 'source'."
+            ) from error
+        raise SourceError(
+            f"torch.export cannot capture the model: {reason_of(error)}{user_line(error, folder)}; {cure_of_capture(error, folder)}."
+        ) from error
+
+
+def run_once(module: Module, folder: Path, config: Config) -> Any:
+    """What the network gives for inputs of the declared shapes. Raises SourceError with the user's own line."""
+    import torch
+
+    try:
         with torch.no_grad():
-            outputs = module(*inputs)
+            return module(*example_inputs(config))
     except SourceError:
         raise
     except Exception as error:
         raise SourceError(
             f"the model rejects inputs of the shapes in builder.toml ({describe_inputs(config)}): "
             f"{reason_of(error)}{user_line(error, folder)}; {cure_of_forward(error)}."
-        ) from error
-    check_outputs(outputs, config)
-    try:
-        return Loaded(program=export(module, inputs), told=told)
-    except Exception as error:
-        raise SourceError(
-            f"torch.export cannot capture the model: {reason_of(error)}{user_line(error, folder)}; make its forward free of data-dependent control flow."
         ) from error
 
 
@@ -67,14 +80,38 @@ def load_module(folder: Path, config: Config) -> Module:
 
 def fill_module(folder: Path, config: Config) -> tuple[Module, tuple[str, ...]]:
     """As `filled_module`, with sentences on what was done to the weights."""
+    import torch
+
     from builder.sources.binding import bind
 
-    checkpoint = folder / (config.model.checkpoint or "")
-    state = read_state_dict(checkpoint)
+    checkpoint = folder / config.model.weights if config.model.weights is not None else None
+    state = read_state_dict(checkpoint) if checkpoint is not None else None
     with chdir(folder):  # what the factory names relatively lies beside builder.toml, whoever calls from wherever
         module = make_module(folder.resolve(), config.model.source, config.model.arguments)
-    told = load_into(module, state, checkpoint, strict=config.model.strict)
-    return bind(module.eval(), config), told
+    bound = bind(module.eval(), config)
+    if any(torch.nn.parameter.is_lazy(value) for value in (*module.parameters(), *module.buffers())):
+        run_once(bound, folder, config)  # lazy layers take their sizes from what they are given
+    told: tuple[str, ...] = ()
+    if checkpoint is not None and state is not None:
+        told = load_into(module, state, checkpoint, strict=config.model.strict)
+    return bound, (*told, *widen(bound, folder, config))
+
+
+def widen(module: Module, folder: Path, config: Config) -> tuple[str, ...]:
+    """Weights of half or double precision in float32, as the inputs are, where the network does not turn its inputs itself; a sentence on it."""
+    import torch
+
+    other = {str(value.dtype).removeprefix("torch.") for value in module.parameters() if value.is_floating_point()} - {
+        "float32"
+    }
+    if not other:
+        return ()
+    try:
+        run_once(module, folder, config)
+    except SourceError:
+        module.to(torch.float32)
+        return (f"weights of {' and '.join(sorted(other))} are float32 in the network, as its inputs are",)
+    return ()
 
 
 def make_module(folder: Path, source: str, arguments: Mapping[str, Any]) -> Module:

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 
-def require_repeatable(build: Callable[[], Module], modules: Iterable[str]) -> None:
+def require_repeatable(build: Callable[[], Module], modules: Iterable[str], *, own_weights: bool) -> None:
     """Build the network twice, each time with `modules`, the user's own, imported anew.
+
+    `own_weights`: the factory loads them itself, so that no checkpoint can hold what differs.
 
     Raises SourceError with the name of the first tensor or number that differs, weights of the checkpoint put in.
     """
@@ -22,8 +24,13 @@ def require_repeatable(build: Callable[[], Module], modules: Iterable[str]) -> N
     for name in sorted(first.keys() | second.keys()):
         if name not in first or name not in second or not _same(first[name], second[name]):
             raise SourceError(
-                f"the factory builds another network each time it is called: {name!r} differs and is not in the checkpoint; "
-                "give it a fixed value, seed its random numbers, or save it with the weights."
+                f"the factory builds another network each time it is called: {name!r} differs"
+                + (
+                    ", so its weights are not the trained ones; load them in the factory, or name their file as 'checkpoint' in [model] "
+                    "of builder.toml."
+                    if own_weights
+                    else " and is not in the checkpoint; give it a fixed value, seed its random numbers, or save it with the weights."
+                )
             )
 
 

@@ -90,7 +90,7 @@ def write_bundle(
             name=project.config.model.name,
             version=project.config.model.version,
             licence=project.config.model.licence,
-            checkpoint_sha256=project.checkpoint_sha256,
+            checkpoint_sha256=source.result.weights_sha256 or project.checkpoint_sha256,
             imported=source.result.imported,
             frozen_norms=source.result.frozen_norms,
         ),

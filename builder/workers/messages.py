@@ -54,7 +54,8 @@ class SourceResult(Message):
     """Beside it: `program.pt2`, `reference/NNNN.npz` for each evaluation sample, `golden/` inputs and references.
 
     `warnings` are told each time that the result is used; `used` is what the network's factory read. `noise_db`: how far noise at the
-    inputs moves the outputs (`builder.quality.steadiness`), None without evaluation data.
+    inputs moves the outputs (`builder.quality.steadiness`), None without evaluation data. `weights_sha256`: of the tensors that a
+    factory has loaded itself, None where a file has them.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -68,6 +69,7 @@ class SourceResult(Message):
     frozen_norms: FrozenNorms | None = None
     warnings: tuple[str, ...] = ()
     used: Used = Used()
+    weights_sha256: str | None = None
 
 
 class PerceptualRequest(Message):

@@ -52,7 +52,7 @@ def _choose_decompositions(program: ExportedProgram) -> dict[Any, Callable[..., 
     for target in targets & {torch.ops.aten.fmod.Tensor, torch.ops.aten.fmod.Scalar}:
         table[target] = _fmod
     rounded = (torch.ops.aten.remainder, torch.ops.aten.floor_divide)
-    for target in targets & {getattr(packet, name) for packet in rounded for name in packet.overloads()}:
+    for target in [target for target in targets if getattr(target, "overloadpacket", None) in rounded]:
         table[target] = _remainder if "remainder" in str(target) else _floor_divide
     for target in targets & {torch.ops.aten.div.Tensor_mode, torch.ops.aten.div.Scalar_mode}:
         table[target] = _divide

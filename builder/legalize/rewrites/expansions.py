@@ -25,7 +25,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
 
 def _is_of_pictures(node: Node) -> bool:
     value = node.meta["val"]
-    return value.ndim == 4 and value.is_floating_point()
+    return bool(value.ndim == 4 and value.is_floating_point())
 
 
 def _expand(x: Tensor, sizes: Sequence[int], *, implicit: bool = False) -> Any:

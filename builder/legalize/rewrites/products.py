@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder.legalize.rewriting import ARITHMETIC, make_functional, replace_calls
@@ -22,7 +22,7 @@ _PRODUCTS = ("aten.matmul.default", "aten.mm.default", "aten.bmm.default", "aten
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    cells = {"aten.gru_cell.default": _gru_cell, "aten.lstm_cell.default": _lstm_cell}
+    cells: dict[str, Callable[..., Any]] = {"aten.gru_cell.default": _gru_cell, "aten.lstm_cell.default": _lstm_cell}
     program, count = replace_calls(program, cells)
     program, weighed = replace_calls(
         program,

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ from builder.bundle import SourceAgreement, TensorSpec
 from builder.errors import MissingToolError, SourceError, UnsupportedOperation, reason_of
 from builder.project.config import Config, InputSection
 from builder.sources.loaded import Loaded
+from builder.sources.own_code import import_own
+from builder.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -26,23 +28,32 @@ if TYPE_CHECKING:
     from builder.graph.tensors import Tensors
 
 
-def load(path: Path, config: Config) -> Loaded:
-    """Raises SourceError, UnsupportedOperation naming the layer, and MissingToolError where Keras is not installed."""
+def load(path: Path, config: Config, folder: Path) -> Loaded:
+    """`folder`: where builder.toml and the user's own classes lie.
+
+    Raises SourceError, UnsupportedOperation naming the layer, and MissingToolError where Keras is not installed."""
     import torch
 
     from builder.quality.parity import Original, random_sample, torch_run
     from builder.quality.parity import gate as gate_outputs
-    from builder.sources.keras.rebuild import TO_NCHW, TO_NHWC, rebuild
+    from builder.sources.keras.layers import TO_NCHW, TO_NHWC
+    from builder.sources.keras.rebuild import rebuild
 
     facts = inspect(path)
     refuse_lambdas(facts.config, path)
-    refuse_custom(facts.config, path)
+    named = config.model.custom_objects
+    if named is None or facts.version.startswith("2."):
+        refuse_custom(facts.config, path, ())
     if facts.version.startswith("2."):
         from builder.sources import tensorflow
 
         return tensorflow.load(path, config)
     keras = import_keras()
-    model = read(keras, path)
+    own: dict[str, Any] = {}
+    if named is not None:  # after Keras has its backend, which the user's module imports too
+        own = own_objects(folder, named)
+        refuse_custom(facts.config, path, own)
+    model = read(keras, path, own)
     order, outputs_at = bind(model, config, path), bind_outputs(model, config)
     specs = tuple(
         TensorSpec(name=t.name, kind=t.kind, shape=t.shape, dtype=t.dtype, range=t.range) for t in config.input
@@ -135,18 +146,32 @@ def refuse_lambdas(config: Any, path: Path) -> None:
             todo += part
 
 
-def refuse_custom(config: Any, path: Path) -> None:
-    """A class that is not Keras's own is code that the file does not hold. Raises SourceError naming it and the layer."""
+def own_objects(folder: Path, named: str) -> dict[str, Any]:
+    """The user's own classes and functions by name. Raises SourceError."""
+    module, _, name = named.partition(":")
+    loaded = import_own(folder, module, named, what="the module of custom_objects", key="custom_objects")
+    found = getattr(loaded, name, None)
+    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
+        near = [key for key, value in vars(loaded).items() if isinstance(value, dict) and not key.startswith("__")]
+        raise SourceError(f"{loaded.__file__} has no dict {name!r} of classes by name{did_you_mean(name, near)}")
+    return found
+
+
+def refuse_custom(config: Any, path: Path, own: Collection[str]) -> None:
+    """A class that is neither Keras's nor among the user's `own` is code that the file does not hold. Raises SourceError naming it and the layer."""
     todo = [config]
     while todo:
         part = todo.pop(0)
         if isinstance(part, dict):
             module, known = part.get("module"), part.get("registered_name")
-            if "module" in part and known is not None and not str(module).startswith("keras"):
+            if part.get("class_name") == "function":
+                known = part.get("config")  # its name
+            given = {str(known), str(known).rpartition(">")[2]} & set(own)
+            if "module" in part and known is not None and not str(module).startswith("keras") and not given:
                 where = f"the layer {part['name']!r}" if part.get("name") else "something"
                 raise SourceError(
                     f"the model {path} has {where} of the class {known!r}, which is not Keras's own, and whose code is not in the file; "
-                    "replace it by Keras's layers or by keras.ops, and save it again."
+                    'name a dict that has it as custom_objects = "module:name" in [model] of builder.toml.'
                 )
             todo += part.values()
         elif isinstance(part, list):
@@ -165,10 +190,10 @@ def import_keras() -> Any:
     return keras
 
 
-def read(keras: Any, path: Path) -> Any:
+def read(keras: Any, path: Path, own: Mapping[str, Any]) -> Any:
     """The model with `safe_mode`, its weights frozen. Raises SourceError."""
     try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        model = keras.saving.load_model(path, compile=False, safe_mode=True, custom_objects=dict(own))
     except Exception as error:  # Keras raises what its layers' from_config raise
         raise SourceError(
             f"Keras {keras.__version__} cannot load the model {path}: {reason_of(error)}; custom layers have to be replaced by Keras's own or by keras.ops."

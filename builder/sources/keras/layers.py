@@ -12,8 +12,9 @@ from builder.sources.network import Call, Function, Operand, Weight
 if TYPE_CHECKING:
     from torch import Tensor
 
+TO_NHWC, TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
 _ACTIVATIONS = {
-    "elu": "elu", "gelu": "gelu", "hard_sigmoid": "hardsigmoid", "hard_silu": "hardswish", "hard_swish": "hardswish", "linear": "", "relu": "relu",
+    "elu": "elu", "gelu": "gelu", "hard_sigmoid": "hardsigmoid", "hard_silu": "hardswish", "hard_swish": "hardswish", "relu": "relu",
     "relu6": "relu6", "selu": "selu", "sigmoid": "sigmoid", "silu": "silu", "softplus": "softplus", "swish": "silu",
     "tanh": "tanh", "mish": "mish",
 }  # fmt: skip
@@ -25,19 +26,17 @@ def copy_tensor(value: Any) -> Tensor:
     return value_of_variable
 
 
-def find_activation(layer: Any) -> Function | None:
-    """The layer's activation as a torch function; None for one that is not known."""
+def find_activation(layer: Any) -> Function:
+    """The layer's activation as a torch function: torch's own where it is known, else Keras's, or the user's, as it computes with channels last."""
     import torch
     from torch.nn import functional
 
     function = getattr(layer, "activation", None)
-    name = getattr(function, "__name__", "linear") if function is not None else "linear"
-    if name not in _ACTIVATIONS or (
-        function is not None and not getattr(function, "__module__", "").startswith("keras.")
-    ):
-        return None
-    if name == "linear":
+    name = getattr(function, "__name__", "")
+    if function is None or name == "linear":
         return lambda x: x
+    if name not in _ACTIVATIONS or not getattr(function, "__module__", "").startswith("keras."):
+        return lambda x: function(x.permute(TO_NHWC)).permute(TO_NCHW) if x.ndim == 4 else function(x)
     return getattr(torch, name) if name in ("relu", "sigmoid", "tanh") else getattr(functional, _ACTIVATIONS[name])  # type: ignore[no-any-return]
 
 
@@ -80,7 +79,7 @@ def _convolution(layer: Any, shape: tuple[int, ...], groups: int, act: Function)
 
 def _conv(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
     act = find_activation(layer)
-    if act is None or layer.padding not in ("same", "valid"):
+    if layer.padding not in ("same", "valid"):
         return None
     weight = copy_tensor(layer.kernel).permute(3, 2, 0, 1)
     return Call(
@@ -90,8 +89,6 @@ def _conv(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[i
 
 def _depthwise(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
     act = find_activation(layer)
-    if act is None:
-        return None
     height, width, channels, multiplier = layer.kernel.shape
     weight = copy_tensor(layer.kernel).permute(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
     return Call(
@@ -103,8 +100,6 @@ def _separable(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tu
     from torch.nn import functional
 
     act = find_activation(layer)
-    if act is None:
-        return None
     height, width, channels, multiplier = layer.depthwise_kernel.shape
     deep = copy_tensor(layer.depthwise_kernel).permute(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
     first = _convolution(layer, shapes[0], channels, lambda x: x)
@@ -125,7 +120,7 @@ def _convolve_transposed(
     from torch.nn import functional
 
     act = find_activation(layer)
-    if act is None or tuple(layer.dilation_rate) != (1, 1) or layer.output_padding is not None:
+    if tuple(layer.dilation_rate) != (1, 1) or layer.output_padding is not None:
         return None
     crops = [(0, 0), (0, 0)]
     if layer.padding == "same":
@@ -150,7 +145,7 @@ def _dense(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[
     from torch.nn import functional
 
     act = find_activation(layer)
-    if act is None or getattr(layer, "lora_enabled", False):
+    if getattr(layer, "lora_enabled", False):
         return None
     weight = copy_tensor(layer.kernel).T
     if len(shapes[0]) == 4:  # of every pixel's channels: a convolution of 1 x 1
@@ -267,8 +262,7 @@ def _prelu(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[
 
 
 def _activation(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:
-    act = find_activation(layer)
-    return None if act is None else Call(function=act, operands=(inputs[0],))
+    return Call(function=find_activation(layer), operands=(inputs[0],))
 
 
 def _upsampling(layer: Any, name: str, inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> Call | None:

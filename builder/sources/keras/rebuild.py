@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from builder.errors import UnsupportedOperation
 from builder.precision.program import in_list
-from builder.sources.keras.layers import LAYERS
+from builder.sources.keras.layers import LAYERS, TO_NCHW, TO_NHWC
 from builder.sources.network import Call, Imported, Step, Weight
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-TO_NHWC, TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
 def rebuild(model: Any, samples: Sequence[Tensor]) -> tuple[Imported, tuple[str, ...]]:

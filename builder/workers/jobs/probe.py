@@ -22,6 +22,8 @@ from builder.precision.quantizers import has_quantizers
 from builder.project.config import Config, InputSection, OutputSection
 from builder.quality.declared import FEW, MANY, USUAL
 from builder.quality.parity import random_sample, torch_run
+from builder.sources.recorder import recording
+from builder.sources.repeatable import require_repeatable
 from builder.workers.jobs.evidence import CLEARLY as NORM_CLEARLY
 from builder.workers.jobs.evidence import STEEP, WIDE, divergence_of_first_norm, gain_at_start
 from builder.workers.jobs.folder import stage
@@ -54,7 +56,7 @@ SCALES: dict[str, Scale] = {
 
 def run_probe(job: ProbeJob, folder: Path) -> ProbeResult:
     stage(folder, "load")
-    program, config = _load(job.config, job.folder)
+    program, config = _load_trained(job) if job.config.model.weights is None else _load(job.config, job.folder)
     shapes = _output_shapes(program)
     outputs = tuple(
         TensorSpec(name=tensor.name, kind="tensor", shape=shape)
@@ -155,6 +157,16 @@ def _tell(
         return None, ""
     listed = ", ".join(f"{name} {distance:.2g}" for name, distance in apart.items())
     return best, f"its first batch norm knows such pictures (lower is nearer: {listed})"
+
+
+def _load_trained(job: ProbeJob) -> tuple[ExportedProgram, Config]:
+    """A network whose factory loads its weights. Raises SourceError where they are random, because it does not."""
+    from builder.sources.checkpoint import load_module
+
+    with recording(job.folder) as recorder:
+        program, config = _load(job.config, job.folder)
+        require_repeatable(lambda: load_module(job.folder, config), recorder.modules(), own_weights=True)
+    return program, config
 
 
 def _load(config: Config, folder: Path) -> tuple[ExportedProgram, Config]:

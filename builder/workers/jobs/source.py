@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from builder.bundle.tensors import unit_values
 from builder.errors import VerificationError
@@ -40,11 +42,14 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
     from builder.sources.frozen_norms import freeze_norms
 
     stage(folder, "load")
+    own_weights = job.config.model.weights is None
     with recording(job.folder) as recorder:
         model, agreement = load_checked(job.config, job.folder, job.evaluation)
         if source_kind(job.config.model.source) == "factory":
             stage(folder, "build the network again")
-            require_repeatable(lambda: checkpoint.load_module(job.folder, job.config), recorder.modules())
+            require_repeatable(
+                lambda: checkpoint.load_module(job.folder, job.config), recorder.modules(), own_weights=own_weights
+            )
         used = recorder.list_used()
     refuse_what_no_file_holds(model.program)
     told = (*model.told, *look_for_zeros(model))
@@ -85,7 +90,20 @@ def run_source(job: SourceJob, folder: Path) -> SourceResult:
         noise_db=noise,
         warnings=warnings,
         used=used,
+        weights_sha256=hash_tensors(model.program.state_dict) if own_weights else None,
     )
+
+
+def hash_tensors(state: Mapping[str, Any]) -> str:
+    """SHA-256 of names, types, shapes and values, in the order of the names."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name, value in sorted(state.items()):
+        tensor = value.detach().contiguous()
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _measure_network(job: SourceJob, model: Model, run: Run, folder: Path) -> tuple[float | None, Tiling]:

@@ -34,7 +34,7 @@ def write(folder: Path, text: str) -> Path:
         ("shape = [1, 3, 32, 32]", "shape = [1, 32, 32, 3]", "must be [1, 3, height, width]"),
         ("range = [0.0, 1.0]\n\n[[output]]", "range = [1.0, 0.0]\n\n[[output]]", "'range' must be [low, high]"),
         ('checkpoint = "small.safetensors"', "", "'checkpoint' is missing"),
-        ('checkpoint = "small.safetensors"', 'checkpoint = "small.bin"', "must be a .safetensors, .pt or .pth"),
+        ('checkpoint = "small.safetensors"', 'checkpoint = "small.xyz"', "must be a .safetensors, .pt, .pth"),
         ('source = "model:create"', 'source = "model.bin"', "'source' must be 'module:callable', a .pt2"),
         ('name = "out"', 'name = "image"', "two inputs or outputs are named 'image'"),
         ('name = "small"', 'name = "../small"', "cannot be used as a file name"),

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from builder.errors import EdgebundleError, SourceError, UnsupportedOperation
+from builder.project.config import Config
 from builder.sources import load_checked
 from builder.sources.keras import import_keras
 from tests.builder.sources.onnx_files import config
@@ -261,3 +262,73 @@ def test_weights_alone_and_unknown_classes_are_named(tmp_path: Path) -> None:
             archive.writestr(name, content)
     with pytest.raises(SourceError, match=r"has the layer '\w+' of the class 'mine>Exotic', which is not Keras's own"):
         load(tmp_path / "net.keras")
+
+
+OWN = """
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="mine")
+class Gate(keras.layers.Layer):
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(shape[-1],), initializer="random_normal", name="scale")
+
+    def call(self, x):
+        return x * ops.sigmoid(x * self.scale)
+
+
+def twice(x):
+    return x * 2.0
+
+
+OBJECTS = {"Gate": Gate, "twice": twice}
+"""
+
+
+def own_network(folder: Path) -> Any:
+    """A layer and a function that are not Keras's, in a module beside builder.toml."""
+    (folder / "own_layers.py").write_text(OWN, encoding="utf-8")
+    scope: dict[str, Any] = {"__name__": "own_layers"}
+    exec(compile(OWN, str(folder / "own_layers.py"), "exec"), scope)  # as the training has it
+    image = keras.Input((16, 16, 3), name="image")
+    x = L.Conv2D(4, 3, padding="same", activation=scope["twice"], name="enc")(image)
+    return keras.Model(image, L.Conv2D(3, 1, activation="sigmoid", name="out")(scope["Gate"](name="gate")(x)))
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_classes_of_the_users_own_come_from_their_module(tmp_path: Path, suffix: str) -> None:
+    """`custom_objects` names a dict; without it what is missing is named with the cure."""
+    path = tmp_path / f"net{suffix}"
+    own_network(tmp_path).save(path)
+    plain = config(path.name, {"image": (1, 3, 16, 16)}, ("y",), kind="image")
+    with pytest.raises(SourceError, match=r"not in the file; name a dict that has it as custom_objects"):
+        load_checked(plain, tmp_path, ())
+    values = plain.model_dump(mode="json")
+    values["model"]["custom_objects"] = "own_layers:OBJECTS"
+    model, agreement = load_checked(Config.model_validate(values), tmp_path, ())
+    assert model.layers.names() == ["enc", "out"]
+    assert agreement is not None
+    assert agreement.psnr_db_worst >= 100
+    values["model"]["custom_objects"] = "own_layers:OBJECT"
+    with pytest.raises(SourceError, match="did you mean 'OBJECTS'"):
+        load_checked(Config.model_validate(values), tmp_path, ())
+
+
+def test_custom_objects_are_of_keras_files() -> None:
+    """Elsewhere they would be passed over."""
+    values = config("net.onnx", {"image": (1, 3, 16, 16)}).model_dump(mode="json")
+    values["model"]["custom_objects"] = "own:OBJECTS"
+    with pytest.raises(ValueError, match=r"'custom_objects' are of Keras files, and 'net\.onnx' is none"):
+        Config.model_validate(values)
+
+
+def test_a_layer_with_an_activation_that_is_not_rebuilt_keeps_its_name(tmp_path: Path) -> None:
+    """A classifier's softmax, and one over channels: the layer's weights can have a scheme all the same."""
+    image = keras.Input((16, 16, 3), name="image")
+    x = L.Conv2D(4, 3, activation="softmax", name="mixed")(image)
+    y = L.Dense(5, activation="softmax", name="classes")(L.GlobalAveragePooling2D()(x))
+    keras.Model(image, y).save(tmp_path / "net.keras")
+    model, agreement = load(tmp_path / "net.keras", kind="tensor")
+    assert model.layers.names() == ["mixed", "classes"]
+    assert agreement.psnr_db_worst >= 100
