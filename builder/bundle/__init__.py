@@ -17,6 +17,8 @@ from builder.bundle.archive import (
 from builder.bundle.files import file_sha256, tree_bytes, tree_files, tree_sha256
 from builder.bundle.manifest import (
     SCHEMA,
+    BrowserRanking,
+    BrowserWay,
     FailedVariant,
     FileHash,
     FrozenNorms,
@@ -50,6 +52,8 @@ __all__ = [
     "refuse_edited",
     "SCHEMA",
     "Binding",
+    "BrowserRanking",
+    "BrowserWay",
     "Bundle",
     "BundleError",
     "Coverage",

@@ -134,6 +134,26 @@ class Ranking(Frozen):
     """The phones it was measured on."""
 
 
+class BrowserWay(Frozen):
+    """A variant, and what executes it in a page."""
+
+    variant: str
+    """Id of the variant."""
+    accelerator: Literal["wasm", "webgpu"]
+    """WebAssembly or WebGPU."""
+
+
+class BrowserRanking(Frozen):
+    """An order that pages measured in one kind of browser; `gpu` is null where it has no WebGPU."""
+
+    browser: str
+    """Name of the browser."""
+    gpu: str | None
+    """What it reports of its GPU."""
+    ways: tuple[BrowserWay, ...]
+    """The best first."""
+
+
 class FailedVariant(Frozen):
     """A variant that was asked for and could not be made, under `builder convert --keep-going`."""
 
@@ -173,6 +193,8 @@ class Manifest(Frozen):
     """Licences of what it contains."""
     rankings: tuple[Ranking, ...] = ()
     """Orders of variants that were measured on devices."""
+    browser_rankings: tuple[BrowserRanking, ...] = ()
+    """Orders that were measured in browsers. Left out of the file where there are none."""
     failures: tuple[FailedVariant, ...] = ()
     """Variants that were asked for and could not be made."""
 
@@ -186,7 +208,10 @@ class Manifest(Frozen):
 
     def to_json(self) -> str:
         """The text of manifest.json; equal manifests give equal bytes."""
-        return json.dumps(self.model_dump(mode="json", by_alias=True), indent=1, ensure_ascii=False) + "\n"
+        empty = set() if self.browser_rankings else {"browser_rankings"}  # older readers take no unknown key
+        return (
+            json.dumps(self.model_dump(mode="json", by_alias=True, exclude=empty), indent=1, ensure_ascii=False) + "\n"
+        )
 
 
 class FileHash(Frozen):

@@ -80,7 +80,7 @@ def _in_srgb(image: Image.Image, facts: Facts, shown: str) -> Image.Image:
     profile = image.info.get("icc_profile")
     if profile and image.mode in ("RGB", "RGBA", "CMYK"):
         image = _by_profile(image, profile)
-    return image.convert("RGBA" if clear else "RGB")
+    return _in_mode(image, "RGBA" if clear else "RGB")
 
 
 def _from_whole_numbers(image: Image.Image, tags: Mapping[int, Any]) -> NDArray[np.float64]:
@@ -130,11 +130,16 @@ def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
     return converted
 
 
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """Pillow would copy a picture that has the mode already."""
+    return image if image.mode == mode else image.convert(mode)
+
+
 def _opaque(image: Image.Image) -> Image.Image:
     from PIL import Image
 
     if image.mode not in ("RGBA", "LA"):
-        return image.convert("RGB")
+        return _in_mode(image, "RGB")
     return Image.fromarray(on_white(np.asarray(image.convert("RGBA"), np.uint8)))
 
 

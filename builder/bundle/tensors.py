@@ -26,10 +26,20 @@ if TYPE_CHECKING:
 
 # The PSNR that stands for "equal": JSON has no infinity, and float32 cannot show more.
 EQUAL_DB = 200.0
+UNIT = (0.0, 1.0)  # the range for which there is nothing to scale
 
 
 def pixels_to_tensor(pixels: Pixels, spec: TensorSpec) -> NDArray[np.float32]:
     """RGB pixels (H, W, 3) of exactly the input's size -> float32 (1, 3, H, W) in the model's range and colour order."""
+    return np.ascontiguousarray(_values(pixels, spec).transpose(2, 0, 1)[None])
+
+
+def pixels_to_artifact(pixels: Pixels, spec: TensorSpec, binding: Binding) -> Array:
+    """What `to_artifact` gives of `pixels_to_tensor`, without a copy where the artifact has its channels last too."""
+    return to_artifact(_values(pixels, spec).transpose(2, 0, 1)[None], binding)
+
+
+def _values(pixels: Pixels, spec: TensorSpec) -> NDArray[np.float32]:
     height, width = spec.shape[-2:]
     if pixels.shape != (height, width, 3):
         raise ValueError(f"{spec.name} takes {height}x{width} RGB pixels, not {pixels.shape}")
@@ -38,10 +48,10 @@ def pixels_to_tensor(pixels: Pixels, spec: TensorSpec) -> NDArray[np.float32]:
         unit = unit[:, :, ::-1]
     if spec.mean is not None and spec.std is not None:
         unit = (unit - np.asarray(spec.mean, np.float32)) / np.asarray(spec.std, np.float32)
-    elif spec.range is not None:
+    elif spec.range is not None and spec.range != UNIT:
         low, high = (np.float32(edge) for edge in spec.range)
         unit = low + unit * (high - low)
-    return np.ascontiguousarray(unit.transpose(2, 0, 1)[None])
+    return unit
 
 
 def tensor_to_pixels(tensor: Array, spec: TensorSpec) -> Pixels:
@@ -49,8 +59,15 @@ def tensor_to_pixels(tensor: Array, spec: TensorSpec) -> Pixels:
     unit = unit_values(tensor, spec)[0].transpose(1, 2, 0)
     if spec.color_order == "BGR":
         unit = unit[:, :, ::-1]
-    scaled = np.clip(unit * np.float32(255), 0, 255)
-    return np.ascontiguousarray(np.floor(scaled + np.float32(0.5)).astype(np.uint8))
+    scaled = unit * np.float32(255)
+    np.clip(scaled, 0, 255, out=scaled)
+    scaled += np.float32(0.5)
+    return np.ascontiguousarray(scaled.astype(np.uint8))  # which rounds down, since nothing is below 0
+
+
+def artifact_to_pixels(tensor: Array, spec: TensorSpec, binding: Binding) -> Pixels:
+    """What `tensor_to_pixels` gives of `from_artifact`, without a copy where the artifact has its channels last too."""
+    return tensor_to_pixels(_logical(tensor, binding), spec)
 
 
 def unit_values(tensor: Array, spec: TensorSpec) -> NDArray[np.float32]:
@@ -59,7 +76,7 @@ def unit_values(tensor: Array, spec: TensorSpec) -> NDArray[np.float32]:
     if spec.mean is not None and spec.std is not None:
         mean, std = (np.asarray(v, np.float32).reshape(1, -1, 1, 1) for v in (spec.mean, spec.std))
         return values * std + mean
-    if spec.range is not None:
+    if spec.range is not None and spec.range != UNIT:
         low, high = (np.float32(edge) for edge in spec.range)
         return (values - low) / (high - low)
     return values
@@ -109,8 +126,12 @@ def to_artifact(tensor: Array, binding: Binding) -> Array:
 
 def from_artifact(tensor: Array, binding: Binding) -> Array:
     """The artifact's tensor -> logical layout; floats become float32."""
-    moved = tensor.transpose(0, 3, 1, 2) if binding.layout == "NHWC" else tensor
+    moved = _logical(tensor, binding)
     return np.ascontiguousarray(moved, dtype=np.float32 if moved.dtype.kind == "f" else moved.dtype)
+
+
+def _logical(tensor: Array, binding: Binding) -> Array:
+    return tensor.transpose(0, 3, 1, 2) if binding.layout == "NHWC" else tensor
 
 
 def specs_of(specs: Sequence[TensorSpec], bindings: Sequence[Binding]) -> tuple[TensorSpec, ...]:

@@ -102,7 +102,7 @@ class Source:
 def _sources(model: str) -> tuple[Path, list[Source]]:
     """The directory, and everything that is worth a try, the likeliest first."""
     if re.fullmatch(r"[\w./]+:\w+", model) and not Path(model).exists():
-        folder, source = _named(*model.split(":"))
+        folder, source = _locate(*model.split(":"))
         weights = _checkpoints(folder) or [OWN_WEIGHTS]
         return folder, [Source(source=source, checkpoint=weight) for weight in weights]
     path = Path(model)
@@ -130,7 +130,7 @@ def _sources(model: str) -> tuple[Path, list[Source]]:
     return folder, sources[:MOST_TRIED]
 
 
-def _named(name: str, function: str) -> tuple[Path, str]:
+def _locate(name: str, function: str) -> tuple[Path, str]:
     """The project's directory and `source`: a file's own directory, or this one for a package or what is installed."""
     path = Path(name.removesuffix(".py").replace(".", "/") + ".py")
     package = path.parent if path.is_file() else path.with_suffix("")

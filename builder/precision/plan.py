@@ -245,8 +245,12 @@ def select(rule: Rule, table: LayerTable, *, where: str) -> list[str]:
         pattern = re.compile(fnmatch.translate(rule.glob) if rule.glob is not None else rule.match or ".*")
     except re.error as error:
         raise ConfigError(f"{where}: {rule.match!r} is not a regular expression ({error}).") from error
-    if not table.rows and rule.match == ".*" and rule.position is None and rule.op is None:
-        return []  # a filter without weights: one scheme for all layers is one for none
+    if not table.rows and rule.match == ".*" and parse_scheme(rule.scheme, where=where).mode == "float":
+        return []  # arithmetic alone: floats are what it is
+    if not table.rows:
+        raise ConfigError(
+            f'{where}: the network has no layers, so {rule.scheme} has nothing to work on; write scheme = "fp32".'
+        )
     named = [row for row in table.rows if pattern.fullmatch(row.name)]
     by_name_alone = rule.position is None and rule.op is None
     norms_alone = by_name_alone and bool(table.layers) and all(row.op == "norm" for row in named)

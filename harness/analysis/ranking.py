@@ -1,4 +1,4 @@
-"""The order of a bundle's variants as phones measured it, written into the bundle: apps take the first that fits their device."""
+"""The order of a bundle's variants as phones and browsers measured it, written into the bundle: apps and pages take the first that fits."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from builder.bundle import MANIFEST, Bundle, Phone, Ranking, tree_files
+from builder.bundle import MANIFEST, BrowserRanking, Bundle, Phone, Ranking, tree_files
+from harness.analysis.browser_ranking import level_of, rank_browsers
 from harness.analysis.grouping import group_runs
-from harness.analysis.session_verdict import SessionVerdict, session_verdict
-from harness.analysis.verdict import exit_code
+from harness.analysis.session_verdict import session_verdict
 from harness.errors import MeasurementError, UsageError, VerificationError
 from harness.records.phone import phone_of
 from harness.records.run import Run
@@ -24,16 +25,35 @@ MODES = ("app", "shell")
 Place = tuple[str | None, str | None]  # SoC, else model
 
 
-def rank_measured(runs: Iterable[Run], bundle: Bundle) -> tuple[Ranking, ...]:
+@dataclass(frozen=True, kw_only=True)
+class Ranked:
+    """Orders of one bundle's variants: of phones for apps, and of browsers for pages."""
+
+    phones: tuple[Ranking, ...]
+    browsers: tuple[BrowserRanking, ...]
+
+
+def rank_measured(runs: Iterable[Run], bundle: Bundle) -> Ranked:
+    """Raises MeasurementError when neither a phone nor a browser measured two variants."""
+    own = [run for run in runs if _is_latency(run) and _sha256s(bundle).get(run.variant) == run.variant_sha256]
+    phones, usable = _rank_phones(own)
+    browsers, paged = rank_browsers(own)
+    if not (phones or browsers):
+        raise MeasurementError(
+            f"no phone or browser measured two variants of this bundle well enough to rank them ({usable + paged} good measurements of its artifacts on "
+            "Android, iOS and in browsers); measure it with 'harness run BUNDLE -d android'."
+        )
+    return Ranked(phones=phones, browsers=browsers)
+
+
+def _rank_phones(runs: Iterable[Run]) -> tuple[tuple[Ranking, ...], int]:
     """One order, fastest first, for each SoC (each model where a phone does not name its SoC) that measured two variants or more.
 
     Counted are the bundle's very artifacts on phones whose newest session is `ok`, runs over minutes apart; phones of one SoC are averaged
     geometrically, over the variants that all of them measured. A variant that was wrong on one phone of a place, in whichever mode, is
-    in no order of that place. Raises MeasurementError when no phone measured two.
+    in no order of that place. And how many measurements were good.
     """
-    wanted = {variant.id: variant.sha256 for variant in bundle.manifest.variants}
-    own = [run for run in runs if _is_of_a_phone(run) and wanted.get(run.variant) == run.variant_sha256]
-    verdicts = [session_verdict(group) for group in group_runs(own)]
+    verdicts = [session_verdict(group) for group in group_runs(run for run in runs if run.mode in MODES)]
     usable = [verdict for verdict in verdicts if verdict.exit_code == 0]
     wrong = {
         (_place(found.group.last), found.group.variant)
@@ -47,7 +67,9 @@ def rank_measured(runs: Iterable[Run], bundle: Bundle) -> tuple[Ranking, ...]:
         group, place = verdict.group, _place(verdict.group.last)
         if place is not None and not group.sustained and (place, group.variant) not in wrong:
             times = by_place[place][group.device]
-            times[group.variant] = min(_level(verdict), times.get(group.variant, math.inf))  # of a sweep, the best way
+            times[group.variant] = min(
+                level_of(verdict), times.get(group.variant, math.inf)
+            )  # of a sweep, the best way
             known[group.device] = phone_of(group.last.device)
             apps |= {group.device} if group.last.mode == "app" else set()
     rankings: list[Ranking] = []
@@ -62,19 +84,14 @@ def rank_measured(runs: Iterable[Run], bundle: Bundle) -> tuple[Ranking, ...]:
             rankings.append(
                 Ranking(soc=soc, model=model, variants=order, phones=_phones(known[device] for device in phones))
             )
-    if not rankings:
-        raise MeasurementError(
-            f"no phone measured two variants of this bundle well enough to rank them ({len(usable)} good measurements of its artifacts on "
-            "Android and iOS); measure it with 'harness run BUNDLE -d android'."
-        )
-    return tuple(rankings)
+    return tuple(rankings), len(usable)
 
 
-def write_ranked(bundle: Bundle, rankings: tuple[Ranking, ...], out: Path) -> None:
-    """The bundle with these rankings in its manifest, in the new directory `out`. Raises UsageError when it exists or cannot be written."""
+def write_ranked(bundle: Bundle, ranked: Ranked, out: Path) -> None:
+    """The bundle with these orders in its manifest, in the new directory `out`. Raises UsageError when it exists or cannot be written."""
     if out.exists():
         raise UsageError(f"{out} exists; choose another place with -o.")
-    manifest = bundle.manifest.model_copy(update={"rankings": rankings})
+    manifest = bundle.manifest.model_copy(update={"rankings": ranked.phones, "browser_rankings": ranked.browsers})
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
@@ -94,16 +111,12 @@ def write_ranked(bundle: Bundle, rankings: tuple[Ranking, ...], out: Path) -> No
         raise UsageError(f"{out} cannot be written ({error.strerror}); choose another place with -o.") from error
 
 
-def _is_of_a_phone(run: Run) -> bool:
-    """Apps choose by rankings, and name their phones as the records of a phone's shell and of apps do."""
-    return run.mode in MODES and run.metric == "latency" and run.simulated is None
+def _sha256s(bundle: Bundle) -> dict[str, str]:
+    return {variant.id: variant.sha256 for variant in bundle.manifest.variants}
 
 
-def _level(verdict: SessionVerdict) -> float:
-    """Median of all good samples that the group holds, earlier sessions of the same file included."""
-    return float(
-        np.median(np.concatenate([run.latency_ns for run in verdict.group.runs if exit_code(run.verdict) == 0]))
-    )
+def _is_latency(run: Run) -> bool:
+    return run.metric == "latency" and run.simulated is None
 
 
 def _phones(phones: Iterable[Phone]) -> tuple[Phone, ...]:

@@ -15,12 +15,18 @@ def rank(args: argparse.Namespace) -> int:
     from harness.session.session import open_bundle_or_package
 
     with open_bundle_or_package(Path(args.bundle)) as bundle:
-        rankings = rank_measured(read_runs(args.runs), bundle)
-        write_ranked(bundle, rankings, Path(args.output))
+        ranked = rank_measured(read_runs(args.runs), bundle)
+        write_ranked(bundle, ranked, Path(args.output))
     if args.json:
-        print_document({"bundle": args.output, "rankings": [ranking.model_dump(mode="json") for ranking in rankings]})
+        rankings = [ranking.model_dump(mode="json") for ranking in ranked.phones]
+        browsers = [ranking.model_dump(mode="json") for ranking in ranked.browsers]
+        print_document({"bundle": args.output, "rankings": rankings, "browser_rankings": browsers})
         return 0
-    for ranking in rankings:
-        print(f"{ranking.soc or ranking.model}: {', '.join(ranking.variants)}")
-    say(args, f"wrote {args.output}; package it with: builder package {args.output} --target android -o dist")
+    for phone in ranked.phones:
+        print(f"{phone.soc or phone.model}: {', '.join(phone.variants)}")
+    for browser in ranked.browsers:
+        ways = ", ".join(f"{way.variant} by {way.accelerator}" for way in browser.ways)
+        print(f"{browser.browser}, {browser.gpu or 'no WebGPU'}: {ways}")
+    target = "android" if ranked.phones else "web"
+    say(args, f"wrote {args.output}; package it with: builder package {args.output} --target {target} -o dist")
     return 0

@@ -62,6 +62,8 @@ MANIFEST = {
     "SourceAgreement": "Agreement of an import",
     "FrozenNorms": "Frozen norms",
     "Ranking": "Ranking",
+    "BrowserRanking": "Ranking of browsers",
+    "BrowserWay": "Way of running a variant in a page",
     "Phone": "Phone",
     "Tool": "Tool",
     "FileHash": "Hash of a file",

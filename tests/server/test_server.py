@@ -84,7 +84,7 @@ def running(folder: Path, log: Path, **settings: object) -> Iterator[Running]:
         port = free.getsockname()[1]
     names = {"host": "127.0.0.1", "port": port, "workers": 1, "threads": 2, "drain_s": 1, **settings}
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
-    environment |= {f"SERVER_{name.upper()}": str(value) for name, value in names.items()}
+    environment |= {f"SERVER_{name.upper()}": str(value) for name, value in names.items() if value is not None}
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", "edgebundle_server"], cwd=folder, env=environment, stdout=stream, stderr=stream
@@ -192,6 +192,32 @@ def test_a_body_that_does_not_come_is_not_waited_for(server: Running) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT_S) as client:
         client.sendall(b"POST /v1/process HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf")
         assert client.recv(100).startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize("asked_before", [False, True])
+@pytest.mark.parametrize("said", [b"", b"POST /v1/pro"])
+def test_a_head_that_does_not_come_is_not_waited_for(server: Running, said: bytes, asked_before: bool) -> None:
+    """Whoever connects and says nothing, or half of what it wants, also after a whole request, is gone after seconds."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT_S) as client:
+        if asked_before:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert client.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+        client.sendall(said)
+        began = time.monotonic()
+        while client.recv(1 << 16):
+            pass
+        assert time.monotonic() - began < 8
+
+
+def test_a_head_without_end_is_refused(server: Running) -> None:
+    """It is not kept until memory is full."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT_S) as client:
+        try:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nX-Long: " + b"x" * 10_000_000)
+            assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # closed while it was still sent
+    assert server.ask("GET", "/healthz")[0] == 200
 
 
 def test_bodies_of_many_clients_are_bounded_together(folder: Path, tmp_path: Path) -> None:

@@ -156,6 +156,16 @@ def test_webgpu_that_is_not_there_is_told(host: Host, browser: Browser, picture:
         assert "no variant of this bundle works in this browser" in processed(page, picture)[0]
 
 
+def test_an_accelerator_that_there_is_not_is_told(host: Host, page: Page, picture: Path) -> None:
+    """A slip in the address is not passed over in silence, by the benchmark neither."""
+    opened(page, f"{host.url}?accelerator=wsam")
+    assert processed(page, picture)[0] == 'there is no accelerator "wsam": write wasm or webgpu.'
+    opened(page, f"{host.url}bench.html?accelerator=wsam")
+    page.click("#measure")
+    wait_for(lambda: page.locator("tbody tr").count() == 1, "the row")
+    assert "there is no accelerator" in page.inner_text("tbody")
+
+
 def test_a_full_storage_costs_only_the_second_visit(host: Host, page: Page, picture: Path) -> None:
     """What cannot be kept is fetched again, by the service worker too."""
     tools = page.context.new_cdp_session(page)

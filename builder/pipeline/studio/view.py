@@ -82,7 +82,7 @@ class TrialView(_View):
 class VariantView(_View):
     """`plan` is the file that 'write' replaces; without one, `fixed` says why nothing can be changed here.
 
-    `simulating`: what each layer would do alone is not known yet.
+    `simulating`: what each layer would do alone is not known yet. `absent` says which columns of the layers stay empty, and why.
     """
 
     id: str
@@ -92,6 +92,7 @@ class VariantView(_View):
     trials: tuple[TrialView, ...]
     plan: str | None = None
     fixed: str | None = None
+    absent: str | None = None
     simulating: bool = False
 
 

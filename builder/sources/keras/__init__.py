@@ -51,7 +51,7 @@ def load(path: Path, config: Config, folder: Path) -> Loaded:
     keras = import_keras()
     own: dict[str, Any] = {}
     if named is not None:  # after Keras has its backend, which the user's module imports too
-        own = own_objects(folder, named)
+        own = import_objects(folder, named)
         refuse_custom(facts.config, path, own)
     model = read(keras, path, own)
     order, outputs_at = bind(model, config, path), bind_outputs(model, config)
@@ -146,15 +146,15 @@ def refuse_lambdas(config: Any, path: Path) -> None:
             todo += part
 
 
-def own_objects(folder: Path, named: str) -> dict[str, Any]:
+def import_objects(folder: Path, named: str) -> dict[str, Any]:
     """The user's own classes and functions by name. Raises SourceError."""
     module, _, name = named.partition(":")
     loaded = import_own(folder, module, named, what="the module of custom_objects", key="custom_objects")
-    found = getattr(loaded, name, None)
-    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
+    objects = getattr(loaded, name, None)
+    if not isinstance(objects, dict) or not all(isinstance(key, str) for key in objects):
         near = [key for key, value in vars(loaded).items() if isinstance(value, dict) and not key.startswith("__")]
         raise SourceError(f"{loaded.__file__} has no dict {name!r} of classes by name{did_you_mean(name, near)}")
-    return found
+    return objects
 
 
 def refuse_custom(config: Any, path: Path, own: Collection[str]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from builder.errors import SourceError, UnsupportedOperation
+from builder.sources.onnx.qoperator import has_integer_operators, in_quantizers
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -53,6 +54,8 @@ def read(path: Path) -> ModelProto:
     _load_external_data(model, path)
     if model.functions:
         model = _inline(model, path)
+    if has_integer_operators(model):
+        model = in_quantizers(model)
     _check_nodes(model, path)
     sort_nodes(model.graph, path)
     _complete(model)

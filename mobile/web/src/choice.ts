@@ -1,7 +1,8 @@
 /** Which variant this browser runs, and how: tried one after the other, each checked on the bundle's golden. */
 
+import { browserOf } from "./browser.js";
 import type { Bundle } from "./bundle.js";
-import { type Accelerator, Engine, hardwareGpu, type Values } from "./engine.js";
+import { type Accelerator, Engine, gpuName, hardwareGpu, requireKnown, type Values } from "./engine.js";
 import { compareGolden, goldenInputs, goldenOf } from "./golden.js";
 import { BundleError, type Variant } from "./manifest.js";
 
@@ -39,13 +40,15 @@ interface Candidate {
 }
 
 /**
- * The first candidate that loads and passes its golden. WebGPU comes before WebAssembly where the machine has a GPU.
- * A file in fp16 comes last in WebAssembly, which is many times slower with it. Throws BundleError when none works.
+ * The first candidate that loads and passes its golden, in the order that the bundle says was measured in browsers like this one. What was
+ * not measured follows: WebGPU before WebAssembly where the machine has a GPU, and in WebAssembly files in fp16 last, which are many times
+ * slower there. Throws BundleError when none works.
  */
 export async function chooseVariant(bundle: Bundle, runtime: URL, wish: Wish): Promise<Opened> {
+  requireKnown(wish.accelerator);
   const gpu = wish.accelerator === "wasm" ? undefined : await hardwareGpu(wish.accelerator === "webgpu");
   const tried: Tried[] = [];
-  for (const candidate of candidates(bundle, wish, gpu !== undefined)) {
+  for (const candidate of await ranked(candidates(bundle, wish, gpu !== undefined), bundle)) {
     const { variant, accelerator } = candidate;
     let engine: Engine | undefined;
     try {
@@ -58,6 +61,19 @@ export async function chooseVariant(bundle: Bundle, runtime: URL, wish: Wish): P
   }
   const reasons = tried.map(({ variant, accelerator, reason }) => `${variant} by ${accelerator}: ${reason}`).join(" ");
   throw new BundleError(`no variant of this bundle works in this browser. ${reasons}`);
+}
+
+/** By the order that was measured here; what it does not name keeps its place behind. */
+async function ranked(every: readonly Candidate[], { manifest }: Bundle): Promise<readonly Candidate[]> {
+  const { browser_rankings: rankings } = manifest;
+  if (!rankings?.length) return every;
+  const [browser, gpu] = [browserOf(navigator.userAgent).name, await gpuName()];
+  const ways = rankings.find((ranking) => ranking.browser === browser && ranking.gpu === gpu)?.ways ?? [];
+  const place = ({ variant, accelerator }: Candidate) => {
+    const at = ways.findIndex((way) => way.variant === variant.id && way.accelerator === accelerator);
+    return at < 0 ? ways.length : at;
+  };
+  return [...every].sort((one, other) => place(one) - place(other));
 }
 
 function candidates(bundle: Bundle, wish: Wish, gpu: boolean): Candidate[] {

@@ -4,7 +4,8 @@ import type * as LiteRt from "@litertjs/core";
 import { BundleError, type Variant } from "./manifest.js";
 
 type Runtime = Pick<typeof LiteRt, "loadAndCompile" | "loadLiteRt" | "setWebGpuDevice" | "Tensor">;
-export type Accelerator = "wasm" | "webgpu";
+const ACCELERATORS = ["wasm", "webgpu"] as const;
+export type Accelerator = (typeof ACCELERATORS)[number];
 /** Values of tensors by name, in the artifact's own layout. */
 export type Values = ReadonlyMap<string, Float32Array>;
 
@@ -24,6 +25,12 @@ let loaded: LiteRt.LiteRt | undefined;
 /** Bytes of the runtime's memory, which only grows: what it needed at most. Null before it is loaded. */
 export function heapBytes(): number | null {
   return loaded?.liteRtWasm.HEAPU8.buffer.byteLength ?? null;
+}
+
+/** Throws BundleError for an accelerator that there is not: a page's address asks for one, and anybody writes it. */
+export function requireKnown(accelerator: Accelerator | undefined): void {
+  if (accelerator === undefined || ACCELERATORS.includes(accelerator)) return;
+  throw new BundleError(`there is no accelerator ${JSON.stringify(accelerator)}: write ${ACCELERATORS.join(" or ")}.`);
 }
 
 /** Whether WebAssembly may use threads here: only a page that is isolated from others has shared memory. */
@@ -66,6 +73,14 @@ export async function hardwareGpu(allowSoftware: boolean): Promise<GPUDevice | u
     requiredFeatures: features,
     requiredLimits: { maxBufferSize: limits.maxBufferSize, maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize },
   });
+}
+
+/** What the browser tells of its GPU; null where it has no WebGPU. */
+export async function gpuName(): Promise<string | null> {
+  const adapter = await navigator.gpu?.requestAdapter();
+  if (!adapter) return null;
+  const { vendor, architecture, description } = adapter.info;
+  return [vendor, architecture, description].filter(Boolean).join(" ") || "a GPU that the browser does not name";
 }
 
 export class Engine {

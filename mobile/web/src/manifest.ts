@@ -66,6 +66,13 @@ export interface Golden {
   }[];
 }
 
+/** An order that pages measured in one kind of browser, fastest first; `gpu` is null where it has no WebGPU. */
+export interface BrowserRanking {
+  readonly browser: string;
+  readonly gpu: string | null;
+  readonly ways: readonly { readonly variant: string; readonly accelerator: "wasm" | "webgpu" }[];
+}
+
 export interface Manifest {
   readonly schema: number;
   readonly model: { readonly name: string; readonly version: string; readonly licence: string };
@@ -73,6 +80,7 @@ export interface Manifest {
   readonly outputs: readonly TensorSpec[];
   readonly variants: readonly Variant[];
   readonly goldens: readonly Golden[];
+  readonly browser_rankings?: readonly BrowserRanking[];
   readonly files: readonly { readonly file: string; readonly sha256: string }[];
 }
 

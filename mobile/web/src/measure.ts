@@ -1,7 +1,7 @@
 /** The benchmark in the worker: one variant, timed as docs/measuring.md says, with what the browser tells of itself. */
 
 import { openBundle } from "./bundle.js";
-import { type Accelerator, Engine, hardwareGpu, heapBytes, runtimeOf, threaded, type Values } from "./engine.js";
+import { type Accelerator, Engine, gpuName, hardwareGpu, heapBytes, requireKnown, runtimeOf, threaded, type Values } from "./engine.js";
 import { compareGolden, goldenInputs, goldenOf, type GoldenResult } from "./golden.js";
 import { BundleError, type Variant } from "./manifest.js";
 
@@ -47,6 +47,7 @@ export async function measure(bundleUrl: URL, runtime: URL, order: Order): Promi
   const bundle = await openBundle(bundleUrl);
   const variant = bundle.manifest.variants.find(({ id }) => id === order.variant);
   if (variant?.backend !== "tflite") throw new BundleError(`this page has no TFLite variant ${JSON.stringify(order.variant)}.`);
+  requireKnown(order.accelerator);
   const accelerator = order.accelerator ?? acceleratorOf(variant);
   const gpu = accelerator === "webgpu" ? await hardwareGpu(true) : undefined;
   const golden = order.inputs ? undefined : goldenOf(bundle, variant);
@@ -96,12 +97,4 @@ function timerStep(): number {
     finest = Math.min(finest, now - start);
   }
   return finest;
-}
-
-/** What the browser tells of its GPU; null where it has no WebGPU. */
-export async function gpuName(): Promise<string | null> {
-  const adapter = await navigator.gpu?.requestAdapter();
-  if (!adapter) return null;
-  const { vendor, architecture, description } = adapter.info;
-  return [vendor, architecture, description].filter(Boolean).join(" ") || "a GPU that the browser does not name";
 }

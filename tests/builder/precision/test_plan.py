@@ -10,7 +10,7 @@ from builder.bundle import TensorSpec
 from builder.errors import ConfigError
 from builder.precision import scheme
 from builder.precision.layers import Layer, LayerTable
-from builder.precision.plan import load_plan, resolve
+from builder.precision.plan import load_plan, resolve, uniform_plan
 from builder.precision.scheme import SCHEMES
 from tests.builder.models import Conditional, Mixed, export, image_spec, picture_model, seeded
 from tests.builder.projects import PLAN
@@ -134,3 +134,12 @@ def test_the_test_plan_is_itself_valid(tmp_path: Path) -> None:
 def test_every_everyday_word_names_a_scheme_that_there_is() -> None:
     """A cure is one that works."""
     assert {meant.split()[0] for meant in scheme._EVERYDAY.values()} <= set(SCHEMES)
+
+
+def test_arithmetic_without_layers_takes_every_scheme_of_floats() -> None:
+    """A network of reshapes and sums is converted like any other; integers have nothing to work on."""
+    empty = LayerTable(layers=())
+    for name in ("fp32", "fp16"):
+        assert resolve(uniform_plan(name), empty, where="variant 'x'").choices == {}
+    with pytest.raises(ConfigError, match=r"the network has no layers, so .* write scheme = \"fp32\""):
+        resolve(uniform_plan("weight_only_wi8_afp32"), empty, where="variant 'x'")

@@ -306,7 +306,7 @@ def test_unary_of_positive_numbers(op: str) -> None:
         ("LeakyRelu", {"alpha": 0.2}), ("LeakyRelu", {}), ("Elu", {"alpha": 0.7}), ("Selu", {}), ("Selu", {"alpha": 1.2, "gamma": 0.9}),
         ("Celu", {"alpha": 0.6}), ("HardSigmoid", {}), ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}), ("ThresholdedRelu", {"alpha": 0.4}),
         ("Gelu", {}), ("Gelu", {"approximate": "tanh"}), ("LpNormalization", {"axis": 1, "p": 1}), ("LpNormalization", {"axis": -1, "p": 2}),
-        ("MeanVarianceNormalization", {}), ("MeanVarianceNormalization", {"axes": [2, 3]}), ("ArgMax", {"axis": -1}),
+        ("MeanVarianceNormalization", {}), ("LRN", {"size": 3, "alpha": 0.3, "bias": 2.0}), ("MeanVarianceNormalization", {"axes": [2, 3]}), ("ArgMax", {"axis": -1}),
         ("ArgMin", {"axis": 1, "keepdims": 0}), ("Flatten", {"axis": 2}), ("Flatten", {"axis": -1}), ("Flatten", {"axis": 0}),
         ("Transpose", {}), ("Transpose", {"perm": [0, 2, 3, 1]}), ("SpaceToDepth", {"blocksize": 2}),
         ("DepthToSpace", {"blocksize": 2, "mode": "DCR"}), ("DepthToSpace", {"blocksize": 2, "mode": "CRD"}),

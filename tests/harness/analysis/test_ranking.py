@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from builder.bundle import Bundle, Phone, Ranking
-from harness.analysis.ranking import rank_measured, write_ranked
+from harness.analysis.ranking import Ranked, rank_measured, write_ranked
 from harness.cli import main
 from harness.errors import MeasurementError, UsageError
-from harness.records.run import DeviceInfo, Run, TextReading
+from harness.records.run import BrowserInfo, DeviceInfo, GoldenResult, Reading, Run, TextReading
 from harness.records.store import open_store
 from tests.bundles import make_unopened_bundle
 from tests.harness.runs import device, make_run
@@ -43,7 +43,7 @@ def measured(bundle: Bundle, variant: str, ms: float, on: DeviceInfo | None = No
 
 
 def order(runs: list[Run], bundle: Bundle) -> dict[str | None, tuple[str, ...]]:
-    return {ranking.soc or ranking.model: ranking.variants for ranking in rank_measured(runs, bundle)}
+    return {ranking.soc or ranking.model: ranking.variants for ranking in rank_measured(runs, bundle).phones}
 
 
 def test_the_fastest_comes_first_on_each_kind_of_phone(bundle: Bundle) -> None:
@@ -100,8 +100,64 @@ def test_the_app_of_a_phone_decides_where_it_measured_two(bundle: Bundle) -> Non
 def test_what_may_not_decide(bundle: Bundle, changes: dict[str, Any]) -> None:
     """Poor and wrong runs, those of another artifact, simulated ones and the host's own rank nothing."""
     runs = [measured(bundle, "tflite-first", 3), measured(bundle, "tflite-second", 1, **changes)]
-    with pytest.raises(MeasurementError, match=r"no phone measured two variants .* \(1 good"):
+    with pytest.raises(MeasurementError, match=r"no phone or browser measured two variants .* \(1 good"):
         rank_measured(runs, bundle)
+
+
+def paged(
+    bundle: Bundle, variant: str, ms: float, *, device_id: str = "B", executed: str = "xnnpack", **changes: Any
+) -> Run:
+    """A run of a page in Chrome on a phone with an Adreno."""
+    untold = Reading(value=5000, unit="ns")
+    chrome = BrowserInfo(
+        name="Chrome", version="1", gpu=TextReading(value="qualcomm adreno-7xx"), isolated=True, timer_ns=untold
+    )
+    on = {
+        "device": device("browser", device_id),
+        "delegate_requested": executed,
+        "delegate_executed": TextReading(value=executed),
+    }
+    return measured(bundle, variant, ms, **{**on, "mode": "web", "browser": chrome, **changes})
+
+
+def test_browsers_have_orders_of_their_own(bundle: Bundle) -> None:
+    """By browser and GPU, for each way of running a variant; runs of pages rank no phone, nor the other way round."""
+    runs = [
+        paged(bundle, "tflite-first", 9),
+        paged(bundle, "tflite-second", 12),
+        paged(bundle, "tflite-second", 4, executed="gpu"),
+        measured(bundle, "tflite-first", 3),
+        measured(bundle, "tflite-second", 5),
+    ]
+    ranked = rank_measured(runs, bundle)
+    (browsers,) = ranked.browsers
+    assert (browsers.browser, browsers.gpu) == ("Chrome", "qualcomm adreno-7xx")
+    ways = [(way.variant, way.accelerator) for way in browsers.ways]
+    assert ways == [("tflite-second", "webgpu"), ("tflite-first", "wasm"), ("tflite-second", "wasm")]
+    assert [ranking.variants for ranking in ranked.phones] == [("tflite-first", "tflite-second")]
+
+
+def test_what_was_wrong_in_one_browser_is_in_no_order_of_its_kind(bundle: Bundle) -> None:
+    """Although it was right, and the fastest, on another phone."""
+    wrong = GoldenResult(id="0", passed=False, psnr_db=9.0, max_abs_error=0.9, min_psnr_db=45.0)
+    runs = [
+        *(paged(bundle, name, ms) for name, ms in (("tflite-first", 9), ("tflite-second", 4))),
+        *(paged(bundle, name, ms, executed="gpu") for name, ms in (("tflite-first", 1), ("tflite-second", 7))),
+        paged(
+            bundle, "tflite-first", 1, executed="gpu", device_id="C", golden=wrong, verdict="invalid: golden 0 fails"
+        ),
+    ]
+    (browsers,) = rank_measured(runs, bundle).browsers
+    ways = [(way.variant, way.accelerator) for way in browsers.ways]
+    assert ways == [("tflite-second", "wasm"), ("tflite-second", "webgpu"), ("tflite-first", "wasm")]
+
+
+def test_browsers_alone_make_a_bundle(bundle: Bundle, tmp_path: Path) -> None:
+    """Its manifest is read back; without any order the file has no key that older readers do not know."""
+    ranked = rank_measured([paged(bundle, "tflite-first", 9), paged(bundle, "tflite-second", 4)], bundle)
+    write_ranked(bundle, ranked, tmp_path / "ranked")
+    assert Bundle.open(tmp_path / "ranked").manifest.browser_rankings == ranked.browsers
+    assert "browser_rankings" not in bundle.manifest.to_json()
 
 
 def test_the_command_writes_a_bundle_that_opens(
@@ -131,6 +187,7 @@ def test_the_command_writes_a_bundle_that_opens(
 def test_a_place_that_cannot_be_written(bundle: Bundle, tmp_path: Path) -> None:
     """A place below a file is refused in one sentence, with nothing left over."""
     (tmp_path / "file").write_text("x")
+    ranked = Ranked(phones=(Ranking(soc=SOC, variants=("tflite-first",)),), browsers=())
     with pytest.raises(UsageError, match="cannot be written"):
-        write_ranked(bundle, (Ranking(soc=SOC, variants=("tflite-first",)),), tmp_path / "file" / "ranked")
+        write_ranked(bundle, ranked, tmp_path / "file" / "ranked")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]

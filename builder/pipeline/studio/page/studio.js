@@ -123,9 +123,10 @@ function showVariants() {
 }
 
 function showLayers() {
-  const { layers, simulating } = variant();
+  const { layers, simulating, absent } = variant();
   const times = shownTrial()?.times ?? null;
-  const key = JSON.stringify([chosen, simulating, schemes(), layers.map(({ realised }) => realised), times]);
+  const key = JSON.stringify([chosen, simulating, schemes(), layers.map(({ realised, weight_bytes }) => [realised, weight_bytes]), times]);
+  byId("absent").textContent = absent ? `Not here: ${absent}.` : "";
   byId("timed").textContent = aboutTimes();
   const body = byId("layers").tBodies[0];
   if (body.dataset.key === key) return;

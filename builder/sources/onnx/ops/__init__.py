@@ -20,8 +20,6 @@ OPS: dict[str, Importer] = {
 }
 
 _INSTEAD = {
-    "QLinearConv": "save the quantized model in the QDQ format (QuantFormat.QDQ)",
-    "QLinearMatMul": "save the quantized model in the QDQ format (QuantFormat.QDQ)",
     "ConvInteger": "quantize it statically in the QDQ format, or bring the float model",
     "MatMulInteger": "quantize it statically in the QDQ format, or bring the float model",
     "DynamicQuantizeLinear": "quantize it statically in the QDQ format, or bring the float model",

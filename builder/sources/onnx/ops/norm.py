@@ -30,6 +30,19 @@ def _batch_norm(node: Node) -> Call:
     )
 
 
+def _local_response_norm(node: Node) -> Call:
+    """ONNX has the larger half of an even window behind, torch in front; an odd one is the same."""
+    from torch.nn import functional
+
+    size = node.integer("size")
+    if size % 2 == 0:
+        raise node.refuse(f"has an even window of {size} channels", "take an odd one")
+    alpha, beta, bias = node.real("alpha", 1e-4), node.real("beta", 0.75), node.real("bias", 1.0)
+    return Call(
+        function=lambda x: functional.local_response_norm(x, size, alpha, beta, bias), operands=(node.inputs[0],)
+    )
+
+
 def _instance_norm(node: Node) -> Call:
     from torch.nn import functional
 
@@ -153,6 +166,7 @@ def _arg(name: str) -> Importer:
 
 OPS: dict[str, Importer] = {
     "ArgMax": _arg("argmax"), "ArgMin": _arg("argmin"), "BatchNormalization": _batch_norm, "GroupNormalization": _group_norm,
+    "LRN": _local_response_norm,
     "InstanceNormalization": _instance_norm, "LayerNormalization": _layer_norm, "LpNormalization": _lp_norm,
     "MeanVarianceNormalization": _mean_variance, "RMSNormalization": _rms_norm,
     "ReduceL1": _reduce(lambda x, axes, keep: x.abs().sum(axes, keepdim=keep)), "ReduceL2": _reduce(_root_of_squares),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from functools import partial
 from types import FrameType
 
 import uvicorn
@@ -13,6 +14,8 @@ from builder.bundle import open_bundle
 from builder.errors import BundleError
 
 from .application import Service, make_application
+from .connection import PromptProtocol
+from .memory import keep_freed_memory
 from .network import Unfit, open_network
 from .settings import settings_of_environment
 
@@ -35,6 +38,7 @@ class Server(uvicorn.Server):
 
 
 def main() -> int:
+    keep_freed_memory()
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     try:
         settings = settings_of_environment()
@@ -52,6 +56,8 @@ def main() -> int:
         make_application(service, title=model.name, version=model.version, licence=model.licence),
         host=settings.host,
         port=settings.port,
+        http=partial(PromptProtocol, head_s=settings.body_s),  # type: ignore[arg-type]
+        ws="none",
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zlib
 from collections.abc import Mapping
 from queue import Queue
 from typing import Any
@@ -15,18 +14,20 @@ from PIL import Image
 from builder.bundle import Bundle, Golden, TensorSpec, Variant
 from builder.bundle.pictures import read_rgb
 from builder.bundle.tensors import (
+    artifact_to_pixels,
     as_golden,
     fit_pixels,
     from_artifact,
     golden_tensor,
     peak_of,
-    pixels_to_tensor,
+    pixels_to_artifact,
     psnr_db,
     specs_of,
-    tensor_to_pixels,
     to_artifact,
 )
 from builder.errors import BundleError
+
+from .png import encode_png
 
 ARTIFACT, DELEGATE = ".tflite", "xnnpack"  # what LiteRT executes on a processor
 PICTURES = ("JPEG", "PNG", "WEBP")  # of what Pillow knows: for others, such as EPS, it starts programs
@@ -56,33 +57,39 @@ class Network:
 
     def run(self, tensors: Tensors) -> dict[str, NDArray[Any]]:
         """Outputs by name in logical layout, for inputs in it."""
+        bindings = {binding.name: binding for binding in self.variant.inputs}
+        outputs = self._run({name: to_artifact(tensors[name], binding) for name, binding in bindings.items()})
+        return {binding.name: from_artifact(outputs[binding.name], binding) for binding in self.variant.outputs}
+
+    def _run(self, tensors: Tensors) -> dict[str, NDArray[Any]]:
+        """The same in the artifact's own layout."""
         interpreter = self._free.get()
         try:
             given, wanted = interpreter.get_input_details(), interpreter.get_output_details()
             for binding in self.variant.inputs:
-                interpreter.set_tensor(given[binding.index]["index"], to_artifact(tensors[binding.name], binding))
+                interpreter.set_tensor(given[binding.index]["index"], tensors[binding.name])
             interpreter.invoke()
-            return {
-                binding.name: from_artifact(interpreter.get_tensor(wanted[binding.index]["index"]), binding)
-                for binding in self.variant.outputs
-            }
+            return {b.name: interpreter.get_tensor(wanted[b.index]["index"]) for b in self.variant.outputs}
         finally:
             self._free.put(interpreter)
 
     def process(self, body: bytes, vectors: Mapping[str, list[float]], most_pixels: int) -> bytes:
         """A picture file in, a PNG out. Raises Refused."""
-        tensors: dict[str, NDArray[Any]] = {
+        plain = {
             name: _vector(spec, vectors.get(name)) for name, spec in self.inputs.items() if spec is not self.picture
         }
-        if unknown := sorted(set(vectors) - set(tensors)):
-            raise Refused(f"there is no vector {unknown[0]!r}; this network has {', '.join(tensors) or 'none'}.")
+        if unknown := sorted(set(vectors) - set(plain)):
+            raise Refused(f"there is no vector {unknown[0]!r}; this network has {', '.join(plain) or 'none'}.")
         pixels = fit_pixels(_picture(body, most_pixels), self.picture)
-        tensors[self.picture.name] = pixels_to_tensor(pixels, self.picture)
-        made = tensor_to_pixels(self.run(tensors)[self.result.name], self.result)
-        stream = io.BytesIO()
-        # runs of equal bytes alone: a photograph becomes as small as with a full search, in half the time
-        Image.fromarray(made).save(stream, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
-        return stream.getvalue()
+        given = {
+            binding.name: to_artifact(plain[binding.name], binding)
+            if binding.name in plain
+            else pixels_to_artifact(pixels, self.picture, binding)
+            for binding in self.variant.inputs
+        }
+        made = self._run(given)[self.result.name]
+        binding = next(binding for binding in self.variant.outputs if binding.name == self.result.name)
+        return encode_png(artifact_to_pixels(made, self.result, binding))
 
     def golden_db(self) -> float | None:
         """Agreement with the variant's golden, None where it has none. Raises Unfit below what the bundle asks for."""

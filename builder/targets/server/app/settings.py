@@ -16,16 +16,16 @@ class Settings:
     """Each is `SERVER_` with its name in capitals: `SERVER_QUEUE=32`.
 
     `workers` pictures are processed at once, each on `threads` threads; `queue` more may wait. `body_bytes` and `pixels` are the largest
-    picture, `held_bytes` how large all those together may be that arrive or wait, `body_s` and `request_s` the longest that sending it and
-    all of a request may take. After SIGTERM new requests are refused for `drain_s` while those that are here are finished. Pages of
+    picture, `held_bytes` how large all those together may be that arrive or wait, `body_s` and `request_s` the longest that sending it (its
+    head before it, too) and all of a request may take. After SIGTERM new requests are refused for `drain_s` while those that are here are finished. Pages of
     `origins` (`https://example.org,https://other.example`) may ask from a browser; without any no page of another host can.
     """
 
     bundle: Path = Path("bundle")
     host: str = "0.0.0.0"
     port: int = 8080
-    workers: int = max(1, (os.cpu_count() or 1) // 2)
-    threads: int = 2 if (os.cpu_count() or 1) > 1 else 1
+    workers: int = os.cpu_count() or 1
+    threads: int = 1
     queue: int = 32
     body_bytes: int = 16 << 20
     held_bytes: int = 256 << 20

@@ -1,6 +1,7 @@
 /** A run record (docs/reference/run-record.md) of what this page measured; mode `web`. `harness farm --import` takes it. */
 
 import { browserOf, systemOf } from "../browser.js";
+import type { Accelerator } from "../engine.js";
 import type { Manifest, Variant } from "../manifest.js";
 import type { Measured, Order } from "../measure.js";
 
@@ -78,8 +79,8 @@ export function recordOf(seen: Seen): object {
     },
     runtime: "LiteRT.js",
     runtime_version: measured.runtimeVersion,
-    delegate_requested: variant.delegate,
-    delegate_executed: text(measured.accelerator === "wasm" ? "xnnpack" : "gpu"),
+    delegate_requested: order.accelerator === undefined ? variant.delegate : delegateOf(order.accelerator),
+    delegate_executed: text(delegateOf(measured.accelerator)),
     threads: measured.threads,
     protocol: { name: "quick", warmup: order.warmup, runs: order.runs },
     conditions_start: conditions(),
@@ -98,6 +99,10 @@ export function recordOf(seen: Seen): object {
     golden_reason: measured.golden ? null : "the bundle has no golden for it",
     verdict: verdictOf(measured, seen.hidden),
   };
+}
+
+function delegateOf(accelerator: Accelerator): string {
+  return accelerator === "wasm" ? "xnnpack" : "gpu";
 }
 
 function nanoseconds(ms: number): Reading {

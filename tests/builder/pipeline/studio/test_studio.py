@@ -226,6 +226,12 @@ def test_a_bundle_is_shown_and_cannot_be_changed(tmp_path: Path) -> None:
         assert first["times"]["layers_ms"].keys() == {"0", "2", "4"}
         assert second["times"]["total_ms"] > 0
         assert "Core ML executes on macOS and iOS only" in third["untimed"]
+        state = session.ask("GET", "/api/state")[1]
+        sizes = [[layer["weight_bytes"] for layer in variant["layers"]] for variant in state["variants"]]
+        assert sizes == [[864, 2304, 864], [864, 2304, 864], [None, None, None]]
+        absent = [variant["absent"] for variant in state["variants"]]
+        assert all("a bundle holds neither what each layer does alone" in said for said in absent)
+        assert ["No bytes by layer either" in said for said in absent] == [False, False, True]
         key = told["variants"][0]["trials"][0]["picture"]["picture"]
         assert session.ask("GET", f"/api/picture/{key}")[1].startswith(b"\x89PNG")
         status, told = session.ask("POST", "/api/try", {"variant": "x", "schemes": []})
