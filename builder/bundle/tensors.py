@@ -187,7 +187,14 @@ def psnr_db(actual: Array, expected: Array, peak: float) -> float:
 
 
 def peak_of(spec: TensorSpec, expected: Array) -> float:
-    """Peak for PSNR: the width of an image's declared range; for other tensors the expected values' own range."""
+    """Peak for PSNR: the width of an image's declared range; for other tensors the expected values' own range, or the size of
+    a single value, which has none."""
     if spec.kind == "image" and spec.range is not None:
         return spec.range[1] - spec.range[0]
-    return float(np.ptp(np.asarray(expected, np.float64)))
+    return own_range(expected)
+
+
+def own_range(expected: Array) -> float:
+    """Between the least and the largest value; the size of the value where all are equal, as a single one is."""
+    values = np.asarray(expected, np.float64)
+    return float(np.ptp(values)) or float(np.abs(values).max(initial=0.0))

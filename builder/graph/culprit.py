@@ -51,8 +51,9 @@ def name_culprit(
 
 
 def _drop_innocent(refused: list[Node], trials: _Trials) -> list[Node]:
-    """Without the operators that a converter takes in this network, though not by themselves."""
-    for name in dict.fromkeys(bare_name(node) for node in refused):
+    """Without the operators that a converter takes in this network, though not by themselves; the last ones first: with a
+    result given that only comes of a refused one, the network passes without that one too."""
+    for name in dict.fromkeys(bare_name(node) for node in reversed(refused)):
         rest = [node for node in refused if bare_name(node) != name]
         if rest and trials.passes(rest):
             refused = rest
@@ -68,11 +69,29 @@ def _by_halves(trials: _Trials) -> str:
             break
         blamed.append(culprit)
         if trials.passes(blamed):
+            if len(blamed) == 1 and (first := _find_first_of_pair(trials, culprit)) is not None:
+                together = f"{bare_name(first)!r}{place(first)} and {bare_name(culprit)!r}{place(culprit)}"
+                return f"the operators {together} are what it refuses together: without the latter the rest converts"
             return _name_operators(_drop_innocent(blamed, trials))
     if not blamed:
         return "each part of it converts by itself: no single operator is to blame"
     names = ", ".join(f"{bare_name(node)!r}{place(node)}" for node in blamed)
     return f"tried without {names}: the rest is refused as well, so none of them is named as the cause"
+
+
+def _find_first_of_pair(trials: _Trials, culprit: Node) -> Node | None:
+    """The operator before which all results may be given and the culprit is refused still; None where it is refused by itself."""
+    end = trials.calls.index(culprit) + 1
+    if not trials.alone_passes([culprit]):
+        return None
+    low, high = 0, end - 1  # with `low` operators given it is refused, with `high` it passes
+    while high - low > 1:
+        middle = (low + high) // 2
+        if trials.passes(trials.calls[:middle], end):
+            high = middle
+        else:
+            low = middle
+    return trials.calls[low] if high > low else None
 
 
 def _name_operators(blamed: Sequence[Node]) -> str:

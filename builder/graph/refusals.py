@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from builder.errors import SourceError
 from builder.graph.origins import place
@@ -26,6 +26,18 @@ def refuse_what_no_file_holds(program: ExportedProgram) -> None:
     for node in program.graph.nodes:
         if node.op == "call_function" and (reason := _reason(node)):
             raise SourceError(f"the model has {reason}.")
+
+
+def refuse_open_sizes(program: ExportedProgram) -> None:
+    """Raises SourceError for results whose size depends on data, which no rewrite can read."""
+    for node in program.graph.nodes:
+        if node.op == "call_function" and _name(node)[1] in _DATA_SIZED and _has_open_size(node.meta.get("val")):
+            raise SourceError(f"the model has {_reason(node)}.")
+
+
+def _has_open_size(value: Any) -> bool:
+    values = value if isinstance(value, tuple | list) else (value,)
+    return any(not isinstance(size, int) for part in values for size in getattr(part, "shape", ()))
 
 
 def _reason(node: Node) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from builder.bundle import Quality, TensorSpec
-from builder.bundle.tensors import peak_of, psnr_db
+from builder.bundle.tensors import own_range, peak_of, psnr_db
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,7 +54,7 @@ class QualityMeter:
             got, want = actual[spec.name], expected[spec.name]
             peak = peak_of(spec, want)
             psnrs.append(psnr_db(got, want, peak))
-            self.own_psnrs.append(psnr_db(got, want, float(np.ptp(np.asarray(want, np.float64)))))
+            self.own_psnrs.append(psnr_db(got, want, own_range(want)))
             error = float(np.max(np.abs(np.asarray(got, np.float64) - np.asarray(want, np.float64))))
             self.max_abs_error = max(self.max_abs_error, error)
             if spec.kind == "image" and min(want.shape[-2:]) >= 11:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from builder.bundle import SourceAgreement, TensorSpec
 from builder.errors import SourceError
 from builder.graph.model import Model
+from builder.graph.refusals import refuse_open_sizes
 from builder.project.config import Config
 from builder.project.integers import keeps_integers
 from builder.project.source_kinds import source_kind
@@ -40,6 +41,7 @@ def load_checked(config: Config, folder: Path, evaluation: tuple[Path, ...]) -> 
 
     loaded = load_source(config, folder)
     store_as_leaves(loaded.program)
+    refuse_open_sizes(loaded.program)
     program = fold_batch_norms(make_plain(free_of_clashes(loaded.program)))
     inputs, outputs = make_specs(config, folder, exported.output_shapes(program))
     check_pictures(outputs)

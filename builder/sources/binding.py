@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -74,9 +75,18 @@ def _choose_gathering(module: Module, config: Config) -> Callable[[Sequence[Any]
     if len(parameters) >= len(config.input):
         return None  # the others are optional inputs
     names = [tensor.name for tensor in config.input]
-    if "dict" in str(required[0].annotation).lower():
+    if "dict" in str(required[0].annotation).lower() or _reads_by_name(module, required[0].name):
         return lambda inputs: dict(zip(names, inputs, strict=True))
     return list
+
+
+def _reads_by_name(module: Module, parameter: str) -> bool:
+    """Whether forward's own lines read a parameter as a dict: `batch["left"]`, `batch.items()`."""
+    try:
+        lines = inspect.getsource(type(module).forward)
+    except (OSError, TypeError):
+        return False  # made without a file
+    return re.search(rf"\b{re.escape(parameter)}(\[[\"']|\.(get|items|keys|values|pop)\()", lines) is not None
 
 
 def in_order(outputs: Any, names: list[str]) -> Any:

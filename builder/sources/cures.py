@@ -8,7 +8,7 @@ from pathlib import Path
 from builder.sources.own_code import own_frames
 
 _CUDA = re.compile(r"cuda|nvidia|expected all tensors to be on the same device", re.IGNORECASE)
-_HALF = re.compile(r"half|bfloat16|float16", re.IGNORECASE)
+_HALF = re.compile(r"\bc10::(?:BFloat16|Half)|\bHalfTensor|\bBFloat16|\bbfloat16|\bfloat16|'Half'|\bHalf\b")
 _MEMORY = re.compile(r"allocate|out of memory", re.IGNORECASE)
 
 

@@ -68,8 +68,19 @@ def load_into(module: Module, state: State, path: Path, *, strict: bool = True) 
             )
         converted[key] = tensor
     told += [f"{count} tensors of the checkpoint are {kind} and were converted" for kind, count in changed.items()]
+    _give_own_memory(module)
     module.load_state_dict(converted, strict=True)
     return tuple(told)
+
+
+def _give_own_memory(module: Module) -> None:
+    """Values that lie in one place, as those of an expanded buffer do, cannot be written one by one."""
+    import torch
+
+    with torch.no_grad():
+        for tensor in (*module.parameters(), *module.buffers()):
+            if any(size > 1 and step == 0 for size, step in zip(tensor.shape, tensor.stride(), strict=True)):
+                tensor.set_(tensor.contiguous())  # type: ignore[call-overload]
 
 
 def fit(state: State, wanted: Mapping[str, Tensor]) -> tuple[State, list[str]]:

@@ -52,13 +52,21 @@ def _facts(network: Module) -> dict[str, Tensor | float]:
             **dict(module.named_buffers(recurse=False)),
             **vars(module),
         }
+        derived = _find_derived(own)
         for name, value in own.items():
+            if name in derived:
+                continue
             place = f"{path}.{name}" if path else name
             if isinstance(value, torch.Tensor | float):
                 facts[place] = value
             elif isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
                 facts[place] = torch.from_numpy(np.ascontiguousarray(value))
     return facts
+
+
+def _find_derived(own: dict[str, object]) -> set[str]:
+    """Weights that `torch.nn.utils.weight_norm` and `spectral_norm` of earlier torch compute anew at every call, from those beside them."""
+    return {name for name in own if (f"{name}_g" in own and f"{name}_v" in own) or f"{name}_orig" in own}
 
 
 def _same(one: Tensor | float, other: Tensor | float) -> bool:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from builder.errors import ConfigError, OutputError, SourceError, reason_of, without_noise
-from builder.graph.refusals import refuse_what_no_file_holds
+from builder.graph.refusals import refuse_open_sizes, refuse_what_no_file_holds
 from builder.pipeline import story
 from builder.precision.layers import layer_table
 from builder.precision.plan import Rule, select
@@ -89,6 +89,11 @@ def config_of(folder: Path, forward: str, shape: str = "[1, 3, 32, 32]") -> Conf
     [
         ("x = torch.relu(self.head(x.cuda()))", "[1, 3, 32, 32]", "take .cuda() and device = 'cuda' out"),
         ("x = torch.relu(self.half().head(x))", "[1, 3, 32, 32]", "return network.float()"),
+        (
+            "import torch.nn.functional as F; x = F.max_pool2d(self.head(x), 3, 1, 2)",
+            "[1, 3, 32, 32]",
+            "correct 'shape'",
+        ),
         ("x = torch.relu(self.head(x))", "[1, 3, 1048576, 1048576]", "make 'shape' smaller"),
         ("x = torch.relu(self.head(x.reshape(1, 6, 16, 32)))", "[1, 3, 32, 32]", "correct 'shape' of the inputs"),
     ],
@@ -147,3 +152,17 @@ def test_an_output_that_cannot_be_written_is_told_before_any_work(
     assert not (tmp_path / "cache" / "source").exists()
     check_output(tmp_path / "new" / "deep" / "bundle", "a bundle")
     assert not (tmp_path / "new").exists()
+
+
+def test_a_result_of_open_size_is_named_before_any_rewrite_reads_it() -> None:
+    """Its line is told, and what to do instead."""
+
+    class Counted(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * torch.nonzero(x > 0.5).shape[0]
+
+    program = torch.export.export(Counted(), (torch.rand(1, 3, 4, 4),))
+    with pytest.raises(
+        SourceError, match=r"decides the graph \(nonzero\) \(test_reasons.py line \d+\); keep all elements"
+    ):
+        refuse_open_sizes(program)

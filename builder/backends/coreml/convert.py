@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 _BORDER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # These write new weights under new names: two layers with equal weights would become one before they get their schemes,
 # and a constant factor after a layer would be folded into it. Core ML's own compiler folds again on the device.
+# `compose_conv1d` makes a convolution of one dimension of a row's, with a new weight that is no layer's.
 _WITHOUT = (
+    "common::compose_conv1d",
     "common::const_deduplication",
     "common::fuse_conv_scale",
     "common::fuse_conv_bias",

@@ -51,6 +51,11 @@ def _choose_decompositions(program: ExportedProgram) -> dict[Any, Callable[..., 
         table[torch.ops.aten.gelu.default] = _gelu
     for target in targets & {torch.ops.aten.fmod.Tensor, torch.ops.aten.fmod.Scalar}:
         table[target] = _fmod
+    rounded = (torch.ops.aten.remainder, torch.ops.aten.floor_divide)
+    for target in [target for target in targets if getattr(target, "overloadpacket", None) in rounded]:
+        table[target] = _remainder if "remainder" in str(target) else _floor_divide
+    for target in targets & {torch.ops.aten.div.Tensor_mode, torch.ops.aten.div.Scalar_mode}:
+        table[target] = _divide
     for target in targets & {torch.ops.aten.lerp.Tensor, torch.ops.aten.lerp.Scalar}:
         table[target] = _lerp
     for target in targets & {torch.ops.aten.sum.default, torch.ops.aten.mean.default}:
@@ -106,6 +111,27 @@ def _trunc(x: Tensor) -> Tensor:
 def _fmod(x: Tensor, y: Tensor | float) -> Tensor:
     """The remainder of a division towards zero, as C has it."""
     return x - _trunc(x / y) * y
+
+
+def _remainder(x: Tensor | float, y: Tensor | float) -> Any:
+    """coremltools takes a floor division by 1 for one that does nothing, of fractions too."""
+    return x - _floor_divide(x, y) * y if _is_float(x) or _is_float(y) else NotImplemented
+
+
+def _floor_divide(x: Tensor | float, y: Tensor | float) -> Any:
+    import torch
+
+    return torch.floor(x / y) if _is_float(x) or _is_float(y) else NotImplemented  # type: ignore[arg-type]
+
+
+def _divide(x: Tensor, y: Tensor | float, *, rounding_mode: str | None = None) -> Any:
+    if rounding_mode == "trunc" and (_is_float(x) or _is_float(y)):
+        return _trunc(x / y)
+    return _floor_divide(x, y) if rounding_mode == "floor" else x / y if rounding_mode is None else NotImplemented
+
+
+def _is_float(value: Any) -> bool:
+    return value.is_floating_point() if hasattr(value, "is_floating_point") else isinstance(value, float)
 
 
 def _lerp(x: Tensor, y: Tensor, weight: Tensor | float) -> Tensor:

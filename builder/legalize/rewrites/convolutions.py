@@ -24,6 +24,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
             "aten.conv_transpose1d.default": _convolve_one_transposed,
             "aten.conv3d.default": _three,
             "aten.conv3d.padding": _three_by_name,
+            "aten.conv_transpose3d.input": _convolve_three_transposed,
         },
     )
 
@@ -133,6 +134,46 @@ def _three_by_name(
         pairs = [_sides(size, gap) for size, gap in zip(weight.shape[2:], _triple(dilation), strict=True)]
         x = pad(x, [side for pair in reversed(pairs) for side in pair])
     return _three(x, weight, bias, stride, 0, dilation, groups)
+
+
+def _convolve_three_transposed(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Any:
+    """Every frame is a picture that gives one picture for each frame of the kernel; those that fall on one place are summed."""
+    import torch
+    from torch.nn.functional import conv_transpose2d
+
+    if x.ndim != 5:
+        return NotImplemented
+    values = (_triple(value) for value in (stride, padding, output_padding, dilation))
+    (far, *step), (deep, *sides), (behind, *more), (gap, *gaps) = values
+    n, channels, depth, height, width = x.shape
+    frames, outputs = weight.shape[2], weight.shape[1] * groups
+    picture = x.permute(0, 2, 1, 3, 4).reshape(n * depth, channels, height, width)
+    flat = weight.reshape(channels, weight.shape[1] * frames, *weight.shape[3:])
+    y = conv_transpose2d(picture, flat, None, step, sides, more, groups, gaps)
+    high, wide = y.shape[2:]
+    parts = y.reshape(n, depth, outputs, frames * high * wide)
+
+    def find_frame(place: int) -> Tensor:
+        falling = [
+            parts[:, source, :, number * high * wide : (number + 1) * high * wide]
+            for number in range(frames)
+            for source in range(depth)
+            if source * far + number * gap - deep == place
+        ]
+        return sum(falling[1:], falling[0]) if falling else torch.zeros(n, outputs, high * wide, dtype=y.dtype)
+
+    count = (depth - 1) * far - 2 * deep + gap * (frames - 1) + behind + 1
+    made = torch.stack([find_frame(place) for place in range(count)], 2).reshape(n, outputs, count, high, wide)
+    return made if bias is None else made + bias.reshape(1, -1, 1, 1, 1)
 
 
 def _sides(size: int, gap: int) -> tuple[int, int]:

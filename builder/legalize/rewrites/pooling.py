@@ -23,6 +23,7 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
         "aten.adaptive_avg_pool1d.default": _adaptive_average_of_rows,
         "aten.max_pool1d.default": _max_pool_of_rows,
         "aten.avg_pool1d.default": _average_pool_of_rows,
+        "aten.adaptive_avg_pool3d.default": _adaptive_average_of_frames,
         "aten.max_pool3d.default": _max_pool_of_frames,
         "aten.avg_pool3d.default": _average_pool_of_frames,
     }
@@ -42,7 +43,8 @@ def _needs_it(node: Any) -> bool:
     return (
         len(args) < 3
         or not args[2]
-        or ("avg" in name and ((len(args) > 4 and bool(args[4])) or _leaves_padding_out(args)))
+        or ("avg" in name and ((len(args) > 4 and bool(args[4])) or _leaves_padding_out(args) or len(args) > 6))
+        or ("max" in name and len(args) > 5 and bool(args[5]))
     )
 
 
@@ -55,12 +57,39 @@ def _pair(value: Sequence[int] | int) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else (value[0], value[-1])
 
 
-def _max_pool(x: Tensor, kernel: Sequence[int], stride: Sequence[int] = (), *rest: Any) -> Any:
+def _max_pool(
+    x: Tensor,
+    kernel: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0, 0),
+    dilation: Sequence[int] = (1, 1),
+    ceil_mode: bool = False,
+) -> Any:
+    """`ceil_mode` is left where every backend reads it as torch does, which starts no window beyond the picture."""
     import torch
+    from torch.nn.functional import pad
 
-    if stride:
+    window, step, sides, gaps = (_pair(value) for value in (kernel, stride or kernel, padding, dilation))
+    reach = [gap * (size - 1) + 1 for gap, size in zip(gaps, window, strict=True)]
+    extra = [_beyond(x.shape[axis - 2], reach[axis], step[axis], sides[axis]) for axis in (0, 1)]
+    if stride and (not ceil_mode or (all(extra) and not any(sides))):
         return NotImplemented
-    return torch.ops.aten.max_pool2d.default(x, list(kernel), list(kernel), *rest)
+    pool = torch.ops.aten.max_pool2d.default
+    if not ceil_mode or not any(extra):
+        return pool(x, window, step, sides, gaps, False)
+    if max(gaps) > 1 or x.ndim != 4:
+        return NotImplemented if stride else pool(x, window, step, sides, gaps, True)
+    # each window over the edge holds the edge itself, so copies of it change no maximum
+    return pool(pad(x, (0, extra[1], 0, extra[0]), mode="replicate"), window, step, sides, gaps, False)
+
+
+def _beyond(size: int, window: int, step: int, side: int) -> int:
+    """How far `ceil_mode` reaches beyond the picture and its padding; torch starts no window there."""
+    room = size + 2 * side - window
+    up = -(-room // step)
+    if up * step >= size + side:
+        up -= 1
+    return max(up * step - room, 0)
 
 
 def _average_pool(
@@ -77,21 +106,15 @@ def _average_pool(
     from torch.nn.functional import pad
 
     partial = not count_include_pad and divisor_override is None and any(_pair(padding))
-    if stride and not ceil_mode and not partial:
+    if stride and not ceil_mode and not partial and divisor_override is None:
         return NotImplemented
     window, step = _pair(kernel), _pair(stride or kernel)
     plain = torch.ops.aten.avg_pool2d.default
-    if not ceil_mode and not partial:
-        return plain(x, window, step, padding, False, count_include_pad, divisor_override)
     (top, left), extra = _pair(padding), [0, 0]
     for axis, side in ((0, top), (1, left)) if ceil_mode else ():
-        room = x.shape[axis + 2] + 2 * side - window[axis]
-        up = -(-room // step[axis])
-        if up * step[axis] >= x.shape[axis + 2] + side:  # torch starts no window beyond the picture
-            up -= 1
-        extra[axis] = up * step[axis] - room
-    if not any(extra) and not partial:
-        return plain(x, window, step, padding, False, count_include_pad, divisor_override)
+        extra[axis] = _beyond(x.shape[axis - 2], window[axis], step[axis], side)
+    if divisor_override is None and not any(extra) and not partial:
+        return plain(x, window, step, padding, False, count_include_pad, None)
     if any(extra):
         y = plain(pad(x, (left, left + extra[1], top, top + extra[0])), window, step, [0, 0], False, True, None)
     else:
@@ -99,10 +122,10 @@ def _average_pool(
     for axis, side in ((0, top), (1, left)):
         shares = [
             window[axis]
-            / _read(number * step[axis] - side, window[axis], x.shape[axis + 2], side, include=count_include_pad)
-            for number in range(y.shape[axis + 2])
+            / _read(number * step[axis] - side, window[axis], x.shape[axis - 2], side, include=count_include_pad)
+            for number in range(y.shape[axis - 2])
         ]
-        if divisor_override is None:
+        if divisor_override is None and any(share != 1 for share in shares):
             row = torch.cat([torch.full((1,), share, dtype=x.dtype) for share in shares])
             y = y * row.reshape((1, 1, -1, 1) if axis == 0 else (1, 1, 1, -1))
     return y if divisor_override is None else y * (window[0] * window[1] / divisor_override)
@@ -162,6 +185,37 @@ def _adaptive_rows(x: Tensor, size: int) -> Tensor:
     return _by_windows(x.unsqueeze(2), (1, size), "mean").squeeze(2)
 
 
+def _adaptive_largest_of_rows(x: Tensor, size: Sequence[int]) -> Any:
+    import torch
+
+    if x.ndim != 3:
+        return NotImplemented
+    y = _by_windows(x.unsqueeze(2), (1, int(size[0])), "amax").squeeze(2)
+    return y, torch.zeros(y.shape, dtype=torch.int64)
+
+
+def _adaptive_average_of_frames(x: Tensor, size: Sequence[int]) -> Any:
+    return _adaptive_frames(x, size, "mean") if x.ndim == 5 else NotImplemented
+
+
+def _adaptive_largest_of_frames(x: Tensor, size: Sequence[int]) -> Any:
+    import torch
+
+    if x.ndim != 5:
+        return NotImplemented
+    y = _adaptive_frames(x, size, "amax")
+    return y, torch.zeros(y.shape, dtype=torch.int64)
+
+
+def _adaptive_frames(x: Tensor, size: Sequence[int], how: str) -> Tensor:
+    count, high, wide = _triple(list(size))
+    return _of_frames(
+        x,
+        lambda flat: _by_windows(flat, (high, wide), how),
+        lambda rows: _by_windows(rows, (count, rows.shape[3]), how),
+    )
+
+
 def _max_pool_of_rows(
     x: Tensor, kernel: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, up: bool = False
 ) -> Any:
@@ -189,7 +243,20 @@ def _average_pool_of_rows(
 def _max_pool_of_frames(
     x: Tensor, kernel: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, up: bool = False
 ) -> Any:
-    return _of_frames(x, kernel, stride, padding, up, "amax") if _all(dilation, 1) else NotImplemented
+    """Over height and width of every frame, then over frames as the height of a picture."""
+    import torch
+
+    (deep, *window), (far, *step), (ends, *sides), (gap, *gaps) = (
+        _triple(value) for value in (kernel, stride or kernel, padding, dilation)
+    )
+    if x.ndim != 5:
+        return NotImplemented
+    pool = torch.ops.aten.max_pool2d.default
+    return _of_frames(
+        x,
+        lambda flat: pool(flat, window, step, sides, gaps, up),
+        lambda rows: pool(rows, [deep, 1], [far, 1], [ends, 0], [gap, 1], up),
+    )
 
 
 def _average_pool_of_frames(
@@ -201,21 +268,27 @@ def _average_pool_of_frames(
     include: bool = True,
     divisor: int | None = None,
 ) -> Any:
-    return NotImplemented if divisor is not None else _of_frames(x, kernel, stride, padding, up, "mean")
+    """The same; what an average is divided by is a product of three counts."""
+    import torch
 
-
-def _of_frames(x: Tensor, kernel: Any, stride: Any, padding: Any, up: bool, how: str) -> Any:
-    """Over height and width of every frame, then over frames as the height of a picture."""
-    from torch.nn.functional import avg_pool2d, max_pool2d
-
-    if x.ndim != 5 or not _all(padding, 0) or up:
+    (deep, *window), (far, *step), (ends, *sides) = (_triple(value) for value in (kernel, stride or kernel, padding))
+    if x.ndim != 5:
         return NotImplemented
-    (deep, *window), (far, *step) = _triple(kernel), _triple(stride or kernel)
+    pool = torch.ops.aten.avg_pool2d.default
+    area = window[0] * window[1] if divisor is not None else None
+    y = _of_frames(
+        x,
+        lambda flat: pool(flat, window, step, sides, up, include, area),
+        lambda rows: pool(rows, [deep, 1], [far, 1], [ends, 0], up, include, None if divisor is None else deep),
+    )
+    return y if divisor is None else y * (deep * window[0] * window[1] / divisor)
+
+
+def _of_frames(x: Tensor, pictures: Callable[[Tensor], Tensor], rows: Callable[[Tensor], Tensor]) -> Tensor:
     n, c, d, h, w = x.shape
-    pool = max_pool2d if how == "amax" else avg_pool2d
-    flat = pool(x.reshape(n, c * d, h, w), window, step)
+    flat = pictures(x.reshape(n, c * d, h, w))
     high, wide = flat.shape[2:]
-    deeper = pool(flat.reshape(n, c, d, high * wide), [deep, 1], [far, 1])
+    deeper = rows(flat.reshape(n, c, d, high * wide))
     return deeper.reshape(n, c, deeper.shape[2], high, wide)
 
 
@@ -223,10 +296,6 @@ def _triple(value: Any) -> tuple[int, int, int]:
     if isinstance(value, int):
         return value, value, value
     return (value[0],) * 3 if len(value) == 1 else (value[0], value[1], value[2])
-
-
-def _all(value: Any, wanted: int) -> bool:
-    return all(part == wanted for part in ([value] if isinstance(value, int) else value))
 
 
 def _largest(x: Tensor, axis: int, keepdim: bool = False) -> Any:
@@ -244,7 +313,9 @@ def _smallest(x: Tensor, axis: int, keepdim: bool = False) -> Any:
 
 
 _WITH_PLACES: dict[str, Callable[..., Any]] = {
+    "aten.adaptive_max_pool1d.default": _adaptive_largest_of_rows,
     "aten.adaptive_max_pool2d.default": _adaptive_largest,
+    "aten.adaptive_max_pool3d.default": _adaptive_largest_of_frames,
     "aten.max.dim": _largest,
     "aten.min.dim": _smallest,
 }

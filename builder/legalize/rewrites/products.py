@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from builder.legalize.rewriting import ARITHMETIC, make_functional, replace_calls
@@ -22,11 +22,17 @@ _PRODUCTS = ("aten.matmul.default", "aten.mm.default", "aten.bmm.default", "aten
 
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
-    program, cells = replace_calls(program, {"aten.gru_cell.default": _gru_cell, "aten.lstm_cell.default": _lstm_cell})
+    cells: dict[str, Callable[..., Any]] = {"aten.gru_cell.default": _gru_cell, "aten.lstm_cell.default": _lstm_cell}
+    program, count = replace_calls(program, cells)
+    program, weighed = replace_calls(
+        program,
+        {"aten.addmm.default": _add_weighed, "aten.baddbmm.default": _add_weighed},
+        only=lambda node: bool(node.kwargs),
+    )
     program, sums = replace_calls(
         program, {"aten.einsum.default": _einsum}, only=lambda node: _has_stored_operand(program, node)
     )
-    count = cells + sums
+    count += weighed + sums
     if not any(_is_layer(program, node) for node in program.graph.nodes):
         return program, count
     program = make_functional(program)  # a copy: the graph is edited in place
@@ -36,6 +42,17 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
             count += 1
     program.graph_module.recompile()
     return program, count
+
+
+def _add_weighed(bias: Tensor, x: Tensor, y: Tensor, *, beta: float = 1, alpha: float = 1) -> Any:
+    """`beta * bias + alpha * x @ y`: the product alone is a layer's."""
+    import torch
+
+    if alpha == beta == 1:
+        return NotImplemented
+    product = torch.matmul(x, y)
+    product = product if alpha == 1 else product * alpha
+    return product if beta == 0 else product + (bias if beta == 1 else bias * beta)
 
 
 def _is_stored(program: ExportedProgram, node: Any) -> bool:

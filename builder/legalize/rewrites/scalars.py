@@ -20,7 +20,14 @@ _EXPANSIONS = ("aten.expand.default", "aten.expand_as.default")
 
 def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedProgram, int]:
     program, count = replace_calls(
-        program, {"aten.add.Tensor": _add, "aten.sub.Tensor": _sub, "aten.rsub.Scalar": _rsub}, only=_has_alpha
+        program,
+        {
+            "aten.add.Tensor": _add,
+            "aten.sub.Tensor": _sub,
+            "aten.rsub.Scalar": _rsub,
+            "aten.rsub.Tensor": _subtract_reversed,
+        },
+        only=_has_alpha,
     )
     if not any(_is_mixed(node) or _is_needless(node) for node in program.graph.nodes):
         return program, count
@@ -38,7 +45,11 @@ def apply(program: ExportedProgram, samples: Sequence[Any]) -> tuple[ExportedPro
 
 
 def _has_alpha(node: Node) -> bool:
-    return bool(node.kwargs.get("alpha", 1) != 1) or (str(node.target) == "aten.rsub.Scalar" and len(node.args) > 2)
+    return (
+        bool(node.kwargs.get("alpha", 1) != 1)
+        or (str(node.target) == "aten.rsub.Scalar" and len(node.args) > 2)
+        or str(node.target) == "aten.rsub.Tensor"
+    )
 
 
 def _add(x: Any, y: Any, *, alpha: float = 1) -> Any:
@@ -51,6 +62,10 @@ def _sub(x: Any, y: Any, *, alpha: float = 1) -> Any:
 
 def _rsub(x: Any, y: Any, alpha: float = 1) -> Any:
     return NotImplemented if alpha == 1 else y - x * alpha
+
+
+def _subtract_reversed(x: Any, y: Any, *, alpha: float = 1) -> Any:
+    return y - (x if alpha == 1 else x * alpha)
 
 
 def _is_mixed(node: Node) -> bool:

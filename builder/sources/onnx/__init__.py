@@ -111,15 +111,19 @@ def _agreement(
     small, original, where = file.small, file.original, file.path.name
     samples = (round_sample(each, file.inputs) for each in samples)
     runs = torch_run(program.module(), file.specs, outputs)
+    names = [b.name for b in file.inputs], [b.name for b in file.outputs]
     if not file.imported.quantized:
-        return gate(Original(run=original, runtime=runtime_name()), runs, samples, outputs, where=where)
+        # the noise of fp16 is that of its weights: its inputs are rounded away from a smaller one
+        moved = [make_jittered(small, *names, seed) for seed in range(3)] if _has_halves(small) else []
+        return gate(
+            Original(run=original, runtime=runtime_name(), again=tuple(moved)), runs, samples, outputs, where=where
+        )
     samples = list(samples)
     feed = {v.name: samples[0][b.name] for v, b in zip(small.graph.input, file.inputs, strict=False)}
     gate_steps(small, file.imported, feed)
     rounding = runs if file.trained else torch_run(file.imported.module(), file.specs, outputs)
     fused = Reference(file.path, file.inputs, file.outputs, optimized=True)  # its integer kernels round otherwise
     fused.nhwc = original.nhwc
-    names = [b.name for b in file.inputs], [b.name for b in file.outputs]
     again: tuple[Run, ...] = (fused, *(make_jittered(small, *names, seed) for seed in range(3)))
     noisy = Original(run=original, runtime=runtime_name(), again=again)
     agreement = gate(noisy, rounding, samples, outputs, where=where)
@@ -132,3 +136,10 @@ def _agreement(
             "keep it as it was trained (no 'scheme', 'plan' or search in any [[variant]]), or bring the float model that it was quantized from."
         )
     return agreement
+
+
+def _has_halves(model: ModelProto) -> bool:
+    """Whether some weight is in fp16."""
+    import onnx
+
+    return any(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in model.graph.initializer)

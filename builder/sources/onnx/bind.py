@@ -41,11 +41,18 @@ def bind_inputs(model: ModelProto, inputs: Sequence[InputSection]) -> tuple[Boun
 
 
 def bind_outputs(model: ModelProto, outputs: Sequence[OutputSection]) -> tuple[BoundOutput, ...]:
-    """In the order of builder.toml: by name where the model has all of the names, else by position. Raises SourceError."""
+    """In the order of builder.toml: by name where the model has all of the names, else by position. Raises SourceError.
+
+    Outputs that builder.toml leaves out are dropped; those that it names then have the model's names.
+    """
     values = list(model.graph.output)
+    wanted = {tensor.name for tensor in outputs}
+    if len(wanted) < len(values) and wanted <= {make_plain(value.name) for value in values}:
+        values = [value for value in values if make_plain(value.name) in wanted]
     if len(values) != len(outputs):
         raise SourceError(
-            f"the model has {len(values)} outputs ({_list_names(values)}) but builder.toml names {len(outputs)}; write one [[output]] for each."
+            f"the model has {len(values)} outputs ({_list_names(values)}) but builder.toml names {len(outputs)}; write one [[output]] for each, "
+            "or only those that you want, by the model's names."
         )
     names = [make_plain(value.name) for value in values]
     known = [tensor.name for tensor in outputs if tensor.name in names]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 OLDEST_OPSET = 7
 # Older files are brought up to it first.
 OLDEST_IMPORTED = 11
+# The first version of the format whose constants need not be inputs.
+_CONSTANTS_APART = 4
 # Protobuf's own limit of one message.
 LARGEST_BYTES = (1 << 31) - 1
 _DOMAINS = ("", "ai.onnx")
@@ -57,6 +59,7 @@ def read(path: Path) -> ModelProto:
         model = in_quantizers(model)
     _check_nodes(model, path)
     sort_nodes(model.graph, path)
+    _complete(model)
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
@@ -69,12 +72,34 @@ def _renew(model: ModelProto, path: Path) -> ModelProto:
     from onnx import version_converter
 
     try:
-        return version_converter.convert_version(model, OLDEST_IMPORTED)
+        renewed: ModelProto = version_converter.convert_version(model, OLDEST_IMPORTED)
     except (RuntimeError, ValueError) as error:
         raise SourceError(
             f"the model {path} is of opset {opset_of(model)}, and onnx's version converter cannot bring it to {OLDEST_IMPORTED} "
             f"({_line(error)}); export it with opset 17 or 18."
         ) from error
+    _keep_resizing(renewed.graph)
+    return renewed
+
+
+def _complete(model: ModelProto) -> None:
+    """What every runtime takes and the checker does not: outputs of no stated shape, and constants of old files that are no inputs."""
+    for value in model.graph.output:
+        if value.type.HasField("tensor_type"):
+            value.type.tensor_type.shape.SetInParent()  # it is found by running the file
+    inputs = {value.name for value in model.graph.input}
+    if any(tensor.name not in inputs for tensor in model.graph.initializer):
+        model.ir_version = max(model.ir_version, _CONSTANTS_APART)
+
+
+def _keep_resizing(graph: GraphProto) -> None:
+    """Resize and Upsample before opset 11 read from the edge of pixels; the converter leaves the newer default, their middle."""
+    from onnx import helper
+
+    for node in graph.node:
+        if node.op_type == "Resize" and "coordinate_transformation_mode" not in {a.name for a in node.attribute}:
+            node.attribute.append(helper.make_attribute("coordinate_transformation_mode", "asymmetric"))
+            node.attribute.append(helper.make_attribute("nearest_mode", "floor"))
 
 
 def _check_texts(message: Message, path: Path) -> None:

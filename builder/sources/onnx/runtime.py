@@ -118,9 +118,9 @@ def make_jittered(
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     for tensor in copy.graph.initializer:
-        if tensor.data_type == onnx.TensorProto.FLOAT:
+        if tensor.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16):
             value = numpy_helper.to_array(tensor)
-            towards = generator.choice(np.array([-np.inf, np.inf], np.float32), value.shape)
+            towards = generator.choice(np.array([-np.inf, np.inf], value.dtype), value.shape)
             tensor.CopyFrom(numpy_helper.from_array(np.nextafter(value, towards), tensor.name))
     session = _session(copy.SerializeToString())
     values = [value.name for value in copy.graph.input]

@@ -12,7 +12,7 @@ from builder.sources.onnx.branches import inline_branches
 from builder.sources.onnx.read import refuse_control_flow
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto
+    from onnx import GraphProto, ModelProto, NodeProto
 
 
 def simplify(
@@ -36,6 +36,7 @@ def simplify(
     del copy.graph.value_info[:]  # shapes that were written for other input sizes
     _turn_inputs(copy.graph, inputs)
     _turn_outputs(copy.graph, outputs, output_shapes, nhwc_outputs)
+    _drop_unread(copy.graph)
     try:
         # Without its optimizer: names of nodes and initializers are names of layers.
         small, _ = onnxsim.simplify(copy, perform_optimization=False, certify=False)
@@ -50,6 +51,27 @@ def simplify(
     refuse_control_flow(small.graph)
     _restore_metadata(small.graph, model.graph)
     return merge_transposes(small)
+
+
+def _drop_unread(graph: GraphProto) -> None:
+    """Nodes that no output needs, such as those of an output that builder.toml leaves out."""
+    needed = {value.name for value in graph.output}
+    kept = []
+    for node in reversed(graph.node):
+        if needed.isdisjoint(node.output):
+            continue
+        kept.append(node)
+        needed.update(_names_read(node))
+    nodes = [type(node).FromString(node.SerializeToString()) for node in reversed(kept)]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _names_read(node: NodeProto) -> set[str]:
+    """By a node and by the branches inside it."""
+    inner = [each for attribute in node.attribute for each in (attribute.g, *attribute.graphs)]
+    read = {value.name for graph in inner for value in graph.output}
+    return {*node.input, *read, *(name for graph in inner for child in graph.node for name in _names_read(child))}
 
 
 def _restore_metadata(small: GraphProto, original: GraphProto) -> None:

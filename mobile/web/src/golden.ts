@@ -97,7 +97,7 @@ function largest(ours: Float32Array, expected: Float32Array): number {
 function spread(values: Float32Array): number {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
-  return high - low;
+  return high === low ? Math.abs(high) : high - low; // of a single value its size
 }
 
 /** NCHW to NHWC. */

@@ -89,3 +89,47 @@ def _whole(program: torch.export.ExportedProgram) -> Model:
     model = cut_part(program, 1000)
     assert model is not None
     return model
+
+
+def test_of_two_that_are_refused_together_both_are_named() -> None:
+    """Each converts by itself, so neither is to blame alone."""
+
+    class Pair(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            wide = torch.tanh(x.expand(-1, 4, -1, -1))
+            return torch.sigmoid(wide * 2).sum(1)
+
+    program = torch.export.export(Pair().eval(), (torch.rand(1, 1, 8, 8),))
+
+    def lower(model: Model) -> None:
+        for source in [node for node in model.program.graph.nodes if "aten.sigmoid" in str(node.target)]:
+            above = source
+            while above.all_input_nodes:
+                above = above.all_input_nodes[0]
+                if "expand" in str(above.target):
+                    raise ConversionError("refused")
+
+    said = name_culprit(program, lower, floats=True)
+    assert said is not None
+    pattern = r"the operators 'expand' \(.+\) and 'sigmoid' \(.+\) are what it refuses together: without the latter the rest converts"
+    assert re.fullmatch(pattern, said), said
+
+
+def test_what_only_reads_a_refused_result_is_innocent() -> None:
+    """A slice of everything is no network by itself; with its result given the refused one is gone as well."""
+
+    class Read(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * torch.linalg.svdvals(x)[..., :8].sum()
+
+    program = torch.export.export(Read().eval(), (torch.rand(1, 4, 8, 8),))
+
+    def lower(model: Model) -> None:
+        calls = [str(node.target) for node in model.program.graph.nodes if node.op == "call_function"]
+        if any("svdvals" in call for call in calls) or calls == ["aten.slice.Tensor"]:
+            raise ConversionError("refused")
+
+    said = name_culprit(program, lower, floats=True)
+    assert said is not None
+    assert "'linalg_svdvals'" in said
+    assert "slice" not in said

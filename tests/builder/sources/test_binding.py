@@ -62,6 +62,13 @@ class OfList(nn.Module):
         return torch.cat(frames, 1)
 
 
+class OfPlainDict(nn.Module):
+    """Without an annotation, as most are: its lines show what it takes."""
+
+    def forward(self, batch):  # type: ignore[no-untyped-def]
+        return batch["second"] - batch["first"]
+
+
 class OfDict(nn.Module):
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         return batch["second"] - batch["first"]
@@ -70,4 +77,5 @@ class OfDict(nn.Module):
 def test_several_inputs_are_the_list_or_dict_that_forward_takes() -> None:
     """Burst and video networks take a list, others a batch by name."""
     assert run(OfList(), ("first", "second", "third"), ("y",)).shape == (1, 9, 4, 4)
-    assert torch.equal(run(OfDict(), ("first", "second"), ("y",)), torch.ones(1, 3, 4, 4))
+    for taken in (OfDict(), OfPlainDict()):
+        assert torch.equal(run(taken, ("first", "second"), ("y",)), torch.ones(1, 3, 4, 4))

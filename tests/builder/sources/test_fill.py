@@ -154,3 +154,18 @@ def test_code_of_the_standard_library_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError):
         read_state_dict(tmp_path / "raw.pth")
     assert not target.exists()
+
+
+def test_a_buffer_whose_values_lie_in_one_place_is_filled(tmp_path: Path) -> None:
+    """`expand` gives such a buffer; torch itself does not write into it."""
+
+    class Expanded(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("gain", torch.ones(1, 3, 1, 1).expand(1, 3, 5, 5))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * self.gain
+
+    torch.save({"gain": torch.arange(75.0).reshape(1, 3, 5, 5)}, tmp_path / "w.pt")
+    assert torch.equal(filled(tmp_path / "w.pt", Expanded())[0], torch.arange(75.0).reshape(1, 3, 5, 5))

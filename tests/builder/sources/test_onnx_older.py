@@ -101,18 +101,60 @@ def given_in(kind: int, *, ends: bool) -> ModelProto:
     )
 
 
+def resized(mode: str) -> ModelProto:
+    """Resize of opset 10 (linear: products with two matrices), which reads from the edge of pixels and cannot say so; its output has no shape, its constants are no inputs."""
+    scales = numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "scales")
+    nodes = [node("Conv", ["image", "w"], ["a"]), node("Resize", ["a", "scales"], ["y"], mode=mode)]
+    model = graph_model(
+        nodes,
+        [picture("image", 1, 3, 16, 16)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [stored("w", 4, 3, 3, 3), scales],
+        opset=10,
+    )
+    model.ir_version = 3
+    return model
+
+
+def attending() -> ModelProto:
+    """A product of two computed matrices in fp16, whose roundings no import has."""
+    nodes = [
+        node("Cast", ["image"], ["half"], to=TensorProto.FLOAT16),
+        node("Conv", ["half", "w"], ["a"], pads=[1] * 4),
+        node("MatMul", ["a", "a"], ["b"]),
+        node("Softmax", ["b"], ["c"], axis=-1),
+        node("Cast", ["c"], ["y"], to=TensorProto.FLOAT),
+    ]
+    weights = [numpy_helper.from_array(NOISE.normal(0, 0.5, (4, 3, 3, 3)).astype("f2"), "w")]
+    return graph_model(nodes, [picture("image", 1, 3, 16, 16)], [picture("y", 1, 4, 16, 16)], weights, opset=17)
+
+
 @pytest.mark.parametrize(
     ("model", "count"),
     [
         (upsampled(7), 2),
         (upsampled(9), 2),
+        (resized("linear"), 3),
+        (resized("nearest"), 1),
+        (attending(), 1),
         (branched(1), 1),
         (halved(), 1),
         (given_in(TensorProto.FLOAT16, ends=True), 1),
         (given_in(TensorProto.UINT8, ends=False), 1),
         (given_in(TensorProto.DOUBLE, ends=False), 1),
     ],
-    ids=["opset 7", "opset 9", "branch", "halves", "halves at both ends", "bytes", "doubles"],
+    ids=[
+        "opset 7",
+        "opset 9",
+        "linear",
+        "nearest",
+        "halves multiplied",
+        "branch",
+        "halves",
+        "halves at both ends",
+        "bytes",
+        "doubles",
+    ],
 )
 def test_it_agrees_with_onnx_runtime_and_its_convolutions_are_layers(
     tmp_path: Path, model: ModelProto, count: int
@@ -127,3 +169,18 @@ def test_it_agrees_with_onnx_runtime_and_its_convolutions_are_layers(
         str(node.meta["val"].dtype) for node in loaded.program.graph.nodes if hasattr(node.meta.get("val"), "dtype")
     }
     assert kinds == {"torch.float32"}
+
+
+def test_outputs_that_are_left_out_of_builder_toml_are_dropped_with_what_only_they_need(tmp_path: Path) -> None:
+    """Here places of values, whose number depends on the picture: no file could hold them."""
+    nodes = [node("Conv", ["image", "w"], ["y"], pads=[1] * 4), node("NonZero", ["y"], ["places"])]
+    where = helper.make_tensor_value_info("places", TensorProto.INT64, [4, "n"])
+    ends = [where, picture("y", 1, 4, 16, 16)]
+    save(
+        graph_model(nodes, [picture("image", 1, 3, 16, 16)], ends, [stored("w", 4, 3, 3, 3)], opset=13),
+        tmp_path / "net.onnx",
+    )
+    loaded, agreement = load_checked(config("net.onnx", {"image": [1, 3, 16, 16]}), tmp_path, ())
+    assert [output.name for output in loaded.outputs] == ["y"]
+    assert agreement is not None
+    assert agreement.psnr_db_worst >= 80

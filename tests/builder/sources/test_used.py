@@ -245,6 +245,18 @@ def test_a_seeded_factory_and_values_that_are_not_numbers_pass() -> None:
     require_repeatable(build, (), own_weights=False)
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_weights_that_earlier_norms_compute_anew_are_no_random_numbers() -> None:
+    """`weight` lies beside `weight_g` and `weight_v`, which the checkpoint fills."""
+
+    def build() -> torch.nn.Module:
+        network = torch.nn.utils.weight_norm(torch.nn.Conv2d(3, 4, 3))
+        network.load_state_dict({name: torch.ones_like(value) for name, value in network.state_dict().items()})
+        return network
+
+    require_repeatable(build, ())
+
+
 def test_a_module_of_the_user_that_draws_at_its_import_is_imported_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

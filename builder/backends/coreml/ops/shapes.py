@@ -26,9 +26,10 @@ def tile(a: Arguments) -> Result:
 def concat(a: Arguments) -> Result:
     import torch
 
-    if a.flag("interleave"):
-        raise a.refuse("interleave")
-    return torch.cat(a.tensors("values"), a.integer("axis"))
+    values, axis = a.tensors("values"), a.integer("axis") % len(a.shape)
+    if not a.flag("interleave"):
+        return torch.cat(values, axis)
+    return torch.stack(values, axis + 1).flatten(axis, axis + 1)  # one slice of each in turn
 
 
 def stack(a: Arguments) -> Result:

@@ -14,10 +14,12 @@ public func psnrDb(_ actual: [Float], _ expected: [Float], peak: Double) -> Doub
 /// Largest absolute difference; infinite where `actual` is not finite.
 public func maxAbsError(_ actual: [Float], _ expected: [Float]) -> Double { errors(actual, expected).largest }
 
-/// Peak for PSNR: the width of an image's declared range; for other tensors the expected values' own range.
+/// Peak for PSNR: the width of an image's declared range; for other tensors the expected values' own range, or the size
+/// of a single value.
 public func peak(of spec: TensorSpec, _ expected: [Float]) -> Double {
     if spec.isImage, let range = spec.range { return range[1] - range[0] }
-    return Double(expected.max() ?? 0) - Double(expected.min() ?? 0)
+    let (low, high) = (Double(expected.min() ?? 0), Double(expected.max() ?? 0))
+    return low == high ? abs(high) : high - low
 }
 
 private func errors(_ actual: [Float], _ expected: [Float]) -> (squares: Double, largest: Double) {

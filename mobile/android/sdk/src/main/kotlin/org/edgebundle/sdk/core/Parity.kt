@@ -31,7 +31,10 @@ fun maxAbsError(actual: FloatArray, expected: FloatArray): Double =
         abs(actual[i].toDouble() - expected[i]).let { if (it.isNaN()) Double.POSITIVE_INFINITY else it }
     }
 
-/** Peak for PSNR: the width of an image's declared range; for other tensors the expected values' own range. */
+/**
+ * Peak for PSNR: the width of an image's declared range; for other tensors the expected values' own range, or the size
+ * of a single value.
+ */
 fun peakOf(spec: TensorSpec, expected: FloatArray): Double =
     if (spec.isImage && spec.range != null) spec.range.second - spec.range.first
-    else expected.max().toDouble() - expected.min()
+    else (expected.max().toDouble() - expected.min()).takeIf { it != 0.0 } ?: abs(expected.max().toDouble())
